@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::event::Opened;
 use crate::error::Error;
+use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
 use crate::flow::time::now;
 
@@ -38,6 +39,7 @@ pub struct Page {
 
 struct Inner {
     kit: Kit,
+    jobs: Jobs,
     door: Door,
     host: String,
     look: Look,
@@ -53,7 +55,7 @@ impl Page {
     /// # Errors
     ///
     /// No port can be had, or no randomness.
-    pub async fn start(kit: Kit, stop: CancellationToken) -> Result<Self, Error> {
+    pub async fn start(kit: Kit, jobs: Jobs, stop: CancellationToken) -> Result<Self, Error> {
         let no_port = |error: std::io::Error| Error::Setup {
             reason: format!("the page finds no port on this machine: {error}"),
             hint: "Decide in a terminal instead: `maestro-mcp approvals`.".to_owned(),
@@ -63,6 +65,7 @@ impl Page {
         let inner = Inner {
             look: Look::of(kit.configuration.config().language()),
             kit,
+            jobs,
             door: Door::new()?,
             host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
             watch: live::Watch::new(),
@@ -132,6 +135,10 @@ impl Page {
         &self.inner.kit
     }
 
+    fn jobs(&self) -> &Jobs {
+        &self.inner.jobs
+    }
+
     fn door(&self) -> &Door {
         &self.inner.door
     }
@@ -199,7 +206,8 @@ mod tests {
         let drafts = (0..3).map(|number| Draft::new(number.to_string(), StateUsed { nonce: String::new() }));
         kit.log.journal().record("a run", drafts.collect()).await.unwrap();
         let stop = CancellationToken::new();
-        let page = Page::start(kit, stop.clone()).await.unwrap();
+        let jobs = Jobs::new(kit.configuration.clone(), kit.log.clone());
+        let page = Page::start(kit, jobs, stop.clone()).await.unwrap();
         while page.indexed().last() < 3 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -28,10 +28,9 @@ use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::flow::change::recover;
-use crate::flow::job::{cancel, untold};
+use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
 use crate::flow::place::place_notes;
-use crate::flow::toolbox::used;
 use crate::tools::catalogue::{BACKGROUND, Handle, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
 use jobs::{Asking, Reasons};
@@ -93,6 +92,10 @@ impl Maestro {
 
     pub fn kit(&self) -> &Kit {
         self.inner.handle.kit()
+    }
+
+    fn jobs(&self) -> &Jobs {
+        self.inner.handle.jobs()
     }
 
     fn tools(&self) -> &Tools {
@@ -171,7 +174,7 @@ impl Maestro {
         };
         let version = context.protocol_version();
         let finished = self.finished_jobs(&request.name).await;
-        used(self.kit(), &request.name);
+        self.inner.handle.toolbox().used(&request.name);
         match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
@@ -192,14 +195,13 @@ impl Maestro {
 
     /// Jobs that ended and that nobody collected: said once, in the result of whatever is called next.
     async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
-        let kit = self.kit();
-        let has_log = || kit.log.store_directory().join("maestro.db").exists();
-        let may_have = kit.processes.kept::<crate::flow::job::Running>().has_ended()
-            || self.inner.looks_elsewhere.load(Ordering::Relaxed);
-        if tool == JOB || !may_have || !has_log() && kit.log.is_logged("") {
+        let log = &self.kit().log;
+        let has_log = || log.store_directory().join("maestro.db").exists();
+        let may_have = self.jobs().has_ended() || self.inner.looks_elsewhere.load(Ordering::Relaxed);
+        if tool == JOB || !may_have || !has_log() && log.is_logged("") {
             return Vec::new();
         }
-        let (told, elsewhere) = untold(kit).await;
+        let (told, elsewhere) = self.jobs().untold().await;
         self.inner.looks_elsewhere.store(elsewhere, Ordering::Relaxed);
         told.into_iter().map(|told| ("jobs_finished", told)).collect()
     }
@@ -291,7 +293,7 @@ impl ServerHandler for Maestro {
         _context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         self.task(&request.task_id).await?;
-        match cancel(self.kit(), &request.task_id).await {
+        match self.jobs().cancel(&request.task_id).await {
             Ok(_) => Ok(()),
             Err(error) => Err(ErrorData::internal_error(error.to_string(), None)),
         }

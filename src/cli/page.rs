@@ -12,6 +12,7 @@ use super::person::Person;
 use super::terminal::{Kind, complain, folded, hanging, pick, print, width};
 use crate::domain::event::Opened;
 use crate::error::Error;
+use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
 use crate::host::browser;
 use crate::host::human::{Standard, Terminal as _};
@@ -26,7 +27,8 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let stop = CancellationToken::new();
-    let page = Page::start(kit.clone(), stop.clone()).await?;
+    let jobs = Jobs::new(kit.configuration.clone(), kit.log.clone());
+    let page = Page::start(kit.clone(), jobs, stop.clone()).await?;
     if let Some(minutes) = options.minutes {
         let lifetime = Duration::from_secs(minutes * 60);
         let address = page.link(&target, Opened::Terminal, lifetime)?;

@@ -11,7 +11,7 @@ use super::person::Person;
 use super::terminal::{folded, print, width};
 use crate::error::Error;
 use crate::flow::kit::Kit;
-use crate::flow::verify::project_note;
+use crate::flow::rules_in_force::project_note;
 use crate::host::human::{Typed, harmless};
 use crate::host::own_files::DIRECTORY;
 use crate::host::store::StoreError;
@@ -63,7 +63,7 @@ pub(super) fn run(kit: &Kit, options: &TrustOptions) -> Result<ExitCode, Error> 
         Standing::Unconfirmed | Standing::Changed if options.show => return Ok(ExitCode::SUCCESS),
         Standing::Unconfirmed | Standing::Changed => {}
     }
-    if let Some(problem) = project_note(kit).and_then(|note| note.problem) {
+    if let Some(problem) = project_note(kit.configuration.library()).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
     }
     match person.says("to trust exactly these files", WORD)? {
@@ -126,7 +126,7 @@ fn as_json(kit: &Kit, layer: &ProjectLayer) -> Value {
         "standing": standing(layer),
         "files": layer.files().map(file).collect::<Vec<_>>(),
         "without_effect": kit.configuration.config().ignored,
-        "lets_verify_run": project_note(kit).map(|note| note.adds).unwrap_or_default(),
+        "lets_verify_run": project_note(kit.configuration.library()).map(|note| note.adds).unwrap_or_default(),
         "hash": layer.hash(),
     })
 }
@@ -154,7 +154,7 @@ fn described(kit: &Kit, layer: &ProjectLayer, ignored: &[String]) -> String {
             let _ = writeln!(text, "  - {line}");
         }
     }
-    if let Some(note) = project_note(kit).filter(|note| !note.adds.is_empty()) {
+    if let Some(note) = project_note(kit.configuration.library()).filter(|note| !note.adds.is_empty()) {
         let _ = write!(text, "\nIt lets maestro_verify run:\n  {}\n", note.adds.join("\n  "));
     }
     let _ = writeln!(text, "\n{}\n", layer.hash());

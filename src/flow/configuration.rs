@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
+use super::rules_in_force::{InForce, LastInForce};
 use crate::domain::budget::Limits;
 use crate::domain::coordination::intent::Lexicon;
 use crate::domain::mask::Masker;
@@ -45,6 +46,7 @@ struct Inner {
     vote_flags: Once<VoteFlags>,
     inspector: Once<Inspector>,
     micro_steps: Once<MicroSteps>,
+    checks: LastInForce,
 }
 
 /// The settings and what follows from them.
@@ -71,6 +73,7 @@ impl Configuration {
             vote_flags: OnceLock::new(),
             inspector: OnceLock::new(),
             micro_steps: OnceLock::new(),
+            checks: LastInForce::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -287,6 +290,15 @@ impl Configuration {
             let steps = MicroSteps::from_yaml(&document.text);
             steps.map_err(|error| invalid(&document.origin, error))
         })
+    }
+
+    /// The rules of checks, as they are in force now.
+    ///
+    /// # Errors
+    ///
+    /// A file that replaces ours and cannot be used.
+    pub(in crate::flow) fn checks(&self) -> Result<Arc<InForce>, Error> {
+        self.inner.checks.look(self.library())
     }
 
     /// A document of the library.

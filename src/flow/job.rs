@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,8 +11,9 @@ use serde_with::skip_serializing_none;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::journal::{Decided, new_id};
-use super::kit::Kit;
+use super::configuration::Configuration;
+use super::journal::{Decided, Journal, new_id};
+use super::log::Log;
 use super::progress::Progress;
 use super::scope::{Arrived, Scope};
 use super::time::{now, rfc3339};
@@ -27,33 +28,62 @@ const LISTED: usize = 30;
 /// Time that a cancelled job may take to say so.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-/// The jobs that this server runs.
-#[derive(Clone, Debug, Default)]
-pub struct Running {
-    scopes: Arc<Mutex<HashMap<String, Scope>>>,
-    ended: Arc<AtomicBool>,
-    changed: Arc<Notify>,
-    adopting: Arc<tokio::sync::Mutex<()>>,
+/// The jobs of a project, and the calls of this server among them. Clones share them.
+#[derive(Clone)]
+pub struct Jobs {
+    inner: Arc<Inner>,
 }
 
-impl Running {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Scope>> {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+struct Inner {
+    configuration: Configuration,
+    log: Log,
+    /// The calls of this server, by the ids of their jobs.
+    running: Mutex<HashMap<String, Scope>>,
+    ended: AtomicBool,
+    changed: Notify,
+    adopting: tokio::sync::Mutex<()>,
+}
+
+impl Jobs {
+    pub fn new(configuration: Configuration, log: Log) -> Self {
+        let inner = Inner {
+            configuration,
+            log,
+            running: Mutex::default(),
+            ended: AtomicBool::new(false),
+            changed: Notify::new(),
+            adopting: tokio::sync::Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Scope>> {
+        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The scope of one that this server runs.
+    fn scope(&self, job: &str) -> Option<Scope> {
+        self.running().get(job).cloned()
+    }
+
+    fn journal(&self) -> &Journal {
+        self.inner.log.journal_of("")
+    }
+
+    /// How many this server runs.
     pub fn count(&self) -> usize {
-        self.lock().len()
+        self.running().len()
     }
 
-    /// True if one ended since this was asked last.
+    /// True if one of this server ended since this was asked last.
     pub fn has_ended(&self) -> bool {
-        self.ended.swap(false, Ordering::Relaxed)
+        self.inner.ended.swap(false, Ordering::Relaxed)
     }
 
-    /// Waits until no call is left.
+    /// Waits until this server runs none.
     pub async fn all_ended(&self) {
         loop {
-            let changed = self.changed.notified();
+            let changed = self.inner.changed.notified();
             if self.count() == 0 {
                 return;
             }
@@ -61,20 +91,16 @@ impl Running {
         }
     }
 
-    fn remove(&self, job: &str) {
-        self.lock().remove(job);
-        self.ended.store(true, Ordering::Relaxed);
-        self.changed.notify_waiters();
+    /// A job is left by a server that ends; the next one finds it lost.
+    pub fn leave(&self, job: &str) {
+        self.running().remove(job);
+        self.inner.ended.store(true, Ordering::Relaxed);
+        self.inner.changed.notify_waiters();
     }
 
     /// Held while a call that was given up becomes a job, so that a list of jobs right after that has it.
     pub async fn adopting(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.adopting.lock().await
-    }
-
-    /// The scope of one.
-    pub fn scope(&self, job: &str) -> Option<Scope> {
-        self.lock().get(job).cloned()
+        self.inner.adopting.lock().await
     }
 }
 
@@ -92,78 +118,11 @@ pub struct Call {
     pub again_of: Option<String>,
 }
 
-/// A call becomes a job. Returns its id.
-///
-/// # Errors
-///
-/// The log cannot be written: nobody could find the job.
-pub async fn begin(kit: &Kit, call: Call, scope: &Scope) -> Result<String, Error> {
-    if kit.log.is_logged("") {
-        kit.log.show_alive()?;
-    }
-    let id = new_job();
-    let masker = kit.configuration.masker()?;
-    let began = JobNoted::Began {
-        job: id.clone(),
-        tool: call.tool,
-        arguments: masked(&masker, call.arguments),
-        server: kit.log.server().to_owned(),
-        cause: call.cause,
-        since: call.since,
-        again_of: call.again_of.clone(),
-    };
-    kit.processes.kept::<Running>().lock().insert(id.clone(), scope.clone());
-    if let Err(error) = record_once(kit, began, call.again_of).await {
-        kit.processes.kept::<Running>().remove(&id);
-        return Err(error);
-    }
-    tracing::info!(job = id, "job began");
-    Ok(id)
-}
-
-/// Records that a job began; in the place of a lost one only if no other is in it already, for then two
-/// would be paid for.
-async fn record_once(kit: &Kit, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
-    let Some(lost) = lost else { return record(kit, began).await };
-    let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
-    let draft = Draft::new(new_id(), noted);
-    let decision = move |history: &History| match history.jobs().get(&lost) {
-        Some(Job { again_as: Some(other), .. }) => Err(Error::InvalidArguments(format!(
-            "{lost} was asked again meanwhile, as {other}: wait for that one"
-        ))),
-        Some(_) | None => Ok(Decided::append(vec![draft.clone()], ())),
-    };
-    kit.log.journal_of("").decide("", decision).await
-}
-
 fn new_job() -> String {
     const LETTERS: usize = 12;
     let id = new_id();
     let tail: String = id.chars().rev().filter(|letter| *letter != '-').take(LETTERS).collect();
     format!("job-{tail}")
-}
-
-/// A job ended. A log that cannot be written loses the result, and says so to the operator.
-pub async fn end(kit: &Kit, job: &str, outcome: Outcome, result: Option<Value>) {
-    let result = match (kit.configuration.masker(), result) {
-        (Ok(masker), Some(result)) => Some(masked(&masker, result)),
-        (_, None) | (Err(_), _) => None,
-    };
-    tracing::info!(job, ?outcome, "job ended");
-    if let Err(error) = record(kit, JobNoted::Ended { job: job.to_owned(), outcome, result }).await {
-        tracing::error!(%error, job, "the result of a job is not in the log");
-    }
-    kit.processes.kept::<Running>().remove(job);
-}
-
-/// A job is left by a server that ends; the next one finds it lost.
-pub fn leave(kit: &Kit, job: &str) {
-    kit.processes.kept::<Running>().remove(job);
-}
-
-async fn record(kit: &Kit, noted: JobNoted) -> Result<(), Error> {
-    let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
-    kit.log.journal_of("").record("", vec![Draft::new(new_id(), noted)]).await
 }
 
 /// Every text of a document, its secrets masked.
@@ -225,67 +184,6 @@ pub struct Shown {
     pub changed: u64,
 }
 
-fn shown(kit: &Kit, job: &Job) -> Shown {
-    let state = match job.ended {
-        Some((Outcome::Done, ..)) => State::Done,
-        Some((Outcome::Failed, ..)) => State::Failed,
-        Some((Outcome::Cancelled, ..)) => State::Cancelled,
-        None if job.server == kit.log.server() => match kit.processes.kept::<Running>().scope(&job.id) {
-            Some(_) => State::Running,
-            None => State::ServerGone,
-        },
-        None if kit.log.is_alive(&job.server) => State::Running,
-        None => State::ServerGone,
-    };
-    let until = job.ended.map_or_else(now, |(_, at, _)| at);
-    let said = kit
-        .processes
-        .kept::<Running>()
-        .scope(&job.id)
-        .map(|scope| scope.said())
-        .filter(|said| !said.is_empty());
-    let id = &job.id;
-    Shown {
-        job: id.clone(),
-        tool: job.tool.clone(),
-        state,
-        cause: job.cause,
-        began_at: rfc3339(job.since),
-        ended_at: job.ended.map(|(_, at, _)| rfc3339(at)),
-        elapsed_ms: until.saturating_sub(job.since),
-        progress: said.filter(|_| state == State::Running),
-        collected: job.collected,
-        again_of: job.again_of.clone(),
-        again_as: job.again_as.clone(),
-        next: match (&job.again_as, state) {
-            (Some(other), _) => Some(format!("It was asked again as `{other}`: maestro_job with that one.")),
-            (None, State::Running) => Some(format!(
-                "Go on with other work; maestro_job with job `{id}` waits for it, shows its progress or cancels it."
-            )),
-            (None, State::Done | State::Failed) if !job.collected => {
-                Some(format!("Collect the result: maestro_job with job `{id}`."))
-            }
-            (None, State::ServerGone) => Some(format!(
-                "The server that worked on it is gone. maestro_job with job `{id}` and action `again` asks again; answers that arrived are taken from the log and not paid again."
-            )),
-            (None, State::Done | State::Failed | State::Cancelled) => None,
-        },
-        result: None,
-        place: job.ended.map(|(_, _, seq)| seq),
-        changed: until,
-    }
-}
-
-/// A job as it stands, without its result.
-///
-/// # Errors
-///
-/// No job has this id, or the log cannot be read.
-pub async fn look(kit: &Kit, id: &str) -> Result<Shown, Error> {
-    let (owned, wanted) = (kit.clone(), id.trim().to_owned());
-    kit.log.journal_of("").read(move |history| Ok(shown(&owned, pick(history, &wanted)?))).await?
-}
-
 fn pick<'a>(history: &'a History, id: &str) -> Result<&'a Job, Error> {
     const NAMED: usize = 5;
     let jobs = history.jobs();
@@ -304,129 +202,6 @@ pub struct List {
     pub jobs: Vec<Shown>,
 }
 
-/// Lists jobs, the latest first.
-///
-/// # Errors
-///
-/// The log cannot be read.
-pub async fn list(kit: &Kit) -> Result<List, Error> {
-    drop(kit.processes.kept::<Running>().adopting().await);
-    let owned = kit.clone();
-    kit.log
-        .journal_of("")
-        .read(move |history| {
-            let all = history.jobs().latest_first();
-            List { count: all.len(), jobs: all.iter().take(LISTED).map(|job| shown(&owned, job)).collect() }
-        })
-        .await
-}
-
-/// Waits until a job has ended, or for so long, and collects its result.
-///
-/// # Errors
-///
-/// No job has this id, or the log cannot be used.
-pub async fn wait(kit: &Kit, id: &str, patience: Duration, progress: &Progress) -> Result<Shown, Error> {
-    let until = Instant::now() + patience;
-    let mut said = None;
-    loop {
-        let job = look(kit, id).await?;
-        if job.state != State::Running || Instant::now() >= until {
-            return with_result(kit, job).await;
-        }
-        if job.progress.is_some() && job.progress != said {
-            said.clone_from(&job.progress);
-            progress.say(said.as_deref().unwrap_or_default());
-        }
-        kit.log.journal_of("").changed().await;
-    }
-}
-
-/// A job with its result, which its caller then has.
-async fn with_result(kit: &Kit, mut job: Shown) -> Result<Shown, Error> {
-    job.result = result_of(kit, &job).await?;
-    if !job.collected && matches!(job.state, State::Done | State::Failed) {
-        record(kit, JobNoted::Collected { job: job.job.clone() }).await?;
-        job.next = None;
-    }
-    Ok(job)
-}
-
-/// The result of a job that ended.
-///
-/// # Errors
-///
-/// The log cannot be read.
-pub async fn result_of(kit: &Kit, job: &Shown) -> Result<Option<Value>, Error> {
-    let Some(place) = job.place else { return Ok(None) };
-    let found = kit.log.journal_of("").events_at(vec![place]).await?;
-    Ok(match found.into_iter().flatten().next().map(|event| event.body) {
-        Some(Body::Noted(noted)) => match noted.read::<JobNoted>() {
-            Some(JobNoted::Ended { result, .. }) => result,
-            Some(_) | None => None,
-        },
-        Some(_) | None => None,
-    })
-}
-
-/// The caller of a job has its result.
-///
-/// # Errors
-///
-/// The log cannot be written.
-pub async fn collected(kit: &Kit, job: &Shown) -> Result<(), Error> {
-    if job.collected {
-        return Ok(());
-    }
-    record(kit, JobNoted::Collected { job: job.job.clone() }).await
-}
-
-/// Ends a job with everything that it started. Ending it twice is ending it once.
-///
-/// # Errors
-///
-/// No job has this id, or the log cannot be used.
-pub async fn cancel(kit: &Kit, id: &str) -> Result<Shown, Error> {
-    let job = look(kit, id).await?;
-    match job.state {
-        State::Done | State::Failed | State::Cancelled => return Ok(job),
-        State::ServerGone => {
-            let outcome = Outcome::Cancelled;
-            record(kit, JobNoted::Ended { job: job.job.clone(), outcome, result: None }).await?;
-            return look(kit, id).await;
-        }
-        State::Running => {}
-    }
-    record(kit, JobNoted::CancelAsked { job: job.job.clone() }).await?;
-    if let Some(scope) = kit.processes.kept::<Running>().scope(&job.job) {
-        scope.all.cancel();
-        scope.call.cancel();
-    }
-    let until = Instant::now() + LAST_WORD;
-    loop {
-        let job = look(kit, id).await?;
-        if job.state != State::Running || Instant::now() >= until {
-            return Ok(job);
-        }
-        kit.log.journal_of("").changed().await;
-    }
-}
-
-/// Waits until somebody, here or at another server, wants a job to end.
-pub async fn cancel_asked(kit: &Kit, id: &str) {
-    const EVERY: Duration = Duration::from_millis(500);
-    loop {
-        tokio::time::sleep(EVERY).await;
-        let wanted = id.to_owned();
-        let asked = kit.log.journal_of("").read(move |history| {
-            history.jobs().get(&wanted).is_some_and(|job| job.cancel_asked || job.ended.is_some())
-        });
-        if asked.await.unwrap_or(false) {
-            return;
-        }
-    }
-}
-
 /// The result of asking again.
 pub enum Asked {
     /// A new call, and the answers that have arrived already.
@@ -435,100 +210,342 @@ pub enum Asked {
     Before(Box<Shown>),
 }
 
-/// Returns what a lost job asked for, and the answers that arrived in it and in those whose place it took.
-///
-/// # Errors
-///
-/// No job has this id, it is not lost, or the log cannot be read.
-pub async fn again(kit: &Kit, id: &str) -> Result<Asked, Error> {
-    let (owned, named) = (kit.clone(), id.trim().to_owned());
-    let read = kit.log.journal_of("").read(move |history| {
-        let job = pick(history, &named)?;
-        let jobs = history.jobs();
-        Ok::<_, Error>((shown(&owned, jobs.last_of(job)), jobs.first_of(job).since))
-    });
-    let (job, since) = read.await??;
-    if !matches!(job.state, State::ServerGone | State::Cancelled | State::Failed) {
-        if job.job != id.trim() {
-            return Ok(Asked::Before(Box::new(job)));
+impl Jobs {
+    /// A call becomes a job. Returns its id.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written: nobody could find the job.
+    pub async fn begin(&self, call: Call, scope: &Scope) -> Result<String, Error> {
+        if self.inner.log.is_logged("") {
+            self.inner.log.show_alive()?;
         }
-        return Err(Error::InvalidArguments(format!(
-            "{} is {}: only a job that failed, was cancelled or lost its server is asked again",
-            job.job,
-            if job.state == State::Running { "still running" } else { "done; collect its result" }
-        )));
+        let id = new_job();
+        let masker = self.inner.configuration.masker()?;
+        let began = JobNoted::Began {
+            job: id.clone(),
+            tool: call.tool,
+            arguments: masked(&masker, call.arguments),
+            server: self.inner.log.server().to_owned(),
+            cause: call.cause,
+            since: call.since,
+            again_of: call.again_of.clone(),
+        };
+        self.running().insert(id.clone(), scope.clone());
+        if let Err(error) = self.record_once(began, call.again_of).await {
+            self.leave(&id);
+            return Err(error);
+        }
+        tracing::info!(job = id, "job began");
+        Ok(id)
     }
-    let wanted = job.job.clone();
-    let began = kit
-        .log
-        .journal_of("")
-        .visit(
-            || (None, Vec::new()),
-            move |(call, arrived): &mut (Option<Call>, Vec<Arrived>), event| match &event.body {
-                Body::Noted(noted) => {
-                    if let Some(JobNoted::Began { job, tool, arguments, since, .. }) = noted.read()
-                        && job == wanted
-                    {
-                        let again_of = Some(job);
-                        *call = Some(Call { tool, arguments, since, cause: Cause::Background, again_of });
-                    }
-                }
-                Body::ConsultSettled(settled) if settled.code.is_none() && event.at >= since => {
-                    let text = settled.response.as_ref().and_then(|kept| kept.text.clone());
-                    let prompt = settled.prompt.as_ref().map(|kept| kept.sha256.clone());
-                    if let (Some(text), Some(prompt)) = (text, prompt) {
-                        arrived.push(Arrived {
-                            consult: event.id.clone(),
-                            provider: settled.provider.clone(),
-                            prompt,
-                            text,
-                            model: settled.model.clone(),
-                            thread: settled.turn.as_ref().map(|turn| turn.thread.clone()),
-                        });
-                    }
-                }
-                _ => {}
-            },
-        )
-        .await?;
-    let (Some(call), arrived) = began else {
-        return Err(Error::Internal(format!("the log does not hold how {id} began")));
-    };
-    Ok(Asked::Anew(Call { since: now(), ..call }, arrived))
-}
 
-/// Jobs that ended and that nobody collected, each once: for the next result of any tool. And whether
-/// others are still worked on elsewhere.
-pub async fn untold(kit: &Kit) -> (Option<Value>, bool) {
-    const NAMED: usize = 5;
-    let owned = kit.clone();
-    let read = kit.log.journal_of("").read(move |history| {
-        let open = history.jobs().latest_first().into_iter().filter(|job| !job.collected && !job.told);
-        let open: Vec<Shown> = open.map(|job| shown(&owned, job)).collect();
-        let elsewhere = open.iter().any(|job| {
-            job.state == State::Running && owned.processes.kept::<Running>().scope(&job.job).is_none()
-        });
-        let ended = open
-            .into_iter()
-            .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
-            // The caller that asked again knows it.
-            .filter(|job| job.again_as.is_none())
-            // A client that takes tasks asks for the result by itself.
-            .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
-            .take(NAMED)
-            .collect::<Vec<_>>();
-        (ended, elsewhere)
-    });
-    let Ok((ended, elsewhere)) = read.await else { return (None, true) };
-    if ended.is_empty() {
-        return (None, elsewhere);
+    /// Records that a job began; in the place of a lost one only if no other is in it already, for then two
+    /// would be paid for.
+    async fn record_once(&self, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
+        let Some(lost) = lost else { return self.record(began).await };
+        let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
+        let draft = Draft::new(new_id(), noted);
+        let decision = move |history: &History| match history.jobs().get(&lost) {
+            Some(Job { again_as: Some(other), .. }) => Err(Error::InvalidArguments(format!(
+                "{lost} was asked again meanwhile, as {other}: wait for that one"
+            ))),
+            Some(_) | None => Ok(Decided::append(vec![draft.clone()], ())),
+        };
+        self.journal().decide("", decision).await
     }
-    for job in &ended {
-        if let Err(error) = record(kit, JobNoted::Told { job: job.job.clone() }).await {
-            tracing::warn!(%error, "that a job was mentioned is not in the log");
+
+    /// A job ended. A log that cannot be written loses the result, and says so to the operator.
+    pub async fn end(&self, job: &str, outcome: Outcome, result: Option<Value>) {
+        let result = match (self.inner.configuration.masker(), result) {
+            (Ok(masker), Some(result)) => Some(masked(&masker, result)),
+            (_, None) | (Err(_), _) => None,
+        };
+        tracing::info!(job, ?outcome, "job ended");
+        if let Err(error) = self.record(JobNoted::Ended { job: job.to_owned(), outcome, result }).await {
+            tracing::error!(%error, job, "the result of a job is not in the log");
+        }
+        self.leave(job);
+    }
+
+    async fn record(&self, noted: JobNoted) -> Result<(), Error> {
+        let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
+        self.journal().record("", vec![Draft::new(new_id(), noted)]).await
+    }
+
+    fn shown(&self, job: &Job) -> Shown {
+        let state = match job.ended {
+            Some((Outcome::Done, ..)) => State::Done,
+            Some((Outcome::Failed, ..)) => State::Failed,
+            Some((Outcome::Cancelled, ..)) => State::Cancelled,
+            None if job.server == self.inner.log.server() => match self.scope(&job.id) {
+                Some(_) => State::Running,
+                None => State::ServerGone,
+            },
+            None if self.inner.log.is_alive(&job.server) => State::Running,
+            None => State::ServerGone,
+        };
+        let until = job.ended.map_or_else(now, |(_, at, _)| at);
+        let said = self.scope(&job.id).map(|scope| scope.said()).filter(|said| !said.is_empty());
+        let id = &job.id;
+        Shown {
+            job: id.clone(),
+            tool: job.tool.clone(),
+            state,
+            cause: job.cause,
+            began_at: rfc3339(job.since),
+            ended_at: job.ended.map(|(_, at, _)| rfc3339(at)),
+            elapsed_ms: until.saturating_sub(job.since),
+            progress: said.filter(|_| state == State::Running),
+            collected: job.collected,
+            again_of: job.again_of.clone(),
+            again_as: job.again_as.clone(),
+            next: match (&job.again_as, state) {
+                (Some(other), _) => {
+                    Some(format!("It was asked again as `{other}`: maestro_job with that one."))
+                }
+                (None, State::Running) => Some(format!(
+                    "Go on with other work; maestro_job with job `{id}` waits for it, shows its progress or cancels it."
+                )),
+                (None, State::Done | State::Failed) if !job.collected => {
+                    Some(format!("Collect the result: maestro_job with job `{id}`."))
+                }
+                (None, State::ServerGone) => Some(format!(
+                    "The server that worked on it is gone. maestro_job with job `{id}` and action `again` asks again; answers that arrived are taken from the log and not paid again."
+                )),
+                (None, State::Done | State::Failed | State::Cancelled) => None,
+            },
+            result: None,
+            place: job.ended.map(|(_, _, seq)| seq),
+            changed: until,
         }
     }
-    let told =
-        |job: &Shown| json!({ "job": job.job, "tool": job.tool, "state": job.state, "next": job.next });
-    (Some(Value::Array(ended.iter().map(told).collect())), elsewhere)
+
+    /// A job as it stands, without its result.
+    ///
+    /// # Errors
+    ///
+    /// No job has this id, or the log cannot be read.
+    pub async fn look(&self, id: &str) -> Result<Shown, Error> {
+        let (owned, wanted) = (self.clone(), id.trim().to_owned());
+        self.journal().read(move |history| Ok(owned.shown(pick(history, &wanted)?))).await?
+    }
+
+    /// Lists jobs, the latest first.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn list(&self) -> Result<List, Error> {
+        drop(self.adopting().await);
+        let owned = self.clone();
+        self.journal()
+            .read(move |history| {
+                let all = history.jobs().latest_first();
+                List { count: all.len(), jobs: all.iter().take(LISTED).map(|job| owned.shown(job)).collect() }
+            })
+            .await
+    }
+
+    /// Waits until a job has ended, or for so long, and collects its result.
+    ///
+    /// # Errors
+    ///
+    /// No job has this id, or the log cannot be used.
+    pub async fn wait(&self, id: &str, patience: Duration, progress: &Progress) -> Result<Shown, Error> {
+        let until = Instant::now() + patience;
+        let mut said = None;
+        loop {
+            let job = self.look(id).await?;
+            if job.state != State::Running || Instant::now() >= until {
+                return self.with_result(job).await;
+            }
+            if job.progress.is_some() && job.progress != said {
+                said.clone_from(&job.progress);
+                progress.say(said.as_deref().unwrap_or_default());
+            }
+            self.journal().changed().await;
+        }
+    }
+
+    /// A job with its result, which its caller then has.
+    async fn with_result(&self, mut job: Shown) -> Result<Shown, Error> {
+        job.result = self.result_of(&job).await?;
+        if !job.collected && matches!(job.state, State::Done | State::Failed) {
+            self.record(JobNoted::Collected { job: job.job.clone() }).await?;
+            job.next = None;
+        }
+        Ok(job)
+    }
+
+    /// The result of a job that ended.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub async fn result_of(&self, job: &Shown) -> Result<Option<Value>, Error> {
+        let Some(place) = job.place else { return Ok(None) };
+        let found = self.journal().events_at(vec![place]).await?;
+        Ok(match found.into_iter().flatten().next().map(|event| event.body) {
+            Some(Body::Noted(noted)) => match noted.read::<JobNoted>() {
+                Some(JobNoted::Ended { result, .. }) => result,
+                Some(_) | None => None,
+            },
+            Some(_) | None => None,
+        })
+    }
+
+    /// The caller of a job has its result.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub async fn collected(&self, job: &Shown) -> Result<(), Error> {
+        if job.collected {
+            return Ok(());
+        }
+        self.record(JobNoted::Collected { job: job.job.clone() }).await
+    }
+
+    /// Ends a job with everything that it started. Ending it twice is ending it once.
+    ///
+    /// # Errors
+    ///
+    /// No job has this id, or the log cannot be used.
+    pub async fn cancel(&self, id: &str) -> Result<Shown, Error> {
+        let job = self.look(id).await?;
+        match job.state {
+            State::Done | State::Failed | State::Cancelled => return Ok(job),
+            State::ServerGone => {
+                let outcome = Outcome::Cancelled;
+                self.record(JobNoted::Ended { job: job.job.clone(), outcome, result: None }).await?;
+                return self.look(id).await;
+            }
+            State::Running => {}
+        }
+        self.record(JobNoted::CancelAsked { job: job.job.clone() }).await?;
+        if let Some(scope) = self.scope(&job.job) {
+            scope.all.cancel();
+            scope.call.cancel();
+        }
+        let until = Instant::now() + LAST_WORD;
+        loop {
+            let job = self.look(id).await?;
+            if job.state != State::Running || Instant::now() >= until {
+                return Ok(job);
+            }
+            self.journal().changed().await;
+        }
+    }
+
+    /// Waits until somebody, here or at another server, wants a job to end.
+    pub async fn cancel_asked(&self, id: &str) {
+        const EVERY: Duration = Duration::from_millis(500);
+        loop {
+            tokio::time::sleep(EVERY).await;
+            let wanted = id.to_owned();
+            let asked = self.journal().read(move |history| {
+                history.jobs().get(&wanted).is_some_and(|job| job.cancel_asked || job.ended.is_some())
+            });
+            if asked.await.unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
+    /// Returns what a lost job asked for, and the answers that arrived in it and in those whose place it took.
+    ///
+    /// # Errors
+    ///
+    /// No job has this id, it is not lost, or the log cannot be read.
+    pub async fn again(&self, id: &str) -> Result<Asked, Error> {
+        let (owned, named) = (self.clone(), id.trim().to_owned());
+        let read = self.journal().read(move |history| {
+            let job = pick(history, &named)?;
+            let jobs = history.jobs();
+            Ok::<_, Error>((owned.shown(jobs.last_of(job)), jobs.first_of(job).since))
+        });
+        let (job, since) = read.await??;
+        if !matches!(job.state, State::ServerGone | State::Cancelled | State::Failed) {
+            if job.job != id.trim() {
+                return Ok(Asked::Before(Box::new(job)));
+            }
+            return Err(Error::InvalidArguments(format!(
+                "{} is {}: only a job that failed, was cancelled or lost its server is asked again",
+                job.job,
+                if job.state == State::Running { "still running" } else { "done; collect its result" }
+            )));
+        }
+        let wanted = job.job.clone();
+        let began = self
+            .journal()
+            .visit(
+                || (None, Vec::new()),
+                move |(call, arrived): &mut (Option<Call>, Vec<Arrived>), event| match &event.body {
+                    Body::Noted(noted) => {
+                        if let Some(JobNoted::Began { job, tool, arguments, since, .. }) = noted.read()
+                            && job == wanted
+                        {
+                            let again_of = Some(job);
+                            *call = Some(Call { tool, arguments, since, cause: Cause::Background, again_of });
+                        }
+                    }
+                    Body::ConsultSettled(settled) if settled.code.is_none() && event.at >= since => {
+                        let text = settled.response.as_ref().and_then(|kept| kept.text.clone());
+                        let prompt = settled.prompt.as_ref().map(|kept| kept.sha256.clone());
+                        if let (Some(text), Some(prompt)) = (text, prompt) {
+                            arrived.push(Arrived {
+                                consult: event.id.clone(),
+                                provider: settled.provider.clone(),
+                                prompt,
+                                text,
+                                model: settled.model.clone(),
+                                thread: settled.turn.as_ref().map(|turn| turn.thread.clone()),
+                            });
+                        }
+                    }
+                    _ => {}
+                },
+            )
+            .await?;
+        let (Some(call), arrived) = began else {
+            return Err(Error::Internal(format!("the log does not hold how {id} began")));
+        };
+        Ok(Asked::Anew(Call { since: now(), ..call }, arrived))
+    }
+
+    /// Jobs that ended and that nobody collected, each once: for the next result of any tool. And whether
+    /// others are still worked on elsewhere.
+    pub async fn untold(&self) -> (Option<Value>, bool) {
+        const NAMED: usize = 5;
+        let owned = self.clone();
+        let read = self.journal().read(move |history| {
+            let open = history.jobs().latest_first().into_iter().filter(|job| !job.collected && !job.told);
+            let open: Vec<Shown> = open.map(|job| owned.shown(job)).collect();
+            let elsewhere =
+                open.iter().any(|job| job.state == State::Running && owned.scope(&job.job).is_none());
+            let ended = open
+                .into_iter()
+                .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
+                // The caller that asked again knows it.
+                .filter(|job| job.again_as.is_none())
+                // A client that takes tasks asks for the result by itself.
+                .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
+                .take(NAMED)
+                .collect::<Vec<_>>();
+            (ended, elsewhere)
+        });
+        let Ok((ended, elsewhere)) = read.await else { return (None, true) };
+        if ended.is_empty() {
+            return (None, elsewhere);
+        }
+        for job in &ended {
+            if let Err(error) = self.record(JobNoted::Told { job: job.job.clone() }).await {
+                tracing::warn!(%error, "that a job was mentioned is not in the log");
+            }
+        }
+        let told =
+            |job: &Shown| json!({ "job": job.job, "tool": job.tool, "state": job.state, "next": job.next });
+        (Some(Value::Array(ended.iter().map(told).collect())), elsewhere)
+    }
 }

@@ -1,7 +1,8 @@
 //! The record: the project's events, who writes them, and whether another writer is alive.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -29,8 +30,22 @@ struct Inner {
     aside: OnceLock<Journal>,
     ledger: Ledger,
     lease: Mutex<Option<Lease>>,
+    /// Work on record that goes on here, by its ids.
+    working: Mutex<BTreeSet<String>>,
     user_key: OnceLock<Option<SealKey>>,
     current_run: Mutex<Option<String>>,
+}
+
+/// Work that goes on until this is dropped.
+pub struct Working {
+    log: Log,
+    id: String,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.log.working().remove(&self.id);
+    }
 }
 
 impl Log {
@@ -45,6 +60,7 @@ impl Log {
             aside: OnceLock::new(),
             ledger: Ledger::default(),
             lease: Mutex::default(),
+            working: Mutex::default(),
             user_key: OnceLock::new(),
             current_run: Mutex::default(),
         };
@@ -102,6 +118,21 @@ impl Log {
             *held = Some(Lease::hold(&self.store_directory(), self.server())?);
         }
         Ok(())
+    }
+
+    /// Work that is on record goes on here, until this is dropped.
+    pub fn work_on(&self, id: &str) -> Working {
+        self.working().insert(id.to_owned());
+        Working { log: self.clone(), id: id.to_owned() }
+    }
+
+    fn working(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.inner.working.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// True if the server that began some work still works on it.
+    pub fn is_worked_on(&self, server: &str, id: &str) -> bool {
+        if server == self.server() { self.working().contains(id) } else { self.is_alive(server) }
     }
 
     /// True if another server is alive.

@@ -1,14 +1,13 @@
 //! Processes that this server starts, what it does beside its calls, and what it refuses to start or do.
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use tokio_util::task::TaskTracker;
 
 use super::configuration::Configuration;
 use super::slots::Slots;
+use super::versions::Versions;
 use crate::error::{ApprovalProblem, Error};
 use crate::host::ancestry::{Ancestry, Standing};
 use crate::host::process::Supervisor;
@@ -24,7 +23,7 @@ struct Inner {
     supervisor: Supervisor,
     slots: OnceLock<Slots>,
     background: TaskTracker,
-    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+    versions: Versions,
     /// True if a client talks to it, and no person at a terminal.
     is_served: AtomicBool,
     is_below: OnceLock<bool>,
@@ -37,7 +36,7 @@ impl Processes {
             supervisor,
             slots: OnceLock::new(),
             background: TaskTracker::new(),
-            kept: Mutex::default(),
+            versions: Versions::default(),
             is_served: AtomicBool::new(false),
             is_below: OnceLock::new(),
         };
@@ -59,11 +58,9 @@ impl Processes {
         &self.inner.background
     }
 
-    /// A flow's own memory between calls: one value of each type, made on first need.
-    pub(crate) fn kept<T: Any + Default + Send + Sync>(&self) -> Arc<T> {
-        let mut kept = self.inner.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = kept.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
-        Arc::clone(value).downcast().unwrap_or_default()
+    /// Versions of the programs that this server met.
+    pub fn versions(&self) -> &Versions {
+        &self.inner.versions
     }
 
     /// From now on a client talks to this server.

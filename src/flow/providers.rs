@@ -1,20 +1,20 @@
 //! Installed consultants and their versions.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use super::configuration::UNTRUSTED;
 use super::kit::Kit;
 use super::off_thread::off_thread;
 use super::spending::today;
+use super::versions::Program;
 use crate::domain::breaker::Spent;
 use crate::domain::call_options::CallOptions;
 use crate::domain::measure::cost::CapNote;
@@ -39,23 +39,6 @@ const GLANCE: Duration = Duration::from_secs(5);
 /// Time that an overview remembers that a CLI did not.
 const GRUDGE: Duration = Duration::from_secs(30);
 
-/// Versions by program, each asked for once.
-#[derive(Default)]
-struct Versions {
-    known: Mutex<HashMap<Asked, Arc<OnceCell<Version>>>>,
-    failed: Mutex<HashMap<Asked, (Instant, Error)>>,
-}
-
-/// Key of a version: a program as it was written to disk, with its leading arguments (which
-/// may be all that tells two CLIs apart, as with `npx`).
-type Asked = (PathBuf, Option<SystemTime>, Vec<String>);
-
-/// The last overview and when it was made.
-#[derive(Default)]
-struct OverviewCache {
-    last: Mutex<Option<(Instant, Arc<Value>)>>,
-}
-
 #[derive(Serialize)]
 struct Entry<'a> {
     name: &'a str,
@@ -77,19 +60,32 @@ struct Entry<'a> {
     calls: Option<Value>,
 }
 
-/// Every provider with its state, at most a second old.
-///
-/// # Errors
-///
-/// The look at the machine panicked.
-pub async fn overview(kit: &Kit) -> Result<Arc<Value>, Error> {
-    let cache = kit.processes.kept::<OverviewCache>();
-    let last = || cache.last.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((made, value)) = &*last()
-        && made.elapsed() < FRESH
-    {
-        return Ok(Arc::clone(value));
+/// The last look at all providers and when it was made.
+#[derive(Default)]
+pub struct Overview {
+    last: Mutex<Option<(Instant, Arc<Value>)>>,
+}
+
+impl Overview {
+    /// Every provider with its state, at most a second old.
+    ///
+    /// # Errors
+    ///
+    /// The look at the machine panicked.
+    pub async fn look(&self, kit: &Kit) -> Result<Arc<Value>, Error> {
+        let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((made, value)) = &*last()
+            && made.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(value));
+        }
+        let value = Arc::new(overview(kit).await?);
+        *last() = Some((Instant::now(), Arc::clone(&value)));
+        Ok(value)
     }
+}
+
+async fn overview(kit: &Kit) -> Result<Value, Error> {
     let (broken, spent) = (broken(kit).await, super::breaker::open(kit).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = kit.clone();
@@ -98,8 +94,6 @@ pub async fn overview(kit: &Kit) -> Result<Arc<Value>, Error> {
     if let Some(fields) = value.as_object_mut().filter(|_| !caps.is_empty()) {
         fields.insert("caps".into(), json!(caps));
     }
-    let value = Arc::new(value);
-    *last() = Some((Instant::now(), Arc::clone(&value)));
     Ok(value)
 }
 
@@ -129,16 +123,13 @@ pub(super) fn in_words(error: &Error) -> String {
 /// Returns whether a CLI tells about itself; one that did not is not asked again for a while.
 async fn glance(kit: &Kit, provider: &Provider, program: &Path) -> Result<(), Error> {
     let asked = asked(provider, program);
-    let versions = kit.processes.kept::<Versions>();
-    let failed = || versions.failed.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((when, error)) = failed().get(&asked)
-        && when.elapsed() < GRUDGE
-    {
-        return Err(error.clone());
+    let versions = kit.processes.versions();
+    if let Some(error) = versions.failed_within(GRUDGE, &asked) {
+        return Err(error);
     }
     let probed = probe(kit, provider, program, GLANCE).await;
     if let Err(error) = &probed {
-        failed().insert(asked, (Instant::now(), error.clone()));
+        versions.note_failure(asked, error.clone());
     }
     probed.map(drop)
 }
@@ -215,9 +206,8 @@ pub fn is_installed(kit: &Kit, provider: &Provider) -> bool {
         || kit.configuration.environment().find_program(provider.command(), kit.project.root()).is_some()
 }
 
-fn asked(provider: &Provider, program: &Path) -> Asked {
-    let written = std::fs::metadata(program).and_then(|found| found.modified()).ok();
-    (program.to_owned(), written, provider.leading_arguments().to_vec())
+fn asked(provider: &Provider, program: &Path) -> Program {
+    Program::as_written(program, provider.leading_arguments())
 }
 
 /// The version of a provider's CLI, asked for on first use and remembered for this program. One that
@@ -250,11 +240,7 @@ pub async fn probe(
     program: &Path,
     limit: Duration,
 ) -> Result<Option<Version>, Error> {
-    let cell = {
-        let versions = kit.processes.kept::<Versions>();
-        let mut known = versions.known.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry(asked(provider, program)).or_default())
-    };
+    let cell = kit.processes.versions().of(asked(provider, program));
     let version = cell.get_or_try_init(|| async {
         let printed =
             print(kit, provider, program, &["--version"], Home::Private, limit).await.map_err(Some)?;

@@ -7,8 +7,7 @@ mod finish;
 mod reply;
 mod work;
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::approval::Announced;
 use super::journal::{Journal, new_id};
@@ -91,32 +90,6 @@ impl StageRequest {
     }
 }
 
-/// Attempts that this server works on right now.
-#[derive(Clone, Debug, Default)]
-struct Working {
-    attempts: Arc<Mutex<BTreeSet<String>>>,
-}
-
-/// An attempt that is worked on, until this is dropped.
-struct Worked(Working, String);
-
-impl Working {
-    fn begin(&self, attempt: &str) -> Worked {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).insert(attempt.to_owned());
-        Worked(self.clone(), attempt.to_owned())
-    }
-
-    fn holds(&self, attempt: &str) -> bool {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner).contains(attempt)
-    }
-}
-
-impl Drop for Worked {
-    fn drop(&mut self) {
-        self.0.attempts.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
-    }
-}
-
 /// Does a stage, or returns what came of the same request before. The work goes on where the caller
 /// goes away.
 ///
@@ -153,7 +126,7 @@ async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Re
             }
             Begun::Work(task) => {
                 let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
-                let working = kit.processes.kept::<Working>().begin(&attempt);
+                let working = kit.log.work_on(&attempt);
                 let ended = work::spawn(kit, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
                 return answer(kit, &run, &attempt, false).await;
@@ -167,7 +140,7 @@ async fn attached(kit: &Kit, run: &str, attempt: &str) -> Result<Option<StageRep
     loop {
         match standing(kit, run, attempt).await? {
             Standing::Ended => return answer(kit, run, attempt, false).await.map(Some),
-            Standing::Open { server } if is_worked_on(kit, &server, attempt) => {
+            Standing::Open { server } if kit.log.is_worked_on(&server, attempt) => {
                 kit.log.journal_of(run).changed().await;
             }
             Standing::Open { .. } | Standing::Gone => return Ok(None),
@@ -204,14 +177,6 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
     match history.run(run) {
         Some(run) => run.attempt.as_ref().filter(|it| it.id == attempt),
         None => history.loose_attempt(attempt).map(|loose| &loose.attempt),
-    }
-}
-
-fn is_worked_on(kit: &Kit, server: &str, attempt: &str) -> bool {
-    if server == kit.log.server() {
-        kit.processes.kept::<Working>().holds(attempt)
-    } else {
-        kit.log.is_alive(server)
     }
 }
 

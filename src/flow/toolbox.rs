@@ -1,12 +1,12 @@
 //! Loading tools by stage and skill: which are at hand, and what they cost.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use super::configuration::Configuration;
 use super::coordination::task::read;
-use super::kit::Kit;
 use crate::domain::coordination::architecture::mentioned;
 use crate::domain::coordination::intent::Intent;
 use crate::domain::coordination::record::RunRecord;
@@ -20,20 +20,19 @@ use crate::error::{Error, ErrorNote};
 /// Tokens that a tool takes of the context; none for a tool that is not served.
 pub type Cost<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
-/// The toolbox, as long as the server lives.
+/// The toolbox of a server, as long as it lives.
 #[derive(Debug, Default)]
-struct Kept {
-    toolbox: Mutex<Toolbox>,
-}
+pub struct SharedToolbox(Mutex<Toolbox>);
 
-/// Reads or changes the toolbox; nobody else does meanwhile.
-fn update(kit: &Kit, change: impl FnOnce(&mut Toolbox)) {
-    change(&mut kit.processes.kept::<Kept>().toolbox.lock().unwrap_or_else(PoisonError::into_inner));
-}
+impl SharedToolbox {
+    fn lock(&self) -> MutexGuard<'_, Toolbox> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-/// A tool was called.
-pub fn used(kit: &Kit, tool: &str) {
-    update(kit, |toolbox| toolbox.used(tool));
+    /// A tool was called.
+    pub fn used(&self, tool: &str) {
+        self.lock().used(tool);
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -141,13 +140,13 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(kit: &Kit, cost: Cost<'a>) -> Result<Self, Error> {
-        kit.configuration.check()?;
-        let document = kit.configuration.document("conf/skill_manifest.yaml")?;
+    fn new(configuration: &Configuration, cost: Cost<'a>) -> Result<Self, Error> {
+        configuration.check()?;
+        let document = configuration.document("conf/skill_manifest.yaml")?;
         let manifest = Manifest::from_yaml(&document.text)
             .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
         let max_tools =
-            usize::try_from(kit.configuration.config().settings.policy.max_tools).unwrap_or(usize::MAX);
+            usize::try_from(configuration.config().settings.policy.max_tools).unwrap_or(usize::MAX);
         Ok(Self { manifest, limits: Limits { max_tools, cost } })
     }
 
@@ -156,13 +155,10 @@ impl<'a> Bench<'a> {
     }
 
     /// Takes a step, and says what it loaded.
-    fn step(&self, kit: &Kit, take: impl Fn(&mut Toolbox)) -> Loaded {
-        let (mut before, mut after) = (Loading::default(), Loading::default());
-        update(kit, |toolbox| {
-            before = self.loading(toolbox);
-            take(toolbox);
-            after = self.loading(toolbox);
-        });
+    fn step(&self, toolbox: &mut Toolbox, take: impl Fn(&mut Toolbox)) -> Loaded {
+        let before = self.loading(toolbox);
+        take(toolbox);
+        let after = self.loading(toolbox);
         Loaded {
             newly_loaded: after.newly_loaded(&before),
             loaded_tools: after.loaded,
@@ -177,9 +173,14 @@ impl<'a> Bench<'a> {
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn enter_stage(kit: &Kit, stage: Stage, cost: Cost<'_>) -> Result<EnteredStage, Error> {
-    let bench = Bench::new(kit, cost)?;
-    let loaded = bench.step(kit, |toolbox| toolbox.enter_stage(stage));
+pub fn enter_stage(
+    configuration: &Configuration,
+    toolbox: &SharedToolbox,
+    stage: Stage,
+    cost: Cost<'_>,
+) -> Result<EnteredStage, Error> {
+    let bench = Bench::new(configuration, cost)?;
+    let loaded = bench.step(&mut toolbox.lock(), |toolbox| toolbox.enter_stage(stage));
     let available_skills = bench.manifest.skills_of(stage).into_iter().map(|skill| SkillNote {
         name: skill.name.clone(),
         description: skill.description.clone(),
@@ -194,13 +195,18 @@ pub fn enter_stage(kit: &Kit, stage: Stage, cost: Cost<'_>) -> Result<EnteredSta
 /// # Errors
 ///
 /// A manifest, a list of micro steps or a configuration that could not be used.
-pub fn enter_skill(kit: &Kit, name: &str, cost: Cost<'_>) -> Result<SkillEntry, Error> {
-    let bench = Bench::new(kit, cost)?;
+pub fn enter_skill(
+    configuration: &Configuration,
+    toolbox: &SharedToolbox,
+    name: &str,
+    cost: Cost<'_>,
+) -> Result<SkillEntry, Error> {
+    let bench = Bench::new(configuration, cost)?;
     let Some(skill) = bench.manifest.skill(name) else {
-        return Ok(SkillEntry::Unknown(unknown(kit, &bench, name)));
+        return Ok(SkillEntry::Unknown(unknown(&bench, &toolbox.lock(), name)));
     };
-    let micro_steps = micro_steps(kit, &skill.micro_steps)?;
-    let loaded = bench.step(kit, |toolbox| toolbox.enter_skill(skill));
+    let micro_steps = micro_steps(configuration, &skill.micro_steps)?;
+    let loaded = bench.step(&mut toolbox.lock(), |toolbox| toolbox.enter_skill(skill));
     Ok(SkillEntry::Entered(EnteredSkill {
         skill: skill.name.clone(),
         stage: skill.stage,
@@ -210,16 +216,13 @@ pub fn enter_skill(kit: &Kit, name: &str, cost: Cost<'_>) -> Result<SkillEntry, 
     }))
 }
 
-fn unknown(kit: &Kit, bench: &Bench<'_>, name: &str) -> UnknownSkill {
+fn unknown(bench: &Bench<'_>, toolbox: &Toolbox, name: &str) -> UnknownSkill {
     let mut available = bench.manifest.names();
     let error = Error::Unknown { kind: "skill", name: name.to_owned(), available: nearest(&available, name) };
-    let mut loaded_tools = Vec::new();
-    update(kit, |toolbox| {
-        loaded_tools = bench.loading(toolbox).loaded;
-        if let Some(stage) = toolbox.stage {
-            available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
-        }
-    });
+    if let Some(stage) = toolbox.stage {
+        available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
+    }
+    let loaded_tools = bench.loading(toolbox).loaded;
     UnknownSkill { ok: false, note: error.note(), available_skills: available, loaded_tools }
 }
 
@@ -231,8 +234,8 @@ fn nearest(names: &[String], wanted: &str) -> Vec<String> {
     names
 }
 
-fn micro_steps(kit: &Kit, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
-    let steps = kit.configuration.micro_steps()?;
+fn micro_steps(configuration: &Configuration, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
+    let steps = configuration.micro_steps()?;
     let note = |step: &MicroStep| MicroStepNote {
         kind: step.kind,
         description: step.description.clone(),
@@ -248,11 +251,15 @@ fn micro_steps(kit: &Kit, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Err
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn exit_stage(kit: &Kit, cost: Cost<'_>) -> Result<Exited, Error> {
-    let bench = Bench::new(kit, cost)?;
-    let mut left = None;
-    update(kit, |toolbox| left = toolbox.stage);
-    let loaded = bench.step(kit, Toolbox::exit);
+pub fn exit_stage(
+    configuration: &Configuration,
+    toolbox: &SharedToolbox,
+    cost: Cost<'_>,
+) -> Result<Exited, Error> {
+    let bench = Bench::new(configuration, cost)?;
+    let mut toolbox = toolbox.lock();
+    let left = toolbox.stage;
+    let loaded = bench.step(&mut toolbox, Toolbox::exit);
     let message = match left {
         Some(stage) => format!("Left {}; the core tools stay.", stage.name()),
         None => "No stage was entered; the core tools stay.".to_owned(),
@@ -265,10 +272,13 @@ pub fn exit_stage(kit: &Kit, cost: Cost<'_>) -> Result<Exited, Error> {
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn loaded_tools(kit: &Kit, cost: Cost<'_>) -> Result<Overview, Error> {
-    let bench = Bench::new(kit, cost)?;
-    let mut toolbox = Toolbox::default();
-    update(kit, |now| toolbox = now.clone());
+pub fn loaded_tools(
+    configuration: &Configuration,
+    toolbox: &SharedToolbox,
+    cost: Cost<'_>,
+) -> Result<Overview, Error> {
+    let bench = Bench::new(configuration, cost)?;
+    let toolbox = toolbox.lock().clone();
     let loading = bench.loading(&toolbox);
     Ok(Overview {
         current_stage: toolbox.stage,
@@ -287,14 +297,14 @@ pub fn loaded_tools(kit: &Kit, cost: Cost<'_>) -> Result<Overview, Error> {
 ///
 /// A manifest or a configuration that could not be used.
 pub fn recommend_tools(
-    kit: &Kit,
+    configuration: &Configuration,
     task: &str,
     runs: &[RunRecord],
     cost: Cost<'_>,
 ) -> Result<Recommended, Error> {
-    let bench = Bench::new(kit, cost)?;
-    let read = read(kit, task, &[])?;
-    let topology = read.choice(kit, &History::of_kind(runs, None, read.kind()))?.topology;
+    let bench = Bench::new(configuration, cost)?;
+    let read = read(configuration, task, &[])?;
+    let topology = read.choice(configuration, &History::of_kind(runs, None, read.kind()))?.topology;
     let begin = read.intent.stage;
     let tools = recommended_tools(&bench.manifest, begin, &mentioned(&Wording::of([task])), &bench.limits);
     let stage = begin.name();

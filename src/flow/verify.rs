@@ -16,6 +16,7 @@ use super::kit::Kit;
 use super::note::note;
 use super::off_thread::off_thread;
 use super::progress::Progress;
+use super::rules_in_force::{InForce, PolicyNote};
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::event::{Check, Draft, Verified};
 use crate::domain::secret_path::{self, SecretRules};
@@ -29,8 +30,7 @@ use crate::host::git::{asking, running_nothing};
 use crate::host::project::Project;
 
 pub(in crate::flow) use plan::Hold;
-use plan::{InForce, Kept, Plan, load, plan_in};
-pub use plan::{PolicyNote, project_note};
+use plan::{Kept, Plan, plan_in};
 pub use run::CheckResult;
 
 /// Checks that run at the same time.
@@ -449,12 +449,10 @@ pub(in crate::flow) async fn verify_copy(
     hold: Hold,
     progress: &Progress,
 ) -> Result<Vec<CheckResult>, Error> {
-    let planning = kit.clone();
+    let planning = kit.configuration.clone();
     let request = VerifyRequest { entries, ..VerifyRequest::default() };
-    let plan = off_thread(move || {
-        plan::plan_in(planning.configuration.environment(), &copy, load(&planning)?, &request)
-    })
-    .await??;
+    let plan = off_thread(move || plan::plan_in(planning.environment(), &copy, planning.checks()?, &request))
+        .await??;
     let plan = Plan { kept: Kept::Nothing, hold: Some(hold), ..plan };
     let room = run::room(plan.checks.len());
     Ok(in_order(kit, &plan, room, false, progress).await)
@@ -490,8 +488,8 @@ impl Oracle {
     ///
     /// No rule permits the command, or the rules cannot be used.
     pub async fn new(kit: &Kit, command: &str) -> Result<Self, Error> {
-        let loading = kit.clone();
-        let rules = off_thread(move || load(&loading)).await??;
+        let loading = kit.configuration.clone();
+        let rules = off_thread(move || loading.checks()).await??;
         let oracle = Self { command: command.to_owned(), rules };
         let plan = oracle.plan(kit, EXAMPLE, "").await?;
         let refused = plan.checks.iter().find_map(|check| match &check.verdict {

@@ -15,9 +15,9 @@ use super::door::Visitor;
 use super::{Page, guard, views};
 use crate::domain::measure::tally::Scope;
 use crate::error::Error;
+use crate::flow::breaker;
 use crate::flow::metrics::report;
 use crate::flow::workflow::stop as end;
-use crate::flow::{breaker, job};
 
 type Visit = Extension<Visitor>;
 
@@ -236,7 +236,7 @@ pub(super) async fn review(
 pub(super) async fn jobs(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
     let spent = breaker::open(page.kit()).await;
-    let found = job::list(page.kit()).await.map(|jobs| views::jobs::list(&jobs, &spent, now));
+    let found = page.jobs().list().await.map(|jobs| views::jobs::list(&jobs, &spent, now));
     let shown = with_frame(&page, "jobs".to_owned(), found).await;
     guard::framed(&page, &visitor, StatusCode::OK, "jobs.html", shown).await
 }

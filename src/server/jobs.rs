@@ -21,9 +21,7 @@ use tracing::Instrument as _;
 use super::{Maestro, wrong_arguments_as_result};
 use crate::domain::job::{Cause, Outcome};
 use crate::error::Error;
-use crate::flow::job::{
-    self, Call, Running, Shown, State, begin, cancel_asked, collected, end, leave, look, result_of,
-};
+use crate::flow::job::{Asked, Call, Shown, State};
 use crate::flow::scope::Scope;
 use crate::flow::time::{now, rfc3339};
 use crate::tools::catalogue::{Again, takes_time};
@@ -209,9 +207,8 @@ impl Maestro {
         standing: &Mutex<Standing>,
         mut receiver: oneshot::Receiver<Result<CallToolResponse, ErrorData>>,
     ) {
-        let running = self.kit().processes.kept::<Running>();
-        let adopting = running.adopting().await;
-        let begun = begin(self.kit(), call, &scope).await;
+        let adopting = self.jobs().adopting().await;
+        let begun = self.jobs().begin(call, &scope).await;
         drop(adopting);
         let job = match begun {
             Ok(job) => job,
@@ -238,11 +235,11 @@ impl Maestro {
     }
 
     fn watch_for_cancel(&self, job: &str, scope: Scope) {
-        let (kit, job) = (self.kit().clone(), job.to_owned());
+        let (jobs, job) = (self.jobs().clone(), job.to_owned());
         let stop = self.inner.jobs_stop.clone();
         self.kit().processes.background().spawn(async move {
             tokio::select! {
-                () = cancel_asked(&kit, &job) => {
+                () = jobs.cancel_asked(&job) => {
                     scope.all.cancel();
                     scope.call.cancel();
                 }
@@ -262,8 +259,8 @@ impl Maestro {
     ) -> Result<Shown, Error> {
         scope.detach();
         context.ct = scope.call.clone();
-        let job = begin(self.kit(), call, &scope).await?;
-        let shown = look(self.kit(), &job).await?;
+        let job = self.jobs().begin(call, &scope).await?;
+        let shown = self.jobs().look(&job).await?;
         self.watch_for_cancel(&job, scope.clone());
         let server = self.clone();
         let work = async move {
@@ -281,9 +278,9 @@ impl Maestro {
     ///
     /// There is no such job, it is not lost, or the log cannot be used.
     async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
-        let (call, arrived) = match job::again(self.kit(), id).await? {
-            job::Asked::Anew(call, arrived) => (call, arrived),
-            job::Asked::Before(job) => return Ok(*job),
+        let (call, arrived) = match self.jobs().again(id).await? {
+            Asked::Anew(call, arrived) => (call, arrived),
+            Asked::Before(job) => return Ok(*job),
         };
         let arguments = match call.arguments.clone() {
             Value::Object(arguments) => arguments,
@@ -412,31 +409,31 @@ impl Maestro {
         };
         let outcome = match (value.get("ok"), value.get("code").and_then(Value::as_str)) {
             // The next server finds the job lost, and can ask again.
-            (_, Some("shutting_down")) => return leave(self.kit(), job),
+            (_, Some("shutting_down")) => return self.jobs().leave(job),
             (_, Some("cancelled")) => Outcome::Cancelled,
             (Some(Value::Bool(false)), _) => Outcome::Failed,
             _ => Outcome::Done,
         };
         let result = (outcome != Outcome::Cancelled).then_some(value);
-        end(self.kit(), job, outcome, result).await;
+        self.jobs().end(job, outcome, result).await;
     }
 
     /// A task, from the log.
     pub(super) async fn task(&self, id: &str) -> Result<DetailedTask, ErrorData> {
-        let kit = self.kit();
+        let jobs = self.jobs();
         let unknown = |error: Error| match error {
             Error::Unknown { .. } => ErrorData::invalid_params(error.to_string(), None),
             error => ErrorData::internal_error(error.to_string(), None),
         };
-        let job = look(kit, id).await.map_err(unknown)?;
+        let job = jobs.look(id).await.map_err(unknown)?;
         let payload = match job.state {
             State::Running => match self.inner.asking.requests(id) {
                 Some(input_requests) => TaskPayload::InputRequired { input_requests },
                 None => TaskPayload::Working,
             },
             State::Done | State::Failed => {
-                let value = result_of(kit, &job).await.map_err(unknown)?.unwrap_or_default();
-                collected(kit, &job).await.map_err(unknown)?;
+                let value = jobs.result_of(&job).await.map_err(unknown)?.unwrap_or_default();
+                jobs.collected(&job).await.map_err(unknown)?;
                 TaskPayload::Completed { result: object(&structured(value)) }
             }
             State::Cancelled => TaskPayload::Cancelled,

@@ -39,9 +39,8 @@ pub async fn serve(kit: Kit) -> Result<(), Error> {
         "started"
     );
     let begun = Instant::now();
-    let (kit, running) = (kit.clone(), kit.processes.kept::<crate::flow::job::Running>());
     let server = Maestro::new(kit, ends.input.clone(), ends.reasons.clone());
-    let jobs_stop = server.inner.jobs_stop.clone();
+    let (jobs, jobs_stop) = (server.jobs().clone(), server.inner.jobs_stop.clone());
     let (served, why) = tokio::select! {
         served = until_end_of_input(server.clone(), ends.clone()) => {
             let why = if served.is_ok() { "end of input" } else { "the first exchange failed" };
@@ -59,14 +58,15 @@ pub async fn serve(kit: Kit) -> Result<(), Error> {
     drop(server);
     ends.input.cancel();
     // A client that closes its end leaves its jobs behind; one that says stop stops them.
-    if matches!(why, "end of input" | "the client reads no replies") && running.count() > 0 {
-        tracing::info!(jobs = running.count(), "the client has left; jobs go on");
+    if matches!(why, "end of input" | "the client reads no replies") && jobs.count() > 0 {
+        tracing::info!(jobs = jobs.count(), "the client has left; jobs go on");
         tokio::select! {
-            () = running.all_ended() => {}
+            () = jobs.all_ended() => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
     }
+    drop(jobs);
     jobs_stop.cancel();
     supervisor.shutdown().await;
     background.close();

@@ -17,8 +17,10 @@ use super::polish::{plain, served};
 use super::words::Words;
 use crate::domain::toolset::is_wanted;
 use crate::error::Error;
-use crate::flow::job::Shown;
+use crate::flow::job::{Jobs, Shown};
 use crate::flow::kit::Kit;
+use crate::flow::providers::Overview;
+use crate::flow::toolbox::SharedToolbox;
 use crate::page::Page;
 
 /// Starts a lost job again: the job, and the call that asks for it. The server puts it into the extensions
@@ -29,19 +31,29 @@ pub(crate) struct Again(pub(crate) Arc<StartAgain>);
 type StartAgain =
     dyn Fn(String, RequestContext<RoleServer>) -> BoxFuture<'static, Result<Shown, Error>> + Send + Sync;
 
-/// Receiver of every tool: the kit and the tools. Clones share everything.
+/// Receiver of every tool: what they work with, and what a server remembers between calls. Clones share
+/// everything.
 #[derive(Clone)]
 pub struct Handle {
     kit: Kit,
-    pub(crate) tools: Arc<OnceLock<Tools>>,
-    page: Arc<OnceCell<Page>>,
+    jobs: Jobs,
+    memory: Arc<Memory>,
     /// Ends the page with the server.
     stop: CancellationToken,
 }
 
+#[derive(Default)]
+struct Memory {
+    tools: OnceLock<Tools>,
+    page: OnceCell<Page>,
+    overview: Overview,
+    toolbox: SharedToolbox,
+}
+
 impl Handle {
     pub(crate) fn new(kit: Kit, stop: CancellationToken) -> Self {
-        Self { kit, tools: Arc::default(), page: Arc::default(), stop }
+        let jobs = Jobs::new(kit.configuration.clone(), kit.log.clone());
+        Self { kit, jobs, memory: Arc::default(), stop }
     }
 
     /// The local web page, served from the first need on. Fails below another consult, and where no
@@ -50,17 +62,34 @@ impl Handle {
         if self.kit.configuration.environment().depth() > 0 {
             return Err(Error::NestedConsult);
         }
-        let start = || Page::start(self.kit.clone(), self.stop.clone());
-        self.page.get_or_try_init(start).await
+        let start = || Page::start(self.kit.clone(), self.jobs.clone(), self.stop.clone());
+        self.memory.page.get_or_try_init(start).await
     }
 
     pub(crate) fn kit(&self) -> &Kit {
         &self.kit
     }
 
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    pub(crate) fn overview(&self) -> &Overview {
+        &self.memory.overview
+    }
+
+    pub(crate) fn toolbox(&self) -> &SharedToolbox {
+        &self.memory.toolbox
+    }
+
     /// The tools, made on first need: a client that only says hello does not wait for them.
     pub(crate) fn tools(&self) -> &Tools {
-        self.tools.get_or_init(|| Tools::new(&self.kit))
+        self.memory.tools.get_or_init(|| Tools::new(&self.kit))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_tools(&self, tools: Tools) {
+        assert!(self.memory.tools.set(tools).is_ok());
     }
 }
 

@@ -20,7 +20,6 @@ use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, InThread, Question, consult_in_run};
 use crate::flow::ensemble::{Whom, generate};
 use crate::flow::pack::ContextRequest;
-use crate::flow::providers::overview;
 
 /// How often one provider may be asked in an ensemble.
 const MOST_PER_PROVIDER: u32 = 8;
@@ -204,7 +203,7 @@ impl Handle {
         meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch)
     )]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(overview(self.kit()).await.map(|value| value.as_ref().clone()))
+        reply(self.overview().look(self.kit()).await.map(|value| value.as_ref().clone()))
     }
 }
 

@@ -13,7 +13,6 @@ use super::polish::Parameters;
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::error::Error;
-use crate::flow::job::{cancel, list, look, wait};
 
 /// Seconds that a call waits where nobody says how many: the least patient host gives up after 60.
 const WAIT: u32 = 45;
@@ -63,14 +62,14 @@ impl Handle {
         Parameters(input): Parameters<JobInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let kit = self.kit();
+        let jobs = self.jobs();
         if let Some(seconds) = input.wait_sec.filter(|seconds| *seconds > MOST_WAIT) {
             let error = format!("wait_sec must be 0 to {MOST_WAIT} (got {seconds})");
             return failure(&Error::InvalidArguments(error));
         }
         let action = input.action.unwrap_or(if input.job.is_some() { Action::Wait } else { Action::List });
         let job = match (action, input.job.as_deref()) {
-            (Action::List, _) => return reply(list(kit).await),
+            (Action::List, _) => return reply(jobs.list().await),
             (_, Some(job)) => job,
             (_, None) => {
                 let error = "job is missing: name the job; action `list` shows them".to_owned();
@@ -79,15 +78,15 @@ impl Handle {
         };
         let patience = |seconds: u32| Duration::from_secs(u64::from(seconds));
         match action {
-            Action::List | Action::Progress => reply(look(kit, job).await),
+            Action::List | Action::Progress => reply(jobs.look(job).await),
             Action::Wait | Action::Collect => {
                 let seconds = if action == Action::Wait { input.wait_sec.unwrap_or(WAIT) } else { 0 };
                 reporting(&context, |progress| async move {
-                    reply(wait(kit, job, patience(seconds), &progress).await)
+                    reply(jobs.wait(job, patience(seconds), &progress).await)
                 })
                 .await
             }
-            Action::Cancel => reply(cancel(kit, job).await),
+            Action::Cancel => reply(jobs.cancel(job).await),
             Action::Again => match context.extensions.get::<Again>().cloned() {
                 Some(again) => reply(again.0(job.to_owned(), context).await),
                 None => failure(&Error::Internal("nobody starts jobs here".to_owned())),

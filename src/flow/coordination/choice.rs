@@ -75,7 +75,7 @@ pub async fn select_architecture(kit: &Kit, request: &Request) -> Result<Archite
     let runs = super::recorded_or_nothing(kit).await;
     let scores =
         Scores::new(request.decomposability, request.sequential, request.tools).map_err(super::refused)?;
-    let read = request.task.as_deref().map(|task| read(kit, task, &[])).transpose()?;
+    let read = request.task.as_deref().map(|task| read(&kit.configuration, task, &[])).transpose()?;
     let intent = read.as_ref().filter(|read| read.intent.is_known()).map(|read| read.intent.intent.as_str());
     let history = History::of_kind(&runs, Some(request.stage), intent);
     let scores = match &read {

@@ -14,6 +14,7 @@ use crate::domain::coordination::wording::Wording;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 
 /// A classified task.
@@ -56,10 +57,10 @@ struct Metadata {
 /// Configuration that could not be used.
 pub async fn classify_task(kit: &Kit, task: &str, material: &[&str]) -> Result<Classified, Error> {
     kit.configuration.check()?;
-    let read = read(kit, task, material)?;
+    let read = read(&kit.configuration, task, material)?;
     let runs = super::recorded_or_nothing(kit).await;
     let history = History::of_kind(&runs, None, read.kind());
-    let choice = read.choice(kit, &history)?;
+    let choice = read.choice(&kit.configuration, &history)?;
     let Read { found, intent } = read;
     Ok(Classified {
         suggested_stage: intent.stage,
@@ -84,12 +85,13 @@ pub(in crate::flow) struct Read {
 /// # Errors
 ///
 /// A list of words that cannot be used.
-pub(in crate::flow) fn read(kit: &Kit, task: &str, material: &[&str]) -> Result<Read, Error> {
+pub(in crate::flow) fn read(
+    configuration: &Configuration,
+    task: &str,
+    material: &[&str],
+) -> Result<Read, Error> {
     let texts = std::iter::once(task).chain(material.iter().copied());
-    Ok(Read {
-        found: classify(&Wording::of(texts)),
-        intent: kit.configuration.lexicon()?.intent(task, material),
-    })
+    Ok(Read { found: classify(&Wording::of(texts)), intent: configuration.lexicon()?.intent(task, material) })
 }
 
 impl Read {
@@ -114,13 +116,17 @@ impl Read {
     }
 
     /// The topology of a task that is in no stage yet.
-    pub(in crate::flow) fn choice(&self, kit: &Kit, history: &History) -> Result<Choice, Error> {
+    pub(in crate::flow) fn choice(
+        &self,
+        configuration: &Configuration,
+        history: &History,
+    ) -> Result<Choice, Error> {
         let situation = Situation {
             stage: None,
             scores: self.deciding(),
             forced: None,
             history: self.counted(history),
-            policy: &kit.configuration.config().settings.policy,
+            policy: &configuration.config().settings.policy,
             intent: Some(&self.intent),
         };
         choose(&situation).map_err(super::refused)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::choose::{Choice, choose, fallbacks, left};
-use super::{Gate, StageRequest, is_worked_on};
+use super::{Gate, StageRequest};
 use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
 use crate::domain::event::{DecidedBy, Draft};
@@ -170,7 +170,7 @@ impl Beginning {
             let solo = Begun::Solo { run: id.clone(), attempt: attempt.id.clone() };
             return Ok((id, Decided::nothing(solo)));
         }
-        if is_worked_on(&self.kit, &attempt.server, &attempt.id) {
+        if self.kit.log.is_worked_on(&attempt.server, &attempt.id) {
             return match same {
                 Some(attempt) => {
                     let attached = Begun::Attached { run: id.clone(), attempt: attempt.id.clone() };
@@ -245,7 +245,7 @@ impl Beginning {
                     let logged = Begun::Logged { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(logged)))
                 }
-                Outcome::Open if is_worked_on(&self.kit, &attempt.server, &attempt.id) => {
+                Outcome::Open if self.kit.log.is_worked_on(&attempt.server, &attempt.id) => {
                     let attached = Begun::Attached { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(attached)))
                 }

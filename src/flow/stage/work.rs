@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::begin::Task;
-use super::{StageRequest, Worked, finish};
+use super::{StageRequest, finish};
 use crate::domain::citations::Citation;
 use crate::domain::consultant;
 use crate::domain::event::Draft;
@@ -30,6 +30,7 @@ use crate::flow::consult::{
 use crate::flow::document;
 use crate::flow::journal::new_id;
 use crate::flow::kit::Kit;
+use crate::flow::log::Working;
 use crate::flow::off_thread::off_thread;
 use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::Scope;
@@ -40,7 +41,7 @@ pub(super) fn spawn(
     request: Arc<StageRequest>,
     task: Arc<Task>,
     progress: Progress,
-    working: Worked,
+    working: Working,
 ) -> JoinHandle<Result<(), Error>> {
     let work = {
         let (kit, scope) = (kit.clone(), Scope::current());

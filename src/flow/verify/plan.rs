@@ -2,24 +2,20 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-
 use super::{Entry, VerifyRequest};
-use crate::domain::rule::RuleError;
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
-use crate::domain::verification::policy::{Permitted, Policy, ProjectState, Refused};
-use crate::domain::verification::rules::{ProjectRules, VerificationRules};
+use crate::domain::verification::policy::{Permitted, Policy, Refused};
+use crate::domain::verification::rules::VerificationRules;
 use crate::error::Error;
 use crate::flow::kit::Kit;
+use crate::flow::rules_in_force::InForce;
 use crate::host::environment::Environment;
-use crate::host::library::{BUILT_IN, Document, Library};
 use crate::host::manifests::detect_all;
 use crate::host::project::Project;
-use crate::host::trust::Standing;
 
 /// The time of a check that names none.
 const TIMEOUT: Duration = Duration::from_secs(600);
@@ -83,7 +79,7 @@ pub(super) struct Planned {
 
 /// Finds the commands and judges them. Blocks.
 pub(super) fn plan(kit: &Kit, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (project, in_force) = (kit.project.reader()?, load(kit)?);
+    let (project, in_force) = (kit.project.reader()?, kit.configuration.checks()?);
     let mut plan = plan_in(kit.configuration.environment(), &project, Arc::clone(&in_force), request)?;
     if !request.entries.is_empty() {
         plan.own = own_checks(kit.configuration.environment(), &project, &in_force.policy);
@@ -253,211 +249,5 @@ fn joined(command: &str, args: Option<&str>) -> String {
     match args {
         Some(args) if !args.trim().is_empty() => format!("{command} {args}"),
         _ => command.to_owned(),
-    }
-}
-
-const DOCUMENT: &str = "conf/verification.yaml";
-
-/// The project's rules, relative to its root.
-const PROJECT_FILE: &str = ".maestro/verification.yaml";
-
-/// Rules of a project that are compiled before anybody has confirmed them.
-const MOST_UNCONFIRMED: usize = 50;
-
-#[derive(Clone, Debug, Serialize)]
-pub struct PolicyNote {
-    /// Where they come from: `built in`, or the user's file.
-    pub origin: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<ProjectNote>,
-}
-
-/// Rules that a project adds.
-#[derive(Clone, Debug, Serialize)]
-pub struct ProjectNote {
-    /// The file.
-    pub file: &'static str,
-    /// `confirmed`, `unconfirmed`, `changed` or `unusable`.
-    pub state: &'static str,
-    /// Its rules and their commands.
-    pub adds: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-}
-
-/// The rules, ready to judge, and what a result says of them.
-pub(super) struct InForce {
-    sources: Sources,
-    pub(super) rules: VerificationRules,
-    pub(super) policy: Policy,
-    pub(super) note: PolicyNote,
-}
-
-/// All that the rules follow from.
-#[derive(PartialEq, Eq)]
-struct Sources {
-    document: Document,
-    /// The project's file, or why it cannot be read.
-    project: Result<Option<String>, String>,
-    state: ProjectState,
-}
-
-/// The rules that were last in force; as long as their sources are the same, they are.
-#[derive(Default)]
-struct PolicyCache {
-    last: Mutex<Option<Arc<InForce>>>,
-}
-
-/// The rules in force. Their sources are read at every call, and compiled when they have changed.
-pub(super) fn load(kit: &Kit) -> Result<Arc<InForce>, Error> {
-    let sources = Sources::read(kit)?;
-    let cache = kit.processes.kept::<PolicyCache>();
-    let mut last = cache.last.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(known) = last.as_ref().filter(|known| known.sources == sources) {
-        return Ok(known.clone());
-    }
-    let in_force = Arc::new(InForce::compile(sources)?);
-    *last = Some(in_force.clone());
-    Ok(in_force)
-}
-
-impl Sources {
-    fn read(kit: &Kit) -> Result<Self, Error> {
-        let document = document(kit)?;
-        let (project, state) = of_project(kit);
-        Ok(Self { document, project, state })
-    }
-}
-
-impl InForce {
-    fn compile(sources: Sources) -> Result<Self, Error> {
-        let document = &sources.document;
-        let invalid =
-            |error: RuleError| Error::Document { name: document.origin.clone(), reason: error.to_string() };
-        let rules = VerificationRules::from_yaml(&document.text).map_err(invalid)?;
-        let make = || Policy::new(&rules).map_err(invalid);
-        let mut policy = make()?;
-        if document.origin != BUILT_IN {
-            policy.check(&rules).map_err(invalid)?;
-        }
-        let mut note = PolicyNote { origin: document.origin.clone(), project: None };
-        if let Some((project, added)) = described(&sources.project, sources.state) {
-            note.project = Some(project);
-            if let Some(added) = added {
-                policy = match policy.with_project(&added, sources.state) {
-                    Ok(policy) => policy,
-                    Err(error) => {
-                        note.project = note.project.map(|project| unusable(&project, &error.to_string()));
-                        make()?
-                    }
-                };
-            }
-        }
-        Ok(Self { sources, rules, policy, note })
-    }
-}
-
-/// The rules: the user's file or ours. A project's file never replaces them.
-fn document(kit: &Kit) -> Result<Document, Error> {
-    let invalid = |reason: String| Error::Document { name: DOCUMENT.to_owned(), reason };
-    match kit.configuration.library().of_user(DOCUMENT) {
-        Some(document) => document.map_err(|error| invalid(error.to_string())),
-        None => Library::embedded(DOCUMENT).ok_or_else(|| invalid("it is missing".to_owned())),
-    }
-}
-
-/// The project's file, and what it is worth.
-fn of_project(kit: &Kit) -> (Result<Option<String>, String>, ProjectState) {
-    let layer = kit.configuration.library().layer();
-    let state = match layer.standing {
-        Standing::Trusted => ProjectState::Confirmed,
-        Standing::Unconfirmed => ProjectState::Unconfirmed,
-        Standing::Changed => ProjectState::Changed,
-    };
-    let found = Library::of_layer(&layer, DOCUMENT).transpose();
-    (found.map(|found| found.map(|found| found.text)).map_err(|error| error.to_string()), state)
-}
-
-/// Returns what the project adds and what that is worth; nothing where it adds nothing.
-pub fn project_note(kit: &Kit) -> Option<ProjectNote> {
-    let (project, state) = of_project(kit);
-    described(&project, state).map(|(note, _)| note)
-}
-
-fn described(
-    project: &Result<Option<String>, String>,
-    state: ProjectState,
-) -> Option<(ProjectNote, Option<ProjectRules>)> {
-    let empty = ProjectNote { file: PROJECT_FILE, state: "unconfirmed", adds: Vec::new(), problem: None };
-    let text = match project {
-        Ok(None) => return None,
-        Ok(Some(text)) => text,
-        Err(error) => return Some((unusable(&empty, error), None)),
-    };
-    let rules = match ProjectRules::from_yaml(text) {
-        Ok(rules) => rules,
-        Err(problem) => return Some((unusable(&empty, &problem.to_string()), None)),
-    };
-    if state != ProjectState::Confirmed && rules.described().len() > MOST_UNCONFIRMED {
-        let problem =
-            format!("it has more than {MOST_UNCONFIRMED} rules, which are looked at once they are confirmed");
-        return Some((unusable(&empty, &problem), None));
-    }
-    let name = match state {
-        ProjectState::Confirmed => "confirmed",
-        ProjectState::Unconfirmed => "unconfirmed",
-        ProjectState::Changed => "changed",
-    };
-    Some((ProjectNote { state: name, adds: rules.described(), ..empty }, Some(rules)))
-}
-
-fn unusable(note: &ProjectNote, problem: &str) -> ProjectNote {
-    ProjectNote { state: "unusable", problem: Some(problem.to_owned()), ..note.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::host::environment::Environment;
-    use crate::host::process::Supervisor;
-
-    const RULES: &str = "rules:\n- name: own\n  type: custom\n  commands: [./a.sh]\n  match: [./a.sh]\n  not_match: [./b.sh]\n";
-
-    #[test]
-    fn rules_are_compiled_once_and_every_change_of_their_files_is_noticed() {
-        let directory = tempfile::tempdir().unwrap();
-        let (home, root) = (directory.path().join("home"), directory.path().join("project"));
-        std::fs::create_dir_all(root.join(".maestro")).unwrap();
-        std::fs::create_dir_all(&home).unwrap();
-        let environment: Environment = [("MAESTRO_HOME", home.to_str().unwrap())].into_iter().collect();
-        let kit = Kit::new(environment, &root, Supervisor::new(None));
-        let again = || load(&kit).unwrap();
-        let first = again();
-        assert!(first.note.project.is_none());
-        assert!(Arc::ptr_eq(&first, &again()));
-        let file = root.join(PROJECT_FILE);
-        let mut last = first;
-        for text in [RULES, "rules: []\n", "not: rules\n"] {
-            std::fs::write(&file, text).unwrap();
-            let next = again();
-            assert!(!Arc::ptr_eq(&last, &next), "{text}");
-            assert!(Arc::ptr_eq(&next, &again()), "{text}");
-            assert!(next.note.project.is_some(), "{text}");
-            last = next;
-        }
-        std::fs::write(&file, RULES).unwrap();
-        let before = again();
-        kit.configuration.library().confirm(&kit.configuration.library().layer().hash()).unwrap();
-        let confirmed = again();
-        assert!(!Arc::ptr_eq(&before, &confirmed));
-        assert_eq!(confirmed.note.project.as_ref().unwrap().state, "confirmed");
-        std::fs::write(&file, format!("{RULES}# more\n")).unwrap();
-        assert_eq!(again().note.project.as_ref().unwrap().state, "changed");
-        std::fs::remove_file(&file).unwrap();
-        assert!(again().note.project.is_none());
-        std::fs::write(home.join("verification.yaml"), "nonsense: 1\n").unwrap();
-        assert!(load(&kit).is_err());
-        std::fs::remove_file(home.join("verification.yaml")).unwrap();
-        assert!(load(&kit).is_ok());
     }
 }

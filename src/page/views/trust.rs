@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::flow::kit::Kit;
-use crate::flow::verify::project_note;
+use crate::flow::rules_in_force::project_note;
 use crate::host::trust::{Standing, shown};
 
 /// True if something waits for the user's trust. For a thread that may block.
@@ -24,7 +24,7 @@ pub(in crate::page) fn trust(kit: &Kit) -> Value {
             Err(unread) => json!({ "name": shown(name), "text": "", "problem": unread.to_string() }),
         })
         .collect();
-    let note = project_note(kit);
+    let note = project_note(kit.configuration.library());
     let ignored = &kit.configuration.config().ignored;
     let standing = match layer.standing {
         Standing::Trusted => "trusted",

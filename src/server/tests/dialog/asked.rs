@@ -18,7 +18,7 @@ impl Asked {
         let server = Maestro::new(kit, stop.clone(), Reasons::default());
         let mut tools = Tools::new(server.kit());
         tools.router += Handle::asking_tools();
-        assert!(server.inner.handle.tools.set(tools).is_ok());
+        server.inner.handle.set_tools(tools);
         Self { client: Client::of(server, 1 << 20, &stop), stop, project, passed: Vec::new() }
     }
 
