@@ -1,7 +1,8 @@
 //! On whose account a consult goes: reserved in the run's budget before it starts, settled after.
 
-use super::journal::{Decided, new_id};
+use super::journal::{Decided, RestsOn, new_id};
 use super::kit::Kit;
+use super::off_thread::off_thread_with;
 use super::spending::{Guard, wanted};
 use super::time::now;
 use super::which_run::find_run;
@@ -9,7 +10,6 @@ use crate::domain::budget::{Short, Spender};
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
-use crate::domain::history::History;
 use crate::domain::spending::Spending;
 use crate::domain::stage::Stage;
 use crate::domain::tokens::{Expected, Tokens};
@@ -34,15 +34,24 @@ impl Account {
         Self { run: None, stage: None, purpose, rests_on: Vec::new() }
     }
 
+    /// The account of the run that a call names, if it names one.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::of`].
+    pub async fn of_named(kit: &Kit, workflow_id: Option<String>, purpose: Purpose) -> Result<Self, Error> {
+        off_thread_with(kit, move |kit| Self::of(kit, workflow_id.as_deref(), None, purpose)).await
+    }
+
     /// The account of a consult that the orchestrator asks for: of the run that it names, or whose
-    /// stage it names while that is worked on; else of none. An open run taxes no other work.
+    /// stage it names while that is worked on; else of none. An open run taxes no other work. Blocks.
     ///
     /// # Errors
     ///
     /// There is no run of that name, or the log that knows cannot be read.
-    pub async fn of(
+    pub fn of(
         kit: &Kit,
-        workflow_id: Option<String>,
+        workflow_id: Option<&str>,
         stage: Option<Stage>,
         purpose: Purpose,
     ) -> Result<Self, Error> {
@@ -52,19 +61,15 @@ impl Account {
         }
         let (current, idle_before) = (kit.log.current_run(), kit.log.idle_before());
         let is_named = workflow_id.is_some() || current.is_some();
-        let found = kit
-            .log
-            .journal()
-            .read(move |history| {
-                let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
-                let is_meant = |run: &&Run| {
-                    run.phase.is_open()
-                        && (workflow_id.is_some()
-                            || matches!(run.phase, Phase::Running(running) if stage == Some(running)))
-                };
-                Ok::<_, Error>(run.filter(is_meant).map(|run| (run.id.clone(), run.phase.stage())))
-            })
-            .await;
+        let found = kit.log.journal().read_now(|history| {
+            let run = find_run(history, workflow_id, current.as_deref(), idle_before)?;
+            let is_meant = |run: &&Run| {
+                run.phase.is_open()
+                    && (workflow_id.is_some()
+                        || matches!(run.phase, Phase::Running(running) if stage == Some(running)))
+            };
+            Ok::<_, Error>(run.filter(is_meant).map(|run| (run.id.clone(), run.phase.stage())))
+        });
         let run = match found {
             Ok(found) => found?,
             // A log that opens no gate blocks no consult, and outside a run no run does.
@@ -109,12 +114,12 @@ pub struct Reservation {
     is_over: bool,
 }
 
-/// Reserves a consult with each of several providers: all of them or none.
+/// Reserves a consult with each of several providers: all of them or none. Blocks.
 ///
 /// # Errors
 ///
 /// The budget does not reach, a cap on spending would be passed, or the log cannot be written.
-pub(crate) async fn reserve(
+pub(crate) fn reserve(
     kit: &Kit,
     account: &Account,
     asked: &Asked<'_>,
@@ -124,7 +129,7 @@ pub(crate) async fn reserve(
     let usual = Spending::default().expected("", asked.tokens);
     let (reserved, stage) = match (&account.run, &guard) {
         (None, None) => (providers.iter().map(|_| (String::new(), usual)).collect(), account.stage),
-        _ => reserve_in(kit, guard, account, asked, providers).await?,
+        _ => reserve_in(kit, guard.as_ref(), account, asked, providers)?,
     };
     let account = Account { stage, ..account.clone() };
     let made = |(id, expected)| Reservation {
@@ -146,48 +151,51 @@ pub(crate) struct Asked<'a> {
     pub(crate) model: Option<&'a str>,
 }
 
-/// Returns how many consults an account may still make; outside a run as many as anybody likes.
+/// Returns how many consults an account may still make; outside a run as many as anybody likes. Blocks.
 ///
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn left(kit: &Kit, account: &Account) -> Result<usize, Error> {
-    let Some(run) = account.run.clone() else { return Ok(usize::MAX) };
-    let (limits, stage, purpose) = (kit.configuration.limits(), account.stage, account.purpose);
-    let left = kit.log.journal().read(move |history| {
-        let run = history.run(&run)?;
-        Some(run.budget.left(run.item(stage, purpose), limits))
+pub fn left(kit: &Kit, account: &Account) -> Result<usize, Error> {
+    let Some(run) = &account.run else { return Ok(usize::MAX) };
+    let left = kit.log.journal().read_now(|history| {
+        let run = history.run(run)?;
+        Some(run.budget.left(run.item(account.stage, account.purpose), kit.configuration.limits()))
     });
-    Ok(left.await?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
+    Ok(left?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
 }
 
-/// The reservations, each with what it is expected to take, and the stage that they belong to: the
-/// current one where none was named.
-async fn reserve_in(
+/// Ids of reservations, each with what it is expected to take, and the stage that they belong to.
+type Reserved = (Vec<(String, Tokens)>, Option<Stage>);
+
+/// Reserves in the log; the stage is the current one where none was named.
+fn reserve_in(
     kit: &Kit,
-    guard: Option<Guard>,
+    guard: Option<&Guard>,
     account: &Account,
     asked: &Asked<'_>,
     providers: &[String],
-) -> Result<(Vec<(String, Tokens)>, Option<Stage>), Error> {
-    let (limits, stage, purpose) = (kit.configuration.limits(), account.stage, account.purpose);
-    let (question, rests_on, id) = (asked.tokens, account.rests_on.clone(), account.run.clone());
-    let wanted = wanted(kit, providers, asked.model).await?;
-    let is_guarded = guard.is_some();
-    let decision = move |history: &History| {
-        let stage = match &id {
-            None => stage,
+) -> Result<Reserved, Error> {
+    let (purpose, question) = (account.purpose, asked.tokens);
+    let wanted = wanted(kit, providers, asked.model);
+    // A day covers all runs: every earlier reservation counts.
+    let rests_on = if guard.is_some() { RestsOn::TheLog } else { RestsOn::ItsRun };
+    kit.log.journal().decide_now(rests_on, |history| {
+        let stage = match &account.run {
+            None => account.stage,
             Some(id) => {
                 let run = history.run(id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
-                let item = run.item(stage, purpose);
+                let item = run.item(account.stage, purpose);
                 let count = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
-                run.budget.may(item, count, limits).map_err(|short| exhausted(run, short))?;
+                run.budget
+                    .may(item, count, kit.configuration.limits())
+                    .map_err(|short| exhausted(run, short))?;
                 item.stage
             }
         };
-        let expected = match &guard {
+        let expected = match guard {
             None => wanted.iter().map(|_| None).collect(),
-            Some(guard) => guard.admit(history, id.as_deref(), &wanted, question)?,
+            Some(guard) => guard.admit(history, account.run.as_deref(), &wanted, question)?,
         };
         let drafts: Vec<Draft> = wanted
             .iter()
@@ -195,7 +203,7 @@ async fn reserve_in(
             .map(|(one, expected)| {
                 let provider = one.provider.clone();
                 let body = ConsultReserved { stage, purpose, provider, expected: expected.clone() };
-                Draft::new(new_id(), body).on(rests_on.clone())
+                Draft::new(new_id(), body).on(account.rests_on.clone())
             })
             .collect();
         let tokens = |expected: &Option<Expected>, provider: &str| match expected {
@@ -206,11 +214,9 @@ async fn reserve_in(
         let reserved = reserved
             .map(|((draft, expected), one)| (draft.id.clone(), tokens(expected, &one.provider)))
             .collect();
-        Ok(Decided::append(drafts, (reserved, stage)))
-    };
-    let (journal, run) = (kit.log.journal(), account.run.as_deref().unwrap_or_default());
-    // A day covers all runs: every earlier reservation counts.
-    if is_guarded { journal.decide_alone(run, decision).await } else { journal.decide(run, decision).await }
+        let run = account.run.clone().unwrap_or_default();
+        Ok((run, Decided::append(drafts, (reserved, stage))))
+    })
 }
 
 /// The refusal of a run whose consults are used up: it names the run.

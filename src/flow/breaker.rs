@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::kit::Kit;
-use super::off_thread::off_thread;
 use crate::domain::breaker::Spent;
 use crate::domain::track_record::Work;
 use crate::error::Error;
@@ -19,16 +18,18 @@ use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
 pub async fn open(kit: &Kit) -> BTreeMap<String, Spent> {
-    let kit = kit.clone();
-    off_thread(move || open_now(&kit)).await.unwrap_or_default()
+    kit.log.journal().read(|history| still_open(history.spent())).await.unwrap_or_default()
 }
 
-/// The same at once. Blocks.
-fn open_now(kit: &Kit) -> BTreeMap<String, Spent> {
-    let spent = kit.log.journal().read_now(|history| history.spent().clone());
+/// Those of the limits that are spent just now.
+fn still_open(spent: &BTreeMap<String, Spent>) -> BTreeMap<String, Spent> {
     let now = Timestamp::now();
     let is_open = |spent: &Spent| until(spent).is_some_and(|until| until > now);
-    spent.unwrap_or_default().into_iter().filter(|(_, spent)| is_open(spent)).collect()
+    spent
+        .iter()
+        .filter(|(_, spent)| is_open(spent))
+        .map(|(name, spent)| (name.clone(), spent.clone()))
+        .collect()
 }
 
 fn until(spent: &Spent) -> Option<Timestamp> {
@@ -37,7 +38,7 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 
 /// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
 pub(crate) fn refusal_now(kit: &Kit, provider: &str) -> Option<Error> {
-    let mut open = open_now(kit);
+    let mut open = kit.log.journal().read_now(|history| still_open(history.spent())).unwrap_or_default();
     let spent = open.remove(provider)?;
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
@@ -67,12 +68,15 @@ impl Ready {
 
 /// Providers to ask where nobody is named: the installed CLIs in the order of the configuration, else the
 /// understudy. Last come those that are weak at the work, that refused a short while ago, and that are
-/// set up wrongly. One whose limit is spent is left out while there is anybody else.
-pub(crate) async fn ready(kit: &Kit, work: Work) -> Ready {
-    let spent = open(kit).await;
+/// set up wrongly. One whose limit is spent is left out while there is anybody else. Blocks.
+pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     let threshold = kit.configuration.config().settings.policy.capability_threshold;
-    let weak = kit.log.journal().read(move |history| history.track_record().weak(work, threshold)).await;
-    let weak = weak.unwrap_or_default();
+    let known = kit
+        .log
+        .journal()
+        .read_now(|history| (still_open(history.spent()), history.track_record().weak(work, threshold)));
+    // A log that cannot be read opens no breaker and speaks against nobody.
+    let (spent, weak) = known.unwrap_or_default();
     let there =
         kit.configuration.catalogue().asked_by_default(kit.configuration.environment(), kit.project.root());
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();

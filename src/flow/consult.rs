@@ -4,16 +4,15 @@ mod attempt;
 mod prepare;
 mod reply;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
-use super::breaker::{Bench, Permission, Ready, StoodIn, ready, refusal_now};
+use super::breaker::{Bench, Permission, Ready as Available, StoodIn, ready, refusal_now};
 use super::kit::Kit;
-use super::off_thread::off_thread;
+use super::off_thread::off_thread_with;
 use super::pack::still_there;
 use super::progress::Progress;
 use super::scope::Scope;
@@ -21,7 +20,6 @@ use super::slots::Place;
 use super::thread::converse;
 use crate::domain::answer::document;
 use crate::domain::change::Mark;
-use crate::domain::size::MOST_ANSWER;
 use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::provider::Answer;
@@ -29,8 +27,7 @@ use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 
 use attempt::{begin, not_begun};
-use prepare::prepare_in;
-pub use prepare::{Layout, Prepared, Question, prepare, prepare_as};
+pub use prepare::{Layout, Prepared, Question, prepare};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
 /// Conversation that a consult belongs to.
@@ -48,33 +45,17 @@ impl From<Option<String>> for InThread {
     }
 }
 
-/// Asks one provider one question, on the account of the run that is under way, if there is one. The
-/// place in the line is taken before the log is looked at, so that calls wait in the order in which
-/// they came.
+/// Asks one provider one question, on the account of the run that it names or whose stage is under way,
+/// if there is one. The place in the line is taken before the log is looked at, so that calls wait in the
+/// order in which they came.
+///
+/// Work changes threads three times: what comes before the CLI starts, its start, and what comes after
+/// its end.
 ///
 /// # Errors
 ///
 /// There is no such provider or thread, the question cannot be prepared, or the log of a run that this
 /// server works on cannot be read. That a provider fails is no error: its reply says so.
-pub async fn consult_in_run(
-    kit: &Kit,
-    provider: Option<&str>,
-    question: Question,
-    thread: InThread,
-    progress: &Progress,
-) -> Result<Consulted, Error> {
-    kit.configuration.check()?;
-    let place = kit.processes.slots().place()?;
-    let Account { run, stage, purpose, .. } = question.account;
-    let account = Account::of(kit, run, stage, purpose).await?;
-    consult_from(kit, provider, Question { account, ..question }, thread, place, progress).await
-}
-
-/// The same on no account.
-///
-/// # Errors
-///
-/// As of [`consult_in_run`].
 pub async fn consult(
     kit: &Kit,
     provider: Option<&str>,
@@ -84,17 +65,34 @@ pub async fn consult(
 ) -> Result<Consulted, Error> {
     kit.configuration.check()?;
     let place = kit.processes.slots().place()?;
-    consult_from(kit, provider, question, thread, place, progress).await
+    let (named, scope) = (provider.map(str::to_owned), Scope::current());
+    let ready =
+        off_thread_with(kit, move |kit| get_ready(kit, named.as_deref(), question, thread, scope.as_ref()));
+    let Ready { provider, prepared, reservation, found } = ready.await?;
+    let bench = Bench::new(Permission::Fallback, std::slice::from_ref(&provider), Vec::new());
+    let turn = Turn { place, reservation };
+    let first = go_on(kit, &provider, &prepared, found, turn, progress).await;
+    Ok(or_stand_in(kit, &provider, &prepared, first, &bench, progress).await)
 }
 
-async fn consult_from(
+/// A question and the provider that gets it.
+struct Ready {
+    provider: String,
+    prepared: Arc<Prepared>,
+    reservation: Reservation,
+    found: Found,
+}
+
+/// All that comes before a CLI starts. Blocks.
+fn get_ready(
     kit: &Kit,
     provider: Option<&str>,
     mut question: Question,
     thread: InThread,
-    place: Place,
-    progress: &Progress,
-) -> Result<Consulted, Error> {
+    scope: Option<&Scope>,
+) -> Result<Ready, Error> {
+    let Account { run, stage, purpose, .. } = question.account;
+    question.account = Account::of(kit, run.as_deref(), stage, purpose)?;
     // A provider that does not exist is a mistake in the arguments: it is refused before any work.
     if let Some(named) = provider {
         kit.configuration.catalogue().get(named)?;
@@ -103,28 +101,27 @@ async fn consult_from(
         InThread::New => None,
         InThread::Of(id) => Some(id),
     };
-    let conversation = converse(kit, named).await?;
+    let conversation = converse(kit, named)?;
     if question.context.files.is_empty() && !conversation.files.is_empty() {
         // A consultant keeps nothing: what the talk is about goes along again, as it is now.
-        question.context.files = still_there(kit, conversation.files.clone()).await?;
+        question.context.files = still_there(kit, conversation.files.clone())?;
     }
-    let ready = ready(kit, Work::at(question.account.stage.or(question.context.stage))).await;
     let provider = match provider {
         Some(named) => named.to_owned(),
-        None => asked_next(&ready, kit, conversation.last_provider.as_deref())?,
+        None => {
+            let work = Work::at(question.account.stage.or(question.context.stage));
+            asked_next(&ready(kit, work), kit, conversation.last_provider.as_deref())?
+        }
     };
-    let prepared = prepare_in(kit, question, Layout::Plain, Some(conversation)).await?;
-    let bench = Bench::new(Permission::Fallback, std::slice::from_ref(&provider), Vec::new());
-    let reservation = reserve_one(kit, &prepared, &provider).await?;
-    let reply =
-        ask_or_stand_in(kit, &provider, &prepared, Turn { place, reservation }, &bench, progress).await;
-    let kit = kit.clone();
-    off_thread(move || reply.cited(&kit).cut_to(&kit, MOST_ANSWER)).await
+    let prepared = prepare(kit, question, Layout::Plain, Some(conversation))?;
+    let reservation = reserve_one(kit, prepared.account(), &prepared, &provider)?;
+    let found = look_up(kit, &provider, &prepared, scope);
+    Ok(Ready { provider, prepared, reservation, found })
 }
 
 /// Returns the provider of a call that names none: the last one of the conversation, while it can be
 /// asked; else the first who can.
-fn asked_next(ready: &Ready, kit: &Kit, last: Option<&str>) -> Result<String, Error> {
+fn asked_next(ready: &Available, kit: &Kit, last: Option<&str>) -> Result<String, Error> {
     let is_well = |name: &&String| {
         kit.configuration.config().problems_for(name).is_empty() && !kit.log.ledger().refused(name)
     };
@@ -143,6 +140,17 @@ pub(crate) async fn ask_or_stand_in(
     progress: &Progress,
 ) -> Consulted {
     let first = ask(kit, name, prepared, turn, progress).await;
+    or_stand_in(kit, name, prepared, first, bench, progress).await
+}
+
+async fn or_stand_in(
+    kit: &Kit,
+    name: &str,
+    prepared: &Arc<Prepared>,
+    first: Consulted,
+    bench: &Bench,
+    progress: &Progress,
+) -> Consulted {
     let Some(cause) = first.cause.clone().filter(Error::is_refusal) else { return first };
     let own = prepared.with_own_model();
     let mut consults = first.consults;
@@ -150,7 +158,9 @@ pub(crate) async fn ask_or_stand_in(
     while let Some(next) = bench.next_for(kit, name).await {
         progress.say(&format!("{name}: {}; asking {next} instead", cause.code()));
         let Ok(place) = kit.processes.slots().place() else { break };
-        let reservation = match reserve_one(kit, &own, &next).await {
+        let (asked, named) = (Arc::clone(&own), next.clone());
+        let reserved = off_thread_with(kit, move |kit| reserve_one(kit, asked.account(), &asked, &named));
+        let reservation = match reserved.await {
             Ok(reservation) => reservation,
             Err(error) => {
                 tracing::info!(outcome = error.code(), "nobody else is asked");
@@ -187,31 +197,18 @@ pub struct Turn {
     pub reservation: Reservation,
 }
 
-/// Reserves a consult with one provider.
+/// Reserves a consult with one provider. Blocks.
 ///
 /// # Errors
 ///
 /// As of [`reserve`].
-pub(crate) async fn reserve_one(
-    kit: &Kit,
-    prepared: &Prepared,
-    provider: &str,
-) -> Result<Reservation, Error> {
-    reserve_on(kit, prepared.account(), prepared, provider).await
-}
-
-/// The same on another account than the question's own.
-///
-/// # Errors
-///
-/// As of [`reserve`].
-pub(crate) async fn reserve_on(
+pub(crate) fn reserve_one(
     kit: &Kit,
     account: &Account,
     prepared: &Prepared,
     provider: &str,
 ) -> Result<Reservation, Error> {
-    let made = reserve(kit, account, &prepared.asked(), &[provider.to_owned()]).await?;
+    let made = reserve(kit, account, &prepared.asked(), &[provider.to_owned()])?;
     made.into_iter().next().ok_or_else(|| Error::Internal("nothing was reserved".to_owned()))
 }
 
@@ -223,45 +220,63 @@ pub async fn ask(
     turn: Turn,
     progress: &Progress,
 ) -> Consulted {
+    let (scope, shared, named) = (Scope::current(), Arc::clone(prepared), name.to_owned());
+    let found = off_thread_with(kit, move |kit| Ok(look_up(kit, &named, &shared, scope.as_ref())));
+    let found = found.await.unwrap_or_else(|error| Found::refused(name, prepared, error));
+    go_on(kit, name, prepared, found, turn, progress).await
+}
+
+async fn go_on(
+    kit: &Kit,
+    name: &str,
+    prepared: &Arc<Prepared>,
+    found: Found,
+    turn: Turn,
+    progress: &Progress,
+) -> Consulted {
     let started = Instant::now();
-    let reply = match looked_up(kit, name, prepared).await {
-        Err(error) => Consulted::refused(name, prepared.options.model.clone(), not_begun(error)),
-        Ok(ControlFlow::Break(reply)) => reply,
-        Ok(ControlFlow::Continue((provider, choice))) => {
-            let (n, model) = (kit.log.ledger().number(), &choice.model);
+    let reply = match found {
+        Found::Reply(reply) => *reply,
+        Found::Way(provider, choice) => {
+            let (n, model) = (kit.log.ledger().number(), choice.model.as_deref());
             let span = tracing::info_span!("consult", n, provider = %name, model);
-            begin(kit, &provider, &choice, prepared, turn, progress).instrument(span).await
+            begin(kit, *provider, choice, prepared, turn, progress).instrument(span).await
         }
     };
     Consulted { elapsed_ms: milliseconds(started.elapsed()), ..reply }
 }
 
-/// Looks up how a provider is asked, or the reply for which it need not be: an answer to this very question
-/// that arrived in a job whose server is gone, or a limit that is spent.
-async fn looked_up(
-    kit: &Kit,
-    name: &str,
-    prepared: &Arc<Prepared>,
-) -> Result<ControlFlow<Consulted, (Provider, Choice)>, Error> {
-    let provider = kit.configuration.catalogue().get(name)?.clone();
-    let scope = Scope::current();
-    let (kit, prepared) = (kit.clone(), Arc::clone(prepared));
-    off_thread(move || {
-        // It is paid for: the reservation is given back.
-        let arrived = scope.as_ref().filter(|scope| scope.has_arrived());
-        if let Some(reply) = arrived.and_then(|scope| arrived_in(scope, &provider.name, &prepared)) {
-            return ControlFlow::Break(reply.finish(&prepared));
-        }
-        let options = &prepared.options;
-        let is_asked_anyway = scope.is_some_and(|scope| scope.asks_spent());
-        if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(&kit, &provider.name)).flatten() {
-            let model = options.model.clone();
-            return ControlFlow::Break(Consulted::refused(&provider.name, model, not_begun(refusal)));
-        }
-        let choice = Choice::of(&provider, kit.configuration.environment(), options);
-        ControlFlow::Continue((provider, choice))
-    })
-    .await
+/// How a provider is asked, or why it need not be.
+enum Found {
+    Way(Box<Provider>, Choice),
+    /// An answer to this very question that arrived in a job whose server is gone, or a refusal.
+    Reply(Box<Consulted>),
+}
+
+impl Found {
+    fn refused(name: &str, prepared: &Prepared, error: Error) -> Self {
+        let model = prepared.options.model.clone();
+        Self::Reply(Box::new(Consulted::refused(name, model, not_begun(error))))
+    }
+}
+
+/// Looks up how a provider is asked. Blocks.
+fn look_up(kit: &Kit, name: &str, prepared: &Prepared, scope: Option<&Scope>) -> Found {
+    let provider = match kit.configuration.catalogue().get(name) {
+        Ok(provider) => provider.clone(),
+        Err(error) => return Found::refused(name, prepared, error),
+    };
+    // It is paid for: the reservation is given back.
+    let arrived = scope.filter(|scope| scope.has_arrived());
+    if let Some(reply) = arrived.and_then(|scope| arrived_in(scope, name, prepared)) {
+        return Found::Reply(Box::new(reply.finish(kit, prepared)));
+    }
+    let is_asked_anyway = scope.is_some_and(Scope::asks_spent);
+    if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(kit, name)).flatten() {
+        return Found::refused(name, prepared, refusal);
+    }
+    let choice = Choice::of(&provider, kit.configuration.environment(), &prepared.options);
+    Found::Way(Box::new(provider), choice)
 }
 
 fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Consulted> {

@@ -9,11 +9,11 @@ use serde_with::skip_serializing_none;
 
 use super::account::{Account, kept, left, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
-use super::consult::{Consulted, ContextNote, Prepared, Question, Turn, ask_or_stand_in, prepare};
+use super::consult::{Consulted, ContextNote, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::journal::new_id;
 use super::kit::Kit;
 use super::note::note_on;
-use super::off_thread::off_thread;
+use super::off_thread::off_thread_with;
 use super::progress::{Progress, Watch};
 use super::slots::Place;
 use crate::domain::citations::Citation;
@@ -111,39 +111,19 @@ pub struct Whom {
 /// log that cannot be read by a server that works on a run.
 pub async fn generate(
     kit: &Kit,
-    Whom { named, times, stand_in }: Whom,
+    whom: Whom,
     question: Question,
     progress: &Progress,
 ) -> Result<Ensemble, Error> {
     kit.configuration.check()?;
-    let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
-    let (mut providers, left) = chosen(kit, named, Work::at(question.account.stage)).await?;
-    let wanted = providers.len() * times;
-    if wanted > MOST_CANDIDATES {
-        return Err(Error::InvalidArguments(format!(
-            "an ensemble must have at most {MOST_CANDIDATES} candidates (got {wanted}: {} providers x {times})",
-            providers.len()
-        )));
-    }
-    let places = (0..wanted).map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
-    let Account { run, stage, purpose, .. } = question.account;
-    let account = Account::of(kit, run, stage, purpose).await?;
-    let everybody = ready(kit, Work::at(account.stage)).await.names;
-    let left_out = if is_named { None } else { fit(kit, &account, &mut providers, times).await? };
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
-    let prepared = prepare(kit, Question { account, ..question }).await?;
+    let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
+    let Ready { mut providers, prepared, seats, bench, notes } = ready;
     let red_flags = kit.configuration.red_flags()?;
-    let asked = asked(kit, &prepared, &providers, times, places).await?;
-    let permission = match stand_in {
-        Some(true) => Permission::Anybody,
-        Some(false) => Permission::Nobody,
-        None => Permission::of(is_named),
-    };
-    let bench = Bench::new(permission, &providers, everybody);
-    let answered = answered(kit, &prepared, asked, &bench, progress).await;
-    let (owned, stage) = (kit.clone(), prepared.account().stage);
-    let (mut candidates, drafts) =
-        off_thread(move || judged(&owned, &red_flags, stage, answered, &asked_for)).await??;
+    let answered = answered(kit, &prepared, seats, &bench, progress).await;
+    let stage = prepared.account().stage;
+    let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, answered, &asked_for));
+    let (mut candidates, drafts) = judged.await?;
     let id = drafts.last().map(|draft| draft.id.clone());
     note_on(kit, prepared.account(), drafts).await;
     let is_recorded = prepared.account().run.is_some() || kit.configuration.config().settings.tracing.enabled;
@@ -162,24 +142,60 @@ pub async fn generate(
     ensemble.warning = ensemble
         .warning
         .into_iter()
-        .chain(left)
-        .chain(left_out)
+        .chain(notes)
         .chain(stood_in)
         .reduce(|all, more| format!("{all}; {more}"));
     ensemble.context = prepared.context_note();
     Ok(ensemble)
 }
 
+/// An ensemble that may be asked.
+struct Ready {
+    providers: Vec<String>,
+    prepared: Arc<Prepared>,
+    seats: Vec<Seat>,
+    bench: Bench,
+    /// Providers that are not asked, and why.
+    notes: Vec<String>,
+}
+
+/// All that comes before the first CLI starts. Blocks.
+fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Question) -> Result<Ready, Error> {
+    let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
+    let (mut providers, left_out) = chosen(kit, named, Work::at(question.account.stage))?;
+    let wanted = providers.len() * times;
+    if wanted > MOST_CANDIDATES {
+        return Err(Error::InvalidArguments(format!(
+            "an ensemble must have at most {MOST_CANDIDATES} candidates (got {wanted}: {} providers x {times})",
+            providers.len()
+        )));
+    }
+    let places = (0..wanted).map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
+    let Account { run, stage, purpose, .. } = question.account;
+    let account = Account::of(kit, run.as_deref(), stage, purpose)?;
+    let everybody = ready(kit, Work::at(account.stage)).names;
+    let unfit = if is_named { None } else { fit(kit, &account, &mut providers, times)? };
+    let prepared = prepare(kit, Question { account, ..question }, Layout::Plain, None)?;
+    let seats = seats(kit, &prepared, &providers, times, places)?;
+    let permission = match stand_in {
+        Some(true) => Permission::Anybody,
+        Some(false) => Permission::Nobody,
+        None => Permission::of(is_named),
+    };
+    let bench = Bench::new(permission, &providers, everybody);
+    Ok(Ready { providers, prepared, seats, bench, notes: left_out.into_iter().chain(unfit).collect() })
+}
+
 /// Leaves out those for whom the run's budget does not reach, where nobody was named, and says so. One
 /// always stays: where there is no room at all, the refusal says why.
-async fn fit(
+fn fit(
     kit: &Kit,
     account: &Account,
     providers: &mut Vec<String>,
     times: usize,
 ) -> Result<Option<String>, Error> {
     let there = providers.len();
-    let left = left(kit, account).await?;
+    let left = left(kit, account)?;
     providers.truncate((left / times.max(1)).max(1));
     Ok((providers.len() < there).then(|| {
         format!(
@@ -202,7 +218,7 @@ struct Seat {
 }
 
 /// Returns who is asked: every provider once before any is asked again, all of them reserved or none.
-async fn asked(
+fn seats(
     kit: &Kit,
     prepared: &Arc<Prepared>,
     providers: &[String],
@@ -212,7 +228,7 @@ async fn asked(
     let wanted: Vec<(usize, String)> =
         (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name.clone()))).collect();
     let names: Vec<String> = wanted.iter().map(|(_, provider)| provider.clone()).collect();
-    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &names).await?;
+    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &names)?;
     let seats = wanted.into_iter().zip(places).zip(reservations);
     Ok(seats
         .map(|(((number, provider), place), reservation)| Seat {
@@ -311,15 +327,15 @@ fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Dr
 }
 
 /// The providers to ask: the named ones, each once, else the available ones, with notes on
-/// the others.
-pub(super) async fn chosen(
+/// the others. Blocks.
+pub(super) fn chosen(
     kit: &Kit,
     named: Option<Vec<String>>,
     work: Work,
 ) -> Result<(Vec<String>, Option<String>), Error> {
     let mut chosen: Vec<String> = Vec::new();
     let Some(named) = named.filter(|named| !named.is_empty()) else {
-        let ready = ready(kit, work).await;
+        let ready = ready(kit, work);
         let note = ready.in_a_line();
         return if ready.names.is_empty() { Err(Error::NoProvider) } else { Ok((ready.names, note)) };
     };

@@ -56,6 +56,13 @@ struct Folded {
     begins_anew: bool,
 }
 
+/// What a decision rests on: if somebody appended to it meanwhile, it is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RestsOn {
+    ItsRun,
+    TheLog,
+}
+
 /// Events to append, and the caller's result.
 pub struct Decided<T> {
     /// The events, of the run that was named; none where there is nothing to do.
@@ -129,21 +136,6 @@ impl Journal {
         self.decide_on(move |history| Ok((run.clone(), decision(history)?))).await
     }
 
-    /// The same, where the decision rests on the whole log and not on its run alone.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::decide`].
-    pub(crate) async fn decide_alone<T: Send + 'static>(
-        &self,
-        run: &str,
-        mut decision: impl FnMut(&History) -> Result<Decided<T>, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let run = run.to_owned();
-        let whole = |history: &History, _: &str| Expected::Last(history.last_seq);
-        self.decide_at(whole, move |history| Ok((run.clone(), decision(history)?))).await
-    }
-
     /// The same, where the state says which run it is.
     ///
     /// # Errors
@@ -153,36 +145,41 @@ impl Journal {
         &self,
         decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error> + Send + 'static,
     ) -> Result<T, Error> {
-        self.decide_at(|history, run| Expected::At(history.last_of(run)), decision).await
+        let journal = self.clone();
+        off_thread(move || journal.decide_now(RestsOn::ItsRun, decision)).await?
     }
 
-    async fn decide_at<T: Send + 'static>(
+    /// The same at once. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::decide`].
+    pub(crate) fn decide_now<T>(
         &self,
-        expects: fn(&History, &str) -> Expected,
-        mut decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error> + Send + 'static,
+        rests_on: RestsOn,
+        mut decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error>,
     ) -> Result<T, Error> {
-        let journal = self.clone();
-        off_thread(move || {
-            let inner = &journal.inner;
-            let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
-            for _ in 0..MOST_TRIES {
-                inner.refresh(&mut folded)?;
-                let decided = decision(&folded.history);
-                folded.check()?;
-                let (run, Decided { drafts, answer }) = decided?;
-                if drafts.is_empty() {
-                    return Ok(answer);
-                }
-                let expected = expects(&folded.history, &run);
-                match inner.append(&mut folded, expected, &run, &drafts) {
-                    Ok(()) => return Ok(answer),
-                    Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}
-                    Err(error) => return Err(error.into()),
-                }
+        let inner = &self.inner;
+        let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..MOST_TRIES {
+            inner.refresh(&mut folded)?;
+            let decided = decision(&folded.history);
+            folded.check()?;
+            let (run, Decided { drafts, answer }) = decided?;
+            if drafts.is_empty() {
+                return Ok(answer);
             }
-            Err(StoreError::Busy.into())
-        })
-        .await?
+            let expected = match rests_on {
+                RestsOn::ItsRun => Expected::At(folded.history.last_of(&run)),
+                RestsOn::TheLog => Expected::Last(folded.history.last_seq),
+            };
+            match inner.append(&mut folded, expected, &run, &drafts) {
+                Ok(()) => return Ok(answer),
+                Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy.into())
     }
 
     /// Appends what depends on nothing.
@@ -220,16 +217,22 @@ impl Journal {
     ///
     /// The log cannot be read.
     pub async fn events_at(&self, places: Vec<u64>) -> Result<Vec<Option<Event>>, Error> {
-        let inner = Arc::clone(&self.inner);
-        off_thread(move || {
-            let at = |place: u64| {
-                let found = inner.store.read_since(place.saturating_sub(1), None, 1)?;
-                let event = found.into_iter().next().filter(|stored| stored.seq == place);
-                event.map(read).transpose()
-            };
-            places.into_iter().map(at).collect()
-        })
-        .await?
+        let journal = self.clone();
+        off_thread(move || journal.events_at_now(places)).await?
+    }
+
+    /// The same at once. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be read.
+    pub fn events_at_now(&self, places: Vec<u64>) -> Result<Vec<Option<Event>>, Error> {
+        let at = |place: u64| {
+            let found = self.inner.store.read_since(place.saturating_sub(1), None, 1)?;
+            let event = found.into_iter().next().filter(|stored| stored.seq == place);
+            event.map(read).transpose()
+        };
+        places.into_iter().map(at).collect()
     }
 
     /// Folds every event of the log into something else, oldest first and a few in memory at a

@@ -1,4 +1,4 @@
-//! Work that takes a thread (masking, parsing, files), away from the one that answers calls.
+//! Work that takes a thread (masking, parsing, files, the log), away from the one that answers calls.
 
 use tokio::sync::oneshot;
 
@@ -20,4 +20,17 @@ pub(super) async fn off_thread<T: Send + 'static>(
     let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(call.in_scope(work))));
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
     receiver.await.map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// The same for work that needs a shared handle and may fail.
+///
+/// # Errors
+///
+/// Those of the work, or it panicked.
+pub(super) async fn off_thread_with<S: Clone + Send + 'static, T: Send + 'static>(
+    shared: &S,
+    work: impl FnOnce(&S) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let shared = shared.clone();
+    off_thread(move || work(&shared)).await?
 }

@@ -146,19 +146,15 @@ pub(super) fn check_named(kit: &Kit, files: &[String]) -> Result<(), Error> {
     directory.map_or(Ok(()), |problem| Err(Error::InvalidArguments(problem)))
 }
 
-/// Those of some names that still stand for a file.
+/// Those of some names that still stand for a file. Blocks.
 ///
 /// # Errors
 ///
 /// The project cannot be looked at.
-pub async fn still_there(kit: &Kit, mut files: Vec<String>) -> Result<Vec<String>, Error> {
-    let kit = kit.clone();
-    off_thread(move || {
-        let project = kit.project.reader()?;
-        files.retain(|name| !project.is_missing(name));
-        Ok(files)
-    })
-    .await?
+pub fn still_there(kit: &Kit, mut files: Vec<String>) -> Result<Vec<String>, Error> {
+    let project = kit.project.reader()?;
+    files.retain(|name| !project.is_missing(name));
+    Ok(files)
 }
 
 fn check_there(project: &Project, files: &[String]) -> Result<(), Error> {

@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
-use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare_as};
+use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::ensemble::chosen;
 use super::journal::new_id;
 use super::kit::Kit;
 use super::note::note_on;
-use super::off_thread::off_thread;
+use super::off_thread::{off_thread, off_thread_with};
 use super::progress::{Progress, Watch};
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
@@ -182,22 +182,16 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     kit.configuration.check()?;
     let criteria = checked_criteria(&request.criteria)?;
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
-    let providers = reviewers(kit, &request).await?;
-    let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
-    let account = Account::of(kit, request.workflow_id.clone(), None, Purpose::Candidate).await?;
     progress.say("reading what is to be reviewed");
-    let (reading, target) = (kit.clone(), request.target.clone());
-    let material = off_thread(move || material::material(&reading, &target)).await??;
-    if material.files.is_empty() {
+    let request = Arc::new(request);
+    let asking = Arc::clone(&request);
+    let ready = off_thread_with(kit, move |kit| get_ready(kit, &asking, &criteria));
+    let Ready { providers, material, asked } = ready.await?;
+    let Some(Asked { prepared, turns, everybody }) = asked else {
         return Ok(Review::of_nothing(&request.target, material.left_out));
-    }
-    let asked = question(&request, &material, &criteria, account);
-    let prepared = prepare_as(kit, asked, Layout::Sections).await?;
-    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &providers).await?;
-    let everybody = ready(kit, Work::default()).await.names;
+    };
     let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
     let watch = &Watch::over(progress, providers.iter().cloned());
-    let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
     let asked = providers.iter().zip(turns).enumerate().map(|(member, (provider, turn))| {
         let prepared = if providers.len() > 1 { prepared.for_member(member) } else { Arc::clone(&prepared) };
         async move {
@@ -228,6 +222,37 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     Ok(review)
 }
 
+/// The reviewers, and what is put before them; nothing is asked of nothing.
+struct Ready {
+    providers: Vec<String>,
+    material: Material,
+    asked: Option<Asked>,
+}
+
+struct Asked {
+    prepared: Arc<Prepared>,
+    turns: Vec<Turn>,
+    everybody: Vec<String>,
+}
+
+/// All that comes before the first CLI starts. Blocks.
+fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<Ready, Error> {
+    let providers = reviewers(kit, request)?;
+    let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
+    let account = Account::of(kit, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
+    let material = material::material(kit, &request.target)?;
+    if material.files.is_empty() {
+        return Ok(Ready { providers, material, asked: None });
+    }
+    let question = question(request, &material, criteria, account);
+    let prepared = prepare(kit, question, Layout::Sections, None)?;
+    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
+    let everybody = ready(kit, Work::default()).names;
+    let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
+    let asked = Some(Asked { prepared, turns: turns.collect(), everybody });
+    Ok(Ready { providers, material, asked })
+}
+
 fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
     let criteria: Vec<String> =
         given.iter().map(|one| one.trim().to_owned()).filter(|one| !one.is_empty()).collect();
@@ -242,9 +267,9 @@ fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
 }
 
 /// Reviewers. Rules see no defect, so the understudy is not asked unless it is named.
-async fn reviewers(kit: &Kit, request: &ReviewRequest) -> Result<Vec<String>, Error> {
+fn reviewers(kit: &Kit, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
-    let (mut providers, _) = chosen(kit, request.providers.clone(), Work::default()).await?;
+    let (mut providers, _) = chosen(kit, request.providers.clone(), Work::default())?;
     if !is_named {
         let is_model =
             |name: &String| kit.configuration.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
@@ -457,9 +482,9 @@ async fn record(kit: &Kit, prepared: &Arc<Prepared>, consults: Vec<String>, revi
         discarded: review.discarded.len(),
         tree_changed: review.tree_changed.clone(),
     };
-    let masking = kit.configuration.clone();
+    let masking = kit.clone();
     let content = off_thread(move || {
-        let masker = masking.masker().ok()?;
+        let masker = masking.configuration.masker().ok()?;
         serde_json::to_value(noted).ok().map(|value| masker.mask_value(value))
     });
     let Ok(Some(content)) = content.await else { return };

@@ -11,7 +11,7 @@ use super::breaker::Permission;
 use super::journal::new_id;
 use super::kit::Kit;
 use super::note::note_on;
-use super::off_thread::off_thread;
+use super::off_thread::{off_thread, off_thread_with};
 use super::pack::{check_files, still_there};
 use super::progress::Progress;
 use super::verify::Entry;
@@ -414,7 +414,7 @@ async fn asked_for(kit: &Kit, request: &SelectRequest) -> Result<AskedFor, Error
     let Some(noted) = found else { return Ok(given) };
     let files = match given.files.as_slice() {
         // The caller named none: one that is gone meanwhile is no mistake of theirs.
-        [] => still_there(kit, noted.context_files).await?,
+        [] => off_thread_with(kit, |kit| still_there(kit, noted.context_files)).await?,
         _ => given.files,
     };
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })

@@ -3,7 +3,6 @@
 use jiff::ZonedDateTime as Zoned;
 
 use super::kit::Kit;
-use super::off_thread::off_thread;
 use crate::domain::call_options::CallOptions;
 use crate::domain::cap::{Cap, Caps, Standing};
 use crate::domain::history::History;
@@ -11,6 +10,7 @@ use crate::domain::price::Prices;
 use crate::domain::spending::{Weight, expected_weight, weight};
 use crate::domain::tokens::Expected;
 use crate::error::Error;
+use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 
 /// Spending that caps limit.
@@ -115,31 +115,19 @@ pub(crate) async fn today(kit: &Kit) -> Vec<Standing> {
     kit.log.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
 }
 
-/// The consults that are to be reserved, with the models that they go to as far as that matters.
-///
-/// # Errors
-///
-/// The look at the CLIs' own configurations panicked.
-pub(super) async fn wanted(
-    kit: &Kit,
-    providers: &[String],
-    model: Option<&str>,
-) -> Result<Vec<Wanted>, Error> {
-    let (kit, providers) = (kit.clone(), providers.to_vec());
+/// The consults that are to be reserved, with the models that they go to as far as that matters. Blocks.
+pub(super) fn wanted(kit: &Kit, providers: &[String], model: Option<&str>) -> Vec<Wanted> {
     let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
     let in_dollars = kit.configuration.config().settings.caps.in_dollars();
-    off_thread(move || {
-        let one = |name: String| {
-            let provider = kit.configuration.catalogue().get(&name).ok();
-            let is_free = provider.is_some_and(crate::provider::catalogue::Provider::is_understudy);
-            let chosen = provider
-                .filter(|_| in_dollars && !is_free)
-                .and_then(|provider| Choice::of(provider, kit.configuration.environment(), &options).model);
-            Wanted { provider: name, model: chosen.unwrap_or_default(), is_free }
-        };
-        providers.into_iter().map(one).collect()
-    })
-    .await
+    let one = |name: &String| {
+        let provider = kit.configuration.catalogue().get(name).ok();
+        let is_free = provider.is_some_and(Provider::is_understudy);
+        let chosen = provider
+            .filter(|_| in_dollars && !is_free)
+            .and_then(|provider| Choice::of(provider, kit.configuration.environment(), &options).model);
+        Wanted { provider: name.clone(), model: chosen.unwrap_or_default(), is_free }
+    };
+    providers.iter().map(one).collect()
 }
 
 /// When today began where the user is.

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::journal::new_id;
+use super::journal::{Decided, RestsOn, new_id};
 use super::kit::Kit;
+use super::off_thread::off_thread_with;
 use super::time::rfc3339;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Draft, Event, Noted};
@@ -35,18 +36,18 @@ pub struct Conversation {
     pub files: Vec<String>,
 }
 
-/// Begins a conversation, or goes on with the one that is named.
+/// Begins a conversation, or goes on with the one that is named. Blocks.
 ///
 /// # Errors
 ///
 /// There is no such thread, or the log cannot be read.
-pub async fn converse(kit: &Kit, named: Option<String>) -> Result<Conversation, Error> {
+pub fn converse(kit: &Kit, named: Option<String>) -> Result<Conversation, Error> {
     let Some(named) = named else {
         let (replayed, last_provider, files) = (None, None, Vec::new());
         return Ok(Conversation { thread: new_thread(), number: 1, replayed, last_provider, files });
     };
-    let thread = find(kit, &named).await?;
-    let turns = texts(kit, &thread).await?;
+    let thread = find(kit, &named)?;
+    let turns = texts(kit, &thread)?;
     let with_files = thread.turns.iter().rev().find(|turn| !turn.files.is_empty());
     Ok(Conversation {
         number: thread.turns.len() + 1,
@@ -66,14 +67,13 @@ fn new_thread() -> String {
     format!("thread-{tail}")
 }
 
-/// A thread by its id, or by a part of it that no other has.
+/// A thread by its id, or by a part of it that no other has. Blocks.
 ///
 /// # Errors
 ///
 /// No thread has this id, or several have it, or the log cannot be read.
-pub async fn find(kit: &Kit, id: &str) -> Result<Thread, Error> {
-    let wanted = id.trim().to_owned();
-    kit.log.journal().read(move |history| pick(history, &wanted)).await?
+fn find(kit: &Kit, id: &str) -> Result<Thread, Error> {
+    kit.log.journal().read_now(|history| pick(history, id.trim()))?
 }
 
 fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
@@ -100,14 +100,14 @@ fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
     }
 }
 
-/// The texts of a thread's turns. A turn whose answer the log does not hold any more says so.
+/// The texts of a thread's turns. A turn whose answer the log does not hold any more says so. Blocks.
 ///
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn texts(kit: &Kit, thread: &Thread) -> Result<Vec<Turn>, Error> {
+fn texts(kit: &Kit, thread: &Thread) -> Result<Vec<Turn>, Error> {
     let seqs: Vec<u64> = thread.turns.iter().map(|turn| turn.seq).collect();
-    let events = kit.log.journal().events_at(seqs).await?;
+    let events = kit.log.journal().events_at_now(seqs)?;
     let numbered = (1..).zip(events.iter().zip(&thread.turns));
     Ok(numbered.map(|(number, (event, at))| turn(number, event.as_ref(), at)).collect())
 }
@@ -246,10 +246,14 @@ pub struct TurnShown {
 /// There is no such thread, or the log cannot be read.
 pub async fn show(kit: &Kit, id: &str) -> Result<Shown, Error> {
     kit.configuration.check()?;
-    let thread = find(kit, id).await?;
-    let said = texts(kit, &thread).await?;
-    let said = said.into_iter().zip(&thread.turns).map(|(turn, at)| shown(turn, at)).collect();
-    Ok(Shown { listed: Listed::of(&thread), said, content_is: UNTRUSTED })
+    let id = id.to_owned();
+    off_thread_with(kit, move |kit| {
+        let thread = find(kit, &id)?;
+        let said = texts(kit, &thread)?;
+        let said = said.into_iter().zip(&thread.turns).map(|(turn, at)| shown(turn, at)).collect();
+        Ok(Shown { listed: Listed::of(&thread), said, content_is: UNTRUSTED })
+    })
+    .await
 }
 
 fn shown(turn: Turn, at: &TurnAt) -> TurnShown {
@@ -296,33 +300,38 @@ pub async fn search(kit: &Kit, words: &str, most: usize) -> Result<Hits, Error> 
     if wanted.is_empty() {
         return Err(Error::InvalidArguments("query is empty: give the words to look for".to_owned()));
     }
-    let threads: Vec<Thread> = kit
-        .log
-        .journal()
-        .read(|history| history.threads().latest_first().into_iter().cloned().collect())
-        .await?;
-    let mut found: Vec<(u64, Hit)> = Vec::new();
-    for thread in &threads {
-        let own = thread.forked_from.as_ref().map_or(0, |(_, turns)| *turns);
-        let turns = texts(kit, thread).await?;
-        // Turns that a fork shares with another thread are found there.
-        for (turn, at) in turns.into_iter().zip(&thread.turns).skip(own) {
-            let text = std::iter::once(&turn.question).chain(&turn.given).chain([&turn.answer]);
-            let text = text.cloned().collect::<Vec<_>>().join("\n");
-            if let Some(excerpt) = excerpt(&text, &wanted) {
-                let hit = Hit {
-                    thread: thread.id.clone(),
-                    turn: turn.number,
-                    answered_by: who(at),
-                    at: rfc3339(at.at),
-                    excerpt,
-                };
-                found.push((at.at, hit));
-            }
+    off_thread_with(kit, move |kit| {
+        let threads: Vec<Thread> = kit
+            .log
+            .journal()
+            .read_now(|history| history.threads().latest_first().into_iter().cloned().collect())?;
+        let mut found: Vec<(u64, Hit)> = Vec::new();
+        for thread in &threads {
+            found.extend(hits(thread, texts(kit, thread)?, &wanted));
         }
-    }
-    found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    Ok(Hits { count: found.len(), hits: found.into_iter().take(most).map(|(_, hit)| hit).collect() })
+        found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        Ok(Hits { count: found.len(), hits: found.into_iter().take(most).map(|(_, hit)| hit).collect() })
+    })
+    .await
+}
+
+/// The turns of a thread that have every one of some words, each with its time.
+fn hits(thread: &Thread, turns: Vec<Turn>, wanted: &[String]) -> Vec<(u64, Hit)> {
+    // Turns that a fork shares with another thread are found there.
+    let own = thread.forked_from.as_ref().map_or(0, |(_, turns)| *turns);
+    let hit = |(turn, at): (Turn, &TurnAt)| {
+        let text = std::iter::once(&turn.question).chain(&turn.given).chain([&turn.answer]);
+        let text = text.cloned().collect::<Vec<_>>().join("\n");
+        let hit = Hit {
+            thread: thread.id.clone(),
+            turn: turn.number,
+            answered_by: who(at),
+            at: rfc3339(at.at),
+            excerpt: excerpt(&text, wanted)?,
+        };
+        Some((at.at, hit))
+    };
+    turns.into_iter().zip(&thread.turns).skip(own).filter_map(hit).collect()
 }
 
 /// The words around the first one that was looked for; none where not all of them are there.
@@ -358,10 +367,8 @@ pub async fn fork(kit: &Kit, id: &str, turn: Option<usize>) -> Result<Listed, Er
     }
     let id = id.trim().to_owned();
     let new = new_thread();
-    let made = new.clone();
-    kit.log
-        .journal()
-        .decide("", move |history| {
+    off_thread_with(kit, move |kit| {
+        kit.log.journal().decide_now(RestsOn::ItsRun, |history| {
             let thread = pick(history, &id)?;
             let last = thread.turns.len();
             let turns = turn.unwrap_or(last);
@@ -373,10 +380,11 @@ pub async fn fork(kit: &Kit, id: &str, turn: Option<usize>) -> Result<Listed, Er
             }
             let forked = Forked { thread: new.clone(), of: thread.id, turns };
             let noted = Noted::of(&forked).map_err(|error| Error::Internal(error.to_string()))?;
-            Ok(super::journal::Decided::append(vec![Draft::new(new_id(), noted)], ()))
-        })
-        .await?;
-    Ok(Listed::of(&find(kit, &made).await?))
+            Ok((String::new(), Decided::append(vec![Draft::new(new_id(), noted)], ())))
+        })?;
+        Ok(Listed::of(&find(kit, &new)?))
+    })
+    .await
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_on;
-use crate::flow::off_thread::off_thread;
+use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::provider::Usage;
 
 use measured::{Check, Sample, Sampler};
@@ -291,7 +291,7 @@ pub(super) async fn voters(
     named: Option<Vec<String>>,
     work: Work,
 ) -> Result<(Vec<String>, Option<String>), Error> {
-    let (mut chosen, note) = chosen(kit, named, work).await?;
+    let (mut chosen, note) = off_thread_with(kit, move |kit| chosen(kit, named, work)).await?;
     let catalogue = kit.configuration.catalogue();
     chosen.retain(|name| catalogue.get(name).is_ok_and(|provider| !provider.is_understudy()));
     if chosen.is_empty() { Err(Error::NoVoter) } else { Ok((chosen, note)) }
@@ -329,10 +329,10 @@ async fn record(kit: &Kit, account: &Account, step_type: Option<StepType>, vote:
         "vote ended"
     );
     // A CLI's words about its failure can contain anything.
-    let masking = kit.configuration.clone();
+    let masking = kit.clone();
     let noted = off_thread(move || {
         let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok::<_, Error>(masking.masker()?.mask_value(content))
+        Ok::<_, Error>(masking.configuration.masker()?.mask_value(content))
     });
     let noted = noted.await.and_then(|content| content);
     let noted = noted.map(|content| Draft::new(new_id(), Noted { topic: Topic::Vote, content }));

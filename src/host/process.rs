@@ -22,7 +22,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use self::capture::{Capture, Scanned, Stream};
 use self::registry::{Orphans, Registry};
 use self::spawn::{Running, Through};
-use self::tree::{Hold, Settled, Tree};
+use self::tree::{Settled, Tree};
 use super::guardian::GuardianCommand;
 use super::wall::report::Report;
 use super::wall::{FileStanding, HelperCommand, WallStanding};
@@ -87,19 +87,40 @@ impl Supervisor {
         &self,
         launch: Launch,
         hold: H,
-        mut watch: impl FnMut(&Activity),
+        watch: impl FnMut(&Activity),
     ) -> Result<Outcome, ProcessError> {
-        let started = Instant::now();
-        let limits = launch.limits.clone();
-        let program = launch.program.clone();
-        let (running, prompt) = self.start(launch, Box::new(Mutex::new(hold))).await?;
+        self.run_made(move || Ok((launch, hold)), watch).await
+    }
+
+    /// The same of a program whose files and wall `make` prepares, on the thread that then starts it.
+    ///
+    /// # Errors
+    /// Those of `make`, and as of [`Self::run`].
+    pub async fn run_made<H: Send + 'static, E: From<ProcessError> + Send + 'static>(
+        &self,
+        make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
+        mut watch: impl FnMut(&Activity),
+    ) -> Result<Outcome, E> {
+        let begun = Instant::now();
+        let (running, launch) = self.start(make).await?;
+        Ok(self.watched(running, launch, begun, &mut watch).await?)
+    }
+
+    /// Watches a program to its end.
+    async fn watched(
+        &self,
+        running: Running,
+        Launch { limits, program, stdin: prompt, .. }: Launch,
+        started: Instant,
+        watch: &mut impl FnMut(&Activity),
+    ) -> Result<Outcome, ProcessError> {
         let Running { tree, stdin, capture, through } = running;
         let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
         let mut meter = Meter::new(limits.clone(), started);
         let stopped = tokio::select! {
             biased;
             () = tree.exited() => None,
-            reason = observe(&capture, &mut meter, &limits, &mut watch) => Some(reason),
+            reason = observe(&capture, &mut meter, &limits, watch) => Some(reason),
             () = feed(stdin, prompt) => None,
         };
         let settled = end(tree, stopped, limits.drain).await;
@@ -146,16 +167,29 @@ impl Supervisor {
         }
     }
 
-    /// Starts the program off the runtime's thread: fork and exec take about a millisecond.
-    async fn start(&self, mut launch: Launch, hold: Hold) -> Result<(Running, Vec<u8>), ProcessError> {
+    /// Prepares and starts a program off the runtime's thread: fork and exec take about a millisecond.
+    async fn start<H: Send + 'static, E: From<ProcessError> + Send + 'static>(
+        &self,
+        make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
+    ) -> Result<(Running, Launch), E> {
         let (registry, helper) = (Arc::clone(&self.registry), self.helper.clone());
         let runtime = Handle::current();
+        let waiting = Arc::new(());
+        let waits = Arc::downgrade(&waiting);
         let start = move || {
+            let (launch, hold) = make()?;
+            if waits.strong_count() == 0 {
+                // We were dropped meanwhile: nothing is started.
+                return Err(ProcessError::ShuttingDown.into());
+            }
+            let hold = Box::new(Mutex::new(hold));
             let running = spawn::start(&launch, hold, registry, runtime, helper.as_ref())?;
-            Ok((running, std::mem::take(&mut launch.stdin)))
+            Ok((running, launch))
         };
         // If we are dropped here, the result is dropped there, and the tree with it.
-        spawn_blocking(start).await.map_err(|error| ProcessError::Spawn(io::Error::other(error)))?
+        let started = spawn_blocking(start).await;
+        drop(waiting);
+        started.map_err(|error| ProcessError::Spawn(io::Error::other(error)))?
     }
 }
 

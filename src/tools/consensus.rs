@@ -141,7 +141,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let kit = self.kit();
-        let account = Account::of(kit, input.workflow_id.clone(), None, Purpose::Vote).await;
+        let account = Account::of_named(kit, input.workflow_id.clone(), Purpose::Vote).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),
@@ -161,7 +161,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let kit = self.kit();
-        let request = match Account::of(kit, input.workflow_id.clone(), None, Purpose::Vote).await {
+        let request = match Account::of_named(kit, input.workflow_id.clone(), Purpose::Vote).await {
             Ok(account) => input.request(account),
             Err(error) => return failure(&error),
         };
@@ -193,7 +193,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let kit = self.kit();
-        let account = Account::of(kit, input.workflow_id.clone(), None, Purpose::Calibration).await;
+        let account = Account::of_named(kit, input.workflow_id.clone(), Purpose::Calibration).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),

@@ -17,7 +17,7 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, InThread, Question, consult_in_run};
+use crate::flow::consult::{Consulted, InThread, Question, consult};
 use crate::flow::ensemble::{Whom, generate};
 use crate::flow::pack::ContextRequest;
 
@@ -144,7 +144,7 @@ impl Handle {
         let thread = InThread::from(input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(Box::pin(consult_in_run(kit, provider.as_deref(), question, thread, &progress)).await)
+            reply(Box::pin(consult(kit, provider.as_deref(), question, thread, &progress)).await)
         })
         .await
     }
@@ -164,7 +164,7 @@ impl Handle {
         let thread = InThread::from(input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let asked = consult_in_run(kit, provider.as_deref(), question, thread, &progress);
+            let asked = consult(kit, provider.as_deref(), question, thread, &progress);
             let answered = Box::pin(asked).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })

@@ -150,7 +150,7 @@ impl Handle {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        let account = match Account::of(self.kit(), named, None, Purpose::Judge).await {
+        let account = match Account::of_named(self.kit(), named, Purpose::Judge).await {
             Ok(account) => account,
             Err(error) => return failure(&error),
         };

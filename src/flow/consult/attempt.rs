@@ -17,19 +17,19 @@ use crate::error::Error;
 use crate::flow::account::{Account, Reservation, Took, kept};
 use crate::flow::kit::Kit;
 use crate::flow::obstacle::{others_than, process_error};
-use crate::flow::off_thread::off_thread;
+use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::Progress;
 use crate::flow::slots::Place;
 use crate::flow::{providers, wall};
-use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome};
+use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome, ProcessError};
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::effort::{Known, gemini_took, needs_levels, told};
+use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
 use crate::provider::events::{Version, allowed, told as told_by};
-use crate::provider::failure::FailureKind;
+use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::login::{self, Login};
-use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, understudy};
+use crate::provider::{Adapter, Ask, Asked, Output, Places, understudy};
 
 /// Pauses before the second and the third start after a transient failure. The CLIs are configured to try
 /// nothing again themselves, so that this is all that reaches the service.
@@ -48,60 +48,57 @@ const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 /// in the log, and with the limit that a breaker knows nothing is started.
 pub(super) async fn begin(
     kit: &Kit,
-    provider: &Provider,
-    choice: &Choice,
+    provider: Provider,
+    choice: Choice,
     prepared: &Arc<Prepared>,
-    turn: Turn,
+    Turn { place, reservation }: Turn,
     progress: &Progress,
 ) -> Consulted {
-    let refused = |error| Consulted::refused(&provider.name, choice.model.clone(), not_begun(error));
-    if let Err(error) = preflight(kit, provider, prepared) {
-        return refused(error);
+    let name = provider.name.clone();
+    let asked_for = choice.model.clone();
+    let refused = |error| Consulted::refused(&name, asked_for.clone(), error);
+    if let Err(error) = preflight(kit, &provider, prepared) {
+        return refused(not_begun(error));
     }
     if provider.is_understudy() {
         // It is no process, so it takes no slot.
-        drop(turn.place);
+        drop(place);
         progress.say("understudy: reading the packed context by rules, no model");
-        let recording = Recording::begin(&provider.name, choice.model.as_deref(), turn.reservation);
+        let recording = Recording::begin(&name, choice.model.as_deref(), reservation);
         let shared = Arc::clone(prepared);
-        let form = understudy::Form::of(prepared.schema.as_ref().map(|(name, _)| *name), prepared.stage);
-        let answered = off_thread(move || understudy::answer(&shared.prompt, form)).await;
-        let mut reply = answered.map_or_else(refused, |answer| Consulted::answered(&provider.name, answer));
-        reply.name_model(None, told(&provider.adapter, &choice.wish, Known::default()), |_| None);
-        reply.note = Some("understudy: rules over the packed context, no model");
-        return recording.end(kit, prepared, reply).await;
+        let answered = off_thread_with(kit, move |kit| {
+            let form = understudy::Form::of(shared.schema.as_ref().map(|(name, _)| *name), shared.stage);
+            let answer = understudy::answer(&shared.prompt, form);
+            let mut reply = Consulted::answered(&provider.name, answer);
+            reply.name_model(None, told(&provider.adapter, &choice.wish, Known::default()), |_| None);
+            reply.note = Some("understudy: rules over the packed context, no model");
+            Ok(recording.end(kit, &shared, reply))
+        });
+        return answered.await.unwrap_or_else(refused);
     }
-    let (program, permit) = match wait_for_turn(kit, provider, turn.place, progress).await {
+    let (program, permit) = match wait_for_turn(kit, &provider, place, progress).await {
         Ok(ready) => ready,
         // The reservation is dropped: the consult never started.
-        Err(error) => return refused(error),
-    };
-    let ask = Ask {
-        prompt: &prepared.prompt,
-        system: &prepared.system,
-        model: choice.model.as_deref().filter(|_| !choice.is_written),
-        effort: None,
-        gateway: provider
-            .adapter
-            .gateway_variable()
-            .and_then(|name| kit.configuration.environment().get(name)),
-        schema: prepared.schema.as_ref().map(|(_, schema)| schema),
-        extra_args: &provider.settings.extra_args,
+        Err(error) => return refused(not_begun(error)),
     };
     let usual = Duration::from_secs(provider.settings.timeout_sec);
+    let timeout = prepared.options.timeout.unwrap_or(usual);
+    let recording = Recording::begin(&name, choice.model.as_deref(), reservation);
     let call = Call {
-        kit,
+        kit: kit.clone(),
         provider,
-        program: &program,
+        program,
         choice,
+        prepared: Arc::clone(prepared),
         version: None,
-        progress,
+        told: Told::default(),
         started: Instant::now(),
-        timeout: prepared.options.timeout.unwrap_or(usual),
+        timeout,
     };
-    let recording = Recording::begin(&provider.name, choice.model.as_deref(), turn.reservation);
-    let reply = call.until_answered(ask, permit).await;
-    recording.end(kit, prepared, reply).await
+    match call.informed(progress).await {
+        Ok(call) => Arc::new(call).until_answered(recording, &permit, progress).await,
+        Err(error) => recording.end_off_thread(kit, prepared, refused(error)).await,
+    }
 }
 
 /// The error of a consult that never started, which the log tells as it tells the end of one.
@@ -141,158 +138,215 @@ async fn wait_for_turn(
 }
 
 /// A call to a CLI.
-struct Call<'a> {
-    kit: &'a Kit,
-    provider: &'a Provider,
-    program: &'a Path,
-    choice: &'a Choice,
+struct Call {
+    kit: Kit,
+    provider: Provider,
+    program: PathBuf,
+    choice: Choice,
+    prepared: Arc<Prepared>,
     /// The version of the CLI, where its flags depend on it.
     version: Option<Version>,
-    progress: &'a Progress,
+    /// The effort, as the CLI is told it.
+    told: Told,
     started: Instant,
     timeout: Duration,
 }
 
-impl Call<'_> {
-    /// Runs the CLI; a failure that may pass is tried again twice, as long as the time of the call
-    /// allows.
-    async fn until_answered(mut self, ask: Ask<'_>, permit: Arc<OwnedSemaphorePermit>) -> Consulted {
-        let (name, adapter, asked_for) =
-            (&self.provider.name, &self.provider.adapter, self.choice.model.as_deref());
-        self.version = match self.ask_version().await {
-            Ok(version) => version,
-            Err(error) => return Consulted::refused(name, asked_for.map(str::to_owned), error),
-        };
+/// A start of the CLI that gave no answer.
+struct Failed {
+    reply: Consulted,
+    asked: Asked,
+    recording: Recording,
+}
+
+impl Call {
+    /// Learns of the CLI what its arguments depend on.
+    async fn informed(mut self, progress: &Progress) -> Result<Self, Error> {
+        let adapter = &self.provider.adapter;
+        if adapter.needs_version() {
+            progress.say(&format!("{}: asking for its version", self.provider.name));
+            // Most of the time is the answer's, also where the CLI does not tell.
+            let left = self.timeout;
+            let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
+            self.version = providers::version(&self.kit, &self.provider, &self.program, limit).await?;
+        }
+        let model = self.choice.model.as_deref();
         let levels = if needs_levels(adapter, &self.choice.wish) {
             let left = self.left().min(providers::PATIENCE);
-            providers::levels(self.kit, self.provider, self.program, asked_for, left).await
+            providers::levels(&self.kit, &self.provider, &self.program, model, left).await
         } else {
             None
         };
         let known = Known {
-            model: asked_for,
+            model,
             version: self.version,
             levels: levels.as_deref(),
             leading: self.provider.leading_arguments(),
         };
-        let told = told(adapter, &self.choice.wish, known);
-        let ask = Ask { effort: told.effort.as_deref(), ..ask };
-        let (mut reply, mut asked) = self.once(1, &ask, Arc::clone(&permit)).await;
-        let mut requests = asked.requests;
+        self.told = told(adapter, &self.choice.wish, known);
+        Ok(self)
+    }
+
+    /// Runs the CLI; a failure that may pass is tried again twice, as long as the time of the call
+    /// allows.
+    async fn until_answered(
+        self: Arc<Self>,
+        recording: Recording,
+        permit: &Arc<OwnedSemaphorePermit>,
+        progress: &Progress,
+    ) -> Consulted {
+        let name = &self.provider.name;
+        let mut last = match self.once(1, None, recording, permit, progress).await {
+            Ok(answered) => return answered,
+            Err(failed) => failed,
+        };
+        let mut requests = last.asked.requests;
         for (number, pause) in (2..).zip(BACKOFF) {
-            let Some(error @ Error::Cli { failure, .. }) = &reply.cause else { break };
+            let Some(error @ Error::Cli { failure, .. }) = &last.reply.cause else { break };
             let pause = pause.max(failure.wait(&Zoned::now()).unwrap_or_default());
-            // A CLI need not choose its model twice.
-            let model = asked_for.or(asked.chosen.as_deref());
-            let are_too_many = requests + asked.next > MOST_REQUESTS;
+            let are_too_many = requests + last.asked.next > MOST_REQUESTS;
             if !failure.kind.is_transient() || are_too_many || pause > LONGEST_PAUSE || self.left() <= pause {
                 break;
             }
             tracing::info!(outcome = error.code(), pause_s = pause.as_secs(), "consult is tried again");
-            self.progress.say(&format!("{name}: {}; trying again in {} s", error.code(), pause.as_secs()));
+            progress.say(&format!("{name}: {}; trying again in {} s", error.code(), pause.as_secs()));
             if !self.kit.processes.supervisor().goes_on_for(pause).await {
-                reply.cause = Some(Error::ShuttingDown);
+                last.reply.cause = Some(Error::ShuttingDown);
                 break;
             }
-            let again = Ask { model: ask.model.or(model.filter(|_| asked_for.is_none())), ..ask };
-            let (next, its) = self.once(number, &again, Arc::clone(&permit)).await;
-            requests += its.requests;
-            asked = Asked { chosen: its.chosen.or(asked.chosen), ..its };
-            let before = std::mem::replace(&mut reply, next);
-            if matches!(reply.cause, Some(Error::Timeout { .. } | Error::Stalled { .. })) {
+            // A CLI need not choose its model twice.
+            let chosen = last.asked.chosen.filter(|_| self.choice.model.is_none());
+            let mut next = match self.once(number, chosen.clone(), last.recording, permit, progress).await {
+                Ok(answered) => return answered,
+                Err(failed) => failed,
+            };
+            requests += next.asked.requests;
+            next.asked.chosen = next.asked.chosen.or(chosen);
+            if matches!(next.reply.cause, Some(Error::Timeout { .. } | Error::Stalled { .. })) {
                 // Its last error tells more than "no time left".
-                reply.cause = before.cause;
+                next.reply.cause = last.reply.cause;
             }
+            last = next;
         }
+        let Failed { mut reply, recording, .. } = *last;
         if let Some(error) = &mut reply.cause {
             self.explain(error).await;
         }
-        let word = told.effort.clone().unwrap_or_default();
-        let took = |served: &str| {
-            let took = !matches!(adapter, Adapter::Gemini) || gemini_took(served);
-            (!took).then(|| format!("effort {word} is not told: {served} has no levels of it"))
-        };
-        reply.name_model(asked_for, told.clone(), took);
-        reply
-    }
-
-    /// Asks the CLI's version within the time of the call.
-    async fn ask_version(&self) -> Result<Option<Version>, Error> {
-        if !self.provider.adapter.needs_version() {
-            return Ok(None);
-        }
-        self.progress.say(&format!("{}: asking for its version", self.provider.name));
-        // Most of the time is the answer's, also where the CLI does not tell.
-        let left = self.timeout;
-        let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
-        providers::version(self.kit, self.provider, self.program, limit).await
+        recording.end_off_thread(&self.kit, &self.prepared, self.named(reply)).await
     }
 
     fn left(&self) -> Duration {
         self.timeout.saturating_sub(self.started.elapsed())
     }
 
+    /// A reply that says which model answered, with which effort.
+    fn named(&self, mut reply: Consulted) -> Consulted {
+        let word = self.told.effort.clone().unwrap_or_default();
+        let took = |served: &str| {
+            let took = !matches!(self.provider.adapter, Adapter::Gemini) || gemini_took(served);
+            (!took).then(|| format!("effort {word} is not told: {served} has no levels of it"))
+        };
+        reply.name_model(self.choice.model.as_deref(), self.told.clone(), took);
+        reply
+    }
+
+    /// Starts the CLI once. The thread that reads its answer also records it.
     async fn once(
-        &self,
+        self: &Arc<Self>,
         number: u32,
-        ask: &Ask<'_>,
-        permit: Arc<OwnedSemaphorePermit>,
-    ) -> (Consulted, Asked) {
+        chosen: Option<String>,
+        recording: Recording,
+        permit: &Arc<OwnedSemaphorePermit>,
+        progress: &Progress,
+    ) -> Result<Consulted, Box<Failed>> {
         let id = uuid::Uuid::now_v7().to_string();
-        let name = &self.provider.name;
-        let reply = |result| match result {
-            Ok(answer) => Consulted::answered(name, answer),
-            Err(error) => Consulted::refused(name, None, error),
-        };
-        let (reply, asked) = match self.run(id.clone(), ask, permit).await {
-            Ok(outcome) => {
-                let (exit_code, sandbox) = (outcome.exit.code(), Some(outcome.wall.in_words()));
-                let (result, stderr, asked) = self.judge(ask, outcome).await;
-                (Consulted { exit_code, sandbox, stderr, ..reply(result) }, asked)
+        let outcome = self.run(id.clone(), chosen, Arc::clone(permit), progress).await;
+        let call = Arc::clone(self);
+        let ended = off_thread(move || {
+            let name = &call.provider.name;
+            let (reply, asked) = match outcome {
+                Ok(outcome) => call.judged(outcome),
+                Err(error) => (Consulted::refused(name, None, error), Asked::default()),
+            };
+            let reply = Consulted { consult: id, attempts: number, ..reply };
+            if reply.ok {
+                Ok(recording.end(&call.kit, &call.prepared, call.named(reply)))
+            } else {
+                Err(Box::new(Failed { reply, asked, recording }))
             }
-            Err(error) => (reply(Err(error)), Asked::default()),
-        };
-        (Consulted { consult: id, attempts: number, ..reply }, asked)
+        });
+        ended.await.unwrap_or_else(|error| {
+            Ok(Consulted::refused(&self.provider.name, self.choice.model.clone(), error))
+        })
     }
 
     async fn run(
-        &self,
+        self: &Arc<Self>,
         id: String,
-        ask: &Ask<'_>,
+        chosen: Option<String>,
         permit: Arc<OwnedSemaphorePermit>,
+        progress: &Progress,
     ) -> Result<Outcome, Error> {
         if self.left().is_zero() {
             let provider = self.provider.name.clone();
             return Err(Error::Timeout { provider, after: self.timeout, said: String::new() });
         }
+        progress.say(&format!("{}: started", self.provider.name));
+        let (call, model) = (Arc::clone(self), chosen.clone());
+        let make = move || call.launch(id, model.as_deref(), permit);
+        let model = self.ask(chosen.as_deref()).model;
+        let watch = |activity: &Activity| progress.say(&self.doing(model, activity));
+        let outcome = self.kit.processes.supervisor().run_made(make, watch).await;
+        outcome.map_err(|unable| match unable {
+            Unable::Prepare(error) => error,
+            Unable::Run(error) => process_error(&self.provider, &self.kit, &error),
+        })
+    }
+
+    /// What the CLI is asked. `chosen` is the model that it chose in an earlier start.
+    fn ask<'a>(&'a self, chosen: Option<&'a str>) -> Ask<'a> {
+        let written = |_: &&str| !self.choice.is_written;
+        Ask {
+            prompt: &self.prepared.prompt,
+            system: &self.prepared.system,
+            model: self.choice.model.as_deref().filter(written).or(chosen),
+            effort: self.told.effort.as_deref(),
+            gateway: self
+                .provider
+                .adapter
+                .gateway_variable()
+                .and_then(|name| self.kit.configuration.environment().get(name)),
+            schema: self.prepared.schema.as_ref().map(|(_, schema)| schema),
+            extra_args: &self.provider.settings.extra_args,
+        }
+    }
+
+    /// The process to start, with its private directory, files and wall. Blocks.
+    fn launch(
+        &self,
+        id: String,
+        chosen: Option<&str>,
+        permit: Arc<OwnedSemaphorePermit>,
+    ) -> Result<(Launch, Held), Unable> {
         let internal = |error: std::io::Error| {
-            Error::Internal(format!(
-                "no private directory in {} (TMPDIR): {error}",
-                std::env::temp_dir().display()
-            ))
+            let temporary = std::env::temp_dir();
+            let reason = format!("no private directory in {} (TMPDIR): {error}", temporary.display());
+            Unable::Prepare(Error::Internal(reason))
         };
-        let directory = CallDir::create_off_thread().await.map_err(internal)?;
+        let directory = CallDir::create().map_err(internal)?;
         let places = Places::of(&directory);
-        let settings = &self.provider.settings;
-        let mut invocation = self.provider.adapter.invocation(
+        let (adapter, settings) = (&self.provider.adapter, &self.provider.settings);
+        let invocation = adapter.invocation(
             self.provider.leading_arguments(),
             &settings.extra_env,
-            ask,
+            &self.ask(chosen),
             &places,
             self.version,
         );
-        let files = std::mem::take(&mut invocation.files);
-        let (shared, asked, private) = (self.kit.clone(), self.provider.clone(), places.clone());
-        let program = self.program.to_owned();
-        let laid_out = off_thread(move || {
-            let login = login::carry(&asked.adapter, shared.configuration.environment(), &private.home);
-            let wall = wall::of_consultant(&shared, &asked, &program, &private, &login);
-            // The directory comes along: where nobody waits any more, it must not be removed while
-            // it is written to.
-            lay_out(&private, &files, &login).map(|()| (directory, login, wall))
-        });
-        let (directory, login, wall) = laid_out.await?.map_err(internal)?;
-        let wall = wall?;
+        let login = login::carry(adapter, self.kit.configuration.environment(), &places.home);
+        let wall = wall::of_consultant(&self.kit, &self.provider, &self.program, &places, &login)
+            .map_err(Unable::Prepare)?;
+        lay_out(&places, &invocation.files, &login).map_err(internal)?;
         let mut env = allowed(self.kit.configuration.environment(), &settings.allow_env);
         let carried = login.home.iter().chain(&login.env);
         env.extend(carried.map(|(name, value)| (name.into(), value.into())));
@@ -300,7 +354,7 @@ impl Call<'_> {
         // Files that a CLI leaves (for example an error report with the whole prompt) are removed with the call.
         env.push(("TMPDIR".into(), places.temporary.clone().into()));
         let launch = Launch {
-            program: self.program.to_owned(),
+            program: self.program.clone(),
             args: invocation.args,
             env,
             cwd: places.work.clone(),
@@ -310,35 +364,27 @@ impl Call<'_> {
                 stall: (settings.stall_timeout_sec > 0)
                     .then(|| Duration::from_secs(settings.stall_timeout_sec)),
                 output_bytes: OUTPUT_BYTES,
-                finish: self.provider.adapter.finish(),
-                repeats: self.provider.adapter.repeats(),
+                finish: adapter.finish(),
+                repeats: adapter.repeats(),
                 ..Limits::default()
             },
             wall,
             capture_dir: directory.capture().to_owned(),
             marker: id,
         };
-        self.progress.say(&format!("{}: started", self.provider.name));
-        let held = Held { _permit: permit, login, _directory: directory };
-        self.kit
-            .processes
-            .supervisor()
-            .run(launch, held, |activity| self.tell(ask, activity))
-            .await
-            .map_err(|error| process_error(self.provider, self.kit, &error))
+        Ok((launch, Held { _permit: permit, login, _directory: directory }))
     }
 
-    fn tell(&self, ask: &Ask<'_>, activity: &Activity) {
+    fn doing(&self, model: Option<&str>, activity: &Activity) -> String {
         let seconds = self.started.elapsed().as_secs();
-        let model = ask.model.map(|model| format!(" {model}")).unwrap_or_default();
+        let model = model.map(|model| format!(" {model}")).unwrap_or_default();
         let what = format!("{}{model}: running for {seconds} s", self.provider.name);
         let told = activity.last_line.as_deref().and_then(told_by);
-        let message = match (activity.last_output, told) {
+        match (activity.last_output, told) {
             (Some(ago), Some(told)) => format!("{what}, last output {} s ago: {told}", ago.as_secs()),
             (Some(ago), None) => format!("{what}, last output {} s ago", ago.as_secs()),
             (None, _) => format!("{what}, no output yet"),
-        };
-        self.progress.say(&message);
+        }
     }
 
     /// Adds to a CLI's failure what this machine knows of it: versions where the CLI is too old, and who
@@ -347,7 +393,7 @@ impl Call<'_> {
         let Error::Cli { failure, others, .. } = error else { return };
         if failure.kind == FailureKind::CliOutdated {
             let installed =
-                providers::version(self.kit, self.provider, self.program, providers::PATIENCE).await;
+                providers::version(&self.kit, &self.provider, &self.program, providers::PATIENCE).await;
             let tried = self.provider.adapter.newest_tried();
             let versions = match (installed.ok().flatten(), tried) {
                 (Some(installed), Some(tried)) if installed >= tried => format!(
@@ -367,42 +413,56 @@ impl Call<'_> {
             failure.detail = format!("{} ({versions})", failure.detail);
         }
         if failure.kind.is_refusal() {
-            *others = others_than(self.provider, self.kit);
+            *others = others_than(&self.provider, &self.kit);
         }
     }
 
-    /// Returns what came of a run, what it wrote to stderr, and what it asked of the service. Long answers
-    /// take their time to read.
-    async fn judge(&self, ask: &Ask<'_>, outcome: Outcome) -> (Result<Answer, Error>, String, Asked) {
+    /// Returns what came of a run, and what it asked of the service.
+    fn judged(&self, outcome: Outcome) -> (Consulted, Asked) {
+        let provider = &self.provider.name;
+        let (exit_code, sandbox) = (outcome.exit.code(), Some(outcome.wall.in_words()));
+        let output = Output {
+            ended: outcome.ended,
+            exit: outcome.exit,
+            stdout: text(outcome.stdout),
+            stderr: text(outcome.stderr),
+            at: Zoned::now(),
+        };
+        let schema = self.prepared.schema.as_ref().map(|(_, schema)| schema);
+        // An answer that is complete counts, whatever became of the process.
+        let reply = match self.provider.adapter.parse(&output, schema) {
+            Ok(answer) => Consulted::answered(provider, answer),
+            Err(failure) => Consulted::refused(provider, None, self.failed(outcome.ended, failure)),
+        };
+        let asked = self.provider.adapter.asked(&output);
+        (Consulted { exit_code, sandbox, stderr: output.stderr, ..reply }, asked)
+    }
+
+    fn failed(&self, ended: Ended, failure: CliFailure) -> Error {
         let provider = self.provider.name.clone();
-        let adapter = self.provider.adapter.clone();
-        let schema = ask.schema.cloned();
-        let (timeout, stall) = (self.timeout, Duration::from_secs(self.provider.settings.stall_timeout_sec));
-        let judged = off_thread(move || {
-            let output = Output {
-                ended: outcome.ended,
-                exit: outcome.exit,
-                stdout: text(outcome.stdout),
-                stderr: text(outcome.stderr),
-                at: Zoned::now(),
-            };
-            // An answer that is complete counts, whatever became of the process.
-            let result = adapter.parse(&output, schema.as_ref()).map_err(|failure| {
-                let is_told = failure.kind.is_refusal() && failure.kind != FailureKind::CliFailed;
-                let said = failure.detail.clone();
-                match outcome.ended {
-                    Ended::OutputTooLarge => Error::OutputTooLarge { provider, limit: OUTPUT_BYTES },
-                    Ended::TimedOut if !is_told => Error::Timeout { provider, after: timeout, said },
-                    Ended::Stalled if !is_told => Error::Stalled { provider, after: stall, said },
-                    Ended::Exited | Ended::Finished | Ended::TimedOut | Ended::Stalled => {
-                        Error::Cli { provider, failure, others: Vec::new() }
-                    }
-                }
-            });
-            let asked = adapter.asked(&output);
-            (result, output.stderr, asked)
-        });
-        judged.await.unwrap_or_else(|error| (Err(error), String::new(), Asked::default()))
+        let is_told = failure.kind.is_refusal() && failure.kind != FailureKind::CliFailed;
+        let stall = Duration::from_secs(self.provider.settings.stall_timeout_sec);
+        let said = failure.detail.clone();
+        match ended {
+            Ended::OutputTooLarge => Error::OutputTooLarge { provider, limit: OUTPUT_BYTES },
+            Ended::TimedOut if !is_told => Error::Timeout { provider, after: self.timeout, said },
+            Ended::Stalled if !is_told => Error::Stalled { provider, after: stall, said },
+            Ended::Exited | Ended::Finished | Ended::TimedOut | Ended::Stalled => {
+                Error::Cli { provider, failure, others: Vec::new() }
+            }
+        }
+    }
+}
+
+/// Why a CLI could not be run to its end.
+enum Unable {
+    Prepare(Error),
+    Run(ProcessError),
+}
+
+impl From<ProcessError> for Unable {
+    fn from(error: ProcessError) -> Self {
+        Self::Run(error)
     }
 }
 
@@ -466,8 +526,8 @@ impl Recording {
     }
 
     /// Records the end and finishes the reply. The answer is masked once, for the log and for the caller that keeps
-    /// it. A log that cannot be written does not take the answer from the caller.
-    async fn end(mut self, kit: &Kit, prepared: &Arc<Prepared>, mut reply: Consulted) -> Consulted {
+    /// it. A log that cannot be written does not take the answer from the caller. Blocks.
+    fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
         let Some(mut reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
         kit.log.ledger().note(&self.provider, refused);
@@ -475,30 +535,30 @@ impl Recording {
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
         let settled = self.settled(&reservation, Some(&reply));
-        let (saving, shared) = (kit.configuration.config().settings.tracing.clone(), Arc::clone(prepared));
-        let ended = off_thread(move || {
-            let masked = reply.ok.then(|| shared.masker.mask(&reply.content).text.into_owned());
-            // A conversation goes on from its texts: if they are not kept, there is no conversation.
-            let turn = shared
-                .turn
-                .as_ref()
-                .filter(|_| masked.is_some() && saving.save_prompts && saving.save_responses);
-            let turn = turn.map(|(turn, ..)| turn.clone());
-            let thread = turn.as_ref().map(|turn| turn.thread.clone());
-            let settled = ConsultSettled {
-                prompt: Some(kept(&shared.prompt, saving.save_prompts)),
-                response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
-                turn,
-                ..settled
-            };
-            match reservation.settle(reply.consult.clone(), settled) {
-                Ok(is_kept) => reply.kept_in = thread.filter(|_| is_kept),
-                Err(error) => tracing::warn!(%error, "a consult is not in the log"),
-            }
-            reply.masked_answer = masked;
-            reply.finish(&shared)
-        });
-        ended.await.unwrap_or_else(|error| Consulted::refused(&self.provider, self.model.clone(), error))
+        let saving = &kit.configuration.config().settings.tracing;
+        let masked = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
+        // A conversation goes on from its texts: if they are not kept, there is no conversation.
+        let is_turn = masked.is_some() && saving.save_prompts && saving.save_responses;
+        let turn = prepared.turn.as_ref().filter(|_| is_turn).map(|(turn, ..)| turn.clone());
+        let thread = turn.as_ref().map(|turn| turn.thread.clone());
+        let settled = ConsultSettled {
+            prompt: Some(kept(&prepared.prompt, saving.save_prompts)),
+            response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
+            turn,
+            ..settled
+        };
+        match reservation.settle(reply.consult.clone(), settled) {
+            Ok(is_kept) => reply.kept_in = thread.filter(|_| is_kept),
+            Err(error) => tracing::warn!(%error, "a consult is not in the log"),
+        }
+        reply.masked_answer = masked;
+        reply.finish(kit, prepared)
+    }
+
+    async fn end_off_thread(self, kit: &Kit, prepared: &Arc<Prepared>, reply: Consulted) -> Consulted {
+        let (provider, model, shared) = (self.provider.clone(), self.model.clone(), Arc::clone(prepared));
+        let ended = off_thread_with(kit, move |kit| Ok(self.end(kit, &shared, reply)));
+        ended.await.unwrap_or_else(|error| Consulted::refused(&provider, model, error))
     }
 
     /// Event of the end; without a reply the consult was cancelled.

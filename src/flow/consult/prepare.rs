@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::flow::account::{Account, Asked};
 use crate::flow::document;
 use crate::flow::kit::Kit;
-use crate::flow::off_thread::off_thread;
 use crate::flow::pack::{ContextRequest, PackedContext, check_named, pack_now};
 use crate::flow::thread::Conversation;
 use crate::host::config::is_model_name;
@@ -61,7 +60,7 @@ pub struct Prepared {
     /// The schema of what is handed on.
     pub(super) contract: Option<Value>,
     parts: Parts,
-    /// The turn that it is in a conversation.
+    /// The turn that it is in a conversation, where it is a consult of its own.
     pub(super) turn: Option<(TurnKept, usize, Option<Replayed>)>,
     pub(super) stage: Option<Stage>,
     pub(super) options: CallOptions,
@@ -144,30 +143,12 @@ impl Prepared {
     }
 }
 
-/// Packs and masks a question.
+/// Packs and masks a question, which may be a turn in a conversation. Blocks.
 ///
 /// # Errors
 ///
-/// The configuration or a document cannot be used, or the server runs inside a consultant.
-pub async fn prepare(kit: &Kit, question: Question) -> Result<Arc<Prepared>, Error> {
-    prepare_as(kit, question, Layout::Plain).await
-}
-
-/// The same of a prompt that is laid out in some way.
-///
-/// # Errors
-///
-/// As of [`prepare`].
-pub async fn prepare_as(kit: &Kit, question: Question, layout: Layout) -> Result<Arc<Prepared>, Error> {
-    prepare_in(kit, question, layout, None).await
-}
-
-/// The same of a turn in a conversation.
-///
-/// # Errors
-///
-/// As of [`prepare`].
-pub(super) async fn prepare_in(
+/// The configuration, a document or an argument cannot be used, or the server runs inside a consultant.
+pub fn prepare(
     kit: &Kit,
     question: Question,
     layout: Layout,
@@ -181,16 +162,6 @@ pub(super) async fn prepare_in(
     if let Some(model) = &question.options.model {
         check_model(model)?;
     }
-    let kit = kit.clone();
-    off_thread(move || prepare_now(&kit, question, layout, conversation)).await?.map(Arc::new)
-}
-
-fn prepare_now(
-    kit: &Kit,
-    question: Question,
-    layout: Layout,
-    conversation: Option<Conversation>,
-) -> Result<Prepared, Error> {
     let contract = question.schema.map(|name| document::schema(kit, name)).transpose()?;
     let schema = question.schema.zip(contract.as_ref().map(consultant::schema));
     let consultant = prompt("consultant", &[]);
@@ -227,7 +198,7 @@ fn prepare_now(
         layout,
         example: contract.as_ref().and_then(consultant::example).map(shown_example),
     };
-    Ok(Prepared {
+    Ok(Arc::new(Prepared {
         system,
         prompt: parts.prompt(None),
         parts,
@@ -240,7 +211,7 @@ fn prepare_now(
         account: question.account,
         masker,
         masked,
-    })
+    }))
 }
 
 fn shown_example(example: &Value) -> String {

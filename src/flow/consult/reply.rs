@@ -12,7 +12,7 @@ use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
 use crate::domain::plain::plain;
 use crate::domain::served::{ModelNote, means};
-use crate::domain::size::{cut_at, weight, weight_of};
+use crate::domain::size::{MOST_ANSWER, cut_at, weight, weight_of};
 use crate::domain::thread::Replayed;
 use crate::error::{Error, ErrorNote};
 use crate::flow::breaker::StoodIn;
@@ -242,8 +242,8 @@ impl Consulted {
     }
 
     /// The reply as its caller gets it: held against the schema, what a CLI wrote of its failure masked,
-    /// and with what went along with the question.
-    pub(super) fn finish(mut self, prepared: &Prepared) -> Self {
+    /// and with what went along with the question. Blocks where places in it are looked up.
+    pub(super) fn finish(mut self, kit: &Kit, prepared: &Prepared) -> Self {
         let masker = &prepared.masker;
         if self.ok {
             self.content_is = Some(UNTRUSTED);
@@ -270,6 +270,10 @@ impl Consulted {
         });
         // A provider that was never started was not consulted.
         self.consults = u32::from(self.attempts > 0);
+        if prepared.turn.is_some() {
+            return self.cited(kit).cut_to(kit, MOST_ANSWER);
+        }
+        // Its caller reads the whole answer first, and shows it beside others.
         self
     }
 

@@ -9,8 +9,9 @@ use crate::domain::prompt::prompt;
 use crate::domain::review::{FixStatus, Severity, TriedFix, fixes};
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Prepared, Question, Turn, ask, prepare, reserve_one};
+use crate::flow::consult::{Layout, Prepared, Question, Turn, ask, prepare, reserve_one};
 use crate::flow::kit::Kit;
+use crate::flow::off_thread::off_thread_with;
 use crate::flow::progress::Progress;
 use crate::flow::select::{Trialled, tried_alone};
 
@@ -117,9 +118,14 @@ async fn proposals(
             Account { rests_on: Vec::new(), ..reviewed.account().clone() },
         )
     };
-    let prepared = prepare(kit, question).await?;
     let place = kit.processes.slots().place()?;
-    let reservation = reserve_one(kit, &prepared, provider).await?;
+    let named = provider.to_owned();
+    let ready = off_thread_with(kit, move |kit| {
+        let prepared = prepare(kit, question, Layout::Plain, None)?;
+        let reservation = reserve_one(kit, prepared.account(), &prepared, &named)?;
+        Ok((prepared, reservation))
+    });
+    let (prepared, reservation) = ready.await?;
     let progress = progress.labelled(&format!("{provider}: fixes"));
     let reply = ask(kit, provider, &prepared, Turn { place, reservation }, &progress).await;
     if let Some(cause) = reply.cause {

@@ -14,8 +14,9 @@ use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::flow::account::{Account, Asked, Reservation, reserve};
 use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
-use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare_as};
+use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
+use crate::flow::off_thread::off_thread_with;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::{Progress, Watch};
 
@@ -162,7 +163,7 @@ impl Judging<'_> {
         // Both orders of each or none: one alone decides nothing.
         let asked: Vec<String> =
             seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
-        let reserved = match reserve(self.kit, self.account, &question(chars), &asked).await {
+        let reserved = match self.reserve(chars, asked).await {
             Err(error) if error.is_out_of_budget() => {
                 let reason = format!("{error} ({})", error.code());
                 return Ok(JudgeNote::none(Some(names(seats.iter())), 0, reason));
@@ -193,11 +194,19 @@ impl Judging<'_> {
         Ok((note, Some(verdict)))
     }
 
+    /// Reserves a consult with each of some judges, for candidates of so many characters in all.
+    async fn reserve(&self, chars: usize, judges: Vec<String>) -> Result<Vec<Reservation>, Error> {
+        let account = self.account.clone();
+        let reserved = move |kit: &Kit| reserve(kit, &account, &question(chars), &judges);
+        off_thread_with(self.kit, reserved).await
+    }
+
     /// Models that can be asked, in the order in which they are.
     async fn there(&self) -> Vec<String> {
         let catalogue = self.kit.configuration.catalogue();
         let is_model = |name: &String| catalogue.get(name).is_ok_and(|one| !one.is_understudy());
-        ready(self.kit, Work::default()).await.names.into_iter().filter(is_model).collect()
+        let ready = off_thread_with(self.kit, |kit| Ok(ready(kit, Work::default())));
+        ready.await.unwrap_or_default().names.into_iter().filter(is_model).collect()
     }
 
     /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
@@ -266,8 +275,7 @@ impl Judging<'_> {
         let chars = judged.iter().filter_map(|index| court.shown.get(*index)).map(String::len).sum();
         while let Some(next) = court.bench.next_among(self.kit, &wanted, is_neutral).await {
             self.progress.say(&format!("{wanted}: {}; {next} judges instead", cause.code()));
-            let both = [next.clone(), next.clone()];
-            let reserved = reserve(self.kit, self.account, &question(chars), &both).await;
+            let reserved = self.reserve(chars, vec![next.clone(), next.clone()]).await;
             let Ok([one, other]) = reserved.map_or(Err(Vec::new()), <[Reservation; 2]>::try_from) else {
                 break;
             };
@@ -340,11 +348,10 @@ impl Judging<'_> {
         let same = heard.iter().map(|heard| &heard.seat.provider).filter(|name| is_neutral(name));
         let chars = court.shown.iter().map(String::len).sum();
         for third in others.chain(same) {
-            let mut reserved =
-                match reserve(self.kit, self.account, &question(chars), std::slice::from_ref(third)).await {
-                    Err(error) if error.is_out_of_budget() => break,
-                    reserved => reserved?.into_iter(),
-                };
+            let mut reserved = match self.reserve(chars, vec![third.clone()]).await {
+                Err(error) if error.is_out_of_budget() => break,
+                reserved => reserved?.into_iter(),
+            };
             let Some(reservation) = reserved.next() else { break };
             // With one alone there is nothing to compare it with, so all are shown again.
             let mut on_it = if between.len() > 1 {
@@ -394,7 +401,8 @@ impl Judging<'_> {
             },
             account: self.account.clone(),
         };
-        let prepared = prepare_as(self.kit, question, Layout::Sections).await?;
+        let ready = move |kit: &Kit| prepare(kit, question, Layout::Sections, None);
+        let prepared = off_thread_with(self.kit, ready).await?;
         let reply = ask(self.kit, judge, &prepared, Turn { place, reservation }, progress).await;
         let said = read(&reply, ballot);
         let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);

@@ -17,6 +17,7 @@ use crate::flow::breaker::{Bench, Permission, Ready, ready};
 use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
+use crate::flow::off_thread::off_thread_with;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 
@@ -57,7 +58,8 @@ pub(super) async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begu
     let journal = kit.log.journal().clone();
     let aside = kit.log.journal_of("").clone();
     let solo = solo_record(&kit, &request).await;
-    let ready = ready(&kit, Work::at(Some(request.stage))).await;
+    let work = Work::at(Some(request.stage));
+    let ready = off_thread_with(&kit, move |kit| Ok(ready(kit, work))).await?;
     let this = Arc::new(Beginning {
         digest: request.digest(),
         current: kit.log.current_run(),

@@ -25,13 +25,13 @@ use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{
-    Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare_as, reserve_on,
+    Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare, reserve_one,
 };
 use crate::flow::document;
 use crate::flow::journal::new_id;
 use crate::flow::kit::Kit;
 use crate::flow::log::Working;
-use crate::flow::off_thread::off_thread;
+use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::Scope;
 
@@ -95,7 +95,9 @@ async fn work(
         left.iter().map(|(_, provider)| provider.as_str()).collect::<Vec<_>>().join(", "),
         task.attempt.why
     ));
-    let prepared = prepared(kit, request, task).await?;
+    let (asked, given) = (Arc::clone(request), Arc::clone(task));
+    let ready = move |kit: &Kit| prepared(kit, &asked, &given);
+    let prepared = off_thread_with(kit, ready).await?;
     let watch = (left.len() > 1).then(|| {
         let names: Vec<String> = left.iter().map(|(_, provider)| provider.clone()).collect();
         Watch::over(progress, names)
@@ -120,11 +122,9 @@ async fn work(
     Ok(if ended.contains(&Ended::CutShort) { Ended::CutShort } else { Ended::Answered })
 }
 
-async fn prepared(kit: &Kit, request: &Arc<StageRequest>, task: &Arc<Task>) -> Result<Arc<Prepared>, Error> {
+/// The question of a stage. Blocks.
+fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepared>, Error> {
     let stage = request.stage;
-    let (shared, asked, given) = (kit.clone(), Arc::clone(request), Arc::clone(task));
-    let text = off_thread(move || prompt(&shared, &asked, &given.handover, given.attempt.iteration));
-    let text = text.await??;
     let account = Account {
         run: (!task.run.is_empty()).then(|| task.run.clone()),
         stage: Some(stage),
@@ -132,14 +132,14 @@ async fn prepared(kit: &Kit, request: &Arc<StageRequest>, task: &Arc<Task>) -> R
         rests_on: vec![task.attempt.id.clone()],
     };
     let question = Question {
-        prompt: text,
+        prompt: prompt(kit, request, &task.handover, task.attempt.iteration)?,
         role: Some(stage.primary_role()),
         context: request.context.clone(),
         schema: Some(stage.schema()),
         options: request.options.clone(),
         account,
     };
-    prepare_as(kit, question, Layout::Sections).await
+    prepare(kit, question, Layout::Sections, None)
 }
 
 /// The prompt of a stage. A template that names a value that there is not is an error.
@@ -243,7 +243,9 @@ async fn asked(
     progress: &Progress,
 ) -> Result<Consulted, Error> {
     let place = kit.processes.slots().place()?;
-    let reservation = reserve_on(kit, account, seat.prepared, provider).await?;
+    let (prepared, account, named) = (Arc::clone(seat.prepared), account.clone(), provider.to_owned());
+    let reserved = off_thread_with(kit, move |kit| reserve_one(kit, &account, &prepared, &named));
+    let reservation = reserved.await?;
     let (turn, bench) = (Turn { place, reservation }, &seat.task.bench);
     Ok(ask_or_stand_in(kit, provider, seat.prepared, turn, bench, progress).await)
 }

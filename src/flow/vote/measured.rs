@@ -16,9 +16,9 @@ use crate::domain::vote::{MOST_K, usual_k};
 use crate::error::Error;
 use crate::flow::account::reserve;
 use crate::flow::breaker::{Bench, Permission, StoodIn};
-use crate::flow::consult::{Consulted, Prepared, Question, Turn, ask, prepare};
+use crate::flow::consult::{Consulted, Layout, Prepared, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
-use crate::flow::off_thread::off_thread;
+use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::{Progress, Watch};
 use crate::provider::Usage;
 use crate::provider::failure::FailureKind;
@@ -359,7 +359,8 @@ impl Sampler {
         providers: Vec<String>,
         check: Check,
     ) -> Result<Self, Error> {
-        let prepared = prepare(kit, question).await?;
+        let ready = move |kit: &Kit| prepare(kit, question, Layout::Plain, None);
+        let prepared = off_thread_with(kit, ready).await?;
         let (left, bench) = (providers.clone(), Bench::empty());
         let (stood_in, consults) = (Vec::new(), Vec::new());
         Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in, consults })
@@ -405,7 +406,10 @@ impl Sampler {
         let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
         let places = asked.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
         let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
-        let reservations = reserve(kit, self.prepared.account(), &self.prepared.asked(), &providers).await?;
+        let prepared = Arc::clone(&self.prepared);
+        let reserved =
+            off_thread_with(kit, move |kit| reserve(kit, prepared.account(), &prepared.asked(), &providers));
+        let reservations = reserved.await?;
         let turns = places.into_iter().zip(reservations);
         let turns = turns.map(|(place, reservation)| Turn { place, reservation });
         Ok(asked.into_iter().zip(turns).map(|((provider, id), turn)| Seat { provider, id, turn }).collect())
