@@ -78,6 +78,11 @@ impl Stored {
         }
     }
 
+    /// The event without its hashes.
+    pub fn shown(&self) -> Shown<'_> {
+        Shown { seq: self.seq, run: &self.run, at: self.at, kind: &self.kind, body: &self.body }
+    }
+
     /// True if its hash is the one of its content.
     pub fn fits_its_hash(&self) -> bool {
         self.hash == hash(&self.prev_hash, self.seq, &self.run, self.at, &self.kind, &self.body)

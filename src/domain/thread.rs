@@ -131,7 +131,8 @@ impl Threads {
 
 /// The beginning of a text in one line.
 fn brief(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    // A word has a letter at least, so more of them are not needed.
+    let line = text.split_whitespace().take(BRIEF + 1).collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(BRIEF) {
         Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default().trim_end()),
         None => line,

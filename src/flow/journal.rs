@@ -285,8 +285,8 @@ fn whole(store: &dyn EventStore, generation: u64, run: &str, until: u64) -> Opti
         let page = store.read_since(after, Some(run), VISITED).ok()?;
         let Some(last) = page.last() else { break };
         after = last.seq;
-        for Stored { seq, run, at, kind, body, .. } in page.into_iter().filter(|stored| stored.seq <= until) {
-            events.push(Event::fold(Shown { seq, run: &run, at, kind: &kind, body: &body }).ok()?);
+        for stored in page.iter().filter(|stored| stored.seq <= until) {
+            events.push(Event::fold(stored.shown()).ok()?);
         }
         if after >= until {
             break;
@@ -319,13 +319,27 @@ impl Inner {
                 Ok(Record { run: run.to_owned(), kind: draft.body.kind().to_owned(), body })
             })
             .collect::<Result<_, StoreError>>()?;
-        self.store.append(expected, run, now(), &records)?;
+        let stored = self.store.append(expected, run, now(), &records)?;
         told::told(run, drafts);
-        // Events that another process appended in between are folded first, in the order of the log.
-        if let Err(error) = self.refresh(folded) {
+        if let Err(error) = self.go_on_with(folded, &stored) {
             tracing::warn!(%error, "the log was written and could not be read again");
         }
         self.appended.notify_waiters();
+        Ok(())
+    }
+
+    /// Folds what was just written. Where another process appended in between, its events come first, in the
+    /// order of the log.
+    fn go_on_with(&self, folded: &mut Folded, written: &[Stored]) -> Result<(), Error> {
+        let is_next = written.first().is_some_and(|first| first.seq == folded.history.last_seq + 1);
+        if !is_next || self.store.generation() != folded.generation {
+            return self.refresh(folded);
+        }
+        for stored in written {
+            folded.history.apply(fold(stored.shown())?);
+        }
+        folded.check()?;
+        self.keep(folded);
         Ok(())
     }
 

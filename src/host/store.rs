@@ -167,8 +167,7 @@ impl EventStore for MemoryStore {
         let events = self.events();
         let mut count = 0;
         for event in events.iter().filter(|event| event.seq > after).take(limit) {
-            let Stored { seq, run, at, kind, body, .. } = event;
-            see(Shown { seq: *seq, run, at: *at, kind, body })?;
+            see(event.shown())?;
             count += 1;
         }
         Ok(count)

@@ -61,6 +61,21 @@ struct Checked {
     first: Option<String>,
 }
 
+impl Checked {
+    /// Takes over events that this process wrote, if they follow what was checked: they need not be read
+    /// again.
+    fn goes_on_with(&mut self, written: &[Stored]) -> bool {
+        let (Some(first), Some(last)) = (written.first(), written.last()) else { return false };
+        if first.seq != self.seq + 1 || first.prev_hash != self.hash {
+            return false;
+        }
+        self.seq = last.seq;
+        self.hash.clone_from(&last.hash);
+        self.first.get_or_insert_with(|| first.hash.clone());
+        true
+    }
+}
+
 /// Result of comparing the file with the one that is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
@@ -366,7 +381,9 @@ impl SqliteStore {
             return Err(StoreError::Replaced);
         }
         transaction.commit()?;
-        if let Some(checked) = file.checked.as_mut() {
+        if let Some(checked) = file.checked.as_mut()
+            && !checked.goes_on_with(&stored)
+        {
             Self::go_on(connection, checked)?;
         }
         file.print = Print::of(&self.place).filter(|_| is_as_it_was);
