@@ -160,7 +160,7 @@ fn citing(bench: &mut Criterion) {
             run.iter_custom(|times| {
                 let before = on_processor();
                 for _ in 0..times {
-                    black_box(citations(&kit, &answer, std::iter::empty()));
+                    black_box(citations(&kit.project, &answer, std::iter::empty()));
                 }
                 on_processor().saturating_sub(before)
             });

@@ -169,7 +169,7 @@ impl Page {
         let page = self.clone();
         drop(tokio::task::spawn_blocking(move || page.kit().log.journal().read_now(|_| ())));
         let page = self.clone();
-        drop(tokio::task::spawn_blocking(move || page.indexed().read(page.kit(), |_| ())));
+        drop(tokio::task::spawn_blocking(move || page.indexed().read(&page.kit().log, |_| ())));
     }
 
     fn stop(&self) -> &CancellationToken {

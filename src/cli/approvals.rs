@@ -21,13 +21,15 @@ use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::{Reviewed, find};
 use crate::flow::approval::{entry, status};
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::time::{now, rfc3339};
 
 pub(super) async fn run(kit: &Kit, options: ApprovalsOptions) -> Result<ExitCode, Error> {
     match options.command {
-        None => list_requests(kit, options.all, options.json).await,
-        Some(ApprovalsCommand::Show(show)) => show_request(kit, &show).await,
+        None => list_requests(&kit.configuration, &kit.log, options.all, options.json).await,
+        Some(ApprovalsCommand::Show(show)) => show_request(&kit.configuration, &kit.log, &show).await,
         Some(ApprovalsCommand::Approve(said)) => decide::run(kit, Decision::Approve, said.into()).await,
         Some(ApprovalsCommand::Revise(said)) => decide::run(kit, Decision::Revise, said.into()).await,
         Some(ApprovalsCommand::Reject(said)) => decide::run(kit, Decision::Reject, said.into()).await,
@@ -35,27 +37,27 @@ pub(super) async fn run(kit: &Kit, options: ApprovalsOptions) -> Result<ExitCode
 }
 
 /// A request by a part of its id.
-async fn request(kit: &Kit, part: &str) -> Result<Reviewed, Error> {
-    let read = kit.log.journal().read(|history| {
+async fn request(log: &Log, part: &str) -> Result<Reviewed, Error> {
+    let read = log.journal().read(|history| {
         let requests = history.requests().into_iter();
         requests.map(|(_, request)| request.id.clone()).collect::<Vec<_>>()
     });
-    find(kit, &pick(Kind("request"), &read.await?, part)?).await
+    find(log, &pick(Kind("request"), &read.await?, part)?).await
 }
 
 /// Columns of a report that goes elsewhere than to a terminal.
 const PLAIN_WIDTH: usize = 100;
 
-async fn show_request(kit: &Kit, options: &ShowOptions) -> Result<ExitCode, Error> {
-    kit.configuration.check()?;
-    let Reviewed { run, request } = request(kit, &options.id).await?;
+async fn show_request(config: &Configuration, log: &Log, options: &ShowOptions) -> Result<ExitCode, Error> {
+    config.check()?;
+    let Reviewed { run, request } = request(log, &options.id).await?;
     if options.json {
         print(&format!("{:#}\n", entry(&run, &request)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let report = report(&request)?;
     let width = terminal::width().unwrap_or(PLAIN_WIDTH);
-    let mut text = render(&report, width, terminal::colour(kit), kit.configuration.config().language());
+    let mut text = render(&report, width, terminal::colour(config), config.config().language());
     let standing_of = format!("request {}\nrun     {} ({})\n", request.id, run.id, run.phase);
     text.push_str(&folded(&standing_of, Some(width)));
     text.push_str(&standing(&run, &request));
@@ -95,15 +97,19 @@ fn standing(run: &Run, request: &Request) -> String {
     text
 }
 
-async fn list_requests(kit: &Kit, all: bool, json: bool) -> Result<ExitCode, Error> {
-    kit.configuration.check()?;
-    let read = kit.log.journal().read(move |history| {
+async fn list_requests(config: &Configuration, log: &Log, all: bool, json: bool) -> Result<ExitCode, Error> {
+    config.check()?;
+    let read = log.journal().read(move |history| {
         let requests: Vec<(&Run, &Request)> =
             if all { history.requests() } else { history.pending().collect() };
         requests.into_iter().map(|(run, request)| (Row::of(run, request), entry(run, request))).collect()
     });
     let (rows, entries): (Vec<Row>, Vec<Value>) = read.await.map(|all: Vec<_>| all.into_iter().unzip())?;
-    print(&if json { format!("{:#}\n", Value::Array(entries)) } else { text(&rows, now(), Look::of(kit)) })?;
+    print(&if json {
+        format!("{:#}\n", Value::Array(entries))
+    } else {
+        text(&rows, now(), Look::of(config))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

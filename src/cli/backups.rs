@@ -9,29 +9,30 @@ use super::arguments::{BackupsAction, BackupsOptions, PruneOptions};
 use super::terminal::{Look, Side, Tone, bytes, cell, print, short, span, table};
 use crate::error::Error;
 use crate::flow::change::{Backup, BackupState, backups, keep, prune};
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 use crate::flow::time::now;
 use crate::host::change::{Keep, Pruned};
 
-pub(super) fn run(kit: &Kit, options: &BackupsOptions) -> Result<ExitCode, Error> {
+pub(super) fn run(config: &Configuration, log: &Log, options: &BackupsOptions) -> Result<ExitCode, Error> {
     let text = match &options.action {
-        None => list(kit, options.json)?,
-        Some(BackupsAction::Prune(limits)) => remove(kit, limits, options.json)?,
+        None => list(config, log, options.json)?,
+        Some(BackupsAction::Prune(limits)) => remove(config, log, limits, options.json)?,
     };
     print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(kit: &Kit, json: bool) -> Result<String, Error> {
-    let found = backups(kit)?;
+fn list(config: &Configuration, log: &Log, json: bool) -> Result<String, Error> {
+    let found = backups(config, log)?;
     if json {
         return pretty(&found);
     }
     if found.is_empty() {
-        return Ok(format!("There are no backups in {}.\n", kit.project.root().display()));
+        return Ok(format!("There are no backups in {}.\n", config.root().display()));
     }
     let now = now();
-    Ok(table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(kit)))
+    Ok(table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(config)))
 }
 
 const COLUMNS: [(&str, Side); 6] = [
@@ -63,16 +64,16 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
     ]
 }
 
-fn remove(kit: &Kit, limits: &PruneOptions, json: bool) -> Result<String, Error> {
+fn remove(config: &Configuration, log: &Log, limits: &PruneOptions, json: bool) -> Result<String, Error> {
     // Limits of one's own stand instead of the configured ones, not beside them.
     let own = Keep { age: limits.older_than, bytes: limits.keep_bytes, sessions: limits.keep_sessions };
     let limits = if own == Keep::default() {
-        kit.configuration.check()?;
-        keep(kit)
+        config.check()?;
+        keep(config)
     } else {
         own
     };
-    let pruned = prune(kit, &limits)?;
+    let pruned = prune(config, log, &limits)?;
     if json {
         return pretty(&pruned);
     }

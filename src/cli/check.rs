@@ -82,11 +82,11 @@ pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Er
     let own = this_binary()?;
     let examined = Examined {
         states: providers(&kit).await,
-        health: health(&kit).await,
+        health: health(&kit.log).await,
         spent: breaker::open(&kit).await,
-        wall: wall::standing(&kit).await,
+        wall: wall::standing(&kit.configuration, &kit.processes).await,
         caps: today(&kit).await,
-        registrations: registrations(&kit, &own),
+        registrations: registrations(&kit.configuration, &own),
         kit: &kit,
     };
     kit.processes.supervisor().shutdown().await;
@@ -112,7 +112,8 @@ pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Er
 
 impl Examined<'_> {
     fn status(&self) -> u8 {
-        let is_model = |state: &&ProviderState| !consultants::is_understudy(self.kit, &state.name);
+        let is_model =
+            |state: &&ProviderState| !consultants::is_understudy(&self.kit.configuration, &state.name);
         if !self.kit.configuration.config().general_problems().is_empty() {
             NO_CONFIGURATION
         } else if self.states.iter().filter(is_model).any(|state| state.usable) {
@@ -141,7 +142,7 @@ impl Examined<'_> {
         let shown = self.states.iter().filter(|state| !is_off(state));
         let failure = |state: &ProviderState| self.health.last_failures.get(&state.name);
         let mut findings: Vec<Finding> =
-            shown.map(|state| consultants::finding(self.kit, state, failure(state))).collect();
+            shown.map(|state| consultants::finding(&self.kit.configuration, state, failure(state))).collect();
         findings.extend(self.breakers().iter().map(Breaker::finding));
         let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
         if let Some(first) = off.first() {
@@ -200,14 +201,14 @@ impl Examined<'_> {
             let directory = settings.parent()?.to_owned();
             Some(if given { directory } else { directory.join(".claude") }.join("commands"))
         });
-        let project = self.kit.project.root().join(".claude/commands");
+        let project = self.kit.configuration.root().join(".claude/commands");
         let mut findings = Vec::new();
         for (directory, again) in user
             .map(|user| (user, "maestro-mcp install"))
             .into_iter()
             .chain([(project, "maestro-mcp install --project")])
         {
-            findings.extend(commands_in(&directory, &shown(self.kit, &directory), again));
+            findings.extend(commands_in(&directory, &shown(&self.kit.configuration, &directory), again));
         }
         if findings.is_empty()
             && plugin(environment).is_none()
@@ -223,7 +224,7 @@ impl Examined<'_> {
 
     fn log(&self) -> Vec<Finding> {
         let Health { file, exists, events, warnings, .. } = &self.health;
-        let file = shown(self.kit, Path::new(file));
+        let file = shown(&self.kit.configuration, Path::new(file));
         if !warnings.is_empty() {
             let bad = |note: &crate::error::ErrorNote| {
                 Finding::bad(format!("log: {}", one_line(&note.error)), for_person(&note.hint))
@@ -286,7 +287,7 @@ impl Examined<'_> {
     fn sandbox(&self) -> Vec<Finding> {
         const OFF: &str = "set `sandbox: auto` in your own maestro.yaml to have one";
         const REQUIRED: &str = "no consult and no check runs without it; set `sandbox: auto` in your own maestro.yaml to do without";
-        let is_required = self.kit.configuration.config().settings.sandbox == Sandbox::Required;
+        let is_required = self.kit.configuration.settings().sandbox == Sandbox::Required;
         vec![match &self.wall {
             Err(error) => {
                 Finding::look(format!("sandbox: not known: {error}"), "run `maestro-mcp check` again")
@@ -335,7 +336,7 @@ impl Examined<'_> {
         let environment = self.kit.configuration.environment();
         let colour = Colour::choose(is_terminal, environment.get("NO_COLOR"), environment.get("TERM"));
         let columns = terminal::width().unwrap_or(USUAL_WIDTH).clamp(40, 100);
-        let root = shown(self.kit, self.kit.project.root());
+        let root = shown(&self.kit.configuration, self.kit.configuration.root());
         let mut out =
             format!("maestro-mcp {}\nproject root: {}\n", env!("CARGO_PKG_VERSION"), harmless(&root));
         for Section { title, findings } in sections {
@@ -371,11 +372,11 @@ impl Examined<'_> {
         let off = self.kit.configuration.catalogue().iter().filter(|provider| {
             provider.settings.enabled == Enabled::No
                 && matches!(provider.adapter, Adapter::Template(_))
-                && is_installed(self.kit, provider)
+                && is_installed(&self.kit.configuration, provider)
         });
         let report = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "project_root": self.kit.project.root(),
+            "project_root": self.kit.configuration.root(),
             "exit_status": self.status(),
             "sections": sections,
             "providers": self.states,

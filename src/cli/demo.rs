@@ -18,6 +18,7 @@ use super::report::{Colour, paint};
 use super::terminal::{self, StatusLine, width};
 use crate::domain::report::LineKind;
 use crate::error::Error;
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::host::environment::Environment;
 use crate::provider::understudy::NAME as UNDERSTUDY;
@@ -46,7 +47,7 @@ pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Erro
             document(&json!({ "asked": [], "next": "maestro-mcp demo" }))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let leaves_page = is_watched(&kit) && !options.no_page && !options.json;
+        let leaves_page = is_watched(&kit.configuration) && !options.no_page && !options.json;
         Story::new(&mut client, &kit, &program, &failure, asked, leaves_page).tell().await
     }
     .await;
@@ -55,9 +56,9 @@ pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Erro
 }
 
 /// True if a person is there who can open an address: CI and pipes leave no process behind.
-fn is_watched(kit: &Kit) -> bool {
+fn is_watched(config: &Configuration) -> bool {
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    has_terminal && kit.configuration.environment().get("CI").is_none()
+    has_terminal && config.environment().get("CI").is_none()
 }
 
 /// Returns who is asked: the understudy, unless the user wants the installed CLIs or names some.

@@ -8,18 +8,19 @@ use super::arguments::{EvidenceCommand, ExportOptions, VerifyOptions};
 use super::terminal::{complain, print, print_foreign};
 use crate::domain::chain::{Check, START, Stored};
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 use crate::host::store::EventStore;
 
 /// Events that are in memory at the same time.
 const PAGE: usize = 1_000;
 
-pub(super) fn run(kit: &Kit, command: &EvidenceCommand) -> Result<ExitCode, Error> {
+pub(super) fn run(config: &Configuration, log: &Log, command: &EvidenceCommand) -> Result<ExitCode, Error> {
     // Configuration that cannot be used may be what says where the log is.
-    kit.configuration.check()?;
+    config.check()?;
     match command {
-        EvidenceCommand::Verify(options) => verify(kit.log.store().as_ref(), options),
-        EvidenceCommand::Export(options) => export(kit.log.store().as_ref(), options),
+        EvidenceCommand::Verify(options) => verify(log.store().as_ref(), options),
+        EvidenceCommand::Export(options) => export(log.store().as_ref(), options),
     }
 }
 

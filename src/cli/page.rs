@@ -14,15 +14,16 @@ use crate::domain::event::Opened;
 use crate::error::Error;
 use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::host::browser;
 use crate::host::human::{Standard, Terminal as _};
 use crate::page::{Page, SHORT};
 
 pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Error> {
     // The address is for the person alone: it goes to a terminal with `--json` too, and into no pipe.
-    Person::who_decides(kit, false)?;
+    Person::who_decides(&kit.configuration, false)?;
     kit.configuration.check()?;
-    let target = target(kit, options.id.as_deref()).await?;
+    let target = target(&kit.log, options.id.as_deref()).await?;
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
@@ -54,7 +55,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
     let mut kept = Vec::new();
     let how = format!(
         "The page of {}. Enter: a new address; Ctrl C: the end.\nFrom another machine: ssh -L {port}:127.0.0.1:{port} HOST\n\n",
-        kit.project.root().display(),
+        kit.configuration.root().display(),
         port = page.port()
     );
     Person::reading(options.json).say(&folded(&how, width()))?;
@@ -103,9 +104,9 @@ async fn enter() -> bool {
 }
 
 /// Returns where the page opens: at a request, named by a part of its id, else at the queue.
-async fn target(kit: &Kit, part: Option<&str>) -> Result<String, Error> {
+async fn target(log: &Log, part: Option<&str>) -> Result<String, Error> {
     let Some(part) = part else { return Ok("queue".to_owned()) };
-    let read = kit.log.journal().read(|history| {
+    let read = log.journal().read(|history| {
         history.requests().into_iter().map(|(_, request)| request.id.clone()).collect::<Vec<_>>()
     });
     Ok(format!("decide/{}", pick(Kind("request"), &read.await?, part)?))

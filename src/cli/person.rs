@@ -7,7 +7,7 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use super::terminal::{complain, print};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 use crate::host::ancestry::Ancestry;
 use crate::host::human::{NoPerson, Standard, Terminal as _, Typed, check_person, confirm, harmless};
 
@@ -22,15 +22,15 @@ impl Person {
     }
 
     /// The person at a terminal of their own.
-    pub(super) fn at_terminal(kit: &Kit, json: bool) -> Result<Self, NoPerson> {
+    pub(super) fn at_terminal(config: &Configuration, json: bool) -> Result<Self, NoPerson> {
         let person = Self::reading(json);
-        check_person(kit.configuration.environment(), &Ancestry::of_terminal(), &person.0)?;
+        check_person(config.environment(), &Ancestry::of_terminal(), &person.0)?;
         Ok(person)
     }
 
     /// The person who may decide on what the project's runs do.
-    pub(super) fn who_decides(kit: &Kit, json: bool) -> Result<Self, Error> {
-        Self::at_terminal(kit, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
+    pub(super) fn who_decides(config: &Configuration, json: bool) -> Result<Self, Error> {
+        Self::at_terminal(config, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
     }
 
     pub(super) fn say(self, text: &str) -> Result<(), Error> {

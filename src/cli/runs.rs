@@ -15,7 +15,8 @@ use crate::domain::event::Event;
 use crate::domain::label::label;
 use crate::domain::workflow::Run;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 use crate::flow::time::{now, rfc3339};
 use crate::flow::workflow::{self as workflow, RunState, state, stop};
 use crate::host::human::{Typed, harmless};
@@ -24,23 +25,23 @@ use crate::host::store::{EventStore as _, StoreError};
 /// The word to type.
 const WORD: &str = "stop";
 
-pub(super) async fn run(kit: &Kit, options: RunsOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(config: &Configuration, log: &Log, options: RunsOptions) -> Result<ExitCode, Error> {
     match options.command {
-        None => list(kit, options.json).await,
-        Some(RunsCommand::Show(options)) => show(kit, &options).await,
-        Some(RunsCommand::Resume(options)) => resume(kit, &options).await,
-        Some(RunsCommand::Stop(options)) => end(kit, options).await,
+        None => list(config, log, options.json).await,
+        Some(RunsCommand::Show(options)) => show(config, log, &options).await,
+        Some(RunsCommand::Resume(options)) => resume(config, log, &options).await,
+        Some(RunsCommand::Stop(options)) => end(config, log, options).await,
     }
 }
 
-async fn list(kit: &Kit, json: bool) -> Result<ExitCode, Error> {
-    kit.configuration.check()?;
-    let (most, idle_before) = (kit.configuration.limits().total, kit.log.idle_before());
-    let runs = kit.log.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
+async fn list(config: &Configuration, log: &Log, json: bool) -> Result<ExitCode, Error> {
+    config.check()?;
+    let (most, idle_before) = (config.limits().total, log.idle_before());
+    let runs = log.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
     print(&if json {
         format!("{:#}\n", Value::Array(runs.iter().map(|run| as_json(run, most, idle_before)).collect()))
     } else {
-        as_text(&runs, (most, idle_before), now(), Look::of(kit))
+        as_text(&runs, (most, idle_before), now(), Look::of(config))
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -92,17 +93,17 @@ fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) 
 }
 
 /// The run that is meant.
-async fn the_run(kit: &Kit, part: &str) -> Result<RunState, Error> {
-    kit.configuration.check()?;
+async fn the_run(config: &Configuration, log: &Log, part: &str) -> Result<RunState, Error> {
+    config.check()?;
     let ids =
-        kit.log.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
+        log.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
     let id = pick(Kind("workflow"), &ids.await?, part)?;
-    let found = state(kit, Some(id)).await?.run;
+    let found = state(config, log, Some(id)).await?.run;
     found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))
 }
 
-async fn show(kit: &Kit, options: &ShowOptions) -> Result<ExitCode, Error> {
-    let run = the_run(kit, &options.id).await?;
+async fn show(config: &Configuration, log: &Log, options: &ShowOptions) -> Result<ExitCode, Error> {
+    let run = the_run(config, log, &options.id).await?;
     print(&if options.json { format!("{:#}\n", json!(run)) } else { shown(&run, terminal::width()) })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -130,13 +131,13 @@ fn shown(run: &RunState, width: Option<usize>) -> String {
 }
 
 /// Takes a parked run up again: from then on it gates the project's work, as before it was parked.
-async fn resume(kit: &Kit, options: &ShowOptions) -> Result<ExitCode, Error> {
-    let run = the_run(kit, &options.id).await?;
+async fn resume(config: &Configuration, log: &Log, options: &ShowOptions) -> Result<ExitCode, Error> {
+    let run = the_run(config, log, &options.id).await?;
     let was_parked = run.parked;
     if was_parked {
-        workflow::resume(kit, &run.workflow_id).await?;
+        workflow::resume(log, &run.workflow_id).await?;
     } else {
-        workflow::may_go_on(kit, &run.workflow_id).await?;
+        workflow::may_go_on(log, &run.workflow_id).await?;
     }
     let next = how_to_go_on(&run);
     print(&if options.json {
@@ -176,14 +177,14 @@ fn how_to_go_on(run: &RunState) -> String {
     }
 }
 
-async fn end(kit: &Kit, options: StopOptions) -> Result<ExitCode, Error> {
-    let person = Person::who_decides(kit, options.json)?;
-    kit.configuration.check()?;
+async fn end(config: &Configuration, log: &Log, options: StopOptions) -> Result<ExitCode, Error> {
+    let person = Person::who_decides(config, options.json)?;
+    config.check()?;
     let why = one_line(&options.message);
     if why.is_empty() {
         return Err(Error::InvalidArguments("--message must say why the run ends (got nothing)".to_owned()));
     }
-    let runs = kit.log.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
+    let runs = log.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
     let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
     let id = pick(Kind("workflow"), &ids, &options.id)?;
     let Some(run) = runs.iter().find(|run| run.id == id) else {
@@ -192,18 +193,18 @@ async fn end(kit: &Kit, options: StopOptions) -> Result<ExitCode, Error> {
     run.may_go_on().map_err(Error::Workflow)?;
     person.say(&as_text(
         std::slice::from_ref(run),
-        (kit.configuration.limits().total, kit.log.idle_before()),
+        (config.limits().total, log.idle_before()),
         now(),
-        Look::of(kit),
+        Look::of(config),
     ))?;
     match person.confirmed("to end this run before its last stage", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return person.nothing_was_done("nothing was done; the run goes on"),
     }
-    let run = stop(kit, &id, why).await?;
+    let run = stop(config, log, &id, why).await?;
     person.say(&format!("The run is {}.\n", run.phase))?;
     if options.json {
-        let (most, idle_before) = (kit.configuration.limits().total, kit.log.idle_before());
+        let (most, idle_before) = (config.limits().total, log.idle_before());
         print(&format!("{:#}\n", as_json(&run, most, idle_before)))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -217,19 +218,22 @@ const PAGE: usize = 1_000;
 const EARLIER: usize = 10;
 
 /// Follows the log until the reader goes away or the process is ended.
-pub(super) async fn watch_run(kit: &Kit, options: &WatchOptions) -> Result<ExitCode, Error> {
-    kit.configuration.check()?;
+pub(super) async fn watch_run(
+    config: &Configuration,
+    log: &Log,
+    options: &WatchOptions,
+) -> Result<ExitCode, Error> {
+    config.check()?;
     let run = match &options.run {
         None => None,
         Some(part) => {
-            let ids = kit
-                .log
+            let ids = log
                 .journal()
                 .read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
             Some(pick(Kind("workflow"), &ids.await?, part)?)
         }
     };
-    let store = kit.log.store();
+    let store = log.store();
     let mut after = 0;
     let mut earlier = Vec::new();
     let mut first = true;

@@ -7,7 +7,7 @@ use super::arguments::InstallOptions;
 use super::install::{self, InstallError, Scope, SlashCommand, Targets};
 use super::terminal;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 
 /// Key of the entry in the JSON of `mcp-config`. As text the entry is printed as it is.
 const ENTRY: &str = "entry";
@@ -30,18 +30,18 @@ pub(super) const COMMANDS: &[SlashCommand<'_>] = slash_commands![
     "maestro-workflow.md",
 ];
 
-pub(super) fn mcp_config(kit: &Kit, options: &InstallOptions) -> Result<ExitCode, Error> {
-    let targets = targets(kit, options)?;
-    let command = command(kit, options)?;
+pub(super) fn mcp_config(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {
+    let targets = targets(config, options)?;
+    let command = command(config, options)?;
     if !options.json {
         terminal::complain(&format!("this belongs into {}", targets.settings.display()));
     }
     told(&targets, options, ENTRY, |out| install::mcp_config(&targets, &command, out))
 }
 
-pub(super) fn install(kit: &Kit, options: &InstallOptions) -> Result<ExitCode, Error> {
-    let targets = targets(kit, options)?;
-    let command = command(kit, options)?;
+pub(super) fn install(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {
+    let targets = targets(config, options)?;
+    let command = command(config, options)?;
     if options.project && command != NAME {
         terminal::complain(&format!(
             "{NAME} is not on your PATH, so the shared file names this machine's {command}; \
@@ -51,8 +51,8 @@ pub(super) fn install(kit: &Kit, options: &InstallOptions) -> Result<ExitCode, E
     told(&targets, options, "done", |out| install::install(&targets, &command, COMMANDS, out))
 }
 
-pub(super) fn uninstall(kit: &Kit, options: &InstallOptions) -> Result<ExitCode, Error> {
-    let targets = targets(kit, options)?;
+pub(super) fn uninstall(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {
+    let targets = targets(config, options)?;
     told(&targets, options, "done", |out| install::uninstall(&targets, COMMANDS, out))
 }
 
@@ -86,9 +86,9 @@ fn told(
         .map_err(|error| Error::Setup { reason: error.to_string(), hint: error.hint().to_owned() })
 }
 
-fn targets(kit: &Kit, options: &InstallOptions) -> Result<Targets, Error> {
-    let scope = if options.project { Scope::Project(kit.project.root()) } else { Scope::User };
-    Targets::new(options.client, scope, kit.configuration.environment()).ok_or_else(|| Error::Setup {
+fn targets(config: &Configuration, options: &InstallOptions) -> Result<Targets, Error> {
+    let scope = if options.project { Scope::Project(config.root()) } else { Scope::User };
+    Targets::new(options.client, scope, config.environment()).ok_or_else(|| Error::Setup {
         reason: "HOME is not set".to_owned(),
         hint: "Set it, or use --project.".to_owned(),
     })
@@ -97,8 +97,8 @@ fn targets(kit: &Kit, options: &InstallOptions) -> Result<Targets, Error> {
 /// Returns how a client is to start this server: in a file that others share by its name, where that is
 /// found. The user's own clients start it from any directory and with any PATH, so there it is a path: the
 /// one on PATH where that leads here, because it survives an update.
-fn command(kit: &Kit, options: &InstallOptions) -> Result<String, Error> {
-    let found = kit.configuration.environment().find_program(NAME, kit.project.root());
+fn command(config: &Configuration, options: &InstallOptions) -> Result<String, Error> {
+    let found = config.find_program(NAME);
     if options.project && found.is_some() {
         return Ok(NAME.to_owned());
     }

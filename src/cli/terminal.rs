@@ -15,7 +15,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 use super::report::Colour;
 use crate::error::Error;
 use crate::error::reference::{self, for_person};
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 use crate::host::human::harmless;
 
 /// Writes a text to standard output; a reader that went away ends the output quietly. A terminal gets no
@@ -55,8 +55,8 @@ fn columns_of(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
 }
 
 /// Colours for standard output, where it is a terminal of a person who wants them.
-pub(super) fn colour(kit: &Kit) -> Colour {
-    let environment = kit.configuration.environment();
+pub(super) fn colour(config: &Configuration) -> Colour {
+    let environment = config.environment();
     Colour::choose(io::stdout().is_terminal(), environment.get("NO_COLOR"), environment.get("TERM"))
 }
 
@@ -239,8 +239,8 @@ pub(super) struct Look {
 
 impl Look {
     /// For standard output.
-    pub(super) fn of(kit: &crate::flow::kit::Kit) -> Self {
-        Self { width: width(), colour: colour(kit) }
+    pub(super) fn of(config: &Configuration) -> Self {
+        Self { width: width(), colour: colour(config) }
     }
 }
 

@@ -8,25 +8,30 @@ use serde::Serialize;
 use super::arguments::{ThreadsCommand, ThreadsOptions};
 use super::terminal::{self, Look, Side, Tone, cell, cut, folded, one_line, print, print_foreign, table};
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 use crate::flow::thread::{Hits, LISTED, List, Listed, Shown, fork, list, search, show};
 
-pub(super) async fn run(kit: &Kit, options: ThreadsOptions) -> Result<ExitCode, Error> {
-    let (json, width, look) = (options.json, terminal::width(), Look::of(kit));
+pub(super) async fn run(
+    config: &Configuration,
+    log: &Log,
+    options: ThreadsOptions,
+) -> Result<ExitCode, Error> {
+    let (json, width, look) = (options.json, terminal::width(), Look::of(config));
     let most = if options.all { usize::MAX } else { LISTED };
     match options.command {
-        None if json => say(json, &list(kit, most).await?, |_| String::new())?,
+        None if json => say(json, &list(config, log, most).await?, |_| String::new())?,
         // The cells hold no control characters, and the table has colours.
-        None => print(&listed(&list(kit, most).await?, look))?,
+        None => print(&listed(&list(config, log, most).await?, look))?,
         Some(ThreadsCommand::Show { id, json: own }) => {
-            say(json || own, &show(kit, &id).await?, |thread| folded(&shown(thread), width))?;
+            say(json || own, &show(config, log, &id).await?, |thread| folded(&shown(thread), width))?;
         }
         Some(ThreadsCommand::Search { words, json: own }) => {
-            let hits = search(kit, &words.join(" "), most).await?;
+            let hits = search(config, log, &words.join(" "), most).await?;
             say(json || own, &hits, |hits| found(hits, width))?;
         }
         Some(ThreadsCommand::Fork { id, turn, json: own }) => {
-            say(json || own, &fork(kit, &id, turn).await?, |fork| folded(&forked(fork), width))?;
+            say(json || own, &fork(config, log, &id, turn).await?, |fork| folded(&forked(fork), width))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,8 @@ use super::arguments::TrustOptions;
 use super::person::Person;
 use super::terminal::{folded, print, width};
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 use crate::flow::rules_in_force::project_note;
 use crate::host::human::{Typed, harmless};
 use crate::host::own_files::DIRECTORY;
@@ -20,39 +21,39 @@ use crate::host::trust::{ProjectLayer, Standing, shown};
 /// The word to type.
 const WORD: &str = "trust";
 
-pub(super) fn run(kit: &Kit, options: &TrustOptions) -> Result<ExitCode, Error> {
+pub(super) fn run(config: &Configuration, log: &Log, options: &TrustOptions) -> Result<ExitCode, Error> {
     let person = if options.show {
         Person::reading(options.json)
     } else {
-        Person::at_terminal(kit, options.json).map_err(|why| {
+        Person::at_terminal(config, options.json).map_err(|why| {
             Error::InvalidArguments(format!(
                 "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
             ))
         })?
     };
-    if let Some(why) = foreign_log(kit) {
-        return take_over(kit, options, why, person);
+    if let Some(why) = foreign_log(log) {
+        return take_over(log, options, why, person);
     }
-    let layer = kit.configuration.library().layer();
-    let root = kit.project.root().display();
+    let layer = config.library().layer();
+    let root = config.root().display();
     if options.show && options.json {
-        print(&format!("{:#}\n", as_json(kit, &layer)))?;
+        print(&format!("{:#}\n", as_json(config, &layer)))?;
         return Ok(ExitCode::SUCCESS);
     }
     // What it ends with: the document for a program, else the words.
     let done = |words: &str| {
         person.say(&folded(words, width()))?;
         if options.json {
-            print(&format!("{:#}\n", as_json(kit, &kit.configuration.library().layer())))?;
+            print(&format!("{:#}\n", as_json(config, &config.library().layer())))?;
         }
         Ok(ExitCode::SUCCESS)
     };
     if layer.files().next().is_none() {
         return done(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"));
     }
-    let ignored = &kit.configuration.config().ignored;
+    let ignored = &config.config().ignored;
     // The person reads the very text that is confirmed, without what could move a terminal's cursor.
-    person.say(&harmless(&described(kit, &layer, ignored)))?;
+    person.say(&harmless(&described(config, &layer, ignored)))?;
     match layer.standing {
         Standing::Trusted => {
             return done("You already trust exactly these files. Any change of them cancels that.\n");
@@ -63,14 +64,14 @@ pub(super) fn run(kit: &Kit, options: &TrustOptions) -> Result<ExitCode, Error> 
         Standing::Unconfirmed | Standing::Changed if options.show => return Ok(ExitCode::SUCCESS),
         Standing::Unconfirmed | Standing::Changed => {}
     }
-    if let Some(problem) = project_note(kit.configuration.library()).and_then(|note| note.problem) {
+    if let Some(problem) = project_note(config.library()).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
     }
     match person.says("to trust exactly these files", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return person.nothing_was_done("nothing was confirmed"),
     }
-    kit.configuration.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
+    config.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
         reason: format!("your word cannot be kept: {error}"),
         hint: "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
             .to_owned(),
@@ -79,35 +80,35 @@ pub(super) fn run(kit: &Kit, options: &TrustOptions) -> Result<ExitCode, Error> 
 }
 
 /// Why the log does not belong to this account; `None` if it is this user's, or there is no log.
-fn foreign_log(kit: &Kit) -> Option<&'static str> {
-    match kit.log.journal().read_now(|_| ()) {
+fn foreign_log(log: &Log) -> Option<&'static str> {
+    match log.journal().read_now(|_| ()) {
         Err(Error::Store(StoreError::Foreign { why, .. })) => Some(why),
         Ok(()) | Err(_) => None,
     }
 }
 
 /// A log that was moved here is this user's own if a person says so.
-fn take_over(kit: &Kit, options: &TrustOptions, why: &str, person: Person) -> Result<ExitCode, Error> {
-    let log = kit.log.store_directory();
+fn take_over(log: &Log, options: &TrustOptions, why: &str, person: Person) -> Result<ExitCode, Error> {
+    let directory = log.store_directory();
     if options.show && options.json {
-        print(&format!("{:#}\n", json!({ "log": log, "log_is_not_honoured": why })))?;
+        print(&format!("{:#}\n", json!({ "log": directory, "log_is_not_honoured": why })))?;
         return Ok(ExitCode::SUCCESS);
     }
     person.say(&harmless(&format!(
         "The event log in {} is not honoured: {why}.\nIts runs and approvals would count as yours. `maestro-mcp evidence export` shows what it holds; a log that git tracks stays refused.\n\n",
-        log.display()
+        directory.display()
     )))?;
     if options.show {
         return Ok(ExitCode::SUCCESS);
     }
     match person.says("to take it over as your own", WORD)? {
         Typed::TheWord => {
-            let events = kit.log.store().adopt()?;
+            let events = log.store().adopt()?;
             person.say(&format!(
                 "Taken over, with {events} events. Run `maestro-mcp trust` again for the project's own files.\n"
             ))?;
             if options.json {
-                print(&format!("{:#}\n", json!({ "log": log, "taken_over_events": events })))?;
+                print(&format!("{:#}\n", json!({ "log": directory, "taken_over_events": events })))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -116,17 +117,17 @@ fn take_over(kit: &Kit, options: &TrustOptions, why: &str, person: Person) -> Re
 }
 
 /// The same as [`described`], for programs.
-fn as_json(kit: &Kit, layer: &ProjectLayer) -> Value {
+fn as_json(config: &Configuration, layer: &ProjectLayer) -> Value {
     let file = |(name, content): (_, Result<_, _>)| match content {
         Ok(content) => json!({ "file": shown(name), "content": content }),
         Err(unread) => json!({ "file": shown(name), "has_no_effect": format!("{unread}") }),
     };
     json!({
-        "project": kit.project.root(),
+        "project": config.root(),
         "standing": standing(layer),
         "files": layer.files().map(file).collect::<Vec<_>>(),
-        "without_effect": kit.configuration.config().ignored,
-        "lets_verify_run": project_note(kit.configuration.library()).map(|note| note.adds).unwrap_or_default(),
+        "without_effect": config.config().ignored,
+        "lets_verify_run": project_note(config.library()).map(|note| note.adds).unwrap_or_default(),
         "hash": layer.hash(),
     })
 }
@@ -140,8 +141,8 @@ fn standing(layer: &ProjectLayer) -> &'static str {
 }
 
 /// The files in full, and what of them has no effect without trust.
-fn described(kit: &Kit, layer: &ProjectLayer, ignored: &[String]) -> String {
-    let mut text = format!("{} ({})\n", kit.project.root().display(), standing(layer));
+fn described(config: &Configuration, layer: &ProjectLayer, ignored: &[String]) -> String {
+    let mut text = format!("{} ({})\n", config.root().display(), standing(layer));
     for (name, content) in layer.files() {
         let _ = match content {
             Ok(content) => write!(text, "\n--- {} ---\n{}\n", shown(name), content.trim_end()),
@@ -154,7 +155,7 @@ fn described(kit: &Kit, layer: &ProjectLayer, ignored: &[String]) -> String {
             let _ = writeln!(text, "  - {line}");
         }
     }
-    if let Some(note) = project_note(kit.configuration.library()).filter(|note| !note.adds.is_empty()) {
+    if let Some(note) = project_note(config.library()).filter(|note| !note.adds.is_empty()) {
         let _ = write!(text, "\nIt lets maestro_verify run:\n  {}\n", note.adds.join("\n  "));
     }
     let _ = writeln!(text, "\n{}\n", layer.hash());

@@ -12,7 +12,8 @@ use crate::domain::event::{Body, ChangeKind, Event};
 use crate::domain::label::{Label, label};
 use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 use crate::flow::time::rfc3339;
 use crate::host::store::{EventStore, StoreError};
 
@@ -22,9 +23,9 @@ const PAGE: usize = 1_000;
 /// Way in which an id is meant, in refusals.
 const EVENT: Kind = Kind("event");
 
-pub(super) fn run(kit: &Kit, options: &WhyOptions) -> Result<ExitCode, Error> {
-    kit.configuration.check()?;
-    let facts = facts(kit.log.store().as_ref())?;
+pub(super) fn run(config: &Configuration, log: &Log, options: &WhyOptions) -> Result<ExitCode, Error> {
+    config.check()?;
+    let facts = facts(log.store().as_ref())?;
     let start = start(&facts, &options.id)?;
     let direction = if options.forward { Direction::Forward } else { Direction::Back };
     let links: Vec<Linked> = facts.iter().map(|fact| fact.linked.clone()).collect();
@@ -35,7 +36,7 @@ pub(super) fn run(kit: &Kit, options: &WhyOptions) -> Result<ExitCode, Error> {
             steps.iter().map(|it| as_json(it, by_id.get(it.id.as_str()).copied())).collect();
         format!("{:#}\n", Value::Array(all))
     } else {
-        as_text(&steps, &by_id, terminal::width(), colour(kit))
+        as_text(&steps, &by_id, terminal::width(), colour(config))
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ pub use review::{Review, ReviewFigures, critical_questions, review};
 use serde_json::{Value, json};
 
 use super::journal::new_id;
-use super::kit::Kit;
+use super::log::Log;
 use super::time::{now, rfc3339};
 use crate::domain::address::Address;
 use crate::domain::event::{Decision, DialogClosed, DialogOpened, Draft};
@@ -31,8 +31,8 @@ const MOST_REPORTS: usize = 30_000;
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn pending(kit: &Kit) -> Result<Vec<Value>, Error> {
-    let read = kit.log.journal().read(|history| {
+pub async fn pending(log: &Log) -> Result<Vec<Value>, Error> {
+    let read = log.journal().read(|history| {
         let mut room = MOST_REPORTS;
         let listed = |(run, request): (&Run, &Request)| {
             let weight = weight_of(&request.asked.report);
@@ -65,8 +65,8 @@ pub struct Decisions {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn decisions(kit: &Kit, stage: Option<Stage>, limit: usize) -> Result<Decisions, Error> {
-    let read = kit.log.journal().read(move |history| {
+pub async fn decisions(log: &Log, stage: Option<Stage>, limit: usize) -> Result<Decisions, Error> {
+    let read = log.journal().read(move |history| {
         let wanted = |request: &Request| stage.is_none_or(|stage| request.asked.stage == stage);
         let all: Vec<(&Run, &Request)> =
             history.requests().into_iter().filter(|(_, request)| wanted(request)).collect();
@@ -130,7 +130,7 @@ pub const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A dialog in the log, which it leaves when this is dropped.
 pub struct Dialog {
-    kit: Kit,
+    log: Log,
     run: String,
     id: String,
 }
@@ -141,15 +141,15 @@ impl Dialog {
     /// # Errors
     ///
     /// The log cannot be written.
-    pub async fn open(kit: &Kit, open: &Reviewed) -> Result<Self, Error> {
-        let id = note(kit, open).await?;
-        Ok(Self { kit: kit.clone(), run: open.run.id.clone(), id })
+    pub async fn open(log: &Log, open: &Reviewed) -> Result<Self, Error> {
+        let id = note(log, open).await?;
+        Ok(Self { log: log.clone(), run: open.run.id.clone(), id })
     }
 }
 
 impl Drop for Dialog {
     fn drop(&mut self) {
-        close(&self.kit, &self.run, &self.id);
+        close(&self.log, &self.run, &self.id);
     }
 }
 
@@ -159,28 +159,28 @@ impl Drop for Dialog {
 /// # Errors
 ///
 /// The log cannot be written.
-pub async fn note(kit: &Kit, open: &Reviewed) -> Result<String, Error> {
+pub async fn note(log: &Log, open: &Reviewed) -> Result<String, Error> {
     // Others take it for closed when this server dies.
-    kit.log.show_alive()?;
+    log.show_alive()?;
     let id = new_id();
-    let draft = Draft::new(id.clone(), opened(kit, &open.request.id));
-    kit.log.journal().record(&open.run.id, vec![draft]).await?;
+    let draft = Draft::new(id.clone(), opened(log, &open.request.id));
+    log.journal().record(&open.run.id, vec![draft]).await?;
     Ok(id)
 }
 
 /// Event of a dialog. Nothing rests on it: it tells of the screen, not of the decision.
-fn opened(kit: &Kit, request: &str) -> DialogOpened {
+fn opened(log: &Log, request: &str) -> DialogOpened {
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
     DialogOpened {
         request: request.to_owned(),
-        server: kit.log.server().to_owned(),
+        server: log.server().to_owned(),
         until: now().saturating_add(patience),
     }
 }
 
-fn close(kit: &Kit, run: &str, dialog: &str) {
+fn close(log: &Log, run: &str, dialog: &str) {
     let closed = Draft::new(new_id(), DialogClosed { dialog: dialog.to_owned() });
-    if let Err(error) = kit.log.journal().record_now(run, &[closed]) {
+    if let Err(error) = log.journal().record_now(run, &[closed]) {
         tracing::warn!(%error, "the log does not know that a dialog was closed");
     }
 }
@@ -195,7 +195,7 @@ pub struct DialogAhead {
 /// The same for the maker of the request, which may go on without the call.
 #[derive(Clone)]
 pub struct Announced {
-    kit: Kit,
+    log: Log,
     id: String,
     state: Arc<Mutex<Ahead>>,
 }
@@ -217,9 +217,9 @@ impl DialogAhead {
     /// # Errors
     ///
     /// The directory of the log cannot be written.
-    pub fn new(kit: &Kit) -> Result<Self, Error> {
-        kit.log.show_alive()?;
-        let announced = Announced { kit: kit.clone(), id: new_id(), state: Arc::default() };
+    pub fn new(log: &Log) -> Result<Self, Error> {
+        log.show_alive()?;
+        let announced = Announced { log: log.clone(), id: new_id(), state: Arc::default() };
         Ok(Self { announced })
     }
 
@@ -242,7 +242,7 @@ impl Drop for DialogAhead {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *self.announced.held(), Ahead::Over);
         if let Ahead::Appended { run, .. } = state {
-            close(&self.announced.kit, &run, &self.announced.id);
+            close(&self.announced.log, &run, &self.announced.id);
         }
     }
 }
@@ -257,7 +257,7 @@ impl Announced {
                 *state = Ahead::Appended { run: run.to_owned(), request: request.to_owned() };
             }
         }
-        Some(Draft::new(self.id.clone(), opened(&self.kit, request)))
+        Some(Draft::new(self.id.clone(), opened(&self.log, request)))
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Ahead> {

@@ -44,7 +44,9 @@ pub(crate) fn refusal_now(kit: &Kit, provider: &str) -> Option<Error> {
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = kit.configuration.catalogue().get(provider);
-    let mut others = asked.map(|asked| super::obstacle::others_than(asked, kit)).unwrap_or_default();
+    let mut others = asked
+        .map(|asked| super::obstacle::others_than(asked, &kit.configuration, &kit.log))
+        .unwrap_or_default();
     others.retain(|other| !open.contains_key(other));
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }

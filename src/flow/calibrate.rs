@@ -9,6 +9,7 @@ use serde_with::skip_serializing_none;
 use super::account::Account;
 use super::journal::new_id;
 use super::kit::Kit;
+use super::log::Log;
 use super::progress::Progress;
 use super::verify::{Oracle, Verdict};
 use super::vote::measured::{Sample, Sampler, Seat};
@@ -97,17 +98,17 @@ pub async fn calibrate(
     progress: &Progress,
 ) -> Result<Calibration, Error> {
     kit.configuration.check()?;
-    let step = step_of(kit, request.kind)?;
+    let step = step_of(&kit.configuration, request.kind)?;
     let (providers, _) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
     // An unusable oracle is refused before any call is made.
     let oracle = match &request.oracle {
-        Some(command) => Some(Oracle::new(kit, command).await?),
+        Some(command) => Some(Oracle::new(&kit.configuration, &kit.project, command).await?),
         None => None,
     };
     let mut rounds = Vec::new();
     let mut masked = 0;
     for (prompt, count) in request.prompts.iter().zip(shares(request.samples, request.prompts.len())) {
-        let check = step_check(kit, &step)?;
+        let check = step_check(&kit.configuration, &step)?;
         let question = question(&step, prompt, "", request.options.clone(), request.account.clone());
         let mut sampler = Sampler::new(kit, question, providers.clone(), check).await?;
         masked += sampler.masked();
@@ -133,7 +134,7 @@ pub async fn calibrate(
         measured.check_oracle(oracle)?;
     }
     let kept = match oracle {
-        Some(_) => record(kit, &request, &measured).await,
+        Some(_) => record(&kit.log, &request, &measured).await,
         None => Ok(()),
     };
     Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
@@ -213,7 +214,7 @@ fn to_judge(answer: String) -> String {
 }
 
 /// Keeps what was measured of each provider, for votes to come.
-async fn record(kit: &Kit, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
+async fn record(log: &Log, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
     let record = CalibrationRecord {
         step_type: request.kind,
         target_success_rate: request.task.target(),
@@ -227,7 +228,7 @@ async fn record(kit: &Kit, request: &CalibrationRequest, measured: &Measured) ->
     let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
     let noted = Draft::new(new_id(), Noted { topic: Topic::Calibration, content });
     let run = request.account.run.as_deref().unwrap_or_default();
-    kit.log.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
+    log.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
 }
 
 /// Answers, counted.

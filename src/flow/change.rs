@@ -11,9 +11,13 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::configuration::Configuration;
 use super::kit::Kit;
+use super::log::Log;
 use super::note::{Belonging, run_to_patch, run_to_recover};
 use super::off_thread::off_thread;
+use super::processes::Processes;
+use super::project_files::ProjectFiles;
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff::{self, Action, Patch};
 use crate::domain::event::{ChangeKind, Changed, ChangedFile};
@@ -48,7 +52,7 @@ pub struct PatchRequest {
 ///
 /// The call cannot be begun. A patch that does not apply is an outcome.
 pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcome, Error> {
-    refuse_strangers(kit)?;
+    refuse_strangers(&kit.configuration, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
         let project = kit.project.reader()?;
         let dry_run = request.dry_run;
@@ -75,9 +79,9 @@ pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcom
 }
 
 /// A consultant gives text, and nothing else.
-fn refuse_strangers(kit: &Kit) -> Result<(), Error> {
-    kit.processes.refuse_strangers()?;
-    kit.configuration.check()
+fn refuse_strangers(config: &Configuration, processes: &Processes) -> Result<(), Error> {
+    processes.refuse_strangers()?;
+    config.check()
 }
 
 struct Work<'a> {
@@ -95,13 +99,13 @@ impl Work<'_> {
         outcome: &mut PatchOutcome,
     ) -> Result<(), Refusal> {
         // A dry run writes nothing, not even a lock, but it waits for a change under way as well.
-        let _waited = if request.dry_run { lock_existing(self.kit)? } else { None };
+        let _waited = if request.dry_run { lock_existing(&self.kit.project, &self.kit.log)? } else { None };
         let held = if request.dry_run { None } else { Some(self.lock()?) };
         if let Some((store, _)) = &held {
-            outcome.restored_after_crash = undo_open(store, self.project, self.kit);
+            outcome.restored_after_crash = undo_open(store, self.project, &self.kit.log);
         }
         // Under the lock, so that of two patches at once the second sees the first.
-        let run = run_to_patch(self.kit, request.dry_run)?;
+        let run = run_to_patch(&self.kit.log, request.dry_run)?;
         let tree = self.tree()?;
         let planned = plan::plan(self.project, self.base, &tree, patch);
         outcome.planned(&planned);
@@ -132,7 +136,7 @@ impl Work<'_> {
     }
 
     fn lock(&self) -> Result<(Store, Lock), Refusal> {
-        lock(self.kit)
+        lock(&self.kit.project, &self.kit.log)
     }
 
     fn tree(&self) -> Result<Tree, Refusal> {
@@ -148,8 +152,8 @@ impl Work<'_> {
         told: Told,
     ) -> Result<Manifest, Refusal> {
         let manifest = self.try_out(store, tree, plan)?;
-        carried_out(self.kit, run.map(Belonging::id), &manifest, told);
-        restore::prune_after(self.kit, store, &manifest.session);
+        carried_out(&self.kit.log, run.map(Belonging::id), &manifest, told);
+        restore::prune_after(&self.kit.configuration, &self.kit.log, store, &manifest.session);
         Ok(manifest)
     }
 
@@ -200,15 +204,15 @@ fn failed(obstacle: &Obstacle) -> Refusal {
     Refusal::new(Reason::WriteFailed, format!(".maestro/backups: {obstacle}"))
 }
 
-fn lock(kit: &Kit) -> Result<(Store, Lock), Refusal> {
-    let store = Store::open(kit.project.root()).map_err(|obstacle| failed(&obstacle))?;
-    locked(store.of_user(kit.log.user_key()))
+fn lock(project: &ProjectFiles, log: &Log) -> Result<(Store, Lock), Refusal> {
+    let store = Store::open(project.root()).map_err(|obstacle| failed(&obstacle))?;
+    locked(store.of_user(log.user_key()))
 }
 
 /// The lock, where the project has backups already; it is not made.
-fn lock_existing(kit: &Kit) -> Result<Option<(Store, Lock)>, Refusal> {
-    match Store::existing(kit.project.root()).map_err(|obstacle| failed(&obstacle))? {
-        Some(store) if store.has_lock() => locked(store.of_user(kit.log.user_key())).map(Some),
+fn lock_existing(project: &ProjectFiles, log: &Log) -> Result<Option<(Store, Lock)>, Refusal> {
+    match Store::existing(project.root()).map_err(|obstacle| failed(&obstacle))? {
+        Some(store) if store.has_lock() => locked(store.of_user(log.user_key())).map(Some),
         Some(_) | None => Ok(None),
     }
 }
@@ -229,32 +233,32 @@ pub async fn recover(kit: &Kit) -> Vec<Recovery> {
     if !open_journals(kit.project.root()) {
         return Vec::new();
     }
-    let recovered = blocking(kit, |kit, _| Ok(recover_now(kit)));
+    let recovered = blocking(kit, |kit, _| Ok(recover_now(&kit.project, &kit.log)));
     recovered.await.unwrap_or_default()
 }
 
-fn recover_now(kit: &Kit) -> Vec<Recovery> {
-    let (Ok(project), Ok(store)) = (kit.project.reader(), Store::open(kit.project.root())) else {
+fn recover_now(project: &ProjectFiles, log: &Log) -> Vec<Recovery> {
+    let (Ok(project), Ok(store)) = (project.reader(), Store::open(project.root())) else {
         return Vec::new();
     };
-    let store = store.of_user(kit.log.user_key());
+    let store = store.of_user(log.user_key());
     let Ok(Some(_lock)) = store.lock(Duration::ZERO) else {
         return Vec::new();
     };
-    undo_open(&store, &project, kit)
+    undo_open(&store, &project, log)
 }
 
 /// Undoes every journal that is open. While the lock is held, nobody else works on them.
-fn undo_open(store: &Store, project: &Project, kit: &Kit) -> Vec<Recovery> {
+fn undo_open(store: &Store, project: &Project, log: &Log) -> Vec<Recovery> {
     let open = store.open_sessions().unwrap_or_default();
     if open.is_empty() {
         return Vec::new();
     }
-    let run = run_to_recover(kit);
-    open.iter().map(|backup| undo(store, project, (kit, run.as_deref()), backup)).collect()
+    let run = run_to_recover(log);
+    open.iter().map(|backup| undo(store, project, (log, run.as_deref()), backup)).collect()
 }
 
-fn undo(store: &Store, project: &Project, log: (&Kit, Option<&str>), session: &str) -> Recovery {
+fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session: &str) -> Recovery {
     let nothing = |notes| Recovery { session: session.to_owned(), notes, ..Recovery::default() };
     match store.manifest(session) {
         // It was killed before it wrote anything.
@@ -265,7 +269,7 @@ fn undo(store: &Store, project: &Project, log: (&Kit, Option<&str>), session: &s
         Ok(Some(manifest)) => match project.known_root(&manifest.root).map(Tree::open) {
             Some(Ok(tree)) if restore::names_are_allowed(project, &manifest) => {
                 let recovery = roll_back(store, &tree, &manifest, None);
-                recovered(log.0, log.1, &manifest, &recovery);
+                recovered(record.0, record.1, &manifest, &recovery);
                 recovery
             }
             _ => {
@@ -318,16 +322,16 @@ struct Told {
 }
 
 /// Records a change that was carried out; what it undoes tells a restore from a patch.
-fn carried_out(kit: &Kit, run: Option<&str>, manifest: &Manifest, told: Told) {
+fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: Told) {
     let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
     let files = manifest.files.iter().map(changed).collect();
     let Told { patch, approved_by } = told;
     let patch = patch.filter(|_| run.is_some());
-    note_change(kit, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
+    note_change(log, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
 }
 
 /// Records what was taken back of a change that did not come to its end.
-fn recovered(kit: &Kit, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
+fn recovered(log: &Log, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
     let is_back = |entry: &&Entry| recovery.files.contains(&entry.path);
     let back = |entry: &Entry| {
         let file = changed(entry);
@@ -339,7 +343,7 @@ fn recovered(kit: &Kit, run: Option<&str>, manifest: &Manifest, recovery: &Recov
         notes: recovery.notes.clone(),
         ..record(ChangeKind::Recovered, manifest, files)
     };
-    note_change(kit, run, changed);
+    note_change(log, run, changed);
 }
 
 fn record(kind: ChangeKind, manifest: &Manifest, files: Vec<ChangedFile>) -> Changed {

@@ -16,11 +16,11 @@ use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
 use crate::domain::secret_path::{AddedRules, SecretRules};
 use crate::domain::stage::Stage;
 use crate::error::Error;
-use crate::host::config::{Config, Problem, Scope};
+use crate::host::config::{Config, Problem, Scope, Settings};
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Document, Library};
 use crate::host::{project, trust};
-use crate::provider::catalogue::Catalogue;
+use crate::provider::catalogue::{Catalogue, Provider};
 
 /// Next step for a person where a project's own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
@@ -58,13 +58,14 @@ struct Settled {
 }
 
 impl Configuration {
-    /// The configuration of a project. Nothing is read yet.
-    pub fn new(environment: Environment, root: &Path) -> Self {
-        let overrides = project::overrides(root).map(|_| root.to_owned());
+    /// The configuration of the project of a directory. Nothing is read yet.
+    pub fn new(environment: Environment, working_directory: &Path) -> Self {
+        let root = project::root(&environment, working_directory);
+        let overrides = project::overrides(&root).map(|_| root.clone());
         let inner = Inner {
             library: Library::new(environment.maestro_home(), overrides),
             environment,
-            root: root.to_owned(),
+            root,
             settings: OnceLock::new(),
             masker: Arc::default(),
             secrets: OnceLock::new(),
@@ -83,6 +84,21 @@ impl Configuration {
         &self.inner.environment
     }
 
+    /// The root of the project.
+    pub fn root(&self) -> &Path {
+        &self.inner.root
+    }
+
+    /// Looks for a program, from the project's root where its name is a path.
+    pub fn find_program(&self, command: &str) -> Option<PathBuf> {
+        self.environment().find_program(command, self.root())
+    }
+
+    /// The consultants whose CLIs are on this machine.
+    pub fn installed(&self) -> impl Iterator<Item = &Provider> {
+        self.catalogue().installed(self.environment(), self.root())
+    }
+
     /// The documents.
     pub fn library(&self) -> &Library {
         &self.inner.library
@@ -91,6 +107,11 @@ impl Configuration {
     /// The configuration, as far as it could be read.
     pub fn config(&self) -> &Config {
         &self.settled().config
+    }
+
+    /// The settings in it.
+    pub fn settings(&self) -> &Settings {
+        &self.config().settings
     }
 
     /// The consultants.
@@ -110,7 +131,7 @@ impl Configuration {
 
     /// The limits of a run's budget, as they are set now.
     pub fn limits(&self) -> Limits {
-        let policy = &self.config().settings.policy;
+        let policy = &self.settings().policy;
         Limits {
             per_stage: policy.max_consults_per_stage,
             per_debug_round: policy.stage(Stage::Debug).max_consults,
@@ -120,7 +141,7 @@ impl Configuration {
 
     /// Returns what a single agent would take for a task, as it is set.
     pub fn baseline(&self) -> Baseline {
-        Baseline::configured(self.config().settings.policy.single_agent_turns)
+        Baseline::configured(self.settings().policy.single_agent_turns)
     }
 
     /// Errors if the configuration has problems that affect all calls.
@@ -138,14 +159,14 @@ impl Configuration {
     fn settled(&self) -> &Settled {
         self.inner.settings.get_or_init(|| {
             let mut config = Config::load(self.environment(), self.library());
-            if !self.inner.root.is_dir() {
+            if !self.root().is_dir() {
                 config.problems.push(Problem::everything(format!(
                     "CLAUDE_PROJECT_DIR: {} is no directory; name the project's directory, or leave the variable out. Nothing was made there",
-                    self.inner.root.display()
+                    self.root().display()
                 )));
             }
             for missing in
-                config.settings.repo_roots.iter().filter(|named| !self.inner.root.join(named).is_dir())
+                config.settings.repo_roots.iter().filter(|named| !self.root().join(named).is_dir())
             {
                 config.problems.push(Problem::notice(format!(
                     "repo_roots (MAESTRO_REPO_ROOTS) names {}, and there is no such directory: nothing below it can be read",
@@ -175,7 +196,7 @@ impl Configuration {
 
     fn make_masker(&self) -> Result<Masker, Error> {
         let rules = self.secret_rules()?;
-        let masking = &self.config().settings.masking;
+        let masking = &self.settings().masking;
         let variables = self.environment().text().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Masker::new(&rules.masking, variables, &masking.regexes, &masking.replacement).map_err(|error| {
             Error::ConfigInvalid(vec![format!("masking.regexes (MAESTRO_MASK_REGEXES): {error}")])

@@ -101,10 +101,10 @@ fn get_ready(
         InThread::New => None,
         InThread::Of(id) => Some(id),
     };
-    let conversation = converse(kit, named)?;
+    let conversation = converse(&kit.log, named)?;
     if question.context.files.is_empty() && !conversation.files.is_empty() {
         // A consultant keeps nothing: what the talk is about goes along again, as it is now.
-        question.context.files = still_there(kit, conversation.files.clone())?;
+        question.context.files = still_there(&kit.project, conversation.files.clone())?;
     }
     let provider = match provider {
         Some(named) => named.to_owned(),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::journal::new_id;
-use super::kit::Kit;
+use super::log::Log;
 use crate::domain::coordination::BadInput;
 use crate::domain::coordination::degradation::Cusum;
 use crate::domain::coordination::diversity::{Diversity, ENOUGH_QUESTIONS, diversity, most_shared_questions};
@@ -28,13 +28,13 @@ use crate::error::Error;
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn recorded(kit: &Kit) -> Result<Vec<RunRecord>, Error> {
-    kit.log.journal().read(|history| history.coordination().to_vec()).await
+pub async fn recorded(log: &Log) -> Result<Vec<RunRecord>, Error> {
+    log.journal().read(|history| history.coordination().to_vec()).await
 }
 
 /// The same for advice, which a log that cannot be read does not hold up.
-pub async fn recorded_or_nothing(kit: &Kit) -> Vec<RunRecord> {
-    recorded(kit).await.unwrap_or_else(|error| {
+pub async fn recorded_or_nothing(log: &Log) -> Vec<RunRecord> {
+    recorded(log).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "recorded results cannot be read, and weigh in nothing");
         Vec::new()
     })
@@ -127,13 +127,13 @@ fn definitions() -> BTreeMap<&'static str, &'static str> {
 /// # Errors
 ///
 /// A provider that is named twice among the answers.
-pub async fn record(kit: &Kit, outcome: &Outcome) -> Result<Recorded, Error> {
+pub async fn record(log: &Log, outcome: &Outcome) -> Result<Recorded, Error> {
     distinct(&outcome.answers)?;
     let run = event(outcome);
     let content = serde_json::to_value(&run).map_err(|error| Error::Internal(error.to_string()))?;
     let noted = Draft::new(new_id(), Noted { topic: Topic::Coordination, content });
-    kit.log.journal().record("", vec![noted]).await?;
-    let history = History::of(&recorded(kit).await?);
+    log.journal().record("", vec![noted]).await?;
+    let history = History::of(&recorded(log).await?);
     let metrics = of_run(&run, &history);
     Ok(Recorded {
         recorded: Entry {
@@ -245,12 +245,9 @@ impl Changes {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn summary(kit: &Kit) -> Result<Summary, Error> {
-    let (runs, questions) = kit
-        .log
-        .journal()
-        .read(|history| (history.coordination().to_vec(), history.questions().to_vec()))
-        .await?;
+pub async fn summary(log: &Log) -> Result<Summary, Error> {
+    let (runs, questions) =
+        log.journal().read(|history| (history.coordination().to_vec(), history.questions().to_vec())).await?;
     let history = History::of(&runs);
     let best = history.best();
     let diversity = diversity(&questions);

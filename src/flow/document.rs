@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::kit::Kit;
+use super::configuration::Configuration;
 use crate::domain::policy::StagePolicy;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
@@ -42,8 +42,8 @@ struct RoleHead {
 /// # Errors
 ///
 /// A replacing file that cannot be used.
-pub fn role(kit: &Kit, role: Role) -> Result<RoleDocument, Error> {
-    let document = kit.configuration.document(&format!("roles/{}.md", role.name()))?;
+pub fn role(config: &Configuration, role: Role) -> Result<RoleDocument, Error> {
+    let document = config.document(&format!("roles/{}.md", role.name()))?;
     let (head, prompt) = library::parse::<RoleHead>(&document.text)
         .map_err(|reason| Error::Document { name: document.origin, reason })?;
     Ok(RoleDocument {
@@ -89,7 +89,7 @@ pub struct SkillHead {
 /// # Errors
 ///
 /// A replacing file that cannot be used, for example a placeholder that does not exist.
-pub fn skill(kit: &Kit, stage: Stage, policy: &StagePolicy) -> Result<SkillDocument, Error> {
+pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Result<SkillDocument, Error> {
     let path = match stage {
         Stage::Analyze => "skills/stage1_example_analysis.md",
         Stage::Hypothesize => "skills/stage2_hypothesis.md",
@@ -97,13 +97,13 @@ pub fn skill(kit: &Kit, stage: Stage, policy: &StagePolicy) -> Result<SkillDocum
         Stage::Debug => "skills/stage4_debug_loop.md",
         Stage::Improve => "skills/stage5_recursive_improve.md",
     };
-    let document = kit.configuration.document(path)?;
+    let document = config.document(path)?;
     let invalid = |reason: String| Error::Document { name: document.origin.clone(), reason };
     let (head, body) = library::parse::<SkillHead>(&document.text).map_err(invalid)?;
     if head.stage != stage {
         return Err(invalid(format!("it is the guide to {}, not to {}", head.stage.name(), stage.name())));
     }
-    let settings = &kit.configuration.config().settings.policy;
+    let settings = &config.settings().policy;
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     let content = templates
@@ -126,8 +126,8 @@ pub fn skill(kit: &Kit, stage: Stage, policy: &StagePolicy) -> Result<SkillDocum
 /// # Errors
 ///
 /// A replacing file that is not JSON.
-pub fn schema(kit: &Kit, name: SchemaName) -> Result<Value, Error> {
-    let document = kit.configuration.document(&format!("schemas/{}.json", name.name()))?;
+pub fn schema(config: &Configuration, name: SchemaName) -> Result<Value, Error> {
+    let document = config.document(&format!("schemas/{}.json", name.name()))?;
     serde_json::from_str(&document.text)
         .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })
 }
@@ -149,8 +149,8 @@ pub struct Topic {
 /// # Errors
 ///
 /// A replacing file that cannot be read.
-pub fn topics(kit: &Kit) -> Result<Vec<Topic>, Error> {
-    let text = kit.configuration.document("SKILLS.md")?.text;
+pub fn topics(config: &Configuration) -> Result<Vec<Topic>, Error> {
+    let text = config.document("SKILLS.md")?.text;
     let mut starts: Vec<(usize, String)> = Vec::new();
     let mut inside = false;
     for (event, range) in Parser::new(&text).into_offset_iter() {
@@ -201,8 +201,8 @@ fn as_read(section: &str) -> String {
 
 /// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the
 /// topics that are most likely meant.
-pub fn topic(kit: &Kit, name: &str) -> Result<Topic, Error> {
-    let topics = topics(kit)?;
+pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
+    let topics = topics(config)?;
     let wanted = plain(name);
     let by_name = topics.iter().find(|topic| plain(&topic.name) == wanted);
     let by_another = || topics.iter().find(|topic| topic.also.iter().any(|other| plain(other) == wanted));

@@ -125,7 +125,7 @@ pub async fn generate(
     let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, answered, &asked_for));
     let (mut candidates, drafts) = judged.await?;
     let id = drafts.last().map(|draft| draft.id.clone());
-    note_on(kit, prepared.account(), drafts).await;
+    note_on(&kit.log, prepared.account(), drafts).await;
     let is_recorded = prepared.account().run.is_some() || kit.configuration.config().settings.tracing.enabled;
     let id = id.filter(|_| is_recorded);
     for candidate in &mut candidates {

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::configuration::Configuration;
 use super::journal::new_id;
 use super::kit::Kit;
+use super::log::Log;
 use super::note::note;
 use super::off_thread::off_thread;
 use super::time::rfc3339;
@@ -80,12 +82,12 @@ pub struct Chain {
 /// # Errors
 ///
 /// There is no such run or piece, or the log cannot be read.
-pub async fn chain(kit: &Kit, request: ChainRequest) -> Result<Chain, Error> {
-    kit.configuration.check()?;
-    check_run(kit, request.workflow_id.clone()).await?;
+pub async fn chain(config: &Configuration, log: &Log, request: ChainRequest) -> Result<Chain, Error> {
+    config.check()?;
+    check_run(log, request.workflow_id.clone()).await?;
     let among = match &request.evidence_id {
         Some(id) => {
-            let behind = kit.log.journal().visit(Behind::default, Behind::add).await?;
+            let behind = log.journal().visit(Behind::default, Behind::add).await?;
             Some(behind.of(id).ok_or_else(|| unknown(id))?)
         }
         None => None,
@@ -100,14 +102,14 @@ pub async fn chain(kit: &Kit, request: ChainRequest) -> Result<Chain, Error> {
         limit: request.limit.min(MOST_PIECES),
         detail,
     };
-    let listing = kit.log.journal().visit(move || Listing::new(filter.clone()), Listing::add).await?;
+    let listing = log.journal().visit(move || Listing::new(filter.clone()), Listing::add).await?;
     Ok(shown(listing))
 }
 
-async fn check_run(kit: &Kit, workflow_id: Option<String>) -> Result<(), Error> {
+async fn check_run(log: &Log, workflow_id: Option<String>) -> Result<(), Error> {
     match workflow_id {
         None => Ok(()),
-        Some(id) => kit.log.journal().read(move |history| named_run(history, &id).map(drop)).await?,
+        Some(id) => log.journal().read(move |history| named_run(history, &id).map(drop)).await?,
     }
 }
 
@@ -142,9 +144,9 @@ fn entry(evidence: Evidence) -> Entry {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn piece(kit: &Kit, id: &str) -> Result<Option<Entry>, Error> {
+pub async fn piece(log: &Log, id: &str) -> Result<Option<Entry>, Error> {
     let id = id.to_owned();
-    let found = kit.log.journal().visit(
+    let found = log.journal().visit(
         || (crate::domain::evidence::Trail::default(), None),
         move |(trail, found), event| {
             let evidence = trail.next(event, Detail::Whole);
@@ -228,14 +230,14 @@ pub async fn log(kit: &Kit, request: LogRequest) -> Result<Logged, Error> {
     kit.processes.refuse_strangers()?;
     kit.configuration.check()?;
     check(&request)?;
-    let linked = known(kit, &request.linked).await?;
+    let linked = known(&kit.log, &request.linked).await?;
     let (evidence_type, stage, workflow_id) =
         (request.evidence_type, request.stage, request.workflow_id.clone());
-    let body = masked(kit, request).await?;
+    let body = masked(&kit.configuration, request).await?;
     let id = new_id();
     let outcome = LastVerification::of(&body).map(|verification| verification.passed);
-    let run = note(kit, workflow_id, Draft::new(id.clone(), body).on(linked)).await?;
-    if run.is_none() && !kit.configuration.config().settings.tracing.enabled {
+    let run = note(&kit.log, workflow_id, Draft::new(id.clone(), body).on(linked)).await?;
+    if !kit.log.is_logged(run.as_deref().unwrap_or_default()) {
         return Err(Error::Setup {
             reason: "nothing was recorded: tracing is off and no run is open".to_owned(),
             hint: "Begin a run with maestro_workflow_with_hitl, or let the server trace (tracing.enabled, MAESTRO_TRACING_ENABLED)."
@@ -243,7 +245,7 @@ pub async fn log(kit: &Kit, request: LogRequest) -> Result<Logged, Error> {
         });
     }
     let gate = match evidence_type {
-        EvidenceType::Verification => Some(gate(kit, run.clone(), outcome).await?),
+        EvidenceType::Verification => Some(gate(&kit.log, run.clone(), outcome).await?),
         EvidenceType::Observation | EvidenceType::Hypothesis | EvidenceType::Decision => None,
     };
     let resource = Address::Evidence(id.clone()).to_string();
@@ -272,12 +274,12 @@ fn check(request: &LogRequest) -> Result<(), Error> {
 }
 
 /// The links, each once, if all of them are in the log.
-async fn known(kit: &Kit, linked: &[String]) -> Result<Vec<String>, Error> {
+async fn known(log: &Log, linked: &[String]) -> Result<Vec<String>, Error> {
     if linked.is_empty() {
         return Ok(Vec::new());
     }
     let wanted: BTreeSet<String> = linked.iter().cloned().collect();
-    let left = kit.log.journal().visit(
+    let left = log.journal().visit(
         move || wanted.clone(),
         |left, event| {
             left.remove(&event.id);
@@ -291,10 +293,10 @@ async fn known(kit: &Kit, linked: &[String]) -> Result<Vec<String>, Error> {
     Ok(linked.iter().filter(|id| seen.insert(id.as_str())).cloned().collect())
 }
 
-async fn masked(kit: &Kit, request: LogRequest) -> Result<EvidenceLogged, Error> {
-    let kit = kit.clone();
+async fn masked(config: &Configuration, request: LogRequest) -> Result<EvidenceLogged, Error> {
+    let config = config.clone();
     off_thread(move || {
-        let masker = kit.configuration.masker()?;
+        let masker = config.masker()?;
         Ok(EvidenceLogged {
             evidence_type: request.evidence_type,
             stage: request.stage.name().to_owned(),
@@ -306,8 +308,8 @@ async fn masked(kit: &Kit, request: LogRequest) -> Result<EvidenceLogged, Error>
     .await?
 }
 
-async fn gate(kit: &Kit, run: Option<String>, passed: Option<bool>) -> Result<GateNote, Error> {
-    let read = kit.log.journal().read(move |history| run.and_then(|id| history.run(&id).cloned()));
+async fn gate(log: &Log, run: Option<String>, passed: Option<bool>) -> Result<GateNote, Error> {
+    let read = log.journal().read(move |history| run.and_then(|id| history.run(&id).cloned()));
     let run = read.await?;
     let open = run.as_ref().filter(|run| run.phase.is_open());
     let (effect, message) = effect(open, passed);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::kit::Kit;
+use super::log::Log;
 use super::time::rfc3339;
 use crate::domain::event::Body;
 use crate::domain::workflow::Run;
@@ -55,8 +55,8 @@ pub struct LastFailure {
 }
 
 /// Reads the log, where there is one.
-pub async fn health(kit: &Kit) -> Health {
-    let path = kit.log.store_directory().join("maestro.db");
+pub async fn health(log: &Log) -> Health {
+    let path = log.store_directory().join("maestro.db");
     let mut health = Health {
         file: path.display().to_string(),
         exists: std::fs::symlink_metadata(&path).is_ok(),
@@ -65,7 +65,7 @@ pub async fn health(kit: &Kit) -> Health {
     if !health.exists {
         return health;
     }
-    let waiting = kit.log.journal().read(|history| {
+    let waiting = log.journal().read(|history| {
         let pending = history.pending().filter_map(|(run, request)| waiting(run, &request.id));
         pending.collect::<Vec<_>>()
     });
@@ -73,13 +73,13 @@ pub async fn health(kit: &Kit) -> Health {
         Ok(waiting) => health.waiting = waiting,
         Err(error) => health.warnings.push(error.note()),
     }
-    if let Some(trouble) = kit.log.store().trouble() {
+    if let Some(trouble) = log.store().trouble() {
         let note = Error::from(trouble).note();
         if health.warnings.iter().all(|said| said.error != note.error) {
             health.warnings.push(note);
         }
     }
-    let told = kit.log.journal().visit(<(u64, BTreeMap<_, _>)>::default, |(count, failures), event| {
+    let told = log.journal().visit(<(u64, BTreeMap<_, _>)>::default, |(count, failures), event| {
         *count += 1;
         if let Body::ConsultSettled(settled) = &event.body {
             note(

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::kit::Kit;
+use super::configuration::Configuration;
 use super::off_thread::off_thread;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::{Finding, Flag, Inspector};
@@ -46,7 +46,7 @@ pub struct FlagDetails {
 ///
 /// An unknown rule, a text that is too long to be looked at, or rules that cannot be used.
 pub async fn red_flag_check(
-    kit: &Kit,
+    config: &Configuration,
     content: String,
     step_type: Option<StepType>,
     named: Option<Vec<String>>,
@@ -54,10 +54,10 @@ pub async fn red_flag_check(
     check_size(&content)?;
     let named = named.map(|names| names.iter().map(|name| flag(name)).collect::<Result<Vec<_>, _>>());
     let named = named.transpose()?.filter(|flags| !flags.is_empty());
-    let kit = kit.clone();
+    let config = config.clone();
     off_thread(move || {
-        let inspector = kit.configuration.inspector()?;
-        let steps = kit.configuration.micro_steps()?;
+        let inspector = config.inspector()?;
+        let steps = config.micro_steps()?;
         let step = step_type.and_then(|kind| steps.get(kind));
         let rules = match (named, step) {
             (Some(named), _) => named,
@@ -135,10 +135,13 @@ pub struct ValidationReport {
 /// # Errors
 ///
 /// The rules cannot be used. Demands that cannot be used are a report that says so.
-pub async fn validate_content(kit: &Kit, request: ValidationRequest) -> Result<ValidationReport, Error> {
-    let kit = kit.clone();
+pub async fn validate_content(
+    config: &Configuration,
+    request: ValidationRequest,
+) -> Result<ValidationReport, Error> {
+    let config = config.clone();
     off_thread(move || {
-        let rules = kit.configuration.red_flags()?;
+        let rules = config.red_flags()?;
         let report = |validation, failure| ValidationReport::new(&request, validation, failure);
         let unusable = |error: &Error| {
             let validation = Validation { outcome: Outcome::CustomFailure, reason: error.to_string() };

@@ -8,7 +8,6 @@ use super::processes::Processes;
 use super::project_files::ProjectFiles;
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
-use crate::host::project;
 
 /// The parts of a server or a sub-command. A clone is a handle on the same ones.
 #[derive(Clone)]
@@ -22,12 +21,11 @@ pub struct Kit {
 impl Kit {
     /// The parts, made for a project. Nothing is read, opened or started yet.
     pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
-        let root = project::root(&environment, working_directory);
-        let configuration = Configuration::new(environment, &root);
+        let configuration = Configuration::new(environment, working_directory);
         Self {
-            log: Log::new(&root, configuration.clone()),
+            log: Log::new(configuration.clone()),
             processes: Processes::new(supervisor, configuration.clone()),
-            project: ProjectFiles::new(root, working_directory, configuration.clone()),
+            project: ProjectFiles::new(working_directory, configuration.clone()),
             configuration,
         }
     }

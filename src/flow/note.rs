@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::journal::new_id;
-use super::kit::Kit;
+use super::log::Log;
 use super::told;
 use super::which_run::find_run;
 use crate::domain::change::{Reason, Refusal};
@@ -16,11 +16,10 @@ use crate::error::Error;
 /// # Errors
 ///
 /// There is no run of that name, or the log cannot be used.
-pub async fn note(kit: &Kit, workflow_id: Option<String>, draft: Draft) -> Result<Option<String>, Error> {
-    let (current, idle_before) = (kit.log.current_run(), kit.log.idle_before());
+pub async fn note(log: &Log, workflow_id: Option<String>, draft: Draft) -> Result<Option<String>, Error> {
+    let (current, idle_before) = (log.current_run(), log.idle_before());
     let is_named = workflow_id.is_some();
-    let run = kit
-        .log
+    let run = log
         .journal()
         .read(move |history| {
             let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
@@ -29,22 +28,22 @@ pub async fn note(kit: &Kit, workflow_id: Option<String>, draft: Draft) -> Resul
         })
         .await??;
     let (run, grounds) = run.map_or((None, Vec::new()), |(run, grounds)| (Some(run), grounds));
-    if run.is_some() || kit.configuration.config().settings.tracing.enabled {
-        let draft = draft.on(grounds);
-        kit.log.journal().record(run.as_deref().unwrap_or_default(), vec![draft]).await?;
+    let name = run.as_deref().unwrap_or_default();
+    if log.is_logged(name) {
+        log.journal().record(name, vec![draft.on(grounds)]).await?;
     }
     Ok(run)
 }
 
 /// Records what came of consults, on their account: in its run, else beside all runs. A log that
 /// cannot be written does not take the result from the caller.
-pub(super) async fn note_on(kit: &Kit, account: &Account, drafts: Vec<Draft>) {
-    if account.run.is_none() && !kit.configuration.config().settings.tracing.enabled {
+pub(super) async fn note_on(log: &Log, account: &Account, drafts: Vec<Draft>) {
+    let run = account.run.as_deref().unwrap_or_default();
+    if !log.is_logged(run) {
         return;
     }
-    let run = account.run.as_deref().unwrap_or_default();
     let drafts = drafts.into_iter().map(|draft| draft.on(account.rests_on.clone())).collect();
-    if let Err(error) = kit.log.journal().record(run, drafts).await {
+    if let Err(error) = log.journal().record(run, drafts).await {
         tracing::warn!(%error, "a result is not in the log");
     }
 }
@@ -69,8 +68,8 @@ impl Belonging {
 /// # Errors
 ///
 /// The run refuses it, or the log cannot be read by a server that works on a run.
-pub fn run_to_patch(kit: &Kit, is_tried: bool) -> Result<Option<Belonging>, Refusal> {
-    run_to_change(kit, |run| {
+pub fn run_to_patch(log: &Log, is_tried: bool) -> Result<Option<Belonging>, Refusal> {
+    run_to_change(log, |run| {
         let gate = if is_tried { Gate::Any } else { run.may_change()? };
         run.may_patch().map_err(|refusal| Held { reason: Reason::ChangeUnverified, refusal }).map(|()| gate)
     })
@@ -81,8 +80,8 @@ pub fn run_to_patch(kit: &Kit, is_tried: bool) -> Result<Option<Belonging>, Refu
 /// # Errors
 ///
 /// The run takes no change, or the log cannot be read by a server that works on a run.
-pub fn run_to_restore(kit: &Kit) -> Result<Option<Belonging>, Refusal> {
-    run_to_change(kit, |run| match run.may_change()? {
+pub fn run_to_restore(log: &Log) -> Result<Option<Belonging>, Refusal> {
+    run_to_change(log, |run| match run.may_change()? {
         Gate::Any => Ok(Gate::Any),
         Gate::Approved(approved) => Err(run.differs(&approved, "a restore is another change")),
     })
@@ -90,16 +89,16 @@ pub fn run_to_restore(kit: &Kit) -> Result<Option<Belonging>, Refusal> {
 
 /// The run that the taking back of what a killed server had begun belongs to: that is never refused.
 /// If the log cannot name the run, there is none.
-pub fn run_to_recover(kit: &Kit) -> Option<String> {
-    run_to_change(kit, |_| Ok(Gate::Any)).ok().flatten().map(|belonging| belonging.run.id)
+pub fn run_to_recover(log: &Log) -> Option<String> {
+    run_to_change(log, |_| Ok(Gate::Any)).ok().flatten().map(|belonging| belonging.run.id)
 }
 
 fn run_to_change(
-    kit: &Kit,
+    log: &Log,
     may: impl FnOnce(&Run) -> Result<Gate, Held>,
 ) -> Result<Option<Belonging>, Refusal> {
-    let (current, idle_before) = (kit.log.current_run(), kit.log.idle_before());
-    let found = kit.log.journal().read_now(|history| {
+    let (current, idle_before) = (log.current_run(), log.idle_before());
+    let found = log.journal().read_now(|history| {
         let own = current.as_deref().and_then(|id| history.run(id)).filter(|run| run.phase.is_open());
         let run = own.filter(|run| !run.is_parked(idle_before)).or_else(|| history.latest_open(idle_before));
         run.map(|run| may(run).map(|gate| Belonging { run: run.clone(), gate }))
@@ -121,15 +120,15 @@ pub fn refused(Held { reason, refusal }: Held) -> Refusal {
 
 /// Records a change of files from the thread that made it, so that no end of the call comes between.
 /// A log that cannot be written does not undo the change.
-pub fn note_change(kit: &Kit, run: Option<&str>, changed: Changed) {
+pub fn note_change(log: &Log, run: Option<&str>, changed: Changed) {
     told::changed(run, &changed);
-    if run.is_none() && !kit.configuration.config().settings.tracing.enabled {
+    let name = run.unwrap_or_default();
+    if !log.is_logged(name) {
         return;
     }
-    let name = run.unwrap_or_default();
-    let grounds = kit.log.journal().read_now(|history| history.run(name).map(Run::grounds));
+    let grounds = log.journal().read_now(|history| history.run(name).map(Run::grounds));
     let draft = Draft::new(new_id(), changed).on(grounds.ok().flatten().unwrap_or_default());
-    if let Err(error) = kit.log.journal().record_now(name, &[draft]) {
+    if let Err(error) = log.journal().record_now(name, &[draft]) {
         tracing::warn!(%error, "a change of files is not in the log");
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::kit::Kit;
+use super::configuration::Configuration;
 use super::off_thread::off_thread;
+use super::project_files::ProjectFiles;
 use crate::domain::size::{MOST, shortened, weight_of_json};
 use crate::error::Error;
 
@@ -24,12 +25,18 @@ pub fn is_oversize(json: &str) -> bool {
 /// # Errors
 ///
 /// The rules of masking cannot be used.
-pub async fn cut_down(kit: &Kit, tool: &str, value: Value) -> Result<Value, Error> {
-    let (kit, name) = (kit.clone(), tool.trim_start_matches("maestro_").replace('_', "-"));
+pub async fn cut_down(
+    config: &Configuration,
+    project: &ProjectFiles,
+    tool: &str,
+    value: Value,
+) -> Result<Value, Error> {
+    let (config, project, name) =
+        (config.clone(), project.clone(), tool.trim_start_matches("maestro_").replace('_', "-"));
     off_thread(move || {
-        let masker = kit.configuration.masker()?;
+        let masker = config.masker()?;
         let whole = masker.mask(&format!("{value:#}")).text.into_owned();
-        let kept = kit.project.answers().keep(&name, &whole);
+        let kept = project.answers().keep(&name, &whole);
         let (value, places) = shortened(value, MOST - FOR_THE_NOTE);
         let Value::Object(mut fields) = value else {
             return Ok(value);

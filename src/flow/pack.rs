@@ -3,8 +3,9 @@
 use indexmap::IndexSet;
 use serde::Serialize;
 
-use super::kit::Kit;
+use super::configuration::Configuration;
 use super::off_thread::off_thread;
+use super::project_files::ProjectFiles;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Material, Mention, Omission, PackLimits, PackedFile, mentions, pack};
 use crate::domain::plain::plain;
@@ -90,22 +91,30 @@ pub struct Stats {
 ///
 /// The configuration cannot be used, or a file that is named without a wildcard is not there. A file
 /// that is there and cannot be read is no error: it is listed.
-pub async fn pack_context(kit: &Kit, request: ContextRequest) -> Result<PackedContext, Error> {
-    let kit = kit.clone();
-    off_thread(move || pack_now(&kit, &request)).await?
+pub async fn pack_context(
+    config: &Configuration,
+    project: &ProjectFiles,
+    request: ContextRequest,
+) -> Result<PackedContext, Error> {
+    let (config, project) = (config.clone(), project.clone());
+    off_thread(move || pack_now(&config, &project, &request)).await?
 }
 
 /// The same, on this thread.
-pub(super) fn pack_now(kit: &Kit, request: &ContextRequest) -> Result<PackedContext, Error> {
-    let limits = kit.configuration.config().context_limits(request.stage);
-    let masker = kit.configuration.masker()?;
+pub(super) fn pack_now(
+    config: &Configuration,
+    project: &ProjectFiles,
+    request: &ContextRequest,
+) -> Result<PackedContext, Error> {
+    let limits = config.config().context_limits(request.stage);
+    let masker = config.masker()?;
     let mut packing =
         Packing { masker: &masker, masked: 0, omitted: Vec::new(), material: Material::default() };
     packing.material.constraints = packing.clean(&request.constraints);
     packing.material.errors = packing.clean(&request.errors);
     packing.material.facts = packing.clean(&request.facts);
     if !request.files.is_empty() {
-        let project = kit.project.reader()?;
+        let project = project.reader()?;
         check_there(&project, &request.files)?;
         let texts = packing.material.facts.iter().chain(&packing.material.errors).map(String::as_str);
         let named = mentions(texts);
@@ -126,20 +135,20 @@ pub(super) fn pack_now(kit: &Kit, request: &ContextRequest) -> Result<PackedCont
 /// # Errors
 ///
 /// A file that is named without a wildcard is not there.
-pub async fn check_files(kit: &Kit, files: &[String]) -> Result<(), Error> {
+pub async fn check_files(project: &ProjectFiles, files: &[String]) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
     }
-    let (kit, files) = (kit.clone(), files.to_vec());
-    off_thread(move || check_named(&kit, &files)).await?
+    let (project, files) = (project.clone(), files.to_vec());
+    off_thread(move || check_named(&project, &files)).await?
 }
 
 /// The same, on this thread. A directory is none of the files that it holds.
-pub(super) fn check_named(kit: &Kit, files: &[String]) -> Result<(), Error> {
+pub(super) fn check_named(project: &ProjectFiles, files: &[String]) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
     }
-    let project = kit.project.reader()?;
+    let project = project.reader()?;
     check_there(&project, files)?;
     let directory =
         files.iter().find_map(|name| Some(format!("`{name}` is {}", project.refused_directory(name)?)));
@@ -151,8 +160,8 @@ pub(super) fn check_named(kit: &Kit, files: &[String]) -> Result<(), Error> {
 /// # Errors
 ///
 /// The project cannot be looked at.
-pub fn still_there(kit: &Kit, mut files: Vec<String>) -> Result<Vec<String>, Error> {
-    let project = kit.project.reader()?;
+pub fn still_there(project: &ProjectFiles, mut files: Vec<String>) -> Result<Vec<String>, Error> {
+    let project = project.reader()?;
     files.retain(|name| !project.is_missing(name));
     Ok(files)
 }

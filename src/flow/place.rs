@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::kit::Kit;
 use super::off_thread::off_thread;
+use super::project_files::ProjectFiles;
 use crate::domain::diff;
 use crate::error::Error;
 use crate::host::git::Checkout;
@@ -31,18 +31,18 @@ const MOST_PATHS: usize = 200;
 ///
 /// The thread that looks was cut short.
 pub async fn place_notes(
-    kit: &Kit,
+    project: &ProjectFiles,
     tool: &str,
     arguments: Option<Map<String, Value>>,
 ) -> Result<Vec<(&'static str, Value)>, Error> {
     if !TOOLS.contains(&tool) {
         return Ok(Vec::new());
     }
-    let (kit, arguments) = (kit.clone(), arguments.unwrap_or_default());
+    let (project, arguments) = (project.clone(), arguments.unwrap_or_default());
     off_thread(move || {
-        let root = kit.project.root().canonicalize().unwrap_or_else(|_| kit.project.root().to_owned());
+        let root = project.root().canonicalize().unwrap_or_else(|_| project.root().to_owned());
         let mut notes = vec![("project_root", json!(root.to_string_lossy()))];
-        if let Some(note) = elsewhere(&root, kit.project.working_directory(), &arguments) {
+        if let Some(note) = elsewhere(&root, project.working_directory(), &arguments) {
             notes.push(("other_worktree", json!(note)));
         }
         notes

@@ -49,7 +49,7 @@ impl Processes {
 
     /// The slots for consultants.
     pub fn slots(&self) -> &Slots {
-        let size = || self.inner.configuration.config().settings.max_parallel.clamp(1, 256);
+        let size = || self.inner.configuration.settings().max_parallel.clamp(1, 256);
         self.inner.slots.get_or_init(|| Slots::new(size()))
     }
 

@@ -16,7 +16,6 @@ pub struct ProjectFiles {
 }
 
 struct Inner {
-    root: PathBuf,
     working_directory: PathBuf,
     configuration: Configuration,
     reader: OnceLock<Result<Arc<Project>, Error>>,
@@ -24,10 +23,9 @@ struct Inner {
 }
 
 impl ProjectFiles {
-    pub fn new(root: PathBuf, working_directory: &Path, configuration: Configuration) -> Self {
+    pub fn new(working_directory: &Path, configuration: Configuration) -> Self {
         let inner = Inner {
-            answers: Answers::new(&root),
-            root,
+            answers: Answers::new(configuration.root()),
             working_directory: working_directory.to_owned(),
             configuration,
             reader: OnceLock::new(),
@@ -37,7 +35,7 @@ impl ProjectFiles {
 
     /// The project root.
     pub fn root(&self) -> &Path {
-        &self.inner.root
+        self.inner.configuration.root()
     }
 
     pub fn working_directory(&self) -> &Path {
@@ -58,7 +56,7 @@ impl ProjectFiles {
         let secrets = SecretPaths::from_rules(&configuration.secret_rules()?.files).map_err(|error| {
             Error::Document { name: "conf/secrets.yaml".to_owned(), reason: error.to_string() }
         })?;
-        let project = Project::new(self.root(), &configuration.config().settings.repo_roots, secrets);
+        let project = Project::new(self.root(), &configuration.settings().repo_roots, secrets);
         Ok(project.of_user(configuration.environment()))
     }
 

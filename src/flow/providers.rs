@@ -10,8 +10,10 @@ use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::configuration::Configuration;
 use super::configuration::UNTRUSTED;
 use super::kit::Kit;
+use super::log::Log;
 use super::off_thread::off_thread;
 use super::spending::today;
 use super::versions::Program;
@@ -89,7 +91,7 @@ async fn overview(kit: &Kit) -> Result<Value, Error> {
     let (broken, spent) = (broken(kit).await, super::breaker::open(kit).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = kit.clone();
-    let mut value = off_thread(move || look(&shared, &broken, &spent)).await?;
+    let mut value = off_thread(move || look(&shared.configuration, &shared.log, &broken, &spent)).await?;
     let caps: Vec<CapNote> = today(kit).await.iter().map(CapNote::from).collect();
     if let Some(fields) = value.as_object_mut().filter(|_| !caps.is_empty()) {
         fields.insert("caps".into(), json!(caps));
@@ -102,7 +104,7 @@ async fn broken(kit: &Kit) -> HashMap<String, String> {
     let asked =
         kit.configuration.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
     let found = asked.map(|provider| async move {
-        let program = kit.configuration.environment().find_program(provider.command(), kit.project.root())?;
+        let program = kit.configuration.find_program(provider.command())?;
         let error = glance(kit, provider, &program).await.err()?;
         let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
             || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
@@ -134,15 +136,20 @@ async fn glance(kit: &Kit, provider: &Provider, program: &Path) -> Result<(), Er
     probed.map(drop)
 }
 
-fn look(kit: &Kit, broken: &HashMap<String, String>, spent: &BTreeMap<String, Spent>) -> Value {
-    let catalogue = kit.configuration.catalogue();
+fn look(
+    config: &Configuration,
+    log: &Log,
+    broken: &HashMap<String, String>,
+    spent: &BTreeMap<String, Spent>,
+) -> Value {
+    let catalogue = config.catalogue();
     // Looking through PATH is most of the work, so it is done once for each.
     let found: HashMap<&str, bool> =
-        catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(kit, provider))).collect();
+        catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(config, provider))).collect();
     let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
     let by_default: Vec<&str> =
         catalogue.asked_among(is_installed).iter().map(|provider| provider.name.as_str()).collect();
-    let totals = kit.log.ledger().totals();
+    let totals = log.ledger().totals();
     let is_relevant =
         |provider: &&Provider| provider.settings.enabled != Enabled::No || is_installed(provider);
     let entries: Vec<Entry<'_>> = catalogue
@@ -150,7 +157,7 @@ fn look(kit: &Kit, broken: &HashMap<String, String>, spent: &BTreeMap<String, Sp
         .filter(is_relevant)
         .map(|provider| {
             let installed = is_installed(provider);
-            let mut problems = kit.configuration.config().problems_for(&provider.name);
+            let mut problems = config.config().problems_for(&provider.name);
             problems.extend(broken.get(&provider.name).cloned());
             let enabled = match provider.settings.enabled {
                 Enabled::Yes => true,
@@ -160,7 +167,7 @@ fn look(kit: &Kit, broken: &HashMap<String, String>, spent: &BTreeMap<String, Sp
             let (model, effort) = if provider.is_understudy() {
                 (Some(understudy::MODEL.to_owned()), None)
             } else {
-                let choice = Choice::of(provider, kit.configuration.environment(), &CallOptions::default());
+                let choice = Choice::of(provider, config.environment(), &CallOptions::default());
                 (choice.model, Some(choice.wish.word().to_owned()))
             };
             Entry {
@@ -193,7 +200,7 @@ fn look(kit: &Kit, broken: &HashMap<String, String>, spent: &BTreeMap<String, Sp
         "asked_by_default": by_default,
         "switched_off": switched_off,
     });
-    let ignored = &kit.configuration.config().ignored;
+    let ignored = &config.config().ignored;
     if let Some(fields) = overview.as_object_mut().filter(|_| !ignored.is_empty()) {
         fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED }));
     }
@@ -201,9 +208,8 @@ fn look(kit: &Kit, broken: &HashMap<String, String>, spent: &BTreeMap<String, Sp
 }
 
 /// True if a provider's CLI is on this machine.
-pub fn is_installed(kit: &Kit, provider: &Provider) -> bool {
-    provider.is_understudy()
-        || kit.configuration.environment().find_program(provider.command(), kit.project.root()).is_some()
+pub fn is_installed(config: &Configuration, provider: &Provider) -> bool {
+    provider.is_understudy() || config.find_program(provider.command()).is_some()
 }
 
 fn asked(provider: &Provider, program: &Path) -> Program {
@@ -327,10 +333,10 @@ pub async fn print(
     home: Home,
     limit: Duration,
 ) -> Result<Printed, Error> {
-    let (shared, adapter) = (kit.clone(), provider.adapter.clone());
+    let (shared, adapter) = (kit.configuration.clone(), provider.adapter.clone());
     let made = off_thread(move || {
         let directory = CallDir::create()?;
-        let carried = || login::carry(&adapter, shared.configuration.environment(), directory.capture()).home;
+        let carried = || login::carry(&adapter, shared.environment(), directory.capture()).home;
         let home = if home == Home::Private { carried() } else { None };
         Ok::<_, std::io::Error>((directory, home))
     });
@@ -354,12 +360,10 @@ pub async fn print(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome = kit
-        .processes
-        .supervisor()
-        .run(launch, directory, |_| {})
-        .await
-        .map_err(|error| super::obstacle::process_error(provider, kit, &error))?;
+    let outcome =
+        kit.processes.supervisor().run(launch, directory, |_| {}).await.map_err(|error| {
+            super::obstacle::process_error(provider, &kit.configuration, &kit.log, &error)
+        })?;
     Ok(Printed {
         ended: outcome.ended,
         exit: outcome.exit,

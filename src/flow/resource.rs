@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::approval::decide::find;
+use super::configuration::Configuration;
 use super::evidence::{ChainRequest, chain, piece};
 use super::kit::Kit;
+use super::log::Log;
 use super::off_thread::off_thread;
+use super::project_files::ProjectFiles;
 use super::time::rfc3339;
 use super::workflow::state;
 use crate::domain::address::Address;
@@ -34,9 +37,9 @@ pub struct Listed {
 
 /// Returns what can be read, a bounded number of each family, newest first. Evidence is not listed piece by
 /// piece: that would read the whole log each time a client connects.
-pub async fn listed(kit: &Kit) -> Vec<Listed> {
+pub async fn listed(project: &ProjectFiles, log: &Log) -> Vec<Listed> {
     let mut all = vec![plain(Address::Runs), plain(Address::Trail)];
-    let read = kit.log.journal().read(|history| {
+    let read = log.journal().read(|history| {
         let runs = history.runs().rev().take(MOST_LISTED).map(|run| Listed {
             address: Address::Run(run.id.clone()),
             about: format!("{}: {}", run.phase, shortened(&run.task)),
@@ -51,7 +54,7 @@ pub async fn listed(kit: &Kit) -> Vec<Listed> {
         Ok(logged) => all.extend(logged),
         Err(error) => tracing::warn!(%error, "runs and reports cannot be listed"),
     }
-    let answers = kit.project.answers().clone();
+    let answers = project.answers().clone();
     let names = off_thread(move || answers.newest(MOST_LISTED)).await.unwrap_or_default();
     all.extend(names.into_iter().map(|name| plain(Address::Answer(name))));
     all
@@ -76,18 +79,18 @@ fn shortened(task: &str) -> String {
 /// The log or the file cannot be read.
 pub async fn read(kit: &Kit, address: Address) -> Result<Option<String>, Error> {
     let found = match address {
-        Address::Runs => runs(kit).await.map(Some),
-        Address::Run(id) => match state(kit, Some(id)).await {
+        Address::Runs => runs(&kit.log).await.map(Some),
+        Address::Run(id) => match state(&kit.configuration, &kit.log, Some(id)).await {
             Ok(overview) => Ok(overview.run.map(|state| json!(state))),
             Err(error) => nothing_there(error),
         },
         Address::Trail => {
             let request = ChainRequest { limit: MOST_PIECES, ..ChainRequest::default() };
-            chain(kit, request).await.map(|chain| Some(json!(chain)))
+            chain(&kit.configuration, &kit.log, request).await.map(|chain| Some(json!(chain)))
         }
-        Address::Evidence(id) => piece(kit, &id).await.map(|piece| piece.map(|piece| json!(piece))),
-        Address::Approval(request) => return report(kit, &request).await,
-        Address::Answer(name) => return answer(kit, name).await,
+        Address::Evidence(id) => piece(&kit.log, &id).await.map(|piece| piece.map(|piece| json!(piece))),
+        Address::Approval(request) => return report(&kit.log, &request).await,
+        Address::Answer(name) => return answer(&kit.configuration, &kit.project, name).await,
     };
     Ok(found?.map(|value| format!("{value:#}")))
 }
@@ -97,9 +100,8 @@ fn nothing_there<T>(error: Error) -> Result<Option<T>, Error> {
     if matches!(error, Error::Unknown { .. }) { Ok(None) } else { Err(error) }
 }
 
-async fn runs(kit: &Kit) -> Result<Value, Error> {
-    kit.log
-        .journal()
+async fn runs(log: &Log) -> Result<Value, Error> {
+    log.journal()
         .read(|history| {
             let runs: Vec<Value> = history.runs().rev().take(MOST_RUNS).map(run).collect();
             json!({ "count": runs.len(), "total": history.runs().count(), "runs": runs })
@@ -119,8 +121,8 @@ fn run(run: &Run) -> Value {
 }
 
 /// The report as a reviewer reads it, and what was decided since.
-async fn report(kit: &Kit, request: &str) -> Result<Option<String>, Error> {
-    let found = match find(kit, request).await {
+async fn report(log: &Log, request: &str) -> Result<Option<String>, Error> {
+    let found = match find(log, request).await {
         Ok(found) => found.request,
         Err(error) => return nothing_there(error),
     };
@@ -136,14 +138,18 @@ async fn report(kit: &Kit, request: &str) -> Result<Option<String>, Error> {
 }
 
 /// Answers were masked when they were kept; rules that were added since hold as well.
-async fn answer(kit: &Kit, name: String) -> Result<Option<String>, Error> {
-    let kit = kit.clone();
+async fn answer(
+    config: &Configuration,
+    project: &ProjectFiles,
+    name: String,
+) -> Result<Option<String>, Error> {
+    let (config, project) = (config.clone(), project.clone());
     off_thread(move || {
-        let text = kit.project.answers().read(&name).map_err(|error| Error::Document {
+        let text = project.answers().read(&name).map_err(|error| Error::Document {
             name: Address::Answer(name.clone()).to_string(),
             reason: error.to_string(),
         })?;
-        let masker = kit.configuration.masker()?;
+        let masker = config.masker()?;
         Ok(text.map(|text| masker.mask(&text).text.into_owned()))
     })
     .await?

@@ -16,13 +16,16 @@ use serde::{Deserialize, Serialize};
 
 use super::account::{Account, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::configuration::Configuration;
 use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::ensemble::chosen;
 use super::journal::new_id;
 use super::kit::Kit;
+use super::log::Log;
 use super::note::note_on;
 use super::off_thread::{off_thread, off_thread_with};
 use super::progress::{Progress, Watch};
+use super::project_files::ProjectFiles;
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{Draft, Noted, Topic};
@@ -204,21 +207,20 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
     let (checking, material) = (kit.clone(), Arc::new(material));
     let seen = Arc::clone(&material);
-    let mut review = off_thread(move || checked(&checking, &seen, replies)).await?.of(
-        &request.target,
-        &material,
-        &prepared,
-    );
+    let mut review = off_thread(move || checked(&checking.configuration, &checking.project, &seen, replies))
+        .await?
+        .of(&request.target, &material, &prepared);
     if request.fixes == Fixes::Tried && !review.findings.is_empty() {
         fixes::tried(kit, &request, &prepared, &material, &mut review, progress).await;
         review.findings = ranked(std::mem::take(&mut review.findings));
     }
     let (watching, seen) = (kit.clone(), Arc::clone(&material));
-    review.tree_changed = off_thread(move || seen.changed_since(&watching)).await?;
+    review.tree_changed =
+        off_thread(move || seen.changed_since(&watching.configuration, &watching.project)).await?;
     if !review.tree_changed.is_empty() {
         review.warn("files changed during the review: their findings are about what was there before");
     }
-    record(kit, &prepared, consults, &mut review).await;
+    record(&kit.configuration, &kit.log, &prepared, consults, &mut review).await;
     Ok(review)
 }
 
@@ -240,7 +242,7 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     let providers = reviewers(kit, request)?;
     let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let account = Account::of(kit, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
-    let material = material::material(kit, &request.target)?;
+    let material = material::material(&kit.configuration, &kit.project, &request.target)?;
     if material.files.is_empty() {
         return Ok(Ready { providers, material, asked: None });
     }
@@ -319,7 +321,12 @@ struct Checked {
 }
 
 /// Reads the answers and holds each finding against the files. Blocks.
-fn checked(kit: &Kit, material: &Material, replies: Vec<Consulted>) -> Checked {
+fn checked(
+    config: &Configuration,
+    project: &ProjectFiles,
+    material: &Material,
+    replies: Vec<Consulted>,
+) -> Checked {
     let mut all = Checked {
         findings: Vec::new(),
         discarded: Vec::new(),
@@ -349,7 +356,7 @@ fn checked(kit: &Kit, material: &Material, replies: Vec<Consulted>) -> Checked {
             Ok((claims, more)) => {
                 all.more += more;
                 for claimed in claims {
-                    match held_in(kit, material, &claimed, &reply.provider) {
+                    match held_in(config, project, material, &claimed, &reply.provider) {
                         Ok(finding) => {
                             reviewer.held += 1;
                             all.findings.push(finding);
@@ -368,7 +375,13 @@ fn checked(kit: &Kit, material: &Material, replies: Vec<Consulted>) -> Checked {
     all
 }
 
-fn held_in(kit: &Kit, material: &Material, claimed: &Claimed, by: &str) -> Result<Finding, Box<Discarded>> {
+fn held_in(
+    config: &Configuration,
+    project: &ProjectFiles,
+    material: &Material,
+    claimed: &Claimed,
+    by: &str,
+) -> Result<Finding, Box<Discarded>> {
     let name = claimed.file.trim_start_matches("./");
     let bare = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
     if bare.is_empty() {
@@ -389,7 +402,7 @@ fn held_in(kit: &Kit, material: &Material, claimed: &Claimed, by: &str) -> Resul
             Some(_) | None => finding,
         });
     }
-    match material::other(kit, bare) {
+    match material::other(config, project, bare) {
         Ok((shown, lines)) => held(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] })),
         Err(why) => held(claimed, by, Err(format!("its file cannot be looked at: {why}"))),
     }
@@ -472,7 +485,13 @@ impl Review {
 }
 
 /// Record for the log: the findings that hold, masked. Each answer stands in its consult.
-async fn record(kit: &Kit, prepared: &Arc<Prepared>, consults: Vec<String>, review: &mut Review) {
+async fn record(
+    config: &Configuration,
+    log: &Log,
+    prepared: &Arc<Prepared>,
+    consults: Vec<String>,
+    review: &mut Review,
+) {
     let noted = ReviewNoted {
         target: review.target.clone(),
         summary: review.summary.clone(),
@@ -482,15 +501,15 @@ async fn record(kit: &Kit, prepared: &Arc<Prepared>, consults: Vec<String>, revi
         discarded: review.discarded.len(),
         tree_changed: review.tree_changed.clone(),
     };
-    let masking = kit.clone();
+    let masking = config.clone();
     let content = off_thread(move || {
-        let masker = masking.configuration.masker().ok()?;
+        let masker = masking.masker().ok()?;
         serde_json::to_value(noted).ok().map(|value| masker.mask_value(value))
     });
     let Ok(Some(content)) = content.await else { return };
     let id = new_id();
     let draft = Draft::new(id.clone(), Noted { topic: Topic::Review, content }).on(consults);
-    note_on(kit, prepared.account(), vec![draft]).await;
-    let is_recorded = prepared.account().run.is_some() || kit.configuration.config().settings.tracing.enabled;
+    note_on(log, prepared.account(), vec![draft]).await;
+    let is_recorded = log.is_logged(prepared.account().run.as_deref().unwrap_or_default());
     review.review_id = is_recorded.then_some(id);
 }

@@ -8,12 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::Account;
 use super::breaker::Permission;
+use super::configuration::Configuration;
 use super::journal::new_id;
 use super::kit::Kit;
+use super::log::Log;
 use super::note::note_on;
 use super::off_thread::{off_thread, off_thread_with};
 use super::pack::{check_files, still_there};
 use super::progress::Progress;
+use super::project_files::ProjectFiles;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::Answer;
@@ -102,8 +105,8 @@ pub async fn select(
     kit.processes.refuse_nested()?;
     kit.configuration.check()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
-    check_files(kit, &request.context_files).await?;
-    let candidates = take(kit, &request).await?;
+    check_files(&kit.project, &request.context_files).await?;
+    let candidates = take(&kit.configuration, &request).await?;
     let mut trial = match &request.verify {
         None if !request.probe.is_empty() => {
             let problem = "probe runs where candidates are tried: give verify too (empty, the project's own)";
@@ -119,7 +122,7 @@ pub async fn select(
             Some(Box::pin(trial::run(kit, &candidates, wanted, progress)).await?)
         }
     };
-    let tests_first = kit.configuration.config().settings.policy.prefer_tests_first;
+    let tests_first = kit.configuration.settings().policy.prefer_tests_first;
     let weight = if tests_first { TestWeight::First } else { TestWeight::Among };
     let mut evidence = known(&candidates, trial.as_ref());
     let behaviours = match trial.as_mut() {
@@ -135,7 +138,7 @@ pub async fn select(
     let judging = match request.mode {
         Mode::LlmJudge | Mode::Hybrid if !differ => {
             let level = level(&evidence, weight);
-            let asked_for = asked_for(kit, &request).await?;
+            let asked_for = asked_for(&kit.project, &kit.log, &request).await?;
             let judging = Judging {
                 kit,
                 account,
@@ -172,7 +175,7 @@ pub async fn select(
         }
     };
     let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note, differ };
-    record(kit, account, &parts).await;
+    record(&kit.configuration, &kit.log, account, &parts).await;
     Ok(parts.selection())
 }
 
@@ -213,7 +216,7 @@ pub(in crate::flow) async fn tried_alone(
     };
     let request =
         SelectRequest { candidates: diffs.into_iter().map(input).collect(), ..SelectRequest::default() };
-    let candidates = take(kit, &request).await?;
+    let candidates = take(&kit.configuration, &request).await?;
     let wanted = Wanted { checks: Vec::new(), probes: Vec::new(), most_undone: 0 };
     let trial = Box::pin(trial::run(kit, &candidates, wanted, progress)).await?;
     let of = |tested: Option<Tested>| match tested {
@@ -308,7 +311,7 @@ fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) 
 }
 
 /// Records a selection on the account of its judge.
-async fn record(kit: &Kit, account: &Account, parts: &Parts<'_>) {
+async fn record(config: &Configuration, log: &Log, account: &Account, parts: &Parts<'_>) {
     // Ids of candidates are whatever the caller calls them, and no matter of the log.
     tracing::info!(
         decided = parts.ranking.winner.is_some(),
@@ -316,14 +319,14 @@ async fn record(kit: &Kit, account: &Account, parts: &Parts<'_>) {
         candidates = parts.candidates.len(),
         "selection ended"
     );
-    let record = match kit.configuration.masker() {
+    let record = match config.masker() {
         Ok(masker) => masked(&masker, parts.record()),
         Err(error) => return tracing::warn!(%error, "a selection is not in the log"),
     };
     match serde_json::to_value(record) {
         Ok(content) => {
             let noted = Draft::new(new_id(), Noted { topic: Topic::Selection, content });
-            note_on(kit, account, vec![noted]).await;
+            note_on(log, account, vec![noted]).await;
         }
         Err(error) => tracing::warn!(%error, "a selection is not in the log"),
     }
@@ -400,21 +403,21 @@ struct AskedFor {
 /// # Errors
 ///
 /// The log cannot be read, or has no ensemble of the id that the caller gave.
-async fn asked_for(kit: &Kit, request: &SelectRequest) -> Result<AskedFor, Error> {
+async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -> Result<AskedFor, Error> {
     let given = AskedFor { task: request.task.clone(), files: request.context_files.clone() };
     if given.task.is_some() {
         return Ok(given);
     }
     let found = match (&request.ensemble_id, common(request)) {
-        (Some(id), _) => Some(find(kit, id).await?.ok_or_else(|| unknown(id))?),
+        (Some(id), _) => Some(find(log, id).await?.ok_or_else(|| unknown(id))?),
         // The id in the candidates is only a help; if the log lost it, the caller made no mistake.
-        (None, Some(id)) => find(kit, &id).await?,
+        (None, Some(id)) => find(log, &id).await?,
         (None, None) => None,
     };
     let Some(noted) = found else { return Ok(given) };
     let files = match given.files.as_slice() {
         // The caller named none: one that is gone meanwhile is no mistake of theirs.
-        [] => off_thread_with(kit, |kit| still_there(kit, noted.context_files)).await?,
+        [] => off_thread_with(project, |project| still_there(project, noted.context_files)).await?,
         _ => given.files,
     };
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })
@@ -427,10 +430,9 @@ fn common(request: &SelectRequest) -> Option<String> {
     rest.iter().all(|one| one.ensemble_id.as_ref() == Some(&id)).then_some(id)
 }
 
-async fn find(kit: &Kit, id: &str) -> Result<Option<EnsembleNoted>, Error> {
+async fn find(log: &Log, id: &str) -> Result<Option<EnsembleNoted>, Error> {
     let id = id.to_owned();
-    kit.log
-        .journal()
+    log.journal()
         .visit(
             || None,
             move |found, event| {
@@ -536,15 +538,15 @@ impl Candidate {
 }
 
 /// Checks what was given and holds each candidate against the red flags.
-async fn take(kit: &Kit, request: &SelectRequest) -> Result<Vec<Candidate>, Error> {
+async fn take(config: &Configuration, request: &SelectRequest) -> Result<Vec<Candidate>, Error> {
     let ids = ids(&request.candidates)?;
     check_sizes(&request.candidates)?;
     let tests = tests(&request.test_results, &ids)?;
     let lint = lint(&request.lint_results, &ids)?;
     let outputs = outputs(request);
-    let (kit, given) = (kit.clone(), request.candidates.clone());
+    let (config, given) = (config.clone(), request.candidates.clone());
     off_thread(move || {
-        let rules = kit.configuration.red_flags()?;
+        let rules = config.red_flags()?;
         let candidate = |(id, input): (String, CandidateInput)| Candidate {
             flags: rules.verdict(&input.content).reasons().to_vec(),
             tests: tests.get(&id).copied().unwrap_or(Tests::Unknown),

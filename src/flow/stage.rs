@@ -10,9 +10,12 @@ mod work;
 use std::sync::Arc;
 
 use super::approval::Announced;
+use super::configuration::Configuration;
 use super::journal::{Journal, new_id};
 use super::kit::Kit;
+use super::log::Log;
 use super::pack::{ContextRequest, pack_context};
+use super::processes::Processes;
 use super::progress::Progress;
 use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
@@ -55,9 +58,9 @@ pub struct StageRequest {
 }
 
 impl StageRequest {
-    fn check(&self, kit: &Kit) -> Result<(), Error> {
-        kit.processes.refuse_strangers()?;
-        kit.configuration.check()?;
+    fn check(&self, config: &Configuration, processes: &Processes) -> Result<(), Error> {
+        processes.refuse_strangers()?;
+        config.check()?;
         if self.task.trim().is_empty() {
             return Err(Error::InvalidArguments("task is empty".to_owned()));
         }
@@ -68,7 +71,7 @@ impl StageRequest {
             )));
         }
         for name in self.providers.iter().flatten() {
-            kit.configuration.catalogue().get(name)?;
+            config.catalogue().get(name)?;
         }
         Ok(())
     }
@@ -98,12 +101,12 @@ impl StageRequest {
 /// The run refuses the stage, the arguments make no sense, or the log cannot be used. That the
 /// consultants fail is a reply.
 pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) -> Result<StageReply, Error> {
-    request.check(kit)?;
+    request.check(&kit.configuration, &kit.processes)?;
     // Before the stage begins: what is named and not there costs no attempt.
     let omitted = if request.context.is_empty() {
         Vec::new()
     } else {
-        pack_context(kit, request.context.clone()).await?.omitted
+        pack_context(&kit.configuration, &kit.project, request.context.clone()).await?.omitted
     };
     let reply = done(kit, &Arc::new(request), progress).await?;
     Ok(StageReply { omitted, ..reply })
@@ -117,10 +120,12 @@ async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Re
         }
         match begun {
             Begun::Solo { run, attempt } => return reply::solo(kit, request, &run, &attempt).await,
-            Begun::Logged { run, attempt } => return answer(kit, &run, &attempt, true).await,
+            Begun::Logged { run, attempt } => {
+                return answer(&kit.configuration, &kit.log, &run, &attempt, true).await;
+            }
             Begun::Attached { run, attempt } => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
-                if let Some(reply) = attached(kit, &run, &attempt).await? {
+                if let Some(reply) = attached(&kit.configuration, &kit.log, &run, &attempt).await? {
                     return Ok(reply);
                 }
             }
@@ -129,19 +134,24 @@ async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Re
                 let working = kit.log.work_on(&attempt);
                 let ended = work::spawn(kit, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
-                return answer(kit, &run, &attempt, false).await;
+                return answer(&kit.configuration, &kit.log, &run, &attempt, false).await;
             }
         }
     }
 }
 
 /// The result of an attempt that somebody else works on, once it has ended; none where they are gone.
-async fn attached(kit: &Kit, run: &str, attempt: &str) -> Result<Option<StageReply>, Error> {
+async fn attached(
+    config: &Configuration,
+    log: &Log,
+    run: &str,
+    attempt: &str,
+) -> Result<Option<StageReply>, Error> {
     loop {
-        match standing(kit, run, attempt).await? {
-            Standing::Ended => return answer(kit, run, attempt, false).await.map(Some),
-            Standing::Open { server } if kit.log.is_worked_on(&server, attempt) => {
-                kit.log.journal_of(run).changed().await;
+        match standing(log, run, attempt).await? {
+            Standing::Ended => return answer(config, log, run, attempt, false).await.map(Some),
+            Standing::Open { server } if log.is_worked_on(&server, attempt) => {
+                log.journal_of(run).changed().await;
             }
             Standing::Open { .. } | Standing::Gone => return Ok(None),
         }
@@ -157,7 +167,7 @@ enum Standing {
     Gone,
 }
 
-async fn standing(kit: &Kit, run: &str, attempt: &str) -> Result<Standing, Error> {
+async fn standing(log: &Log, run: &str, attempt: &str) -> Result<Standing, Error> {
     let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
     let look = move |history: &History| {
         // The run may be further on already.
@@ -170,7 +180,7 @@ async fn standing(kit: &Kit, run: &str, attempt: &str) -> Result<Standing, Error
             Some(Attempt { outcome: Outcome::Interrupted, .. }) | None => Standing::Gone,
         }
     };
-    kit.log.journal_of(run).read(look).await
+    log.journal_of(run).read(look).await
 }
 
 fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attempt> {
@@ -181,10 +191,16 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
 }
 
 /// The result of an attempt that has ended; from now on the caller has it.
-async fn answer(kit: &Kit, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
-    let reply = reply::logged(kit, run, attempt, from_log).await?;
+async fn answer(
+    config: &Configuration,
+    log: &Log,
+    run: &str,
+    attempt: &str,
+    from_log: bool,
+) -> Result<StageReply, Error> {
+    let reply = reply::logged(config, log, run, attempt, from_log).await?;
     if run.is_empty() {
-        delivered(kit.log.journal_of(run), attempt).await?;
+        delivered(log.journal_of(run), attempt).await?;
     }
     Ok(reply)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use futures_util::future::join_all;
 use serde::Serialize;
 
+use super::configuration::Configuration;
 use super::kit::Kit;
 use super::off_thread::off_thread;
 use super::providers::{Home, PATIENCE, in_words, is_installed, print, probe};
@@ -68,16 +69,14 @@ pub enum LoginState {
 
 /// The state of every provider that may be asked or whose CLI is there.
 pub async fn providers(kit: &Kit) -> Vec<ProviderState> {
-    let shown = kit
-        .configuration
-        .catalogue()
-        .iter()
-        .filter(|provider| provider.settings.enabled != Enabled::No || is_installed(kit, provider));
+    let shown = kit.configuration.catalogue().iter().filter(|provider| {
+        provider.settings.enabled != Enabled::No || is_installed(&kit.configuration, provider)
+    });
     join_all(shown.map(|provider| state(kit, provider))).await
 }
 
 async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
-    let program = kit.configuration.environment().find_program(provider.command(), kit.project.root());
+    let program = kit.configuration.find_program(provider.command());
     let (owned, environment) = (provider.clone(), kit.configuration.clone());
     let choice =
         off_thread(move || Choice::of(&owned, environment.environment(), &CallOptions::default())).await.ok();
@@ -114,7 +113,7 @@ async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
 
 /// Facts that a CLI tells of itself.
 async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut ProviderState) {
-    if is_of_the_project(kit, provider, program) {
+    if is_of_the_project(&kit.configuration, provider, program) {
         state.usable = false;
         state.notes.push(format!(
             "it lies in this project and was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
@@ -155,18 +154,17 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
     state.notes.extend(own.unwrap_or_default());
     let private = Path::new("private home");
     state.notes.extend(login::carry(&provider.adapter, kit.configuration.environment(), private).exemption);
-    state.notes.extend(login_notes(kit, provider, state.login));
+    state.notes.extend(login_notes(&kit.configuration, provider, state.login));
 }
 
 /// True if a program that was found by its bare name is one of the project's own: a directory of the
 /// project on the user's PATH must not choose what a look at the machine runs.
-fn is_of_the_project(kit: &Kit, provider: &Provider, program: &Path) -> bool {
+fn is_of_the_project(config: &Configuration, provider: &Provider, program: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let root = real(kit.project.root());
+    let root = real(config.root());
     // Where somebody works in their home directory, their own programs lie below it.
-    let holds_home =
-        kit.configuration.environment().home().is_some_and(|home| real(&home).starts_with(&root));
-    let lies_in = program.starts_with(kit.project.root()) || real(program).starts_with(&root);
+    let holds_home = config.environment().home().is_some_and(|home| real(&home).starts_with(&root));
+    let lies_in = program.starts_with(config.root()) || real(program).starts_with(&root);
     !provider.command().contains('/') && !holds_home && lies_in
 }
 
@@ -209,10 +207,10 @@ fn from_flag(logged_in: bool) -> LoginState {
     if logged_in { LoginState::LoggedIn } else { LoginState::LoggedOut }
 }
 
-fn login_notes(kit: &Kit, provider: &Provider, login: LoginState) -> Vec<String> {
+fn login_notes(config: &Configuration, provider: &Provider, login: LoginState) -> Vec<String> {
     match (&provider.adapter, login) {
         (Adapter::Gemini, LoginState::LoggedIn)
-            if login::gemini_kind(kit.configuration.environment()).as_deref() == Some("oauth-personal") =>
+            if login::gemini_kind(config.environment()).as_deref() == Some("oauth-personal") =>
         {
             vec![format!(
                 "it uses a Google-account login, which Google has refused for free, AI Pro and Ultra accounts since 2026-06-18. If calls fail with client_refused: {}",

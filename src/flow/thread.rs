@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::configuration::Configuration;
 use super::journal::{Decided, RestsOn, new_id};
-use super::kit::Kit;
+use super::log::Log;
 use super::off_thread::off_thread_with;
 use super::time::rfc3339;
 use crate::domain::event::consult::ConsultSettled;
@@ -41,13 +42,13 @@ pub struct Conversation {
 /// # Errors
 ///
 /// There is no such thread, or the log cannot be read.
-pub fn converse(kit: &Kit, named: Option<String>) -> Result<Conversation, Error> {
+pub fn converse(log: &Log, named: Option<String>) -> Result<Conversation, Error> {
     let Some(named) = named else {
         let (replayed, last_provider, files) = (None, None, Vec::new());
         return Ok(Conversation { thread: new_thread(), number: 1, replayed, last_provider, files });
     };
-    let thread = find(kit, &named)?;
-    let turns = texts(kit, &thread)?;
+    let thread = find(log, &named)?;
+    let turns = texts(log, &thread)?;
     let with_files = thread.turns.iter().rev().find(|turn| !turn.files.is_empty());
     Ok(Conversation {
         number: thread.turns.len() + 1,
@@ -72,8 +73,8 @@ fn new_thread() -> String {
 /// # Errors
 ///
 /// No thread has this id, or several have it, or the log cannot be read.
-fn find(kit: &Kit, id: &str) -> Result<Thread, Error> {
-    kit.log.journal().read_now(|history| pick(history, id.trim()))?
+fn find(log: &Log, id: &str) -> Result<Thread, Error> {
+    log.journal().read_now(|history| pick(history, id.trim()))?
 }
 
 fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
@@ -105,9 +106,9 @@ fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
 /// # Errors
 ///
 /// The log cannot be read.
-fn texts(kit: &Kit, thread: &Thread) -> Result<Vec<Turn>, Error> {
+fn texts(log: &Log, thread: &Thread) -> Result<Vec<Turn>, Error> {
     let seqs: Vec<u64> = thread.turns.iter().map(|turn| turn.seq).collect();
-    let events = kit.log.journal().events_at_now(seqs)?;
+    let events = log.journal().events_at_now(seqs)?;
     let numbered = (1..).zip(events.iter().zip(&thread.turns));
     Ok(numbered.map(|(number, (event, at))| turn(number, event.as_ref(), at)).collect())
 }
@@ -196,10 +197,9 @@ pub struct List {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn list(kit: &Kit, most: usize) -> Result<List, Error> {
-    kit.configuration.check()?;
-    kit.log
-        .journal()
+pub async fn list(config: &Configuration, log: &Log, most: usize) -> Result<List, Error> {
+    config.check()?;
+    log.journal()
         .read(move |history| {
             let all = history.threads().latest_first();
             List {
@@ -244,12 +244,12 @@ pub struct TurnShown {
 /// # Errors
 ///
 /// There is no such thread, or the log cannot be read.
-pub async fn show(kit: &Kit, id: &str) -> Result<Shown, Error> {
-    kit.configuration.check()?;
+pub async fn show(config: &Configuration, log: &Log, id: &str) -> Result<Shown, Error> {
+    config.check()?;
     let id = id.to_owned();
-    off_thread_with(kit, move |kit| {
-        let thread = find(kit, &id)?;
-        let said = texts(kit, &thread)?;
+    off_thread_with(log, move |log| {
+        let thread = find(log, &id)?;
+        let said = texts(log, &thread)?;
         let said = said.into_iter().zip(&thread.turns).map(|(turn, at)| shown(turn, at)).collect();
         Ok(Shown { listed: Listed::of(&thread), said, content_is: UNTRUSTED })
     })
@@ -294,20 +294,19 @@ pub struct Hits {
 /// # Errors
 ///
 /// No word is given, or the log cannot be read.
-pub async fn search(kit: &Kit, words: &str, most: usize) -> Result<Hits, Error> {
-    kit.configuration.check()?;
+pub async fn search(config: &Configuration, log: &Log, words: &str, most: usize) -> Result<Hits, Error> {
+    config.check()?;
     let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
     if wanted.is_empty() {
         return Err(Error::InvalidArguments("query is empty: give the words to look for".to_owned()));
     }
-    off_thread_with(kit, move |kit| {
-        let threads: Vec<Thread> = kit
-            .log
+    off_thread_with(log, move |log| {
+        let threads: Vec<Thread> = log
             .journal()
             .read_now(|history| history.threads().latest_first().into_iter().cloned().collect())?;
         let mut found: Vec<(u64, Hit)> = Vec::new();
         for thread in &threads {
-            found.extend(hits(thread, texts(kit, thread)?, &wanted));
+            found.extend(hits(thread, texts(log, thread)?, &wanted));
         }
         found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
         Ok(Hits { count: found.len(), hits: found.into_iter().take(most).map(|(_, hit)| hit).collect() })
@@ -357,9 +356,9 @@ fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
 /// # Errors
 ///
 /// There is no such thread or turn, or the log cannot be written.
-pub async fn fork(kit: &Kit, id: &str, turn: Option<usize>) -> Result<Listed, Error> {
-    kit.configuration.check()?;
-    if !kit.log.is_logged("") {
+pub async fn fork(config: &Configuration, log: &Log, id: &str, turn: Option<usize>) -> Result<Listed, Error> {
+    config.check()?;
+    if !log.is_logged("") {
         return Err(Error::InvalidArguments(
             "nothing can be forked: tracing is off here (tracing.enabled), so threads are not kept"
                 .to_owned(),
@@ -367,8 +366,8 @@ pub async fn fork(kit: &Kit, id: &str, turn: Option<usize>) -> Result<Listed, Er
     }
     let id = id.trim().to_owned();
     let new = new_thread();
-    off_thread_with(kit, move |kit| {
-        kit.log.journal().decide_now(RestsOn::ItsRun, |history| {
+    off_thread_with(log, move |log| {
+        log.journal().decide_now(RestsOn::ItsRun, |history| {
             let thread = pick(history, &id)?;
             let last = thread.turns.len();
             let turns = turn.unwrap_or(last);
@@ -382,7 +381,7 @@ pub async fn fork(kit: &Kit, id: &str, turn: Option<usize>) -> Result<Listed, Er
             let noted = Noted::of(&forked).map_err(|error| Error::Internal(error.to_string()))?;
             Ok((String::new(), Decided::append(vec![Draft::new(new_id(), noted)], ())))
         })?;
-        Ok(Listed::of(&find(kit, &new)?))
+        Ok(Listed::of(&find(log, &new)?))
     })
     .await
 }

@@ -140,13 +140,12 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(configuration: &Configuration, cost: Cost<'a>) -> Result<Self, Error> {
-        configuration.check()?;
-        let document = configuration.document("conf/skill_manifest.yaml")?;
+    fn new(config: &Configuration, cost: Cost<'a>) -> Result<Self, Error> {
+        config.check()?;
+        let document = config.document("conf/skill_manifest.yaml")?;
         let manifest = Manifest::from_yaml(&document.text)
             .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
-        let max_tools =
-            usize::try_from(configuration.config().settings.policy.max_tools).unwrap_or(usize::MAX);
+        let max_tools = usize::try_from(config.settings().policy.max_tools).unwrap_or(usize::MAX);
         Ok(Self { manifest, limits: Limits { max_tools, cost } })
     }
 
@@ -174,12 +173,12 @@ impl<'a> Bench<'a> {
 ///
 /// A manifest or a configuration that could not be used.
 pub fn enter_stage(
-    configuration: &Configuration,
+    config: &Configuration,
     toolbox: &SharedToolbox,
     stage: Stage,
     cost: Cost<'_>,
 ) -> Result<EnteredStage, Error> {
-    let bench = Bench::new(configuration, cost)?;
+    let bench = Bench::new(config, cost)?;
     let loaded = bench.step(&mut toolbox.lock(), |toolbox| toolbox.enter_stage(stage));
     let available_skills = bench.manifest.skills_of(stage).into_iter().map(|skill| SkillNote {
         name: skill.name.clone(),
@@ -196,16 +195,16 @@ pub fn enter_stage(
 ///
 /// A manifest, a list of micro steps or a configuration that could not be used.
 pub fn enter_skill(
-    configuration: &Configuration,
+    config: &Configuration,
     toolbox: &SharedToolbox,
     name: &str,
     cost: Cost<'_>,
 ) -> Result<SkillEntry, Error> {
-    let bench = Bench::new(configuration, cost)?;
+    let bench = Bench::new(config, cost)?;
     let Some(skill) = bench.manifest.skill(name) else {
         return Ok(SkillEntry::Unknown(unknown(&bench, &toolbox.lock(), name)));
     };
-    let micro_steps = micro_steps(configuration, &skill.micro_steps)?;
+    let micro_steps = micro_steps(config, &skill.micro_steps)?;
     let loaded = bench.step(&mut toolbox.lock(), |toolbox| toolbox.enter_skill(skill));
     Ok(SkillEntry::Entered(EnteredSkill {
         skill: skill.name.clone(),
@@ -234,8 +233,8 @@ fn nearest(names: &[String], wanted: &str) -> Vec<String> {
     names
 }
 
-fn micro_steps(configuration: &Configuration, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
-    let steps = configuration.micro_steps()?;
+fn micro_steps(config: &Configuration, wanted: &[StepType]) -> Result<Vec<MicroStepNote>, Error> {
+    let steps = config.micro_steps()?;
     let note = |step: &MicroStep| MicroStepNote {
         kind: step.kind,
         description: step.description.clone(),
@@ -251,12 +250,8 @@ fn micro_steps(configuration: &Configuration, wanted: &[StepType]) -> Result<Vec
 /// # Errors
 ///
 /// A manifest or a configuration that could not be used.
-pub fn exit_stage(
-    configuration: &Configuration,
-    toolbox: &SharedToolbox,
-    cost: Cost<'_>,
-) -> Result<Exited, Error> {
-    let bench = Bench::new(configuration, cost)?;
+pub fn exit_stage(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_>) -> Result<Exited, Error> {
+    let bench = Bench::new(config, cost)?;
     let mut toolbox = toolbox.lock();
     let left = toolbox.stage;
     let loaded = bench.step(&mut toolbox, Toolbox::exit);
@@ -273,11 +268,11 @@ pub fn exit_stage(
 ///
 /// A manifest or a configuration that could not be used.
 pub fn loaded_tools(
-    configuration: &Configuration,
+    config: &Configuration,
     toolbox: &SharedToolbox,
     cost: Cost<'_>,
 ) -> Result<Overview, Error> {
-    let bench = Bench::new(configuration, cost)?;
+    let bench = Bench::new(config, cost)?;
     let toolbox = toolbox.lock().clone();
     let loading = bench.loading(&toolbox);
     Ok(Overview {
@@ -297,14 +292,14 @@ pub fn loaded_tools(
 ///
 /// A manifest or a configuration that could not be used.
 pub fn recommend_tools(
-    configuration: &Configuration,
+    config: &Configuration,
     task: &str,
     runs: &[RunRecord],
     cost: Cost<'_>,
 ) -> Result<Recommended, Error> {
-    let bench = Bench::new(configuration, cost)?;
-    let read = read(configuration, task, &[])?;
-    let topology = read.choice(configuration, &History::of_kind(runs, None, read.kind()))?.topology;
+    let bench = Bench::new(config, cost)?;
+    let read = read(config, task, &[])?;
+    let topology = read.choice(config, &History::of_kind(runs, None, read.kind()))?.topology;
     let begin = read.intent.stage;
     let tools = recommended_tools(&bench.manifest, begin, &mentioned(&Wording::of([task])), &bench.limits);
     let stage = begin.name();

@@ -12,10 +12,13 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use super::configuration::Configuration;
 use super::kit::Kit;
+use super::log::Log;
 use super::note::note;
 use super::off_thread::off_thread;
 use super::progress::Progress;
+use super::project_files::ProjectFiles;
 use super::rules_in_force::{InForce, PolicyNote};
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::event::{Check, Draft, Verified};
@@ -124,7 +127,7 @@ pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> R
     let started = Instant::now();
     let (parallel, stop) = (request.parallel, request.stop_on_failure);
     let planning = kit.clone();
-    let plan = off_thread(move || plan::plan(&planning, &request)).await??;
+    let plan = off_thread(move || plan::plan(&planning.configuration, &planning.project, &request)).await??;
     if plan.checks.len() > MOST_CHECKS {
         let problem = format!("commands must have at most {MOST_CHECKS} checks (got {})", plan.checks.len());
         return Err(Error::InvalidArguments(problem));
@@ -146,7 +149,7 @@ pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> R
         elapsed_ms = elapsed,
         "checks ran"
     );
-    if let Err(error) = record(kit, &report).await {
+    if let Err(error) = record(&kit.log, &report).await {
         report.warning = Some(format!("the result is not in the log: {error}"));
     }
     Ok(report)
@@ -179,7 +182,7 @@ async fn in_order(kit: &Kit, plan: &Plan, room: usize, stop: bool, progress: &Pr
 }
 
 /// The results as the log keeps them.
-async fn record(kit: &Kit, report: &Report) -> Result<(), Error> {
+async fn record(log: &Log, report: &Report) -> Result<(), Error> {
     let check = |result: &CheckResult| Check {
         command: result.command.clone(),
         cwd: result.metadata.cwd.clone(),
@@ -196,7 +199,7 @@ async fn record(kit: &Kit, report: &Report) -> Result<(), Error> {
         checks: report.results.iter().map(check).collect(),
         missing: report.missing_checks.clone(),
     };
-    note(kit, None, Draft::new(report.verification_id.clone(), verified)).await.map(drop)
+    note(log, None, Draft::new(report.verification_id.clone(), verified)).await.map(drop)
 }
 
 fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_duration_ms: u64) -> Report {
@@ -403,9 +406,13 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
 /// # Errors
 ///
 /// The rules cannot be used, nothing is found, or a rule refuses a command.
-pub(in crate::flow) async fn settled(kit: &Kit, request: VerifyRequest) -> Result<Vec<Entry>, Error> {
-    let planning = kit.clone();
-    let plan = off_thread(move || plan::plan(&planning, &request)).await??;
+pub(in crate::flow) async fn settled(
+    config: &Configuration,
+    project: &ProjectFiles,
+    request: VerifyRequest,
+) -> Result<Vec<Entry>, Error> {
+    let (config, project) = (config.clone(), project.clone());
+    let plan = off_thread(move || plan::plan(&config, &project, &request)).await??;
     let invalid = |problem: String| Err(Error::InvalidArguments(problem));
     if plan.checks.is_empty() {
         return invalid(
@@ -487,11 +494,11 @@ impl Oracle {
     /// # Errors
     ///
     /// No rule permits the command, or the rules cannot be used.
-    pub async fn new(kit: &Kit, command: &str) -> Result<Self, Error> {
-        let loading = kit.configuration.clone();
+    pub async fn new(config: &Configuration, project: &ProjectFiles, command: &str) -> Result<Self, Error> {
+        let loading = config.clone();
         let rules = off_thread(move || loading.checks()).await??;
         let oracle = Self { command: command.to_owned(), rules };
-        let plan = oracle.plan(kit, EXAMPLE, "").await?;
+        let plan = oracle.plan(config, project, EXAMPLE, "").await?;
         let refused = plan.checks.iter().find_map(|check| match &check.verdict {
             Some(Ok(_)) => None,
             Some(Err(refused)) => Some(format!("refused by rule `{}`: {}", refused.rule, refused.reason)),
@@ -510,11 +517,11 @@ impl Oracle {
     ///
     /// The command could not be run.
     pub async fn judge(&self, kit: &Kit, answer: &str, progress: &Progress) -> Result<Verdict, Error> {
-        let (root, text) = (kit.project.root().to_owned(), answer.to_owned());
+        let (root, text) = (kit.configuration.root().to_owned(), answer.to_owned());
         let exhibit = off_thread(move || Exhibit::new(&root, &text)).await?;
         let exhibit = exhibit
             .map_err(|error| self.unusable(format!("the answer cannot be put into a file: {error}")))?;
-        let plan = self.plan(kit, &exhibit.path(), answer).await?;
+        let plan = self.plan(&kit.configuration, &kit.project, &exhibit.path(), answer).await?;
         let Some(check) = plan.checks.first() else {
             return Err(self.unusable("there is no command".to_owned()));
         };
@@ -542,14 +549,18 @@ impl Oracle {
     }
 
     /// The command for one answer, judged by the rules.
-    async fn plan(&self, kit: &Kit, path: &str, answer: &str) -> Result<Plan, Error> {
+    async fn plan(
+        &self,
+        config: &Configuration,
+        project: &ProjectFiles,
+        path: &str,
+        answer: &str,
+    ) -> Result<Plan, Error> {
         let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
         let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
-        let (planning, rules) = (kit.clone(), Arc::clone(&self.rules));
-        let mut plan = off_thread(move || {
-            plan_in(planning.configuration.environment(), &*planning.project.reader()?, rules, &request)
-        })
-        .await??;
+        let (config, project, rules) = (config.clone(), project.clone(), Arc::clone(&self.rules));
+        let mut plan =
+            off_thread(move || plan_in(config.environment(), &*project.reader()?, rules, &request)).await??;
         plan.kept = Kept::Nothing;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);

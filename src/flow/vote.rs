@@ -11,9 +11,11 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::breaker::Permission;
+use super::configuration::Configuration;
 use super::consult::Question;
 use super::ensemble::chosen;
 use super::kit::Kit;
+use super::log::Log;
 use super::progress::Progress;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::{Answer, Mark};
@@ -146,7 +148,7 @@ pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Resul
     vote.stood_in = sampler.stood_in().to_vec();
     vote.consults = sampler.consults().to_vec();
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    record(kit, &account, request.step_type, &vote).await;
+    record(&kit.configuration, &kit.log, &account, request.step_type, &vote).await;
     Ok(vote)
 }
 
@@ -311,7 +313,13 @@ pub(super) fn add_usage(total: &mut Usage, usage: Usage) {
 }
 
 /// Records a vote on the account of its consults, and each answer that it discarded.
-async fn record(kit: &Kit, account: &Account, step_type: Option<StepType>, vote: &Vote) {
+async fn record(
+    config: &Configuration,
+    log: &Log,
+    account: &Account,
+    step_type: Option<StepType>,
+    vote: &Vote,
+) {
     let flagged = vote.flagged.iter().map(|(provider, reasons)| {
         let (provider, reasons) = (provider.clone(), reasons.clone());
         Draft::new(new_id(), RedFlagged { provider, stage: account.stage, reasons })
@@ -329,17 +337,17 @@ async fn record(kit: &Kit, account: &Account, step_type: Option<StepType>, vote:
         "vote ended"
     );
     // A CLI's words about its failure can contain anything.
-    let masking = kit.clone();
+    let masking = config.clone();
     let noted = off_thread(move || {
         let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok::<_, Error>(masking.configuration.masker()?.mask_value(content))
+        Ok::<_, Error>(masking.masker()?.mask_value(content))
     });
     let noted = noted.await.and_then(|content| content);
     let noted = noted.map(|content| Draft::new(new_id(), Noted { topic: Topic::Vote, content }));
     match noted {
         Ok(noted) => {
             let noted = noted.on(vote.consults.iter().cloned());
-            note_on(kit, account, flagged.chain([noted]).collect()).await;
+            note_on(log, account, flagged.chain([noted]).collect()).await;
         }
         Err(error) => tracing::warn!(%error, "a vote is not in the log"),
     }

@@ -8,8 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::hex::hex;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 use crate::flow::off_thread::off_thread;
+use crate::flow::processes::Processes;
 use crate::host::config::{Network as NetworkSetting, Sandbox};
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Library};
@@ -52,20 +53,20 @@ impl CheckWall {
 
 /// The wall around a check that runs in `root`, which is the project or a copy of it. Blocks.
 pub(in crate::flow) fn of_check(
-    kit: &Kit,
+    config: &Configuration,
     root: &Path,
     program: &Path,
     directory: &CallDir,
 ) -> Result<CheckWall, Error> {
     let guarded = Guarded::of(root);
-    let Some(wall) = asked_for(kit) else {
-        let network = network(kit);
+    let Some(wall) = asked_for(config) else {
+        let network = network(config);
         return Ok(CheckWall { wall: Wall { network, ..Wall::default() }, env: Vec::new(), guarded });
     };
-    let rules = rules(kit)?;
-    let environment = kit.configuration.environment();
+    let rules = rules(config)?;
+    let environment = config.environment();
     let cache = cache(environment, root).unwrap_or_else(|| directory.work().to_owned());
-    let closed = own_directories(kit);
+    let closed = own_directories(config);
     // Programs that a script or a Makefile starts are found on the same PATH.
     let others = INTERPRETERS.iter().filter_map(|name| environment.find_program(name, root));
     let programs: Vec<PathBuf> = std::iter::once(program.to_owned()).chain(others).collect();
@@ -83,22 +84,22 @@ pub(in crate::flow) fn of_check(
 
 /// The wall around a consultant. Blocks.
 pub(in crate::flow) fn of_consultant(
-    kit: &Kit,
+    config: &Configuration,
     provider: &Provider,
     program: &Path,
     places: &Places,
     login: &Login,
 ) -> Result<Wall, Error> {
     // A consultant lives by the network, so the setting does not touch it.
-    let Some(wall) = asked_for(kit) else {
+    let Some(wall) = asked_for(config) else {
         return Ok(Wall::default());
     };
     let own = [places.work.clone(), places.files.clone(), places.home.clone(), places.temporary.clone()];
     let carried: Vec<PathBuf> = login.links.iter().map(|link| link.own.clone()).collect();
-    let mut closed = own_directories(kit);
-    closed.push(kit.project.root().to_owned());
+    let mut closed = own_directories(config);
+    closed.push(config.root().to_owned());
     // Files that the user's own command names are part of the program, in any place.
-    let named = provider.leading_arguments().iter().map(|argument| kit.project.root().join(argument));
+    let named = provider.leading_arguments().iter().map(|argument| config.root().join(argument));
     let scripts: Vec<PathBuf> = named.filter(|path| path.is_file()).collect();
     let place = ConsultantPlace {
         provider: &provider.name,
@@ -110,7 +111,7 @@ pub(in crate::flow) fn of_consultant(
         logs_in: if login.home.is_some() { LogsIn::ByPrivateHome } else { LogsIn::ByItsOwnHome },
         closed: &closed,
     };
-    let files = rules(kit)?.consultant(kit.configuration.environment(), &place);
+    let files = rules(config)?.consultant(config.environment(), &place);
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
 }
 
@@ -120,9 +121,12 @@ pub(in crate::flow) fn of_consultant(
 /// # Errors
 ///
 /// The try itself could not be made.
-pub(crate) async fn standing(kit: &Kit) -> Result<Option<WallStanding>, Error> {
+pub(crate) async fn standing(
+    config: &Configuration,
+    processes: &Processes,
+) -> Result<Option<WallStanding>, Error> {
     const PATIENCE: Duration = Duration::from_secs(5);
-    let Some(wall) = asked_for(kit) else { return Ok(None) };
+    let Some(wall) = asked_for(config) else { return Ok(None) };
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let directory = off_thread(CallDir::create).await?.map_err(internal)?;
     let files = FileRules { read: vec!["/".into()], ..FileRules::default() };
@@ -138,7 +142,7 @@ pub(crate) async fn standing(kit: &Kit) -> Result<Option<WallStanding>, Error> {
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome = kit.processes.supervisor().run(launch, directory, |_| {}).await;
+    let outcome = processes.supervisor().run(launch, directory, |_| {}).await;
     outcome.map(|outcome| Some(outcome.wall)).map_err(|error| Error::Internal(error.to_string()))
 }
 
@@ -151,26 +155,26 @@ pub(in crate::flow) fn may_be_the_reason(output: &[&str]) -> Option<&'static str
 }
 
 /// A wall without its file rules, unless the user switched the sandbox off.
-fn asked_for(kit: &Kit) -> Option<Wall> {
-    let strictness = match kit.configuration.config().settings.sandbox {
+fn asked_for(config: &Configuration) -> Option<Wall> {
+    let strictness = match config.settings().sandbox {
         Sandbox::Off => return None,
         Sandbox::Auto => Strictness::BestEffort,
         Sandbox::Required => Strictness::Required,
     };
-    Some(Wall { files: None, network: network(kit), strictness })
+    Some(Wall { files: None, network: network(config), strictness })
 }
 
-fn network(kit: &Kit) -> Network {
-    match kit.configuration.config().settings.network {
+fn network(config: &Configuration) -> Network {
+    match config.settings().network {
         NetworkSetting::On => Network::AsIs,
         NetworkSetting::Off => Network::LoopbackOnly,
     }
 }
 
 /// The rules in force: the user's, else ours. The project's own count for nothing.
-fn rules(kit: &Kit) -> Result<SandboxRules, Error> {
+fn rules(config: &Configuration) -> Result<SandboxRules, Error> {
     const DOCUMENT: &str = "conf/sandbox.yaml";
-    let own = kit.configuration.library().of_user(DOCUMENT);
+    let own = config.library().of_user(DOCUMENT);
     let document = own.or_else(|| Library::embedded(DOCUMENT).map(Ok));
     let document = document.transpose().map_err(|error| Error::ConfigInvalid(vec![error.to_string()]))?;
     let (text, origin) =
@@ -179,16 +183,9 @@ fn rules(kit: &Kit) -> Result<SandboxRules, Error> {
 }
 
 /// Maestro's own directories: the log of this project, and what is the user's.
-fn own_directories(kit: &Kit) -> Vec<PathBuf> {
-    let environment = kit.configuration.environment();
-    let log = kit
-        .configuration
-        .config()
-        .settings
-        .tracing
-        .directory
-        .as_ref()
-        .map(|named| kit.project.root().join(named));
+fn own_directories(config: &Configuration) -> Vec<PathBuf> {
+    let environment = config.environment();
+    let log = config.settings().tracing.directory.as_ref().map(|named| config.root().join(named));
     let state = environment
         .get("XDG_STATE_HOME")
         .map(PathBuf::from)

@@ -3,8 +3,10 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::configuration::Configuration;
 use super::journal::{Decided, new_id};
 use super::kit::Kit;
+use super::log::Log;
 use super::metrics::figures;
 use super::time::rfc3339;
 use super::which_run::find_run;
@@ -45,7 +47,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     if task.trim().is_empty() {
         return Err(Error::InvalidArguments("task is empty".to_owned()));
     }
-    let settings = &kit.configuration.config().settings;
+    let settings = &kit.configuration.settings();
     let approvals = settings.approvals;
     if start_stage != Stage::Analyze && (!settings.late_start || approvals == Approvals::Human) {
         let setting = own_setting("late_start", approvals);
@@ -65,9 +67,9 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
             own_setting("auto_approve_low_risk", approvals)
         ));
     }
-    let shared = kit.clone();
+    let shared = kit.configuration.clone();
     let task = super::off_thread::off_thread(move || {
-        shared.configuration.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
+        shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
     })
     .await??;
     let (id, event, current) = (new_id(), new_id(), kit.log.current_run());
@@ -159,12 +161,15 @@ pub struct Overview {
 /// # Errors
 ///
 /// There is no run of that name, or the log cannot be read.
-pub async fn state(kit: &Kit, workflow_id: Option<String>) -> Result<Overview, Error> {
-    let (current, limits, baseline) =
-        (kit.log.current_run(), kit.configuration.limits(), kit.configuration.baseline());
-    let idle_before = kit.log.idle_before();
-    let most = kit.configuration.config().settings.policy.max_debug_iterations;
-    let read = kit.log.journal().read(move |history| {
+pub async fn state(
+    config: &Configuration,
+    log: &Log,
+    workflow_id: Option<String>,
+) -> Result<Overview, Error> {
+    let (current, limits, baseline) = (log.current_run(), config.limits(), config.baseline());
+    let idle_before = log.idle_before();
+    let most = config.settings().policy.max_debug_iterations;
+    let read = log.journal().read(move |history| {
         let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
         let metrics = figures(history, scope, baseline).metrics;
@@ -246,14 +251,12 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
 /// # Errors
 ///
 /// There is no such run, it has ended before, or the log cannot be used.
-pub async fn stop(kit: &Kit, run: &str, why: String) -> Result<Run, Error> {
-    let shared = kit.clone();
-    let why =
-        off_thread(move || shared.configuration.masker().map(|masker| masker.mask(&why).text.into_owned()))
-            .await??;
-    append(kit, run, RunStopped { why }).await?;
+pub async fn stop(config: &Configuration, log: &Log, run: &str, why: String) -> Result<Run, Error> {
+    let shared = config.clone();
+    let why = off_thread(move || shared.masker().map(|masker| masker.mask(&why).text.into_owned())).await??;
+    append(log, run, RunStopped { why }).await?;
     let id = run.to_owned();
-    kit.log.journal().read(move |history| named_run(history, &id).cloned()).await?
+    log.journal().read(move |history| named_run(history, &id).cloned()).await?
 }
 
 /// Takes a run up again.
@@ -261,15 +264,14 @@ pub async fn stop(kit: &Kit, run: &str, why: String) -> Result<Run, Error> {
 /// # Errors
 ///
 /// There is no such run, it has ended, or the log cannot be used.
-pub async fn resume(kit: &Kit, run: &str) -> Result<(), Error> {
-    append(kit, run, RunResumed {}).await
+pub async fn resume(log: &Log, run: &str) -> Result<(), Error> {
+    append(log, run, RunResumed {}).await
 }
 
 /// Appends to a run that has not ended.
-async fn append(kit: &Kit, run: &str, body: impl Into<Body> + Clone + Send + 'static) -> Result<(), Error> {
+async fn append(log: &Log, run: &str, body: impl Into<Body> + Clone + Send + 'static) -> Result<(), Error> {
     let (id, event) = (run.to_owned(), new_id());
-    kit.log
-        .journal()
+    log.journal()
         .decide(run, move |history| {
             let run = named_run(history, &id)?;
             run.may_go_on().map_err(Error::Workflow)?;
@@ -284,10 +286,7 @@ async fn append(kit: &Kit, run: &str, body: impl Into<Body> + Clone + Send + 'st
 /// # Errors
 ///
 /// There is no such run, it has ended, or the log cannot be used.
-pub async fn may_go_on(kit: &Kit, run: &str) -> Result<(), Error> {
+pub async fn may_go_on(log: &Log, run: &str) -> Result<(), Error> {
     let id = run.to_owned();
-    kit.log
-        .journal()
-        .read(move |history| named_run(history, &id)?.may_go_on().map_err(Error::Workflow))
-        .await?
+    log.journal().read(move |history| named_run(history, &id)?.may_go_on().map_err(Error::Workflow)).await?
 }

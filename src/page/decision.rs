@@ -29,7 +29,7 @@ pub(super) async fn show(
 
 async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
     let kit = page.kit();
-    let Reviewed { run, request } = find(kit, id).await?;
+    let Reviewed { run, request } = find(&kit.log, id).await?;
     let applied =
         request.asked.report.get("applied").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
     let patches = if applied { patches(page, &run.id).await? } else { BTreeMap::new() };

@@ -14,7 +14,7 @@ use crate::domain::select::rank::SelectionRecord;
 use crate::domain::stage::Stage;
 use crate::domain::vote::VoteRecord;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::review::ReviewNoted;
 use crate::host::store::{EventStore as _, StoreError};
 
@@ -302,8 +302,8 @@ impl Indexed {
     /// # Errors
     ///
     /// The log cannot be read.
-    pub(super) fn read<T>(&self, kit: &Kit, look: impl FnOnce(&Index) -> T) -> Result<T, Error> {
-        let store = kit.log.store();
+    pub(super) fn read<T>(&self, log: &Log, look: impl FnOnce(&Index) -> T) -> Result<T, Error> {
+        let store = log.store();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tries = 0;
         loop {
@@ -343,11 +343,11 @@ impl Indexed {
     /// # Errors
     ///
     /// The log cannot be read.
-    pub(super) fn text(&self, kit: &Kit, digest: &str) -> Result<Option<String>, Error> {
-        let Some(seq) = self.read(kit, |index| index.texts.get(digest).copied())? else {
+    pub(super) fn text(&self, log: &Log, digest: &str) -> Result<Option<String>, Error> {
+        let Some(seq) = self.read(log, |index| index.texts.get(digest).copied())? else {
             return Ok(None);
         };
-        let page = kit.log.store().read_since(seq.saturating_sub(1), None, 1)?;
+        let page = log.store().read_since(seq.saturating_sub(1), None, 1)?;
         let Some(stored) = page.into_iter().next() else { return Ok(None) };
         let Body::ConsultSettled(settled) = event(stored)?.body else { return Ok(None) };
         let kept = [settled.prompt, settled.response].into_iter().flatten();

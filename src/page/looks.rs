@@ -57,14 +57,14 @@ async fn run_of(
     problem: Option<&'static str>,
 ) -> Result<(Value, Value), Error> {
     let kit = page.kit();
-    let owned = kit.clone();
+    let (log, project) = (kit.log.clone(), kit.project.clone());
     let (now, limits) = (page.now(), kit.configuration.limits());
     let nonce = page.door().nonce(visitor, &format!("stop {id}"));
     let indexed = Arc::clone(page.indexed());
     let read = kit.log.journal().read(move |history| {
         let Some(run) = history.run(&id) else { return Err(unknown("run", &id)) };
         let mut view =
-            indexed.read(&owned, |index| views::run::run(&owned, history, run, index, limits, now))?;
+            indexed.read(&log, |index| views::run::run(&project, history, run, index, limits, now))?;
         if let Some(view) = view.as_object_mut() {
             view.insert("nonce".to_owned(), json!(nonce));
             view.insert("problem".to_owned(), json!(problem));
@@ -91,7 +91,7 @@ pub(super) async fn stop(
         return show_run(&page, &visitor, id, StatusCode::UNPROCESSABLE_ENTITY, Some("stop_needs_words"))
             .await;
     }
-    match end(page.kit(), &id, why).await {
+    match end(&page.kit().configuration, &page.kit().log, &id, why).await {
         // One that has ended meanwhile is shown as it is.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
         Err(error) => guard::failed(&page, visitor.look, &error).await,
@@ -106,8 +106,9 @@ pub(super) async fn why(
     let here = format!("why/{id}");
     let now = page.now().at;
     let found = page.blocking(move |page| {
-        page.indexed()
-            .read(page.kit(), |index| views::why::why(index, &id, now).ok_or_else(|| unknown("event", &id)))
+        page.indexed().read(&page.kit().log, |index| {
+            views::why::why(index, &id, now).ok_or_else(|| unknown("event", &id))
+        })
     });
     let shown = with_frame(&page, here, flat(found.await)).await;
     guard::framed(&page, &visitor, StatusCode::OK, "why.html", shown).await
@@ -117,7 +118,7 @@ pub(super) async fn compared(State(page): State<Page>, Extension(visitor): Visit
     let now = page.now().at;
     let found = page.blocking(move |page| {
         let list = page.kit().log.journal().read_now(|history| {
-            page.indexed().read(page.kit(), |index| views::compare::list(history, index, now))
+            page.indexed().read(&page.kit().log, |index| views::compare::list(history, index, now))
         });
         list?.map(|list| titled(list, "compare"))
     });
@@ -138,8 +139,9 @@ pub(super) async fn compare(
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
         let view = page.kit().log.journal().read_now(|history| {
-            page.indexed()
-                .read(page.kit(), |index| views::compare::one(page.kit(), history, index, &text, &id))
+            page.indexed().read(&page.kit().log, |index| {
+                views::compare::one(&page.kit().project, history, index, &text, &id)
+            })
         })??;
         view.ok_or_else(|| unknown("comparison", &id))
     });
@@ -150,14 +152,14 @@ pub(super) async fn compare(
 pub(super) async fn votes(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
     let found = page.blocking(move |page| {
-        let digests = page.indexed().read(page.kit(), |index| {
+        let digests = page.indexed().read(&page.kit().log, |index| {
             let open = index.open_votes(0);
             let open = open.iter().flat_map(|(_, samples)| samples);
             open.filter_map(|one| one.response.clone()).collect::<Vec<_>>()
         })?;
         let texts = texts_by(page, digests)?;
         let text = |digest: &str| texts.get(digest).cloned();
-        page.indexed().read(page.kit(), |index| titled(views::vote::list(index, &text, now), "votes"))
+        page.indexed().read(&page.kit().log, |index| titled(views::vote::list(index, &text, now), "votes"))
     });
     let shown = with_frame(&page, "votes".to_owned(), found.await.and_then(|it| it)).await;
     guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
@@ -175,7 +177,7 @@ pub(super) async fn vote(
             found.map(|it| it.samples.iter().filter_map(|one| one.response.clone()).collect())
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
-        let view = page.indexed().read(page.kit(), |index| views::vote::one(index, &text, &id, now))?;
+        let view = page.indexed().read(&page.kit().log, |index| views::vote::one(index, &text, &id, now))?;
         view.ok_or_else(|| unknown("vote", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
@@ -208,13 +210,13 @@ async fn thread_of(page: &Page, id: &str) -> Result<Value, Error> {
     let thread = found.await?.ok_or_else(|| unknown("thread", id))?;
     let places = thread.turns.iter().map(|turn| turn.seq).collect();
     let events = page.kit().log.journal().events_at(places).await?;
-    page.blocking(move |page| views::threads::one(page.kit(), &thread, &events, now)).await
+    page.blocking(move |page| views::threads::one(&page.kit().project, &thread, &events, now)).await
 }
 
 pub(super) async fn reviews(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
-    let found =
-        page.blocking(move |page| page.indexed().read(page.kit(), |index| views::reviews::list(index, now)));
+    let found = page
+        .blocking(move |page| page.indexed().read(&page.kit().log, |index| views::reviews::list(index, now)));
     let shown = with_frame(&page, "reviews".to_owned(), found.await.and_then(|it| it)).await;
     guard::framed(&page, &visitor, StatusCode::OK, "list.html", shown).await
 }
@@ -226,7 +228,7 @@ pub(super) async fn review(
 ) -> Response {
     let (here, now) = (format!("reviews/{id}"), page.now().at);
     let found = page.blocking(move |page| {
-        let view = page.indexed().read(page.kit(), |index| views::reviews::one(index, &id, now))?;
+        let view = page.indexed().read(&page.kit().log, |index| views::reviews::one(index, &id, now))?;
         view.ok_or_else(|| unknown("review", &id))
     });
     let shown = with_frame(&page, here, found.await.and_then(|it| it)).await;
@@ -281,7 +283,7 @@ async fn show_trust(
     status: StatusCode,
     problem: Option<&'static str>,
 ) -> Response {
-    let found = page.blocking(|page| views::trust::trust(page.kit())).await;
+    let found = page.blocking(|page| views::trust::trust(&page.kit().configuration)).await;
     let view = found.map(|mut view| {
         let hash = view.get("hash").and_then(Value::as_str).unwrap_or_default().to_owned();
         if let Some(view) = view.as_object_mut() {
@@ -335,7 +337,7 @@ pub(super) async fn blob(
     Extension(visitor): Visit,
     Path(digest): Path<String>,
 ) -> Response {
-    let found = page.blocking(move |page| page.indexed().text(page.kit(), &digest)).await;
+    let found = page.blocking(move |page| page.indexed().text(&page.kit().log, &digest)).await;
     match found.and_then(|it| it) {
         Ok(Some(text)) => ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
         Ok(None) => guard::bare(&page, visitor.look, StatusCode::NOT_FOUND, "unknown").await,
@@ -366,14 +368,14 @@ fn texts_of(
     id: &str,
     of: impl FnOnce(&super::index::Index, &str) -> Option<Vec<String>>,
 ) -> Result<BTreeMap<String, String>, Error> {
-    let digests = page.indexed().read(page.kit(), |index| of(index, id))?.unwrap_or_default();
+    let digests = page.indexed().read(&page.kit().log, |index| of(index, id))?.unwrap_or_default();
     texts_by(page, digests)
 }
 
 fn texts_by(page: &Page, digests: Vec<String>) -> Result<BTreeMap<String, String>, Error> {
     let mut texts = BTreeMap::new();
     for digest in digests {
-        if let Some(text) = page.indexed().text(page.kit(), &digest)? {
+        if let Some(text) = page.indexed().text(&page.kit().log, &digest)? {
             texts.insert(digest, text);
         }
     }

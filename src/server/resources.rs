@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::domain::address::Address;
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
+use crate::flow::project_files::ProjectFiles;
 use crate::flow::resource::{Listed, listed, read};
 use crate::tools::resource;
 
@@ -13,12 +15,12 @@ use crate::tools::resource;
 const MOST_SHOWN: usize = 200;
 
 /// Returns what can be read right now: a bounded number of each family.
-pub(super) async fn list(kit: &Kit) -> Vec<Resource> {
+pub(super) async fn list(project: &ProjectFiles, log: &Log) -> Vec<Resource> {
     let entry = |Listed { address, about }: Listed| {
         let entry = resource(&address);
         if about.is_empty() { entry } else { entry.with_description(about) }
     };
-    listed(kit).await.into_iter().map(entry).collect()
+    listed(project, log).await.into_iter().map(entry).collect()
 }
 
 /// The forms of all addresses that name something.

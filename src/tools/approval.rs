@@ -129,7 +129,7 @@ impl Handle {
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
-        let pending = pending(self.kit()).await.map(|requests| {
+        let pending = pending(&self.kit().log).await.map(|requests| {
             let count = requests.len();
             let message = match count {
                 0 => say!("nothing_pending"),
@@ -154,7 +154,7 @@ impl Handle {
             return reply(self.one_request(id).await);
         }
         let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
-        let decisions = decisions(self.kit(), input.stage, limit).await.map(|decisions| {
+        let decisions = decisions(&self.kit().log, input.stage, limit).await.map(|decisions| {
             json!({
                 "count": decisions.history.len(),
                 "total": decisions.total,
@@ -192,7 +192,7 @@ fn asks_the_human(words: &str) -> MetaObject {
 
 impl Handle {
     async fn one_request(&self, id: &str) -> Result<Value, Error> {
-        let found = find(self.kit(), id).await?;
+        let found = find(&self.kit().log, id).await?;
         Ok(json!({ "count": 1, "total": 1, "history": [entry(&found.run, &found.request)] }))
     }
 
@@ -213,7 +213,7 @@ impl Handle {
             workflow_id: input.workflow_id,
         };
         let (_, request) = submit(self.kit(), submission).await?;
-        requested(&find(self.kit(), &request).await?)
+        requested(&find(&self.kit().log, &request).await?)
     }
 
     async fn submit(
@@ -227,11 +227,11 @@ impl Handle {
         kit.configuration.check()?;
         // Before anybody is asked.
         kit.processes.refuse_strangers()?;
-        let open = find(kit, &input.request_id).await?;
+        let open = find(&kit.log, &input.request_id).await?;
         let responses = input.question_responses.clone().unwrap_or_default();
         may(&open.run, &open.request, &responses)?;
-        let most_rounds = kit.configuration.config().settings.policy.max_debug_iterations;
-        let approvals = open.run.approvals(kit.configuration.config().settings.approvals);
+        let most_rounds = kit.configuration.settings().policy.max_debug_iterations;
+        let approvals = open.run.approvals(kit.configuration.settings().approvals);
         let decided_by = if approvals.takes(DecidedBy::ClientDialog)
             && open.run.server.as_deref() == Some(kit.log.server())
             && client_has_asked(context)

@@ -17,6 +17,7 @@ use super::polish::{plain, served};
 use super::words::Words;
 use crate::domain::toolset::is_wanted;
 use crate::error::Error;
+use crate::flow::configuration::Configuration;
 use crate::flow::job::{Jobs, Shown};
 use crate::flow::kit::Kit;
 use crate::flow::providers::Overview;
@@ -84,7 +85,7 @@ impl Handle {
 
     /// The tools, made on first need: a client that only says hello does not wait for them.
     pub(crate) fn tools(&self) -> &Tools {
-        self.memory.tools.get_or_init(|| Tools::new(&self.kit))
+        self.memory.tools.get_or_init(|| Tools::new(&self.kit.configuration))
     }
 
     #[cfg(test)]
@@ -135,7 +136,7 @@ pub struct Tools {
 impl Tools {
     /// The tools for a configuration: without those that are switched off, and with the names of
     /// the providers that there are.
-    pub fn new(kit: &Kit) -> Self {
+    pub fn new(config: &Configuration) -> Self {
         let mut router = Handle::approval_tools()
             + Handle::consult_tools()
             + Handle::change_tools()
@@ -154,7 +155,7 @@ impl Tools {
             + Handle::toolbox_tools()
             + Handle::verify_tools()
             + Handle::workflow_tools();
-        let wanted = &kit.configuration.config().settings.toolsets;
+        let wanted = &config.settings().toolsets;
         let unwanted: Vec<String> = router
             .map
             .keys()
@@ -164,11 +165,11 @@ impl Tools {
         for name in unwanted {
             router.remove_route(&name);
         }
-        for name in &kit.configuration.config().settings.disabled_tools {
+        for name in &config.settings().disabled_tools {
             router.remove_route(name);
         }
         let providers: Vec<String> =
-            kit.configuration.catalogue().enabled().map(|provider| provider.name.clone()).collect();
+            config.catalogue().enabled().map(|provider| provider.name.clone()).collect();
         let words = Words::embedded();
         let mut forms = HashMap::new();
         for route in router.map.values_mut() {

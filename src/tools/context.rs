@@ -51,7 +51,7 @@ impl Handle {
         };
         let kit = self.kit();
         reply(match kit.configuration.check() {
-            Ok(()) => pack_context(kit, request).await,
+            Ok(()) => pack_context(&kit.configuration, &kit.project, request).await,
             Err(error) => Err(error),
         })
     }

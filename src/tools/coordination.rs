@@ -107,7 +107,7 @@ impl Handle {
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
         let kit = self.kit();
-        reply(kit.configuration.check().map(|()| policy(&kit.configuration.config().settings.policy)))
+        reply(kit.configuration.check().map(|()| policy(&kit.configuration.settings().policy)))
     }
 
     /// Rates how decomposable, sequential and tool-heavy a task is; suggests a topology.
@@ -119,7 +119,10 @@ impl Handle {
     async fn maestro_classify_task(&self, Parameters(input): Parameters<TaskInput>) -> CallToolResult {
         let material = [input.code_context.as_deref(), input.error_logs.as_deref()];
         let material: Vec<&str> = material.into_iter().flatten().collect();
-        reply(classify_task(self.kit(), &input.task_description, &material).await)
+        reply(
+            classify_task(&self.kit().configuration, &self.kit().log, &input.task_description, &material)
+                .await,
+        )
     }
 
     /// Chooses a stage's topology, with limits and reasons.
@@ -149,7 +152,7 @@ impl Handle {
                 capability_index: input.capability_index,
             },
         };
-        reply(select_architecture(self.kit(), &request).await)
+        reply(select_architecture(&self.kit().configuration, &self.kit().log, &request).await)
     }
 
     /// Returns how a stage makes, checks and chooses candidates.
@@ -162,7 +165,7 @@ impl Handle {
         &self,
         Parameters(input): Parameters<StrategyInput>,
     ) -> CallToolResult {
-        reply(stage_strategy(self.kit(), input.stage))
+        reply(stage_strategy(&self.kit().configuration, input.stage))
     }
 }
 
@@ -305,7 +308,7 @@ impl Handle {
             failures: input.failures,
             redundancy: input.redundancy_rate,
         };
-        reply(check_degradation(self.kit(), &counted).await)
+        reply(check_degradation(&self.kit().log, &counted).await)
     }
 
     /// Records how work went under a topology; later choices weigh it.
@@ -319,7 +322,7 @@ impl Handle {
         Parameters(input): Parameters<ResultInput>,
     ) -> CallToolResult {
         match outcome(input) {
-            Ok(outcome) => reply(record(self.kit(), &outcome).await),
+            Ok(outcome) => reply(record(&self.kit().log, &outcome).await),
             Err(error) => failure(&error),
         }
     }
@@ -334,7 +337,7 @@ impl Handle {
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
-        reply(summary(self.kit()).await)
+        reply(summary(&self.kit().log).await)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::approval::{Dialog, DialogAhead, PATIENCE, note};
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::progress::Progress;
 use crate::host::browser::has_display;
 use crate::host::config::Approvals;
@@ -100,7 +101,7 @@ impl Question<'_> {
     async fn opened(&self, open: &Reviewed) -> Result<Option<Dialog>, Error> {
         match self.is_ahead(open) {
             Some(_) => Ok(None),
-            None => Dialog::open(self.kit, open).await.map(Some),
+            None => Dialog::open(&self.kit.log, open).await.map(Some),
         }
     }
 
@@ -108,7 +109,7 @@ impl Question<'_> {
     async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
         match self.is_ahead(open) {
             Some(ahead) => ahead.leave_open(),
-            None => drop(note(self.kit, open).await?),
+            None => drop(note(&self.kit.log, open).await?),
         }
         Ok(())
     }
@@ -118,7 +119,7 @@ impl Question<'_> {
         let is_on_page = match asking.means {
             Means::Form => false,
             Means::Page => true,
-            Means::Both if !self.kit.configuration.config().settings.page => false,
+            Means::Both if !self.kit.configuration.settings().page => false,
             Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
         };
         if is_on_page {
@@ -129,7 +130,7 @@ impl Question<'_> {
             Era::Legacy => {
                 let _shown = self.opened(open).await?;
                 self.progress.say("waiting for the human's decision");
-                let elsewhere = || decided_elsewhere(self.kit, &open.request.id);
+                let elsewhere = || decided_elsewhere(&self.kit.log, &open.request.id);
                 let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere()).await;
                 let Some(aside) = asked_back(open, &form, word.as_ref()) else {
                     return self.settle(open, &form, word, None).await;
@@ -150,7 +151,7 @@ impl Question<'_> {
                 // While it is open, a relayed word counts nothing.
                 let _shown = self.opened(open).await?;
                 let params = self.address(page, &target, open, aside)?;
-                let decided = decided_elsewhere(self.kit, &open.request.id);
+                let decided = decided_elsewhere(&self.kit.log, &open.request.id);
                 let led =
                     lead_legacy(self.context, params, &open.request.id, self.progress, PATIENCE, decided);
                 match Box::pin(led).await {
@@ -159,7 +160,7 @@ impl Question<'_> {
                 }
             }
             Era::Modern => {
-                let seal = seal(self.kit).await?;
+                let seal = seal(&self.kit.log).await?;
                 let subject = subject(open, false);
                 let again = |aside: &str| -> Result<Told, Error> {
                     let params = self.address(page, &target, open, aside)?;
@@ -169,12 +170,12 @@ impl Question<'_> {
                     self.noted(open).await?;
                     return again(aside);
                 };
-                if is_open(self.kit, &open.request.id).await? {
+                if is_open(&self.kit.log, &open.request.id).await? {
                     if self.retry.looks_again() {
                         self.noted(open).await?;
                         return again(aside);
                     }
-                    use_up(self.kit, &open.request.id, nonce).await?;
+                    use_up(&self.kit.log, &open.request.id, nonce).await?;
                     match visit {
                         Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
                         Visit::Went if self.decided_on(page, open).await? => self.elsewhere(open).await?,
@@ -198,7 +199,7 @@ impl Question<'_> {
         let decided = async {
             tokio::select! {
                 biased;
-                () = decided_elsewhere(self.kit, &open.request.id) => true,
+                () = decided_elsewhere(&self.kit.log, &open.request.id) => true,
                 () = nobody_looks(page) => false,
             }
         };
@@ -239,10 +240,10 @@ impl Question<'_> {
     }
 
     async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
-        let seal = seal(self.kit).await?;
+        let seal = seal(&self.kit.log).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
         let subject = subject(open, is_back);
-        if self.retry.looks_again() && !is_open(self.kit, &open.request.id).await? {
+        if self.retry.looks_again() && !is_open(&self.kit.log, &open.request.id).await? {
             return self.elsewhere(open).await;
         }
         let read = read_modern(&seal, self.retry, &subject, form)?.filter(|_| !self.retry.looks_again());
@@ -258,13 +259,13 @@ impl Question<'_> {
                 let Some(aside) = aside else {
                     return self.settle(open, form, Some(word), Some(nonce)).await;
                 };
-                use_up(self.kit, &open.request.id, nonce).await?;
+                use_up(&self.kit.log, &open.request.id, nonce).await?;
                 let state = self.retry.sealed(&seal, &self::subject(open, true))?;
                 self.noted(open).await?;
                 Ok(Told::AskAgain(Box::new(ask_modern(&form.again(&aside), state))))
             }
             Some(Answer { word, nonce }) => {
-                use_up(self.kit, &open.request.id, nonce).await?;
+                use_up(&self.kit.log, &open.request.id, nonce).await?;
                 self.settle(open, form, Some(word), None).await
             }
         }
@@ -296,7 +297,7 @@ impl Question<'_> {
 
     /// The decision that somebody else made, or the refusal of a run that they ended.
     async fn elsewhere(&self, open: &Reviewed) -> Result<Told, Error> {
-        let settled = find(self.kit, &open.request.id).await?.settled()?;
+        let settled = find(&self.kit.log, &open.request.id).await?.settled()?;
         tracing::info!(
             request = settled.request.id,
             decision = settled.decided.decision.name(),
@@ -381,11 +382,11 @@ fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>
 }
 
 /// Waits until a request is decided by somebody else, for example from a terminal, or its run ended.
-async fn decided_elsewhere(kit: &Kit, request: &str) {
+async fn decided_elsewhere(log: &Log, request: &str) {
     loop {
-        match is_open(kit, request).await {
+        match is_open(log, request).await {
             Ok(false) => return,
-            Ok(true) => kit.log.journal().changed().await,
+            Ok(true) => log.journal().changed().await,
             Err(error) => {
                 tracing::warn!(%error, "the log cannot be watched while a dialog is open");
                 tokio::time::sleep(Duration::from_secs(5)).await;
@@ -395,15 +396,15 @@ async fn decided_elsewhere(kit: &Kit, request: &str) {
 }
 
 /// The request that a call is about which brings an answer along.
-pub(crate) async fn answers(kit: &Kit, retry: &Retry) -> Result<Option<String>, Error> {
+pub(crate) async fn answers(log: &Log, retry: &Retry) -> Result<Option<String>, Error> {
     if !retry.has_answer() {
         return Ok(None);
     }
-    Ok(retry.subject(&seal(kit).await?)?.map(|subject| subject.request_id))
+    Ok(retry.subject(&seal(log).await?)?.map(|subject| subject.request_id))
 }
 
-async fn seal(kit: &Kit) -> Result<Seal, Error> {
-    Ok(Seal::new(&kit.log.seal_key().await?))
+async fn seal(log: &Log) -> Result<Seal, Error> {
+    Ok(Seal::new(&log.seal_key().await?))
 }
 
 fn subject(open: &Reviewed, is_back: bool) -> Subject {

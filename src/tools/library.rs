@@ -11,8 +11,8 @@ use super::polish::Parameters;
 use super::reply::reply;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
+use crate::flow::configuration::Configuration;
 use crate::flow::document::{self, RoleDocument};
-use crate::flow::kit::Kit;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,7 +79,7 @@ impl Handle {
     )]
     async fn maestro_help(&self, Parameters(input): Parameters<HelpInput>) -> CallToolResult {
         reply(
-            document::topic(self.kit(), &input.topic)
+            document::topic(&self.kit().configuration, &input.topic)
                 .map(|topic| json!({ "topic": topic.name, "content": topic.content })),
         )
     }
@@ -91,7 +91,7 @@ impl Handle {
         meta = found_by("guide instructions for stage analyze hypothesize implement debug improve", Load::OnSearch)
     )]
     async fn maestro_get_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
-        reply(skill(self.kit(), input.stage))
+        reply(skill(&self.kit().configuration, input.stage))
     }
 
     /// Returns a consultant's persona.
@@ -102,7 +102,7 @@ impl Handle {
     )]
     async fn maestro_get_role(&self, Parameters(input): Parameters<RoleInput>) -> CallToolResult {
         let role = input.role;
-        reply(document::role(self.kit(), role).map(|document| RoleReply { role, document }))
+        reply(document::role(&self.kit().configuration, role).map(|document| RoleReply { role, document }))
     }
 
     /// Returns the JSON schema of a stage's output, a judge's, or all tools.
@@ -130,7 +130,7 @@ impl Handle {
             SchemaOrTools::Review => SchemaName::Review,
             SchemaOrTools::Tools => return Ok(self.tool_schemas()),
         };
-        document::schema(self.kit(), name)
+        document::schema(&self.kit().configuration, name)
     }
 
     fn tool_schemas(&self) -> Value {
@@ -142,9 +142,9 @@ impl Handle {
     }
 }
 
-fn skill(kit: &Kit, stage: Stage) -> Result<Value, Error> {
-    let policy = kit.configuration.config().settings.policy.stage(stage);
-    let skill = document::skill(kit, stage, &policy)?;
+fn skill(config: &Configuration, stage: Stage) -> Result<Value, Error> {
+    let policy = config.settings().policy.stage(stage);
+    let skill = document::skill(config, stage, &policy)?;
     Ok(json!({
         "stage": stage,
         "content": skill.content,
@@ -166,7 +166,7 @@ fn skill(kit: &Kit, stage: Stage) -> Result<Value, Error> {
             "max_consults": policy.max_consults,
             "preferred_clients": policy.preferred_clients,
         },
-        "output_schema": document::schema(kit, skill.head.schema)?,
+        "output_schema": document::schema(config, skill.head.schema)?,
         "primary_role": skill.head.persona,
     }))
 }

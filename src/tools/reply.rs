@@ -7,8 +7,9 @@ use serde_json::{Map, Number, Value, json};
 
 use crate::domain::language::{Language, Languages};
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 use crate::flow::oversize::{cut_down, is_oversize};
+use crate::flow::project_files::ProjectFiles;
 
 /// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
@@ -167,7 +168,12 @@ fn leave_out(value: &mut Value, languages: &[&str]) {
 }
 
 /// The response as far as a client shows it: what is larger is cut down.
-pub(crate) async fn with_room(kit: &Kit, tool: &str, response: CallToolResponse) -> CallToolResponse {
+pub(crate) async fn with_room(
+    config: &Configuration,
+    project: &ProjectFiles,
+    tool: &str,
+    response: CallToolResponse,
+) -> CallToolResponse {
     let is_large = |result: &CallToolResult| {
         let text = result.content.first().and_then(|block| block.as_text());
         text.is_some_and(|text| is_oversize(&text.text))
@@ -175,7 +181,7 @@ pub(crate) async fn with_room(kit: &Kit, tool: &str, response: CallToolResponse)
     match response {
         CallToolResponse::Complete(mut result) if is_large(&result) => match result.structured_content.take()
         {
-            Some(value) => match cut_down(kit, tool, value).await {
+            Some(value) => match cut_down(config, project, tool, value).await {
                 Ok(value) => structured(value),
                 Err(error) => failure(&error),
             },

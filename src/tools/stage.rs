@@ -133,14 +133,14 @@ impl Handle {
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
         let kit = self.kit();
-        let answered = answers(kit, retry).await?;
+        let answered = answers(&kit.log, retry).await?;
         let ahead = match (&answered, asking(context)) {
-            (None, Some(_)) => Some(DialogAhead::new(kit)?),
+            (None, Some(_)) => Some(DialogAhead::new(&kit.log)?),
             (Some(_), _) | (None, None) => None,
         };
         let stage = match &answered {
             // The call that brings the answer does not do the stage again.
-            Some(request) => again(kit, request).await?,
+            Some(request) => again(&kit.configuration, &kit.log, request).await?,
             None => {
                 let dialog = ahead.as_ref().map(DialogAhead::announced);
                 run_stage(kit, StageRequest { dialog, ..request }, progress).await?
@@ -153,8 +153,8 @@ impl Handle {
             return Ok(reply(Ok(shown(stage, None))).into());
         }
         // The request that the stage ended with, or the one that an answer is about.
-        let open = find(kit, answered.as_deref().unwrap_or(&note.request_id)).await?;
-        let approvals = open.run.approvals(kit.configuration.config().settings.approvals);
+        let open = find(&kit.log, answered.as_deref().unwrap_or(&note.request_id)).await?;
+        let approvals = open.run.approvals(kit.configuration.settings().approvals);
         let Some(asking) = channel(approvals, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };

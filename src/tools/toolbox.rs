@@ -42,7 +42,7 @@ impl Handle {
         meta = found_by("which tool for this task where to begin suggestion", Load::OnSearch)
     )]
     async fn maestro_recommend_tools(&self, Parameters(input): Parameters<RecommendInput>) -> CallToolResult {
-        let runs = recorded_or_nothing(self.kit()).await;
+        let runs = recorded_or_nothing(&self.kit().log).await;
         reply(recommend_tools(&self.kit().configuration, &input.task_description, &runs, &|name| {
             self.tools().context_cost(name)
         }))

@@ -43,7 +43,7 @@ impl From<ReviseOptions> for Said {
 }
 
 pub(super) async fn run(kit: &Kit, decision: Decision, said: Said) -> Result<ExitCode, Error> {
-    let person = Person::who_decides(kit, said.json)?;
+    let person = Person::who_decides(&kit.configuration, said.json)?;
     kit.configuration.check()?;
     let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if decision == Decision::Revise && message.is_none() {
@@ -51,7 +51,7 @@ pub(super) async fn run(kit: &Kit, decision: Decision, said: Said) -> Result<Exi
             "--message must say what to do differently (got nothing)".into(),
         ));
     }
-    let Reviewed { run, request } = super::request(kit, &said.id).await?;
+    let Reviewed { run, request } = super::request(&kit.log, &said.id).await?;
     if request.decided.is_some() {
         person.say(&standing(&run, &request))?;
     }

@@ -3,24 +3,28 @@
 use super::{Finding, Mark};
 use crate::cli::terminal::span;
 use crate::error::reference;
+use crate::flow::configuration::Configuration;
 use crate::flow::health::LastFailure;
-use crate::flow::kit::Kit;
 use crate::flow::state::{ChosenBy, LoginState, ProviderState};
 use crate::flow::time::now;
 
 /// True if a provider answers by rules and without a model.
-pub(super) fn is_understudy(kit: &Kit, name: &str) -> bool {
-    kit.configuration.catalogue().iter().any(|provider| provider.name == name && provider.is_understudy())
+pub(super) fn is_understudy(config: &Configuration, name: &str) -> bool {
+    config.catalogue().iter().any(|provider| provider.name == name && provider.is_understudy())
 }
 
 /// Returns what there is to say of a consultant.
-pub(super) fn finding(kit: &Kit, state: &ProviderState, failed: Option<&LastFailure>) -> Finding {
+pub(super) fn finding(
+    config: &Configuration,
+    state: &ProviderState,
+    failed: Option<&LastFailure>,
+) -> Finding {
     let ProviderState { name, enabled, program, version, login, usable, notes, .. } = state;
-    if is_understudy(kit, name) {
+    if is_understudy(config, name) {
         return Finding::good(format!("{name}: built in, rules and no model"));
     }
     let Some(program) = program else {
-        return not_installed(kit, state);
+        return not_installed(config, state);
     };
     let version = version.as_deref().map_or(String::new(), |version| format!(" {version}"));
     let mut parts = Vec::new();
@@ -58,7 +62,7 @@ pub(super) fn finding(kit: &Kit, state: &ProviderState, failed: Option<&LastFail
     Finding { mark, found: format!("{name}{version} \u{b7} {}", parts.join(" \u{b7} ")), next }
 }
 
-fn not_installed(kit: &Kit, state: &ProviderState) -> Finding {
+fn not_installed(config: &Configuration, state: &ProviderState) -> Finding {
     let name = &state.name;
     let package = match name.as_str() {
         "claude" => Some("@anthropic-ai/claude-code"),
@@ -67,7 +71,7 @@ fn not_installed(kit: &Kit, state: &ProviderState) -> Finding {
         _ => None,
     };
     let set = format!("set MAESTRO_{}_CMD to where it is", variable(name));
-    let command = kit.configuration.catalogue().iter().find(|provider| provider.name == *name);
+    let command = config.catalogue().iter().find(|provider| provider.name == *name);
     let command = command.map(crate::provider::catalogue::Provider::command).unwrap_or_default();
     let called = if command == name { String::new() } else { format!(" ({command})") };
     let next = package.map_or_else(

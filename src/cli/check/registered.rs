@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Finding;
 use crate::cli::install::{Client, Scope, Targets};
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 use crate::host::environment::Environment;
 
 /// The largest file that is read: Claude Code keeps its history in its settings.
@@ -53,10 +53,10 @@ struct Place {
 }
 
 /// The entries of all clients.
-pub(super) fn registrations(kit: &Kit, own: &Path) -> Vec<Registration> {
-    let environment = kit.configuration.environment();
+pub(super) fn registrations(config: &Configuration, own: &Path) -> Vec<Registration> {
+    let environment = config.environment();
     let mut found = Vec::new();
-    for Place { client, file, servers } in places(kit) {
+    for Place { client, file, servers } in places(config) {
         let Some(document) = document(&file) else { continue };
         let servers = servers.iter().try_fold(&document, |value, key| value.get(key));
         for (name, entry) in servers.and_then(Value::as_object).into_iter().flatten() {
@@ -65,8 +65,8 @@ pub(super) fn registrations(kit: &Kit, own: &Path) -> Vec<Registration> {
             let Some(program) = program.filter(|program| name == NAME || is_ours(program)) else { continue };
             found.push(Registration {
                 client,
-                file: shown(kit, &file),
-                standing: standing(environment, kit.project.root(), program, own),
+                file: shown(config, &file),
+                standing: standing(environment, config.root(), program, own),
                 command: program.clone(),
             });
         }
@@ -88,8 +88,8 @@ fn is_ours(word: &str) -> bool {
     Path::new(word).file_name().is_some_and(|name| name == BINARY)
 }
 
-fn places(kit: &Kit) -> Vec<Place> {
-    let (environment, root) = (kit.configuration.environment(), kit.project.root());
+fn places(config: &Configuration) -> Vec<Place> {
+    let (environment, root) = (config.environment(), config.root());
     let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
     let mut places = Vec::new();
     // Where an installation would write, for the project and for the user.
@@ -165,13 +165,13 @@ fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -
 }
 
 /// A path as people write it: below the project, else below the home.
-pub(super) fn shown(kit: &Kit, path: &Path) -> String {
-    if let Ok(below) = path.strip_prefix(kit.project.root())
+pub(super) fn shown(config: &Configuration, path: &Path) -> String {
+    if let Ok(below) = path.strip_prefix(config.root())
         && !below.as_os_str().is_empty()
     {
         return below.display().to_string();
     }
-    let environment = kit.configuration.environment();
+    let environment = config.environment();
     let below = environment.home().and_then(|home| Some(path.strip_prefix(home).ok()?.to_owned()));
     below.map_or_else(|| path.display().to_string(), |below| format!("~/{}", below.display()))
 }

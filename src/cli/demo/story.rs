@@ -193,7 +193,7 @@ impl<'a> Story<'a> {
     }
 
     async fn report(&self, request: &str) -> Result<Report, Error> {
-        let found = find(&self.kit, request).await?;
+        let found = find(&self.kit.log, request).await?;
         serde_json::from_value(found.request.asked.report)
             .map_err(|error| Error::Internal(format!("the report of request {request}: {error}")))
     }

@@ -12,8 +12,10 @@ use crate::domain::question::{self, Responses};
 use crate::domain::report::{Choice, meant};
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
+use crate::flow::configuration::Configuration;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::time::now;
 
 #[derive(Clone, Debug)]
@@ -90,22 +92,22 @@ pub async fn decide(kit: &Kit, verdict: Verdict) -> Result<Settled, Error> {
         // The terminal was checked before, and a rule needs no person.
         DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => kit.processes.refuse_nested()?,
     }
-    let verdict = masked(kit, verdict).await?;
+    let verdict = masked(&kit.configuration, verdict).await?;
     let request = verdict.request.clone();
-    let (id, server, shared) = (new_id(), kit.configuration.config().settings.approvals, kit.clone());
+    let (id, server, log) = (new_id(), kit.configuration.settings().approvals, kit.log.clone());
     let decision = move |history: &History| {
         if verdict.decided_by == DecidedBy::Relayed {
-            refuse_over_dialog(&shared, history, &verdict.request)?;
+            refuse_over_dialog(&log, history, &verdict.request)?;
         }
         draft(history, &verdict, &id, server)
     };
     kit.log.journal().decide_on(decision).await?;
-    find(kit, &request).await?.settled()
+    find(&kit.log, &request).await?.settled()
 }
 
 /// A dialog that somebody may be looking at is answered there, and not by the model.
-fn refuse_over_dialog(kit: &Kit, history: &History, request: &str) -> Result<(), Error> {
-    let is_alive = |server: &str| server == kit.log.server() || kit.log.is_alive(server);
+fn refuse_over_dialog(log: &Log, history: &History, request: &str) -> Result<(), Error> {
+    let is_alive = |server: &str| server == log.server() || log.is_alive(server);
     if history.dialogs(request, now()).any(|dialog| is_alive(&dialog.server)) {
         return Err(ApprovalProblem::DialogOpen(request.to_owned()).into());
     }
@@ -117,9 +119,9 @@ fn refuse_over_dialog(kit: &Kit, history: &History, request: &str) -> Result<(),
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn find(kit: &Kit, request: &str) -> Result<Reviewed, Error> {
+pub async fn find(log: &Log, request: &str) -> Result<Reviewed, Error> {
     let request = request.to_owned();
-    let found = kit.log.journal().read(move |history| {
+    let found = log.journal().read(move |history| {
         let (run, found) = known(history, &request)?;
         Ok(Reviewed { run: run.clone(), request: found.clone() })
     });
@@ -131,9 +133,9 @@ pub async fn find(kit: &Kit, request: &str) -> Result<Reviewed, Error> {
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn is_open(kit: &Kit, request: &str) -> Result<bool, Error> {
+pub async fn is_open(log: &Log, request: &str) -> Result<bool, Error> {
     let request = request.to_owned();
-    let open = kit.log.journal().read(move |history| {
+    let open = log.journal().read(move |history| {
         let (run, found) = known(history, &request)?;
         Ok(found.decided.is_none() && run.phase.is_open())
     });
@@ -146,7 +148,7 @@ pub async fn is_open(kit: &Kit, request: &str) -> Result<bool, Error> {
 /// # Errors
 ///
 /// There is no such request, the state was used before, or the log cannot be used.
-pub async fn use_up(kit: &Kit, request: &str, nonce: String) -> Result<(), Error> {
+pub async fn use_up(log: &Log, request: &str, nonce: String) -> Result<(), Error> {
     let (request, id) = (request.to_owned(), new_id());
     let decision = move |history: &History| {
         let (run, request) = known(history, &request)?;
@@ -154,7 +156,7 @@ pub async fn use_up(kit: &Kit, request: &str, nonce: String) -> Result<(), Error
         let used = Draft::new(id.clone(), StateUsed { nonce: nonce.clone() }).on([request.id.clone()]);
         Ok((run.id.clone(), Decided::append(vec![used], ())))
     };
-    kit.log.journal().decide_on(decision).await
+    log.journal().decide_on(decision).await
 }
 
 fn unused(history: &History, nonce: &str) -> Result<(), Error> {
@@ -265,10 +267,10 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
 }
 
 /// Returns what a reviewer says is masked as everything that is stored.
-async fn masked(kit: &Kit, verdict: Verdict) -> Result<Verdict, Error> {
-    let kit = kit.clone();
+async fn masked(config: &Configuration, verdict: Verdict) -> Result<Verdict, Error> {
+    let config = config.clone();
     crate::flow::off_thread::off_thread(move || {
-        let masker = kit.configuration.masker()?;
+        let masker = config.masker()?;
         let mask = |text: String| masker.mask(&text).text.into_owned();
         let responses = match masker.mask_value(Value::Object(verdict.responses)) {
             Value::Object(responses) => responses,

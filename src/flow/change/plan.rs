@@ -412,9 +412,11 @@ impl Work<'_> {
 
     /// The changed lines by their names below the project's root; files of other roots are left out.
     fn at_root(&self, lines: Changed) -> Changed {
-        let prefix = match self.base.root == *self.kit.project.root() {
+        let prefix = match self.base.root == *self.kit.configuration.root() {
             true => String::new(),
-            false if self.kit.project.root().canonicalize().is_ok_and(|root| root == self.base.root) => {
+            false
+                if self.kit.configuration.root().canonicalize().is_ok_and(|root| root == self.base.root) =>
+            {
                 String::new()
             }
             false => format!("{}/", self.base.root.display()),

@@ -14,7 +14,9 @@ use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
 use crate::domain::history::History;
 use crate::error::Error;
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::note::run_to_restore;
 use crate::flow::time::now;
 use crate::host::change::{
@@ -42,7 +44,7 @@ pub struct RestoreRequest {
 ///
 /// The call cannot begin. A file that cannot be restored is an outcome, not an error.
 pub async fn restore(kit: &Kit, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
-    refuse_strangers(kit)?;
+    refuse_strangers(&kit.configuration, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
         let mut outcome = RestoreOutcome::new(&request.backup_session);
         let project = kit.project.reader()?;
@@ -66,9 +68,9 @@ fn restore_now(
     if !is_session(name) {
         return Err(unknown(format!("`{name}` is not the name of a backup")));
     }
-    let (store, _lock) = lock(kit)?;
-    undo_open(&store, project, kit);
-    let run = run_to_restore(kit)?;
+    let (store, _lock) = lock(&kit.project, &kit.log)?;
+    undo_open(&store, project, &kit.log);
+    let run = run_to_restore(&kit.log)?;
     let manifest = store
         .manifest(name)
         .map_err(|obstacle| unknown(format!("{name}: {obstacle}")))?
@@ -270,8 +272,8 @@ pub enum BackupState {
 /// # Errors
 ///
 /// They cannot be read.
-pub fn backups(kit: &Kit) -> Result<Vec<Backup>, Error> {
-    let Some(store) = existing(kit)? else {
+pub fn backups(config: &Configuration, log: &Log) -> Result<Vec<Backup>, Error> {
+    let Some(store) = existing(config, log)? else {
         return Ok(Vec::new());
     };
     let listed = store.list().map_err(|obstacle| setup(&failed(&obstacle)))?;
@@ -295,9 +297,9 @@ pub fn backups(kit: &Kit) -> Result<Vec<Backup>, Error> {
 /// # Errors
 ///
 /// They cannot be read, or another server is changing the project.
-pub fn prune(kit: &Kit, keep: &Keep) -> Result<Pruned, Error> {
-    let protected = kit.log.journal().read_now(History::backups_in_use)?;
-    let Some(store) = existing(kit)? else {
+pub fn prune(config: &Configuration, log: &Log, keep: &Keep) -> Result<Pruned, Error> {
+    let protected = log.journal().read_now(History::backups_in_use)?;
+    let Some(store) = existing(config, log)? else {
         return Ok(Pruned::default());
     };
     let (store, _lock) = locked(store).map_err(|refusal| setup(&refusal))?;
@@ -306,16 +308,16 @@ pub fn prune(kit: &Kit, keep: &Keep) -> Result<Pruned, Error> {
 
 /// Removes what is beyond the configured limits after a change; where the log cannot say what open
 /// runs still need, nothing.
-pub(super) fn prune_after(kit: &Kit, store: &Store, made: &str) {
-    if let Ok(mut protected) = kit.log.journal().read_now(History::backups_in_use) {
+pub(super) fn prune_after(config: &Configuration, log: &Log, store: &Store, made: &str) {
+    if let Ok(mut protected) = log.journal().read_now(History::backups_in_use) {
         protected.insert(made.to_owned());
-        let _ = store.prune(&keep(kit), &protected, now());
+        let _ = store.prune(&keep(config), &protected, now());
     }
 }
 
 /// Returns what the configuration keeps; there, 0 is no limit.
-pub fn keep(kit: &Kit) -> Keep {
-    let settings = kit.configuration.config().settings.backups;
+pub fn keep(config: &Configuration) -> Keep {
+    let settings = config.settings().backups;
     let age = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
     Keep {
         age: Some(settings.max_age_days).filter(|days| *days > 0).map(age),
@@ -324,9 +326,9 @@ pub fn keep(kit: &Kit) -> Keep {
     }
 }
 
-fn existing(kit: &Kit) -> Result<Option<Store>, Error> {
-    let store = Store::existing(kit.project.root()).map_err(|obstacle| setup(&failed(&obstacle)))?;
-    Ok(store.map(|store| store.of_user(kit.log.user_key())))
+fn existing(config: &Configuration, log: &Log) -> Result<Option<Store>, Error> {
+    let store = Store::existing(config.root()).map_err(|obstacle| setup(&failed(&obstacle)))?;
+    Ok(store.map(|store| store.of_user(log.user_key())))
 }
 
 fn setup(refusal: &Refusal) -> Error {

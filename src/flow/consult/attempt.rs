@@ -299,7 +299,9 @@ impl Call {
         let outcome = self.kit.processes.supervisor().run_made(make, watch).await;
         outcome.map_err(|unable| match unable {
             Unable::Prepare(error) => error,
-            Unable::Run(error) => process_error(&self.provider, &self.kit, &error),
+            Unable::Run(error) => {
+                process_error(&self.provider, &self.kit.configuration, &self.kit.log, &error)
+            }
         })
     }
 
@@ -344,8 +346,9 @@ impl Call {
             self.version,
         );
         let login = login::carry(adapter, self.kit.configuration.environment(), &places.home);
-        let wall = wall::of_consultant(&self.kit, &self.provider, &self.program, &places, &login)
-            .map_err(Unable::Prepare)?;
+        let wall =
+            wall::of_consultant(&self.kit.configuration, &self.provider, &self.program, &places, &login)
+                .map_err(Unable::Prepare)?;
         lay_out(&places, &invocation.files, &login).map_err(internal)?;
         let mut env = allowed(self.kit.configuration.environment(), &settings.allow_env);
         let carried = login.home.iter().chain(&login.env);
@@ -413,7 +416,7 @@ impl Call {
             failure.detail = format!("{} ({versions})", failure.detail);
         }
         if failure.kind.is_refusal() {
-            *others = others_than(&self.provider, &self.kit);
+            *others = others_than(&self.provider, &self.kit.configuration, &self.kit.log);
         }
     }
 

@@ -162,19 +162,21 @@ pub fn prepare(
     if let Some(model) = &question.options.model {
         check_model(model)?;
     }
-    let contract = question.schema.map(|name| document::schema(kit, name)).transpose()?;
+    let contract = question.schema.map(|name| document::schema(&kit.configuration, name)).transpose()?;
     let schema = question.schema.zip(contract.as_ref().map(consultant::schema));
     let consultant = prompt("consultant", &[]);
     let system = match question.role {
         Some(role) => {
-            let persona = document::role(kit, role)?.prompt;
+            let persona = document::role(&kit.configuration, role)?.prompt;
             let persona = if schema.is_some() { persona_without_form(&persona) } else { persona };
             format!("{consultant}\n\n{persona}")
         }
         None => consultant,
     };
-    check_named(kit, &question.context.files)?;
-    let context = (!question.context.is_empty()).then(|| pack_now(kit, &question.context)).transpose()?;
+    check_named(&kit.project, &question.context.files)?;
+    let context = (!question.context.is_empty())
+        .then(|| pack_now(&kit.configuration, &kit.project, &question.context))
+        .transpose()?;
     let masker = kit.configuration.masker()?;
     let clean = masker.mask(&question.prompt);
     let masked = clean.count + context.as_ref().map_or(0, |context| context.masked);

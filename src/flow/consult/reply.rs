@@ -280,7 +280,7 @@ impl Consulted {
     /// Says of each place that the answer names whether it is there. Blocks.
     pub fn cited(self, kit: &Kit) -> Self {
         let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
-        let citations = self.ok.then(|| citations(kit, &self.content, packed));
+        let citations = self.ok.then(|| citations(&kit.project, &self.content, packed));
         Self { citations, ..self }
     }
 

@@ -15,7 +15,8 @@ use crate::domain::coordination::strategy::{Strategy, strategy};
 use crate::domain::policy::{PolicySettings, SingleAgent, StagePolicy, Topology};
 use crate::domain::stage::Stage;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::log::Log;
 
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -69,13 +70,17 @@ struct InARun {
 ///
 /// A score outside 0 to 1, several agents forced upon debug, or configuration that could not be
 /// used.
-pub async fn select_architecture(kit: &Kit, request: &Request) -> Result<Architecture, Error> {
-    kit.configuration.check()?;
-    let policy = &kit.configuration.config().settings.policy;
-    let runs = super::recorded_or_nothing(kit).await;
+pub async fn select_architecture(
+    config: &Configuration,
+    log: &Log,
+    request: &Request,
+) -> Result<Architecture, Error> {
+    config.check()?;
+    let policy = &config.settings().policy;
+    let runs = super::recorded_or_nothing(log).await;
     let scores =
         Scores::new(request.decomposability, request.sequential, request.tools).map_err(super::refused)?;
-    let read = request.task.as_deref().map(|task| read(&kit.configuration, task, &[])).transpose()?;
+    let read = request.task.as_deref().map(|task| read(config, task, &[])).transpose()?;
     let intent = read.as_ref().filter(|read| read.intent.is_known()).map(|read| read.intent.intent.as_str());
     let history = History::of_kind(&runs, Some(request.stage), intent);
     let scores = match &read {
@@ -141,9 +146,9 @@ pub struct StageStrategy {
 /// # Errors
 ///
 /// Configuration that could not be used.
-pub fn stage_strategy(kit: &Kit, stage: Stage) -> Result<StageStrategy, Error> {
-    kit.configuration.check()?;
-    let policy = &kit.configuration.config().settings.policy;
+pub fn stage_strategy(config: &Configuration, stage: Stage) -> Result<StageStrategy, Error> {
+    config.check()?;
+    let policy = &config.settings().policy;
     let strategy = strategy(stage, policy);
     let rule = match policy.single_agent(stage) {
         Some(SingleAgent::Always | SingleAgent::UnlessForced) => Rule::SingleAgentStage,

@@ -18,7 +18,7 @@ use crate::domain::coordination::statistics::{History, PaperMetrics};
 use crate::domain::coordination::{BadInput, number, ratio};
 use crate::domain::topology::Topology;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Counted {
@@ -65,8 +65,8 @@ struct Shown {
 /// # Errors
 ///
 /// A redundancy outside 0 to 1.
-pub async fn check_degradation(kit: &Kit, counted: &Counted) -> Result<Health, Error> {
-    let runs = super::recorded_or_nothing(kit).await;
+pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Health, Error> {
+    let runs = super::recorded_or_nothing(log).await;
     let results = runs.iter().filter(|run| run.topology == counted.topology).map(|run| run.success);
     let change = Cusum::of(results);
     let counts = Counts {

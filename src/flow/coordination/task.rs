@@ -15,7 +15,7 @@ use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
-use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 
 /// A classified task.
 #[derive(Clone, Debug, Serialize)]
@@ -55,12 +55,17 @@ struct Metadata {
 /// # Errors
 ///
 /// Configuration that could not be used.
-pub async fn classify_task(kit: &Kit, task: &str, material: &[&str]) -> Result<Classified, Error> {
-    kit.configuration.check()?;
-    let read = read(&kit.configuration, task, material)?;
-    let runs = super::recorded_or_nothing(kit).await;
+pub async fn classify_task(
+    config: &Configuration,
+    log: &Log,
+    task: &str,
+    material: &[&str],
+) -> Result<Classified, Error> {
+    config.check()?;
+    let read = read(config, task, material)?;
+    let runs = super::recorded_or_nothing(log).await;
     let history = History::of_kind(&runs, None, read.kind());
-    let choice = read.choice(&kit.configuration, &history)?;
+    let choice = read.choice(config, &history)?;
     let Read { found, intent } = read;
     Ok(Classified {
         suggested_stage: intent.stage,
@@ -85,13 +90,9 @@ pub(in crate::flow) struct Read {
 /// # Errors
 ///
 /// A list of words that cannot be used.
-pub(in crate::flow) fn read(
-    configuration: &Configuration,
-    task: &str,
-    material: &[&str],
-) -> Result<Read, Error> {
+pub(in crate::flow) fn read(config: &Configuration, task: &str, material: &[&str]) -> Result<Read, Error> {
     let texts = std::iter::once(task).chain(material.iter().copied());
-    Ok(Read { found: classify(&Wording::of(texts)), intent: configuration.lexicon()?.intent(task, material) })
+    Ok(Read { found: classify(&Wording::of(texts)), intent: config.lexicon()?.intent(task, material) })
 }
 
 impl Read {
@@ -116,17 +117,13 @@ impl Read {
     }
 
     /// The topology of a task that is in no stage yet.
-    pub(in crate::flow) fn choice(
-        &self,
-        configuration: &Configuration,
-        history: &History,
-    ) -> Result<Choice, Error> {
+    pub(in crate::flow) fn choice(&self, config: &Configuration, history: &History) -> Result<Choice, Error> {
         let situation = Situation {
             stage: None,
             scores: self.deciding(),
             forced: None,
             history: self.counted(history),
-            policy: &configuration.config().settings.policy,
+            policy: &config.settings().policy,
             intent: Some(&self.intent),
         };
         choose(&situation).map_err(super::refused)

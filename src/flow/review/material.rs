@@ -14,7 +14,8 @@ use crate::domain::mask::Masker;
 use crate::domain::plain::plain;
 use crate::domain::secret_path;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::project_files::ProjectFiles;
 use crate::flow::verify::guarded;
 use crate::host::git::{VARIABLES, running_nothing};
 use crate::host::project::{Project, Refusal};
@@ -70,10 +71,14 @@ enum Version {
 }
 
 /// Reads what is to be reviewed. Blocks.
-pub(super) fn material(kit: &Kit, target: &Target) -> Result<Material, Error> {
-    let project = kit.project.reader()?;
-    let masker = kit.configuration.masker()?;
-    let reader = Reader { kit, project: &project };
+pub(super) fn material(
+    config: &Configuration,
+    project: &ProjectFiles,
+    target: &Target,
+) -> Result<Material, Error> {
+    let project = project.reader()?;
+    let masker = config.masker()?;
+    let reader = Reader { config, project: &project };
     let mut gathered = match target {
         Target::Files(files) => reader.files(files)?,
         Target::Working => reader.change(&["HEAD"], Version::Working, New::Too)?,
@@ -110,9 +115,9 @@ pub(super) fn material(kit: &Kit, target: &Target) -> Result<Material, Error> {
 
 impl Material {
     /// The files that are not any more what was reviewed. Blocks.
-    pub(super) fn changed_since(&self, kit: &Kit) -> Vec<String> {
-        let Ok(project) = kit.project.reader() else { return Vec::new() };
-        let reader = Reader { kit, project: &project };
+    pub(super) fn changed_since(&self, config: &Configuration, project: &ProjectFiles) -> Vec<String> {
+        let Ok(project) = project.reader() else { return Vec::new() };
+        let reader = Reader { config, project: &project };
         let is_changed = |file: &&File| {
             let now = reader.content(&file.name, &self.version).unwrap_or_default();
             Mark::of(now.as_bytes()) != file.mark
@@ -122,9 +127,13 @@ impl Material {
 }
 
 /// The text of a file of the project that is not under review itself, such as a caller. Blocks.
-pub(super) fn other(kit: &Kit, name: &str) -> Result<(String, Lines), String> {
-    let project = kit.project.reader().map_err(|error| error.to_string())?;
-    let masker = kit.configuration.masker().map_err(|error| error.to_string())?;
+pub(super) fn other(
+    config: &Configuration,
+    project: &ProjectFiles,
+    name: &str,
+) -> Result<(String, Lines), String> {
+    let project = project.reader().map_err(|error| error.to_string())?;
+    let masker = config.masker().map_err(|error| error.to_string())?;
     let found = project.look(name).map_err(|refusal| refusal.to_string())?;
     let text = read(found.open().map_err(|refusal| refusal.to_string())?)?;
     Ok((found.shown, as_seen(text, &masker)))
@@ -144,7 +153,7 @@ enum New {
 }
 
 struct Reader<'a> {
-    kit: &'a Kit,
+    config: &'a Configuration,
     project: &'a Project,
 }
 
@@ -341,7 +350,7 @@ impl Reader<'_> {
     /// configures runs.
     fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
         let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
-        let secrets = self.kit.configuration.secret_rules()?;
+        let secrets = self.config.secret_rules()?;
         self.run(|program, root| guarded(program, root, &words, &secrets))
     }
 
@@ -350,9 +359,9 @@ impl Reader<'_> {
             reason: format!("review: {reason}"),
             hint: "Name `files` instead, or make the project a git repository with a commit.".to_owned(),
         };
-        let root = self.kit.project.root();
-        let program = self.kit.configuration.environment().find_program("git", root);
-        let program = program.ok_or_else(|| setup("git is not installed".to_owned()))?;
+        let root = self.config.root();
+        let program =
+            self.config.find_program("git").ok_or_else(|| setup("git is not installed".to_owned()))?;
         let failed = |error: std::io::Error| setup(format!("git: {error}"));
         let mut child = Command::new(&program)
             .args(arguments(&program, root))

@@ -14,9 +14,11 @@ use crate::domain::track_record::Work;
 use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
 use crate::flow::breaker::{Bench, Permission, Ready, ready};
+use crate::flow::configuration::Configuration;
 use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::off_thread::off_thread_with;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
@@ -57,7 +59,7 @@ pub(super) async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begu
     let (kit, request) = (kit.clone(), Arc::clone(request));
     let journal = kit.log.journal().clone();
     let aside = kit.log.journal_of("").clone();
-    let solo = solo_record(&kit, &request).await;
+    let solo = solo_record(&kit.configuration, &kit.log, &request).await;
     let work = Work::at(Some(request.stage));
     let ready = off_thread_with(&kit, move |kit| Ok(ready(kit, work))).await?;
     let this = Arc::new(Beginning {
@@ -93,9 +95,9 @@ struct Beginning {
 }
 
 /// Returns what is recorded of single agents at the stage and the kind of work.
-async fn solo_record(kit: &Kit, request: &StageRequest) -> SoloRecord {
-    let runs = recorded_or_nothing(kit).await;
-    let intent = kit.configuration.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
+async fn solo_record(config: &Configuration, log: &Log, request: &StageRequest) -> SoloRecord {
+    let runs = recorded_or_nothing(log).await;
+    let intent = config.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
     let kind = intent.as_ref().filter(|intent| intent.is_known()).map(|intent| intent.intent.as_str());
     SoloRecord::of(&runs, request.stage, kind)
 }
@@ -193,7 +195,7 @@ impl Beginning {
     }
 
     fn refused(&self, run: &Run) -> Error {
-        let most = self.kit.configuration.config().settings.policy.max_debug_iterations;
+        let most = self.kit.configuration.settings().policy.max_debug_iterations;
         match run.may_start(self.request.stage, most) {
             Err(refusal) => Error::Workflow(refusal),
             Ok(_) => Error::Internal("a stage that may start was refused".to_owned()),
@@ -202,9 +204,16 @@ impl Beginning {
 
     /// Begins the stage in a run, which is as given once `before` is in the log.
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let most = self.kit.configuration.config().settings.policy.max_debug_iterations;
+        let most = self.kit.configuration.settings().policy.max_debug_iterations;
         let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.kit, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
+        let choice = choose(
+            &self.kit.configuration,
+            &self.request,
+            Some(run),
+            start.iteration,
+            self.solo,
+            &self.ready,
+        )?;
         Ok(self.started(Some(run), before, start.iteration, choice))
     }
 
@@ -212,7 +221,7 @@ impl Beginning {
     /// the log. Where nobody has answered and nobody can be asked any more, the stage begins anew, in
     /// solo.
     fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let left = left(&self.kit, self.request.stage, run, attempt.iteration);
+        let left = left(&self.kit.configuration, self.request.stage, run, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
             return self.start(run, before);
         }
@@ -226,7 +235,7 @@ impl Beginning {
             task,
             start_stage: self.request.stage,
             low_risk: LowRisk::Ask,
-            approvals: Some(self.kit.configuration.config().settings.approvals),
+            approvals: Some(self.kit.configuration.settings().approvals),
             server: Some(self.kit.log.server().to_owned()),
         };
         let id = self.new_run.clone();
@@ -259,7 +268,7 @@ impl Beginning {
     }
 
     fn begin_outside(&self) -> Result<Decision, Error> {
-        let choice = choose(&self.kit, &self.request, None, 1, self.solo, &self.ready)?;
+        let choice = choose(&self.kit.configuration, &self.request, None, 1, self.solo, &self.ready)?;
         Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
     }
 
@@ -273,7 +282,7 @@ impl Beginning {
         if self.kit.log.is_logged(id) {
             self.kit.log.show_alive()?;
         }
-        let fallbacks = fallbacks(&self.kit, &self.request, attempt, &self.ready);
+        let fallbacks = fallbacks(&self.kit.configuration, &self.request, attempt, &self.ready);
         let server = self.kit.log.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;

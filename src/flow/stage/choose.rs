@@ -10,7 +10,7 @@ use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
 use crate::flow::account::exhausted;
 use crate::flow::breaker::Ready;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 
 /// Rounds of debug in which no consultant is asked.
 const SOLO_ROUNDS: u32 = 2;
@@ -27,7 +27,7 @@ pub(super) struct Choice {
 }
 
 pub(super) fn choose(
-    kit: &Kit,
+    config: &Configuration,
     request: &StageRequest,
     run: Option<&Run>,
     iteration: u32,
@@ -35,8 +35,7 @@ pub(super) fn choose(
     ready: &Ready,
 ) -> Result<Choice, Error> {
     let named = named(request);
-    let is_single =
-        request.stage == Stage::Debug && kit.configuration.config().settings.policy.debug_single_agent;
+    let is_single = request.stage == Stage::Debug && config.settings().policy.debug_single_agent;
     if is_single && named.as_ref().is_some_and(|named| named.len() > 1) {
         return Err(Error::InvalidArguments("debug is single-agent: name one provider, or none".to_owned()));
     }
@@ -46,19 +45,19 @@ pub(super) fn choose(
             SOLO_ROUNDS + 1
         )));
     }
-    let left = run.map_or(u32::MAX, |run| left(kit, request.stage, run, iteration));
+    let left = run.map_or(u32::MAX, |run| left(config, request.stage, run, iteration));
     if left == 0 {
         return Ok(solo("the budget of consults is used up".to_owned()));
     }
     match named {
-        Some(providers) => by_name(kit, request.stage, run.map(|run| (run, iteration)), providers),
-        None => by_policy(kit, request, left, solo_record, ready),
+        Some(providers) => by_name(config, request.stage, run.map(|run| (run, iteration)), providers),
+        None => by_policy(config, request, left, solo_record, ready),
     }
 }
 
 /// Returns how many candidates a stage of a run may still have.
-pub(super) fn left(kit: &Kit, stage: Stage, run: &Run, iteration: u32) -> u32 {
-    run.budget.left(item(stage, run, iteration), kit.configuration.limits())
+pub(super) fn left(config: &Configuration, stage: Stage, run: &Run, iteration: u32) -> u32 {
+    run.budget.left(item(stage, run, iteration), config.limits())
 }
 
 /// Returns what a candidate of a stage counts as. The round of debug is the one that is about to begin.
@@ -84,14 +83,14 @@ fn named(request: &StageRequest) -> Option<Vec<String>> {
 
 /// Uses exactly the named providers. Fails if the run or its round cannot cover all of them.
 fn by_name(
-    kit: &Kit,
+    config: &Configuration,
     stage: Stage,
     within: Option<(&Run, u32)>,
     providers: Vec<String>,
 ) -> Result<Choice, Error> {
     let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
     if let Some((run, iteration)) = within {
-        let may = run.budget.may(item(stage, run, iteration), wanted, kit.configuration.limits());
+        let may = run.budget.may(item(stage, run, iteration), wanted, config.limits());
         may.map_err(|short| exhausted(run, short))?;
     }
     let mode = if wanted > 1 { Mode::Ensemble } else { Mode::Consult };
@@ -99,15 +98,15 @@ fn by_name(
 }
 
 fn by_policy(
-    kit: &Kit,
+    config: &Configuration,
     request: &StageRequest,
     left: u32,
     solo_record: SoloRecord,
     ready: &Ready,
 ) -> Result<Choice, Error> {
-    let settings = &kit.configuration.config().settings.policy;
+    let settings = &config.settings().policy;
     let policy = settings.stage(request.stage);
-    let (there, note) = available(kit, policy.preferred_clients, ready)?;
+    let (there, note) = available(config, policy.preferred_clients, ready)?;
     let single = |why: String| {
         let why = note.clone().map_or(why.clone(), |note| format!("{why}; {note}"));
         let first = there.iter().take(1).cloned().collect();
@@ -165,12 +164,17 @@ fn by_policy(
 
 /// Returns who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
 /// its beginning nobody where providers were named, and nobody who has a part in it already.
-pub(super) fn fallbacks(kit: &Kit, request: &StageRequest, attempt: &Attempt, ready: &Ready) -> Vec<String> {
+pub(super) fn fallbacks(
+    config: &Configuration,
+    request: &StageRequest,
+    attempt: &Attempt,
+    ready: &Ready,
+) -> Vec<String> {
     if named(request).is_some() {
         return Vec::new();
     }
-    let preferred = kit.configuration.config().settings.policy.stage(request.stage).preferred_clients;
-    let there = available(kit, preferred, ready).map(|(there, _)| there).unwrap_or_default();
+    let preferred = config.settings().policy.stage(request.stage).preferred_clients;
+    let there = available(config, preferred, ready).map(|(there, _)| there).unwrap_or_default();
     let has_part = |name: &String| {
         attempt.providers.contains(name) || attempt.answers.iter().any(|answer| answer.provider == *name)
     };
@@ -179,9 +183,12 @@ pub(super) fn fallbacks(kit: &Kit, request: &StageRequest, attempt: &Attempt, re
 
 /// Providers that can be asked, the stage's preferred ones first and in their order, those that are weak at it
 /// last; and what there is to say of them and of those that are not there.
-fn available(kit: &Kit, preferred: &[&str], ready: &Ready) -> Result<(Vec<String>, Option<String>), Error> {
-    let default =
-        kit.configuration.catalogue().asked_by_default(kit.configuration.environment(), kit.project.root());
+fn available(
+    config: &Configuration,
+    preferred: &[&str],
+    ready: &Ready,
+) -> Result<(Vec<String>, Option<String>), Error> {
+    let default = config.catalogue().asked_by_default(config.environment(), config.root());
     let is_installed = |name: &str| default.iter().any(|provider| provider.name == name);
     let missing: Vec<&str> = preferred.iter().copied().filter(|name| !is_installed(name)).collect();
     let is_understudy =

@@ -19,20 +19,26 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Run};
 use crate::error::{Error, outcome};
 use crate::flow::approval::{Announced, Review, ReviewFigures, review};
+use crate::flow::configuration::Configuration;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::off_thread::off_thread;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 use crate::flow::{consult, document, ensemble};
 
 /// The stage's end, from the answers in the log.
-pub(super) async fn finish(kit: &Kit, request: &Arc<StageRequest>, task: &Arc<Task>) -> Result<(), Error> {
-    let (task, limits, request) = (Arc::clone(task), review_figures(kit), Arc::clone(request));
+pub(super) async fn finish(
+    config: &Configuration,
+    log: &Log,
+    request: &Arc<StageRequest>,
+    task: &Arc<Task>,
+) -> Result<(), Error> {
+    let (task, limits, request) = (Arc::clone(task), review_figures(config), Arc::clone(request));
     let ids = Ids::new();
     let run = task.run.clone();
-    kit.log
-        .journal_of(&run)
+    log.journal_of(&run)
         .decide(&run, move |history| {
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
                 return Ok(Decided::nothing(()));
@@ -118,12 +124,11 @@ fn discarded(answer: &Candidate) -> String {
 }
 
 /// The stage could not be worked on at all.
-pub(super) async fn failed(kit: &Kit, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
+pub(super) async fn failed(log: &Log, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
     let (task, note) = (Arc::clone(task), error.note());
     let id = new_id();
     let run = task.run.clone();
-    kit.log
-        .journal_of(&run)
+    log.journal_of(&run)
         .decide(&run, move |history| {
             let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
                 return Ok(Decided::nothing(()));
@@ -142,12 +147,12 @@ pub(super) async fn failed(kit: &Kit, task: &Arc<Task>, error: &Error) -> Result
 }
 
 /// The server ends before the stage does. Answers are kept.
-pub(super) async fn interrupted(kit: &Kit, task: &Task) -> Result<(), Error> {
+pub(super) async fn interrupted(log: &Log, task: &Task) -> Result<(), Error> {
     let Attempt { id, stage, .. } = &task.attempt;
     let why = "its server ended".to_owned();
     let body = StageInterrupted { attempt: id.clone(), stage: *stage, why };
     let draft = Draft::new(new_id(), body).on([id.clone()]);
-    kit.log.journal_of(&task.run).record(&task.run, vec![draft]).await
+    log.journal_of(&task.run).record(&task.run, vec![draft]).await
 }
 
 /// The ids of a stage's last events, made once, however often the decision is tried.
@@ -211,9 +216,9 @@ pub(super) fn with_review(
 }
 
 /// Returns what the report shows beside the run; what the run has spent is added where its log is read.
-pub(super) fn review_figures(kit: &Kit) -> ReviewFigures {
-    let policy = &kit.configuration.config().settings.policy;
-    let settings = &kit.configuration.config().settings;
+pub(super) fn review_figures(config: &Configuration) -> ReviewFigures {
+    let policy = &config.settings().policy;
+    let settings = &config.settings();
     ReviewFigures {
         approvals: settings.approvals,
         low_risk: settings.auto_approve_low_risk,
@@ -247,13 +252,13 @@ pub struct Submission {
 /// The run refuses it, or the log cannot be used.
 pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String), Error> {
     kit.processes.refuse_strangers()?;
-    let metrics = masked_metrics(kit, submission.metrics.clone()).await?;
+    let metrics = masked_metrics(&kit.configuration, submission.metrics.clone()).await?;
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: kit.log.current_run(),
         idle_before: kit.log.idle_before(),
-        limits: review_figures(kit),
-        candidate: checked(kit, &submission).await?,
+        limits: review_figures(&kit.configuration),
+        candidate: checked(&kit.configuration, &submission).await?,
         new_run: new_id(),
         server: kit.log.server().to_owned(),
         ids: Ids::new(),
@@ -266,12 +271,12 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
 
 /// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
 /// for it.
-async fn checked(kit: &Kit, submission: &Submission) -> Result<Candidate, Error> {
-    let (kit, submission) = (kit.clone(), submission.clone());
+async fn checked(config: &Configuration, submission: &Submission) -> Result<Candidate, Error> {
+    let (config, submission) = (config.clone(), submission.clone());
     off_thread(move || {
-        let schema = document::schema(&kit, submission.stage.schema())?;
+        let schema = document::schema(&config, submission.stage.schema())?;
         let schema_errors = consult::schema_errors(&schema, Some(&submission.outputs));
-        let masker = kit.configuration.masker()?;
+        let masker = config.masker()?;
         let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
         let outputs = masker.mask_value(submission.outputs);
         Ok(Candidate {
@@ -289,14 +294,12 @@ async fn checked(kit: &Kit, submission: &Submission) -> Result<Candidate, Error>
 
 /// Figures are shown and stored as well, so they are masked as outputs are.
 async fn masked_metrics(
-    kit: &Kit,
+    config: &Configuration,
     metrics: Option<Map<String, Value>>,
 ) -> Result<Option<Map<String, Value>>, Error> {
     let Some(metrics) = metrics else { return Ok(None) };
-    let kit = kit.clone();
-    let masked = off_thread(move || {
-        kit.configuration.masker().map(|masker| masker.mask_value(Value::Object(metrics)))
-    });
+    let config = config.clone();
+    let masked = off_thread(move || config.masker().map(|masker| masker.mask_value(Value::Object(metrics))));
     Ok(masked.await??.as_object().cloned())
 }
 

@@ -22,8 +22,10 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::known;
+use crate::flow::configuration::Configuration;
 use crate::flow::document;
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::off_thread::off_thread;
 use crate::flow::pack::pack_context;
 use crate::host::answers::Answers;
@@ -107,9 +109,9 @@ impl StageReply {
 /// # Errors
 ///
 /// There is no such request, or the log cannot be read.
-pub async fn again(kit: &Kit, request: &str) -> Result<StageReply, Error> {
-    let (request, limits) = (request.to_owned(), kit.configuration.limits());
-    let found = kit.log.journal().read(move |history| {
+pub async fn again(config: &Configuration, log: &Log, request: &str) -> Result<StageReply, Error> {
+    let (request, limits) = (request.to_owned(), config.limits());
+    let found = log.journal().read(move |history| {
         let (run, request) = known(history, &request)?;
         let finished = run
             .finished
@@ -123,9 +125,15 @@ pub async fn again(kit: &Kit, request: &str) -> Result<StageReply, Error> {
 }
 
 /// Returns what came of an attempt that has ended.
-pub(super) async fn logged(kit: &Kit, run: &str, attempt: &str, from_log: bool) -> Result<StageReply, Error> {
-    let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), kit.configuration.limits());
-    let journal = kit.log.journal_of(&run);
+pub(super) async fn logged(
+    config: &Configuration,
+    log: &Log,
+    run: &str,
+    attempt: &str,
+    from_log: bool,
+) -> Result<StageReply, Error> {
+    let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), config.limits());
+    let journal = log.journal_of(&run);
     let reply = journal
         .read(move |history| match history.run(&run) {
             Some(run) => in_run(run, &attempt, limits).ok_or_else(|| no_end(run)),
@@ -268,8 +276,8 @@ pub(super) async fn solo(
     });
     let (attempt, handover, state, balance) =
         read.await?.ok_or_else(|| Error::Internal("the stage is gone".to_owned()))?;
-    let packed = pack_context(kit, request.context.clone()).await?;
-    let (shared, name) = (kit.clone(), stage.schema());
+    let packed = pack_context(&kit.configuration, &kit.project, request.context.clone()).await?;
+    let (shared, name) = (kit.configuration.clone(), stage.schema());
     let schema = off_thread(move || document::schema(&shared, name)).await??;
     Ok(StageReply {
         ok: true,

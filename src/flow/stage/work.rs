@@ -24,12 +24,14 @@ use crate::domain::redflag::Reason;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::flow::account::Account;
+use crate::flow::configuration::Configuration;
 use crate::flow::consult::{
     Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare, reserve_one,
 };
 use crate::flow::document;
 use crate::flow::journal::new_id;
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::log::Working;
 use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::{Progress, Watch};
@@ -59,18 +61,18 @@ pub(super) fn spawn(
             let worked = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => {
-                    finish::interrupted(&kit, &task).await?;
+                    finish::interrupted(&kit.log, &task).await?;
                     return Err(Error::Cancelled);
                 }
                 worked = work => worked,
             };
             match worked {
-                Ok(Ended::Answered) => finish::finish(&kit, &request, &task).await,
+                Ok(Ended::Answered) => finish::finish(&kit.configuration, &kit.log, &request, &task).await,
                 Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
-                    finish::interrupted(&kit, &task).await?;
+                    finish::interrupted(&kit.log, &task).await?;
                     Err(Error::ShuttingDown)
                 }
-                Err(error) => finish::failed(&kit, &task, &error).await,
+                Err(error) => finish::failed(&kit.log, &task, &error).await,
             }
         }
     };
@@ -132,7 +134,7 @@ fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepar
         rests_on: vec![task.attempt.id.clone()],
     };
     let question = Question {
-        prompt: prompt(kit, request, &task.handover, task.attempt.iteration)?,
+        prompt: prompt(&kit.configuration, request, &task.handover, task.attempt.iteration)?,
         role: Some(stage.primary_role()),
         context: request.context.clone(),
         schema: Some(stage.schema()),
@@ -148,14 +150,14 @@ fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepar
 ///
 /// A template or a schema that cannot be used.
 pub(super) fn prompt(
-    kit: &Kit,
+    config: &Configuration,
     request: &StageRequest,
     handover: &Handover,
     iteration: u32,
 ) -> Result<String, Error> {
-    let own = kit.configuration.document(&format!("skills/prompts/{}.md", request.stage.name()))?;
-    let common = kit.configuration.document("skills/prompts/common.md")?;
-    let schema = consultant::schema(&document::schema(kit, request.stage.schema())?);
+    let own = config.document(&format!("skills/prompts/{}.md", request.stage.name()))?;
+    let common = config.document("skills/prompts/common.md")?;
+    let schema = consultant::schema(&document::schema(config, request.stage.schema())?);
     let invalid = |origin: &str, error: &minijinja::Error| Error::Document {
         name: origin.to_owned(),
         reason: format!("{error:#}"),
@@ -226,7 +228,7 @@ pub(super) async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) ->
     let provider = reply.provider.clone();
     let first = judged(kit, reply, &seat.id).await?;
     let was_discarded = first.error.is_none() && !first.ok;
-    record(kit, &seat, first).await?;
+    record(&kit.log, &seat, first).await?;
     if !was_discarded {
         return Ok(Ended::Answered);
     }
@@ -266,7 +268,7 @@ async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progres
         return Ok(Ended::Answered);
     }
     let again = judged(kit, reply, &Candidate::again(&seat.id)).await?;
-    record(kit, seat, Candidate { resample: true, ..again }).await?;
+    record(&kit.log, seat, Candidate { resample: true, ..again }).await?;
     Ok(Ended::Answered)
 }
 
@@ -327,9 +329,9 @@ fn masked(all: Vec<Citation>, mask: &impl Fn(&str) -> String) -> Vec<Citation> {
         .collect()
 }
 
-async fn record(kit: &Kit, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
+async fn record(log: &Log, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
     let attempt = &seat.task.attempt;
     let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
     let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
-    kit.log.journal_of(&seat.task.run).record(&seat.task.run, vec![draft]).await
+    log.journal_of(&seat.task.run).record(&seat.task.run, vec![draft]).await
 }

@@ -11,7 +11,8 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::{Permitted, Policy, Refused};
 use crate::domain::verification::rules::VerificationRules;
 use crate::error::Error;
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
+use crate::flow::project_files::ProjectFiles;
 use crate::flow::rules_in_force::InForce;
 use crate::host::environment::Environment;
 use crate::host::manifests::detect_all;
@@ -78,11 +79,15 @@ pub(super) struct Planned {
 }
 
 /// Finds the commands and judges them. Blocks.
-pub(super) fn plan(kit: &Kit, request: &VerifyRequest) -> Result<Plan, Error> {
-    let (project, in_force) = (kit.project.reader()?, kit.configuration.checks()?);
-    let mut plan = plan_in(kit.configuration.environment(), &project, Arc::clone(&in_force), request)?;
+pub(super) fn plan(
+    config: &Configuration,
+    project: &ProjectFiles,
+    request: &VerifyRequest,
+) -> Result<Plan, Error> {
+    let (project, in_force) = (project.reader()?, config.checks()?);
+    let mut plan = plan_in(config.environment(), &project, Arc::clone(&in_force), request)?;
     if !request.entries.is_empty() {
-        plan.own = own_checks(kit.configuration.environment(), &project, &in_force.policy);
+        plan.own = own_checks(config.environment(), &project, &in_force.policy);
     }
     Ok(plan)
 }

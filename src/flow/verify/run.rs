@@ -15,9 +15,12 @@ use crate::domain::verification::read::{Does, Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
 use crate::domain::verification::status::{End, Proof, Status, Told, excerpt, judge, proof};
 use crate::error::Error;
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::flow::off_thread::off_thread;
+use crate::flow::processes::Processes;
 use crate::flow::progress::Progress;
+use crate::flow::project_files::ProjectFiles;
 use crate::flow::verify;
 use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
@@ -188,9 +191,10 @@ pub(super) async fn run(
     };
     let progress = progress.labelled(&check.command);
     progress.say("started");
-    match start(kit, plan, check, permitted, &progress).await {
+    match start(&kit.configuration, &kit.processes, plan, check, permitted, &progress).await {
         Ok((outcome, changed)) => {
-            let mut result = finished(kit, plan.kept, check, permitted, outcome, room).await;
+            let mut result =
+                finished(&kit.configuration, &kit.project, plan.kept, check, permitted, outcome, room).await;
             result.is_told_of(&changed);
             progress.say(if result.passed { "passed" } else { "did not pass" });
             result
@@ -200,20 +204,21 @@ pub(super) async fn run(
 }
 
 async fn start(
-    kit: &Kit,
+    config: &Configuration,
+    processes: &Processes,
     plan: &Plan,
     check: &Planned,
     permitted: &Permitted,
     progress: &Progress,
 ) -> Result<(Outcome, Vec<PathBuf>), (Status, String)> {
     let (name, words) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
-    let program = program(kit.configuration.environment(), name, &check.cwd)
+    let program = program(config.environment(), name, &check.cwd)
         .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
-    let mut env = environment(kit.configuration.environment(), &plan.in_force.rules.environment);
+    let mut env = environment(config.environment(), &plan.in_force.rules.environment);
     let args = if verify::is_git(&permitted.words) {
         env.retain(|(name, _)| name != "GIT_DIR" && name != "GIT_WORK_TREE" && name != "GIT_EXTERNAL_DIFF");
         env.extend(VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
-        let secrets = kit.configuration.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
+        let secrets = config.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
         let (program, cwd, words) = (program.clone(), check.cwd.clone(), words.to_vec());
         let guarded = off_thread(move || {
             let by_number = verify::shows_a_blob(&program, &cwd, &words);
@@ -228,7 +233,7 @@ async fn start(
     };
     let directory = CallDir::create_off_thread();
     let directory = directory.await.map_err(|error| (Status::Error, error.to_string()))?;
-    let (shared, root, started) = (kit.clone(), plan.root.clone(), program.clone());
+    let (shared, root, started) = (config.clone(), plan.root.clone(), program.clone());
     let walled = off_thread(move || {
         wall::of_check(&shared, &root, &started, &directory).map(|walled| (walled, directory))
     });
@@ -244,7 +249,7 @@ async fn start(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let ended = kit.processes.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
+    let ended = processes.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
         let seconds = activity.elapsed.as_secs();
         let line = activity.last_line.as_deref().unwrap_or("no output yet");
         progress.say(&format!("{seconds} s: {line}"));
@@ -284,14 +289,15 @@ fn environment(environment: &Environment, rules: &EnvironmentRules) -> Vec<(OsSt
 }
 
 async fn finished(
-    kit: &Kit,
+    config: &Configuration,
+    project: &ProjectFiles,
     kept: Kept,
     check: &Planned,
     permitted: &Permitted,
     outcome: Outcome,
     room: usize,
 ) -> CheckResult {
-    let kit = kit.clone();
+    let (config, project) = (config.clone(), project.clone());
     let (runner, command) = (permitted.runner.clone(), check.command.clone());
     let (end, leftovers) = (ending(&outcome), outcome.leftovers);
     let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -299,7 +305,7 @@ async fn finished(
     let (sandbox, behind_wall) =
         (outcome.wall.in_words(), matches!(outcome.wall.files, FileStanding::Landlock { .. }));
     // A long output takes a while to read and to mask; other calls go on meanwhile.
-    let reading = move || said(&kit, kept, (runner.as_deref(), end), &command, &outcome, room);
+    let reading = move || said(&config, &project, kept, (runner.as_deref(), end), &command, &outcome, room);
     let said = match off_thread(reading).await.flatten() {
         Ok(said) => said,
         Err(error) => return CheckResult::not_run(check, Status::Error, error.to_string()),
@@ -362,14 +368,15 @@ struct Said {
 }
 
 fn said(
-    kit: &Kit,
+    config: &Configuration,
+    project: &ProjectFiles,
     kept: Kept,
     (runner, end): (Option<&str>, End),
     command: &str,
     outcome: &Outcome,
     room: usize,
 ) -> Result<Said, Error> {
-    let masker = kit.configuration.masker()?;
+    let masker = config.masker()?;
     let clean = |bytes: &[u8]| masker.mask(&String::from_utf8_lossy(bytes)).text.into_owned();
     let (stdout, stderr) = (clean(&outcome.stdout), clean(&outcome.stderr));
     let reading = read(runner, &stdout, &stderr);
@@ -385,7 +392,7 @@ fn said(
     let cut = out.cut || err.cut;
     let file = if kept == Kept::LongOutput && cut && stdout.len() + stderr.len() <= MOST_KEPT {
         let whole = format!("$ {command}\n\n## stdout\n\n{stdout}\n\n## stderr\n\n{stderr}\n");
-        kit.project.answers().keep("verify", &whole).ok()
+        project.answers().keep("verify", &whole).ok()
     } else {
         None
     };

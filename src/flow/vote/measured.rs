@@ -16,8 +16,10 @@ use crate::domain::vote::{MOST_K, usual_k};
 use crate::error::Error;
 use crate::flow::account::reserve;
 use crate::flow::breaker::{Bench, Permission, StoodIn};
+use crate::flow::configuration::Configuration;
 use crate::flow::consult::{Consulted, Layout, Prepared, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
+use crate::flow::log::Log;
 use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::{Progress, Watch};
 use crate::provider::Usage;
@@ -68,7 +70,8 @@ struct Known {
 /// The lead that the caller names; else the measured one; else the usual one, with the reason. Without
 /// names, a provider that was measured to be clearly worse than the best is not asked.
 pub(super) async fn choose(
-    kit: &Kit,
+    config: &Configuration,
+    log: &Log,
     request: &StepRequest,
     step: &MicroStep,
     providers: Vec<String>,
@@ -78,11 +81,11 @@ pub(super) async fn choose(
         .filter_map(|name| {
             Some((
                 name.clone(),
-                kit.configuration.catalogue().get(name).ok()?.settings.model.clone().unwrap_or_default(),
+                config.catalogue().get(name).ok()?.settings.model.clone().unwrap_or_default(),
             ))
         })
         .collect();
-    let known = known(kit, step.kind, providers.clone()).await;
+    let known = known(log, step.kind, providers.clone()).await;
     let mut chosen = Chosen {
         k: usual(step, providers.len()),
         source: KSource::Default,
@@ -119,9 +122,8 @@ fn usual(step: &MicroStep, providers: usize) -> u32 {
     if providers >= 3 { usual_k(providers) } else { step.default_k }
 }
 
-async fn known(kit: &Kit, kind: StepType, providers: Vec<String>) -> Result<Known, crate::error::Error> {
-    kit.log
-        .journal()
+async fn known(log: &Log, kind: StepType, providers: Vec<String>) -> Result<Known, crate::error::Error> {
+    log.journal()
         .read(move |history: &History| Known {
             single: providers
                 .iter()

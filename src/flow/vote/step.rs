@@ -17,6 +17,7 @@ use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{Rule, Stop, usual_max};
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
+use crate::flow::configuration::Configuration;
 use crate::flow::consult::Question;
 use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
@@ -77,18 +78,18 @@ pub struct StepVote {
 /// used.
 pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> Result<StepVote, Error> {
     kit.configuration.check()?;
-    let step = step_of(kit, request.kind)?;
+    let step = step_of(&kit.configuration, request.kind)?;
     if step.vote_by.is_empty() {
         return Err(not_voted_on(&step));
     }
     let (providers, note) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
-    let chosen = measured::choose(kit, &request, &step, providers).await;
+    let chosen = measured::choose(&kit.configuration, &kit.log, &request, &step, providers).await;
     let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
     let question = question(&step, &request.prompt, &request.context, request.options, request.account);
-    let check = step_check(kit, &step)?;
+    let check = step_check(&kit.configuration, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
     let vote = hold(kit, request, progress).await?;
     Ok(StepVote::of(&vote, &step, chosen, max_source, note))
@@ -107,8 +108,8 @@ fn not_voted_on(step: &MicroStep) -> Error {
 /// # Errors
 ///
 /// The list of steps cannot be used.
-pub(in crate::flow) fn step_of(kit: &Kit, kind: StepType) -> Result<MicroStep, Error> {
-    let found = kit.configuration.micro_steps()?.get(kind).cloned();
+pub(in crate::flow) fn step_of(config: &Configuration, kind: StepType) -> Result<MicroStep, Error> {
+    let found = config.micro_steps()?.get(kind).cloned();
     // The reader of the list makes sure that every step is there.
     found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
 }
@@ -118,8 +119,8 @@ pub(in crate::flow) fn step_of(kit: &Kit, kind: StepType) -> Result<MicroStep, E
 /// # Errors
 ///
 /// The rules cannot be used.
-pub(in crate::flow) fn step_check(kit: &Kit, step: &MicroStep) -> Result<Check, Error> {
-    let (inspector, step) = (kit.configuration.inspector()?, step.clone());
+pub(in crate::flow) fn step_check(config: &Configuration, step: &MicroStep) -> Result<Check, Error> {
+    let (inspector, step) = (config.inspector()?, step.clone());
     Ok(Arc::new(move |answer| {
         let found = step.inspect(&inspector, answer).findings;
         if !found.is_empty() {

@@ -8,7 +8,7 @@ use crate::domain::history::History;
 use crate::domain::measure::number::mean_pairwise;
 use crate::domain::report::Choice;
 use crate::domain::workflow::{Request, Run};
-use crate::flow::kit::Kit;
+use crate::flow::project_files::ProjectFiles;
 use crate::page::index::{Ensemble, Index, Selected};
 
 /// Comparisons that are listed.
@@ -64,7 +64,7 @@ fn named(names: &[&str]) -> Vec<Value> {
 
 /// The comparison with this id, if there is one.
 pub(in crate::page) fn one(
-    kit: &Kit,
+    project: &ProjectFiles,
     history: &History,
     index: &Index,
     texts: &dyn Fn(&str) -> Option<String>,
@@ -74,7 +74,7 @@ pub(in crate::page) fn one(
         return Some(stage(run, request, run.finished_of(request)?));
     }
     if let Some(found) = index.ensembles.iter().find(|it| it.id == id) {
-        return Some(ensemble(kit, found, texts));
+        return Some(ensemble(project, found, texts));
     }
     index.selections.iter().find(|it| it.id == id).map(selection)
 }
@@ -153,14 +153,14 @@ fn likeness(texts: &[String]) -> Option<u32> {
     Some((likeness.clamp(0.0, 1.0) * 100.0).round() as u32)
 }
 
-fn ensemble(kit: &Kit, found: &Ensemble, texts: &dyn Fn(&str) -> Option<String>) -> Value {
+fn ensemble(project: &ProjectFiles, found: &Ensemble, texts: &dyn Fn(&str) -> Option<String>) -> Value {
     let files = &found.noted.context_files;
     let answers = found.samples.iter().zip(1_u32..).map(|(one, number)| {
         let text = one.response.as_deref().and_then(texts);
         json!({
             "id": one.seq.to_string(),
             "number": number,
-            "citations": citations(kit, text.as_deref().unwrap_or_default(), files),
+            "citations": citations(project, text.as_deref().unwrap_or_default(), files),
             "name": one.provider,
             "colour": colour(&one.provider),
             "model": one.model,

@@ -8,7 +8,7 @@ use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
 use crate::flow::citations::citations as check;
-use crate::flow::kit::Kit;
+use crate::flow::project_files::ProjectFiles;
 
 /// The end of an id, which differs most.
 pub(super) fn short(id: &str) -> &str {
@@ -60,8 +60,8 @@ pub(super) fn colour(provider: &str) -> &'static str {
 }
 
 /// The places that an answer names, held against the files as they are now.
-pub(super) fn citations(kit: &Kit, answer: &str, files: &[String]) -> Value {
-    cited(&check(kit, answer, files.iter().map(String::as_str)))
+pub(super) fn citations(project: &ProjectFiles, answer: &str, files: &[String]) -> Value {
+    cited(&check(project, answer, files.iter().map(String::as_str)))
 }
 
 /// The places that an answer names, with what was found of each.

@@ -11,7 +11,7 @@ use crate::domain::measure::report::Spent;
 use crate::domain::stage::Stage;
 use crate::domain::text::gather;
 use crate::domain::workflow::{Phase, Run};
-use crate::flow::kit::Kit;
+use crate::flow::project_files::ProjectFiles;
 use crate::page::index::{Index, OfRun, Took, Work};
 
 /// The chart, in its own units.
@@ -41,7 +41,7 @@ const DETAILS: [&str; 7] = [
 const SIDE: [&str; 3] = ["answered", "red_flagged", "evidence_logged"];
 
 pub(in crate::page) fn run(
-    kit: &Kit,
+    project: &ProjectFiles,
     history: &History,
     run: &Run,
     index: &Index,
@@ -89,7 +89,7 @@ pub(in crate::page) fn run(
         "last_check": checks.last(),
         "chain": chain(index, events, false),
         "all": chain(index, events, true),
-        "outputs": outputs(kit, run),
+        "outputs": outputs(project, run),
     })
 }
 
@@ -219,13 +219,13 @@ fn chain(index: &Index, events: &OfRun, with_details: bool) -> Vec<Value> {
 
 /// Results of each stage, the latest first, with the places that its answers name. Answers of consultants were
 /// checked when they came; what was handed in is checked now, the latest few.
-fn outputs(kit: &Kit, run: &Run) -> Vec<Value> {
+fn outputs(project: &ProjectFiles, run: &Run) -> Vec<Value> {
     let mut checked_now = 0;
     let mut places = |known: Option<&[Citation]>, text: &str| match known {
         Some(known) => cited(known),
         None if checked_now < MOST_CHECKED => {
             checked_now += 1;
-            citations(kit, text, &[])
+            citations(project, text, &[])
         }
         None => cited(&[]),
     };

@@ -7,7 +7,7 @@ use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
 use crate::domain::thread::{Thread, TurnAt};
-use crate::flow::kit::Kit;
+use crate::flow::project_files::ProjectFiles;
 
 /// Conversations that are listed.
 const MOST: usize = 60;
@@ -43,13 +43,18 @@ fn who(turns: &[TurnAt]) -> Vec<Value> {
 }
 
 /// One conversation, with the events of its turns. Looks at the project's files.
-pub(in crate::page) fn one(kit: &Kit, thread: &Thread, events: &[Option<Event>], now: u64) -> Value {
+pub(in crate::page) fn one(
+    project: &ProjectFiles,
+    thread: &Thread,
+    events: &[Option<Event>],
+    now: u64,
+) -> Value {
     let turns = thread.turns.iter().zip(events).zip(1_u64..).map(|((at, event), number)| {
         let settled = match event.as_ref().map(|event| &event.body) {
             Some(Body::ConsultSettled(settled)) => Some(settled),
             Some(_) | None => None,
         };
-        turn(kit, number, at, settled, now)
+        turn(project, number, at, settled, now)
     });
     json!({
         "id": thread.id,
@@ -61,7 +66,13 @@ pub(in crate::page) fn one(kit: &Kit, thread: &Thread, events: &[Option<Event>],
     })
 }
 
-fn turn(kit: &Kit, number: u64, at: &TurnAt, settled: Option<&ConsultSettled>, now: u64) -> Value {
+fn turn(
+    project: &ProjectFiles,
+    number: u64,
+    at: &TurnAt,
+    settled: Option<&ConsultSettled>,
+    now: u64,
+) -> Value {
     let kept = settled.and_then(|settled| settled.turn.as_ref());
     let answer = settled.and_then(|settled| settled.response.as_ref()).and_then(|kept| kept.text.as_deref());
     let tokens = settled.and_then(|it| it.input_tokens?.checked_add(it.output_tokens?));
@@ -79,7 +90,7 @@ fn turn(kit: &Kit, number: u64, at: &TurnAt, settled: Option<&ConsultSettled>, n
         "files": at.files,
         "answer": head,
         "rest": rest,
-        "citations": citations(kit, answer.unwrap_or_default(), &at.files),
+        "citations": citations(project, answer.unwrap_or_default(), &at.files),
         "elapsed": settled.map(|settled| settled.elapsed_ms),
         "tokens": tokens,
         "cost": settled.and_then(|settled| settled.cost_usd).map(|sum| dollars(sum, false)),

@@ -2,21 +2,21 @@
 
 use serde_json::{Value, json};
 
-use crate::flow::kit::Kit;
+use crate::flow::configuration::Configuration;
 use crate::flow::rules_in_force::project_note;
 use crate::host::trust::{Standing, shown};
 
 /// True if something waits for the user's trust. For a thread that may block.
-pub(in crate::page) fn is_asked(kit: &Kit) -> bool {
-    let layer = kit.configuration.library().layer();
+pub(in crate::page) fn is_asked(config: &Configuration) -> bool {
+    let layer = config.library().layer();
     layer.files().next().is_some()
         && layer.standing != Standing::Trusted
-        && !kit.configuration.config().ignored.is_empty()
+        && !config.config().ignored.is_empty()
 }
 
 /// For a thread that may block: it reads the files.
-pub(in crate::page) fn trust(kit: &Kit) -> Value {
-    let layer = kit.configuration.library().layer();
+pub(in crate::page) fn trust(config: &Configuration) -> Value {
+    let layer = config.library().layer();
     let files: Vec<Value> = layer
         .files()
         .map(|(name, content)| match content {
@@ -24,8 +24,8 @@ pub(in crate::page) fn trust(kit: &Kit) -> Value {
             Err(unread) => json!({ "name": shown(name), "text": "", "problem": unread.to_string() }),
         })
         .collect();
-    let note = project_note(kit.configuration.library());
-    let ignored = &kit.configuration.config().ignored;
+    let note = project_note(config.library());
+    let ignored = &config.config().ignored;
     let standing = match layer.standing {
         Standing::Trusted => "trusted",
         Standing::Unconfirmed => "unconfirmed",
@@ -38,6 +38,6 @@ pub(in crate::page) fn trust(kit: &Kit) -> Value {
         "ignored": ignored,
         "runs": note.as_ref().map(|note| note.adds.clone()).unwrap_or_default(),
         "problem": note.and_then(|note| note.problem),
-        "is_asked": is_asked(kit),
+        "is_asked": is_asked(config),
     })
 }
