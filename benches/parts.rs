@@ -45,7 +45,7 @@ fn packing(bench: &mut Criterion) {
     });
 }
 
-fn configuration(bench: &mut Criterion) {
+fn config(bench: &mut Criterion) {
     let environment = Environment::default();
     let library = Library::new(None, None);
     bench.bench_function("load the configuration", |run| {
@@ -169,5 +169,5 @@ fn citing(bench: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(parts, masking, packing, configuration, reading, citing);
+criterion_group!(parts, masking, packing, config, reading, citing);
 criterion_main!(parts);

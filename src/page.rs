@@ -63,7 +63,7 @@ impl Page {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         let port = listener.local_addr().map_err(no_port)?.port();
         let inner = Inner {
-            look: Look::of(kit.configuration.config().language()),
+            look: Look::of(kit.config.loaded().language()),
             kit,
             jobs,
             door: Door::new()?,
@@ -118,7 +118,7 @@ impl Page {
     /// Returns what the views know beside the log.
     fn now(&self) -> Now {
         let kit = self.kit();
-        Now { at: now(), most: kit.configuration.limits().total, idle_before: kit.log.idle_before() }
+        Now { at: now(), most: kit.config.limits().total, idle_before: kit.log.idle_before() }
     }
 
     /// Does what may block away from the thread that answers.
@@ -206,7 +206,7 @@ mod tests {
         let drafts = (0..3).map(|number| Draft::new(number.to_string(), StateUsed { nonce: String::new() }));
         kit.log.journal().record("a run", drafts.collect()).await.unwrap();
         let stop = CancellationToken::new();
-        let jobs = Jobs::new(kit.configuration.clone(), kit.log.clone());
+        let jobs = Jobs::new(kit.config.clone(), kit.log.clone());
         let page = Page::start(kit, jobs, stop.clone()).await.unwrap();
         while page.indexed().last() < 3 {
             tokio::time::sleep(Duration::from_millis(1)).await;

@@ -109,7 +109,7 @@ impl Maestro {
 
     fn unknown_tool(&self, name: &str) -> ErrorData {
         const MOST_CHARS: usize = 80;
-        let switched_off = &self.kit().configuration.settings().disabled_tools;
+        let switched_off = &self.kit().config.settings().disabled_tools;
         if switched_off.iter().any(|tool| tool == name) {
             let message = format!("{name} is switched off (disabled_tools, MAESTRO_DISABLED_TOOLS)");
             return ErrorData::invalid_params(message, None);
@@ -139,7 +139,7 @@ impl Maestro {
             let arguments = request.arguments.clone();
             let response =
                 self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context)).await?;
-            let mut notes: Vec<_> = self.kit().configuration.untold().into_iter().collect();
+            let mut notes: Vec<_> = self.kit().config.untold().into_iter().collect();
             notes.extend(self.kit().log.untold());
             notes.extend(place_notes(&self.kit().project, &name, arguments).await.unwrap_or_default());
             if !undone.is_empty() {
@@ -186,10 +186,10 @@ impl Maestro {
         } else {
             let stop = self.inner.stop.clone();
             let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
-            let response = with_room(&self.kit().configuration, &self.kit().project, &tool, response).await;
+            let response = with_room(&self.kit().config, &self.kit().project, &tool, response).await;
             with_links(response, version.as_ref())
         };
-        let languages = self.kit().configuration.settings().language;
+        let languages = self.kit().config.settings().language;
         Ok(in_languages(with_notes(response, finished), languages))
     }
 

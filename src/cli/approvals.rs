@@ -28,8 +28,8 @@ use crate::flow::time::{now, rfc3339};
 
 pub(super) async fn run(kit: &Kit, options: ApprovalsOptions) -> Result<ExitCode, Error> {
     match options.command {
-        None => list_requests(&kit.configuration, &kit.log, options.all, options.json).await,
-        Some(ApprovalsCommand::Show(show)) => show_request(&kit.configuration, &kit.log, &show).await,
+        None => list_requests(&kit.config, &kit.log, options.all, options.json).await,
+        Some(ApprovalsCommand::Show(show)) => show_request(&kit.config, &kit.log, &show).await,
         Some(ApprovalsCommand::Approve(said)) => decide::run(kit, Decision::Approve, said.into()).await,
         Some(ApprovalsCommand::Revise(said)) => decide::run(kit, Decision::Revise, said.into()).await,
         Some(ApprovalsCommand::Reject(said)) => decide::run(kit, Decision::Reject, said.into()).await,
@@ -57,7 +57,7 @@ async fn show_request(config: &Configuration, log: &Log, options: &ShowOptions) 
     }
     let report = report(&request)?;
     let width = terminal::width().unwrap_or(PLAIN_WIDTH);
-    let mut text = render(&report, width, terminal::colour(config), config.config().language());
+    let mut text = render(&report, width, terminal::colour(config), config.loaded().language());
     let standing_of = format!("request {}\nrun     {} ({})\n", request.id, run.id, run.phase);
     text.push_str(&folded(&standing_of, Some(width)));
     text.push_str(&standing(&run, &request));

@@ -66,7 +66,7 @@ struct Section {
 }
 
 pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Error> {
-    let masker = match kit.configuration.masker() {
+    let masker = match kit.config.masker() {
         Ok(masker) => masker,
         // Without the rules nothing is known to be harmless but what is wrong with them.
         Err(error) => {
@@ -84,9 +84,9 @@ pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Er
         states: providers(&kit).await,
         health: health(&kit.log).await,
         spent: breaker::open(&kit).await,
-        wall: wall::standing(&kit.configuration, &kit.processes).await,
+        wall: wall::standing(&kit.config, &kit.processes).await,
         caps: today(&kit).await,
-        registrations: registrations(&kit.configuration, &own),
+        registrations: registrations(&kit.config, &own),
         kit: &kit,
     };
     kit.processes.supervisor().shutdown().await;
@@ -112,9 +112,8 @@ pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Er
 
 impl Examined<'_> {
     fn status(&self) -> u8 {
-        let is_model =
-            |state: &&ProviderState| !consultants::is_understudy(&self.kit.configuration, &state.name);
-        if !self.kit.configuration.config().general_problems().is_empty() {
+        let is_model = |state: &&ProviderState| !consultants::is_understudy(&self.kit.config, &state.name);
+        if !self.kit.config.loaded().general_problems().is_empty() {
             NO_CONFIGURATION
         } else if self.states.iter().filter(is_model).any(|state| state.usable) {
             0
@@ -142,7 +141,7 @@ impl Examined<'_> {
         let shown = self.states.iter().filter(|state| !is_off(state));
         let failure = |state: &ProviderState| self.health.last_failures.get(&state.name);
         let mut findings: Vec<Finding> =
-            shown.map(|state| consultants::finding(&self.kit.configuration, state, failure(state))).collect();
+            shown.map(|state| consultants::finding(&self.kit.config, state, failure(state))).collect();
         findings.extend(self.breakers().iter().map(Breaker::finding));
         let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
         if let Some(first) = off.first() {
@@ -166,7 +165,7 @@ impl Examined<'_> {
     /// Limits that are spent, by provider.
     fn breakers(&self) -> Vec<Breaker> {
         let fallback = |name: &String| {
-            self.kit.configuration.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
+            self.kit.config.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
         };
         let one =
             |(name, spent): (&String, &Spent)| Breaker::of(name, spent, fallback(name).unwrap_or_default());
@@ -174,14 +173,14 @@ impl Examined<'_> {
     }
 
     fn is_template(&self, name: &str) -> bool {
-        let provider = self.kit.configuration.catalogue().iter().find(|provider| provider.name == name);
+        let provider = self.kit.config.catalogue().iter().find(|provider| provider.name == name);
         provider.is_some_and(|provider| matches!(provider.adapter, Adapter::Template(_)))
     }
 
     /// Returns whether Maestro is registered, and with which path.
     fn clients(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
-        let environment = self.kit.configuration.environment();
+        let environment = self.kit.config.environment();
         if let Some(plugin) = plugin(environment) {
             findings.push(Finding::good(format!("{CLAUDE_CODE}: registered by its plugin {plugin}")));
         } else if !self.registrations.iter().any(|one| one.client == CLAUDE_CODE) {
@@ -195,20 +194,20 @@ impl Examined<'_> {
 
     /// Returns whether the slash commands are those of this binary.
     fn slash_commands(&self) -> Vec<Finding> {
-        let environment = self.kit.configuration.environment();
+        let environment = self.kit.config.environment();
         let user = claude_settings(environment).and_then(|settings| {
             let given = environment.get("CLAUDE_CONFIG_DIR").is_some_and(|given| !given.is_empty());
             let directory = settings.parent()?.to_owned();
             Some(if given { directory } else { directory.join(".claude") }.join("commands"))
         });
-        let project = self.kit.configuration.root().join(".claude/commands");
+        let project = self.kit.config.root().join(".claude/commands");
         let mut findings = Vec::new();
         for (directory, again) in user
             .map(|user| (user, "maestro-mcp install"))
             .into_iter()
             .chain([(project, "maestro-mcp install --project")])
         {
-            findings.extend(commands_in(&directory, &shown(&self.kit.configuration, &directory), again));
+            findings.extend(commands_in(&directory, &shown(&self.kit.config, &directory), again));
         }
         if findings.is_empty()
             && plugin(environment).is_none()
@@ -224,7 +223,7 @@ impl Examined<'_> {
 
     fn log(&self) -> Vec<Finding> {
         let Health { file, exists, events, warnings, .. } = &self.health;
-        let file = shown(&self.kit.configuration, Path::new(file));
+        let file = shown(&self.kit.config, Path::new(file));
         if !warnings.is_empty() {
             let bad = |note: &crate::error::ErrorNote| {
                 Finding::bad(format!("log: {}", one_line(&note.error)), for_person(&note.hint))
@@ -287,7 +286,7 @@ impl Examined<'_> {
     fn sandbox(&self) -> Vec<Finding> {
         const OFF: &str = "set `sandbox: auto` in your own maestro.yaml to have one";
         const REQUIRED: &str = "no consult and no check runs without it; set `sandbox: auto` in your own maestro.yaml to do without";
-        let is_required = self.kit.configuration.settings().sandbox == Sandbox::Required;
+        let is_required = self.kit.config.settings().sandbox == Sandbox::Required;
         vec![match &self.wall {
             Err(error) => {
                 Finding::look(format!("sandbox: not known: {error}"), "run `maestro-mcp check` again")
@@ -308,7 +307,7 @@ impl Examined<'_> {
     }
 
     fn ignored(&self) -> Vec<Finding> {
-        let ignored = &self.kit.configuration.config().ignored;
+        let ignored = &self.kit.config.loaded().ignored;
         ignored.iter().map(|line| Finding { mark: Mark::Look, ..Finding::good(line) }).collect()
     }
 
@@ -317,7 +316,7 @@ impl Examined<'_> {
         let is_told =
             |name: &String| self.states.iter().any(|state| state.name == *name && state.program.is_some());
         let mut findings: Vec<Finding> = Vec::new();
-        for problem in &self.kit.configuration.config().problems {
+        for problem in &self.kit.config.loaded().problems {
             let mark = match &problem.scope {
                 Scope::Provider(name) if is_told(name) => continue,
                 Scope::Nothing => Mark::Look,
@@ -333,10 +332,10 @@ impl Examined<'_> {
 
     fn as_text(&self, sections: &[Section]) -> String {
         let is_terminal = std::io::stdout().is_terminal();
-        let environment = self.kit.configuration.environment();
+        let environment = self.kit.config.environment();
         let colour = Colour::choose(is_terminal, environment.get("NO_COLOR"), environment.get("TERM"));
         let columns = terminal::width().unwrap_or(USUAL_WIDTH).clamp(40, 100);
-        let root = shown(&self.kit.configuration, self.kit.configuration.root());
+        let root = shown(&self.kit.config, self.kit.config.root());
         let mut out =
             format!("maestro-mcp {}\nproject root: {}\n", env!("CARGO_PKG_VERSION"), harmless(&root));
         for Section { title, findings } in sections {
@@ -350,7 +349,7 @@ impl Examined<'_> {
 
     fn settings(&self) -> String {
         let mut out = "\nConfiguration\n".to_owned();
-        for (path, value, origin) in &self.kit.configuration.config().origins {
+        for (path, value, origin) in &self.kit.config.loaded().origins {
             let provider = path.strip_prefix("providers.").and_then(|rest| rest.split('.').next());
             let is_shown = |name: &str| self.states.iter().any(|state| state.name == name);
             // Templates that are off and not installed only matter where somebody changed them.
@@ -362,21 +361,21 @@ impl Examined<'_> {
     }
 
     fn as_json(&self, sections: &[Section]) -> String {
-        let config = self.kit.configuration.config();
+        let config = self.kit.config.loaded();
         let settings: Vec<_> = config
             .origins
             .iter()
             .map(|(path, value, origin)| json!({ "path": path, "value": value, "origin": origin }))
             .collect();
         let problems: Vec<_> = config.problems.iter().map(|problem| &problem.message).collect();
-        let off = self.kit.configuration.catalogue().iter().filter(|provider| {
+        let off = self.kit.config.catalogue().iter().filter(|provider| {
             provider.settings.enabled == Enabled::No
                 && matches!(provider.adapter, Adapter::Template(_))
-                && is_installed(&self.kit.configuration, provider)
+                && is_installed(&self.kit.config, provider)
         });
         let report = json!({
             "version": env!("CARGO_PKG_VERSION"),
-            "project_root": self.kit.configuration.root(),
+            "project_root": self.kit.config.root(),
             "exit_status": self.status(),
             "sections": sections,
             "providers": self.states,

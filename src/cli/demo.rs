@@ -34,7 +34,7 @@ pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Erro
     OUTPUT.get_or_init(|| output);
     let program = match (&options.dir, &options.command) {
         (Some(directory), Some(command)) => Program::of_the_user(directory, command)?,
-        _ => Program::shipped(kit.configuration.environment())?,
+        _ => Program::shipped(kit.config.environment())?,
     };
     let failure = program.run().await?;
     let binary = std::env::current_exe().map_err(|error| Error::Internal(error.to_string()))?;
@@ -47,7 +47,7 @@ pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Erro
             document(&json!({ "asked": [], "next": "maestro-mcp demo" }))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let leaves_page = is_watched(&kit.configuration) && !options.no_page && !options.json;
+        let leaves_page = is_watched(&kit.config) && !options.no_page && !options.json;
         Story::new(&mut client, &kit, &program, &failure, asked, leaves_page).tell().await
     }
     .await;

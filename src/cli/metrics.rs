@@ -52,7 +52,7 @@ impl MetricsOptions {
 /// There is no such run, or the log cannot be read, or standard output not written.
 pub async fn run(kit: &Kit, options: &MetricsOptions) -> Result<ExitCode, Error> {
     let report = metrics(kit, options.wanted()).await?;
-    print(&text(&report, kit.configuration.environment(), options)?)?;
+    print(&text(&report, kit.config.environment(), options)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -21,14 +21,14 @@ use crate::page::{Page, SHORT};
 
 pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Error> {
     // The address is for the person alone: it goes to a terminal with `--json` too, and into no pipe.
-    Person::who_decides(&kit.configuration, false)?;
-    kit.configuration.check()?;
+    Person::who_decides(&kit.config, false)?;
+    kit.config.check()?;
     let target = target(&kit.log, options.id.as_deref()).await?;
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let stop = CancellationToken::new();
-    let jobs = Jobs::new(kit.configuration.clone(), kit.log.clone());
+    let jobs = Jobs::new(kit.config.clone(), kit.log.clone());
     let page = Page::start(kit.clone(), jobs, stop.clone()).await?;
     if let Some(minutes) = options.minutes {
         let lifetime = Duration::from_secs(minutes * 60);
@@ -55,7 +55,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
     let mut kept = Vec::new();
     let how = format!(
         "The page of {}. Enter: a new address; Ctrl C: the end.\nFrom another machine: ssh -L {port}:127.0.0.1:{port} HOST\n\n",
-        kit.configuration.root().display(),
+        kit.config.root().display(),
         port = page.port()
     );
     Person::reading(options.json).say(&folded(&how, width()))?;
@@ -68,7 +68,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
             format!("{address}\nIt opens once, within {} s.\n", SHORT.as_secs())
         })?;
         if options.open {
-            match browser::open(kit.configuration.environment(), &address) {
+            match browser::open(kit.config.environment(), &address) {
                 Ok(file) => kept.push(file),
                 Err(why) => complain(&format!("no browser was opened: {why}; open the address yourself")),
             }

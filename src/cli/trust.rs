@@ -51,7 +51,7 @@ pub(super) fn run(config: &Configuration, log: &Log, options: &TrustOptions) -> 
     if layer.files().next().is_none() {
         return done(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"));
     }
-    let ignored = &config.config().ignored;
+    let ignored = &config.loaded().ignored;
     // The person reads the very text that is confirmed, without what could move a terminal's cursor.
     person.say(&harmless(&described(config, &layer, ignored)))?;
     match layer.standing {
@@ -126,7 +126,7 @@ fn as_json(config: &Configuration, layer: &ProjectLayer) -> Value {
         "project": config.root(),
         "standing": standing(layer),
         "files": layer.files().map(file).collect::<Vec<_>>(),
-        "without_effect": config.config().ignored,
+        "without_effect": config.loaded().ignored,
         "lets_verify_run": project_note(config.library()).map(|note| note.adds).unwrap_or_default(),
         "hash": layer.hash(),
     })

@@ -160,7 +160,7 @@ pub fn left(kit: &Kit, account: &Account) -> Result<usize, Error> {
     let Some(run) = &account.run else { return Ok(usize::MAX) };
     let left = kit.log.journal().read_now(|history| {
         let run = history.run(run)?;
-        Some(run.budget.left(run.item(account.stage, account.purpose), kit.configuration.limits()))
+        Some(run.budget.left(run.item(account.stage, account.purpose), kit.config.limits()))
     });
     Ok(left?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
 }
@@ -187,9 +187,7 @@ fn reserve_in(
                 let run = history.run(id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
                 let item = run.item(account.stage, purpose);
                 let count = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
-                run.budget
-                    .may(item, count, kit.configuration.limits())
-                    .map_err(|short| exhausted(run, short))?;
+                run.budget.may(item, count, kit.config.limits()).map_err(|short| exhausted(run, short))?;
                 item.stage
             }
         };
@@ -263,8 +261,7 @@ impl Reservation {
 
     fn drafts(&self, id: String, mut settled: ConsultSettled) -> Option<(String, Vec<Draft>)> {
         self.kit.log.ledger().add(&settled);
-        let is_traced =
-            self.account.run.is_some() || self.kit.configuration.config().settings.tracing.enabled;
+        let is_traced = self.account.run.is_some() || self.kit.config.settings().tracing.enabled;
         // The spending that a cap counts is recorded even if texts are not kept.
         let is_recorded = is_traced || !self.id.is_empty();
         if !is_traced {

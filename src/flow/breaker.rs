@@ -43,10 +43,9 @@ pub(crate) fn refusal_now(kit: &Kit, provider: &str) -> Option<Error> {
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
-    let asked = kit.configuration.catalogue().get(provider);
-    let mut others = asked
-        .map(|asked| super::obstacle::others_than(asked, &kit.configuration, &kit.log))
-        .unwrap_or_default();
+    let asked = kit.config.catalogue().get(provider);
+    let mut others =
+        asked.map(|asked| super::obstacle::others_than(asked, &kit.config, &kit.log)).unwrap_or_default();
     others.retain(|other| !open.contains_key(other));
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
@@ -72,19 +71,18 @@ impl Ready {
 /// understudy. Last come those that are weak at the work, that refused a short while ago, and that are
 /// set up wrongly. One whose limit is spent is left out while there is anybody else. Blocks.
 pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
-    let threshold = kit.configuration.config().settings.policy.capability_threshold;
+    let threshold = kit.config.settings().policy.capability_threshold;
     let known = kit
         .log
         .journal()
         .read_now(|history| (still_open(history.spent()), history.track_record().weak(work, threshold)));
     // A log that cannot be read opens no breaker and speaks against nobody.
     let (spent, weak) = known.unwrap_or_default();
-    let there =
-        kit.configuration.catalogue().asked_by_default(kit.configuration.environment(), kit.project.root());
+    let there = kit.config.catalogue().asked_by_default(kit.config.environment(), kit.project.root());
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
     let place = |name: &String| {
         (
-            !kit.configuration.config().problems_for(name).is_empty(),
+            !kit.config.loaded().problems_for(name).is_empty(),
             kit.log.ledger().refused(name),
             weak.contains_key(name),
         )
@@ -161,13 +159,13 @@ impl Bench {
             Permission::Anybody => self.others.as_slice(),
         };
         let spent = open(kit).await;
-        let catalogue = kit.configuration.catalogue();
+        let catalogue = kit.config.catalogue();
         let can_be_asked = |name: &String| {
             let is_there = catalogue.get(name).is_ok_and(|other| {
                 other.is_understudy()
-                    || catalogue.program(other, kit.configuration.environment(), kit.project.root()).is_ok()
+                    || catalogue.program(other, kit.config.environment(), kit.project.root()).is_ok()
             });
-            is_there && !spent.contains_key(name) && kit.configuration.config().problems_for(name).is_empty()
+            is_there && !spent.contains_key(name) && kit.config.loaded().problems_for(name).is_empty()
         };
         let by_permission = catalogue.get(provider).map(|asked| asked.settings.fallback.clone());
         let by_permission = by_permission.unwrap_or_default();
@@ -201,7 +199,7 @@ impl StoodIn {
     /// In the place of a provider that refused.
     pub(crate) fn of(kit: &Kit, provider: &str, by: &str, error: &Error) -> Self {
         let note = error.note();
-        let asked = kit.configuration.catalogue().get(provider);
+        let asked = kit.config.catalogue().get(provider);
         let is_fallback = asked.is_ok_and(|asked| asked.settings.fallback.iter().any(|name| name == by));
         let word = if is_fallback {
             format!("`fallback` of {provider} permits another to answer")

@@ -97,18 +97,18 @@ pub async fn calibrate(
     request: CalibrationRequest,
     progress: &Progress,
 ) -> Result<Calibration, Error> {
-    kit.configuration.check()?;
-    let step = step_of(&kit.configuration, request.kind)?;
+    kit.config.check()?;
+    let step = step_of(&kit.config, request.kind)?;
     let (providers, _) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
     // An unusable oracle is refused before any call is made.
     let oracle = match &request.oracle {
-        Some(command) => Some(Oracle::new(&kit.configuration, &kit.project, command).await?),
+        Some(command) => Some(Oracle::new(&kit.config, &kit.project, command).await?),
         None => None,
     };
     let mut rounds = Vec::new();
     let mut masked = 0;
     for (prompt, count) in request.prompts.iter().zip(shares(request.samples, request.prompts.len())) {
-        let check = step_check(&kit.configuration, &step)?;
+        let check = step_check(&kit.config, &step)?;
         let question = question(&step, prompt, "", request.options.clone(), request.account.clone());
         let mut sampler = Sampler::new(kit, question, providers.clone(), check).await?;
         masked += sampler.masked();

@@ -52,7 +52,7 @@ pub struct PatchRequest {
 ///
 /// The call cannot be begun. A patch that does not apply is an outcome.
 pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcome, Error> {
-    refuse_strangers(&kit.configuration, &kit.processes)?;
+    refuse_strangers(&kit.config, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
         let project = kit.project.reader()?;
         let dry_run = request.dry_run;
@@ -153,7 +153,7 @@ impl Work<'_> {
     ) -> Result<Manifest, Refusal> {
         let manifest = self.try_out(store, tree, plan)?;
         carried_out(&self.kit.log, run.map(Belonging::id), &manifest, told);
-        restore::prune_after(&self.kit.configuration, &self.kit.log, store, &manifest.session);
+        restore::prune_after(&self.kit.config, &self.kit.log, store, &manifest.session);
         Ok(manifest)
     }
 

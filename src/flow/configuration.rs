@@ -105,13 +105,13 @@ impl Configuration {
     }
 
     /// The configuration, as far as it could be read.
-    pub fn config(&self) -> &Config {
+    pub fn loaded(&self) -> &Config {
         &self.settled().config
     }
 
     /// The settings in it.
     pub fn settings(&self) -> &Settings {
-        &self.config().settings
+        &self.loaded().settings
     }
 
     /// The consultants.
@@ -150,7 +150,7 @@ impl Configuration {
     ///
     /// The problems.
     pub fn check(&self) -> Result<(), Error> {
-        match self.config().general_problems() {
+        match self.loaded().general_problems() {
             problems if problems.is_empty() => Ok(()),
             problems => Err(Error::ConfigInvalid(problems)),
         }

@@ -63,7 +63,7 @@ pub async fn consult(
     thread: InThread,
     progress: &Progress,
 ) -> Result<Consulted, Error> {
-    kit.configuration.check()?;
+    kit.config.check()?;
     let place = kit.processes.slots().place()?;
     let (named, scope) = (provider.map(str::to_owned), Scope::current());
     let ready =
@@ -95,7 +95,7 @@ fn get_ready(
     question.account = Account::of(kit, run.as_deref(), stage, purpose)?;
     // A provider that does not exist is a mistake in the arguments: it is refused before any work.
     if let Some(named) = provider {
-        kit.configuration.catalogue().get(named)?;
+        kit.config.catalogue().get(named)?;
     }
     let named = match thread {
         InThread::New => None,
@@ -122,9 +122,8 @@ fn get_ready(
 /// Returns the provider of a call that names none: the last one of the conversation, while it can be
 /// asked; else the first who can.
 fn asked_next(ready: &Available, kit: &Kit, last: Option<&str>) -> Result<String, Error> {
-    let is_well = |name: &&String| {
-        kit.configuration.config().problems_for(name).is_empty() && !kit.log.ledger().refused(name)
-    };
+    let is_well =
+        |name: &&String| kit.config.loaded().problems_for(name).is_empty() && !kit.log.ledger().refused(name);
     let last = ready.names.iter().filter(|name| last == Some(name.as_str())).find(is_well);
     last.or(ready.names.first()).cloned().ok_or(Error::NoProvider)
 }
@@ -262,7 +261,7 @@ impl Found {
 
 /// Looks up how a provider is asked. Blocks.
 fn look_up(kit: &Kit, name: &str, prepared: &Prepared, scope: Option<&Scope>) -> Found {
-    let provider = match kit.configuration.catalogue().get(name) {
+    let provider = match kit.config.catalogue().get(name) {
         Ok(provider) => provider.clone(),
         Err(error) => return Found::refused(name, prepared, error),
     };
@@ -275,7 +274,7 @@ fn look_up(kit: &Kit, name: &str, prepared: &Prepared, scope: Option<&Scope>) ->
     if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(kit, name)).flatten() {
         return Found::refused(name, prepared, refusal);
     }
-    let choice = Choice::of(&provider, kit.configuration.environment(), &prepared.options);
+    let choice = Choice::of(&provider, kit.config.environment(), &prepared.options);
     Found::Way(Box::new(provider), choice)
 }
 

@@ -115,18 +115,18 @@ pub async fn generate(
     question: Question,
     progress: &Progress,
 ) -> Result<Ensemble, Error> {
-    kit.configuration.check()?;
+    kit.config.check()?;
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
     let Ready { mut providers, prepared, seats, bench, notes } = ready;
-    let red_flags = kit.configuration.red_flags()?;
+    let red_flags = kit.config.red_flags()?;
     let answered = answered(kit, &prepared, seats, &bench, progress).await;
     let stage = prepared.account().stage;
     let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, answered, &asked_for));
     let (mut candidates, drafts) = judged.await?;
     let id = drafts.last().map(|draft| draft.id.clone());
     note_on(&kit.log, prepared.account(), drafts).await;
-    let is_recorded = prepared.account().run.is_some() || kit.configuration.config().settings.tracing.enabled;
+    let is_recorded = prepared.account().run.is_some() || kit.config.settings().tracing.enabled;
     let id = id.filter(|_| is_recorded);
     for candidate in &mut candidates {
         candidate.ensemble_id.clone_from(&id);
@@ -135,8 +135,7 @@ pub async fn generate(
     for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
         providers.push(candidate.provider.clone());
     }
-    let installed =
-        kit.configuration.catalogue().installed(kit.configuration.environment(), kit.project.root());
+    let installed = kit.config.catalogue().installed(kit.config.environment(), kit.project.root());
     let others = installed.map(|one| one.name.clone()).filter(|name| !providers.contains(name)).collect();
     let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked(), others);
     ensemble.warning = ensemble
@@ -309,9 +308,9 @@ fn compared<'a>(
     asked_for: &AskedFor,
 ) -> Result<Draft, Error> {
     let answered = replies.filter(|reply| reply.ok);
-    let task = kit.configuration.masker()?.mask(&asked_for.task).text.into_owned();
+    let task = kit.config.masker()?.mask(&asked_for.task).text.into_owned();
     let noted = EnsembleNoted {
-        task: Some(kept(&task, kit.configuration.config().settings.tracing.save_prompts)),
+        task: Some(kept(&task, kit.config.settings().tracing.save_prompts)),
         context_files: asked_for.files.clone(),
         ..compared_answers(answered.clone().map(|reply| reply.content.as_str()))
     };
@@ -340,7 +339,7 @@ pub(super) fn chosen(
         return if ready.names.is_empty() { Err(Error::NoProvider) } else { Ok((ready.names, note)) };
     };
     for name in named {
-        let name = kit.configuration.catalogue().get(&name)?.name.clone();
+        let name = kit.config.catalogue().get(&name)?.name.clone();
         if !chosen.contains(&name) {
             chosen.push(name);
         }

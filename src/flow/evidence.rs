@@ -228,12 +228,12 @@ pub enum Gate {
 /// such run, or the log cannot be written.
 pub async fn log(kit: &Kit, request: LogRequest) -> Result<Logged, Error> {
     kit.processes.refuse_strangers()?;
-    kit.configuration.check()?;
+    kit.config.check()?;
     check(&request)?;
     let linked = known(&kit.log, &request.linked).await?;
     let (evidence_type, stage, workflow_id) =
         (request.evidence_type, request.stage, request.workflow_id.clone());
-    let body = masked(&kit.configuration, request).await?;
+    let body = masked(&kit.config, request).await?;
     let id = new_id();
     let outcome = LastVerification::of(&body).map(|verification| verification.passed);
     let run = note(&kit.log, workflow_id, Draft::new(id.clone(), body).on(linked)).await?;

@@ -35,7 +35,7 @@ pub struct Jobs {
 }
 
 struct Inner {
-    configuration: Configuration,
+    config: Configuration,
     log: Log,
     /// The calls of this server, by the ids of their jobs.
     running: Mutex<HashMap<String, Scope>>,
@@ -45,9 +45,9 @@ struct Inner {
 }
 
 impl Jobs {
-    pub fn new(configuration: Configuration, log: Log) -> Self {
+    pub fn new(config: Configuration, log: Log) -> Self {
         let inner = Inner {
-            configuration,
+            config,
             log,
             running: Mutex::default(),
             ended: AtomicBool::new(false),
@@ -221,7 +221,7 @@ impl Jobs {
             self.inner.log.show_alive()?;
         }
         let id = new_job();
-        let masker = self.inner.configuration.masker()?;
+        let masker = self.inner.config.masker()?;
         let began = JobNoted::Began {
             job: id.clone(),
             tool: call.tool,
@@ -257,7 +257,7 @@ impl Jobs {
 
     /// A job ended. A log that cannot be written loses the result, and says so to the operator.
     pub async fn end(&self, job: &str, outcome: Outcome, result: Option<Value>) {
-        let result = match (self.inner.configuration.masker(), result) {
+        let result = match (self.inner.config.masker(), result) {
             (Ok(masker), Some(result)) => Some(masked(&masker, result)),
             (_, None) | (Err(_), _) => None,
         };

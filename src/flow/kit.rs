@@ -12,7 +12,7 @@ use crate::host::process::Supervisor;
 /// The parts of a server or a sub-command. A clone is a handle on the same ones.
 #[derive(Clone)]
 pub struct Kit {
-    pub configuration: Configuration,
+    pub config: Configuration,
     pub project: ProjectFiles,
     pub log: Log,
     pub processes: Processes,
@@ -21,12 +21,12 @@ pub struct Kit {
 impl Kit {
     /// The parts, made for a project. Nothing is read, opened or started yet.
     pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
-        let configuration = Configuration::new(environment, working_directory);
+        let config = Configuration::new(environment, working_directory);
         Self {
-            log: Log::new(configuration.clone()),
-            processes: Processes::new(supervisor, configuration.clone()),
-            project: ProjectFiles::new(working_directory, configuration.clone()),
-            configuration,
+            log: Log::new(config.clone()),
+            processes: Processes::new(supervisor, config.clone()),
+            project: ProjectFiles::new(working_directory, config.clone()),
+            config,
         }
     }
 }

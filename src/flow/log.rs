@@ -22,7 +22,7 @@ pub struct Log {
 }
 
 struct Inner {
-    configuration: Configuration,
+    config: Configuration,
     server: String,
     store: OnceLock<Arc<SqliteStore>>,
     journal: OnceLock<Journal>,
@@ -49,9 +49,9 @@ impl Drop for Working {
 
 impl Log {
     /// The log of a project. Nothing is made or opened yet.
-    pub fn new(configuration: Configuration) -> Self {
+    pub fn new(config: Configuration) -> Self {
         let inner = Inner {
-            configuration,
+            config,
             server: new_id(),
             store: OnceLock::new(),
             journal: OnceLock::new(),
@@ -81,26 +81,24 @@ impl Log {
 
     /// True if what belongs to a run, or to none, goes into the project's log.
     pub fn is_logged(&self, run: &str) -> bool {
-        !run.is_empty() || self.inner.configuration.settings().tracing.enabled
+        !run.is_empty() || self.inner.config.settings().tracing.enabled
     }
 
     /// The project's events. Nothing is made or opened before the first of them.
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.inner.store.get_or_init(|| {
-            let state = self.inner.configuration.environment().state_directory();
+            let state = self.inner.config.environment().state_directory();
             let marks = self.user_key().zip(state).map(|(key, state)| Marks::new(&state).sealed_by(key));
             Arc::new(
-                SqliteStore::new(self.store_directory())
-                    .below(self.inner.configuration.root())
-                    .with_marks(marks),
+                SqliteStore::new(self.store_directory()).below(self.inner.config.root()).with_marks(marks),
             )
         })
     }
 
     /// Returns where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
     pub fn store_directory(&self) -> PathBuf {
-        let directory = self.inner.configuration.settings().tracing.directory.as_deref();
-        self.inner.configuration.root().join(directory.unwrap_or(Path::new(".maestro")))
+        let directory = self.inner.config.settings().tracing.directory.as_deref();
+        self.inner.config.root().join(directory.unwrap_or(Path::new(".maestro")))
     }
 
     /// The id of this server among those that work on the project.
@@ -116,7 +114,7 @@ impl Log {
     pub fn show_alive(&self) -> Result<(), Error> {
         let mut held = self.inner.lease.lock().unwrap_or_else(PoisonError::into_inner);
         if held.is_none() {
-            check_root(self.inner.configuration.root())?;
+            check_root(self.inner.config.root())?;
             *held = Some(Lease::hold(&self.store_directory(), self.server())?);
         }
         Ok(())
@@ -155,7 +153,7 @@ impl Log {
     /// Runs without an event since then are parked; 0 where none ever is.
     pub fn idle_before(&self) -> u64 {
         const DAY: u64 = 24 * 60 * 60 * 1000;
-        match self.inner.configuration.settings().park_after_days {
+        match self.inner.config.settings().park_after_days {
             0 => 0,
             days => super::time::now().saturating_sub(days.saturating_mul(DAY)),
         }
@@ -170,7 +168,7 @@ impl Log {
     /// no directory that can be written to.
     pub fn user_key(&self) -> Option<&SealKey> {
         let make = || {
-            let state = self.inner.configuration.environment().state_directory()?;
+            let state = self.inner.config.environment().state_directory()?;
             SealKey::of_user(&state)
                 .inspect_err(|error| tracing::warn!(%error, directory = %state.display(), "nothing is known to be this user's own"))
                 .ok()
@@ -187,7 +185,7 @@ impl Log {
     pub async fn seal_key(&self) -> Result<SealKey, Error> {
         let log = self.clone();
         let bound = move || {
-            let root = log.inner.configuration.root().as_os_str().as_encoded_bytes();
+            let root = log.inner.config.root().as_os_str().as_encoded_bytes();
             log.user_key().map(|key| key.bound_to("seal", root))
         };
         let key = off_thread(bound).await?;

@@ -29,7 +29,7 @@ pub enum Wanted {
 ///
 /// There is no such run, or the log cannot be read.
 pub async fn metrics(kit: &Kit, wanted: Wanted) -> Result<Report, Error> {
-    kit.configuration.check()?;
+    kit.config.check()?;
     let current = kit.log.current_run();
     let (idle_before, shared) = (kit.log.idle_before(), kit.clone());
     let read = kit.log.journal().read(move |history| {
@@ -47,8 +47,8 @@ pub(crate) fn report(kit: &Kit, history: &History, scope: Scope) -> Report {
         Scope::Project | Scope::Days(_) => None,
     };
     let caps = standings(kit, history, run);
-    let cost = Costs::of(&tally.cells, &kit.configuration.config().prices, &caps);
-    Report { cost: Some(cost), ..Report::of(scope, &tally, kit.configuration.baseline()) }
+    let cost = Costs::of(&tally.cells, &kit.config.loaded().prices, &caps);
+    Report { cost: Some(cost), ..Report::of(scope, &tally, kit.config.baseline()) }
 }
 
 /// The figures of a scope alone.

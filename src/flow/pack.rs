@@ -106,7 +106,7 @@ pub(super) fn pack_now(
     project: &ProjectFiles,
     request: &ContextRequest,
 ) -> Result<PackedContext, Error> {
-    let limits = config.config().context_limits(request.stage);
+    let limits = config.loaded().context_limits(request.stage);
     let masker = config.masker()?;
     let mut packing =
         Packing { masker: &masker, masked: 0, omitted: Vec::new(), material: Material::default() };

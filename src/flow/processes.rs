@@ -19,7 +19,7 @@ pub struct Processes {
 }
 
 struct Inner {
-    configuration: Configuration,
+    config: Configuration,
     supervisor: Supervisor,
     slots: OnceLock<Slots>,
     background: TaskTracker,
@@ -30,9 +30,9 @@ struct Inner {
 }
 
 impl Processes {
-    pub fn new(supervisor: Supervisor, configuration: Configuration) -> Self {
+    pub fn new(supervisor: Supervisor, config: Configuration) -> Self {
         let inner = Inner {
-            configuration,
+            config,
             supervisor,
             slots: OnceLock::new(),
             background: TaskTracker::new(),
@@ -49,7 +49,7 @@ impl Processes {
 
     /// The slots for consultants.
     pub fn slots(&self) -> &Slots {
-        let size = || self.inner.configuration.settings().max_parallel.clamp(1, 256);
+        let size = || self.inner.config.settings().max_parallel.clamp(1, 256);
         self.inner.slots.get_or_init(|| Slots::new(size()))
     }
 
@@ -75,9 +75,8 @@ impl Processes {
     ///
     /// A Maestro stands above this one.
     pub fn refuse_nested(&self) -> Result<(), Error> {
-        let is_below = || {
-            self.inner.configuration.environment().depth() > 0 || Ancestry::of_terminal().is_below_maestro()
-        };
+        let is_below =
+            || self.inner.config.environment().depth() > 0 || Ancestry::of_terminal().is_below_maestro();
         if *self.inner.is_below.get_or_init(is_below) { Err(Error::NestedConsult) } else { Ok(()) }
     }
 

@@ -17,17 +17,17 @@ pub struct ProjectFiles {
 
 struct Inner {
     working_directory: PathBuf,
-    configuration: Configuration,
+    config: Configuration,
     reader: OnceLock<Result<Arc<Project>, Error>>,
     answers: Answers,
 }
 
 impl ProjectFiles {
-    pub fn new(working_directory: &Path, configuration: Configuration) -> Self {
+    pub fn new(working_directory: &Path, config: Configuration) -> Self {
         let inner = Inner {
-            answers: Answers::new(configuration.root()),
+            answers: Answers::new(config.root()),
             working_directory: working_directory.to_owned(),
-            configuration,
+            config,
             reader: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
@@ -35,7 +35,7 @@ impl ProjectFiles {
 
     /// The project root.
     pub fn root(&self) -> &Path {
-        self.inner.configuration.root()
+        self.inner.config.root()
     }
 
     pub fn working_directory(&self) -> &Path {
@@ -52,12 +52,12 @@ impl ProjectFiles {
     }
 
     fn make_reader(&self) -> Result<Project, Error> {
-        let configuration = &self.inner.configuration;
-        let secrets = SecretPaths::from_rules(&configuration.secret_rules()?.files).map_err(|error| {
+        let config = &self.inner.config;
+        let secrets = SecretPaths::from_rules(&config.secret_rules()?.files).map_err(|error| {
             Error::Document { name: "conf/secrets.yaml".to_owned(), reason: error.to_string() }
         })?;
-        let project = Project::new(self.root(), &configuration.settings().repo_roots, secrets);
-        Ok(project.of_user(configuration.environment()))
+        let project = Project::new(self.root(), &config.settings().repo_roots, secrets);
+        Ok(project.of_user(config.environment()))
     }
 
     pub fn answers(&self) -> &Answers {

@@ -91,7 +91,7 @@ async fn overview(kit: &Kit) -> Result<Value, Error> {
     let (broken, spent) = (broken(kit).await, super::breaker::open(kit).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = kit.clone();
-    let mut value = off_thread(move || look(&shared.configuration, &shared.log, &broken, &spent)).await?;
+    let mut value = off_thread(move || look(&shared.config, &shared.log, &broken, &spent)).await?;
     let caps: Vec<CapNote> = today(kit).await.iter().map(CapNote::from).collect();
     if let Some(fields) = value.as_object_mut().filter(|_| !caps.is_empty()) {
         fields.insert("caps".into(), json!(caps));
@@ -101,10 +101,9 @@ async fn overview(kit: &Kit) -> Result<Value, Error> {
 
 /// The CLIs that are installed and do not run, with what is wrong.
 async fn broken(kit: &Kit) -> HashMap<String, String> {
-    let asked =
-        kit.configuration.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
+    let asked = kit.config.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
     let found = asked.map(|provider| async move {
-        let program = kit.configuration.find_program(provider.command())?;
+        let program = kit.config.find_program(provider.command())?;
         let error = glance(kit, provider, &program).await.err()?;
         let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
             || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
@@ -157,7 +156,7 @@ fn look(
         .filter(is_relevant)
         .map(|provider| {
             let installed = is_installed(provider);
-            let mut problems = config.config().problems_for(&provider.name);
+            let mut problems = config.loaded().problems_for(&provider.name);
             problems.extend(broken.get(&provider.name).cloned());
             let enabled = match provider.settings.enabled {
                 Enabled::Yes => true,
@@ -200,7 +199,7 @@ fn look(
         "asked_by_default": by_default,
         "switched_off": switched_off,
     });
-    let ignored = &config.config().ignored;
+    let ignored = &config.loaded().ignored;
     if let Some(fields) = overview.as_object_mut().filter(|_| !ignored.is_empty()) {
         fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED }));
     }
@@ -333,7 +332,7 @@ pub async fn print(
     home: Home,
     limit: Duration,
 ) -> Result<Printed, Error> {
-    let (shared, adapter) = (kit.configuration.clone(), provider.adapter.clone());
+    let (shared, adapter) = (kit.config.clone(), provider.adapter.clone());
     let made = off_thread(move || {
         let directory = CallDir::create()?;
         let carried = || login::carry(&adapter, shared.environment(), directory.capture()).home;
@@ -341,7 +340,7 @@ pub async fn print(
         Ok::<_, std::io::Error>((directory, home))
     });
     let (directory, home) = made.await?.map_err(|error| Error::Internal(error.to_string()))?;
-    let mut env = allowed(kit.configuration.environment(), &provider.settings.allow_env);
+    let mut env = allowed(kit.config.environment(), &provider.settings.allow_env);
     env.extend(home.map(|(name, value)| (name.into(), value.into())));
     let launch = Launch {
         program: program.to_owned(),
@@ -360,10 +359,12 @@ pub async fn print(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome =
-        kit.processes.supervisor().run(launch, directory, |_| {}).await.map_err(|error| {
-            super::obstacle::process_error(provider, &kit.configuration, &kit.log, &error)
-        })?;
+    let outcome = kit
+        .processes
+        .supervisor()
+        .run(launch, directory, |_| {})
+        .await
+        .map_err(|error| super::obstacle::process_error(provider, &kit.config, &kit.log, &error))?;
     Ok(Printed {
         ended: outcome.ended,
         exit: outcome.exit,

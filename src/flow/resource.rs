@@ -80,17 +80,17 @@ fn shortened(task: &str) -> String {
 pub async fn read(kit: &Kit, address: Address) -> Result<Option<String>, Error> {
     let found = match address {
         Address::Runs => runs(&kit.log).await.map(Some),
-        Address::Run(id) => match state(&kit.configuration, &kit.log, Some(id)).await {
+        Address::Run(id) => match state(&kit.config, &kit.log, Some(id)).await {
             Ok(overview) => Ok(overview.run.map(|state| json!(state))),
             Err(error) => nothing_there(error),
         },
         Address::Trail => {
             let request = ChainRequest { limit: MOST_PIECES, ..ChainRequest::default() };
-            chain(&kit.configuration, &kit.log, request).await.map(|chain| Some(json!(chain)))
+            chain(&kit.config, &kit.log, request).await.map(|chain| Some(json!(chain)))
         }
         Address::Evidence(id) => piece(&kit.log, &id).await.map(|piece| piece.map(|piece| json!(piece))),
         Address::Approval(request) => return report(&kit.log, &request).await,
-        Address::Answer(name) => return answer(&kit.configuration, &kit.project, name).await,
+        Address::Answer(name) => return answer(&kit.config, &kit.project, name).await,
     };
     Ok(found?.map(|value| format!("{value:#}")))
 }

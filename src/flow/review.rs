@@ -179,10 +179,10 @@ pub(crate) struct ReviewNoted {
 /// Arguments that make no sense, a repository that cannot be read, nobody who can be asked, or a budget
 /// that does not reach. That reviewers fail is no error: the review says so.
 pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> Result<Review, Error> {
-    if kit.configuration.environment().depth() > 0 {
+    if kit.config.environment().depth() > 0 {
         return Err(Error::NestedConsult);
     }
-    kit.configuration.check()?;
+    kit.config.check()?;
     let criteria = checked_criteria(&request.criteria)?;
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
     progress.say("reading what is to be reviewed");
@@ -207,7 +207,7 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
     let (checking, material) = (kit.clone(), Arc::new(material));
     let seen = Arc::clone(&material);
-    let mut review = off_thread(move || checked(&checking.configuration, &checking.project, &seen, replies))
+    let mut review = off_thread(move || checked(&checking.config, &checking.project, &seen, replies))
         .await?
         .of(&request.target, &material, &prepared);
     if request.fixes == Fixes::Tried && !review.findings.is_empty() {
@@ -215,12 +215,11 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
         review.findings = ranked(std::mem::take(&mut review.findings));
     }
     let (watching, seen) = (kit.clone(), Arc::clone(&material));
-    review.tree_changed =
-        off_thread(move || seen.changed_since(&watching.configuration, &watching.project)).await?;
+    review.tree_changed = off_thread(move || seen.changed_since(&watching.config, &watching.project)).await?;
     if !review.tree_changed.is_empty() {
         review.warn("files changed during the review: their findings are about what was there before");
     }
-    record(&kit.configuration, &kit.log, &prepared, consults, &mut review).await;
+    record(&kit.config, &kit.log, &prepared, consults, &mut review).await;
     Ok(review)
 }
 
@@ -242,7 +241,7 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     let providers = reviewers(kit, request)?;
     let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let account = Account::of(kit, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
-    let material = material::material(&kit.configuration, &kit.project, &request.target)?;
+    let material = material::material(&kit.config, &kit.project, &request.target)?;
     if material.files.is_empty() {
         return Ok(Ready { providers, material, asked: None });
     }
@@ -273,8 +272,7 @@ fn reviewers(kit: &Kit, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
     let (mut providers, _) = chosen(kit, request.providers.clone(), Work::default())?;
     if !is_named {
-        let is_model =
-            |name: &String| kit.configuration.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
+        let is_model = |name: &String| kit.config.catalogue().get(name).is_ok_and(|one| !one.is_understudy());
         providers.retain(is_model);
     }
     if providers.is_empty() {

@@ -103,10 +103,10 @@ pub async fn select(
     progress: &Progress,
 ) -> Result<Selection, Error> {
     kit.processes.refuse_nested()?;
-    kit.configuration.check()?;
+    kit.config.check()?;
     judging::check_case(&request.criteria, request.task.as_deref())?;
     check_files(&kit.project, &request.context_files).await?;
-    let candidates = take(&kit.configuration, &request).await?;
+    let candidates = take(&kit.config, &request).await?;
     let mut trial = match &request.verify {
         None if !request.probe.is_empty() => {
             let problem = "probe runs where candidates are tried: give verify too (empty, the project's own)";
@@ -122,7 +122,7 @@ pub async fn select(
             Some(Box::pin(trial::run(kit, &candidates, wanted, progress)).await?)
         }
     };
-    let tests_first = kit.configuration.settings().policy.prefer_tests_first;
+    let tests_first = kit.config.settings().policy.prefer_tests_first;
     let weight = if tests_first { TestWeight::First } else { TestWeight::Among };
     let mut evidence = known(&candidates, trial.as_ref());
     let behaviours = match trial.as_mut() {
@@ -175,7 +175,7 @@ pub async fn select(
         }
     };
     let parts = outcome::Parts { candidates, evidence, ranking, mode, trial, judge: note, differ };
-    record(&kit.configuration, &kit.log, account, &parts).await;
+    record(&kit.config, &kit.log, account, &parts).await;
     Ok(parts.selection())
 }
 
@@ -216,7 +216,7 @@ pub(in crate::flow) async fn tried_alone(
     };
     let request =
         SelectRequest { candidates: diffs.into_iter().map(input).collect(), ..SelectRequest::default() };
-    let candidates = take(&kit.configuration, &request).await?;
+    let candidates = take(&kit.config, &request).await?;
     let wanted = Wanted { checks: Vec::new(), probes: Vec::new(), most_undone: 0 };
     let trial = Box::pin(trial::run(kit, &candidates, wanted, progress)).await?;
     let of = |tested: Option<Tested>| match tested {

@@ -37,15 +37,9 @@ pub(super) struct Wanted {
 impl Guard {
     /// The guard over the caps that are set; none where none is.
     pub(super) fn of(kit: &Kit) -> Option<Self> {
-        let caps = kit.configuration.config().settings.caps;
-        let set_by =
-            Cap::ALL.map(|cap| (cap, kit.configuration.config().set_by(&format!("caps.{}", cap.key()))));
-        caps.any().then(|| Self {
-            caps,
-            prices: kit.configuration.config().prices.clone(),
-            set_by,
-            day: midnight(),
-        })
+        let caps = kit.config.settings().caps;
+        let set_by = Cap::ALL.map(|cap| (cap, kit.config.loaded().set_by(&format!("caps.{}", cap.key()))));
+        caps.any().then(|| Self { caps, prices: kit.config.loaded().prices.clone(), set_by, day: midnight() })
     }
 
     /// Admits consults under the caps, and returns the estimated tokens of each.
@@ -118,13 +112,13 @@ pub(crate) async fn today(kit: &Kit) -> Vec<Standing> {
 /// The consults that are to be reserved, with the models that they go to as far as that matters. Blocks.
 pub(super) fn wanted(kit: &Kit, providers: &[String], model: Option<&str>) -> Vec<Wanted> {
     let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
-    let in_dollars = kit.configuration.config().settings.caps.in_dollars();
+    let in_dollars = kit.config.settings().caps.in_dollars();
     let one = |name: &String| {
-        let provider = kit.configuration.catalogue().get(name).ok();
+        let provider = kit.config.catalogue().get(name).ok();
         let is_free = provider.is_some_and(Provider::is_understudy);
         let chosen = provider
             .filter(|_| in_dollars && !is_free)
-            .and_then(|provider| Choice::of(provider, kit.configuration.environment(), &options).model);
+            .and_then(|provider| Choice::of(provider, kit.config.environment(), &options).model);
         Wanted { provider: name.clone(), model: chosen.unwrap_or_default(), is_free }
     };
     providers.iter().map(one).collect()

@@ -101,12 +101,12 @@ impl StageRequest {
 /// The run refuses the stage, the arguments make no sense, or the log cannot be used. That the
 /// consultants fail is a reply.
 pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) -> Result<StageReply, Error> {
-    request.check(&kit.configuration, &kit.processes)?;
+    request.check(&kit.config, &kit.processes)?;
     // Before the stage begins: what is named and not there costs no attempt.
     let omitted = if request.context.is_empty() {
         Vec::new()
     } else {
-        pack_context(&kit.configuration, &kit.project, request.context.clone()).await?.omitted
+        pack_context(&kit.config, &kit.project, request.context.clone()).await?.omitted
     };
     let reply = done(kit, &Arc::new(request), progress).await?;
     Ok(StageReply { omitted, ..reply })
@@ -121,11 +121,11 @@ async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Re
         match begun {
             Begun::Solo { run, attempt } => return reply::solo(kit, request, &run, &attempt).await,
             Begun::Logged { run, attempt } => {
-                return answer(&kit.configuration, &kit.log, &run, &attempt, true).await;
+                return answer(&kit.config, &kit.log, &run, &attempt, true).await;
             }
             Begun::Attached { run, attempt } => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
-                if let Some(reply) = attached(&kit.configuration, &kit.log, &run, &attempt).await? {
+                if let Some(reply) = attached(&kit.config, &kit.log, &run, &attempt).await? {
                     return Ok(reply);
                 }
             }
@@ -134,7 +134,7 @@ async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Re
                 let working = kit.log.work_on(&attempt);
                 let ended = work::spawn(kit, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
-                return answer(&kit.configuration, &kit.log, &run, &attempt, false).await;
+                return answer(&kit.config, &kit.log, &run, &attempt, false).await;
             }
         }
     }

@@ -69,19 +69,20 @@ pub enum LoginState {
 
 /// The state of every provider that may be asked or whose CLI is there.
 pub async fn providers(kit: &Kit) -> Vec<ProviderState> {
-    let shown = kit.configuration.catalogue().iter().filter(|provider| {
-        provider.settings.enabled != Enabled::No || is_installed(&kit.configuration, provider)
-    });
+    let shown =
+        kit.config.catalogue().iter().filter(|provider| {
+            provider.settings.enabled != Enabled::No || is_installed(&kit.config, provider)
+        });
     join_all(shown.map(|provider| state(kit, provider))).await
 }
 
 async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
-    let program = kit.configuration.find_program(provider.command());
-    let (owned, environment) = (provider.clone(), kit.configuration.clone());
+    let program = kit.config.find_program(provider.command());
+    let (owned, environment) = (provider.clone(), kit.config.clone());
     let choice =
         off_thread(move || Choice::of(&owned, environment.environment(), &CallOptions::default())).await.ok();
     let (model, wish) = choice.map_or((None, Wish::Usual), |choice| (choice.model, choice.wish));
-    let notes = kit.configuration.config().problems_of(&provider.name);
+    let notes = kit.config.loaded().problems_of(&provider.name);
     let mut state = ProviderState {
         name: provider.name.clone(),
         enabled: provider.settings.enabled != Enabled::No,
@@ -113,7 +114,7 @@ async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
 
 /// Facts that a CLI tells of itself.
 async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut ProviderState) {
-    if is_of_the_project(&kit.configuration, provider, program) {
+    if is_of_the_project(&kit.config, provider, program) {
         state.usable = false;
         state.notes.push(format!(
             "it lies in this project and was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
@@ -149,12 +150,12 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
     state.login = login;
     state.usable &= login != LoginState::LoggedOut;
     state.notes.extend(why);
-    let (owned, environment) = (provider.clone(), kit.configuration.clone());
+    let (owned, environment) = (provider.clone(), kit.config.clone());
     let own = off_thread(move || not_carried(&owned.adapter, environment.environment())).await;
     state.notes.extend(own.unwrap_or_default());
     let private = Path::new("private home");
-    state.notes.extend(login::carry(&provider.adapter, kit.configuration.environment(), private).exemption);
-    state.notes.extend(login_notes(&kit.configuration, provider, state.login));
+    state.notes.extend(login::carry(&provider.adapter, kit.config.environment(), private).exemption);
+    state.notes.extend(login_notes(&kit.config, provider, state.login));
 }
 
 /// True if a program that was found by its bare name is one of the project's own: a directory of the
@@ -174,12 +175,12 @@ async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginSt
         Adapter::Codex => &["login", "status"],
         Adapter::Claude => &["auth", "status"],
         Adapter::Gemini => {
-            return (from_flag(login::gemini_kind(kit.configuration.environment()).is_some()), None);
+            return (from_flag(login::gemini_kind(kit.config.environment()).is_some()), None);
         }
         Adapter::Template(_) | Adapter::Understudy => return (LoginState::Unknown, None),
     };
     // A key in the environment logs in without the CLI's own login knowing of it.
-    if login::has_key(&provider.adapter, kit.configuration.environment()) {
+    if login::has_key(&provider.adapter, kit.config.environment()) {
         return (LoginState::LoggedIn, None);
     }
     let asked = question.join(" ");

@@ -123,11 +123,11 @@ pub struct Report {
 /// fails or is refused is no error.
 pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> Result<Report, Error> {
     kit.processes.refuse_nested()?;
-    kit.configuration.check()?;
+    kit.config.check()?;
     let started = Instant::now();
     let (parallel, stop) = (request.parallel, request.stop_on_failure);
     let planning = kit.clone();
-    let plan = off_thread(move || plan::plan(&planning.configuration, &planning.project, &request)).await??;
+    let plan = off_thread(move || plan::plan(&planning.config, &planning.project, &request)).await??;
     if plan.checks.len() > MOST_CHECKS {
         let problem = format!("commands must have at most {MOST_CHECKS} checks (got {})", plan.checks.len());
         return Err(Error::InvalidArguments(problem));
@@ -456,7 +456,7 @@ pub(in crate::flow) async fn verify_copy(
     hold: Hold,
     progress: &Progress,
 ) -> Result<Vec<CheckResult>, Error> {
-    let planning = kit.configuration.clone();
+    let planning = kit.config.clone();
     let request = VerifyRequest { entries, ..VerifyRequest::default() };
     let plan = off_thread(move || plan::plan_in(planning.environment(), &copy, planning.checks()?, &request))
         .await??;
@@ -517,11 +517,11 @@ impl Oracle {
     ///
     /// The command could not be run.
     pub async fn judge(&self, kit: &Kit, answer: &str, progress: &Progress) -> Result<Verdict, Error> {
-        let (root, text) = (kit.configuration.root().to_owned(), answer.to_owned());
+        let (root, text) = (kit.config.root().to_owned(), answer.to_owned());
         let exhibit = off_thread(move || Exhibit::new(&root, &text)).await?;
         let exhibit = exhibit
             .map_err(|error| self.unusable(format!("the answer cannot be put into a file: {error}")))?;
-        let plan = self.plan(&kit.configuration, &kit.project, &exhibit.path(), answer).await?;
+        let plan = self.plan(&kit.config, &kit.project, &exhibit.path(), answer).await?;
         let Some(check) = plan.checks.first() else {
             return Err(self.unusable("there is no command".to_owned()));
         };

@@ -148,7 +148,7 @@ pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Resul
     vote.stood_in = sampler.stood_in().to_vec();
     vote.consults = sampler.consults().to_vec();
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    record(&kit.configuration, &kit.log, &account, request.step_type, &vote).await;
+    record(&kit.config, &kit.log, &account, request.step_type, &vote).await;
     Ok(vote)
 }
 
@@ -294,7 +294,7 @@ pub(super) async fn voters(
     work: Work,
 ) -> Result<(Vec<String>, Option<String>), Error> {
     let (mut chosen, note) = off_thread_with(kit, move |kit| chosen(kit, named, work)).await?;
-    let catalogue = kit.configuration.catalogue();
+    let catalogue = kit.config.catalogue();
     chosen.retain(|name| catalogue.get(name).is_ok_and(|provider| !provider.is_understudy()));
     if chosen.is_empty() { Err(Error::NoVoter) } else { Ok((chosen, note)) }
 }

@@ -43,11 +43,11 @@ pub struct Started {
 /// The task is empty, or the log cannot be used.
 pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRisk) -> Result<Started, Error> {
     kit.processes.refuse_strangers()?;
-    kit.configuration.check()?;
+    kit.config.check()?;
     if task.trim().is_empty() {
         return Err(Error::InvalidArguments("task is empty".to_owned()));
     }
-    let settings = &kit.configuration.settings();
+    let settings = &kit.config.settings();
     let approvals = settings.approvals;
     if start_stage != Stage::Analyze && (!settings.late_start || approvals == Approvals::Human) {
         let setting = own_setting("late_start", approvals);
@@ -67,7 +67,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
             own_setting("auto_approve_low_risk", approvals)
         ));
     }
-    let shared = kit.configuration.clone();
+    let shared = kit.config.clone();
     let task = super::off_thread::off_thread(move || {
         shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
     })
@@ -98,7 +98,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     kit.log.set_current_run(&run);
     let found = kit.log.journal().read(move |history| history.run(&run).cloned()).await?;
     let run = found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))?;
-    let budget = balance(&run, kit.configuration.limits());
+    let budget = balance(&run, kit.config.limits());
     if !was_open && budget.used > 0 {
         notes.push(format!(
             "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and another run is no new budget.",

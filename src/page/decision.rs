@@ -37,7 +37,7 @@ async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Resu
     let around = Around {
         now: now(),
         nonce: page.door().nonce(visitor, &purpose),
-        left: kit.configuration.limits().total.saturating_sub(run.budget.used()),
+        left: kit.config.limits().total.saturating_sub(run.budget.used()),
         patches,
     };
     let id = request.id.clone();

@@ -58,7 +58,7 @@ async fn run_of(
 ) -> Result<(Value, Value), Error> {
     let kit = page.kit();
     let (log, project) = (kit.log.clone(), kit.project.clone());
-    let (now, limits) = (page.now(), kit.configuration.limits());
+    let (now, limits) = (page.now(), kit.config.limits());
     let nonce = page.door().nonce(visitor, &format!("stop {id}"));
     let indexed = Arc::clone(page.indexed());
     let read = kit.log.journal().read(move |history| {
@@ -91,7 +91,7 @@ pub(super) async fn stop(
         return show_run(&page, &visitor, id, StatusCode::UNPROCESSABLE_ENTITY, Some("stop_needs_words"))
             .await;
     }
-    match end(&page.kit().configuration, &page.kit().log, &id, why).await {
+    match end(&page.kit().config, &page.kit().log, &id, why).await {
         // One that has ended meanwhile is shown as it is.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
         Err(error) => guard::failed(&page, visitor.look, &error).await,
@@ -283,7 +283,7 @@ async fn show_trust(
     status: StatusCode,
     problem: Option<&'static str>,
 ) -> Response {
-    let found = page.blocking(|page| views::trust::trust(&page.kit().configuration)).await;
+    let found = page.blocking(|page| views::trust::trust(&page.kit().config)).await;
     let view = found.map(|mut view| {
         let hash = view.get("hash").and_then(Value::as_str).unwrap_or_default().to_owned();
         if let Some(view) = view.as_object_mut() {
@@ -310,7 +310,7 @@ pub(super) async fn confirm(
         return show_trust(&page, &visitor, StatusCode::CONFLICT, Some("stop_old_form")).await;
     }
     let confirmed = page.blocking(move |page| {
-        let library = page.kit().configuration.library();
+        let library = page.kit().config.library();
         // If the files changed in the meantime, their hash changed too.
         let is_same = library.layer().hash() == hash;
         is_same.then(|| library.confirm(&hash).map_err(|error| error.to_string()))

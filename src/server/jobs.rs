@@ -396,7 +396,7 @@ impl Maestro {
         let (tool, version) = (request.name.clone(), context.protocol_version());
         let stop = self.inner.jobs_stop.clone();
         let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
-        let response = with_room(&self.kit().configuration, &self.kit().project, &tool, response).await;
+        let response = with_room(&self.kit().config, &self.kit().project, &tool, response).await;
         Ok(with_links(response, version.as_ref()))
     }
 

@@ -19,7 +19,7 @@ mod dialog;
 fn server(stop: &CancellationToken) -> Maestro {
     let kit = Kit::new(Environment::default(), std::path::Path::new("/"), Supervisor::new(None));
     let server = Maestro::new(kit, stop.clone(), Reasons::default());
-    let mut tools = Tools::new(&server.kit().configuration);
+    let mut tools = Tools::new(&server.kit().config);
     let tool = |name: &'static str| Tool::new(name, "", Arc::new(JsonObject::new()));
     tools.router.add_route(ToolRoute::new_dyn(tool("panics"), |_| Box::pin(async { panic!("on purpose") })));
     tools.router.add_route(ToolRoute::new_dyn(tool("never_ends"), |_| Box::pin(std::future::pending())));

@@ -203,7 +203,7 @@ impl Handle {
                 input.duration_ms
             )));
         }
-        self.kit().configuration.check()?;
+        self.kit().config.check()?;
         let submission = Submission {
             stage: input.stage,
             outputs: Value::Object(input.outputs),
@@ -224,14 +224,14 @@ impl Handle {
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
         let kit = self.kit();
-        kit.configuration.check()?;
+        kit.config.check()?;
         // Before anybody is asked.
         kit.processes.refuse_strangers()?;
         let open = find(&kit.log, &input.request_id).await?;
         let responses = input.question_responses.clone().unwrap_or_default();
         may(&open.run, &open.request, &responses)?;
-        let most_rounds = kit.configuration.settings().policy.max_debug_iterations;
-        let approvals = open.run.approvals(kit.configuration.settings().approvals);
+        let most_rounds = kit.config.settings().policy.max_debug_iterations;
+        let approvals = open.run.approvals(kit.config.settings().approvals);
         let decided_by = if approvals.takes(DecidedBy::ClientDialog)
             && open.run.server.as_deref() == Some(kit.log.server())
             && client_has_asked(context)
@@ -239,10 +239,7 @@ impl Handle {
             DecidedBy::ClientDialog
         } else if let Some(asking) = channel(approvals, context) {
             let question = Question { maestro: self, kit, context, retry, progress, ahead: None };
-            return match question
-                .ask(asking, &open, &claim(&input, kit.configuration.config().language()))
-                .await?
-            {
+            return match question.ask(asking, &open, &claim(&input, kit.config.loaded().language())).await? {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),
                 Told::Settled(settled) => Ok(reply(Ok(decided(&settled, most_rounds))).into()),

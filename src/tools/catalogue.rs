@@ -53,14 +53,14 @@ struct Memory {
 
 impl Handle {
     pub(crate) fn new(kit: Kit, stop: CancellationToken) -> Self {
-        let jobs = Jobs::new(kit.configuration.clone(), kit.log.clone());
+        let jobs = Jobs::new(kit.config.clone(), kit.log.clone());
         Self { kit, jobs, memory: Arc::default(), stop }
     }
 
     /// The local web page, served from the first need on. Fails below another consult, and where no
     /// port can be had.
     pub(crate) async fn page(&self) -> Result<&Page, Error> {
-        if self.kit.configuration.environment().depth() > 0 {
+        if self.kit.config.environment().depth() > 0 {
             return Err(Error::NestedConsult);
         }
         let start = || Page::start(self.kit.clone(), self.jobs.clone(), self.stop.clone());
@@ -85,7 +85,7 @@ impl Handle {
 
     /// The tools, made on first need: a client that only says hello does not wait for them.
     pub(crate) fn tools(&self) -> &Tools {
-        self.memory.tools.get_or_init(|| Tools::new(&self.kit.configuration))
+        self.memory.tools.get_or_init(|| Tools::new(&self.kit.config))
     }
 
     #[cfg(test)]

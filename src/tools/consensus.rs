@@ -175,7 +175,7 @@ impl Handle {
         meta = found_by("micro steps list types stage decompose schema", Load::OnSearch)
     )]
     async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
-        reply(self.kit().configuration.micro_steps().map(|steps| {
+        reply(self.kit().config.micro_steps().map(|steps| {
             let steps: Vec<_> = steps.of_stage(input.stage).collect();
             json!({ "micro_steps": steps, "count": steps.len() })
         }))

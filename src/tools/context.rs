@@ -50,8 +50,8 @@ impl Handle {
             max_chars: input.max_chars.map(NonZeroUsize::get),
         };
         let kit = self.kit();
-        reply(match kit.configuration.check() {
-            Ok(()) => pack_context(&kit.configuration, &kit.project, request).await,
+        reply(match kit.config.check() {
+            Ok(()) => pack_context(&kit.config, &kit.project, request).await,
             Err(error) => Err(error),
         })
     }

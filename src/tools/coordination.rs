@@ -107,7 +107,7 @@ impl Handle {
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
         let kit = self.kit();
-        reply(kit.configuration.check().map(|()| policy(&kit.configuration.settings().policy)))
+        reply(kit.config.check().map(|()| policy(&kit.config.settings().policy)))
     }
 
     /// Rates how decomposable, sequential and tool-heavy a task is; suggests a topology.
@@ -119,10 +119,7 @@ impl Handle {
     async fn maestro_classify_task(&self, Parameters(input): Parameters<TaskInput>) -> CallToolResult {
         let material = [input.code_context.as_deref(), input.error_logs.as_deref()];
         let material: Vec<&str> = material.into_iter().flatten().collect();
-        reply(
-            classify_task(&self.kit().configuration, &self.kit().log, &input.task_description, &material)
-                .await,
-        )
+        reply(classify_task(&self.kit().config, &self.kit().log, &input.task_description, &material).await)
     }
 
     /// Chooses a stage's topology, with limits and reasons.
@@ -152,7 +149,7 @@ impl Handle {
                 capability_index: input.capability_index,
             },
         };
-        reply(select_architecture(&self.kit().configuration, &self.kit().log, &request).await)
+        reply(select_architecture(&self.kit().config, &self.kit().log, &request).await)
     }
 
     /// Returns how a stage makes, checks and chooses candidates.
@@ -165,7 +162,7 @@ impl Handle {
         &self,
         Parameters(input): Parameters<StrategyInput>,
     ) -> CallToolResult {
-        reply(stage_strategy(&self.kit().configuration, input.stage))
+        reply(stage_strategy(&self.kit().config, input.stage))
     }
 }
 

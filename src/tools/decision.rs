@@ -119,13 +119,13 @@ impl Question<'_> {
         let is_on_page = match asking.means {
             Means::Form => false,
             Means::Page => true,
-            Means::Both if !self.kit.configuration.settings().page => false,
+            Means::Both if !self.kit.config.settings().page => false,
             Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
         };
         if is_on_page {
             return self.on_page(self.maestro.page().await?, asking.era, open, aside).await;
         }
-        let form = form(open, aside, self.kit.configuration.config().language())?;
+        let form = form(open, aside, self.kit.config.loaded().language())?;
         match asking.era {
             Era::Legacy => {
                 let _shown = self.opened(open).await?;
@@ -215,9 +215,9 @@ impl Question<'_> {
         open: &Reviewed,
         aside: &str,
     ) -> Result<ElicitRequestParams, Error> {
-        let environment = self.kit.configuration.environment();
+        let environment = self.kit.config.environment();
         let report = report_of(open)?;
-        let [what, heart, risk] = report::heart(&report, self.kit.configuration.config().language());
+        let [what, heart, risk] = report::heart(&report, self.kit.config.loaded().language());
         let way = format!("maestro-mcp page {}", open.request.id);
         let lines = if has_display(environment) {
             [what, heart, risk, "Opening it decides nothing; you decide on the page.".to_owned()]

@@ -92,6 +92,6 @@ impl Handle {
             evidence_id: input.evidence_id,
             workflow_id: input.workflow_id,
         };
-        reply(chain(&self.kit().configuration, &self.kit().log, request).await)
+        reply(chain(&self.kit().config, &self.kit().log, request).await)
     }
 }

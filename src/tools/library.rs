@@ -79,7 +79,7 @@ impl Handle {
     )]
     async fn maestro_help(&self, Parameters(input): Parameters<HelpInput>) -> CallToolResult {
         reply(
-            document::topic(&self.kit().configuration, &input.topic)
+            document::topic(&self.kit().config, &input.topic)
                 .map(|topic| json!({ "topic": topic.name, "content": topic.content })),
         )
     }
@@ -91,7 +91,7 @@ impl Handle {
         meta = found_by("guide instructions for stage analyze hypothesize implement debug improve", Load::OnSearch)
     )]
     async fn maestro_get_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
-        reply(skill(&self.kit().configuration, input.stage))
+        reply(skill(&self.kit().config, input.stage))
     }
 
     /// Returns a consultant's persona.
@@ -102,7 +102,7 @@ impl Handle {
     )]
     async fn maestro_get_role(&self, Parameters(input): Parameters<RoleInput>) -> CallToolResult {
         let role = input.role;
-        reply(document::role(&self.kit().configuration, role).map(|document| RoleReply { role, document }))
+        reply(document::role(&self.kit().config, role).map(|document| RoleReply { role, document }))
     }
 
     /// Returns the JSON schema of a stage's output, a judge's, or all tools.
@@ -130,7 +130,7 @@ impl Handle {
             SchemaOrTools::Review => SchemaName::Review,
             SchemaOrTools::Tools => return Ok(self.tool_schemas()),
         };
-        document::schema(&self.kit().configuration, name)
+        document::schema(&self.kit().config, name)
     }
 
     fn tool_schemas(&self) -> Value {

@@ -167,7 +167,7 @@ impl Handle {
         meta = found_by("red flag discard answer hedging dangerous invalid diff missing fields", Load::OnSearch)
     )]
     async fn maestro_red_flag_check(&self, Parameters(input): Parameters<RedFlagInput>) -> CallToolResult {
-        reply(red_flag_check(&self.kit().configuration, input.content, input.step_type, input.rules).await)
+        reply(red_flag_check(&self.kit().config, input.content, input.step_type, input.rules).await)
     }
 
     /// Checks a text's length, form (JSON fields or diff) and forbidden phrases.
@@ -184,7 +184,7 @@ impl Handle {
             fields: input.require_json_fields.unwrap_or_default(),
             forbidden_patterns: input.forbidden_patterns.unwrap_or_default(),
         };
-        reply(validate_content(&self.kit().configuration, request).await)
+        reply(validate_content(&self.kit().config, request).await)
     }
 }
 

@@ -140,7 +140,7 @@ impl Handle {
         };
         let stage = match &answered {
             // The call that brings the answer does not do the stage again.
-            Some(request) => again(&kit.configuration, &kit.log, request).await?,
+            Some(request) => again(&kit.config, &kit.log, request).await?,
             None => {
                 let dialog = ahead.as_ref().map(DialogAhead::announced);
                 run_stage(kit, StageRequest { dialog, ..request }, progress).await?
@@ -154,7 +154,7 @@ impl Handle {
         }
         // The request that the stage ended with, or the one that an answer is about.
         let open = find(&kit.log, answered.as_deref().unwrap_or(&note.request_id)).await?;
-        let approvals = open.run.approvals(kit.configuration.settings().approvals);
+        let approvals = open.run.approvals(kit.config.settings().approvals);
         let Some(asking) = channel(approvals, context) else {
             return Ok(reply(Ok(shown(stage, None))).into());
         };

@@ -87,18 +87,18 @@ impl Handle {
             Err(error) => return super::reply::failure(&error),
         };
         match input.action() {
-            Action::List => reply(list(&kit.configuration, &kit.log, limit).await),
+            Action::List => reply(list(&kit.config, &kit.log, limit).await),
             Action::Show => reply(match input.thread("show") {
-                Ok(thread) => show(&kit.configuration, &kit.log, thread).await,
+                Ok(thread) => show(&kit.config, &kit.log, thread).await,
                 Err(error) => Err(error),
             }),
             Action::Search => {
-                reply(search(&kit.configuration, &kit.log, &input.query.unwrap_or_default(), limit).await)
+                reply(search(&kit.config, &kit.log, &input.query.unwrap_or_default(), limit).await)
             }
             Action::Fork => reply(match input.thread("fork") {
                 Ok(thread) => {
                     let turn = input.turn.map(|turn| usize::try_from(turn).unwrap_or(usize::MAX));
-                    fork(&kit.configuration, &kit.log, thread, turn).await
+                    fork(&kit.config, &kit.log, thread, turn).await
                 }
                 Err(error) => Err(error),
             }),

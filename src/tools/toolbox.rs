@@ -43,7 +43,7 @@ impl Handle {
     )]
     async fn maestro_recommend_tools(&self, Parameters(input): Parameters<RecommendInput>) -> CallToolResult {
         let runs = recorded_or_nothing(&self.kit().log).await;
-        reply(recommend_tools(&self.kit().configuration, &input.task_description, &runs, &|name| {
+        reply(recommend_tools(&self.kit().config, &input.task_description, &runs, &|name| {
             self.tools().context_cost(name)
         }))
     }
@@ -55,7 +55,7 @@ impl Handle {
         meta = found_by("load tools of a stage skills context cost", Load::OnSearch)
     )]
     async fn maestro_enter_stage(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
-        reply(enter_stage(&self.kit().configuration, self.toolbox(), input.stage, &|name| {
+        reply(enter_stage(&self.kit().config, self.toolbox(), input.stage, &|name| {
             self.tools().context_cost(name)
         }))
     }
@@ -67,7 +67,7 @@ impl Handle {
         meta = found_by("load tools of a skill micro steps", Load::OnSearch)
     )]
     async fn maestro_enter_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
-        reply(enter_skill(&self.kit().configuration, self.toolbox(), &input.skill_name, &|name| {
+        reply(enter_skill(&self.kit().config, self.toolbox(), &input.skill_name, &|name| {
             self.tools().context_cost(name)
         }))
     }
@@ -79,7 +79,7 @@ impl Handle {
         meta = found_by("unload tools leave stage", Load::OnSearch)
     )]
     async fn maestro_exit_stage(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(exit_stage(&self.kit().configuration, self.toolbox(), &|name| self.tools().context_cost(name)))
+        reply(exit_stage(&self.kit().config, self.toolbox(), &|name| self.tools().context_cost(name)))
     }
 
     /// Returns stage, skill, loaded tools, their context cost and calls.
@@ -89,8 +89,6 @@ impl Handle {
         meta = found_by("which tools are loaded context cost usage", Load::OnSearch)
     )]
     async fn maestro_get_loaded_tools(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(loaded_tools(&self.kit().configuration, self.toolbox(), &|name| {
-            self.tools().context_cost(name)
-        }))
+        reply(loaded_tools(&self.kit().config, self.toolbox(), &|name| self.tools().context_cost(name)))
     }
 }

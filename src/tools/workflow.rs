@@ -67,8 +67,8 @@ impl Handle {
     )]
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
         let kit = self.kit();
-        let (policy, limits) = (&kit.configuration.settings().policy, kit.configuration.limits());
-        let shown = state(&kit.configuration, &kit.log, input.workflow_id).await.map(|overview| {
+        let (policy, limits) = (&kit.config.settings().policy, kit.config.limits());
+        let shown = state(&kit.config, &kit.log, input.workflow_id).await.map(|overview| {
             let state = overview.run.clone();
             let summary = match &state {
                 Some(state) => format!("{}: {}", state.state, state.next_step),

@@ -43,8 +43,8 @@ impl From<ReviseOptions> for Said {
 }
 
 pub(super) async fn run(kit: &Kit, decision: Decision, said: Said) -> Result<ExitCode, Error> {
-    let person = Person::who_decides(&kit.configuration, said.json)?;
-    kit.configuration.check()?;
+    let person = Person::who_decides(&kit.config, said.json)?;
+    kit.config.check()?;
     let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if decision == Decision::Revise && message.is_none() {
         return Err(Error::InvalidArguments(
@@ -58,7 +58,7 @@ pub(super) async fn run(kit: &Kit, decision: Decision, said: Said) -> Result<Exi
     run.may_decide(&request).map_err(Error::Workflow)?;
     let mut responses = given(request.asked.stage, &said.answers)?;
 
-    let (report, language) = (report(&request)?, kit.configuration.config().language());
+    let (report, language) = (report(&request)?, kit.config.loaded().language());
     person.say(&format!(
         "{}\n\nThe whole report: maestro-mcp approvals show {}\n",
         harmless(&dialog(&report, MOST_CHARS, language)),

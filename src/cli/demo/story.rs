@@ -63,7 +63,7 @@ impl<'a> Story<'a> {
         asked: Vec<String>,
         leaves_page: bool,
     ) -> Self {
-        let own = outer.configuration.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
+        let own = outer.config.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
         let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
         let environment = own.chain([project]).collect();
         let kit = Kit::new(environment, program.directory(), Supervisor::new(None));

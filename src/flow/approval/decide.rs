@@ -92,9 +92,9 @@ pub async fn decide(kit: &Kit, verdict: Verdict) -> Result<Settled, Error> {
         // The terminal was checked before, and a rule needs no person.
         DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => kit.processes.refuse_nested()?,
     }
-    let verdict = masked(&kit.configuration, verdict).await?;
+    let verdict = masked(&kit.config, verdict).await?;
     let request = verdict.request.clone();
-    let (id, server, log) = (new_id(), kit.configuration.settings().approvals, kit.log.clone());
+    let (id, server, log) = (new_id(), kit.config.settings().approvals, kit.log.clone());
     let decision = move |history: &History| {
         if verdict.decided_by == DecidedBy::Relayed {
             refuse_over_dialog(&log, history, &verdict.request)?;

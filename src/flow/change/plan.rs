@@ -383,8 +383,7 @@ impl Work<'_> {
         planned: &Planned,
         tree: &Tree,
     ) -> Result<Told, Refusal> {
-        let masker =
-            self.kit.configuration.masker().map_err(|error| Refusal::new(Reason::LogUnavailable, error))?;
+        let masker = self.kit.config.masker().map_err(|error| Refusal::new(Reason::LogUnavailable, error))?;
         let shown = masker.mask(&request.patch).text;
         let given = Given {
             work: self,
@@ -412,11 +411,9 @@ impl Work<'_> {
 
     /// The changed lines by their names below the project's root; files of other roots are left out.
     fn at_root(&self, lines: Changed) -> Changed {
-        let prefix = match self.base.root == *self.kit.configuration.root() {
+        let prefix = match self.base.root == *self.kit.config.root() {
             true => String::new(),
-            false
-                if self.kit.configuration.root().canonicalize().is_ok_and(|root| root == self.base.root) =>
-            {
+            false if self.kit.config.root().canonicalize().is_ok_and(|root| root == self.base.root) => {
                 String::new()
             }
             false => format!("{}/", self.base.root.display()),

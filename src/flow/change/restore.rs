@@ -44,7 +44,7 @@ pub struct RestoreRequest {
 ///
 /// The call cannot begin. A file that cannot be restored is an outcome, not an error.
 pub async fn restore(kit: &Kit, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
-    refuse_strangers(&kit.configuration, &kit.processes)?;
+    refuse_strangers(&kit.config, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
         let mut outcome = RestoreOutcome::new(&request.backup_session);
         let project = kit.project.reader()?;

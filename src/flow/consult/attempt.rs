@@ -108,7 +108,7 @@ pub(super) fn not_begun(error: Error) -> Error {
 }
 
 fn preflight(kit: &Kit, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
-    let problems = kit.configuration.config().problems_for(&provider.name);
+    let problems = kit.config.loaded().problems_for(&provider.name);
     if !problems.is_empty() {
         return Err(Error::ConfigInvalid(problems));
     }
@@ -129,11 +129,7 @@ async fn wait_for_turn(
     place: Place,
     progress: &Progress,
 ) -> Result<(PathBuf, Arc<OwnedSemaphorePermit>), Error> {
-    let program = kit.configuration.catalogue().program(
-        provider,
-        kit.configuration.environment(),
-        kit.project.root(),
-    )?;
+    let program = kit.config.catalogue().program(provider, kit.config.environment(), kit.project.root())?;
     Ok((program, Arc::new(place.wait(progress).await?)))
 }
 
@@ -299,9 +295,7 @@ impl Call {
         let outcome = self.kit.processes.supervisor().run_made(make, watch).await;
         outcome.map_err(|unable| match unable {
             Unable::Prepare(error) => error,
-            Unable::Run(error) => {
-                process_error(&self.provider, &self.kit.configuration, &self.kit.log, &error)
-            }
+            Unable::Run(error) => process_error(&self.provider, &self.kit.config, &self.kit.log, &error),
         })
     }
 
@@ -317,7 +311,7 @@ impl Call {
                 .provider
                 .adapter
                 .gateway_variable()
-                .and_then(|name| self.kit.configuration.environment().get(name)),
+                .and_then(|name| self.kit.config.environment().get(name)),
             schema: self.prepared.schema.as_ref().map(|(_, schema)| schema),
             extra_args: &self.provider.settings.extra_args,
         }
@@ -345,12 +339,11 @@ impl Call {
             &places,
             self.version,
         );
-        let login = login::carry(adapter, self.kit.configuration.environment(), &places.home);
-        let wall =
-            wall::of_consultant(&self.kit.configuration, &self.provider, &self.program, &places, &login)
-                .map_err(Unable::Prepare)?;
+        let login = login::carry(adapter, self.kit.config.environment(), &places.home);
+        let wall = wall::of_consultant(&self.kit.config, &self.provider, &self.program, &places, &login)
+            .map_err(Unable::Prepare)?;
         lay_out(&places, &invocation.files, &login).map_err(internal)?;
-        let mut env = allowed(self.kit.configuration.environment(), &settings.allow_env);
+        let mut env = allowed(self.kit.config.environment(), &settings.allow_env);
         let carried = login.home.iter().chain(&login.env);
         env.extend(carried.map(|(name, value)| (name.into(), value.into())));
         env.extend(invocation.env);
@@ -416,7 +409,7 @@ impl Call {
             failure.detail = format!("{} ({versions})", failure.detail);
         }
         if failure.kind.is_refusal() {
-            *others = others_than(&self.provider, &self.kit.configuration, &self.kit.log);
+            *others = others_than(&self.provider, &self.kit.config, &self.kit.log);
         }
     }
 
@@ -538,7 +531,7 @@ impl Recording {
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
         let settled = self.settled(&reservation, Some(&reply));
-        let saving = &kit.configuration.config().settings.tracing;
+        let saving = &kit.config.settings().tracing;
         let masked = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
         // A conversation goes on from its texts: if they are not kept, there is no conversation.
         let is_turn = masked.is_some() && saving.save_prompts && saving.save_responses;

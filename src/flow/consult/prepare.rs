@@ -155,19 +155,19 @@ pub fn prepare(
     conversation: Option<Conversation>,
 ) -> Result<Arc<Prepared>, Error> {
     kit.processes.refuse_nested()?;
-    kit.configuration.check()?;
+    kit.config.check()?;
     if question.prompt.trim().is_empty() {
         return Err(Error::InvalidArguments("prompt must not be empty".to_owned()));
     }
     if let Some(model) = &question.options.model {
         check_model(model)?;
     }
-    let contract = question.schema.map(|name| document::schema(&kit.configuration, name)).transpose()?;
+    let contract = question.schema.map(|name| document::schema(&kit.config, name)).transpose()?;
     let schema = question.schema.zip(contract.as_ref().map(consultant::schema));
     let consultant = prompt("consultant", &[]);
     let system = match question.role {
         Some(role) => {
-            let persona = document::role(&kit.configuration, role)?.prompt;
+            let persona = document::role(&kit.config, role)?.prompt;
             let persona = if schema.is_some() { persona_without_form(&persona) } else { persona };
             format!("{consultant}\n\n{persona}")
         }
@@ -175,9 +175,9 @@ pub fn prepare(
     };
     check_named(&kit.project, &question.context.files)?;
     let context = (!question.context.is_empty())
-        .then(|| pack_now(&kit.configuration, &kit.project, &question.context))
+        .then(|| pack_now(&kit.config, &kit.project, &question.context))
         .transpose()?;
-    let masker = kit.configuration.masker()?;
+    let masker = kit.config.masker()?;
     let clean = masker.mask(&question.prompt);
     let masked = clean.count + context.as_ref().map_or(0, |context| context.masked);
     let turn = conversation.map(|conversation| {

@@ -310,7 +310,7 @@ impl Consulted {
     fn keep(&mut self, kit: &Kit) -> Result<std::path::PathBuf, Error> {
         let whole = match self.masked_answer.take() {
             Some(masked) => masked,
-            None => kit.configuration.masker()?.mask(&self.content).text.into_owned(),
+            None => kit.config.masker()?.mask(&self.content).text.into_owned(),
         };
         kit.project.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
     }

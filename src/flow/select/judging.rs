@@ -139,7 +139,7 @@ impl Judging<'_> {
         candidates: &[Candidate],
         level: &[usize],
     ) -> Result<(JudgeNote, Option<Verdict>), Error> {
-        self.kit.configuration.catalogue().get(self.wanted)?;
+        self.kit.config.catalogue().get(self.wanted)?;
         let shown: Vec<String> = candidates.iter().map(Candidate::shown).collect();
         let entries = entries(candidates, &shown, level);
         if entries.len() < 2 {
@@ -203,7 +203,7 @@ impl Judging<'_> {
 
     /// Models that can be asked, in the order in which they are.
     async fn there(&self) -> Vec<String> {
-        let catalogue = self.kit.configuration.catalogue();
+        let catalogue = self.kit.config.catalogue();
         let is_model = |name: &String| catalogue.get(name).is_ok_and(|one| !one.is_understudy());
         let ready = off_thread_with(self.kit, |kit| Ok(ready(kit, Work::default())));
         ready.await.unwrap_or_default().names.into_iter().filter(is_model).collect()

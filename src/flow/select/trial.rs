@@ -89,9 +89,8 @@ pub(super) async fn run<'a>(
     wanted: Wanted,
     progress: &'a Progress,
 ) -> Result<Trial<'a>, Error> {
-    let settle = |entries| {
-        settled(&kit.configuration, &kit.project, VerifyRequest { entries, ..VerifyRequest::default() })
-    };
+    let settle =
+        |entries| settled(&kit.config, &kit.project, VerifyRequest { entries, ..VerifyRequest::default() });
     let checks = settle(wanted.checks).await?;
     let probes = if wanted.probes.is_empty() { Vec::new() } else { settle(wanted.probes).await? };
     let patches: Vec<Option<&Patch>> =
@@ -373,10 +372,8 @@ impl<'a> Bench<'a> {
         probes: Vec<Entry>,
         copies: usize,
     ) -> Result<Self, Error> {
-        let root =
-            kit.configuration.root().canonicalize().map_err(|error| Error::Internal(error.to_string()))?;
-        let trees =
-            Trees::create(kit.processes.supervisor(), kit.configuration.environment(), &root, copies).await;
+        let root = kit.config.root().canonicalize().map_err(|error| Error::Internal(error.to_string()))?;
+        let trees = Trees::create(kit.processes.supervisor(), kit.config.environment(), &root, copies).await;
         Ok(Self {
             kit,
             trees: Arc::new(trees.map_err(|error| cannot_copy(&error))?),

@@ -56,23 +56,23 @@ impl Begun {
 }
 
 pub(super) async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begun, Error> {
-    let (kit, request) = (kit.clone(), Arc::clone(request));
     let journal = kit.log.journal().clone();
     let aside = kit.log.journal_of("").clone();
-    let solo = solo_record(&kit.configuration, &kit.log, &request).await;
+    let solo = solo_record(&kit.config, &kit.log, request).await;
     let work = Work::at(Some(request.stage));
-    let ready = off_thread_with(&kit, move |kit| Ok(ready(kit, work))).await?;
+    let ready = off_thread_with(kit, move |kit| Ok(ready(kit, work))).await?;
     let this = Arc::new(Beginning {
         digest: request.digest(),
         current: kit.log.current_run(),
         new_run: new_id(),
         attempt: new_id(),
-        kit,
-        request,
+        config: kit.config.clone(),
+        log: kit.log.clone(),
+        request: Arc::clone(request),
         solo,
         ready,
     });
-    if this.request.gate == Gate::InRun && !this.kit.log.is_logged("") {
+    if this.request.gate == Gate::InRun && !this.log.is_logged("") {
         let looking = Arc::clone(&this);
         if journal.read(move |history| looking.is_outside(history)).await?? {
             return aside.decide_on(move |history| this.outside(history)).await;
@@ -82,7 +82,8 @@ pub(super) async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begu
 }
 
 struct Beginning {
-    kit: Kit,
+    config: Configuration,
+    log: Log,
     request: Arc<StageRequest>,
     digest: String,
     current: Option<String>,
@@ -106,7 +107,7 @@ type Decision = (String, Decided<Begun>);
 
 impl Beginning {
     fn decide(&self, history: &History) -> Result<Decision, Error> {
-        let masker = self.kit.configuration.masker()?;
+        let masker = self.config.masker()?;
         if self.is_outside(history)? {
             return self.outside(history);
         }
@@ -121,7 +122,7 @@ impl Beginning {
             history,
             self.request.workflow_id.as_deref(),
             self.current.as_deref(),
-            self.kit.log.idle_before(),
+            self.log.idle_before(),
         )
     }
 
@@ -174,7 +175,7 @@ impl Beginning {
             let solo = Begun::Solo { run: id.clone(), attempt: attempt.id.clone() };
             return Ok((id, Decided::nothing(solo)));
         }
-        if self.kit.log.is_worked_on(&attempt.server, &attempt.id) {
+        if self.log.is_worked_on(&attempt.server, &attempt.id) {
             return match same {
                 Some(attempt) => {
                     let attached = Begun::Attached { run: id.clone(), attempt: attempt.id.clone() };
@@ -195,7 +196,7 @@ impl Beginning {
     }
 
     fn refused(&self, run: &Run) -> Error {
-        let most = self.kit.configuration.settings().policy.max_debug_iterations;
+        let most = self.config.settings().policy.max_debug_iterations;
         match run.may_start(self.request.stage, most) {
             Err(refusal) => Error::Workflow(refusal),
             Ok(_) => Error::Internal("a stage that may start was refused".to_owned()),
@@ -204,16 +205,9 @@ impl Beginning {
 
     /// Begins the stage in a run, which is as given once `before` is in the log.
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let most = self.kit.configuration.settings().policy.max_debug_iterations;
+        let most = self.config.settings().policy.max_debug_iterations;
         let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(
-            &self.kit.configuration,
-            &self.request,
-            Some(run),
-            start.iteration,
-            self.solo,
-            &self.ready,
-        )?;
+        let choice = choose(&self.config, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
         Ok(self.started(Some(run), before, start.iteration, choice))
     }
 
@@ -221,7 +215,7 @@ impl Beginning {
     /// the log. Where nobody has answered and nobody can be asked any more, the stage begins anew, in
     /// solo.
     fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
-        let left = left(&self.kit.configuration, self.request.stage, run, attempt.iteration);
+        let left = left(&self.config, self.request.stage, run, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
             return self.start(run, before);
         }
@@ -235,8 +229,8 @@ impl Beginning {
             task,
             start_stage: self.request.stage,
             low_risk: LowRisk::Ask,
-            approvals: Some(self.kit.configuration.settings().approvals),
-            server: Some(self.kit.log.server().to_owned()),
+            approvals: Some(self.config.settings().approvals),
+            server: Some(self.log.server().to_owned()),
         };
         let id = self.new_run.clone();
         let began = Draft::new(new_id(), body.clone());
@@ -246,7 +240,7 @@ impl Beginning {
     }
 
     fn outside(&self, history: &History) -> Result<Decision, Error> {
-        self.kit.configuration.masker()?;
+        self.config.masker()?;
         let same = history.loose(&self.digest).map(|loose| &loose.attempt);
         let name = String::new();
         match same {
@@ -256,7 +250,7 @@ impl Beginning {
                     let logged = Begun::Logged { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(logged)))
                 }
-                Outcome::Open if self.kit.log.is_worked_on(&attempt.server, &attempt.id) => {
+                Outcome::Open if self.log.is_worked_on(&attempt.server, &attempt.id) => {
                     let attached = Begun::Attached { run: name.clone(), attempt: attempt.id.clone() };
                     Ok((name, Decided::nothing(attached)))
                 }
@@ -268,7 +262,7 @@ impl Beginning {
     }
 
     fn begin_outside(&self) -> Result<Decision, Error> {
-        let choice = choose(&self.kit.configuration, &self.request, None, 1, self.solo, &self.ready)?;
+        let choice = choose(&self.config, &self.request, None, 1, self.solo, &self.ready)?;
         Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
     }
 
@@ -279,11 +273,11 @@ impl Beginning {
         before: Vec<Draft>,
     ) -> Result<Decided<Begun>, Error> {
         let id = run.map_or("", |run| &run.id);
-        if self.kit.log.is_logged(id) {
-            self.kit.log.show_alive()?;
+        if self.log.is_logged(id) {
+            self.log.show_alive()?;
         }
-        let fallbacks = fallbacks(&self.kit.configuration, &self.request, attempt, &self.ready);
-        let server = self.kit.log.server().to_owned();
+        let fallbacks = fallbacks(&self.config, &self.request, attempt, &self.ready);
+        let server = self.log.server().to_owned();
         let body = StageResumed { attempt: attempt.id.clone(), server };
         let mut drafts = before;
         drafts.push(Draft::new(new_id(), body).on([attempt.id.clone()]));
@@ -304,7 +298,7 @@ impl Beginning {
             mode: choice.mode,
             why: choice.why,
             request: self.digest.clone(),
-            server: self.kit.log.server().to_owned(),
+            server: self.log.server().to_owned(),
             providers: choice.providers,
         };
         let attempt = Attempt::begun(&self.attempt, now(), &body);
@@ -313,7 +307,7 @@ impl Beginning {
         let begun = match choice.mode {
             Mode::Solo => Begun::Solo { run: id.to_owned(), attempt: self.attempt.clone() },
             Mode::Consult | Mode::Ensemble => {
-                let shown = if self.kit.log.is_logged(id) { self.kit.log.show_alive() } else { Ok(()) };
+                let shown = if self.log.is_logged(id) { self.log.show_alive() } else { Ok(()) };
                 if let Err(error) = shown {
                     tracing::warn!(%error, "other servers cannot see that this one is alive");
                 }

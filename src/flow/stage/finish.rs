@@ -252,13 +252,13 @@ pub struct Submission {
 /// The run refuses it, or the log cannot be used.
 pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String), Error> {
     kit.processes.refuse_strangers()?;
-    let metrics = masked_metrics(&kit.configuration, submission.metrics.clone()).await?;
+    let metrics = masked_metrics(&kit.config, submission.metrics.clone()).await?;
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         current: kit.log.current_run(),
         idle_before: kit.log.idle_before(),
-        limits: review_figures(&kit.configuration),
-        candidate: checked(&kit.configuration, &submission).await?,
+        limits: review_figures(&kit.config),
+        candidate: checked(&kit.config, &submission).await?,
         new_run: new_id(),
         server: kit.log.server().to_owned(),
         ids: Ids::new(),

@@ -266,8 +266,7 @@ pub(super) async fn solo(
     run: &str,
     attempt: &str,
 ) -> Result<StageReply, Error> {
-    let (id, name, stage, limits) =
-        (run.to_owned(), attempt.to_owned(), request.stage, kit.configuration.limits());
+    let (id, name, stage, limits) = (run.to_owned(), attempt.to_owned(), request.stage, kit.config.limits());
     let read = kit.log.journal().read(move |history| {
         let run = history.run(&id)?;
         let attempt = run.attempt.as_ref().filter(|it| it.id == name)?.clone();
@@ -276,8 +275,8 @@ pub(super) async fn solo(
     });
     let (attempt, handover, state, balance) =
         read.await?.ok_or_else(|| Error::Internal("the stage is gone".to_owned()))?;
-    let packed = pack_context(&kit.configuration, &kit.project, request.context.clone()).await?;
-    let (shared, name) = (kit.configuration.clone(), stage.schema());
+    let packed = pack_context(&kit.config, &kit.project, request.context.clone()).await?;
+    let (shared, name) = (kit.config.clone(), stage.schema());
     let schema = off_thread(move || document::schema(&shared, name)).await??;
     Ok(StageReply {
         ok: true,

@@ -67,7 +67,7 @@ pub(super) fn spawn(
                 worked = work => worked,
             };
             match worked {
-                Ok(Ended::Answered) => finish::finish(&kit.configuration, &kit.log, &request, &task).await,
+                Ok(Ended::Answered) => finish::finish(&kit.config, &kit.log, &request, &task).await,
                 Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
                     finish::interrupted(&kit.log, &task).await?;
                     Err(Error::ShuttingDown)
@@ -134,7 +134,7 @@ fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepar
         rests_on: vec![task.attempt.id.clone()],
     };
     let question = Question {
-        prompt: prompt(&kit.configuration, request, &task.handover, task.attempt.iteration)?,
+        prompt: prompt(&kit.config, request, &task.handover, task.attempt.iteration)?,
         role: Some(stage.primary_role()),
         context: request.context.clone(),
         schema: Some(stage.schema()),
@@ -274,10 +274,10 @@ async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progres
 
 /// Returns what an answer counts for: what does not fit the schema, or shows a red flag, is discarded.
 async fn judged(kit: &Kit, reply: Consulted, id: &str) -> Result<Candidate, Error> {
-    let red_flags = kit.configuration.red_flags()?;
+    let red_flags = kit.config.red_flags()?;
     let (kit, id) = (kit.clone(), id.to_owned());
     off_thread(move || {
-        let masker = kit.configuration.masker()?;
+        let masker = kit.config.masker()?;
         let mask = |text: &str| masker.mask(text).text.into_owned();
         let answered = reply.cause.is_none();
         let reasons: Vec<String> = if answered {

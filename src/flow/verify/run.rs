@@ -191,10 +191,10 @@ pub(super) async fn run(
     };
     let progress = progress.labelled(&check.command);
     progress.say("started");
-    match start(&kit.configuration, &kit.processes, plan, check, permitted, &progress).await {
+    match start(&kit.config, &kit.processes, plan, check, permitted, &progress).await {
         Ok((outcome, changed)) => {
             let mut result =
-                finished(&kit.configuration, &kit.project, plan.kept, check, permitted, outcome, room).await;
+                finished(&kit.config, &kit.project, plan.kept, check, permitted, outcome, room).await;
             result.is_told_of(&changed);
             progress.say(if result.passed { "passed" } else { "did not pass" });
             result

@@ -91,7 +91,7 @@ pub async fn consensus(
     request: ConsensusRequest,
     progress: &Progress,
 ) -> Result<Consensus, Error> {
-    kit.configuration.check()?;
+    kit.config.check()?;
     let work = Work::at(request.account.stage);
     let (providers, note) = voters(kit, request.providers.clone(), work).await?;
     let how = How::of(&request)?;
@@ -102,7 +102,7 @@ pub async fn consensus(
         k: if request.k.is_some() { KSource::Caller } else { KSource::Default },
         max: if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default },
     };
-    let flags = kit.configuration.vote_flags()?;
+    let flags = kit.config.vote_flags()?;
     let (max_chars, reading) = (request.max_chars, how.clone());
     let check: Check = Arc::new(move |answer| {
         let found = flags.of_answer(answer, max_chars, reading.form());

@@ -77,19 +77,19 @@ pub struct StepVote {
 /// A rule that no vote can follow, nobody can be asked, an unknown provider, or rules that cannot be
 /// used.
 pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> Result<StepVote, Error> {
-    kit.configuration.check()?;
-    let step = step_of(&kit.configuration, request.kind)?;
+    kit.config.check()?;
+    let step = step_of(&kit.config, request.kind)?;
     if step.vote_by.is_empty() {
         return Err(not_voted_on(&step));
     }
     let (providers, note) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
-    let chosen = measured::choose(&kit.configuration, &kit.log, &request, &step, providers).await;
+    let chosen = measured::choose(&kit.config, &kit.log, &request, &step, providers).await;
     let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
     let question = question(&step, &request.prompt, &request.context, request.options, request.account);
-    let check = step_check(&kit.configuration, &step)?;
+    let check = step_check(&kit.config, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
     let vote = hold(kit, request, progress).await?;
     Ok(StepVote::of(&vote, &step, chosen, max_source, note))

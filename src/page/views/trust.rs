@@ -11,7 +11,7 @@ pub(in crate::page) fn is_asked(config: &Configuration) -> bool {
     let layer = config.library().layer();
     layer.files().next().is_some()
         && layer.standing != Standing::Trusted
-        && !config.config().ignored.is_empty()
+        && !config.loaded().ignored.is_empty()
 }
 
 /// For a thread that may block: it reads the files.
@@ -25,7 +25,7 @@ pub(in crate::page) fn trust(config: &Configuration) -> Value {
         })
         .collect();
     let note = project_note(config.library());
-    let ignored = &config.config().ignored;
+    let ignored = &config.loaded().ignored;
     let standing = match layer.standing {
         Standing::Trusted => "trusted",
         Standing::Unconfirmed => "unconfirmed",

@@ -114,9 +114,9 @@ fn all_260_fitted_values() {
     let configurations = configurations();
     assert_eq!(configurations.len(), 260);
     let mut range = (f64::MAX, f64::MIN);
-    for configuration in &configurations {
-        let found = predicted(configuration.topology, &configuration.at);
-        assert!((found - configuration.fitted).abs() < 2e-6, "{found} is not {}", configuration.fitted);
+    for config in &configurations {
+        let found = predicted(config.topology, &config.at);
+        assert!((found - config.fitted).abs() < 2e-6, "{found} is not {}", config.fitted);
         range = (range.0.min(found), range.1.max(found));
     }
     assert!((range.0 - 0.135).abs() < 5e-4 && (range.1 - 0.709).abs() < 5e-4, "{range:?}");
@@ -125,10 +125,10 @@ fn all_260_fitted_values() {
 #[test]
 fn the_mean_prediction_of_each_architecture_is_its_mean_outcome() {
     let mut sums: BTreeMap<Topology, (f64, f64)> = BTreeMap::new();
-    for configuration in configurations() {
-        let (fitted, outcome) = sums.entry(configuration.topology).or_default();
-        *fitted += predicted(configuration.topology, &configuration.at) / 52.0;
-        *outcome += configuration.performance / 52.0;
+    for config in configurations() {
+        let (fitted, outcome) = sums.entry(config.topology).or_default();
+        *fitted += predicted(config.topology, &config.at) / 52.0;
+        *outcome += config.performance / 52.0;
     }
     assert_eq!(sums.len(), 5);
     for (topology, (fitted, outcome)) in sums {
@@ -160,8 +160,8 @@ fn ranges_and_means_are_those_of_the_data() {
     let mean = |of: fn(&Inputs) -> f64| configurations.iter().map(|one| of(&one.at)).sum::<f64>() / 260.0;
     assert!((mean(|at| at.tool_count) - MEAN_TOOLS).abs() < 1e-6);
     assert!((mean(|at| at.capability_index) - MODEL.mean_capability).abs() < 1e-6);
-    for configuration in &configurations {
-        assert!(outside_the_data(&configuration.at).is_empty());
+    for config in &configurations {
+        assert!(outside_the_data(&config.at).is_empty());
     }
     for end in [(42.0, 2.0, 0.05), (71.0, 16.0, 0.767_677)] {
         assert!(configurations.iter().any(|one| (one.at.capability_index - end.0).abs() < 1e-9));
@@ -215,9 +215,9 @@ fn equation_1(topology: Topology, at: &Inputs) -> f64 {
 
 #[test]
 fn the_closed_form_is_equation_1() {
-    for configuration in configurations() {
-        let full = equation_1(configuration.topology, &configuration.at);
-        assert!((full - configuration.fitted).abs() < 1e-6, "{full} is not {}", configuration.fitted);
+    for config in configurations() {
+        let full = equation_1(config.topology, &config.at);
+        assert!((full - config.fitted).abs() < 1e-6, "{full} is not {}", config.fitted);
     }
 }
 

@@ -16,7 +16,7 @@ impl Asked {
         let stop = CancellationToken::new();
         let kit = Kit::new(Environment::default(), project.path(), Supervisor::new(None));
         let server = Maestro::new(kit, stop.clone(), Reasons::default());
-        let mut tools = Tools::new(&server.kit().configuration);
+        let mut tools = Tools::new(&server.kit().config);
         tools.router += Handle::asking_tools();
         server.inner.handle.set_tools(tools);
         Self { client: Client::of(server, 1 << 20, &stop), stop, project, passed: Vec::new() }
