@@ -34,6 +34,7 @@ pub(crate) mod measure;
 pub(crate) mod microstep;
 pub(crate) mod outline;
 pub(crate) mod pack;
+pub(crate) mod pairs;
 pub(crate) mod permits;
 pub(crate) mod plain;
 pub(crate) mod policy;

@@ -19,6 +19,7 @@ use super::measure::cost::Cells;
 use super::measure::record::entry;
 use super::measure::tally::Tally;
 use super::microstep::StepType;
+use super::pairs;
 use super::select::rank::SelectionRecord;
 use super::spending::Spending;
 use super::stage::Stage;
@@ -48,8 +49,10 @@ pub struct History {
     questions: Vec<Question>,
     /// The latest measurement of a step with a provider.
     /// By step and provider, one for each model, the latest last.
+    #[serde(with = "pairs")]
     calibrations: BTreeMap<(StepType, String), Vec<Measurement>>,
     /// Of several providers in turn, by step and their names.
+    #[serde(with = "pairs")]
     together: BTreeMap<(StepType, Vec<String>), Together>,
     /// Dialogs that stand before a human, by the id of their event.
     dialogs: BTreeMap<String, DialogOpened>,

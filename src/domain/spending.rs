@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::event::consult::ConsultSettled;
 use super::event::{Body, Event};
 use super::measure::number::Sum;
+use super::pairs;
 use super::price::Prices;
 use super::tokens::{Expected, Tokens};
 
@@ -188,12 +189,17 @@ struct Seen {
     output: u64,
 }
 
+/// Calls of a quarter of an hour.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Quarter(#[serde(with = "pairs")] BTreeMap<Whose, Cell>);
+
 /// The fold: what caps are held against, and what estimates are made from.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Spending {
     open: HashMap<String, Open>,
     /// The last two days, by quarters of an hour.
-    quarters: BTreeMap<u64, BTreeMap<Whose, Cell>>,
+    quarters: BTreeMap<u64, Quarter>,
     seen: HashMap<String, VecDeque<Seen>>,
 }
 
@@ -220,7 +226,7 @@ impl Spending {
 
     fn settled(&mut self, at: u64, settled: &ConsultSettled) {
         let quarter = at / QUARTER_HOUR;
-        let cells = self.quarters.entry(quarter).or_default();
+        let Quarter(cells) = self.quarters.entry(quarter).or_default();
         cells.entry(Whose::of(settled)).or_default().merge(&Cell::of(settled.into()));
         let newest = self.quarters.last_key_value().map_or(quarter, |(newest, _)| *newest);
         while let Some(oldest) = self.quarters.first_entry()
@@ -252,7 +258,7 @@ impl Spending {
 
     /// Spending since a time, in steps of a quarter of an hour.
     pub(crate) fn since(&self, start: u64, prices: &Prices) -> Weight {
-        let settled = self.quarters.range(start / QUARTER_HOUR..).flat_map(|(_, cells)| cells);
+        let settled = self.quarters.range(start / QUARTER_HOUR..).flat_map(|(_, Quarter(cells))| cells);
         weight(settled, prices)
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::beta::cautious_rate;
 use super::microstep::{MicroStep, StepType};
+use super::pairs;
 use super::stage::Stage;
 
 /// Judged results before they say anything.
@@ -63,6 +64,7 @@ impl Judged {
 /// Every provider's record, by what it was judged at.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TrackRecord {
+    #[serde(with = "pairs")]
     judged: BTreeMap<Place, BTreeMap<String, Judged>>,
 }
 

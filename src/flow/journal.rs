@@ -382,7 +382,9 @@ impl Inner {
     /// Goes on from what an earlier process folded of this log.
     fn restore(&self, folded: &mut Folded) {
         let Some(Kept { seq, fold }) = self.store.kept() else { return };
-        match rmp_serde::from_slice::<History>(&fold) {
+        // As text, like events: so the binary reads their types in one way.
+        let Ok(text) = std::str::from_utf8(&fold) else { return };
+        match serde_json::from_str::<History>(text) {
             Ok(history) if history.last_seq == seq => {
                 let (store, generation) = (Arc::clone(&self.store), folded.generation);
                 let reader = move |run: &str| whole(&*store, generation, run, seq);
@@ -399,7 +401,7 @@ impl Inner {
             return;
         }
         let packed = || {
-            rmp_serde::to_vec_named(history)
+            serde_json::to_vec(history)
                 .inspect_err(|error| tracing::debug!(%error, "what was folded cannot be kept"))
                 .ok()
         };

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::{Cells, Key};
 use super::number::{Latency, Sum, ratio, real, shown};
 use crate::domain::event::consult::Purpose;
+use crate::domain::pairs;
 use crate::domain::select::rank::Basis;
 use crate::domain::spending::{Cell, Taken, Whose};
 use crate::domain::stage::Stage;
@@ -24,6 +25,7 @@ pub struct Tally {
     /// Calls by purpose.
     pub purposes: BTreeMap<Purpose, u64>,
     /// Tokens and money, by model, stage and thread.
+    #[serde(with = "pairs")]
     pub(crate) cells: Cells,
     /// Work by stage.
     pub stages: BTreeMap<Stage, StageTally>,
@@ -276,6 +278,7 @@ pub struct Calls {
     /// US dollars.
     pub cost: Reported<Sum>,
     /// Calls by the model that answered and the one that was asked for, each as far as it is known.
+    #[serde(with = "pairs")]
     pub models: BTreeMap<(String, Option<String>), u64>,
 }
 

@@ -1,0 +1,22 @@
+//! A map as a list of pairs, since a key of JSON is a text: `#[serde(with = "pairs")]`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub(crate) fn serialize<'a, M, S: Serializer>(map: &'a M, serializer: S) -> Result<S::Ok, S::Error>
+where
+    &'a M: IntoIterator<Item: Serialize>,
+{
+    serializer.collect_seq(map)
+}
+
+pub(crate) fn deserialize<'de, K, V, M, D>(deserializer: D) -> Result<M, D::Error>
+where
+    M: IntoIterator<Item = (K, V)> + Extend<(K, V)> + Default,
+    K: Deserialize<'de>,
+    V: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let mut map = M::default();
+    map.extend(Vec::deserialize(deserializer)?);
+    Ok(map)
+}

@@ -1,0 +1,368 @@
+//! Reads a JSON value into a type, and tells the place of what does not fit.
+//!
+//! Each type that is read has code for each kind of source. So arguments, configuration, embedded texts and
+//! records of the log become one kind first, this one; it is about a megabyte of the binary.
+
+use std::fmt;
+
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+use serde_json::{Map, Number, Value};
+
+/// Reads a value.
+///
+/// # Errors
+///
+/// The value does not fit the type.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
+    T::deserialize(Source(value))
+}
+
+/// A value that does not fit its type.
+#[derive(Debug)]
+pub struct Misfit(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    said: String,
+    /// The steps to its place, the last one first.
+    steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Misfit {
+    /// The place, such as `votes[2].answer`; `.` for the value itself.
+    pub fn place(&self) -> String {
+        let mut place = String::new();
+        for step in self.0.steps.iter().rev() {
+            match step {
+                Step::Key(key) if place.is_empty() => place.push_str(key),
+                Step::Key(key) => place.push_str(&format!(".{key}")),
+                Step::Index(index) => place.push_str(&format!("[{index}]")),
+            }
+        }
+        if place.is_empty() { ".".to_owned() } else { place }
+    }
+
+    #[cold]
+    fn below(mut self, step: Step) -> Self {
+        self.0.steps.push(step);
+        self
+    }
+
+    #[cold]
+    fn below_key(self, key: &str) -> Self {
+        self.below(Step::Key(key.to_owned()))
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.said)
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+impl Error for Misfit {
+    fn custom<T: fmt::Display>(said: T) -> Self {
+        Self(Box::new(Inner { said: said.to_string(), steps: Vec::new() }))
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(serde_json::Error::invalid_type(found, expected))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(serde_json::Error::invalid_value(found, expected))
+    }
+}
+
+#[cold]
+fn wrong_type(found: &Value, expected: &dyn Expected) -> Misfit {
+    Misfit::invalid_type(
+        match found {
+            Value::Null => Unexpected::Unit,
+            Value::Bool(found) => Unexpected::Bool(*found),
+            Value::Number(found) => match (found.as_u64(), found.as_i64()) {
+                (Some(found), _) => Unexpected::Unsigned(found),
+                (None, Some(found)) => Unexpected::Signed(found),
+                (None, None) => Unexpected::Float(found.as_f64().unwrap_or_default()),
+            },
+            Value::String(found) => Unexpected::Str(found),
+            Value::Array(_) => Unexpected::Seq,
+            Value::Object(_) => Unexpected::Map,
+        },
+        expected,
+    )
+}
+
+fn number<'de, V: Visitor<'de>>(number: &Number, visitor: V) -> Result<V::Value, Misfit> {
+    if let Some(number) = number.as_u64() {
+        visitor.visit_u64(number)
+    } else if let Some(number) = number.as_i64() {
+        visitor.visit_i64(number)
+    } else {
+        visitor.visit_f64(number.as_f64().unwrap_or_default())
+    }
+}
+
+fn list<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V::Value, Misfit> {
+    let count = items.len();
+    let mut list = List { items: items.into_iter(), next: 0 };
+    let read = visitor.visit_seq(&mut list)?;
+    if list.items.len() > 0 {
+        return Err(Misfit::invalid_length(count, &"fewer elements in array"));
+    }
+    Ok(read)
+}
+
+fn map<'de, V: Visitor<'de>>(fields: Map<String, Value>, visitor: V) -> Result<V::Value, Misfit> {
+    let count = fields.len();
+    let mut fields = Fields { rest: fields.into_iter(), value: None };
+    let read = visitor.visit_map(&mut fields)?;
+    if fields.rest.len() > 0 {
+        return Err(Misfit::invalid_length(count, &"fewer elements in map"));
+    }
+    Ok(read)
+}
+
+struct Source(Value);
+
+/// Of a type that takes one kind of value, what is for another is not compiled.
+macro_rules! only {
+    ($kind:pat => $read:expr, $visitor:ident, $($method:ident($($name:ident: $type:ty),*))*) => {
+        $(fn $method<V: Visitor<'de>>(self, $($name: $type,)* $visitor: V) -> Result<V::Value, Misfit> {
+            match self.0 {
+                $kind => $read,
+                other => Err(wrong_type(&other, &$visitor)),
+            }
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Source {
+    type Error = Misfit;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(value) => visitor.visit_bool(value),
+            Value::Number(value) => number(&value, visitor),
+            Value::String(value) => visitor.visit_string(value),
+            Value::Array(items) => list(items, visitor),
+            Value::Object(fields) => map(fields, visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match self.0 {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        visitor.visit_enum(variant(self.0)?)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        visitor.visit_unit()
+    }
+
+    only!(Value::Bool(value) => visitor.visit_bool(value), visitor, deserialize_bool());
+    only!(Value::Number(value) => number(&value, visitor), visitor,
+        deserialize_i8() deserialize_i16() deserialize_i32() deserialize_i64() deserialize_i128()
+        deserialize_u8() deserialize_u16() deserialize_u32() deserialize_u64() deserialize_u128()
+        deserialize_f32() deserialize_f64());
+    only!(Value::String(value) => visitor.visit_string(value), visitor,
+        deserialize_char() deserialize_str() deserialize_string() deserialize_identifier()
+        deserialize_bytes() deserialize_byte_buf());
+    only!(Value::Null => visitor.visit_unit(), visitor,
+        deserialize_unit() deserialize_unit_struct(_name: &'static str));
+    only!(Value::Array(items) => list(items, visitor), visitor,
+        deserialize_seq() deserialize_tuple(_len: usize)
+        deserialize_tuple_struct(_name: &'static str, _len: usize));
+    only!(Value::Object(fields) => map(fields, visitor), visitor,
+        deserialize_map() deserialize_struct(_name: &'static str, _fields: &'static [&'static str]));
+}
+
+struct List {
+    items: std::vec::IntoIter<Value>,
+    next: usize,
+}
+
+impl<'de> SeqAccess<'de> for &mut List {
+    type Error = Misfit;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Misfit> {
+        let Some(item) = self.items.next() else { return Ok(None) };
+        let index = self.next;
+        self.next += 1;
+        seed.deserialize(Source(item)).map(Some).map_err(|misfit| misfit.below(Step::Index(index)))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+struct Fields {
+    rest: serde_json::map::IntoIter,
+    /// The value whose key was read last.
+    value: Option<(String, Value)>,
+}
+
+impl<'de> MapAccess<'de> for &mut Fields {
+    type Error = Misfit;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
+        let Some((key, value)) = self.rest.next() else { return Ok(None) };
+        let read = seed.deserialize(Key(&key)).map_err(|misfit| misfit.below_key(&key))?;
+        self.value = Some((key, value));
+        Ok(Some(read))
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Misfit> {
+        let (key, value) = self.value.take().unwrap_or_default();
+        seed.deserialize(Source(value)).map_err(|misfit| misfit.below_key(&key))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
+}
+
+/// A key of an object, or the name of a variant.
+struct Key<'a>(&'a str);
+
+impl<'de> Deserializer<'de> for Key<'_> {
+    type Error = Misfit;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        visitor.visit_str(self.0)
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+        match self.0.parse() {
+            Ok(number) => visitor.visit_u64(number),
+            Err(_) => visitor.visit_str(self.0),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        visitor.visit_enum(Variant { name: self.0.to_owned(), content: None })
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+fn variant(value: Value) -> Result<Variant, Misfit> {
+    match value {
+        Value::String(name) => Ok(Variant { name, content: None }),
+        Value::Object(fields) if fields.len() == 1 => {
+            let (name, content) = fields.into_iter().next().unwrap_or_default();
+            Ok(Variant { name, content: Some(content) })
+        }
+        Value::Object(_) => Err(Misfit::invalid_value(Unexpected::Map, &"map with a single key")),
+        other => Err(wrong_type(&other, &"string or map")),
+    }
+}
+
+struct Variant {
+    name: String,
+    content: Option<Value>,
+}
+
+impl Variant {
+    /// The content, and what it belongs to.
+    fn content(self, expected: &dyn Expected) -> Result<(String, Value), Misfit> {
+        match self.content {
+            Some(content) => Ok((self.name, content)),
+            None => Err(Misfit::invalid_type(Unexpected::UnitVariant, expected)),
+        }
+    }
+}
+
+impl<'de> EnumAccess<'de> for Variant {
+    type Error = Misfit;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Misfit> {
+        Ok((seed.deserialize(Key(&self.name))?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant {
+    type Error = Misfit;
+
+    fn unit_variant(self) -> Result<(), Misfit> {
+        match self.content {
+            None | Some(Value::Null) => Ok(()),
+            Some(other) => Err(wrong_type(&other, &"unit").below_key(&self.name)),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
+        let (name, content) = self.content(&"newtype variant")?;
+        seed.deserialize(Source(content)).map_err(|misfit| misfit.below_key(&name))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Misfit> {
+        let (name, content) = self.content(&"tuple variant")?;
+        Source(content).deserialize_tuple(len, visitor).map_err(|misfit| misfit.below_key(&name))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
+        let (name, content) = self.content(&"struct variant")?;
+        match content {
+            Value::Object(fields) => map(fields, visitor),
+            other => Err(wrong_type(&other, &"struct variant")),
+        }
+        .map_err(|misfit| misfit.below_key(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests;
