@@ -58,6 +58,7 @@ pub(crate) mod toolbox;
 pub(crate) mod toolset;
 pub(crate) mod topology;
 pub(crate) mod track_record;
+pub(crate) mod typed;
 pub(crate) mod validate;
 pub(crate) mod verification;
 pub(crate) mod vote;

@@ -17,6 +17,7 @@ use super::terminal::{
 use crate::domain::event::Decision;
 use crate::domain::report::Report;
 use crate::domain::stage::Stage;
+use crate::domain::typed::from_value;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::decide::{Reviewed, find};
@@ -67,7 +68,7 @@ async fn show_request(config: &Configuration, log: &Log, options: &ShowOptions) 
 
 /// The report as it was stored.
 fn report(request: &Request) -> Result<Report, Error> {
-    serde_json::from_value(request.asked.report.clone())
+    from_value(request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of request {}: {error}", request.id)))
 }
 

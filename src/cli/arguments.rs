@@ -15,6 +15,7 @@ use super::terminal::{read_bytes, read_time};
 use crate::domain::call_options::Effort;
 use crate::domain::review::Severity;
 use crate::domain::stage::{Role, SchemaName, Stage};
+use crate::domain::typed::from_value;
 
 /// An MCP server that lets Claude Code consult other LLM command lines.
 ///
@@ -554,6 +555,5 @@ fn one_of<T>(names: &[&'static str]) -> impl TypedValueParser<Value = T>
 where
     T: serde::de::DeserializeOwned + Clone + Send + Sync + 'static,
 {
-    PossibleValuesParser::new(names)
-        .try_map(|name| serde_json::from_value::<T>(serde_json::Value::from(name)))
+    PossibleValuesParser::new(names).try_map(|name| from_value::<T>(serde_json::Value::from(name)))
 }

@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::typed::from_yaml;
+
 /// Every catalogue, English first: its code and its text. The build reads the directory.
 pub const CATALOGUES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/catalogues.rs"));
 
@@ -85,7 +87,7 @@ impl Catalogue {
 
 /// A catalogue. A test reads each, so they always parse.
 fn read(code: &str, text: &str) -> Catalogue {
-    serde_yaml::from_str(text)
+    from_yaml(text)
         .inspect_err(|error| tracing::error!(code, %error, "a catalogue cannot be read"))
         .unwrap_or_default()
 }

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 
 use super::text::fill;
+use super::typed::from_yaml;
 
 /// Texts by key, with `{names}` of values.
 pub type Texts = HashMap<String, String>;
 
 /// Reads an embedded file. A test reads each, so they always parse.
 pub fn embedded<T: DeserializeOwned + Default>(name: &str, text: &str) -> T {
-    serde_yaml::from_str(text)
+    from_yaml(text)
         .inspect_err(|error| tracing::error!(name, %error, "an embedded file cannot be read"))
         .unwrap_or_default()
 }

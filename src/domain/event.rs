@@ -18,6 +18,7 @@ use super::chain::Shown;
 use super::coordination::record::RunRecord;
 use super::select::rank::SelectionRecord;
 use super::stage::Stage;
+use super::typed::from_value;
 use super::verification::Kind;
 use super::verification::status::{Proof, Status};
 
@@ -561,7 +562,7 @@ impl Noted {
 
     /// Returns what it says; none where it is about something else or has another form.
     pub fn read<T: Content>(&self) -> Option<T> {
-        (self.topic == T::TOPIC).then(|| T::deserialize(&self.content).ok()).flatten()
+        (self.topic == T::TOPIC).then(|| from_value(self.content.clone()).ok()).flatten()
     }
 }
 

@@ -25,6 +25,7 @@ use super::spending::Spending;
 use super::stage::Stage;
 use super::thread::Threads;
 use super::track_record::{Place, TrackRecord};
+use super::typed::from_value;
 use super::vote::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 
@@ -156,7 +157,7 @@ impl History {
         let content = &noted.content;
         match noted.topic {
             Topic::Coordination => {
-                if let Ok(record) = RunRecord::deserialize(content) {
+                if let Ok(record) = from_value::<RunRecord>(content.clone()) {
                     for (stage, answer) in record
                         .stage
                         .iter()
@@ -176,15 +177,18 @@ impl History {
                 }
             }
             Topic::Vote => {
-                self.ask(VoteRecord::deserialize(content).map_or_else(|_| Vec::new(), |vote| vote.answers));
+                self.ask(
+                    from_value::<VoteRecord>(content.clone())
+                        .map_or_else(|_| Vec::new(), |vote| vote.answers),
+                );
             }
             Topic::Selection => {
-                let record = SelectionRecord::deserialize(content);
+                let record = from_value::<SelectionRecord>(content.clone());
                 self.ask(record.map_or_else(|_| Vec::new(), |selection| selection.answers));
             }
             Topic::Calibration => {
                 if let Ok(CalibrationRecord { step_type, providers, together, .. }) =
-                    CalibrationRecord::deserialize(content)
+                    from_value::<CalibrationRecord>(content.clone())
                 {
                     for one in providers {
                         let (right, wrong) = (one.right, one.valid.saturating_sub(one.right));

@@ -16,6 +16,7 @@ use super::catalogue::{Catalogue, QuestionWords};
 use super::language::Language;
 use super::stage::Stage;
 use super::text::{Text, gather_texts, spread_texts};
+use super::typed::from_yaml;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -462,7 +463,7 @@ impl Entry {
 fn rows(stage: Stage) -> &'static [Row] {
     static ROWS: OnceLock<HashMap<Stage, Vec<Row>>> = OnceLock::new();
     let all = ROWS.get_or_init(|| {
-        let read: HashMap<Stage, Vec<Entry>> = serde_yaml::from_str(QUESTIONS)
+        let read: HashMap<Stage, Vec<Entry>> = from_yaml(QUESTIONS)
             .inspect_err(|error| tracing::error!(%error, "the questions cannot be read"))
             .unwrap_or_default();
         let rows = |entries: Vec<Entry>| entries.into_iter().filter_map(Entry::row).collect();

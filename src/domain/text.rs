@@ -268,8 +268,8 @@ macro_rules! gather_texts {
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let value = serde_json::Value::deserialize(deserializer)?;
-                <$type>::deserialize($crate::domain::text::gather(value, $names))
-                    .map_err(serde::de::Error::custom)
+                let source = $crate::domain::typed::Source($crate::domain::text::gather(value, $names));
+                <$type>::deserialize(source).map_err(serde::de::Error::custom)
             }
         }
     };

@@ -21,6 +21,16 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
     T::deserialize(Source(value))
 }
 
+/// Reads an embedded file of YAML. A person's own is read from its text, so that errors tell the line.
+///
+/// # Errors
+///
+/// The text is no YAML, or does not fit the type.
+pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    from_value(value).map_err(|misfit| format!("{}: {misfit}", misfit.place()))
+}
+
 /// A value that does not fit its type.
 #[derive(Debug)]
 pub struct Misfit(Box<Inner>);
@@ -135,7 +145,8 @@ fn map<'de, V: Visitor<'de>>(fields: Map<String, Value>, visitor: V) -> Result<V
     Ok(read)
 }
 
-struct Source(Value);
+/// A value to read.
+pub struct Source(pub Value);
 
 /// Of a type that takes one kind of value, what is for another is not compiled.
 macro_rules! only {
@@ -257,6 +268,18 @@ impl<'de> MapAccess<'de> for &mut Fields {
 /// A key of an object, or the name of a variant.
 struct Key<'a>(&'a str);
 
+macro_rules! number_keys {
+    ($($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
+            match (self.0.parse(), self.0.parse()) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (Err(_), Ok(number)) => visitor.visit_i64(number),
+                (Err(_), Err(_)) => visitor.visit_str(self.0),
+            }
+        })*
+    };
+}
+
 impl<'de> Deserializer<'de> for Key<'_> {
     type Error = Misfit;
 
@@ -264,12 +287,8 @@ impl<'de> Deserializer<'de> for Key<'_> {
         visitor.visit_str(self.0)
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        match self.0.parse() {
-            Ok(number) => visitor.visit_u64(number),
-            Err(_) => visitor.visit_str(self.0),
-        }
-    }
+    number_keys!(deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
@@ -289,7 +308,7 @@ impl<'de> Deserializer<'de> for Key<'_> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        bool i128 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
         seq tuple tuple_struct map struct identifier ignored_any
     }
 }
@@ -345,9 +364,13 @@ impl<'de> VariantAccess<'de> for Variant {
         seed.deserialize(Source(content)).map_err(|misfit| misfit.below_key(&name))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Misfit> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
         let (name, content) = self.content(&"tuple variant")?;
-        Source(content).deserialize_tuple(len, visitor).map_err(|misfit| misfit.below_key(&name))
+        match content {
+            Value::Array(items) => list(items, visitor),
+            other => Err(wrong_type(&other, &"tuple variant")),
+        }
+        .map_err(|misfit| misfit.below_key(&name))
     }
 
     fn struct_variant<V: Visitor<'de>>(

@@ -10,6 +10,7 @@ use super::Error;
 use crate::domain::budget::Spender;
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::cap::{Passed, Standing};
+use crate::domain::typed::from_yaml;
 
 /// The texts, embedded. A test reads them, so they always parse.
 const TEXTS: &str = include_str!("reference.yaml");
@@ -38,7 +39,7 @@ pub struct Group {
 pub fn groups() -> &'static [Group] {
     static GROUPS: OnceLock<Vec<Group>> = OnceLock::new();
     GROUPS.get_or_init(|| {
-        serde_yaml::from_str(TEXTS)
+        from_yaml(TEXTS)
             .inspect_err(
                 |error| tracing::error!(%error, "the explanations of the error codes cannot be read"),
             )

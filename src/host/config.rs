@@ -16,6 +16,7 @@ use crate::domain::language::Language;
 use crate::domain::price::{PriceList, Prices};
 use crate::domain::secret_path::AddedRules;
 use crate::domain::toolset;
+use crate::domain::typed::{Misfit, from_value};
 use crate::domain::words::{in_brief, in_plain_words};
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
@@ -294,7 +295,7 @@ fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Probl
         None => {}
         Some(Ok(Document { text, origin })) => {
             let read = checked::<PriceList>(&origin, &text, environment);
-            match read.map(serde_json::from_value::<PriceList>) {
+            match read.map(from_value::<PriceList>) {
                 Ok(Ok(list)) => match list.fault() {
                     None => lists.push(list),
                     Some(fault) => problems.push(Problem::everything(format!("{origin}: {fault}"))),
@@ -400,11 +401,10 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
     if document.is_null() {
         return None;
     }
-    match serde_path_to_error::deserialize::<_, T>(&document) {
+    match from_value::<T>(document.clone()) {
         Ok(_) => Some((document, file.to_owned())),
         Err(error) => {
-            ignored
-                .push(format!("{file}: {}", misfit(file, text, &error, &error.inner().to_string()).message));
+            ignored.push(format!("{file}: {}", misfit(file, text, &error, &error.to_string()).message));
             None
         }
     }
@@ -490,9 +490,9 @@ fn checked<T: serde::de::DeserializeOwned>(
     if !layer::is_needed(text) {
         // Read into its type straight from the text first, so that a message tells the column too.
         parsed::<T>(origin, text)?;
-        return match serde_path_to_error::deserialize::<_, T>(&document) {
+        return match from_value::<T>(document.clone()) {
             Ok(_) => Ok(document),
-            Err(error) => Err(vec![misfit(origin, text, &error, &error.inner().to_string())]),
+            Err(error) => Err(vec![misfit(origin, text, &error, &error.to_string())]),
         };
     }
     let source = layer::Source { origin, text };
@@ -503,11 +503,11 @@ fn checked<T: serde::de::DeserializeOwned>(
         if !problems.is_empty() {
             return Err(problems);
         }
-        match serde_path_to_error::deserialize::<_, T>(&filled) {
+        match from_value::<T>(filled.clone()) {
             Ok(_) => return Ok(filled),
             // The value came from the environment, where secrets live: it is not repeated.
             Err(error) => {
-                let said = layer::without_values(&error.inner().to_string());
+                let said = layer::without_values(&error.to_string());
                 last = vec![misfit(origin, text, &error, &said)];
             }
         }
@@ -516,13 +516,8 @@ fn checked<T: serde::de::DeserializeOwned>(
 }
 
 /// A value that does not fit, by its file, its line as far as it can be told, and its path.
-fn misfit(
-    origin: &str,
-    text: &str,
-    error: &serde_path_to_error::Error<serde_json::Error>,
-    said: &str,
-) -> Problem {
-    let path = error.path().to_string();
+fn misfit(origin: &str, text: &str, error: &Misfit, said: &str) -> Problem {
+    let path = error.place();
     let key = format!("{}:", path.rsplit('.').next().unwrap_or_default());
     let path = in_brief(&path);
     let line = text.lines().position(|line| line.contains(&key)).map_or(1, |index| index + 1);
@@ -544,10 +539,10 @@ fn typed<T: serde::de::DeserializeOwned>(
 ) -> Option<T> {
     let chosen: serde_json::Map<_, _> =
         keys.iter().filter_map(|key| Some(((*key).to_owned(), merged.get(*key)?.clone()))).collect();
-    match serde_path_to_error::deserialize(Value::Object(chosen)) {
+    match from_value(Value::Object(chosen)) {
         Ok(value) => Some(value),
         Err(error) => {
-            problems.push(Problem::everything(format!("configuration: {}: {}", error.path(), error.inner())));
+            problems.push(Problem::everything(format!("configuration: {}: {}", error.place(), error)));
             None
         }
     }

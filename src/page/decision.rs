@@ -12,6 +12,7 @@ use super::{Page, guard, views};
 use crate::domain::decision::Contradiction;
 use crate::domain::event::{Body, DecidedBy, Decision};
 use crate::domain::report::{Choice, Report};
+use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Verdict, decide as record, find, known};
 use crate::flow::time::now;
@@ -150,7 +151,7 @@ async fn taken(
     let Some(decision) = chosen else {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoDecision);
     };
-    let report: Report = serde_json::from_value(request.asked.report.clone())
+    let report: Report = from_value(request.asked.report.clone())
         .map_err(|error| Refusal::from(Error::Internal(format!("the report of request {id}: {error}"))))?;
     let words = said("feedback").map(|text| text.replace("\r\n", "\n"));
     let is_revision = decision == Decision::Revise;

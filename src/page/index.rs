@@ -12,6 +12,7 @@ use crate::domain::label::{Label, label};
 use crate::domain::lineage::Linked;
 use crate::domain::select::rank::SelectionRecord;
 use crate::domain::stage::Stage;
+use crate::domain::typed::from_value;
 use crate::domain::vote::VoteRecord;
 use crate::error::Error;
 use crate::flow::log::Log;
@@ -195,7 +196,7 @@ impl Index {
             Body::ConsultSettled(settled) => self.settled(&id, seq, at, &run, settled),
             Body::Noted(noted) => match noted.topic {
                 Topic::Vote => {
-                    if let Ok(record) = serde_json::from_value::<VoteRecord>(noted.content) {
+                    if let Ok(record) = from_value::<VoteRecord>(noted.content) {
                         let count = if record.failures.is_empty() { record.samples } else { 0 };
                         let samples = self.claim(&run, Purpose::Vote, &named, count);
                         self.votes.push(Voted { id, run, at, record, samples });
@@ -218,7 +219,7 @@ impl Index {
                     }
                 }
                 Topic::Review => {
-                    if let Ok(record) = serde_json::from_value::<ReviewNoted>(noted.content) {
+                    if let Ok(record) = from_value::<ReviewNoted>(noted.content) {
                         self.reviews.push(Reviewed { id, run, at, record });
                     }
                 }

@@ -20,6 +20,7 @@ use crate::domain::question;
 use crate::domain::report::{Report, stage_name};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread, spread_texts};
+use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, may};
 use crate::flow::approval::{critical_questions, decisions, entry, pending};
@@ -292,7 +293,7 @@ fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: Decide
 /// The result of `maestro_request_approval`.
 fn requested(open: &Reviewed) -> Result<Value, Error> {
     let asked = &open.request.asked;
-    let report: Report = serde_json::from_value(asked.report.clone())
+    let report: Report = from_value(asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
     let shown = json!({
         "request_id": open.request.id,

@@ -19,6 +19,7 @@ use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};
 use crate::domain::text::{Text, say};
+use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::approval::{Dialog, DialogAhead, PATIENCE, note};
@@ -423,7 +424,7 @@ fn cut(line: &str) -> String {
 }
 
 fn report_of(open: &Reviewed) -> Result<Report, Error> {
-    serde_json::from_value(open.request.asked.report.clone())
+    from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))
 }
 

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::domain::address::Address;
 use crate::domain::redflag::Flag;
+use crate::domain::typed::from_value;
 use crate::domain::words::in_plain_words;
 use crate::flow::progress::Progress;
 
@@ -226,11 +227,11 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
 impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Parameters<T> {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let arguments = context.arguments.take().unwrap_or_default();
-        serde_path_to_error::deserialize(serde_json::Value::Object(arguments)).map(Self).map_err(|error| {
-            let path = error.path().to_string();
+        from_value(serde_json::Value::Object(arguments)).map(Self).map_err(|misfit| {
+            let path = misfit.place();
             let place = if path == "." { String::new() } else { format!("{path}: ") };
             ErrorData::invalid_params(
-                format!("{WRONG_ARGUMENTS}{place}{}", in_plain_words(&error.inner().to_string())),
+                format!("{WRONG_ARGUMENTS}{place}{}", in_plain_words(&misfit.to_string())),
                 None,
             )
         })

@@ -6,6 +6,8 @@ use rmcp::model::{JsonObject, Tool};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::domain::typed::from_yaml;
+
 /// The texts, embedded. A test reads them, so that they always parse.
 const TEXTS: &str = include_str!("words.yaml");
 
@@ -28,7 +30,7 @@ struct ToolWords {
 
 impl Words {
     pub(super) fn embedded() -> Option<Self> {
-        serde_yaml::from_str(TEXTS)
+        from_yaml(TEXTS)
             .inspect_err(|error| tracing::error!(%error, "the texts of the tools cannot be read"))
             .ok()
     }

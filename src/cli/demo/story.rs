@@ -15,6 +15,7 @@ use super::{Client, Program, call, print};
 use crate::cli::demo;
 use crate::domain::event::{DecidedBy, Decision};
 use crate::domain::report::Report;
+use crate::domain::typed::from_value;
 use crate::error::Error;
 use crate::flow::approval::decide::{Verdict, decide, find};
 use crate::flow::kit::Kit;
@@ -194,7 +195,7 @@ impl<'a> Story<'a> {
 
     async fn report(&self, request: &str) -> Result<Report, Error> {
         let found = find(&self.kit.log, request).await?;
-        serde_json::from_value(found.request.asked.report)
+        from_value(found.request.asked.report)
             .map_err(|error| Error::Internal(format!("the report of request {request}: {error}")))
     }
 

@@ -9,6 +9,7 @@ use super::read::{items, phrase, shortened, text, unwrapped};
 use crate::domain::measure::number::mean_pairwise;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
+use crate::domain::typed::from_value;
 
 /// Least similarity of two claims that count as the same one.
 const ALIKE: f64 = 0.9;
@@ -31,7 +32,7 @@ impl Choice {
     /// The choices of a report as it was stored.
     pub fn of_report(report: &Value) -> Vec<Self> {
         let stored = report.get("choices").cloned().unwrap_or_default();
-        serde_json::from_value(stored).unwrap_or_default()
+        from_value(stored).unwrap_or_default()
     }
 
     /// It in a line.

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::call_options::Effort;
+use crate::domain::typed::from_value;
 
 /// One consultant.
 #[derive(Clone, Debug, Deserialize)]
@@ -405,7 +406,7 @@ impl<'de> Deserialize<'de> for AnswerRule {
         if written == "text" {
             return Ok(Self::Text);
         }
-        match WrittenRule::deserialize(written).map_err(|_| refusal())? {
+        match from_value::<WrittenRule>(written).map_err(|_| refusal())? {
             WrittenRule { json: Some(pointer), json_lines: None, .. } => Ok(Self::Json(pointer)),
             WrittenRule { json: None, json_lines: Some(pointer), matching, join } => {
                 Ok(Self::JsonLines { pointer, matching, join })

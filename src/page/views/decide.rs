@@ -13,6 +13,7 @@ use crate::domain::report::{
     AppliedChange, Choice, ORCHESTRATOR, ProposedChange, Report, VerificationNote, proposed_diff,
 };
 use crate::domain::stage::Stage;
+use crate::domain::typed::{Misfit, from_value};
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::page::diff;
 
@@ -78,8 +79,8 @@ pub(in crate::page) fn decide(
     request: &Request,
     around: &Around,
     filled: &Filled,
-) -> Result<Value, serde_json::Error> {
-    let report: Report = serde_json::from_value(request.asked.report.clone())?;
+) -> Result<Value, Misfit> {
+    let report: Report = from_value(request.asked.report.clone())?;
     let finished = finished(run, request);
     let changes = changes(&report, finished);
     let risks = risks(&report);

@@ -9,6 +9,7 @@ use super::parts::{colour, decision_colour, dollars, short};
 use crate::domain::breaker::Spent;
 use crate::domain::history::History;
 use crate::domain::report::Report;
+use crate::domain::typed::from_value;
 use crate::domain::workflow::{Phase, Request, Run};
 
 /// Runs and decisions that are listed.
@@ -55,7 +56,7 @@ pub(in crate::page) fn runs(history: &History, now: Now) -> Value {
 }
 
 fn pending(run: &Run, request: &Request, now: u64) -> Value {
-    let report: Option<Report> = serde_json::from_value(request.asked.report.clone()).ok();
+    let report: Option<Report> = from_value(request.asked.report.clone()).ok();
     let report = report.as_ref();
     let files: Vec<String> = report
         .iter()

@@ -1,0 +1,133 @@
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{from_value, from_yaml};
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Plain,
+    New(u8),
+    Pair(u8, String),
+    Named { size: u32 },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Tagged {
+    One { size: u32 },
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Number(f64),
+    Text(String),
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Name(String);
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Everything {
+    flag: bool,
+    small: u8,
+    signed: i64,
+    real: f64,
+    text: String,
+    letter: Option<char>,
+    nothing: (),
+    maybe: Option<u32>,
+    list: Vec<u16>,
+    pair: Option<(u8, String)>,
+    kinds: Vec<Kind>,
+    tagged: Vec<Tagged>,
+    either: Vec<Either>,
+    by_number: BTreeMap<usize, f64>,
+    by_sign: BTreeMap<i8, bool>,
+    by_name: HashMap<Name, String>,
+    by_kind: BTreeMap<String, Everything>,
+    any: Value,
+}
+
+/// Each value as it is read here, and as `serde_json` reads it.
+fn same(value: &Value) {
+    let ours = from_value::<Everything>(value.clone()).map_err(|misfit| misfit.to_string());
+    let said = |error: serde_json::Error| error.to_string().split(" at line").next().unwrap().to_owned();
+    let theirs = serde_json::from_value::<Everything>(value.clone()).map_err(said);
+    assert_eq!(ours, theirs, "{value}");
+}
+
+const VALUES: &str = r#"[null, true, 0, 7, -7, 256, 70000, 1.5, 1e400, 18446744073709551615, "", "a", "ab", "plain", "Plain",
+    [], [1], [1, "a"], [1, "a", 2], ["a"], [null], [70000], ["plain"], [{"new": 3}], [{"new": "x"}], [{"new": 3, "pair": 1}], [{}],
+    [{"pair": [1, "a"]}], [{"pair": [1]}], [{"pair": [1, "a", 3]}], [{"pair": 3}], [{"named": {"size": 3}}], [{"named": {}}],
+    [{"named": 3}], ["named"], ["new"], ["pair"], [{"plain": null}], [{"type": "one", "size": 2}], [{"type": "two"}],
+    [{"type": "one", "size": -2}], [1.5, "a"], [true],
+    {}, {"1": 1.5}, {"-1": true}, {"a": 1.5}, {"1": "a"}, {"a": "b"}, {"a": {}}, {"a": {"small": 256}}, {"a": {"sma": 2}}]"#;
+
+#[test]
+fn values_are_read_as_serde_json_reads_them() {
+    let values: Vec<Value> = serde_json::from_str(&VALUES.replace("1e400", "1e300")).unwrap();
+    let empty = serde_json::to_value(Everything::default()).unwrap();
+    let names: Vec<&String> = empty.as_object().unwrap().keys().collect();
+    assert_eq!(names.len(), 18);
+    // A key that is no number makes another error here, and is an error all the same.
+    let is_no_number = |name: &str, value: &Value| {
+        name.starts_with("by_") && value.as_object().is_some_and(|keys| keys.contains_key("a"))
+    };
+    for name in names {
+        for value in &values {
+            let whole = json!({ name: value });
+            if is_no_number(name, value) && name != "by_name" && name != "by_kind" {
+                from_value::<Everything>(whole).unwrap_err();
+            } else {
+                same(&whole);
+            }
+        }
+    }
+    same(&empty);
+    same(&json!(3));
+    same(&json!({ "unknown": 3 }));
+}
+
+#[test]
+fn the_place_of_what_does_not_fit_is_told() {
+    for (value, place) in [
+        (json!(3), "."),
+        (json!({ "small": "x" }), "small"),
+        (json!({ "smal": 3 }), "smal"),
+        (json!({ "list": [1, 2, -3] }), "list[2]"),
+        (json!({ "pair": [1, 2] }), "pair[1]"),
+        (json!({ "kinds": ["plain", { "new": "x" }] }), "kinds[1].new"),
+        (json!({ "kinds": ["plain", { "pair": [1, 2] }] }), "kinds[1].pair[1]"),
+        (json!({ "kinds": ["plain", { "named": { "size": "x" } }] }), "kinds[1].named.size"),
+        (json!({ "kinds": ["other"] }), "kinds[0]"),
+        (
+            json!({ "by_kind": { "a": { "by_kind": { "b.c": { "flag": 1 } } } } }),
+            "by_kind.a.by_kind.b.c.flag",
+        ),
+    ] {
+        assert_eq!(from_value::<Everything>(value.clone()).unwrap_err().place(), place, "{value}");
+    }
+}
+
+#[test]
+fn a_list_is_no_record() {
+    #[derive(Debug, Deserialize)]
+    struct Record {
+        #[allow(dead_code)]
+        size: u32,
+    }
+    let said = from_value::<Record>(json!([3])).unwrap_err().to_string();
+    assert_eq!(said, "invalid type: sequence, expected struct Record");
+}
+
+#[test]
+fn yaml_tells_the_place_too() {
+    assert_eq!(from_yaml::<Vec<u8>>("[1, 2]").unwrap(), [1, 2]);
+    let said = from_yaml::<Vec<u8>>("[1, x]").unwrap_err();
+    assert_eq!(said, "[1]: invalid type: string \"x\", expected u8");
+}
