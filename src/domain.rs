@@ -32,6 +32,7 @@ pub(crate) mod lineage;
 pub(crate) mod mask;
 pub(crate) mod measure;
 pub(crate) mod microstep;
+pub(crate) mod order;
 pub(crate) mod outline;
 pub(crate) mod pack;
 pub(crate) mod pairs;

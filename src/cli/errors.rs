@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::arguments::ErrorsOptions;
 use super::terminal::{self, hanging, print};
+use crate::domain::order::Order;
 use crate::error::Error;
 use crate::error::reference::{self, Entry, Group};
 
@@ -62,7 +63,7 @@ fn in_short(groups: &[Group], width: Option<usize>) -> String {
 
 fn unknown(code: &str) -> Error {
     let mut available: Vec<String> = reference::entries().map(|entry| entry.code.clone()).collect();
-    available.sort_by(|left, right| {
+    available.order_by(|left, right| {
         strsim::jaro_winkler(right, code).total_cmp(&strsim::jaro_winkler(left, code))
     });
     Error::Unknown { kind: "code", name: code.to_owned(), available }

@@ -28,6 +28,7 @@ use super::track_record::{Place, TrackRecord};
 use super::typed::from_value;
 use super::vote::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
+use crate::domain::order::Order;
 
 /// Results outside any run that are kept after their callers have them.
 const MOST_DELIVERED: usize = 16;
@@ -411,7 +412,7 @@ impl History {
     pub fn requests(&self) -> Vec<(&Run, &Request)> {
         let mut all: Vec<(&Run, &Request)> =
             self.runs().flat_map(|run| run.requests.iter().map(move |request| (run, request))).collect();
-        all.sort_by_key(|(_, request)| std::cmp::Reverse(request.at));
+        all.order_by_key(|(_, request)| std::cmp::Reverse(request.at));
         all
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::event::{Content, Topic};
+use crate::domain::order::Order;
 
 /// Why a call became a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,7 +185,7 @@ impl Jobs {
     /// Every job, the latest first.
     pub fn latest_first(&self) -> Vec<&Job> {
         let mut all: Vec<&Job> = self.by_id.values().collect();
-        all.sort_by_key(|job| std::cmp::Reverse(job.began_seq));
+        all.order_by_key(|job| std::cmp::Reverse(job.began_seq));
         all
     }
 }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::prompt::prompt;
+use crate::domain::order::Gather;
 
 /// Candidates that one judge compares.
 pub const MOST_JUDGED: usize = 8;
@@ -142,7 +143,7 @@ pub fn together(first: Opinion, second: &Opinion) -> Verdict {
         (Some(one), Some(other)) if one == other => agreed(one, &first, second),
         (None, None) => Verdict::Nobody { rationale: first.rationale },
         (Some(_), Some(_) | None) | (None, Some(_)) => {
-            let between: BTreeSet<usize> = [first.winner, second.winner].into_iter().flatten().collect();
+            let between: BTreeSet<usize> = [first.winner, second.winner].into_iter().flatten().gather();
             Verdict::Tie { between: between.into_iter().collect() }
         }
     }

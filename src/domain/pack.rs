@@ -9,6 +9,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::size::share;
+use crate::domain::order::Gather;
 use errors::error_lines;
 
 mod errors;
@@ -379,7 +380,7 @@ impl Block {
     }
 
     fn fitted(&self, text: String, shown: usize, short_of_room: bool) -> Fitted {
-        let kept: BTreeSet<usize> = self.ranking.iter().take(shown).copied().collect();
+        let kept: BTreeSet<usize> = self.ranking.iter().take(shown).copied().gather();
         let cut_lines = self.lines.iter().filter(|line| line.is_cut && kept.contains(&line.number)).count();
         Fitted { text, shown, short_of_room, cut_lines }
     }
@@ -400,7 +401,7 @@ impl Block {
     }
 
     fn render(&self, keep: usize) -> String {
-        let kept: BTreeSet<usize> = self.ranking.iter().take(keep).copied().collect();
+        let kept: BTreeSet<usize> = self.ranking.iter().take(keep).copied().gather();
         let lines: Vec<&Line> = self.lines.iter().filter(|line| kept.contains(&line.number)).collect();
         match &self.style {
             Style::Bullet => self.render_bullet(&lines),

@@ -12,6 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::mask::{MaskRule, MaskRules, is_modest_pattern};
 use super::plain::is_hidden;
 use super::rule::{self, RuleError};
+use crate::domain::order::Gather;
 
 /// Section `files` of `conf/secrets.yaml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -198,7 +199,7 @@ impl SecretPath {
 }
 
 fn lower(list: &[String]) -> BTreeSet<String> {
-    list.iter().map(|entry| entry.to_lowercase()).collect()
+    list.iter().map(|entry| entry.to_lowercase()).gather()
 }
 
 fn paths(list: &[String]) -> Vec<Vec<String>> {

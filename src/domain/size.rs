@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::domain::order::Order;
+
 /// The weight of a whole result: 46,000 characters of JSON, and 96,000 bytes of data and text, so
 /// that its links have room as well.
 pub const MOST: usize = 46_000;
@@ -98,7 +100,7 @@ pub fn cut_at(text: &str, room: usize) -> Option<usize> {
 /// heavy ones.
 pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|index| weights.get(*index).copied().unwrap_or(0));
+    order.order_by_key(|index| weights.get(*index).copied().unwrap_or(0));
     let mut rooms = vec![0; weights.len()];
     let mut left = room;
     for (done, index) in order.iter().enumerate() {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::event::consult::ConsultSettled;
 use super::event::{Content, Topic};
 use super::prompt::prompt;
+use crate::domain::order::Order;
 
 /// Characters of earlier turns that go along with a question.
 pub const MOST_HISTORY: usize = 40_000;
@@ -102,7 +103,7 @@ impl Threads {
     /// Every thread, the one that was last used first.
     pub fn latest_first(&self) -> Vec<&Thread> {
         let mut all: Vec<&Thread> = self.by_id.values().collect();
-        all.sort_by(|left, right| right.last_at.cmp(&left.last_at).then_with(|| right.id.cmp(&left.id)));
+        all.order_by(|left, right| right.last_at.cmp(&left.last_at).then_with(|| right.id.cmp(&left.id)));
         all
     }
 
@@ -117,7 +118,7 @@ impl Threads {
             .map(|known| (strsim::normalized_levenshtein(known, id), known))
             .filter(|(score, _)| *score >= NEAR)
             .collect();
-        near.sort_by(|left, right| right.0.total_cmp(&left.0));
+        near.order_by(|left, right| right.0.total_cmp(&left.0));
         let mut ids: Vec<String> = near.into_iter().map(|(_, known)| known.clone()).collect();
         for thread in self.latest_first() {
             if !ids.contains(&thread.id) {

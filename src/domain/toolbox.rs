@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::microstep::StepType;
 use super::rule::{self, RuleError};
 use super::stage::Stage;
+use crate::domain::order::Order;
 
 /// The state of the work, and how often each tool was used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -230,7 +231,7 @@ impl Manifest {
             }
         }
         // A stable sort: skills of equal priority stay in the order of the file.
-        manifest.skills.sort_by_key(|skill| skill.priority);
+        manifest.skills.order_by_key(|skill| skill.priority);
         Ok(manifest)
     }
 

@@ -10,6 +10,7 @@ use super::beta::cautious_rate;
 use super::microstep::{MicroStep, StepType};
 use super::pairs;
 use super::stage::Stage;
+use crate::domain::order::Gather;
 
 /// Judged results before they say anything.
 pub(crate) const ENOUGH: u64 = 10;
@@ -99,7 +100,7 @@ impl TrackRecord {
             );
             (low < threshold).then(|| (provider.clone(), why))
         };
-        known.into_iter().filter_map(why).collect()
+        known.into_iter().filter_map(why).gather()
     }
 }
 

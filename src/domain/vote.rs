@@ -23,6 +23,7 @@ use thiserror::Error;
 use super::beta::below;
 use super::coordination::record::{Answer, Mark};
 use super::microstep::StepType;
+use crate::domain::order::Order;
 
 use canonical::unfenced;
 
@@ -449,7 +450,7 @@ impl Discards {
             *totals.entry(reason).or_default() += count;
         }
         let mut order: Vec<(&str, u32)> = totals.into_iter().collect();
-        order.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        order.order_by_key(|(_, count)| std::cmp::Reverse(*count));
         order.into_iter().map(|(reason, count)| format!("{reason} ({count})")).collect()
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::kit::Kit;
 use crate::domain::breaker::Spent;
+use crate::domain::order::Gather;
 use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::provider::failure::{CliFailure, FailureKind};
@@ -29,7 +30,7 @@ fn still_open(spent: &BTreeMap<String, Spent>) -> BTreeMap<String, Spent> {
         .iter()
         .filter(|(_, spent)| is_open(spent))
         .map(|(name, spent)| (name.clone(), spent.clone()))
-        .collect()
+        .gather()
 }
 
 fn until(spent: &Spent) -> Option<Timestamp> {
@@ -89,7 +90,7 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     };
     names.sort_by_cached_key(place);
     let mut notes: BTreeMap<String, String> =
-        weak.into_iter().filter(|(name, _)| names.contains(name) && names.len() > 1).collect();
+        weak.into_iter().filter(|(name, _)| names.contains(name) && names.len() > 1).gather();
     if names.iter().any(|name| !spent.contains_key(name)) {
         names.retain(|name| match spent.get(name) {
             Some(limit) => {

@@ -23,6 +23,7 @@ use crate::domain::calibrate::{CalibrationRecord, Measurement, Rate, Task, Toget
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::microstep::StepType;
+use crate::domain::order::Gather;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{Discarded, Discards, MOST_K};
@@ -642,7 +643,7 @@ fn by_provider(request: &CalibrationRequest, measured: &Measured) -> BTreeMap<St
         let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
         (provider.clone(), ByProvider { answered: count.answered, valid: count.valid, accuracy })
     };
-    measured.providers.iter().map(of).collect()
+    measured.providers.iter().map(of).gather()
 }
 
 fn red_flags(measured: &Measured) -> Vec<Discarded> {

@@ -19,6 +19,7 @@ use crate::domain::coordination::statistics::{
 };
 use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::measure::number::mean_pairwise;
+use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
@@ -228,14 +229,14 @@ impl Changes {
             (topology.id(), Cusum::of(results))
         };
         let answers = || questions.iter().flatten().filter_map(|answer| Some((answer, answer.correct?)));
-        let names: BTreeSet<&String> = answers().map(|(answer, _)| &answer.provider).collect();
+        let names: BTreeSet<&String> = answers().map(|(answer, _)| &answer.provider).gather();
         let of_provider = |name: &String| {
             let verdicts = answers().filter(|(answer, _)| answer.provider == *name).map(|(_, right)| right);
             (name.clone(), Cusum::of(verdicts))
         };
         Self {
-            topologies: Topology::ALL.into_iter().map(of_topology).filter(|(_, it)| it.results > 0).collect(),
-            providers: names.into_iter().map(of_provider).collect(),
+            topologies: Topology::ALL.into_iter().map(of_topology).filter(|(_, it)| it.results > 0).gather(),
+            providers: names.into_iter().map(of_provider).gather(),
         }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::Configuration;
+use crate::domain::order::Order;
 use crate::domain::policy::StagePolicy;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
@@ -231,7 +232,7 @@ fn likely(topics: &[Topic], wanted: &str) -> Vec<String> {
         })
         .filter(|(likeness, mentions, _)| *likeness > 0.0 || *mentions > 0)
         .collect();
-    ranked.sort_by(|left, right| right.0.total_cmp(&left.0).then(right.1.cmp(&left.1)));
+    ranked.order_by(|left, right| right.0.total_cmp(&left.0).then(right.1.cmp(&left.1)));
     if ranked.is_empty() {
         let is_tool = |topic: &&Topic| topic.name.starts_with("maestro_");
         return topics.iter().filter(|topic| !is_tool(topic)).map(|topic| topic.name.clone()).collect();

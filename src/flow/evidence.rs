@@ -18,6 +18,7 @@ use crate::domain::event::{Draft, EvidenceLogged, EvidenceType};
 use crate::domain::evidence::{
     Behind, Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage, compact,
 };
+use crate::domain::order::Gather;
 use crate::domain::workflow::{LastVerification, Run};
 use crate::error::Error;
 
@@ -278,7 +279,7 @@ async fn known(log: &Log, linked: &[String]) -> Result<Vec<String>, Error> {
     if linked.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted: BTreeSet<String> = linked.iter().cloned().collect();
+    let wanted: BTreeSet<String> = linked.iter().cloned().gather();
     let left = log.journal().visit(
         move || wanted.clone(),
         |left, event| {

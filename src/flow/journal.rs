@@ -114,11 +114,9 @@ impl Journal {
     ///
     /// The log cannot be read.
     pub fn read_now<T>(&self, look: impl FnOnce(&History) -> T) -> Result<T, Error> {
-        let mut folded = self.inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        self.inner.refresh(&mut folded)?;
-        let seen = look(&folded.history);
-        folded.check()?;
-        Ok(seen)
+        let (mut look, mut seen) = (Some(look), None);
+        self.inner.look(&mut |history| seen = look.take().map(|look| look(history)))?;
+        seen.ok_or_else(|| StoreError::Busy.into())
     }
 
     /// Decides on the state as it is, and appends to a run if nobody else went on with it; else
@@ -159,27 +157,13 @@ impl Journal {
         rests_on: RestsOn,
         mut decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error>,
     ) -> Result<T, Error> {
-        let inner = &self.inner;
-        let mut folded = inner.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        for _ in 0..MOST_TRIES {
-            inner.refresh(&mut folded)?;
-            let decided = decision(&folded.history);
-            folded.check()?;
-            let (run, Decided { drafts, answer }) = decided?;
-            if drafts.is_empty() {
-                return Ok(answer);
-            }
-            let expected = match rests_on {
-                RestsOn::ItsRun => Expected::At(folded.history.last_of(&run)),
-                RestsOn::TheLog => Expected::Last(folded.history.last_seq),
-            };
-            match inner.append(&mut folded, expected, &run, &drafts) {
-                Ok(()) => return Ok(answer),
-                Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Busy.into())
+        let mut last = None;
+        self.inner.decide(rests_on, &mut |history| {
+            let (run, Decided { drafts, answer }) = decision(history)?;
+            last = Some(answer);
+            Ok((run, drafts))
+        })?;
+        last.ok_or_else(|| StoreError::Busy.into())
     }
 
     /// Appends what depends on nothing.
@@ -250,7 +234,7 @@ impl Journal {
         off_thread(move || {
             for _ in 0..MOST_TRIES {
                 let mut folded = begin();
-                if inner.visit(|event| add(&mut folded, event))? {
+                if inner.visit(&mut |event| add(&mut folded, event))? {
                     return Ok(folded);
                 }
             }
@@ -296,6 +280,41 @@ fn whole(store: &dyn EventStore, generation: u64, run: &str, until: u64) -> Opti
 }
 
 impl Inner {
+    fn look(&self, look: &mut dyn FnMut(&History)) -> Result<(), Error> {
+        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh(&mut folded)?;
+        look(&folded.history);
+        folded.check()?;
+        Ok(())
+    }
+
+    fn decide(
+        &self,
+        rests_on: RestsOn,
+        decision: &mut dyn FnMut(&History) -> Result<(String, Vec<Draft>), Error>,
+    ) -> Result<(), Error> {
+        let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..MOST_TRIES {
+            self.refresh(&mut folded)?;
+            let decided = decision(&folded.history);
+            folded.check()?;
+            let (run, drafts) = decided?;
+            if drafts.is_empty() {
+                return Ok(());
+            }
+            let expected = match rests_on {
+                RestsOn::ItsRun => Expected::At(folded.history.last_of(&run)),
+                RestsOn::TheLog => Expected::Last(folded.history.last_seq),
+            };
+            match self.append(&mut folded, expected, &run, &drafts) {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy.into())
+    }
+
     fn record(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         match self.append(&mut folded, Expected::Any, run, drafts) {
@@ -410,7 +429,7 @@ impl Inner {
     }
 
     /// Shows every event; false where the log was replaced meanwhile.
-    fn visit(&self, mut look: impl FnMut(&Event)) -> Result<bool, Error> {
+    fn visit(&self, look: &mut dyn FnMut(&Event)) -> Result<bool, Error> {
         let generation = self.store.generation();
         let mut after = 0;
         loop {

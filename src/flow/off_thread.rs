@@ -1,6 +1,6 @@
 //! Work that takes a thread (masking, parsing, files, the log), away from the one that answers calls.
 
-use tokio::sync::oneshot;
+use std::any::Any;
 
 use crate::error::Error;
 
@@ -13,13 +13,19 @@ use crate::error::Error;
 pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
+    let done = run(Box::new(move || Box::new(work()))).await?;
+    let lost = |_| Error::Internal("the work came to another result than it should".to_owned());
+    done.downcast().map(|done| *done).map_err(lost)
+}
+
+/// Work and its result. What runs it would be compiled anew for every type of them, of which there are some
+/// two hundred here: boxed, all are of one type, and the binary is smaller.
+type Work = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
+
+async fn run(work: Work) -> Result<Box<dyn Any + Send>, Error> {
     let call = tracing::Span::current();
-    let (sender, receiver) = oneshot::channel();
-    // The runtime's code for a task is compiled anew for every type of work, of which there are some
-    // sixty here: boxed, all work is of one type, and the binary is smaller.
-    let work: Box<dyn FnOnce() + Send> = Box::new(move || drop(sender.send(call.in_scope(work))));
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Internal(error.to_string()))?;
-    receiver.await.map_err(|error| Error::Internal(error.to_string()))
+    let done = tokio::task::spawn_blocking(move || call.in_scope(work)).await;
+    done.map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// The same for work that needs a shared handle and may fail.

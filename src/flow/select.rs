@@ -24,6 +24,7 @@ use crate::domain::diff::{self, Patch, Shown};
 use crate::domain::event::{Body, Draft, EnsembleNoted, Noted, Topic};
 use crate::domain::judge::{Case, Verdict};
 use crate::domain::mask::Masker;
+use crate::domain::order::Gather;
 use crate::domain::redflag::Reason;
 use crate::domain::select::rank::{Basis, OptionRecord, SelectionRecord, rank, voices};
 use crate::domain::select::{Evidence, Mode, Proof, TestWeight, Tests};
@@ -134,7 +135,7 @@ pub async fn select(
             one.same_as = *first;
         }
     }
-    let differ = behaviours.values().collect::<BTreeSet<_>>().len() > 1;
+    let differ = behaviours.values().gather::<BTreeSet<&usize>>().len() > 1;
     let judging = match request.mode {
         Mode::LlmJudge | Mode::Hybrid if !differ => {
             let level = level(&evidence, weight);
@@ -270,7 +271,7 @@ fn is_honest(trial: Option<&Trial<'_>>, index: usize) -> bool {
 fn support(candidates: &[Candidate], same: &[usize]) -> usize {
     let of = |index: &usize| candidates.get(*index).map(Candidate::author);
     let authors: Vec<Option<String>> = same.iter().filter_map(of).collect();
-    let named: BTreeSet<&String> = authors.iter().flatten().collect();
+    let named: BTreeSet<&String> = authors.iter().flatten().gather();
     named.len() + authors.iter().filter(|author| author.is_none()).count()
 }
 
@@ -646,7 +647,7 @@ fn outputs(request: &SelectRequest) -> BTreeMap<String, String> {
     let lint = request.lint_results.iter().map(|result| (&result.candidate_id, &result.output));
     let tests = request.test_results.iter().map(|result| (&result.candidate_id, &result.output));
     let given = lint.chain(tests).filter_map(|(id, output)| Some((id.clone(), tail(output.as_ref()?))));
-    given.filter(|(_, output)| !output.is_empty()).collect()
+    given.filter(|(_, output)| !output.is_empty()).gather()
 }
 
 /// The last characters of a text.

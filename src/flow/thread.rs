@@ -10,6 +10,7 @@ use super::time::rfc3339;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Draft, Event, Noted};
 use crate::domain::history::History;
+use crate::domain::order::Order;
 use crate::domain::thread::{Forked, MOST_HISTORY, Replayed, Thread, Turn, TurnAt, replay};
 use crate::error::Error;
 
@@ -308,7 +309,7 @@ pub async fn search(config: &Configuration, log: &Log, words: &str, most: usize)
         for thread in &threads {
             found.extend(hits(thread, texts(log, thread)?, &wanted));
         }
-        found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        found.order_by_key(|(at, _)| std::cmp::Reverse(*at));
         Ok(Hits { count: found.len(), hits: found.into_iter().take(most).map(|(_, hit)| hit).collect() })
     })
     .await

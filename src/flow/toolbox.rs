@@ -13,6 +13,7 @@ use crate::domain::coordination::record::RunRecord;
 use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::wording::Wording;
 use crate::domain::microstep::{MicroStep, StepType};
+use crate::domain::order::Order;
 use crate::domain::stage::Stage;
 use crate::domain::toolbox::{LeftOut, Limits, Loading, Manifest, Toolbox, recommended_tools};
 use crate::error::{Error, ErrorNote};
@@ -227,7 +228,7 @@ fn unknown(bench: &Bench<'_>, toolbox: &Toolbox, name: &str) -> UnknownSkill {
 
 fn nearest(names: &[String], wanted: &str) -> Vec<String> {
     let mut names = names.to_vec();
-    names.sort_by(|left, right| {
+    names.order_by(|left, right| {
         strsim::jaro_winkler(right, wanted).total_cmp(&strsim::jaro_winkler(left, wanted))
     });
     names

@@ -21,6 +21,7 @@ use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::event::{Draft, Noted, RedFlagged, Topic};
 use crate::domain::microstep::StepType;
+use crate::domain::order::Order;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::fields::VoteBy;
 use crate::domain::vote::canonical::{Canonical, Form};
@@ -597,7 +598,7 @@ fn answers(vote: &Vote) -> Vec<AnswerVotes> {
             key,
         });
     }
-    named.sort_by_key(|answer| std::cmp::Reverse(answer.votes));
+    named.order_by_key(|answer| std::cmp::Reverse(answer.votes));
     named
 }
 

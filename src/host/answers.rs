@@ -9,6 +9,7 @@ use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 
 use super::change::Tree;
 use crate::domain::address::Address;
+use crate::domain::order::Order;
 
 /// Where whole answers go: `.maestro/answers` of the project, where the orchestrator can read
 /// them, else the temporary directory, where the project cannot be written to.
@@ -87,7 +88,7 @@ impl Answers {
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter(|name| is_answer(name))
             .collect();
-        names.sort_by(|left, right| when(right).cmp(when(left)));
+        names.order_by(|left, right| when(right).cmp(when(left)));
         names.truncate(limit);
         names
     }
@@ -143,7 +144,7 @@ fn prune(directory: &Dir, limits: Limits, is_ours: impl Fn(&str) -> bool) {
             Some((found.modified().ok()?.into_std(), found.len(), name))
         })
         .collect();
-    files.sort_by(|left, right| right.cmp(left));
+    files.order_by(|left, right| right.cmp(left));
     let mut total = 0;
     for (place, (written, bytes, name)) in files.iter().enumerate() {
         total += bytes;

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::domain::order::Gather;
+
 /// How deep a server stands below the first one; children get it raised by one.
 pub const DEPTH_VARIABLE: &str = "MAESTRO_DEPTH";
 
@@ -115,7 +117,7 @@ impl Environment {
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
-        Self { variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect() }
+        Self { variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).gather() }
     }
 }
 

@@ -11,6 +11,7 @@ use super::views::decide::{Around, Filled, Problem, field};
 use super::{Page, guard, views};
 use crate::domain::decision::Contradiction;
 use crate::domain::event::{Body, DecidedBy, Decision};
+use crate::domain::order::Gather;
 use crate::domain::report::{Choice, Report};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
@@ -63,7 +64,7 @@ async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Err
         Body::Changed(changed) => Some((changed.backup_session, changed.patch?)),
         _ => None,
     });
-    Ok(changes.collect())
+    Ok(changes.gather())
 }
 
 /// Returns what the mark of a form is bound to, beside its visitor.

@@ -10,6 +10,7 @@ use crate::domain::event::consult::{ConsultSettled, Kept, Purpose};
 use crate::domain::event::{Body, EnsembleNoted, Event, Topic};
 use crate::domain::label::{Label, label};
 use crate::domain::lineage::Linked;
+use crate::domain::order::Order;
 use crate::domain::select::rank::SelectionRecord;
 use crate::domain::stage::Stage;
 use crate::domain::typed::from_value;
@@ -263,7 +264,7 @@ impl Index {
             })
             .filter(|(_, samples)| !samples.is_empty())
             .collect();
-        open.sort_by_key(|(_, samples)| std::cmp::Reverse(samples.last().map(|sample| sample.seq)));
+        open.order_by_key(|(_, samples)| std::cmp::Reverse(samples.last().map(|sample| sample.seq)));
         open
     }
 

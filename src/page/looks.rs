@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::door::Visitor;
 use super::{Page, guard, views};
 use crate::domain::measure::tally::Scope;
+use crate::domain::order::Gather;
 use crate::error::Error;
 use crate::flow::breaker;
 use crate::flow::metrics::report;
@@ -81,7 +82,7 @@ pub(super) async fn stop(
     Path(id): Path<String>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let fields: BTreeMap<String, String> = fields.into_iter().collect();
+    let fields: BTreeMap<String, String> = fields.into_iter().gather();
     let said = |name: &str| fields.get(name).map(|text| text.trim()).unwrap_or_default();
     if !page.door().is_nonce(&visitor, &format!("stop {id}"), said("nonce")) {
         return show_run(&page, &visitor, id, StatusCode::CONFLICT, Some("stop_old_form")).await;
@@ -302,7 +303,7 @@ pub(super) async fn confirm(
     Extension(visitor): Visit,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let fields: BTreeMap<String, String> = fields.into_iter().collect();
+    let fields: BTreeMap<String, String> = fields.into_iter().gather();
     let said = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let hash = said("hash");
     let is_ours = page.door().is_nonce(&visitor, &format!("trust {hash}"), &said("nonce"));

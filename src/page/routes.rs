@@ -15,6 +15,7 @@ use super::door::Visitor;
 use super::guard::{answer, bare, failed, framed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
+use crate::domain::order::Gather;
 use crate::flow::breaker;
 
 /// The largest form that is read, in bytes.
@@ -141,7 +142,7 @@ async fn prefs(
     Extension(visitor): Extension<Visitor>,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Response {
-    let fields: BTreeMap<String, String> = fields.into_iter().collect();
+    let fields: BTreeMap<String, String> = fields.into_iter().gather();
     let seal = fields.get("seal").map(String::as_str).unwrap_or_default();
     if !page.door().is_nonce(&visitor, "prefs", seal) {
         return bare(&page, visitor.look, StatusCode::FORBIDDEN, "old_form").await;

@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 
 use super::{Maestro, wrong_arguments_as_result};
 use crate::domain::job::{Cause, Outcome};
+use crate::domain::order::Gather;
 use crate::error::Error;
 use crate::flow::job::{Asked, Call, Shown, State};
 use crate::flow::scope::Scope;
@@ -343,7 +344,7 @@ impl Maestro {
         // A client asks each name once in a task.
         let named = |key: &str| if round == 1 { key.to_owned() } else { format!("{key}-{round}") };
         let requests = asked.input_requests.unwrap_or_default();
-        let names: BTreeMap<String, String> = requests.keys().map(|key| (named(key), key.clone())).collect();
+        let names: BTreeMap<String, String> = requests.keys().map(|key| (named(key), key.clone())).gather();
         let requests = requests.into_iter().map(|(key, request)| (named(&key), request)).collect();
         let (answer, answered) = oneshot::channel();
         scope.say("waiting for the human's decision");
@@ -373,7 +374,7 @@ impl Maestro {
         let open = || {
             let journal = self.kit().log.journal();
             journal.read(|history| {
-                history.pending().map(|(_, request)| request.id.clone()).collect::<BTreeSet<String>>()
+                history.pending().map(|(_, request)| request.id.clone()).gather::<BTreeSet<String>>()
             })
         };
         let before = open().await.unwrap_or_default();

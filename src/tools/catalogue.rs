@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::fitted;
 use super::polish::{plain, served};
 use super::words::Words;
+use crate::domain::order::Order;
 use crate::domain::toolset::is_wanted;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
@@ -215,7 +216,7 @@ impl Tools {
             .iter()
             .map(|tool| (strsim::jaro_winkler(bare(&tool.name), bare(name)), tool.name.as_ref()))
             .collect();
-        names.sort_by(|left, right| right.0.total_cmp(&left.0));
+        names.order_by(|left, right| right.0.total_cmp(&left.0));
         names.into_iter().take(3).map(|(_, name)| name).collect()
     }
 }

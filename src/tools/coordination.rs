@@ -11,6 +11,7 @@ use super::polish::{NoInput, Parameters};
 use super::reply::{failure, reply};
 use crate::domain::coordination::facts::Facts;
 use crate::domain::coordination::scaling::{finding, percent};
+use crate::domain::order::Gather;
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
 use crate::error::Error;
@@ -168,11 +169,11 @@ impl Handle {
 
 fn policy(settings: &PolicySettings) -> Value {
     let stages: serde_json::Map<String, Value> =
-        Stage::ALL.into_iter().map(|stage| (stage.name().to_owned(), json!(settings.stage(stage)))).collect();
+        Stage::ALL.into_iter().map(|stage| (stage.name().to_owned(), json!(settings.stage(stage)))).gather();
     let topologies: serde_json::Map<String, Value> = Topology::ALL
         .into_iter()
         .map(|topology| (topology.name().to_owned(), topology_facts(topology)))
-        .collect();
+        .gather();
     json!({
         "policies": {
             "capability_threshold": settings.capability_threshold,

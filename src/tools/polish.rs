@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::domain::address::Address;
 use crate::domain::redflag::Flag;
-use crate::domain::typed::from_value;
+use crate::domain::typed::{Misfit, from_value};
 use crate::domain::words::in_plain_words;
 use crate::flow::progress::Progress;
 
@@ -227,15 +227,15 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
 impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Parameters<T> {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let arguments = context.arguments.take().unwrap_or_default();
-        from_value(serde_json::Value::Object(arguments)).map(Self).map_err(|misfit| {
-            let path = misfit.place();
-            let place = if path == "." { String::new() } else { format!("{path}: ") };
-            ErrorData::invalid_params(
-                format!("{WRONG_ARGUMENTS}{place}{}", in_plain_words(&misfit.to_string())),
-                None,
-            )
-        })
+        from_value(serde_json::Value::Object(arguments)).map(Self).map_err(|misfit| refusal(&misfit))
     }
+}
+
+fn refusal(misfit: &Misfit) -> ErrorData {
+    let path = misfit.place();
+    let place = if path == "." { String::new() } else { format!("{path}: ") };
+    let said = in_plain_words(&misfit.to_string());
+    ErrorData::invalid_params(format!("{WRONG_ARGUMENTS}{place}{said}"), None)
 }
 
 /// Interval at which a waiting call says so. The least patient clients give up after a minute.

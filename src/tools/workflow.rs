@@ -14,6 +14,7 @@ use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
 use crate::domain::language::Language;
 use crate::domain::measure::report::Metrics;
+use crate::domain::order::Gather;
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
@@ -108,7 +109,7 @@ impl Handle {
 
 /// Calls by provider.
 fn consulted(metrics: &Metrics) -> BTreeMap<&str, u64> {
-    metrics.provider_stats.iter().map(|(name, stats)| (name.as_str(), stats.total_calls)).collect()
+    metrics.provider_stats.iter().map(|(name, stats)| (name.as_str(), stats.total_calls)).gather()
 }
 
 /// Consults, budget, overhead and efficiency in a sentence.

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::Format;
 use super::replace::Fault;
+use crate::domain::order::Order;
 
 const UNIT: &str = "  ";
 
@@ -287,7 +288,7 @@ fn edit(
     if splices.is_empty() {
         return Ok(None);
     }
-    splices.sort_by_key(|splice| splice.start);
+    splices.order_by_key(|splice| splice.start);
     let mut edited = String::with_capacity(text.len() + 256);
     let mut from = 0;
     for splice in &splices {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::shape::form;
 use super::{Claim, Form, Quote, Sense};
 use crate::domain::answer::{document, spoken};
+use crate::domain::order::Order;
 
 /// Places of one answer that are looked at.
 pub const MOST_CLAIMS: usize = 400;
@@ -314,7 +315,7 @@ fn in_line(line: &str) -> Vec<Place> {
         }
         found.extend(caught_here);
     }
-    found.sort_by_key(|place| place.start);
+    found.order_by_key(|place| place.start);
     found
 }
 
@@ -434,7 +435,7 @@ fn quote_beside(line: &str, places: &mut [Place]) {
         let sense = if proposes(before, 3) { Sense::Proposed } else { Sense::Shown };
         given.extend(quote(text.as_str(), sense).map(|quote| (at, apart, quote)));
     }
-    given.sort_by_key(|(_, apart, _)| *apart);
+    given.order_by_key(|(_, apart, _)| *apart);
     for (at, _, quote) in given {
         if let Some(place) = places.get_mut(at).filter(|place| place.claim.quotes.len() < MOST_QUOTES) {
             place.claim.quotes.push(quote);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::record::Answer;
 use super::{number, ratio};
+use crate::domain::order::Gather;
 
 /// Questions that two providers must both have answered before their agreement is reported. With
 /// 30, the standard error of a rate is at most 0.09 and that of a correlation about 0.18; with
@@ -72,7 +73,7 @@ pub type Question = Vec<Answer>;
 pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let pairs: Vec<Pair> =
         pairs(questions).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
-    let names: BTreeSet<&String> = pairs.iter().flat_map(|pair| &pair.providers).collect();
+    let names: BTreeSet<&String> = pairs.iter().flat_map(|pair| &pair.providers).gather();
     let voices = u64::try_from(names.len()).unwrap_or(u64::MAX);
     let correlations: Vec<f64> = pairs.iter().filter_map(|pair| pair.correlation).collect();
     let rho = mean(&correlations);

@@ -8,6 +8,7 @@ use super::record::RunRecord;
 use super::{number, ratio};
 use crate::domain::beta::cautious_rate;
 use crate::domain::measure::tally::{Baseline, error_ratio};
+use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
@@ -84,7 +85,7 @@ impl History {
         }
         let single = tallies.get(&Topology::Sas).copied();
         let topologies =
-            tallies.iter().map(|(topology, tally)| (*topology, tally.statistics(single.as_ref()))).collect();
+            tallies.iter().map(|(topology, tally)| (*topology, tally.statistics(single.as_ref()))).gather();
         Self { topologies }
     }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{FilePatch, Hunk, HunkLine, Side, Stated, look_the_same, looks, shown, shown_exactly, words};
+use crate::domain::order::Order;
 
 const MARK: &str = "\u{feff}";
 
@@ -529,7 +530,7 @@ fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
         .filter_map(|(at, line)| Some((at, places.get(&look(line))?.as_slice())))
         .collect();
     // The rare lines say most.
-    wanted.sort_by_key(|(_, places)| places.len());
+    wanted.order_by_key(|(_, places)| places.len());
     let mut scores = vec![0_u32; lines.len()];
     let mut pairs = 0;
     for (at, places) in wanted {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::number::Sum;
 use crate::domain::cap::Standing;
+use crate::domain::order::Order;
 use crate::domain::price::Prices;
 use crate::domain::spending::{Cell, Whose};
 use crate::domain::stage::Stage;
@@ -240,7 +241,7 @@ fn grouped(cells: &Cells, prices: &Prices, name: impl Fn(&Key) -> Option<String>
         .map(|(name, cells)| Named { name, cost: Cost::of(cells.into_iter(), prices) })
         .collect();
     let weight = |named: &Named| (named.cost.cost_usd.unwrap_or(0.0), named.cost.tokens().unwrap_or(0));
-    all.sort_by(|one, other| {
+    all.order_by(|one, other| {
         let (one, other) = (weight(one), weight(other));
         other.0.total_cmp(&one.0).then(other.1.cmp(&one.1))
     });

@@ -5,6 +5,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::order::Order;
+
 /// A whole number as a real one.
 #[expect(clippy::cast_precision_loss, reason = "counts and milliseconds stay far below 2^53")]
 pub fn real(count: u64) -> f64 {
@@ -205,7 +207,7 @@ pub fn mean_pairwise<T: AsRef<str>>(answers: &[T]) -> Option<f64> {
     let mut vectors: Vec<Terms> =
         answers.iter().map(|answer| Terms::of(answer.as_ref())).filter(|terms| terms.length > 0.0).collect();
     // Sums of floating-point numbers depend on their order, and candidates come in any.
-    vectors.sort_by(|left, right| left.counts.cmp(&right.counts));
+    vectors.order_by(|left, right| left.counts.cmp(&right.counts));
     let mut sum = 0.0;
     let mut pairs = 0;
     let mut rest = vectors.as_slice();

@@ -11,6 +11,7 @@ use super::tally::{
     Baseline, Calls, Patches, RunTally, Scope, Selections, Solved, StageStats, Tally, Verdict,
 };
 use crate::domain::event::consult::Purpose;
+use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::text::{English, Text, say};
 
@@ -144,7 +145,7 @@ impl Metrics {
             consults_per_stage: Stage::ALL
                 .into_iter()
                 .map(|stage| (stage.name(), tally.stages.get(&stage).map_or(0, |stage| stage.consults)))
-                .collect(),
+                .gather(),
             coordination_overhead_percent: overhead(tally, baseline).and_then(shown),
             efficiency_score: efficiency(tally, baseline).and_then(shown),
             selections_total: total,
@@ -154,17 +155,17 @@ impl Metrics {
                 .providers
                 .iter()
                 .map(|(name, calls)| (name.clone(), ProviderStats::from(calls)))
-                .collect(),
+                .gather(),
             stage_stats: tally
                 .stages
                 .iter()
                 .map(|(stage, tally)| (stage.name(), StageStats::from(tally)))
-                .collect(),
+                .gather(),
             selections_without_winner: without_winner,
             calls_by_purpose: Purpose::ALL
                 .into_iter()
                 .filter_map(|purpose| Some((purpose.name(), *tally.purposes.get(&purpose)?)))
-                .collect(),
+                .gather(),
             runs,
             consults_per_stage_run: ratio(
                 tally.stages.values().map(|stage| stage.consults).sum(),
@@ -275,7 +276,7 @@ fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'sta
     Figure::ALL
         .into_iter()
         .filter_map(|figure| Some((figure.key(), English(note(figure, metrics, tally, baseline)?))))
-        .collect()
+        .gather()
 }
 
 fn note(figure: Figure, metrics: &Metrics, tally: &Tally, baseline: Baseline) -> Option<Text> {
@@ -368,7 +369,7 @@ impl Summary {
             figures: Figure::ALL
                 .into_iter()
                 .map(|figure| (figure.key(), explained(figure, metrics, baseline)))
-                .collect(),
+                .gather(),
             targets,
             baseline,
         }

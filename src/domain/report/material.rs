@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::domain::diff::{self, Action, FilePatch, Side};
 use crate::domain::event::stage::Mode;
 use crate::domain::event::{ChangeKind, Changed};
+use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 use crate::domain::{question, report};
@@ -344,7 +345,7 @@ impl ProposedChange {
 
     /// Changed files that were not planned.
     pub(super) fn beyond(&self, planned: &[String]) -> Vec<String> {
-        let planned: BTreeSet<&str> = planned.iter().map(|path| plain(path)).collect();
+        let planned: BTreeSet<&str> = planned.iter().map(|path| plain(path)).gather();
         let touched = self.files.iter().map(|file| file.path.as_str());
         touched.filter(|path| !planned.contains(plain(path))).map(str::to_owned).collect()
     }

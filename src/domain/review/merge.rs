@@ -2,6 +2,7 @@
 
 use super::{Finding, FixStatus, Status};
 use crate::domain::measure::number::mean_pairwise;
+use crate::domain::order::Order;
 
 /// Lines between two findings of the same place.
 const NEAR: usize = 4;
@@ -62,7 +63,7 @@ fn join(same: &mut Finding, other: Finding) {
 /// Findings in the order in which somebody should look at them: first what was verified best, then what
 /// does most harm. The number of finders does not count.
 pub fn ranked(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.sort_by(|one, other| {
+    findings.order_by(|one, other| {
         let key = |finding: &Finding| (verified(finding), finding.severity);
         key(one).cmp(&key(other)).then_with(|| (&one.file, one.line).cmp(&(&other.file, other.line)))
     });

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::proof::{Evidence, Standing, Tests};
 use crate::domain::coordination::record::{Answer, Mark};
+use crate::domain::order::Order;
 use crate::domain::redflag::Reason;
 
 /// The rule that decides among candidates that stand level by their tests.
@@ -101,7 +102,7 @@ pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Opt
         .map(|((index, known), score)| Ranked { index, known, score: *score, chosen: chosen == Some(index) })
         .collect();
     // Stable, so that the earlier of two equals stays the earlier.
-    ranked.sort_by(|one, other| {
+    ranked.order_by(|one, other| {
         one.against(other, mode, weight)
             .0
             .then_with(|| one.known.standing().cmp(&other.known.standing()))

@@ -10,6 +10,7 @@ use super::rules::{
     AllowRule, Inside, NoCommand, Options, ProjectRules, RefuseRule, Unfit, Value, VerificationRules,
     compile, stays_inside, undoes, words,
 };
+use crate::domain::order::Order;
 use crate::domain::rule::RuleError;
 
 /// A command that may be run.
@@ -381,7 +382,7 @@ impl Allow {
             .map(|command| command.split_whitespace().map(str::to_owned).collect())
             .collect();
         // The longest first: `python -m unittest discover` is no `python -m unittest`.
-        beginnings.sort_by_key(|beginning| std::cmp::Reverse(beginning.len()));
+        beginnings.order_by_key(|beginning| std::cmp::Reverse(beginning.len()));
         if beginnings.iter().any(Vec::is_empty) || beginnings.is_empty() {
             return Err(RuleError::Incomplete {
                 rule: name.to_owned(),

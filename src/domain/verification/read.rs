@@ -14,6 +14,8 @@ mod rust;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
+use crate::domain::order::Order;
+
 /// Most names that a reading lists; the totals count all.
 const MOST_NAMES: usize = 100;
 
@@ -193,9 +195,9 @@ fn anybodys(output: &Output) -> Option<Reading> {
         if reading.is_test_end() { ends.push(reading) } else { others.push(reading) }
     }
     // The first reader that found failures, because its name is reported.
-    ends.sort_by_key(|reading| !reading.found());
+    ends.order_by_key(|reading| !reading.found());
     ends.into_iter().reduce(Reading::and).or_else(|| {
-        others.sort_by_key(|reading| (!reading.found(), reading.does == Does::Look));
+        others.order_by_key(|reading| (!reading.found(), reading.does == Does::Look));
         others.into_iter().next()
     })
 }

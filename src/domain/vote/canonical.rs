@@ -17,6 +17,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::answer::spoken;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
+use crate::domain::order::Gather;
 
 /// The compared form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -465,7 +466,7 @@ fn normal(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let sorted: BTreeMap<String, Value> =
-                fields.into_iter().map(|(name, value)| (name, normal(value))).collect();
+                fields.into_iter().map(|(name, value)| (name, normal(value))).gather();
             Value::Object(sorted.into_iter().collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(normal).collect()),

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::canonical::Canonical;
 use super::stated;
+use crate::domain::order::Gather;
 
 /// Options of one vote.
 pub const MOST_OPTIONS: usize = 20;
@@ -100,8 +101,8 @@ impl Options {
             }
         }
         let labels: Vec<Option<Labelled>> = written.iter().map(|text| labelled(text)).collect();
-        let marks: BTreeSet<&String> = labels.iter().flatten().map(|one| &one.label).collect();
-        let texts: BTreeSet<&Vec<String>> = labels.iter().flatten().map(|one| &one.text).collect();
+        let marks: BTreeSet<&String> = labels.iter().flatten().map(|one| &one.label).gather();
+        let texts: BTreeSet<&Vec<String>> = labels.iter().flatten().map(|one| &one.text).gather();
         let has_labels = marks.len() == written.len() && texts.len() == written.len();
         let option = |(text, label): (String, Option<Labelled>)| {
             let mut names = vec![words(&text)];
@@ -150,7 +151,7 @@ impl Options {
             return Ok(option);
         }
         let mentions = self.mentions(&tokens);
-        let named: BTreeSet<usize> = mentions.iter().map(|mention| mention.option).collect();
+        let named: BTreeSet<usize> = mentions.iter().map(|mention| mention.option).gather();
         let mut named_in_order = named.iter();
         let (Some(first), None) = (named_in_order.next(), named_in_order.next()) else {
             return Err(if named.is_empty() { NoChoice::None } else { NoChoice::Several });

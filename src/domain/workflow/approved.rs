@@ -8,6 +8,7 @@ use crate::domain::change::Reason;
 use crate::domain::diff::{self, Changed};
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::event::{ChangeKind, Decision};
+use crate::domain::order::Gather;
 use crate::domain::report::proposed_diff;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::Refusal;
@@ -157,10 +158,7 @@ impl Run {
     /// The files that approved changes name.
     pub fn approved_files(&self) -> BTreeSet<String> {
         let lines = self.approved_changes().into_iter().filter_map(|change| change.lines());
-        lines
-            .flatten()
-            .flat_map(|(path, lines)| lines.from.into_iter().chain(std::iter::once(path)))
-            .collect()
+        lines.flatten().flat_map(|(path, lines)| lines.from.into_iter().chain(std::iter::once(path))).gather()
     }
 
     /// The outputs that a request is about.

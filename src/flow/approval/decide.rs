@@ -8,6 +8,7 @@ use crate::domain::approvals::Approvals;
 use crate::domain::decision::{Words, contradictions};
 use crate::domain::event::{ApprovalDecided, DecidedBy, Decision, Draft, Opened, StateUsed};
 use crate::domain::history::History;
+use crate::domain::order::Gather;
 use crate::domain::question::{self, Responses};
 use crate::domain::report::{Choice, meant};
 use crate::domain::workflow::{Request, Run};
@@ -234,7 +235,7 @@ fn draft(
         responses: responses
             .iter()
             .map(|(id, said)| (id.to_owned(), said.to_owned()))
-            .collect::<BTreeMap<_, _>>(),
+            .gather::<BTreeMap<_, _>>(),
         chosen,
         unanswered_critical: unanswered.into_iter().map(|question| question.id).collect(),
     };

@@ -10,6 +10,7 @@ use crate::domain::change::{Reason, Refusal};
 use crate::domain::diff::{
     self, Action, Applied, Changed, ChangedLines, FilePatch, HunkFailure, Offset, Patch, Side,
 };
+use crate::domain::order::Gather;
 use crate::domain::workflow::{ApprovedChange, Gate};
 use crate::flow::note::{Belonging, refused};
 use crate::host::change::{After, Change, FileState, Obstacle, Permission, Plan, Tree};
@@ -99,7 +100,7 @@ impl Planned {
     /// Returns what the files would hold; none where the patch does not apply.
     pub(super) fn result(&self) -> Option<BTreeMap<&str, Option<&After>>> {
         let is_possible = self.failures.is_empty();
-        is_possible.then(|| self.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).collect())
+        is_possible.then(|| self.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).gather())
     }
 }
 
@@ -361,7 +362,7 @@ fn unwritable(tree: &Tree, changes: &[Change]) -> Vec<Refusal> {
         let nearest = ancestors(&change.path).find(|path| matches!(tree.directory_mode(path), Ok(Some(_))));
         nearest.unwrap_or_default().to_owned()
     };
-    let directories: BTreeSet<String> = changes.iter().map(above).collect();
+    let directories: BTreeSet<String> = changes.iter().map(above).gather();
     let closed = directories.iter().filter(|path| !tree.is_writable(path));
     closed.map(|path| Refusal::new(Reason::WriteFailed, format!("`{path}` may not be written to"))).collect()
 }

@@ -9,6 +9,7 @@ use regex::Regex;
 
 use crate::domain::diff::Patch;
 use crate::domain::mask::Masker;
+use crate::domain::order::Gather;
 use crate::host::project::Project;
 
 /// Names that are looked for.
@@ -46,11 +47,11 @@ static CALLS: LazyLock<Option<Regex>> =
 pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) -> (String, usize) {
     let names = names(changes);
     let extensions: BTreeSet<&str> =
-        changes.iter().filter_map(|change| Path::new(&change.name).extension()?.to_str()).collect();
+        changes.iter().filter_map(|change| Path::new(&change.name).extension()?.to_str()).gather();
     if names.is_empty() {
         return (String::new(), 0);
     }
-    let own: BTreeSet<&str> = changes.iter().map(|change| change.name.as_str()).collect();
+    let own: BTreeSet<&str> = changes.iter().map(|change| change.name.as_str()).gather();
     let mut places: Vec<Vec<String>> = names.iter().map(|_| Vec::new()).collect();
     let plain = extensions.into_iter().filter(|end| end.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     let found = plain.filter_map(|end| project.find(&format!("**/*.{end}")).ok()).flatten();

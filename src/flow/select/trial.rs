@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use super::{Candidate, tail};
 use crate::domain::change::Mark;
 use crate::domain::diff::Patch;
+use crate::domain::order::Gather;
 use crate::domain::select::guard::{Touched, without_tests};
 use crate::domain::select::proof::{Observed, Weighed, named, parts, weigh};
 use crate::domain::select::{Proof, Tests};
@@ -510,7 +511,7 @@ fn is_style(entry: &Entry) -> bool {
 
 /// The files that a patch touches.
 fn paths(patch: &Patch) -> Vec<PathBuf> {
-    let names: BTreeSet<&String> = patch.files.iter().flat_map(|file| [&file.old, &file.new]).collect();
+    let names: BTreeSet<&String> = patch.files.iter().flat_map(|file| [&file.old, &file.new]).gather();
     names.into_iter().map(PathBuf::from).collect()
 }
 

@@ -5,6 +5,7 @@ use crate::domain::budget::Item;
 use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::Mode;
+use crate::domain::order::Order;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Run};
 use crate::error::Error;
@@ -199,7 +200,7 @@ fn available(
     if there.iter().any(|name| !is_understudy(name)) {
         there.retain(|name| !is_understudy(name) || preferred.contains(&name.as_str()));
     }
-    there.sort_by_key(|name| (ready.notes.contains_key(name), place(name)));
+    there.order_by_key(|name| (ready.notes.contains_key(name), place(name)));
     let note = match missing.first() {
         _ if missing.len() == preferred.len() => {
             Some(format!("none of the stage's preferred providers ({}) is at hand", preferred.join(", ")))

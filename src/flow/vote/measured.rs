@@ -10,6 +10,7 @@ use crate::domain::beta::Score;
 use crate::domain::calibrate::{Measurement, Together};
 use crate::domain::history::History;
 use crate::domain::microstep::{MicroStep, StepType};
+use crate::domain::order::Gather;
 use crate::domain::redflag::RedFlag;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{MOST_K, usual_k};
@@ -103,7 +104,7 @@ pub(super) async fn choose(
         }
     };
     let fitting: BTreeMap<&str, Result<&Measurement, String>> =
-        asked.iter().map(|(name, model)| (name.as_str(), fitting(&known, name, model))).collect();
+        asked.iter().map(|(name, model)| (name.as_str(), fitting(&known, name, model))).gather();
     if request.providers.as_ref().is_none_or(Vec::is_empty) {
         chosen.leave_out(&fitting);
     }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::tree::{Obstacle, Tree, split};
 use crate::domain::change::Mark;
+use crate::domain::order::Order;
 use crate::host::seal_key::SealKey;
 
 /// Where backups are, relative to the project root.
@@ -371,7 +372,7 @@ impl Keep {
         protected: &BTreeSet<String>,
         now_ms: u64,
     ) -> Vec<Held> {
-        held.sort_by(|left, right| (right.at_ms, &right.session).cmp(&(left.at_ms, &left.session)));
+        held.order_by(|left, right| (right.at_ms, &right.session).cmp(&(left.at_ms, &left.session)));
         let mut bytes = 0_u64;
         let mut expired = Vec::new();
         for (newer, backup) in held.into_iter().enumerate() {

@@ -7,6 +7,7 @@ use globset::GlobBuilder;
 use ignore::WalkBuilder;
 
 use super::{Found, Project, Refusal};
+use crate::domain::order::Order;
 
 /// Entries looked at for one pattern, so that a pattern over a huge tree still ends.
 const MOST_ENTRIES: usize = 200_000;
@@ -52,7 +53,7 @@ pub(super) fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Ref
         return Err(Refusal::NoMatch);
     }
     let mut found: Vec<Found> = found.into_iter().collect();
-    found.sort_by(|left, right| left.shown.cmp(&right.shown));
+    found.order_by(|left, right| left.shown.cmp(&right.shown));
     Ok(found)
 }
 

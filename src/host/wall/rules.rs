@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{FileRules, ProjectRules};
+use crate::domain::order::Gather;
 use crate::host::environment::Environment;
 use crate::host::git;
 use crate::host::process::leftover;
@@ -122,7 +123,7 @@ impl SandboxRules {
         rules.read.retain(|path| !is_too_wide(path, home.as_deref()));
         let mut closed = real(&closed);
         let temporary: BTreeSet<PathBuf> =
-            place.temporary.iter().filter_map(|path| path.canonicalize().ok()).collect();
+            place.temporary.iter().filter_map(|path| path.canonicalize().ok()).gather();
         // Each is opened entry by entry: a rule on the whole would open the private directories of
         // other calls in it.
         closed.extend(temporary.iter().cloned());

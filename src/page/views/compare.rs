@@ -6,6 +6,7 @@ use super::parts::{citations, cited, colour, dollars, short};
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
 use crate::domain::measure::number::mean_pairwise;
+use crate::domain::order::Order;
 use crate::domain::report::Choice;
 use crate::domain::workflow::{Request, Run};
 use crate::flow::project_files::ProjectFiles;
@@ -53,7 +54,7 @@ pub(in crate::page) fn list(history: &History, index: &Index, now: u64) -> Value
         }))
     });
     let mut all: Vec<(u64, Value)> = stages.chain(ensembles).chain(selections).collect();
-    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    all.order_by_key(|(at, _)| std::cmp::Reverse(*at));
     let total = all.len();
     json!({ "list": all.into_iter().take(MOST).map(|(_, value)| value).collect::<Vec<_>>(), "total": total })
 }

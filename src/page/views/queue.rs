@@ -8,6 +8,7 @@ use super::jobs::breakers;
 use super::parts::{colour, decision_colour, dollars, short};
 use crate::domain::breaker::Spent;
 use crate::domain::history::History;
+use crate::domain::order::Order;
 use crate::domain::report::Report;
 use crate::domain::typed::from_value;
 use crate::domain::workflow::{Phase, Request, Run};
@@ -34,7 +35,7 @@ pub(in crate::page) fn queue(
     spent: &BTreeMap<String, Spent>,
 ) -> Value {
     let mut waiting: Vec<(&Run, &Request)> = history.pending().collect();
-    waiting.sort_by_key(|(_, request)| std::cmp::Reverse(request.at));
+    waiting.order_by_key(|(_, request)| std::cmp::Reverse(request.at));
     let runs: Vec<&Run> = history.runs().rev().collect();
     let decided: Vec<(&Run, &Request)> =
         history.requests().into_iter().filter(|(_, request)| request.decided.is_some()).collect();
@@ -139,7 +140,7 @@ fn last(decided: &[(&Run, &Request)], now: u64) -> Vec<Value> {
             request.decided.as_ref().map(|(at, decided)| (*at, *run, *request, decided))
         })
         .collect();
-    all.sort_by_key(|(at, ..)| std::cmp::Reverse(*at));
+    all.order_by_key(|(at, ..)| std::cmp::Reverse(*at));
     all.into_iter()
         .take(MOST_DECISIONS)
         .map(|(at, run, request, decided)| {

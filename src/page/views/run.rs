@@ -8,6 +8,7 @@ use crate::domain::budget::Limits;
 use crate::domain::citations::Citation;
 use crate::domain::history::History;
 use crate::domain::measure::report::Spent;
+use crate::domain::order::Order;
 use crate::domain::stage::Stage;
 use crate::domain::text::gather;
 use crate::domain::workflow::{Phase, Run};
@@ -186,7 +187,7 @@ fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
         let waited = until.saturating_sub(request.at);
         add(request.asked.stage, bar(request.at, until, "waited", 0, 1), 0, waited);
     }
-    shown.sort_by_key(|(stage, ..)| *stage);
+    shown.order_by_key(|(stage, ..)| *stage);
     let rows: Vec<Value> = shown
         .into_iter()
         .zip(0_u64..)

@@ -7,6 +7,7 @@ use regex::{Regex, RegexSet};
 use serde_json::{Value, json};
 
 use super::{ANSWERED_BY, Case};
+use crate::domain::order::Order;
 
 /// Longest document, in bytes: what is longer is flagged as rambling, and rightly so.
 const MAX_DOCUMENT: usize = 9_000;
@@ -363,7 +364,7 @@ pub(super) fn find(lines: &[&str], last_resort: bool) -> Vec<Fault> {
             faults.push(fault);
         }
     }
-    faults.sort_by_key(|fault| fault.place().is_none());
+    faults.order_by_key(|fault| fault.place().is_none());
     faults
 }
 

@@ -14,6 +14,7 @@ use thiserror::Error as ThisError;
 
 use super::{CriticalQuestion, Decided, Decision, Form, Word};
 use crate::domain::language::Language;
+use crate::domain::order::Gather;
 use crate::domain::text::{Text, say};
 use crate::error::Error;
 use crate::flow::approval::PATIENCE;
@@ -103,7 +104,7 @@ impl Form {
             .extend(self.fields().into_iter().map(|(name, question)| (name, question.property(choices))));
         properties.push((COMMENT.to_owned(), comment(self.language)));
         let order = properties.iter().map(|(name, _)| name.clone()).collect();
-        let mut schema = ElicitationSchema::new(properties.into_iter().collect())
+        let mut schema = ElicitationSchema::new(properties.into_iter().gather())
             .with_title(harmless(&self.title))
             .with_required(vec![DECISION.to_owned()]);
         schema.property_order = Some(order);
