@@ -29,6 +29,8 @@ mod verify;
 mod words;
 mod workflow;
 
+#[cfg(test)]
+pub(crate) use polish::arguments;
 pub(crate) use polish::{WRONG_ARGUMENTS, resource, with_links};
 pub(crate) use reply::{failure, in_languages, reply, structured, with_notes, with_room};
 #[cfg(test)]

@@ -71,6 +71,9 @@ pub struct Decided<T> {
     pub answer: T,
 }
 
+/// A run, and events for it.
+type OfRun = (String, Vec<Draft>);
+
 impl<T> Decided<T> {
     /// Events, and the answer.
     pub fn append(drafts: Vec<Draft>, answer: T) -> Self {
@@ -291,7 +294,7 @@ impl Inner {
     fn decide(
         &self,
         rests_on: RestsOn,
-        decision: &mut dyn FnMut(&History) -> Result<(String, Vec<Draft>), Error>,
+        decision: &mut dyn FnMut(&History) -> Result<OfRun, Error>,
     ) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MOST_TRIES {

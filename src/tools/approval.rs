@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::catalogue::{Handle, Load, found_by};
 use super::decision::{Question, Told, channel, client_has_asked, undecided};
 use super::dialog::Retry;
-use super::polish::{NoInput, Parameters};
+use super::polish::{NoInput, Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::address::Address;
@@ -92,7 +92,8 @@ impl Handle {
     #[tool(
         title = "Request approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("hand in stage outputs human review report approval", Load::OnSearch)
+        meta = found_by("hand in stage outputs human review report approval", Load::OnSearch),
+        input_schema = arguments::<RequestInput>()
     )]
     async fn maestro_request_approval(&self, Parameters(input): Parameters<RequestInput>) -> CallToolResult {
         reply(self.request(input).await)
@@ -102,7 +103,8 @@ impl Handle {
     #[tool(
         title = "Submit approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = asks_the_human("approve reject revise decision human review submit")
+        meta = asks_the_human("approve reject revise decision human review submit"),
+        input_schema = arguments::<SubmitInput>()
     )]
     async fn maestro_submit_approval(
         &self,
@@ -124,7 +126,8 @@ impl Handle {
     #[tool(
         title = "Get pending approvals",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("open approvals waiting for decision", Load::OnSearch)
+        meta = found_by("open approvals waiting for decision", Load::OnSearch),
+        input_schema = arguments::<NoInput>()
     )]
     async fn maestro_get_pending_approvals(
         &self,
@@ -145,7 +148,8 @@ impl Handle {
     #[tool(
         title = "Get approval history",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("past decisions approvals who approved", Load::OnSearch)
+        meta = found_by("past decisions approvals who approved", Load::OnSearch),
+        input_schema = arguments::<HistoryInput>()
     )]
     async fn maestro_get_approval_history(
         &self,
@@ -174,7 +178,8 @@ impl Handle {
     #[tool(
         title = "Get stage questions",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("review questions of a stage", Load::OnSearch)
+        meta = found_by("review questions of a stage", Load::OnSearch),
+        input_schema = arguments::<QuestionsInput>()
     )]
     async fn maestro_get_stage_questions(
         &self,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::flow::change::{PatchRequest, RestoreRequest, apply_patch, restore};
 
@@ -39,7 +39,8 @@ impl Handle {
     #[tool(
         title = "Apply a patch",
         annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("apply unified diff patch edit create delete rename files atomic backup dry run", Load::OnSearch)
+        meta = found_by("apply unified diff patch edit create delete rename files atomic backup dry run", Load::OnSearch),
+        input_schema = arguments::<PatchInput>()
     )]
     async fn maestro_apply_patch(&self, Parameters(input): Parameters<PatchInput>) -> CallToolResult {
         let PatchInput { patch, workspace_root, dry_run } = input;
@@ -50,7 +51,8 @@ impl Handle {
     #[tool(
         title = "Restore from a backup",
         annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("undo revert roll back patch restore backup files", Load::OnSearch)
+        meta = found_by("undo revert roll back patch restore backup files", Load::OnSearch),
+        input_schema = arguments::<RestoreInput>()
     )]
     async fn maestro_restore_from_backup(
         &self,

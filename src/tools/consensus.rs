@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::calibrate::Task;
@@ -133,7 +133,8 @@ impl Handle {
     #[tool(
         title = "Vote on a question",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("vote consensus majority agree sample several answers ahead by k", Load::OnSearch)
+        meta = found_by("vote consensus majority agree sample several answers ahead by k", Load::OnSearch),
+        input_schema = arguments::<VoteInput>()
     )]
     async fn maestro_consensus_vote(
         &self,
@@ -153,7 +154,8 @@ impl Handle {
     #[tool(
         title = "Vote on a micro-step",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("vote micro step root cause patch experiment label reliable small step", Load::OnSearch)
+        meta = found_by("vote micro step root cause patch experiment label reliable small step", Load::OnSearch),
+        input_schema = arguments::<StepInput>()
     )]
     async fn maestro_vote_micro_step(
         &self,
@@ -172,7 +174,8 @@ impl Handle {
     #[tool(
         title = "List the micro-steps",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("micro steps list types stage decompose schema", Load::OnSearch)
+        meta = found_by("micro steps list types stage decompose schema", Load::OnSearch),
+        input_schema = arguments::<StepsInput>()
     )]
     async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
         reply(self.kit().config.micro_steps().map(|steps| {
@@ -185,7 +188,8 @@ impl Handle {
     #[tool(
         title = "Calibrate a micro-step",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("calibrate accuracy estimate p k votes needed cost oracle", Load::OnSearch)
+        meta = found_by("calibrate accuracy estimate p k votes needed cost oracle", Load::OnSearch),
+        input_schema = arguments::<CalibrateInput>()
     )]
     async fn maestro_calibrate(
         &self,

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::{NoInput, Parameters};
+use super::polish::{NoInput, Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::call_options::{CallOptions, Effort};
@@ -133,7 +133,8 @@ impl Handle {
     #[tool(
         title = "Consult",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("second opinion ask codex gemini claude another LLM advice", Load::Always)
+        meta = found_by("second opinion ask codex gemini claude another LLM advice", Load::Always),
+        input_schema = arguments::<ConsultInput>()
     )]
     async fn maestro_consult(
         &self,
@@ -153,7 +154,8 @@ impl Handle {
     #[tool(
         title = "Consult with a role",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("ask as analyst debugger implementer reviewer judge persona role", Load::OnSearch)
+        meta = found_by("ask as analyst debugger implementer reviewer judge persona role", Load::OnSearch),
+        input_schema = arguments::<RoleInput>()
     )]
     async fn maestro_consult_with_role(
         &self,
@@ -175,7 +177,8 @@ impl Handle {
     #[tool(
         title = "Generate an ensemble",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("several LLMs candidates compare opinions ensemble brainstorm hypotheses", Load::OnSearch)
+        meta = found_by("several LLMs candidates compare opinions ensemble brainstorm hypotheses", Load::OnSearch),
+        input_schema = arguments::<EnsembleInput>()
     )]
     async fn maestro_ensemble_generate(
         &self,
@@ -200,7 +203,8 @@ impl Handle {
     #[tool(
         title = "List providers",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch)
+        meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch),
+        input_schema = arguments::<NoInput>()
     )]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
         reply(self.overview().look(self.kit()).await.map(|value| value.as_ref().clone()))

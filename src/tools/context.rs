@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::stage::Stage;
 use crate::flow::pack::{ContextRequest, pack_context};
@@ -38,7 +38,8 @@ impl Handle {
     #[tool(
         title = "Pack context",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("bundle files errors facts into a prompt context line numbers mask secrets", Load::OnSearch)
+        meta = found_by("bundle files errors facts into a prompt context line numbers mask secrets", Load::OnSearch),
+        input_schema = arguments::<PackInput>()
     )]
     async fn maestro_pack_context(&self, Parameters(input): Parameters<PackInput>) -> CallToolResult {
         let request = ContextRequest {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::{NoInput, Parameters};
+use super::polish::{NoInput, Parameters, arguments};
 use super::reply::{failure, reply};
 use crate::domain::coordination::facts::Facts;
 use crate::domain::coordination::scaling::{finding, percent};
@@ -101,7 +101,8 @@ impl Handle {
     #[tool(
         title = "Get the coordination policy",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("budget single agent or several when to skip ensemble topology policy", Load::OnSearch)
+        meta = found_by("budget single agent or several when to skip ensemble topology policy", Load::OnSearch),
+        input_schema = arguments::<NoInput>()
     )]
     async fn maestro_get_coordination_policy(
         &self,
@@ -115,7 +116,8 @@ impl Handle {
     #[tool(
         title = "Classify a task",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("decomposable sequential task kind one agent or several topology", Load::OnSearch)
+        meta = found_by("decomposable sequential task kind one agent or several topology", Load::OnSearch),
+        input_schema = arguments::<TaskInput>()
     )]
     async fn maestro_classify_task(&self, Parameters(input): Parameters<TaskInput>) -> CallToolResult {
         let material = [input.code_context.as_deref(), input.error_logs.as_deref()];
@@ -127,7 +129,8 @@ impl Handle {
     #[tool(
         title = "Select an architecture",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("single agent or multi agent topology scaling prediction independent centralized", Load::OnSearch)
+        meta = found_by("single agent or multi agent topology scaling prediction independent centralized", Load::OnSearch),
+        input_schema = arguments::<ArchitectureInput>()
     )]
     async fn maestro_select_architecture(
         &self,
@@ -157,7 +160,8 @@ impl Handle {
     #[tool(
         title = "Get a stage's strategy",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("ensemble strategy voting mode candidates red flags of a stage", Load::OnSearch)
+        meta = found_by("ensemble strategy voting mode candidates red flags of a stage", Load::OnSearch),
+        input_schema = arguments::<StrategyInput>()
     )]
     async fn maestro_get_stage_strategy(
         &self,
@@ -292,7 +296,8 @@ impl Handle {
     #[tool(
         title = "Check for degradation",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("overhead error amplification redundancy fall back to single agent", Load::OnSearch)
+        meta = found_by("overhead error amplification redundancy fall back to single agent", Load::OnSearch),
+        input_schema = arguments::<DegradationInput>()
     )]
     async fn maestro_check_degradation(
         &self,
@@ -313,7 +318,8 @@ impl Handle {
     #[tool(
         title = "Record a coordination result",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("log outcome success tokens messages rounds of a topology", Load::OnSearch)
+        meta = found_by("log outcome success tokens messages rounds of a topology", Load::OnSearch),
+        input_schema = arguments::<ResultInput>()
     )]
     async fn maestro_record_coordination_result(
         &self,
@@ -329,7 +335,8 @@ impl Handle {
     #[tool(
         title = "Get coordination statistics",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("success rate overhead by topology diversity of providers statistics", Load::OnSearch)
+        meta = found_by("success rate overhead by topology diversity of providers statistics", Load::OnSearch),
+        input_schema = arguments::<NoInput>()
     )]
     async fn maestro_get_coordination_stats(
         &self,

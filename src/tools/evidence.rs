@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::event::EvidenceType;
 use crate::domain::evidence::{Kind, OfStage};
@@ -63,7 +63,8 @@ impl Handle {
     #[tool(
         title = "Log evidence",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("record observation hypothesis decision verification evidence note", Load::OnSearch)
+        meta = found_by("record observation hypothesis decision verification evidence note", Load::OnSearch),
+        input_schema = arguments::<LogInput>()
     )]
     async fn maestro_log_evidence(&self, Parameters(input): Parameters<LogInput>) -> CallToolResult {
         let request = LogRequest {
@@ -82,7 +83,8 @@ impl Handle {
     #[tool(
         title = "Get the evidence chain",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("evidence chain history why red flags recorded observations", Load::OnSearch)
+        meta = found_by("evidence chain history why red flags recorded observations", Load::OnSearch),
+        input_schema = arguments::<ChainInput>()
     )]
     async fn maestro_get_evidence_chain(&self, Parameters(input): Parameters<ChainInput>) -> CallToolResult {
         let request = ChainRequest {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Again, Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::error::Error;
@@ -55,7 +55,8 @@ impl Handle {
     #[tool(
         title = "Background job",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("background job wait progress result collect cancel still running timed out", Load::OnSearch)
+        meta = found_by("background job wait progress result collect cancel still running timed out", Load::OnSearch),
+        input_schema = arguments::<JobInput>()
     )]
     async fn maestro_job(
         &self,

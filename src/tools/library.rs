@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
@@ -75,7 +75,8 @@ impl Handle {
     #[tool(
         title = "Help",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("how to use maestro documentation reference manual", Load::Always)
+        meta = found_by("how to use maestro documentation reference manual", Load::Always),
+        input_schema = arguments::<HelpInput>()
     )]
     async fn maestro_help(&self, Parameters(input): Parameters<HelpInput>) -> CallToolResult {
         reply(
@@ -88,7 +89,8 @@ impl Handle {
     #[tool(
         title = "Get a stage's skill",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("guide instructions for stage analyze hypothesize implement debug improve", Load::OnSearch)
+        meta = found_by("guide instructions for stage analyze hypothesize implement debug improve", Load::OnSearch),
+        input_schema = arguments::<SkillInput>()
     )]
     async fn maestro_get_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
         reply(skill(&self.kit().config, input.stage))
@@ -98,7 +100,8 @@ impl Handle {
     #[tool(
         title = "Get a role",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("persona prompt of analyst scientist implementer debugger refiner judge", Load::OnSearch)
+        meta = found_by("persona prompt of analyst scientist implementer debugger refiner judge", Load::OnSearch),
+        input_schema = arguments::<RoleInput>()
     )]
     async fn maestro_get_role(&self, Parameters(input): Parameters<RoleInput>) -> CallToolResult {
         let role = input.role;
@@ -109,7 +112,8 @@ impl Handle {
     #[tool(
         title = "Get a schema",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("JSON schema of stage output judge answer tool parameters", Load::OnSearch)
+        meta = found_by("JSON schema of stage output judge answer tool parameters", Load::OnSearch),
+        input_schema = arguments::<SchemaInput>()
     )]
     async fn maestro_get_schema(&self, Parameters(input): Parameters<SchemaInput>) -> CallToolResult {
         reply(

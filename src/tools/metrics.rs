@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::error::Error;
 use crate::flow::metrics::{Wanted, metrics};
@@ -62,7 +62,8 @@ impl Handle {
     #[tool(
         title = "Figures",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("metrics statistics cost tokens success rate latency overhead efficiency", Load::OnSearch)
+        meta = found_by("metrics statistics cost tokens success rate latency overhead efficiency", Load::OnSearch),
+        input_schema = arguments::<MetricsInput>()
     )]
     async fn maestro_get_metrics(&self, Parameters(input): Parameters<MetricsInput>) -> CallToolResult {
         reply(match input.wanted() {

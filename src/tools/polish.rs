@@ -1,13 +1,14 @@
 //! A tool's schema in two forms: plain, against which arguments are read, and as a model should
 //! read it: names, types, choices, defaults and a few words each.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::ErrorData;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{CallToolResponse, ContentBlock, JsonObject, ProtocolVersion, Resource};
+use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -214,14 +215,25 @@ pub(crate) struct Parameters<T>(pub(crate) T);
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoInput {}
 
-impl<T: JsonSchema> JsonSchema for Parameters<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
+/// The schema of a tool's arguments. Only what is told apart by type is compiled for each.
+pub(crate) fn arguments<T: JsonSchema>() -> Arc<JsonObject> {
+    schema_by(T::json_schema)
+}
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
+fn schema_by(schema: fn(&mut SchemaGenerator) -> Schema) -> Arc<JsonObject> {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = schema(&mut generator);
+    let definitions = generator.take_definitions(false);
+    if !definitions.is_empty() {
+        schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
+    schema.insert("title".to_owned(), Value::Null);
+    // Written, its keys are in an order; what is taken out leaves its place to the last one. It stays as clients know it.
+    let Ok(Value::Object(mut schema)) = serde_json::to_value(schema) else { return Arc::default() };
+    for noise in ["title", "description"] {
+        schema.swap_remove(noise);
+    }
+    Arc::new(schema)
 }
 
 impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Parameters<T> {

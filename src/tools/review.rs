@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::call_options::{CallOptions, Effort};
@@ -59,7 +59,8 @@ impl Handle {
     #[tool(
         title = "Review a change",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("code review diff staged pull request findings bugs severity security", Load::OnSearch)
+        meta = found_by("code review diff staged pull request findings bugs severity security", Load::OnSearch),
+        input_schema = arguments::<ReviewInput>()
     )]
     async fn maestro_review(
         &self,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use super::verify::{EntryInput, entries};
@@ -138,7 +138,8 @@ impl Handle {
     #[tool(
         title = "Select the best candidate",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("choose pick best candidate patch judge compare tests ranking winner", Load::OnSearch)
+        meta = found_by("choose pick best candidate patch judge compare tests ranking winner", Load::OnSearch),
+        input_schema = arguments::<SelectInput>()
     )]
     async fn maestro_select_best(
         &self,
@@ -164,7 +165,8 @@ impl Handle {
     #[tool(
         title = "Check for red flags",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("red flag discard answer hedging dangerous invalid diff missing fields", Load::OnSearch)
+        meta = found_by("red flag discard answer hedging dangerous invalid diff missing fields", Load::OnSearch),
+        input_schema = arguments::<RedFlagInput>()
     )]
     async fn maestro_red_flag_check(&self, Parameters(input): Parameters<RedFlagInput>) -> CallToolResult {
         reply(red_flag_check(&self.kit().config, input.content, input.step_type, input.rules).await)
@@ -174,7 +176,8 @@ impl Handle {
     #[tool(
         title = "Validate content",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("validate check JSON fields diff format length forbidden regex", Load::OnSearch)
+        meta = found_by("validate check JSON fields diff format length forbidden regex", Load::OnSearch),
+        input_schema = arguments::<ValidateInput>()
     )]
     async fn maestro_validate_content(&self, Parameters(input): Parameters<ValidateInput>) -> CallToolResult {
         let request = ValidationRequest {

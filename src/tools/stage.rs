@@ -13,7 +13,7 @@ use serde_with::skip_serializing_none;
 use super::catalogue::{Handle, Load, found_by};
 use super::decision::{Question, Told, answers, channel};
 use super::dialog::{Retry, asking};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::{failure_with, reply};
 use super::report::reporting;
 use crate::domain::budget::Balance;
@@ -83,7 +83,8 @@ impl Handle {
     #[tool(
         title = "Run a stage",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("run workflow stage analyze hypothesize implement debug improve", Load::OnSearch)
+        meta = found_by("run workflow stage analyze hypothesize implement debug improve", Load::OnSearch),
+        input_schema = arguments::<StageInput>()
     )]
     async fn maestro_run_stage(
         &self,
@@ -103,7 +104,8 @@ impl Handle {
     #[tool(
         title = "Run a stage with approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("human in the loop gated stage approve review 5-stage workflow", Load::OnSearch)
+        meta = found_by("human in the loop gated stage approve review 5-stage workflow", Load::OnSearch),
+        input_schema = arguments::<StageInput>()
     )]
     async fn maestro_run_stage_with_approval(
         &self,

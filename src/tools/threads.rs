@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::error::Error;
 use crate::flow::thread::{LISTED, fork, list, search, show};
@@ -78,7 +78,8 @@ impl Handle {
     #[tool(
         title = "Threads",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("conversation history follow-up earlier answer what did codex say thread fork", Load::OnSearch)
+        meta = found_by("conversation history follow-up earlier answer what did codex say thread fork", Load::OnSearch),
+        input_schema = arguments::<ThreadsInput>()
     )]
     async fn maestro_threads(&self, Parameters(input): Parameters<ThreadsInput>) -> CallToolResult {
         let kit = self.kit();

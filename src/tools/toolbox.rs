@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::{NoInput, Parameters};
+use super::polish::{NoInput, Parameters, arguments};
 use super::reply::reply;
 use crate::domain::stage::Stage;
 use crate::flow::coordination::recorded_or_nothing;
@@ -39,7 +39,8 @@ impl Handle {
     #[tool(
         title = "Recommend tools",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("which tool for this task where to begin suggestion", Load::OnSearch)
+        meta = found_by("which tool for this task where to begin suggestion", Load::OnSearch),
+        input_schema = arguments::<RecommendInput>()
     )]
     async fn maestro_recommend_tools(&self, Parameters(input): Parameters<RecommendInput>) -> CallToolResult {
         let runs = recorded_or_nothing(&self.kit().log).await;
@@ -52,7 +53,8 @@ impl Handle {
     #[tool(
         title = "Enter a stage",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("load tools of a stage skills context cost", Load::OnSearch)
+        meta = found_by("load tools of a stage skills context cost", Load::OnSearch),
+        input_schema = arguments::<StageInput>()
     )]
     async fn maestro_enter_stage(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
         reply(enter_stage(&self.kit().config, self.toolbox(), input.stage, &|name| {
@@ -64,7 +66,8 @@ impl Handle {
     #[tool(
         title = "Enter a skill",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("load tools of a skill micro steps", Load::OnSearch)
+        meta = found_by("load tools of a skill micro steps", Load::OnSearch),
+        input_schema = arguments::<SkillInput>()
     )]
     async fn maestro_enter_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
         reply(enter_skill(&self.kit().config, self.toolbox(), &input.skill_name, &|name| {
@@ -76,7 +79,8 @@ impl Handle {
     #[tool(
         title = "Exit the stage",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("unload tools leave stage", Load::OnSearch)
+        meta = found_by("unload tools leave stage", Load::OnSearch),
+        input_schema = arguments::<NoInput>()
     )]
     async fn maestro_exit_stage(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
         reply(exit_stage(&self.kit().config, self.toolbox(), &|name| self.tools().context_cost(name)))
@@ -86,7 +90,8 @@ impl Handle {
     #[tool(
         title = "Get the loaded tools",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("which tools are loaded context cost usage", Load::OnSearch)
+        meta = found_by("which tools are loaded context cost usage", Load::OnSearch),
+        input_schema = arguments::<NoInput>()
     )]
     async fn maestro_get_loaded_tools(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
         reply(loaded_tools(&self.kit().config, self.toolbox(), &|name| self.tools().context_cost(name)))

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::verification::Kind;
@@ -58,7 +58,8 @@ impl Handle {
     #[tool(
         title = "Verify the project",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("run tests pytest jest cargo go lint type check build verify failing", Load::OnSearch)
+        meta = found_by("run tests pytest jest cargo go lint type check build verify failing", Load::OnSearch),
+        input_schema = arguments::<VerifyInput>()
     )]
     async fn maestro_verify(
         &self,

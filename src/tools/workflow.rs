@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::{Handle, Load, found_by};
-use super::polish::Parameters;
+use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
 use crate::domain::language::Language;
@@ -50,7 +50,8 @@ impl Handle {
     #[tool(
         title = "Start a workflow with human approval",
         annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("5-stage workflow human in the loop approve each step start run", Load::Always)
+        meta = found_by("5-stage workflow human in the loop approve each step start run", Load::Always),
+        input_schema = arguments::<WorkflowInput>()
     )]
     async fn maestro_workflow_with_hitl(
         &self,
@@ -64,7 +65,8 @@ impl Handle {
     #[tool(
         title = "Workflow state",
         annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("where is the run status progress budget left next step", Load::OnSearch)
+        meta = found_by("where is the run status progress budget left next step", Load::OnSearch),
+        input_schema = arguments::<StateInput>()
     )]
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
         let kit = self.kit();

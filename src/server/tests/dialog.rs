@@ -20,7 +20,7 @@ use crate::tools::dialog::{
     Asking, CriticalQuestion, Era, Form, Offered, Retry, Seal, Subject, ask_legacy, ask_modern, asking,
     read_modern,
 };
-use crate::tools::{Parameters, reporting};
+use crate::tools::{Parameters, arguments, reporting};
 use asked::Asked;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -44,7 +44,7 @@ struct AskInput {
 #[tool_router(router = asking_tools)]
 impl Handle {
     /// Asks for a decision, and says what came of it.
-    #[tool]
+    #[tool(input_schema = arguments::<AskInput>())]
     async fn asks(
         &self,
         retry: Retry,
