@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use memchr::memmem;
 use regex::Regex;
 use serde_json::{Deserializer, Value};
 use thiserror::Error;
@@ -432,11 +433,8 @@ struct Mark {
 /// end is). A mark that is spoken of, in code or between quotes, is left alone.
 pub fn spoken(answer: &str) -> Spoken<'_> {
     let untouched = || Spoken { text: Cow::Borrowed(answer), reasoned: false };
-    // One letter at a time, since a search for several looks at each letter of a long answer.
-    let may_hold_one = answer.contains('<')
-        || answer.contains('◁')
-        || answer.contains("[THINK]")
-        || answer.contains("[/THINK]");
+    let may_hold_one =
+        ["<", "◁", "THINK]"].iter().any(|mark| memmem::find(answer.as_bytes(), mark.as_bytes()).is_some());
     if !may_hold_one || serde_json::from_str::<serde::de::IgnoredAny>(answer.trim()).is_ok() {
         return untouched();
     }

@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use regex::Regex;
 
-use finder::{Finder, Span, line_around};
+use finder::{Finder, Hints, Span, line_around};
 use following::{Behind, Following};
 use keyblock::{KeyBlocks, KeyState};
 use redact::Found;
@@ -114,9 +114,13 @@ impl Masker {
 
     /// Masks a whole text.
     pub fn mask<'a>(&self, text: &'a str) -> Masked<'a> {
-        self.settle(text, |text, found| {
-            self.keys.find(text, found);
-            self.following.find(text, found);
+        self.settle(text, |text, hints, found| {
+            if hints.key {
+                self.keys.find(text, found);
+            }
+            if hints.name {
+                self.following.find(text, found);
+            }
         })
     }
 
@@ -126,13 +130,13 @@ impl Masker {
     }
 
     /// Masks until nothing is left to mask, so that masking again changes nothing.
-    fn settle<'a>(&self, text: &'a str, mut keys: impl FnMut(&str, &mut Vec<Span>)) -> Masked<'a> {
+    fn settle<'a>(&self, text: &'a str, mut lines: impl FnMut(&str, Hints, &mut Vec<Span>)) -> Masked<'a> {
         let mut masked = Masked { text: Cow::Borrowed(text), count: 0 };
         for pass in 0..MOST_PASSES {
             let mut found = Found::default();
-            self.find_by_rule(&masked.text, pass > 0, &mut found.by_rule);
+            let hints = self.find_by_rule(&masked.text, pass > 0, &mut found.by_rule);
             self.find_known(&masked.text, &mut found.known);
-            keys(&masked.text, &mut found.known);
+            lines(&masked.text, hints, &mut found.known);
             let Some((text, count)) = found.redact(&masked.text, &self.replacement) else {
                 break;
             };
@@ -142,7 +146,7 @@ impl Masker {
     }
 
     /// Rules look at single lines, so a later pass need only look where something was masked.
-    fn find_by_rule(&self, text: &str, only_masked: bool, found: &mut Vec<Span>) {
+    fn find_by_rule(&self, text: &str, only_masked: bool, found: &mut Vec<Span>) -> Hints {
         if !only_masked || self.replacement.is_empty() {
             return self.finder.find(text, 0, found);
         }
@@ -153,6 +157,7 @@ impl Masker {
                 self.finder.find(text.get(line.clone()).unwrap_or_default(), line.start, found);
             }
         }
+        Hints::ANY
     }
 
     fn find_known(&self, text: &str, found: &mut Vec<Span>) {
@@ -189,7 +194,7 @@ impl LineMasker<'_> {
         let Masker { keys, following, .. } = self.masker;
         self.state = keys.scan_line(line, 0, before, &mut Vec::new());
         self.behind = following.scan_line(line, 0, behind, &mut Vec::new());
-        self.masker.settle(line, |line, found| {
+        self.masker.settle(line, |line, _, found| {
             keys.scan_line(line, 0, before, found);
             following.scan_line(line, 0, behind, found);
         })

@@ -29,11 +29,8 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         letter.is_control() && letter != '\n' && letter != '\t'
             || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    // The first byte of what may act; the letters of most answers need no second look.
-    let may_act =
-        |byte: u8| byte < b' ' && byte != b'\n' && byte != b'\t' || matches!(byte, 0x7f | 0xc2 | 0xe2);
     match &*SEQUENCE {
-        Some(sequence) if text.bytes().any(may_act) && text.contains(acts) => {
+        Some(sequence) if may_act(text) && text.contains(acts) => {
             sequence.replace_all(text, |found: &Captures<'_>| {
                 let ends_line = |text: &str| text.starts_with(['\r', '\u{2028}', '\u{2029}']);
                 if found.get(0).is_some_and(|found| ends_line(found.as_str())) { "\n" } else { "" }
@@ -41,6 +38,26 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         }
         Some(_) | None => Cow::Borrowed(text),
     }
+}
+
+/// True if a text has a byte with which begins what may act: most answers need no second look. Eight bytes
+/// are looked at together, and singly where one of them may be it or ends a line.
+fn may_act(text: &str) -> bool {
+    const EACH: u64 = u64::MAX / 0xff;
+    let any_below = |word: u64, least: u64| word.wrapping_sub(EACH * least) & !word & (EACH << 7) != 0;
+    let acts = |byte: &u8| match byte {
+        b'\n' | b'\t' => false,
+        0..b' ' | 0x7f | 0xc2 | 0xe2 => true,
+        _ => false,
+    };
+    let (eights, rest) = text.as_bytes().as_chunks::<8>();
+    let among_eight = |eight: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*eight);
+        let may_be =
+            any_below(word, 0x20) || [0x7f, 0xc2, 0xe2].iter().any(|byte| any_below(word ^ (EACH * byte), 1));
+        may_be && eight.iter().any(acts)
+    };
+    eights.iter().any(among_eight) || rest.iter().any(acts)
 }
 
 /// The same for every string in a document.
@@ -96,6 +113,18 @@ mod tests {
             assert_eq!(plain(text), wanted, "{text:?}");
         }
         assert!(matches!(plain("as it is\n"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn every_control_character_is_seen_wherever_it_stands() {
+        for letter in (0..0x100).filter_map(char::from_u32).chain(['\u{2028}', '\u{202e}', '\u{2069}']) {
+            for at in 0..17 {
+                let (before, behind) = ("a\n~ \t!z9".repeat(3), "q\nr");
+                let text = format!("{}{letter}{behind}", &before[..at]);
+                let stays = !letter.is_control() && letter < '\u{2028}' || "\n\t".contains(letter);
+                assert_eq!(plain(&text) == text, stays, "{letter:?} at {at}");
+            }
+        }
     }
 
     #[test]

@@ -215,7 +215,7 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
             fence = if fence == Fence::None { opened(info) } else { Fence::None };
             continue;
         }
-        if fence == Fence::Change || !line.bytes().any(|byte| byte.is_ascii_digit()) {
+        if fence == Fence::Change || !may_name_a_line(line) {
             continue;
         }
         let mut places = in_line(line);
@@ -236,6 +236,17 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
         }
         found.extend(places.into_iter().map(|place| place.claim));
     }
+}
+
+/// True if a number stands where the patterns want one: behind a sign or a word for lines, and in other
+/// scripts anywhere. The numbers in hashes, dumps and columns of digits do not.
+fn may_name_a_line(line: &str) -> bool {
+    let bytes = line.as_bytes();
+    let is_led = |pair: &[u8]| {
+        matches!(pair, [b' ' | b'\t' | b':' | b'#' | b'(' | b'*' | b'`' | b'~' | b'.', b'0'..=b'9'])
+            || matches!(pair, [b'L' | b'l' | b'e' | b'E' | b's' | b'S' | b'n' | b'N', b'0'..=b'9'])
+    };
+    bytes.windows(2).any(is_led) || !line.is_ascii() && bytes.iter().any(u8::is_ascii_digit)
 }
 
 fn fence_info(line: &str) -> Option<&str> {

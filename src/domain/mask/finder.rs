@@ -10,6 +10,7 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::entropy::entropy;
 use super::rules::{MaskRule, MaskRules};
+use super::{following, keyblock};
 use crate::domain::rule::{Example, REGEX_SIZE_LIMIT, RuleError, problem};
 
 pub(super) type Span = Range<usize>;
@@ -26,6 +27,21 @@ pub(super) struct Finder {
     parts: BTreeMap<String, String>,
 }
 
+/// The words of a text for those who look at more than one line. They are sought together with the keywords,
+/// for each look at a long text takes its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hints {
+    /// A private key may be there.
+    pub(super) key: bool,
+    /// A secret may stand on another line than its name.
+    pub(super) name: bool,
+}
+
+impl Hints {
+    /// Nothing is known.
+    pub(super) const ANY: Self = Self { key: true, name: true };
+}
+
 #[derive(Debug)]
 struct Rule {
     pattern: Pattern,
@@ -37,7 +53,8 @@ struct Rule {
 impl Finder {
     /// Only resolves names; automaton and patterns are built when first needed.
     pub(super) fn new(rules: &MaskRules) -> Result<Self, RuleError> {
-        let (words, rules_of) = keyword_table(&rules.rules);
+        let (mut words, rules_of) = keyword_table(&rules.rules);
+        words.extend(keyblock::words().chain(following::WORDS).map(str::to_owned));
         let names: Vec<&String> = rules.shapes.keys().collect();
         Ok(Self {
             words,
@@ -56,28 +73,35 @@ impl Finder {
     }
 
     /// Adds the secrets of a text that starts at `offset` to `found`, in no particular order.
-    pub(super) fn find(&self, text: &str, offset: usize, found: &mut Vec<Span>) {
+    pub(super) fn find(&self, text: &str, offset: usize, found: &mut Vec<Span>) -> Hints {
         let from = found.len();
-        self.find_unmoved(text, found);
+        let hints = self.find_unmoved(text, found);
         for span in found.iter_mut().skip(from) {
             *span = span.start + offset..span.end + offset;
         }
+        hints
     }
 
-    fn find_unmoved(&self, text: &str, found: &mut Vec<Span>) {
+    fn find_unmoved(&self, text: &str, found: &mut Vec<Span>) -> Hints {
         let Some(keywords) = self.keywords() else {
             // Too many keywords for an automaton: better all the text than a secret out.
             found.push(0..text.len());
-            return;
+            return Hints::ANY;
         };
         let mut line = 0..0;
         let mut rules = Vec::new();
+        let mut hints = Hints::default();
         for hit in keywords.find_overlapping_iter(text) {
+            let word = hit.pattern().as_usize();
+            let Some(hit_rules) = self.rules_of.get(word) else {
+                let is_key = word - self.rules_of.len() < keyblock::words().count();
+                hints = Hints { key: hints.key || is_key, name: hints.name || !is_key };
+                continue;
+            };
             if hit.start() >= line.end {
                 self.find_in_line(text, &line, &mut rules, found);
                 line = line_around(text, hit.start());
             }
-            let hit_rules = self.rules_of.get(hit.pattern().as_usize()).into_iter().flatten();
             for rule in hit_rules {
                 if !rules.contains(rule) {
                     rules.push(*rule);
@@ -85,6 +109,7 @@ impl Finder {
             }
         }
         self.find_in_line(text, &line, &mut rules, found);
+        hints
     }
 
     /// The secrets that one rule finds in a text of one or more lines.
@@ -222,8 +247,8 @@ fn keyword_table(rules: &[MaskRule]) -> (Vec<String>, Vec<Vec<usize>>) {
 pub(super) fn line_around(text: &str, at: usize) -> Span {
     let before = text.as_bytes().get(..at).unwrap_or_default();
     let after = text.as_bytes().get(at..).unwrap_or_default();
-    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    let end = after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline);
+    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    let end = memchr::memchr(b'\n', after).map_or(text.len(), |newline| at + newline);
     start..end
 }
 

@@ -5,7 +5,7 @@
 use aho_corasick::AhoCorasick;
 use regex::Regex;
 
-use super::finder::Span;
+use super::finder::{Span, line_around};
 
 /// Letters of the shortest value that is masked.
 const SHORTEST: usize = 6;
@@ -49,7 +49,6 @@ enum Follows {
 /// Finds secrets behind their names.
 #[derive(Debug)]
 pub(super) struct Following {
-    /// Words without one of which no line begins anything.
     words: AhoCorasick,
     name: Regex,
     block: Regex,
@@ -65,7 +64,8 @@ pub(super) struct Following {
     replacement: String,
 }
 
-const WORDS: [&str; 22] = [
+/// Words without one of which no line begins anything.
+pub(super) const WORDS: [&str; 22] = [
     "pass",
     "pwd",
     "pw",
@@ -126,9 +126,14 @@ impl Following {
     pub(super) fn find(&self, text: &str, found: &mut Vec<Span>) {
         let mut behind = Behind::default();
         let mut at = 0;
-        for line in text.split('\n') {
-            behind = self.scan_line(line, at, behind, found);
-            at += line.len() + 1;
+        while let Some(rest) = text.get(at..) {
+            if behind == Behind::default() {
+                let Some(word) = self.words.find(rest) else { return };
+                at = line_around(text, at + word.start()).start;
+            }
+            let line = line_around(text, at);
+            behind = self.scan_line(text.get(line.clone()).unwrap_or_default(), at, behind, found);
+            at = line.end + 1;
         }
     }
 

@@ -53,12 +53,14 @@ enum Marker {
     End(Span),
 }
 
+/// Words without one of which a text holds no key.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    [NAME, PUTTY].into_iter().chain(BEGINNINGS)
+}
+
 impl KeyBlocks {
     pub(super) fn new(replacement: &str) -> Result<Self, BuildError> {
-        Ok(Self {
-            names: AhoCorasick::new([NAME, PUTTY].iter().chain(&BEGINNINGS))?,
-            replacement: replacement.to_owned(),
-        })
+        Ok(Self { names: AhoCorasick::new(words())?, replacement: replacement.to_owned() })
     }
 
     /// Adds the key material of a whole text to `found`.
