@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -17,7 +18,7 @@ use crate::host::library::{BUILT_IN, Library};
 use crate::host::process::{CallDir, Launch, Limits};
 use crate::host::wall::guarded::Guarded;
 use crate::host::wall::rules::{CheckPlace, ConsultantPlace, LogsIn, SandboxRules};
-use crate::host::wall::{FileRules, FileStanding, Network, Strictness, Wall, WallStanding};
+use crate::host::wall::{FileRules, FileStanding, Network, Rules, Strictness, Wall, WallStanding};
 use crate::provider::Places;
 use crate::provider::catalogue::Provider;
 use crate::provider::login::Login;
@@ -79,7 +80,7 @@ pub(in crate::flow) fn of_check(
     };
     let files = rules.check(environment, root, &place);
     let env = rules.variables(environment, &place);
-    Ok(CheckWall { wall: Wall { files: Some(files), ..wall }, env, guarded })
+    Ok(CheckWall { wall: Wall { files: Some(files.into()), ..wall }, env, guarded })
 }
 
 /// The wall around a consultant. Blocks.
@@ -94,24 +95,22 @@ pub(in crate::flow) fn of_consultant(
     let Some(wall) = asked_for(config) else {
         return Ok(Wall::default());
     };
-    let own = [places.work.clone(), places.files.clone(), places.home.clone(), places.temporary.clone()];
-    let carried: Vec<PathBuf> = login.links.iter().map(|link| link.own.clone()).collect();
     let mut closed = own_directories(config);
     closed.push(config.root().to_owned());
     // Files that the user's own command names are part of the program, in any place.
     let named = provider.leading_arguments().iter().map(|argument| config.root().join(argument));
-    let scripts: Vec<PathBuf> = named.filter(|path| path.is_file()).collect();
     let place = ConsultantPlace {
-        provider: &provider.name,
-        program,
-        scripts: &scripts,
-        temporary: &[std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()],
-        own: &own,
-        login: &carried,
+        provider: provider.name.clone(),
+        program: program.to_owned(),
+        scripts: named.filter(|path| path.is_file()).collect(),
+        temporary: vec![std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()],
+        own: vec![places.work.clone(), places.files.clone(), places.home.clone(), places.temporary.clone()],
+        login: login.links.iter().map(|link| link.own.clone()).collect(),
         logs_in: if login.home.is_some() { LogsIn::ByPrivateHome } else { LogsIn::ByItsOwnHome },
-        closed: &closed,
+        closed,
     };
-    let files = rules(config)?.consultant(config.environment(), &place);
+    let (rules, environment) = (rules(config)?, config.environment().clone());
+    let files = Rules::found_by(move || rules.consultant(&environment, &place));
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
 }
 
@@ -138,7 +137,7 @@ pub(crate) async fn standing(
         stdin: Vec::new(),
         limits: Limits { timeout: Some(PATIENCE), ..Limits::default() },
         // The caller decides whether it is required.
-        wall: Wall { files: Some(files), strictness: Strictness::BestEffort, ..wall },
+        wall: Wall { files: Some(files.into()), strictness: Strictness::BestEffort, ..wall },
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
@@ -172,14 +171,21 @@ fn network(config: &Configuration) -> Network {
 }
 
 /// The rules in force: the user's, else ours. The project's own count for nothing.
-fn rules(config: &Configuration) -> Result<SandboxRules, Error> {
+fn rules(config: &Configuration) -> Result<Arc<SandboxRules>, Error> {
     const DOCUMENT: &str = "conf/sandbox.yaml";
-    let own = config.library().of_user(DOCUMENT);
-    let document = own.or_else(|| Library::embedded(DOCUMENT).map(Ok));
-    let document = document.transpose().map_err(|error| Error::ConfigInvalid(vec![error.to_string()]))?;
-    let (text, origin) =
-        document.map_or_else(|| (String::new(), BUILT_IN.to_owned()), |found| (found.text, found.origin));
-    SandboxRules::from_yaml(&text).map_err(|error| Error::ConfigInvalid(vec![format!("{origin}: {error}")]))
+    static OURS: LazyLock<Result<Arc<SandboxRules>, String>> = LazyLock::new(|| {
+        let text = Library::embedded(DOCUMENT).map(|found| found.text).unwrap_or_default();
+        read(&text, BUILT_IN)
+    });
+    fn read(text: &str, origin: &str) -> Result<Arc<SandboxRules>, String> {
+        SandboxRules::from_yaml(text).map(Arc::new).map_err(|error| format!("{origin}: {error}"))
+    }
+    let rules = match config.library().of_user(DOCUMENT) {
+        Some(Ok(own)) => read(&own.text, &own.origin),
+        Some(Err(error)) => Err(error.to_string()),
+        None => OURS.clone(),
+    };
+    rules.map_err(|error| Error::ConfigInvalid(vec![error]))
 }
 
 /// Maestro's own directories: the log of this project, and what is the user's.

@@ -114,14 +114,14 @@ impl Supervisor {
         started: Instant,
         watch: &mut impl FnMut(&Activity),
     ) -> Result<Outcome, ProcessError> {
-        let Running { tree, stdin, capture, through } = running;
+        let Running { tree, stdin, orders, capture, through } = running;
         let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
         let mut meter = Meter::new(limits.clone(), started);
         let stopped = tokio::select! {
             biased;
             () = tree.exited() => None,
             reason = observe(&capture, &mut meter, &limits, watch) => Some(reason),
-            () = feed(stdin, prompt) => None,
+            () = feed(stdin, [orders, prompt]) => None,
         };
         let settled = end(tree, stopped, limits.drain).await;
         if self.registry.is_closed() {
@@ -193,15 +193,18 @@ impl Supervisor {
     }
 }
 
-/// Writes the prompt and closes the pipe. Never returns: only the program's end ends a run.
-async fn feed(stdin: Option<ChildStdin>, prompt: Vec<u8>) {
+/// Writes the orders and the prompt and closes the pipe. Never returns: only the program's end ends a run.
+async fn feed(stdin: Option<ChildStdin>, texts: [Vec<u8>; 2]) {
     if let Some(mut stdin) = stdin {
-        // A program may well answer without reading everything.
-        if let Err(error) = stdin.write_all(&prompt).await {
-            tracing::debug!(%error, "the program did not read its whole input");
+        for text in &texts {
+            // A program may well answer without reading everything.
+            if let Err(error) = stdin.write_all(text).await {
+                tracing::debug!(%error, "the program did not read its whole input");
+                break;
+            }
         }
     }
-    drop(prompt);
+    drop(texts);
     pending::<()>().await;
 }
 

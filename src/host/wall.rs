@@ -11,11 +11,9 @@
 //! wall was there.
 
 use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -36,21 +34,42 @@ pub use report::{FileStanding, WallStanding};
 
 /// The argument that makes our binary a helper.
 pub const HELPER_ARGUMENT: &str = "contain";
-/// The files of a helper in the directory that takes a program's output.
-const ORDERS: &str = "orders";
+/// The file of a helper in the directory that takes a program's output.
 pub(super) const REPORT: &str = "report";
 
 /// Files and networks that a program may touch. The default is no sandbox.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Wall {
     /// The files it may touch; everything where there is no rule.
-    pub files: Option<FileRules>,
+    pub files: Option<Rules>,
     /// The network it sees.
-    #[serde(default)]
     pub network: Network,
     /// Consequence where the wall that is asked for cannot be raised.
-    #[serde(default)]
     pub strictness: Strictness,
+}
+
+/// How the rules for a program's files are found. They are looked up while its helper starts, which takes as
+/// long.
+#[derive(Clone)]
+pub struct Rules(Arc<dyn Fn() -> FileRules + Send + Sync>);
+
+impl Rules {
+    /// Rules that `find` returns. It may block.
+    pub fn found_by(find: impl Fn() -> FileRules + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+}
+
+impl From<FileRules> for Rules {
+    fn from(rules: FileRules) -> Self {
+        Self::found_by(move || rules.clone())
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Rules")
+    }
 }
 
 /// The files that a program may touch. A path that does not exist grants nothing.
@@ -71,11 +90,18 @@ pub struct FileRules {
 }
 
 impl FileRules {
-    /// The same rules with each path once. Writable paths are readable too.
+    /// The same rules with each path once. Writable paths are readable too. A name that is no text cannot be
+    /// told to the helper: what has it stays closed.
     pub(super) fn without_repeats(self) -> Self {
-        let write: HashSet<PathBuf> = self.write.into_iter().collect();
-        let read: HashSet<PathBuf> = self.read.into_iter().filter(|path| !write.contains(path)).collect();
-        Self { read: read.into_iter().collect(), write: write.into_iter().collect(), ..self }
+        let is_text = |path: &PathBuf| path.to_str().is_some();
+        let write: HashSet<PathBuf> = self.write.into_iter().filter(is_text).collect();
+        let read = self.read.into_iter().filter(is_text).filter(|path| !write.contains(path));
+        let read: HashSet<PathBuf> = read.collect();
+        let mut project = self.project;
+        if let Some(project) = &mut project {
+            project.entries.retain(is_text);
+        }
+        Self { read: read.into_iter().collect(), write: write.into_iter().collect(), project, ..self }
     }
 }
 
@@ -119,16 +145,53 @@ pub enum Strictness {
     Required,
 }
 
-/// Instructions to the helper, as JSON in the file that its second argument names.
+/// Instructions to the helper. It reads them from its standard input: their length, then JSON. What the program
+/// reads there follows.
 #[derive(Debug, Serialize, Deserialize)]
-struct Orders {
-    wall: Wall,
+pub(super) struct Orders {
+    files: Option<FileRules>,
+    network: Network,
+    strictness: Strictness,
+    input: Input,
     /// The file that takes the helper's [`report`].
     report: PathBuf,
     /// How long descendants may live on after the program, in milliseconds.
     drain_ms: u64,
     /// How long they may take to end after SIGTERM, in milliseconds.
     grace_ms: u64,
+}
+
+/// Standard input of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Input {
+    /// What follows the orders.
+    Follows,
+    /// Nothing.
+    Null,
+}
+
+impl Orders {
+    /// Looks up the rules, which blocks. The answer is what the helper reads.
+    pub(super) fn of(
+        wall: &Wall,
+        input: Input,
+        directory: &Path,
+        drain: Duration,
+        grace: Duration,
+    ) -> std::io::Result<Vec<u8>> {
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let orders = Self {
+            files: wall.files.as_ref().map(|rules| (rules.0)()),
+            network: wall.network,
+            strictness: wall.strictness,
+            input,
+            report: directory.join(REPORT),
+            drain_ms: milliseconds(drain),
+            grace_ms: milliseconds(grace),
+        };
+        let text = serde_json::to_vec(&orders)?;
+        Ok([(text.len() as u64).to_le_bytes().as_slice(), &text].concat())
+    }
 }
 
 /// Way to start the helper: our own binary, even if its file was replaced by an upgrade.
@@ -143,43 +206,17 @@ impl HelperCommand {
     pub fn own_binary() -> Option<Self> {
         cfg!(target_os = "linux").then(|| Self { program: PathBuf::from("/proc/self/exe") })
     }
-
-    /// The arguments that stand before the program's own path and arguments.
-    pub(super) fn arguments(
-        wall: &Wall,
-        directory: &Path,
-        drain: Duration,
-        grace: Duration,
-    ) -> std::io::Result<[OsString; 2]> {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let orders = Orders {
-            wall: wall.clone(),
-            report: directory.join(REPORT),
-            drain_ms: milliseconds(drain),
-            grace_ms: milliseconds(grace),
-        };
-        // A file, since a single argument may hold 128 KiB and a list of rules more.
-        let file = directory.join(ORDERS);
-        match std::fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut private = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
-        // In one write: a serializer writes each word by itself, thousands for a list of rules.
-        private.write_all(&serde_json::to_vec(&orders)?)?;
-        Ok([HELPER_ARGUMENT.into(), file.into()])
-    }
 }
 
-/// The helper's whole life. `words` are the arguments after [`HELPER_ARGUMENT`].
+/// The helper's whole life. `program` are the arguments after [`HELPER_ARGUMENT`].
 #[cfg(target_os = "linux")]
-pub fn helper_main(words: &[OsString]) -> std::process::ExitCode {
-    helper::main(words)
+pub fn helper_main(program: &[std::ffi::OsString]) -> std::process::ExitCode {
+    helper::main(program)
 }
 
 /// There is no helper on this system.
 #[cfg(not(target_os = "linux"))]
-pub fn helper_main(_words: &[OsString]) -> std::process::ExitCode {
+pub fn helper_main(_program: &[std::ffi::OsString]) -> std::process::ExitCode {
     std::process::ExitCode::FAILURE
 }
 

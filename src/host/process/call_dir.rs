@@ -19,15 +19,14 @@ const PRIVATE: u32 = 0o700;
 pub struct CallDir {
     // Empty only while `self` is being dropped.
     root: Option<TempDir>,
+    path: PathBuf,
     work: PathBuf,
-    capture: PathBuf,
     /// Held as long as the directory is in use.
     _lock: File,
 }
 
 impl CallDir {
-    /// Makes `maestro-call-*` with `work` and `capture` in the system's temporary directory. Blocks
-    /// for three `mkdir`.
+    /// Makes `maestro-call-*` with `work` in the system's temporary directory. Blocks for two `mkdir`.
     ///
     /// # Errors
     /// If a directory cannot be made.
@@ -36,11 +35,10 @@ impl CallDir {
         builder.prefix(leftover::PREFIX).permissions(Permissions::from_mode(PRIVATE));
         let root = builder.tempdir_in(std::env::temp_dir())?;
         let lock = leftover::lock(root.path())?;
-        let (work, capture) = (root.path().join("work"), root.path().join("capture"));
-        for path in [&work, &capture] {
-            DirBuilder::new().mode(PRIVATE).create(path)?;
-        }
-        Ok(Self { root: Some(root), work, capture, _lock: lock })
+        let path = root.path().to_owned();
+        let work = path.join("work");
+        DirBuilder::new().mode(PRIVATE).create(&work)?;
+        Ok(Self { root: Some(root), path, work, _lock: lock })
     }
 
     /// The same off the runtime's thread.
@@ -56,9 +54,10 @@ impl CallDir {
         &self.work
     }
 
-    /// The place for [`Launch::capture_dir`](super::Launch::capture_dir).
+    /// The place for [`Launch::capture_dir`](super::Launch::capture_dir): all of it, of which a program is
+    /// given `work` and what is made for it.
     pub fn capture(&self) -> &Path {
-        &self.capture
+        &self.path
     }
 }
 
@@ -66,12 +65,10 @@ impl Drop for CallDir {
     /// A program may have left any number of files, so they are removed off the runtime's thread.
     fn drop(&mut self) {
         let root = self.root.take();
-        let parts = [std::mem::take(&mut self.work), std::mem::take(&mut self.capture)];
+        let path = std::mem::take(&mut self.path);
         // The lock goes last: what a server that is killed meanwhile leaves can be told from a new one.
         let remove = move || {
-            for part in parts {
-                let _ = std::fs::remove_dir_all(part);
-            }
+            leftover::empty(&path);
             drop(root);
         };
         match Handle::try_current() {

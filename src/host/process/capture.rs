@@ -39,6 +39,18 @@ impl Capture {
     }
 }
 
+/// Makes a private file, in the place of an older one.
+pub(super) fn anew(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    options.create_new(true).mode(0o600);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            options.open(path)
+        }
+        made => made,
+    }
+}
+
 /// The part of an output that was searched for its end.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
@@ -73,14 +85,8 @@ pub(super) struct Stream {
 
 impl Stream {
     fn create(path: &Path) -> io::Result<Self> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
         // Appending: a descendant that reopens /dev/stdout must not make ours write over it.
-        let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Self { file })
+        Ok(Self { file: anew(OpenOptions::new().read(true).append(true), path)? })
     }
 
     /// The handle the program writes to.

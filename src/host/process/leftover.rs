@@ -41,6 +41,17 @@ pub(crate) fn lock(directory: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Removes all but the lock from a directory.
+pub(super) fn empty(directory: &Path) {
+    let all = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    for entry in all.filter(|entry| entry.file_name() != LOCK) {
+        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let path = entry.path();
+        // What stays goes with the directory, or is left for the next server.
+        let _ = if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    }
+}
+
 /// True if a directory is ours and its server is gone: its lock is free, or it is old and has none.
 pub(crate) fn is_abandoned(directory: &Path) -> bool {
     is_abandoned_after(YOUNG, directory)

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -13,11 +12,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::capture::Capture;
+use super::capture::{Capture, anew};
 use super::registry::Registry;
 use super::tree::{Hold, Tree};
 use super::{Launch, MARKER_VARIABLE, ProcessError};
-use crate::host::wall::{HelperCommand, REPORT, Strictness, WallStanding};
+use crate::host::wall::{HELPER_ARGUMENT, HelperCommand, Input, Orders, REPORT, Strictness, WallStanding};
 
 /// Number of times that a program file that is still open for writing is tried again.
 const BUSY_TRIES: u32 = 5;
@@ -28,6 +27,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Running {
     pub(super) tree: Tree,
     pub(super) stdin: Option<ChildStdin>,
+    /// What the helper reads before the program's own input.
+    pub(super) orders: Vec<u8>,
     pub(super) capture: Capture,
     pub(super) through: Through,
 }
@@ -70,17 +71,14 @@ pub(super) fn start(
     let tree = Tree::new(child, marker, launch.limits.grace, registry, runtime, hold);
     tree.enlist()?;
     drop(starting);
-    Ok(Running { tree, stdin, capture, through })
+    // The helper starts meanwhile. It runs nothing before it has them.
+    let orders = helper.map(|_| orders(launch)).transpose().map_err(ProcessError::Spawn)?.unwrap_or_default();
+    Ok(Running { tree, stdin, orders, capture, through })
 }
 
 /// A new file for the helper's report.
 fn report(directory: &Path) -> io::Result<File> {
-    let file = directory.join(REPORT);
-    match std::fs::remove_file(&file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)
+    anew(OpenOptions::new().read(true).write(true), &directory.join(REPORT))
 }
 
 /// The wall where the system has no helper: none.
@@ -126,25 +124,30 @@ fn command(
     helper: Option<&HelperCommand>,
 ) -> io::Result<Command> {
     let mut command = match helper {
-        Some(helper) => through(helper, launch)?,
+        Some(helper) => through(helper, launch),
         None => Command::new(&launch.program),
     };
     command.args(&launch.args).current_dir(&launch.cwd).process_group(0);
     command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
     command.env(MARKER_VARIABLE, marker);
-    command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+    let is_fed = helper.is_some() || !launch.stdin.is_empty();
+    command.stdin(if is_fed { Stdio::piped() } else { Stdio::null() });
     command.stdout(capture.stdout.sink()?).stderr(capture.stderr.sink()?);
     Ok(command)
 }
 
-fn through(helper: &HelperCommand, launch: &Launch) -> io::Result<Command> {
-    // It must be done before the group is killed.
-    let grace = launch.limits.grace * 9 / 10;
-    let arguments = HelperCommand::arguments(&launch.wall, &launch.capture_dir, launch.limits.drain, grace)?;
+fn through(helper: &HelperCommand, launch: &Launch) -> Command {
     let mut command = Command::new(&helper.program);
     command.arg0(launch.program.file_name().unwrap_or(OsStr::new("maestro-helper")));
-    command.args(arguments).arg(&launch.program);
-    Ok(command)
+    command.arg(HELPER_ARGUMENT).arg(&launch.program);
+    command
+}
+
+fn orders(launch: &Launch) -> io::Result<Vec<u8>> {
+    // It must be done before the group is killed.
+    let grace = launch.limits.grace * 9 / 10;
+    let input = if launch.stdin.is_empty() { Input::Null } else { Input::Follows };
+    Orders::of(&launch.wall, input, &launch.capture_dir, launch.limits.drain, grace)
 }
 
 /// A file that somebody has open for writing cannot be executed. Right after an installation that

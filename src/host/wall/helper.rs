@@ -2,7 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::report::{End, FileStanding, Line, NetworkStanding, WallStanding};
-use super::{Network, Orders, Strictness, descendants, landlock, namespace};
+use super::{Input, Network, Orders, Strictness, descendants, landlock, namespace};
 
 /// The pause between two looks at descendants that should be gone soon.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -20,12 +21,8 @@ const FALLBACK: Duration = Duration::from_millis(250);
 /// Exit code of a shell where a signal ended the program.
 const SIGNAL_BASE: i32 = 128;
 
-pub(super) fn main(words: &[OsString]) -> ExitCode {
-    let Some((orders, program)) = words.split_first() else {
-        return ExitCode::FAILURE;
-    };
-    let orders = std::fs::read(orders).ok().and_then(|text| serde_json::from_slice::<Orders>(&text).ok());
-    let Some(orders) = orders else {
+pub(super) fn main(program: &[OsString]) -> ExitCode {
+    let Ok(orders) = receive() else {
         return ExitCode::FAILURE;
     };
     // Opened before the wall stands: the program behind it cannot write here.
@@ -35,20 +32,30 @@ pub(super) fn main(words: &[OsString]) -> ExitCode {
     contain(&orders, program, &report)
 }
 
+/// Reads the orders and no byte of what follows them.
+fn receive() -> io::Result<Orders> {
+    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut length = [0; 8];
+    input.read_exact(&mut length)?;
+    let mut text = Vec::new();
+    input.take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
 fn contain(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     let _ = set_child_subreaper(Some(getpid()));
     // As a single thread, for a namespace and a domain belong to threads.
     let standing = WallStanding {
-        network: match orders.wall.network {
+        network: match orders.network {
             Network::AsIs => NetworkStanding::Open,
             Network::LoopbackOnly => match namespace::leave_network() {
                 Ok(()) => NetworkStanding::LoopbackOnly,
                 Err(error) => NetworkStanding::Missing { reason: format!("no network namespace: {error}") },
             },
         },
-        files: orders.wall.files.as_ref().map_or(FileStanding::Off, landlock::restrict),
+        files: orders.files.as_ref().map_or(FileStanding::Off, landlock::restrict),
     };
-    if let (Strictness::Required, Some(reason)) = (orders.wall.strictness, standing.missing()) {
+    if let (Strictness::Required, Some(reason)) = (orders.strictness, standing.missing()) {
         tell(report, &Line::Refused(reason.to_owned()));
         return ExitCode::FAILURE;
     }
@@ -74,7 +81,7 @@ async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     else {
         return ExitCode::FAILURE;
     };
-    let child = match start(program) {
+    let child = match start(program, orders.input) {
         Ok(child) => child,
         Err(error) => {
             tell(report, &Line::NotStarted(error.raw_os_error(), error.to_string()));
@@ -116,11 +123,15 @@ async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-fn start(program: &[OsString]) -> std::io::Result<Pid> {
-    let (program, arguments) = program.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
+fn start(program: &[OsString], input: Input) -> io::Result<Pid> {
+    let (program, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     // The group, directory, environment and streams of the helper are the program's.
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    command.args(arguments).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    command.stdin(match input {
+        Input::Follows => Stdio::inherit(),
+        Input::Null => Stdio::null(),
+    });
     Ok(Pid::from_child(&command.spawn()?))
 }
 

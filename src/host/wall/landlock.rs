@@ -6,7 +6,6 @@ use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible as _, LandlockStatus, PathBeneath, PathFd,
     Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
-use rustix::fs::{FileType, fstat};
 
 use super::namespace::cover;
 use super::report::FileStanding;
@@ -30,7 +29,9 @@ fn try_to_restrict(rules: &FileRules) -> Result<FileStanding, RulesetError> {
         .handle_access(AccessFs::from_all(NEWEST))?
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?
         .create()?;
-    for path in rules.list.iter().chain(opened.iter().flat_map(|opened| &opened.list)) {
+    let listed = rules.list.iter().chain(opened.iter().flat_map(|opened| &opened.list));
+    // The right to a list is none to a file, and a rule without rights would be refused.
+    for path in listed.filter(|path| path.is_dir()) {
         ruleset = grant(ruleset, path, AccessFs::ReadDir.into())?;
     }
     for path in rules.read.iter().chain(opened.iter().flat_map(|opened| &opened.read)) {
@@ -81,10 +82,9 @@ fn grant(
     access: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, RulesetError> {
     // A missing path grants nothing.
-    let Ok(open) = PathFd::new(path) else {
-        return Ok(ruleset);
-    };
-    let is_directory = fstat(&open).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
-    let access = if is_directory { access } else { access & AccessFs::from_file(NEWEST) };
-    if access.is_empty() { Ok(ruleset) } else { ruleset.add_rule(PathBeneath::new(open, access)) }
+    match PathFd::new(path) {
+        // Of the rights to a file, those of directories are left out.
+        Ok(open) => ruleset.add_rule(PathBeneath::new(open, access)),
+        Err(_) => Ok(ruleset),
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -75,10 +76,10 @@ impl SandboxRules {
             frozen: frozen.into_iter().filter(|path| path.starts_with(root)).collect(),
             entries: entries(root, place),
         });
-        let home = real_home(environment);
-        rules.read.retain(|path| !is_too_wide(path, home.as_deref()));
-        rules.write.retain(|path| !is_too_wide(path, home.as_deref()));
-        rules
+        let wide = TooWide::of(environment);
+        rules.read.retain(|path| wide.may_be_opened(path));
+        rules.write.retain(|path| wide.may_be_opened(path));
+        rules.without_repeats()
     }
 
     /// The variables of a check that keep its tools from writing where they may not.
@@ -97,15 +98,15 @@ impl SandboxRules {
 
     /// Returns the paths that a consultant may use: its call's own directories and its login. Files neither in
     /// the home directory nor in the project it may read, and write below the temporary directory.
-    pub fn consultant(&self, environment: &Environment, place: &ConsultantPlace<'_>) -> FileRules {
+    pub fn consultant(&self, environment: &Environment, place: &ConsultantPlace) -> FileRules {
         let mut rules = self.common(environment);
         rules.read.extend(expand_all(&self.consultant.read, environment));
-        rules.read.extend(homes_of(place.program));
+        rules.read.extend(homes_of(&place.program));
         rules.read.extend(place.scripts.iter().cloned());
         rules.write.extend(place.own.iter().cloned());
         rules.write.extend(place.login.iter().cloned());
-        let mut closed: Vec<PathBuf> = place.closed.to_vec();
-        match (place.logs_in, self.consultant.login.get(place.provider)) {
+        let mut closed = place.closed.clone();
+        match (place.logs_in, self.consultant.login.get(&place.provider)) {
             // Its private home holds all that it needs.
             (LogsIn::ByPrivateHome, _) => closed.extend(environment.home()),
             (LogsIn::ByItsOwnHome, Some(login)) => {
@@ -119,8 +120,8 @@ impl SandboxRules {
                     .extend(environment.home().map(|home| below(&home, &real(&closed))).unwrap_or_default());
             }
         }
-        let home = real_home(environment);
-        rules.read.retain(|path| !is_too_wide(path, home.as_deref()));
+        let wide = TooWide::of(environment);
+        rules.read.retain(|path| wide.may_be_opened(path));
         let mut closed = real(&closed);
         let temporary: BTreeSet<PathBuf> =
             place.temporary.iter().filter_map(|path| path.canonicalize().ok()).gather();
@@ -161,23 +162,23 @@ pub struct CheckPlace<'a> {
     pub guarded: &'a [PathBuf],
 }
 
-#[derive(Clone, Copy, Debug)]
-pub struct ConsultantPlace<'a> {
+#[derive(Clone, Debug)]
+pub struct ConsultantPlace {
     /// The provider's name.
-    pub provider: &'a str,
+    pub provider: String,
     /// Its program.
-    pub program: &'a Path,
+    pub program: PathBuf,
     /// The files that its command names, for example the script that an interpreter runs.
-    pub scripts: &'a [PathBuf],
+    pub scripts: Vec<PathBuf>,
     /// The directories for temporary files of everybody.
-    pub temporary: &'a [PathBuf],
+    pub temporary: Vec<PathBuf>,
     /// The directories of the call.
-    pub own: &'a [PathBuf],
+    pub own: Vec<PathBuf>,
     /// Files of the user's login that the call carries.
-    pub login: &'a [PathBuf],
+    pub login: Vec<PathBuf>,
     pub logs_in: LogsIn,
     /// The project, and Maestro's own directories.
-    pub closed: &'a [PathBuf],
+    pub closed: Vec<PathBuf>,
 }
 
 /// Way in which a consultant comes to its login.
@@ -206,15 +207,23 @@ fn expand_all(texts: &[String], environment: &Environment) -> Vec<PathBuf> {
     texts.iter().filter_map(|text| expand(text, environment)).collect()
 }
 
-fn real_home(environment: &Environment) -> Option<PathBuf> {
-    environment.home().map(|home| home.canonicalize().unwrap_or(home))
+/// What no variable may open: the home directory and what lies above it, by whatever name.
+struct TooWide(HashSet<(u64, u64)>);
+
+impl TooWide {
+    fn of(environment: &Environment) -> Self {
+        let home = environment.home().map(|home| home.canonicalize().unwrap_or(home));
+        Self(home.iter().flat_map(|home| home.ancestors()).filter_map(identity).collect())
+    }
+
+    /// False of what is not there, too.
+    fn may_be_opened(&self, path: &Path) -> bool {
+        identity(path).is_some_and(|found| !self.0.contains(&found))
+    }
 }
 
-/// A variable must not open everything: neither the home directory nor what lies above it.
-fn is_too_wide(path: &Path, home: Option<&Path>) -> bool {
-    home.is_some_and(|home| {
-        path.canonicalize().map_or_else(|_| home.starts_with(path), |path| home.starts_with(path))
-    })
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Returns where a program's own files lie: its directory, and the packages that it was installed with.
@@ -383,7 +392,13 @@ mod tests {
             closed: &closed,
             guarded: &[root.join(".claude")],
         };
-        let rules = shipped().check(&environment(&home), &root, &place);
+        let own = directory.path().join("environment");
+        std::fs::create_dir_all(own.join("bin")).unwrap();
+        std::fs::write(own.join("pyvenv.cfg"), "").unwrap();
+        let path = own.join("bin").display().to_string();
+        let home_text = home.display().to_string();
+        let variables = [("HOME", home_text.as_str()), ("PATH", &path), ("GOPATH", &home_text)];
+        let rules = shipped().check(&variables.into_iter().collect(), &root, &place);
         let project = rules.project.as_ref().unwrap();
         let written = |name: &str| project.entries.contains(&root.join(name));
         assert!(written("src") && written("Cargo.toml") && written("logs/other"));
@@ -391,7 +406,7 @@ mod tests {
         assert_eq!(project.hidden, [root.join(".maestro"), root.join("logs/maestro")]);
         assert_eq!(project.frozen, [root.join(".git"), root.join(".claude")]);
         assert!(!written(".claude"));
-        assert!(rules.read.contains(&PathBuf::from("/usr/pyvenv.cfg")), "a virtual environment on PATH");
+        assert!(rules.read.contains(&own.join("pyvenv.cfg")), "a virtual environment on PATH");
         assert!(!rules.read.contains(&home), "GOPATH is the home directory, and opens nothing");
     }
 
@@ -431,7 +446,9 @@ mod tests {
         for name in ["home/private", "home/copied/bin", "home/linked/bin", "home/project/.venv/bin"] {
             std::fs::create_dir_all(directory.path().join(name)).unwrap();
         }
-        std::fs::create_dir_all(base.join("bin")).unwrap();
+        for name in ["bin", "lib"] {
+            std::fs::create_dir_all(base.join(name)).unwrap();
+        }
         for file in [base.join("bin/python3"), home.join("private/tool"), home.join("copied/bin/pytest")] {
             std::fs::write(file, "").unwrap();
         }
@@ -467,17 +484,15 @@ mod tests {
         for path in [home.join(".ssh"), home.join(".claude"), root.clone(), directory.path().join("log")] {
             std::fs::create_dir_all(path).unwrap();
         }
-        let closed = [root.clone()];
-        let temporary = [directory.path().to_owned()];
-        let place = |provider, logs_in| ConsultantPlace {
-            provider,
-            scripts: &[],
-            temporary: &temporary,
-            program: Path::new("/usr/bin/env"),
-            own: &[],
-            login: &[],
+        let place = |provider: &str, logs_in| ConsultantPlace {
+            provider: provider.to_owned(),
+            scripts: Vec::new(),
+            temporary: vec![directory.path().to_owned()],
+            program: "/usr/bin/env".into(),
+            own: Vec::new(),
+            login: Vec::new(),
             logs_in,
-            closed: &closed,
+            closed: vec![root.clone()],
         };
         let environment = environment(&home);
         let real = |path: PathBuf| path.canonicalize().unwrap();
