@@ -10,6 +10,7 @@ mod following;
 mod keyblock;
 mod redact;
 mod rules;
+mod span;
 mod user;
 mod value;
 mod variables;
@@ -19,10 +20,11 @@ use std::borrow::Cow;
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use regex::Regex;
 
-use finder::{Finder, Hints, Span, line_around};
+use finder::{Finder, Hints};
 use following::{Behind, Following};
 use keyblock::{KeyBlocks, KeyState};
 use redact::Found;
+use span::{Span, line_around};
 
 pub use rules::{MaskRule, MaskRules};
 pub use user::{is_modest_pattern, split_user_regexes};

@@ -2,7 +2,6 @@
 //! rules they belong to are then tried on those lines only, and compiled when first tried.
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::sync::OnceLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -10,10 +9,9 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::entropy::entropy;
 use super::rules::{MaskRule, MaskRules};
+use super::span::{Span, line_around};
 use super::{following, keyblock};
 use crate::domain::rule::{Example, REGEX_SIZE_LIMIT, RuleError, problem};
-
-pub(super) type Span = Range<usize>;
 
 /// The compiled form of [`MaskRules`].
 #[derive(Debug)]
@@ -241,15 +239,6 @@ fn keyword_table(rules: &[MaskRule]) -> (Vec<String>, Vec<Vec<usize>>) {
         }
     }
     (words, rules_of)
-}
-
-/// The line around a position, without its line break.
-pub(super) fn line_around(text: &str, at: usize) -> Span {
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    let after = text.as_bytes().get(at..).unwrap_or_default();
-    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
-    let end = memchr::memchr(b'\n', after).map_or(text.len(), |newline| at + newline);
-    start..end
 }
 
 /// Widens a span of bytes to whole characters.

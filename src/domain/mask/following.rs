@@ -5,7 +5,7 @@
 use aho_corasick::AhoCorasick;
 use regex::Regex;
 
-use super::finder::{Span, line_around};
+use super::span::{Span, line_around};
 
 /// Letters of the shortest value that is masked.
 const SHORTEST: usize = 6;

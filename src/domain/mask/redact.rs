@@ -1,6 +1,6 @@
 //! Replaces spans of a text: never twice, and never a line more or less.
 
-use super::finder::Span;
+use super::span::Span;
 
 /// The finds of a pass over a text.
 #[derive(Debug, Default)]
