@@ -314,7 +314,7 @@ impl History {
         let delivered = self.loose.iter().filter(|(_, loose)| loose.attempt.delivered);
         let mut old: Vec<(u64, String)> =
             delivered.map(|(id, loose)| (loose.attempt.started_at, id.clone())).collect();
-        old.sort();
+        old.order_by(Ord::cmp);
         for (_, id) in old.iter().take(old.len().saturating_sub(MOST_DELIVERED)) {
             self.loose.remove(id);
         }

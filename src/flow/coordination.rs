@@ -104,7 +104,7 @@ struct RunMetrics {
 
 /// Returns what the paper's measures mean in a result that shows them.
 fn definitions() -> BTreeMap<&'static str, &'static str> {
-    BTreeMap::from([
+    [
         (
             "coordination_overhead",
             "the paper's: reasoning turns beyond those of a recorded single agent, in percent of these; null while none is recorded",
@@ -120,7 +120,7 @@ fn definitions() -> BTreeMap<&'static str, &'static str> {
             "the paper's: failure rate over that of a recorded single agent (maestro_check_degradation measures against an expected 0.3)",
         ),
         ("messages_per_run", "the overhead of the rules: maestro_check_degradation reckons with it"),
-    ])
+    ].into_iter().gather()
 }
 
 /// Records a result.

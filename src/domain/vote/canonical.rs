@@ -17,7 +17,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::answer::spoken;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
-use crate::domain::order::Gather;
+use crate::domain::order::{Gather, Order};
 
 /// The compared form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -531,7 +531,7 @@ fn patch_key(text: &str) -> Option<String> {
     let patch = parse(text).ok()?;
     let mut files: Vec<String> = patch.files.iter().map(file).collect();
     // The order of files has no meaning.
-    files.sort();
+    files.order_by(Ord::cmp);
     Some(files.concat())
 }
 

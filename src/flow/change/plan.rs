@@ -270,7 +270,7 @@ impl Trial<'_> {
             .iter()
             .filter(|(_, tried)| tried.after.is_some())
             .map(|(path, _)| path.as_str())
-            .collect();
+            .gather();
         let is_both = |path: &&&str| ancestors(path).any(|above| written.contains(above));
         let refusal = |path: &&str| {
             Refusal::new(
@@ -346,7 +346,7 @@ type Directories = (Vec<(String, Option<u32>)>, Vec<(String, u32)>);
 fn directories(tree: &Tree, changes: &[Change]) -> Directories {
     let of = |written: bool| -> BTreeSet<&str> {
         let paths = changes.iter().filter(|change| change.after.is_some() == written);
-        paths.flat_map(|change| ancestors(&change.path)).collect()
+        paths.flat_map(|change| ancestors(&change.path)).gather()
     };
     let make = of(true).into_iter().filter(|path| matches!(tree.directory_mode(path), Ok(None)));
     let prune = of(false)

@@ -16,6 +16,7 @@ use crate::domain::coordination::scaling::{
 };
 use crate::domain::coordination::statistics::{History, PaperMetrics};
 use crate::domain::coordination::{BadInput, number, ratio};
+use crate::domain::order::Gather;
 use crate::domain::topology::Topology;
 use crate::error::Error;
 use crate::flow::log::Log;
@@ -131,7 +132,7 @@ fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics
 
 /// Returns which definition each figure follows, where the paper has another of the same name.
 fn definitions() -> BTreeMap<&'static str, String> {
-    BTreeMap::from([
+    [
         (
             "coordination_overhead",
             "the rules': messages a run. The paper's is turns beyond a single agent's, in percent (recorded_paper_metrics)".to_owned(),
@@ -146,7 +147,7 @@ fn definitions() -> BTreeMap<&'static str, String> {
         ),
         ("success_rate", "successes among the runs, here and in the paper".to_owned()),
         ("message_density", "the paper's: messages for a reasoning turn".to_owned()),
-    ])
+    ].into_iter().gather()
 }
 
 #[derive(Clone, Copy, Debug, Default)]

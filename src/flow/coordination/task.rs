@@ -11,6 +11,7 @@ use crate::domain::coordination::intent::{DEBUGGING, Intent, Voices};
 use crate::domain::coordination::scaling::rationale;
 use crate::domain::coordination::statistics::{ENOUGH_RUNS, History};
 use crate::domain::coordination::wording::Wording;
+use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
@@ -153,11 +154,13 @@ fn metadata(found: Classification) -> Metadata {
         is_debugging: found.is_debugging,
         is_refactoring: found.is_refactoring,
         is_feature: found.is_feature,
-        keyword_counts: BTreeMap::from([
+        keyword_counts: [
             ("decomposable", found.keywords.decomposable.len()),
             ("sequential", found.keywords.sequential.len()),
             ("tool", found.keywords.tool.len()),
-        ]),
+        ]
+        .into_iter()
+        .gather(),
         keywords: found.keywords,
     }
 }

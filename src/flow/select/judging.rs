@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Candidate;
 use crate::domain::call_options::CallOptions;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
+use crate::domain::order::Gather;
 use crate::domain::stage::{Role, SchemaName};
 use crate::domain::tokens::Tokens;
 use crate::domain::track_record::Work;
@@ -465,7 +466,7 @@ fn entries(candidates: &[Candidate], shown: &[String], level: &[usize]) -> Vec<E
         let text = shown.get(*index);
         match entries.iter_mut().find(|entry| shown.get(entry.index) == text) {
             Some(same) => same.authors.extend(author),
-            None => entries.push(Entry { index: *index, authors: author.into_iter().collect() }),
+            None => entries.push(Entry { index: *index, authors: author.into_iter().gather() }),
         }
     }
     entries
