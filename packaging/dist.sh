@@ -9,7 +9,7 @@ root=$(pwd -P)
 out=${1:-dist}
 cargo=${CARGO:-cargo}
 # The binary must not grow beyond what it is; the aim is 14,000,000.
-most_bytes=18500000
+most_bytes=16750000
 build=${CARGO_TARGET_DIR:-$root/target}/dist
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
