@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
+use super::off_thread::off_thread_with;
 use super::rules_in_force::{InForce, LastInForce};
 use crate::domain::budget::Limits;
 use crate::domain::coordination::intent::Lexicon;
@@ -192,6 +193,14 @@ impl Configuration {
     /// A rule or a pattern of the user's that cannot be used.
     pub fn masker(&self) -> Result<Arc<Masker>, Error> {
         once(&self.inner.masker, || self.make_masker())
+    }
+
+    /// Does what masks, away from the thread that answers calls.
+    pub(in crate::flow) async fn masked<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Masker) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        off_thread_with(self, move |config| config.masker().map(|masker| work(&masker))).await
     }
 
     fn make_masker(&self) -> Result<Masker, Error> {

@@ -10,7 +10,6 @@ use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note;
-use super::off_thread::off_thread;
 use super::time::rfc3339;
 use super::which_run::named_run;
 use crate::domain::address::Address;
@@ -295,18 +294,14 @@ async fn known(log: &Log, linked: &[String]) -> Result<Vec<String>, Error> {
 }
 
 async fn masked(config: &Configuration, request: LogRequest) -> Result<EvidenceLogged, Error> {
-    let config = config.clone();
-    off_thread(move || {
-        let masker = config.masker()?;
-        Ok(EvidenceLogged {
-            evidence_type: request.evidence_type,
-            stage: request.stage.name().to_owned(),
-            content: masker.mask_value(Value::Object(request.content)),
-            source: masker.mask(request.source.trim()).text.into_owned(),
-            confidence: request.confidence,
-        })
-    })
-    .await?
+    let evidence = config.masked(move |masker| EvidenceLogged {
+        evidence_type: request.evidence_type,
+        stage: request.stage.name().to_owned(),
+        content: masker.mask_value(Value::Object(request.content)),
+        source: masker.mask(request.source.trim()).text.into_owned(),
+        confidence: request.confidence,
+    });
+    evidence.await
 }
 
 async fn gate(log: &Log, run: Option<String>, passed: Option<bool>) -> Result<GateNote, Error> {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::configuration::Configuration;
-use super::off_thread::off_thread;
+use super::off_thread::off_thread_with;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::{Finding, Flag, Inspector};
 use crate::domain::validate::{ContentType, Demands, ForbiddenPattern, Outcome, Validation, validate};
@@ -54,8 +54,7 @@ pub async fn red_flag_check(
     check_size(&content)?;
     let named = named.map(|names| names.iter().map(|name| flag(name)).collect::<Result<Vec<_>, _>>());
     let named = named.transpose()?.filter(|flags| !flags.is_empty());
-    let config = config.clone();
-    off_thread(move || {
+    off_thread_with(config, move |config| {
         let inspector = config.inspector()?;
         let steps = config.micro_steps()?;
         let step = step_type.and_then(|kind| steps.get(kind));
@@ -80,7 +79,7 @@ pub async fn red_flag_check(
             details: FlagDetails { findings: found.findings, rules, not_checked: found.not_checked },
         })
     })
-    .await?
+    .await
 }
 
 fn flag(name: &str) -> Result<Flag, Error> {
@@ -139,8 +138,7 @@ pub async fn validate_content(
     config: &Configuration,
     request: ValidationRequest,
 ) -> Result<ValidationReport, Error> {
-    let config = config.clone();
-    off_thread(move || {
+    off_thread_with(config, move |config| {
         let rules = config.red_flags()?;
         let report = |validation, failure| ValidationReport::new(&request, validation, failure);
         let unusable = |error: &Error| {
@@ -170,7 +168,7 @@ pub async fn validate_content(
         });
         Ok(report(validation, failure))
     })
-    .await?
+    .await
 }
 
 impl ValidationReport {

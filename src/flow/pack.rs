@@ -4,7 +4,7 @@ use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::configuration::Configuration;
-use super::off_thread::off_thread;
+use super::off_thread::{off_thread, off_thread_with};
 use super::project_files::ProjectFiles;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Material, Mention, Omission, PackLimits, PackedFile, mentions, pack};
@@ -139,8 +139,8 @@ pub async fn check_files(project: &ProjectFiles, files: &[String]) -> Result<(),
     if files.is_empty() {
         return Ok(());
     }
-    let (project, files) = (project.clone(), files.to_vec());
-    off_thread(move || check_named(&project, &files)).await?
+    let files = files.to_vec();
+    off_thread_with(project, move |project| check_named(project, &files)).await
 }
 
 /// The same, on this thread. A directory is none of the files that it holds.

@@ -499,12 +499,8 @@ async fn record(
         discarded: review.discarded.len(),
         tree_changed: review.tree_changed.clone(),
     };
-    let masking = config.clone();
-    let content = off_thread(move || {
-        let masker = masking.masker().ok()?;
-        serde_json::to_value(noted).ok().map(|value| masker.mask_value(value))
-    });
-    let Ok(Some(content)) = content.await else { return };
+    let content = config.masked(|masker| serde_json::to_value(noted).map(|value| masker.mask_value(value)));
+    let Ok(Ok(content)) = content.await else { return };
     let id = new_id();
     let draft = Draft::new(id.clone(), Noted { topic: Topic::Review, content }).on(consults);
     note_on(log, prepared.account(), vec![draft]).await;

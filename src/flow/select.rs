@@ -13,7 +13,7 @@ use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note_on;
-use super::off_thread::{off_thread, off_thread_with};
+use super::off_thread::off_thread_with;
 use super::pack::{check_files, still_there};
 use super::progress::Progress;
 use super::project_files::ProjectFiles;
@@ -545,8 +545,8 @@ async fn take(config: &Configuration, request: &SelectRequest) -> Result<Vec<Can
     let tests = tests(&request.test_results, &ids)?;
     let lint = lint(&request.lint_results, &ids)?;
     let outputs = outputs(request);
-    let (config, given) = (config.clone(), request.candidates.clone());
-    off_thread(move || {
+    let given = request.candidates.clone();
+    off_thread_with(config, move |config| {
         let rules = config.red_flags()?;
         let candidate = |(id, input): (String, CandidateInput)| Candidate {
             flags: rules.verdict(&input.content).reasons().to_vec(),
@@ -563,7 +563,7 @@ async fn take(config: &Configuration, request: &SelectRequest) -> Result<Vec<Can
         };
         Ok(ids.into_iter().zip(given).map(candidate).collect())
     })
-    .await?
+    .await
 }
 
 fn wrong<T>(problem: String) -> Result<T, Error> {

@@ -16,7 +16,7 @@ use super::configuration::Configuration;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note;
-use super::off_thread::off_thread;
+use super::off_thread::{off_thread, off_thread_with};
 use super::progress::Progress;
 use super::project_files::ProjectFiles;
 use super::rules_in_force::{InForce, PolicyNote};
@@ -456,10 +456,10 @@ pub(in crate::flow) async fn verify_copy(
     hold: Hold,
     progress: &Progress,
 ) -> Result<Vec<CheckResult>, Error> {
-    let planning = kit.config.clone();
     let request = VerifyRequest { entries, ..VerifyRequest::default() };
-    let plan = off_thread(move || plan::plan_in(planning.environment(), &copy, planning.checks()?, &request))
-        .await??;
+    let planned =
+        move |config: &Configuration| plan::plan_in(config.environment(), &copy, config.checks()?, &request);
+    let plan = off_thread_with(&kit.config, planned).await?;
     let plan = Plan { kept: Kept::Nothing, hold: Some(hold), ..plan };
     let room = run::room(plan.checks.len());
     Ok(in_order(kit, &plan, room, false, progress).await)
@@ -495,8 +495,7 @@ impl Oracle {
     ///
     /// No rule permits the command, or the rules cannot be used.
     pub async fn new(config: &Configuration, project: &ProjectFiles, command: &str) -> Result<Self, Error> {
-        let loading = config.clone();
-        let rules = off_thread(move || loading.checks()).await??;
+        let rules = off_thread_with(config, Configuration::checks).await?;
         let oracle = Self { command: command.to_owned(), rules };
         let plan = oracle.plan(config, project, EXAMPLE, "").await?;
         let refused = plan.checks.iter().find_map(|check| match &check.verdict {

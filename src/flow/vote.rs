@@ -33,7 +33,7 @@ use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_on;
-use crate::flow::off_thread::{off_thread, off_thread_with};
+use crate::flow::off_thread::off_thread_with;
 use crate::provider::Usage;
 
 use measured::{Check, Sample, Sampler};
@@ -338,15 +338,10 @@ async fn record(
         "vote ended"
     );
     // A CLI's words about its failure can contain anything.
-    let masking = config.clone();
-    let noted = off_thread(move || {
-        let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok::<_, Error>(masking.masker()?.mask_value(content))
-    });
-    let noted = noted.await.and_then(|content| content);
-    let noted = noted.map(|content| Draft::new(new_id(), Noted { topic: Topic::Vote, content }));
-    match noted {
-        Ok(noted) => {
+    let content = config.masked(|masker| serde_json::to_value(record).map(|value| masker.mask_value(value)));
+    match content.await.and_then(|content| content.map_err(|error| Error::Internal(error.to_string()))) {
+        Ok(content) => {
+            let noted = Draft::new(new_id(), Noted { topic: Topic::Vote, content });
             let noted = noted.on(vote.consults.iter().cloned());
             note_on(log, account, flagged.chain([noted]).collect()).await;
         }

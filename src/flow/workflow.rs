@@ -20,7 +20,6 @@ use crate::domain::measure::tally::Scope;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::off_thread::off_thread;
 use crate::flow::which_run::named_run;
 
 /// A run that was begun, or that goes on.
@@ -67,11 +66,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
             own_setting("auto_approve_low_risk", approvals)
         ));
     }
-    let shared = kit.config.clone();
-    let task = super::off_thread::off_thread(move || {
-        shared.masker().map(|masker| masker.mask(task.trim()).text.into_owned())
-    })
-    .await??;
+    let task = kit.config.masked(move |masker| masker.mask(task.trim()).text.into_owned()).await?;
     let (id, event, current) = (new_id(), new_id(), kit.log.current_run());
     let server = kit.log.server().to_owned();
     let (run, was_open) = kit
@@ -252,8 +247,7 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
 ///
 /// There is no such run, it has ended before, or the log cannot be used.
 pub async fn stop(config: &Configuration, log: &Log, run: &str, why: String) -> Result<Run, Error> {
-    let shared = config.clone();
-    let why = off_thread(move || shared.masker().map(|masker| masker.mask(&why).text.into_owned())).await??;
+    let why = config.masked(move |masker| masker.mask(&why).text.into_owned()).await?;
     append(log, run, RunStopped { why }).await?;
     let id = run.to_owned();
     log.journal().read(move |history| named_run(history, &id).cloned()).await?

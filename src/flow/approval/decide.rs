@@ -269,20 +269,18 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
 
 /// Returns what a reviewer says is masked as everything that is stored.
 async fn masked(config: &Configuration, verdict: Verdict) -> Result<Verdict, Error> {
-    let config = config.clone();
-    crate::flow::off_thread::off_thread(move || {
-        let masker = config.masker()?;
+    let work = config.masked(move |masker| {
         let mask = |text: String| masker.mask(&text).text.into_owned();
         let responses = match masker.mask_value(Value::Object(verdict.responses)) {
             Value::Object(responses) => responses,
             _ => Map::new(),
         };
-        Ok(Verdict {
+        Verdict {
             feedback: verdict.feedback.map(mask),
             revision_instructions: verdict.revision_instructions.map(mask),
             responses,
             ..verdict
-        })
-    })
-    .await?
+        }
+    });
+    work.await
 }

@@ -23,7 +23,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::off_thread::off_thread;
+use crate::flow::off_thread::off_thread_with;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 use crate::flow::{consult, document, ensemble};
@@ -272,9 +272,9 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
 /// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
 /// for it.
 async fn checked(config: &Configuration, submission: &Submission) -> Result<Candidate, Error> {
-    let (config, submission) = (config.clone(), submission.clone());
-    off_thread(move || {
-        let schema = document::schema(&config, submission.stage.schema())?;
+    let submission = submission.clone();
+    off_thread_with(config, move |config| {
+        let schema = document::schema(config, submission.stage.schema())?;
         let schema_errors = consult::schema_errors(&schema, Some(&submission.outputs));
         let masker = config.masker()?;
         let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
@@ -289,7 +289,7 @@ async fn checked(config: &Configuration, submission: &Submission) -> Result<Cand
             ..Candidate::default()
         })
     })
-    .await?
+    .await
 }
 
 /// Figures are shown and stored as well, so they are masked as outputs are.
@@ -298,9 +298,8 @@ async fn masked_metrics(
     metrics: Option<Map<String, Value>>,
 ) -> Result<Option<Map<String, Value>>, Error> {
     let Some(metrics) = metrics else { return Ok(None) };
-    let config = config.clone();
-    let masked = off_thread(move || config.masker().map(|masker| masker.mask_value(Value::Object(metrics))));
-    Ok(masked.await??.as_object().cloned())
+    let masked = config.masked(|masker| masker.mask_value(Value::Object(metrics))).await?;
+    Ok(masked.as_object().cloned())
 }
 
 struct Submitting {

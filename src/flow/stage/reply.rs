@@ -26,7 +26,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::document;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::off_thread::off_thread;
+use crate::flow::off_thread::off_thread_with;
 use crate::flow::pack::pack_context;
 use crate::host::answers::Answers;
 
@@ -276,8 +276,8 @@ pub(super) async fn solo(
     let (attempt, handover, state, balance) =
         read.await?.ok_or_else(|| Error::Internal("the stage is gone".to_owned()))?;
     let packed = pack_context(&kit.config, &kit.project, request.context.clone()).await?;
-    let (shared, name) = (kit.config.clone(), stage.schema());
-    let schema = off_thread(move || document::schema(&shared, name)).await??;
+    let name = stage.schema();
+    let schema = off_thread_with(&kit.config, move |config| document::schema(config, name)).await?;
     Ok(StageReply {
         ok: true,
         hint: Some(
