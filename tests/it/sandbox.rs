@@ -371,3 +371,33 @@ fn children_cannot_read_the_servers_environment() {
     let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
     assert_eq!(result["results"][0]["passed"], true, "{result}");
 }
+
+/// The helper waits for its orders, and without all of them it runs nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_helper_without_its_orders_runs_nothing() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let directory = tempfile::tempdir().unwrap();
+    let (report, made) = (directory.path().join("report"), directory.path().join("made"));
+    std::fs::write(&report, "").unwrap();
+    let orders = json!({
+        "files": null, "network": "as_is", "strictness": "best_effort", "input": "Follows",
+        "report": report, "drain_ms": 10, "grace_ms": 10,
+    });
+    let text = orders.to_string().into_bytes();
+    let whole = [(text.len() as u64).to_le_bytes().as_slice(), &text, b"its own input"].concat();
+    let run = |orders: &[u8]| {
+        let mut helper = Command::new(crate::harness::binary());
+        helper.args(["contain", "/bin/sh", "-c", "cat > \"$1\"", "sh"]).arg(&made);
+        let mut helper = helper.stdin(Stdio::piped()).spawn().unwrap();
+        helper.stdin.take().unwrap().write_all(orders).unwrap();
+        helper.wait().unwrap().success()
+    };
+    for length in [0, 4, 8, 9, text.len(), text.len() + 7] {
+        assert!(!run(&whole[..length]), "{length}");
+        assert!(!made.exists(), "{length}");
+    }
+    assert!(run(&whole));
+    assert_eq!(std::fs::read_to_string(made).unwrap(), "its own input");
+}

@@ -484,6 +484,12 @@ mod tests {
         for path in [home.join(".ssh"), home.join(".claude"), root.clone(), directory.path().join("log")] {
             std::fs::create_dir_all(path).unwrap();
         }
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::unix::ffi::OsStrExt as _;
+            let no_text = std::ffi::OsStr::from_bytes(b"caf\xe9");
+            std::fs::write(directory.path().join(no_text), "").unwrap();
+        }
         let place = |provider: &str, logs_in| ConsultantPlace {
             provider: provider.to_owned(),
             scripts: Vec::new(),
@@ -498,6 +504,7 @@ mod tests {
         let real = |path: PathBuf| path.canonicalize().unwrap();
         let claude = shipped().consultant(&environment, &place("claude", LogsIn::ByItsOwnHome));
         assert!(claude.write.contains(&home.join(".claude")));
+        assert!(claude.write.iter().all(|path| path.to_str().is_some()), "the helper is told in text");
         assert!(claude.write.contains(&real(directory.path().join("log"))));
         for path in [&root, &home, &home.join(".ssh")] {
             assert!(!claude.write.contains(&real(path.clone())), "{}", path.display());
