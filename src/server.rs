@@ -136,12 +136,14 @@ impl Maestro {
         let name = request.name.clone();
         let call = AssertUnwindSafe(async {
             let undone = recover(self.kit()).await;
-            let arguments = request.arguments.clone();
-            let response =
-                self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context)).await?;
+            // Looked at beside the call, since neither waits for the other.
+            let placed = place_notes(&self.kit().project, &name, request.arguments.as_ref());
+            let called = self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context));
+            let (response, placed) = futures_util::future::join(called, placed).await;
+            let response = response?;
             let mut notes: Vec<_> = self.kit().config.untold().into_iter().collect();
             notes.extend(self.kit().log.untold());
-            notes.extend(place_notes(&self.kit().project, &name, arguments).await.unwrap_or_default());
+            notes.extend(placed.unwrap_or_default());
             if !undone.is_empty() {
                 notes.push(("restored_after_crash", json!(undone)));
             }
