@@ -1,6 +1,7 @@
 //! Parts of the library that tests, benches and the fuzz target reach. It is no interface: anything
 //! here may change or go at any time.
 
+pub use crate::domain::approvals::DecidedBy;
 pub use crate::domain::calibrate::summary::{selection, smallest_k, whole_task};
 pub use crate::domain::calibrate::{Accuracy, Task, expected_votes};
 pub use crate::domain::chain::{Record, Stored, verify};
@@ -8,8 +9,7 @@ pub use crate::domain::diff::parse as parse_diff;
 pub use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
 pub use crate::domain::event::stage::*;
 pub use crate::domain::event::{
-    ApprovalDecided, ApprovalRequested, Body, Changed, Check, DecidedBy, Decision, Draft, EnsembleNoted,
-    Noted, Verified,
+    ApprovalDecided, ApprovalRequested, Body, Changed, Check, Decision, Draft, EnsembleNoted, Noted, Verified,
 };
 pub use crate::domain::history::History;
 pub use crate::domain::mask::Masker;

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::DecidedBy;
-
 /// The authority that decides on a stage, from the least strict to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,6 +27,38 @@ impl Approvals {
         match word {
             DecidedBy::Elicitation | DecidedBy::Terminal | DecidedBy::Page => true,
             DecidedBy::ClientDialog | DecidedBy::Policy | DecidedBy::Relayed => self != Self::Human,
+        }
+    }
+}
+
+/// Whose word a decision is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// A human, in a form that this server asked for.
+    Elicitation,
+    /// A human, in the permission dialog of a client that always asks.
+    ClientDialog,
+    /// A human, in a terminal.
+    Terminal,
+    /// A human, on the local web page.
+    Page,
+    /// Nobody: the rule for stages of low risk.
+    Policy,
+    /// The model says that a human said so.
+    Relayed,
+}
+
+impl DecidedBy {
+    /// Returns whose word it is, for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Elicitation => "a human, in a form of the client",
+            Self::ClientDialog => "a human, in the client's permission dialog",
+            Self::Terminal => "a human, in a terminal",
+            Self::Page => "a human, on the page",
+            Self::Policy => "the policy for stages of low risk",
+            Self::Relayed => "the model, which says that a human said so",
         }
     }
 }

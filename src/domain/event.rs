@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_with::skip_serializing_none;
 use strum::IntoStaticStr;
 
+use super::approvals::DecidedBy;
 use super::chain::Shown;
 use super::coordination::record::RunRecord;
 use super::select::rank::SelectionRecord;
@@ -262,37 +263,6 @@ impl Decision {
             Self::Approve => "approved",
             Self::Revise => "revision_requested",
             Self::Reject => "rejected",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DecidedBy {
-    /// A human, in a form that this server asked for.
-    Elicitation,
-    /// A human, in the permission dialog of a client that always asks.
-    ClientDialog,
-    /// A human, in a terminal.
-    Terminal,
-    /// A human, on the local web page.
-    Page,
-    /// Nobody: the rule for stages of low risk.
-    Policy,
-    /// The model says that a human said so.
-    Relayed,
-}
-
-impl DecidedBy {
-    /// Returns whose word it is, for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Elicitation => "a human, in a form of the client",
-            Self::ClientDialog => "a human, in the client's permission dialog",
-            Self::Terminal => "a human, in a terminal",
-            Self::Page => "a human, on the page",
-            Self::Policy => "the policy for stages of low risk",
-            Self::Relayed => "the model, which says that a human said so",
         }
     }
 }

@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::approvals::DecidedBy;
 use super::event::consult::{ConsultSettled, Kept};
 use super::event::stage::{Answered, StageFailed, StageFinished, StageStarted};
 use super::event::{
-    ApprovalDecided, ApprovalRequested, Body, ChangeKind, Changed, DecidedBy, Event, EvidenceLogged,
-    EvidenceType, Noted, Topic, Verified,
+    ApprovalDecided, ApprovalRequested, Body, ChangeKind, Changed, Event, EvidenceLogged, EvidenceType,
+    Noted, Topic, Verified,
 };
 use super::stage::Stage;
 

@@ -8,12 +8,13 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::approvals::DecidedBy;
 use super::breaker::{self, Spent};
 use super::calibrate::{CalibrationRecord, Measurement, Together};
 use super::coordination::diversity::Question;
 use super::coordination::record::RunRecord;
 use super::event::stage::Mode;
-use super::event::{Body, DecidedBy, Decision, DialogOpened, Event, Noted, Topic};
+use super::event::{Body, Decision, DialogOpened, Event, Noted, Topic};
 use super::job::Jobs;
 use super::measure::cost::Cells;
 use super::measure::record::entry;

@@ -14,9 +14,7 @@ pub(crate) mod choice;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -24,8 +22,6 @@ use super::beta::below;
 use super::coordination::record::{Answer, Mark};
 use super::microstep::StepType;
 use crate::domain::order::Order;
-
-use canonical::unfenced;
 
 /// The greatest lead that a vote may ask for.
 pub const MOST_K: u32 = 50;
@@ -514,31 +510,6 @@ pub struct OptionRecord {
     pub votes: BTreeMap<String, u32>,
 }
 
-static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?im)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$").ok()
-});
-
-/// Returns what the last such line says; where it says nothing itself, what follows it does.
-pub fn stated(answer: &str) -> Option<&str> {
-    let found = LINE.as_ref()?.captures_iter(answer).last()?;
-    let said = found.name("said")?;
-    let own = said.as_str().trim();
-    let bare = own.trim_end_matches(['*', '_']).trim_end();
-    // `**ANSWER: B**` closes what began before the word.
-    let own =
-        if bare.matches("**").count() % 2 == 0 && bare.matches("__").count() % 2 == 0 { bare } else { own };
-    let said = if own.is_empty() { unfenced(answer.get(said.end()..)?) } else { own };
-    (!said.is_empty() && !is_blank_form(said)).then_some(said)
-}
-
-/// A form that was not filled in: `...`, `<your answer>`.
-fn is_blank_form(said: &str) -> bool {
-    let enclosed = |open, close| {
-        said.starts_with(open) && said.ends_with(close) && said.to_lowercase().contains("answer")
-    };
-    said.chars().all(|letter| ".…_-".contains(letter)) || enclosed('<', '>') || enclosed('[', ']')
-}
-
 /// The probability that the answer that is ahead is also the more probable one of the two leading
 /// answers, before a vote was seen anything being as likely as anything else: `1 - I(0.5; a+1, b+1)`,
 /// with the votes a and b of both (I is the regularised incomplete beta function).
@@ -582,31 +553,6 @@ mod more_tests {
         let expected = [("claude", "hedging", 1), ("codex", "hedging", 2), ("codex", "too_long", 1)];
         assert_eq!(list, expected.map(|(provider, reason, count)| (provider.into(), reason.into(), count)));
         assert_eq!(discards.reasons(), ["hedging (3)", "too_long (1)"]);
-    }
-
-    #[test]
-    fn the_last_line_that_says_so_counts() {
-        for (answer, said) in [
-            ("ANSWER: B", "B"),
-            ("It is shorter.\n\nANSWER: option B", "option B"),
-            ("**ANSWER:** 42", "42"),
-            ("**ANSWER: 42**", "42"),
-            ("Final answer: `save()`", "`save()`"),
-            ("Answer : yes", "yes"),
-            ("> ANSWER: yes", "yes"),
-            ("ANSWER: A\nNo, wait.\nANSWER: B", "B"),
-            ("ANSWER:\n42\n", "42"),
-            ("ANSWER:\n```\n42\n```", "42"),
-            ("ANSWER: B\n\nConfidence: high", "B"),
-            ("ANSWER: -5", "-5"),
-        ] {
-            assert_eq!(stated(answer), Some(said), "{answer}");
-        }
-        for none in
-            ["B", "The answer is B", "ANSWER:", "ANSWER: ...", "ANSWER: <your answer>", "{\"answer\": \"B\"}"]
-        {
-            assert_eq!(stated(none), None, "{none}");
-        }
     }
 
     #[test]

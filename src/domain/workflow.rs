@@ -29,11 +29,10 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
 use super::approvals::Approvals;
+use super::approvals::DecidedBy;
 use super::budget::Budget;
 use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageStarted};
-use super::event::{
-    ApprovalDecided, ApprovalRequested, ChangeKind, Changed, DecidedBy, Decision, Draft, Event,
-};
+use super::event::{ApprovalDecided, ApprovalRequested, ChangeKind, Changed, Decision, Draft, Event};
 use super::stage::Stage;
 
 pub use approved::{ApprovedChange, Gate, Held};

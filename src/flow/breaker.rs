@@ -10,11 +10,14 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::configuration::Configuration;
 use super::kit::Kit;
+use super::log::Log;
 use crate::domain::breaker::Spent;
 use crate::domain::order::Gather;
 use crate::domain::track_record::Work;
 use crate::error::Error;
+use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
@@ -45,10 +48,18 @@ pub(crate) fn refusal_now(kit: &Kit, provider: &str) -> Option<Error> {
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = kit.config.catalogue().get(provider);
-    let mut others =
-        asked.map(|asked| super::obstacle::others_than(asked, &kit.config, &kit.log)).unwrap_or_default();
+    let mut others = asked.map(|asked| others_than(asked, &kit.config, &kit.log)).unwrap_or_default();
     others.retain(|other| !open.contains_key(other));
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
+}
+
+/// Other CLIs that are installed and did not refuse a short while ago: they may be asked in a provider's
+/// place.
+pub(crate) fn others_than(provider: &Provider, config: &Configuration, log: &Log) -> Vec<String> {
+    let installed = config.installed();
+    let others = installed.filter(|other| other.name != provider.name && !other.is_understudy());
+    let others = others.filter(|other| !log.ledger().refused(&other.name));
+    others.map(|other| other.name.clone()).collect()
 }
 
 /// The available providers, in the order in which they are asked if the caller names none.

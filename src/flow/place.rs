@@ -54,3 +54,48 @@ pub fn place_notes(
         })
         .await
     }
+}
+
+/// Returns what to say where something points into another worktree.
+fn elsewhere(root: &Path, working_directory: &Path, arguments: &Map<String, Value>) -> Option<String> {
+    let own = Checkout::around(root).filter(Checkout::has_others)?;
+    let other = |path: &Path| Checkout::around(path).filter(|other| own.is_beside(other));
+    let shown = root.display();
+    let named =
+        paths(arguments).into_iter().find_map(|path| other(&root.join(&path)).map(|tree| (path, tree)));
+    if let Some((path, tree)) = named {
+        return Some(format!(
+            "`{path}` lies in {}, another worktree of the same repository; this server's project is {shown}",
+            tree.root.display()
+        ));
+    }
+    // A server that was started in a worktree means that worktree; else the root names the project.
+    let tree = other(working_directory)?;
+    Some(format!(
+        "this server was started in {}, another worktree of the same repository, and works in {shown} (CLAUDE_PROJECT_DIR); to work there, start it with that directory as its project, or give paths and `cwd` inside it",
+        tree.root.display()
+    ))
+}
+
+/// The paths that a request names.
+fn paths(arguments: &Map<String, Value>) -> Vec<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let mut paths: Vec<String> = Vec::new();
+    for key in ["cwd", "workspace_root"] {
+        paths.extend(arguments.get(key).and_then(text));
+    }
+    for key in ["files", "context_files"] {
+        paths.extend(arguments.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(text));
+    }
+    for key in ["commands", "verify"] {
+        let entries = arguments.get(key).and_then(Value::as_array).into_iter().flatten();
+        paths.extend(entries.filter_map(|entry| entry.get("cwd").and_then(text)));
+    }
+    if let Some(Ok(patch)) = arguments.get("patch").and_then(Value::as_str).map(diff::parse) {
+        let below = arguments.get("workspace_root").and_then(text).map(PathBuf::from).unwrap_or_default();
+        let names = patch.files.into_iter().map(|file| below.join(file.new).to_string_lossy().into_owned());
+        paths.extend(names);
+    }
+    paths.truncate(MOST_PATHS);
+    paths
+}

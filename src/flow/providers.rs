@@ -10,6 +10,7 @@ use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::breaker::{open, others_than};
 use super::configuration::Configuration;
 use super::configuration::UNTRUSTED;
 use super::kit::Kit;
@@ -22,7 +23,7 @@ use crate::domain::call_options::CallOptions;
 use crate::domain::measure::cost::CapNote;
 use crate::error::Error;
 use crate::host::config::Enabled;
-use crate::host::process::{CallDir, Ended, Exit, Launch, Limits};
+use crate::host::process::{CallDir, Ended, Exit, Launch, Limits, ProcessError};
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 use crate::provider::events::{Version, allowed};
@@ -88,7 +89,7 @@ impl Overview {
 }
 
 async fn overview(kit: &Kit) -> Result<Value, Error> {
-    let (broken, spent) = (broken(kit).await, super::breaker::open(kit).await);
+    let (broken, spent) = (broken(kit).await, open(kit).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = kit.clone();
     let mut value = off_thread(move || look(&shared.config, &shared.log, &broken, &spent)).await?;
@@ -364,11 +365,53 @@ pub async fn print(
         .supervisor()
         .run(launch, directory, |_| {})
         .await
-        .map_err(|error| super::obstacle::process_error(provider, &kit.config, &kit.log, &error))?;
+        .map_err(|error| process_error(provider, &kit.config, &kit.log, &error))?;
     Ok(Printed {
         ended: outcome.ended,
         exit: outcome.exit,
         stdout: String::from_utf8_lossy(&outcome.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&outcome.stderr).into_owned(),
     })
+}
+
+/// Returns what a process that could not be run means to a caller.
+pub(crate) fn process_error(
+    provider: &Provider,
+    config: &Configuration,
+    log: &Log,
+    error: &ProcessError,
+) -> Error {
+    let cannot_run = |program: &std::path::Path, reason: String| Error::CliNotExecutable {
+        provider: provider.name.clone(),
+        program: program.display().to_string(),
+        reason,
+    };
+    match error {
+        ProcessError::ShuttingDown => Error::ShuttingDown,
+        ProcessError::NotFound { program } if program.exists() => Error::Cli {
+            provider: provider.name.clone(),
+            failure: CliFailure::new(
+                FailureKind::CliBroken,
+                format!(
+                    "{} cannot be started: the interpreter that its first line names is not there",
+                    program.display()
+                ),
+            ),
+            others: others_than(provider, config, log),
+        },
+        ProcessError::NoWall(reason) => Error::NoSandbox(reason.clone()),
+        ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
+        ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
+            Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())
+        }
+        ProcessError::Spawn(reason) => {
+            cannot_run(std::path::Path::new(provider.command()), reason.to_string())
+        }
+        ProcessError::NotFound { .. } => Error::CliNotFound {
+            provider: provider.name.clone(),
+            command: provider.command().to_owned(),
+            installed: config.installed().map(|provider| provider.name.clone()).collect(),
+        },
+        other @ ProcessError::Capture(_) => Error::Internal(format!("{}: {other}", provider.name)),
+    }
 }

@@ -27,9 +27,10 @@ use super::guardian::GuardianCommand;
 use super::wall::report::Report;
 use super::wall::{FileStanding, HelperCommand, WallStanding};
 
+pub use super::wall::report::Exit;
 pub use call_dir::CallDir;
 use capture::{Meter, Side};
-pub use launch::{Activity, Ended, Exit, Finish, Launch, Limits, MARKER_VARIABLE, Outcome, ProcessError};
+pub use launch::{Activity, Ended, Finish, Launch, Limits, MARKER_VARIABLE, Outcome, ProcessError};
 
 mod call_dir;
 mod capture;

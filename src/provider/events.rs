@@ -16,7 +16,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::domain::answer::{document, looks_like_one};
-use crate::domain::vote::stated;
+use crate::domain::vote::choice::stated;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 
 /// A piece of an output, in the order in which it came.

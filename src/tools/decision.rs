@@ -13,8 +13,9 @@ use super::dialog::{
     Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
 };
 use super::polish::{EVERY, waiting};
+use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::{self, Words, contradictions};
-use crate::domain::event::{DecidedBy, Decision, Opened};
+use crate::domain::event::{Decision, Opened};
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
 use crate::domain::report::{self, Report};

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Client, Program, call, print};
 use crate::cli::demo;
-use crate::domain::event::{DecidedBy, Decision};
+use crate::domain::approvals::DecidedBy;
+use crate::domain::event::Decision;
 use crate::domain::report::Report;
 use crate::domain::typed::from_value;
 use crate::error::Error;

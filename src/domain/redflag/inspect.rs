@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::answer::{self, document, spoken};
 use crate::domain::rule::RuleError;
-use crate::domain::vote::stated;
+use crate::domain::vote::choice::stated;
 
 /// Characters around a match that a finding shows.
 const EXCERPT: usize = 120;

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::decide::Start;
 use super::*;
+use crate::domain::approvals::DecidedBy;
 use crate::domain::event::stage::{
     Mode, RunStarted, RunStopped, StageFailed, StageFinished, StageInterrupted, StageStarted,
 };
-use crate::domain::event::{Body, Changed, DecidedBy, Event, Verified};
+use crate::domain::event::{Body, Changed, Event, Verified};
 
 const ROUNDS: u32 = 5;
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::domain::approvals::Approvals;
+use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::{Words, contradictions};
-use crate::domain::event::{ApprovalDecided, DecidedBy, Decision, Draft, Opened, StateUsed};
+use crate::domain::event::{ApprovalDecided, Decision, Draft, Opened, StateUsed};
 use crate::domain::history::History;
 use crate::domain::order::Gather;
 use crate::domain::question::{self, Responses};

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::domain::approvals::Approvals;
+use crate::domain::approvals::DecidedBy;
 use crate::domain::change::Mark;
 use crate::domain::diff;
+use crate::domain::event::ApprovalRequested;
 use crate::domain::event::stage::{LowRisk, StageFinished};
-use crate::domain::event::{ApprovalRequested, DecidedBy};
 use crate::domain::language::Languages;
 use crate::domain::measure::report::Spent;
 use crate::domain::measure::tally::Tally;

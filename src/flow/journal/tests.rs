@@ -4,9 +4,10 @@ use std::path::Path;
 use serde_json::json;
 
 use super::*;
+use crate::domain::approvals::DecidedBy;
 use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Purpose};
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageFinished, StageStarted};
-use crate::domain::event::{ApprovalDecided, ApprovalRequested, DecidedBy, Decision, DialogOpened};
+use crate::domain::event::{ApprovalDecided, ApprovalRequested, Decision, DialogOpened};
 use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 use crate::host::seal_key::SealKey;

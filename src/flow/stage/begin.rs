@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::choose::{Choice, choose, fallbacks, left};
 use super::{Gate, StageRequest};
+use crate::domain::approvals::DecidedBy;
 use crate::domain::coordination::architecture::SoloRecord;
+use crate::domain::event::Draft;
 use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageInterrupted, StageResumed, StageStarted};
-use crate::domain::event::{DecidedBy, Draft};
 use crate::domain::handover::Handover;
 use crate::domain::history::History;
 use crate::domain::mask::Masker;

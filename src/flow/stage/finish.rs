@@ -8,10 +8,11 @@ use serde_json::{Map, Value};
 use super::StageRequest;
 use super::begin::Task;
 use crate::domain::approvals::Approvals;
+use crate::domain::approvals::DecidedBy;
 use crate::domain::event::stage::{
     Candidate, LowRisk, Mode, RunStarted, StageFailed, StageFinished, StageInterrupted,
 };
-use crate::domain::event::{ApprovalDecided, DecidedBy, Decision, Draft, Noted};
+use crate::domain::event::{ApprovalDecided, Decision, Draft, Noted};
 use crate::domain::history::History;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::ORCHESTRATOR;

@@ -8,10 +8,11 @@ use serde_with::skip_serializing_none;
 
 use super::StageRequest;
 use crate::domain::address::Address;
+use crate::domain::approvals::DecidedBy;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::citations::Citation;
+use crate::domain::event::Decision;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed, StageFinished};
-use crate::domain::event::{DecidedBy, Decision};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::outline::outline;

@@ -2,11 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::host::wall::report::Exit;
 use crate::host::wall::{Wall, WallStanding};
 
 /// The environment variable that every process of a call carries.
@@ -97,39 +96,6 @@ pub enum Ended {
     /// A stream outgrew [`Limits::output_bytes`](super::Limits::output_bytes). The tree was killed,
     /// unless the program had exited before the excess was seen: [`Outcome::exit`] tells.
     OutputTooLarge,
-}
-
-/// The exit status of the program itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// It exited with this code.
-    Code(i32),
-    /// This signal killed it.
-    Signal(i32),
-    /// It did not die of SIGKILL in time (uninterruptible I/O).
-    Unknown,
-}
-
-impl Exit {
-    /// True if the program exited with code 0.
-    pub fn success(self) -> bool {
-        self == Self::Code(0)
-    }
-
-    /// The exit code, where there is one.
-    pub fn code(self) -> Option<i32> {
-        match self {
-            Self::Code(code) => Some(code),
-            Self::Signal(_) | Self::Unknown => None,
-        }
-    }
-}
-
-impl From<ExitStatus> for Exit {
-    fn from(status: ExitStatus) -> Self {
-        let signal = status.signal().map(Self::Signal);
-        status.code().map(Self::Code).or(signal).unwrap_or(Self::Unknown)
-    }
 }
 
 /// A finished run.

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 use serde::{Deserialize, Serialize};
-
-use crate::host::process::launch::Exit;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallStanding {
@@ -154,6 +154,39 @@ impl Report {
             }
         }
         report
+    }
+}
+
+/// The exit status of the program itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+    /// It did not die of SIGKILL in time (uninterruptible I/O).
+    Unknown,
+}
+
+impl Exit {
+    /// True if the program exited with code 0.
+    pub fn success(self) -> bool {
+        self == Self::Code(0)
+    }
+
+    /// The exit code, where there is one.
+    pub fn code(self) -> Option<i32> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Signal(_) | Self::Unknown => None,
+        }
+    }
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        let signal = status.signal().map(Self::Signal);
+        status.code().map(Self::Code).or(signal).unwrap_or(Self::Unknown)
     }
 }
 
