@@ -481,7 +481,9 @@ impl Drop for Held {
 
 /// Writes the call's private files.
 fn lay_out(places: &Places, files: &[(PathBuf, String)], login: &Login) -> std::io::Result<()> {
-    for directory in [&places.work, &places.files, &places.home, &places.temporary] {
+    // The directory of the call is there, and the others are made when something goes into them.
+    let home = login.home.as_ref().map(|_| &places.home);
+    for directory in std::iter::once(&places.temporary).chain(home) {
         std::fs::create_dir_all(directory)?;
     }
     let create_parent = |file: &Path| file.parent().map_or(Ok(()), std::fs::create_dir_all);
