@@ -83,9 +83,9 @@ pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Er
     let examined = Examined {
         states: providers(&kit).await,
         health: health(&kit.log).await,
-        spent: breaker::open(&kit).await,
+        spent: breaker::open(&kit.log).await,
         wall: wall::standing(&kit.config, &kit.processes).await,
-        caps: today(&kit).await,
+        caps: today(&kit.config, &kit.log).await,
         registrations: registrations(&kit.config, &own),
         kit: &kit,
     };

@@ -1,7 +1,9 @@
 //! On whose account a consult goes: reserved in the run's budget before it starts, settled after.
 
+use super::configuration::Configuration;
 use super::journal::{Decided, RestsOn, new_id};
 use super::kit::Kit;
+use super::log::Log;
 use super::off_thread::off_thread_with;
 use super::spending::{Guard, wanted};
 use super::time::now;
@@ -39,8 +41,8 @@ impl Account {
     /// # Errors
     ///
     /// As of [`Self::of`].
-    pub async fn of_named(kit: &Kit, workflow_id: Option<String>, purpose: Purpose) -> Result<Self, Error> {
-        off_thread_with(kit, move |kit| Self::of(kit, workflow_id.as_deref(), None, purpose)).await
+    pub async fn of_named(log: &Log, workflow_id: Option<String>, purpose: Purpose) -> Result<Self, Error> {
+        off_thread_with(log, move |log| Self::of(log, workflow_id.as_deref(), None, purpose)).await
     }
 
     /// The account of a consult that the orchestrator asks for: of the run that it names, or whose
@@ -50,7 +52,7 @@ impl Account {
     ///
     /// There is no run of that name, or the log that knows cannot be read.
     pub fn of(
-        kit: &Kit,
+        log: &Log,
         workflow_id: Option<&str>,
         stage: Option<Stage>,
         purpose: Purpose,
@@ -59,9 +61,9 @@ impl Account {
         if workflow_id.is_none() && stage.is_none() {
             return Ok(outside);
         }
-        let (current, idle_before) = (kit.log.current_run(), kit.log.idle_before());
+        let (current, idle_before) = (log.current_run(), log.idle_before());
         let is_named = workflow_id.is_some() || current.is_some();
-        let found = kit.log.journal().read_now(|history| {
+        let found = log.journal().read_now(|history| {
             let run = find_run(history, workflow_id, current.as_deref(), idle_before)?;
             let is_meant = |run: &&Run| {
                 run.phase.is_open()
@@ -125,7 +127,7 @@ pub(crate) fn reserve(
     asked: &Asked<'_>,
     providers: &[String],
 ) -> Result<Vec<Reservation>, Error> {
-    let guard = Guard::of(kit);
+    let guard = Guard::of(&kit.config);
     let usual = Spending::default().expected("", asked.tokens);
     let (reserved, stage) = match (&account.run, &guard) {
         (None, None) => (providers.iter().map(|_| (String::new(), usual)).collect(), account.stage),
@@ -156,11 +158,11 @@ pub(crate) struct Asked<'a> {
 /// # Errors
 ///
 /// The log cannot be read.
-pub fn left(kit: &Kit, account: &Account) -> Result<usize, Error> {
+pub fn left(config: &Configuration, log: &Log, account: &Account) -> Result<usize, Error> {
     let Some(run) = &account.run else { return Ok(usize::MAX) };
-    let left = kit.log.journal().read_now(|history| {
+    let left = log.journal().read_now(|history| {
         let run = history.run(run)?;
-        Some(run.budget.left(run.item(account.stage, account.purpose), kit.config.limits()))
+        Some(run.budget.left(run.item(account.stage, account.purpose), config.limits()))
     });
     Ok(left?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
 }
@@ -177,7 +179,7 @@ fn reserve_in(
     providers: &[String],
 ) -> Result<Reserved, Error> {
     let (purpose, question) = (account.purpose, asked.tokens);
-    let wanted = wanted(kit, providers, asked.model);
+    let wanted = wanted(&kit.config, providers, asked.model);
     // A day covers all runs: every earlier reservation counts.
     let rests_on = if guard.is_some() { RestsOn::TheLog } else { RestsOn::ItsRun };
     kit.log.journal().decide_now(rests_on, |history| {

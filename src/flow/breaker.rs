@@ -21,8 +21,8 @@ use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
-pub async fn open(kit: &Kit) -> BTreeMap<String, Spent> {
-    kit.log.journal().read(|history| still_open(history.spent())).await.unwrap_or_default()
+pub async fn open(log: &Log) -> BTreeMap<String, Spent> {
+    log.journal().read(|history| still_open(history.spent())).await.unwrap_or_default()
 }
 
 /// Those of the limits that are spent just now.
@@ -41,14 +41,14 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 }
 
 /// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
-pub(crate) fn refusal_now(kit: &Kit, provider: &str) -> Option<Error> {
-    let mut open = kit.log.journal().read_now(|history| still_open(history.spent())).unwrap_or_default();
+pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> Option<Error> {
+    let mut open = log.journal().read_now(|history| still_open(history.spent())).unwrap_or_default();
     let spent = open.remove(provider)?;
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
-    let asked = kit.config.catalogue().get(provider);
-    let mut others = asked.map(|asked| others_than(asked, &kit.config, &kit.log)).unwrap_or_default();
+    let asked = config.catalogue().get(provider);
+    let mut others = asked.map(|asked| others_than(asked, config, log)).unwrap_or_default();
     others.retain(|other| !open.contains_key(other));
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
@@ -170,7 +170,7 @@ impl Bench {
             Permission::Fallback => &[][..],
             Permission::Anybody => self.others.as_slice(),
         };
-        let spent = open(kit).await;
+        let spent = open(&kit.log).await;
         let catalogue = kit.config.catalogue();
         let can_be_asked = |name: &String| {
             let is_there = catalogue.get(name).is_ok_and(|other| {
@@ -209,9 +209,9 @@ pub struct StoodIn {
 
 impl StoodIn {
     /// In the place of a provider that refused.
-    pub(crate) fn of(kit: &Kit, provider: &str, by: &str, error: &Error) -> Self {
+    pub(crate) fn of(config: &Configuration, provider: &str, by: &str, error: &Error) -> Self {
         let note = error.note();
-        let asked = kit.config.catalogue().get(provider);
+        let asked = config.catalogue().get(provider);
         let is_fallback = asked.is_ok_and(|asked| asked.settings.fallback.iter().any(|name| name == by));
         let word = if is_fallback {
             format!("`fallback` of {provider} permits another to answer")

@@ -92,7 +92,7 @@ fn get_ready(
     scope: Option<&Scope>,
 ) -> Result<Ready, Error> {
     let Account { run, stage, purpose, .. } = question.account;
-    question.account = Account::of(kit, run.as_deref(), stage, purpose)?;
+    question.account = Account::of(&kit.log, run.as_deref(), stage, purpose)?;
     // A provider that does not exist is a mistake in the arguments: it is refused before any work.
     if let Some(named) = provider {
         kit.config.catalogue().get(named)?;
@@ -173,7 +173,7 @@ async fn or_stand_in(
             continue;
         }
         reply.consults = consults;
-        reply.stood_in = Some(StoodIn::of(kit, name, &next, &cause));
+        reply.stood_in = Some(StoodIn::of(&kit.config, name, &next, &cause));
         return reply;
     }
     let mut first = Consulted { consults, ..first };
@@ -271,7 +271,7 @@ fn look_up(kit: &Kit, name: &str, prepared: &Prepared, scope: Option<&Scope>) ->
         return Found::Reply(Box::new(reply.finish(kit, prepared)));
     }
     let is_asked_anyway = scope.is_some_and(Scope::asks_spent);
-    if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(kit, name)).flatten() {
+    if let Some(refusal) = (!is_asked_anyway).then(|| refusal_now(&kit.config, &kit.log, name)).flatten() {
         return Found::refused(name, prepared, refusal);
     }
     let choice = Choice::of(&provider, kit.config.environment(), &prepared.options);

@@ -171,7 +171,7 @@ fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Questio
     }
     let places = (0..wanted).map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { run, stage, purpose, .. } = question.account;
-    let account = Account::of(kit, run.as_deref(), stage, purpose)?;
+    let account = Account::of(&kit.log, run.as_deref(), stage, purpose)?;
     let everybody = ready(kit, Work::at(account.stage)).names;
     let unfit = if is_named { None } else { fit(kit, &account, &mut providers, times)? };
     let prepared = prepare(kit, Question { account, ..question }, Layout::Plain, None)?;
@@ -194,7 +194,7 @@ fn fit(
     times: usize,
 ) -> Result<Option<String>, Error> {
     let there = providers.len();
-    let left = left(kit, account)?;
+    let left = left(&kit.config, &kit.log, account)?;
     providers.truncate((left / times.max(1)).max(1));
     Ok((providers.len() < there).then(|| {
         format!(

@@ -46,7 +46,7 @@ pub(crate) fn report(kit: &Kit, history: &History, scope: Scope) -> Report {
         Scope::Run(run) => Some(run.as_str()),
         Scope::Project | Scope::Days(_) => None,
     };
-    let caps = standings(kit, history, run);
+    let caps = standings(&kit.config, history, run);
     let cost = Costs::of(&tally.cells, &kit.config.loaded().prices, &caps);
     Report { cost: Some(cost), ..Report::of(scope, &tally, kit.config.baseline()) }
 }

@@ -89,11 +89,11 @@ impl Overview {
 }
 
 async fn overview(kit: &Kit) -> Result<Value, Error> {
-    let (broken, spent) = (broken(kit).await, open(kit).await);
+    let (broken, spent) = (broken(kit).await, open(&kit.log).await);
     // Programs and the CLIs' own configurations are looked for on the disk.
     let shared = kit.clone();
     let mut value = off_thread(move || look(&shared.config, &shared.log, &broken, &spent)).await?;
-    let caps: Vec<CapNote> = today(kit).await.iter().map(CapNote::from).collect();
+    let caps: Vec<CapNote> = today(&kit.config, &kit.log).await.iter().map(CapNote::from).collect();
     if let Some(fields) = value.as_object_mut().filter(|_| !caps.is_empty()) {
         fields.insert("caps".into(), json!(caps));
     }

@@ -2,7 +2,8 @@
 
 use jiff::ZonedDateTime as Zoned;
 
-use super::kit::Kit;
+use super::configuration::Configuration;
+use super::log::Log;
 use crate::domain::call_options::CallOptions;
 use crate::domain::cap::{Cap, Caps, Standing};
 use crate::domain::history::History;
@@ -36,10 +37,10 @@ pub(super) struct Wanted {
 
 impl Guard {
     /// The guard over the caps that are set; none where none is.
-    pub(super) fn of(kit: &Kit) -> Option<Self> {
-        let caps = kit.config.settings().caps;
-        let set_by = Cap::ALL.map(|cap| (cap, kit.config.loaded().set_by(&format!("caps.{}", cap.key()))));
-        caps.any().then(|| Self { caps, prices: kit.config.loaded().prices.clone(), set_by, day: midnight() })
+    pub(super) fn of(config: &Configuration) -> Option<Self> {
+        let caps = config.settings().caps;
+        let set_by = Cap::ALL.map(|cap| (cap, config.loaded().set_by(&format!("caps.{}", cap.key()))));
+        caps.any().then(|| Self { caps, prices: config.loaded().prices.clone(), set_by, day: midnight() })
     }
 
     /// Admits consults under the caps, and returns the estimated tokens of each.
@@ -99,26 +100,26 @@ impl Guard {
 }
 
 /// How the caps that are set stand, for a run and for today.
-pub(crate) fn standings(kit: &Kit, history: &History, run: Option<&str>) -> Vec<Standing> {
-    Guard::of(kit).map(|guard| guard.standings(history, run)).unwrap_or_default()
+pub(crate) fn standings(config: &Configuration, history: &History, run: Option<&str>) -> Vec<Standing> {
+    Guard::of(config).map(|guard| guard.standings(history, run)).unwrap_or_default()
 }
 
 /// How every cap stands today, those of a run as for one that has spent nothing; none where none is set.
-pub(crate) async fn today(kit: &Kit) -> Vec<Standing> {
-    let Some(guard) = Guard::of(kit) else { return Vec::new() };
-    kit.log.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
+pub(crate) async fn today(config: &Configuration, log: &Log) -> Vec<Standing> {
+    let Some(guard) = Guard::of(config) else { return Vec::new() };
+    log.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
 }
 
 /// The consults that are to be reserved, with the models that they go to as far as that matters. Blocks.
-pub(super) fn wanted(kit: &Kit, providers: &[String], model: Option<&str>) -> Vec<Wanted> {
+pub(super) fn wanted(config: &Configuration, providers: &[String], model: Option<&str>) -> Vec<Wanted> {
     let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
-    let in_dollars = kit.config.settings().caps.in_dollars();
+    let in_dollars = config.settings().caps.in_dollars();
     let one = |name: &String| {
-        let provider = kit.config.catalogue().get(name).ok();
+        let provider = config.catalogue().get(name).ok();
         let is_free = provider.is_some_and(Provider::is_understudy);
         let chosen = provider
             .filter(|_| in_dollars && !is_free)
-            .and_then(|provider| Choice::of(provider, kit.config.environment(), &options).model);
+            .and_then(|provider| Choice::of(provider, config.environment(), &options).model);
         Wanted { provider: name.clone(), model: chosen.unwrap_or_default(), is_free }
     };
     providers.iter().map(one).collect()

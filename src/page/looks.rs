@@ -238,7 +238,7 @@ pub(super) async fn review(
 
 pub(super) async fn jobs(State(page): State<Page>, Extension(visitor): Visit) -> Response {
     let now = page.now().at;
-    let spent = breaker::open(page.kit()).await;
+    let spent = breaker::open(&page.kit().log).await;
     let found = page.jobs().list().await.map(|jobs| views::jobs::list(&jobs, &spent, now));
     let shown = with_frame(&page, "jobs".to_owned(), found).await;
     guard::framed(&page, &visitor, StatusCode::OK, "jobs.html", shown).await

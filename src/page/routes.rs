@@ -113,7 +113,7 @@ async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<
 async fn queue(State(page): State<Page>, Extension(visitor): Extension<Visitor>) -> Response {
     let now = page.now();
     let asks = page.blocking(|page| views::trust::is_asked(&page.kit().config)).await.unwrap_or(false);
-    let spent = breaker::open(page.kit()).await;
+    let spent = breaker::open(&page.kit().log).await;
     let shown = page.kit().log.journal().read(move |history| {
         (views::frame(history, "queue"), views::queue::queue(history, now, asks, &spent))
     });

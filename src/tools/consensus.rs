@@ -142,7 +142,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let kit = self.kit();
-        let account = Account::of_named(kit, input.workflow_id.clone(), Purpose::Vote).await;
+        let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),
@@ -163,7 +163,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let kit = self.kit();
-        let request = match Account::of_named(kit, input.workflow_id.clone(), Purpose::Vote).await {
+        let request = match Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await {
             Ok(account) => input.request(account),
             Err(error) => return failure(&error),
         };
@@ -197,7 +197,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let kit = self.kit();
-        let account = Account::of_named(kit, input.workflow_id.clone(), Purpose::Calibration).await;
+        let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Calibration).await;
         let request = match account.and_then(|account| input.request(account)) {
             Ok(request) => request,
             Err(error) => return failure(&error),

@@ -151,7 +151,7 @@ impl Handle {
             Ok(request) => request,
             Err(error) => return failure(&error),
         };
-        let account = match Account::of_named(self.kit(), named, Purpose::Judge).await {
+        let account = match Account::of_named(&self.kit().log, named, Purpose::Judge).await {
             Ok(account) => account,
             Err(error) => return failure(&error),
         };

@@ -16,6 +16,7 @@ use crate::domain::stage::Stage;
 use crate::error::Error;
 use crate::flow::account::{Account, Reservation, Took, kept};
 use crate::flow::breaker::others_than;
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::Progress;
@@ -58,7 +59,7 @@ pub(super) async fn begin(
     let name = provider.name.clone();
     let asked_for = choice.model.clone();
     let refused = |error| Consulted::refused(&name, asked_for.clone(), error);
-    if let Err(error) = preflight(kit, &provider, prepared) {
+    if let Err(error) = preflight(&kit.config, &provider, prepared) {
         return refused(not_begun(error));
     }
     if provider.is_understudy() {
@@ -108,8 +109,8 @@ pub(super) fn not_begun(error: Error) -> Error {
     error
 }
 
-fn preflight(kit: &Kit, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
-    let problems = kit.config.loaded().problems_for(&provider.name);
+fn preflight(config: &Configuration, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
+    let problems = config.loaded().problems_for(&provider.name);
     if !problems.is_empty() {
         return Err(Error::ConfigInvalid(problems));
     }

@@ -289,7 +289,7 @@ impl Judging<'_> {
                 }
                 continue;
             }
-            let stood_in = Some(StoodIn::of(self.kit, &wanted, &next, &cause));
+            let stood_in = Some(StoodIn::of(&self.kit.config, &wanted, &next, &cause));
             return Ok(Heard { asked: first.asked, stood_in, ..heard });
         }
         Ok(first)

@@ -453,7 +453,7 @@ impl Sampler {
                     continue;
                 }
                 if let Some(next) = self.bench.next_for(kit, provider).await {
-                    self.stood_in.push(StoodIn::of(kit, provider, &next, error).in_words(&next));
+                    self.stood_in.push(StoodIn::of(&kit.config, provider, &next, error).in_words(&next));
                     self.left.push(next.clone());
                     self.providers.push(next);
                 }
