@@ -48,10 +48,19 @@ compiler_of() {
   esac
 }
 
+# Where cargo puts a target's binary. The host is built without naming it: the names of functions depend on that,
+# and packaging/link-order.ld knows those of `cargo build --release`. It halves the memory of a server.
+binary_of() {
+  case $1 in
+    "$host") echo "$build/release/maestro-mcp" ;;
+    *) echo "$build/$1/release/maestro-mcp" ;;
+  esac
+}
+
 pack() {
   target=$1
   name="maestro-mcp-$version-$target"
-  binary="$build/$target/release/maestro-mcp"
+  binary=$(binary_of "$target")
   bytes=$(wc -c <"$binary")
   if [ "$bytes" -ge "$most_bytes" ]; then
     # Said and packed all the same, so that it can be looked at; the script fails in the end.
@@ -66,9 +75,9 @@ pack() {
   install -m 755 "$binary" "$stage/$name/maestro-mcp"
   install -m 644 LICENSE README.md CHANGELOG.md "$stage/$name/"
   # The host's binary speaks for all: these texts are the same on every target.
-  "$build/$host/release/maestro-mcp" man >"$stage/$name/maestro-mcp.1"
+  "$(binary_of "$host")" man >"$stage/$name/maestro-mcp.1"
   for shell in bash zsh fish; do
-    "$build/$host/release/maestro-mcp" completions "$shell" >"$stage/$name/maestro-mcp.$shell"
+    "$(binary_of "$host")" completions "$shell" >"$stage/$name/maestro-mcp.$shell"
   done
   tar --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w --mtime="@$SOURCE_DATE_EPOCH" \
     -C "$stage" -cf - "$name" | gzip -9n >"$out/$name.tar.gz"
@@ -87,7 +96,7 @@ for target in "$host" $others; do
   [ -e "$out/maestro-mcp-$version-$target" ] && continue
   compiler=$(compiler_of "$target")
   build_with="build"
-  if ! command -v "$compiler" >/dev/null && command -v cargo-zigbuild >/dev/null; then
+  if [ "$target" != "$host" ] && ! command -v "$compiler" >/dev/null && command -v cargo-zigbuild >/dev/null; then
     build_with="zigbuild"
   fi
   if [ ! -d "$(library_of "$target")" ]; then
@@ -99,7 +108,9 @@ for target in "$host" $others; do
       upper=$(echo "$target" | tr 'a-z-' 'A-Z_')
       export "CARGO_TARGET_${upper}_LINKER=$compiler" "CC_${target//-/_}=$compiler"
     fi
-    "$cargo" "$build_with" --locked --release --bin maestro-mcp --target "$target" --target-dir "$build"
+    triple=(--target "$target")
+    [ "$target" != "$host" ] || triple=()
+    "$cargo" "$build_with" --locked --release --bin maestro-mcp "${triple[@]}" --target-dir "$build"
     pack "$target"
   fi
 done
