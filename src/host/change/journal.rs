@@ -71,7 +71,7 @@ pub fn carry_out(
     let stopped = |obstacle| Stopped { path: String::new(), obstacle, notes: Vec::new() };
     let session = store.begin().map_err(stopped)?;
     let manifest = manifest(&session, plan);
-    if let Err(obstacle) = keep(store, tree, plan, &manifest) {
+    if let Err(obstacle) = keep(store, plan, &manifest) {
         let _ = store.forget(&session);
         return Err(stopped(obstacle));
     }
@@ -107,12 +107,9 @@ fn manifest(session: &str, plan: &Plan) -> Manifest {
     }
 }
 
-fn keep(store: &Store, tree: &Tree, plan: &Plan, manifest: &Manifest) -> Result<(), Obstacle> {
-    let keeper = store.keeper(&manifest.session)?;
+fn keep(store: &Store, plan: &Plan, manifest: &Manifest) -> Result<(), Obstacle> {
     for (index, change) in plan.changes.iter().enumerate() {
-        if let Some(before) = &change.before
-            && !tree.keep_as(&change.path, before, &keeper, &original(index))
-        {
+        if let Some(before) = &change.before {
             store.keep(&manifest.session, &original(index), &before.content)?;
         }
     }
@@ -140,28 +137,22 @@ fn perform(
             tree.write_new(&name, &after.content, after.permission).map_err(at(&change.path))?;
         }
     }
-    let mut checked = Vec::new();
-    for (index, change) in numbered() {
+    for (_, change) in numbered() {
         let now = tree.look(&change.path, u64::MAX).map_err(at(&change.path))?;
-        let is_as_before = match (&now, &change.before) {
-            (Some(now), Some(before)) => now.is(before),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        if !is_as_before || cancelled() {
+        if now != change.before || cancelled() {
             return Err((change.path.clone(), Obstacle::Changed));
         }
-        checked.push((index, change, now.map(|now| now.stamp)));
     }
-    for (_, change, stamp) in checked.iter().filter(|(_, change, _)| change.after.is_none()) {
-        if let Some(stamp) = stamp {
-            tree.remove(&change.path, *stamp).map_err(at(&change.path))?;
+    for (_, change) in numbered().filter(|(_, change)| change.after.is_none()) {
+        if let Some(before) = &change.before {
+            tree.remove(&change.path, before.stamp).map_err(at(&change.path))?;
             touched.insert(change.path.clone());
         }
     }
-    for (index, change, stamp) in checked.iter().filter(|(_, change, _)| change.after.is_some()) {
-        let name = staged(&manifest.session, *index, &change.path);
-        tree.put(&name, &change.path, *stamp).map_err(at(&change.path))?;
+    for (index, change) in numbered().filter(|(_, change)| change.after.is_some()) {
+        let name = staged(&manifest.session, index, &change.path);
+        let expected = change.before.as_ref().map(|before| before.stamp);
+        tree.put(&name, &change.path, expected).map_err(at(&change.path))?;
         touched.insert(change.path.clone());
     }
     for (path, _) in &plan.prune {

@@ -9,7 +9,6 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use cap_std::fs::Dir;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -147,12 +146,6 @@ impl Store {
 
     pub(super) fn keep(&self, session: &str, name: &str, content: &[u8]) -> Result<(), Obstacle> {
         Ok(write_private(&self.session(session).join(name), content)?)
-    }
-
-    /// The directory of a session.
-    pub(super) fn keeper(&self, session: &str) -> Result<Dir, Obstacle> {
-        let directory = Tree::open(&self.root)?.directory(&format!("{BACKUPS}/{session}"))?;
-        directory.ok_or(Obstacle::Changed)
     }
 
     /// Returns what was kept of a file, if it still is what the manifest says.

@@ -56,16 +56,6 @@ pub struct FileState {
     pub stamp: Stamp,
 }
 
-impl FileState {
-    /// True if it is the same file with the same content. That it got or lost a name does not count.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        let unnamed = |stamp: Stamp| Stamp { changed: (0, 0), ..stamp };
-        self.mode == other.mode
-            && unnamed(self.stamp) == unnamed(other.stamp)
-            && self.content == other.content
-    }
-}
-
 /// Identity of a file: it changes when somebody writes to the file or puts another in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -77,10 +67,6 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn place(&self) -> (u64, u64, u64) {
-        (self.device, self.inode, self.size)
-    }
-
     fn of(metadata: &std::fs::Metadata) -> Self {
         Self {
             device: metadata.dev(),
@@ -215,31 +201,6 @@ impl Tree {
             file.set_permissions(std::fs::Permissions::from_mode(mode))?;
         }
         Ok(())
-    }
-
-    /// Keeps a file as it is under a second name in another directory, which takes a fraction of the time of a
-    /// copy. False where it cannot be: it is not what it was, somebody else's, on another file system, or it
-    /// has further names, by which it could be written to later.
-    pub(super) fn keep_as(&self, path: &str, before: &FileState, keeper: &Dir, kept: &str) -> bool {
-        let (above, name) = split(path);
-        let is_it = |found: &cap_std::fs::Metadata, names: u64| {
-            use cap_std::fs::MetadataExt as _;
-            let own = rustix::process::geteuid().as_raw();
-            found.is_file()
-                && (found.dev(), found.ino(), found.size()) == before.stamp.place()
-                && found.nlink() == names
-                && found.uid() == own
-        };
-        let Ok(Some(directory)) = self.directory(above) else { return false };
-        let is_alone = directory.symlink_metadata(name).is_ok_and(|found| is_it(&found, 1));
-        if !is_alone || directory.hard_link(name, keeper, kept).is_err() {
-            return false;
-        }
-        let is_kept = keeper.symlink_metadata(kept).is_ok_and(|found| is_it(&found, 2));
-        if !is_kept {
-            let _ = keeper.remove_file(kept);
-        }
-        is_kept
     }
 
     /// Puts a written file in the place of another that is still as it was, or where nothing is.
