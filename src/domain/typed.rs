@@ -1,7 +1,7 @@
 //! Reads a JSON value into a type, and tells the place of what does not fit.
 //!
 //! Each type that is read has code for each kind of source. So arguments, configuration, embedded texts and
-//! records of the log become one kind first, this one; it is about a megabyte of the binary.
+//! records of the log become one kind first, this one, and the binary is smaller.
 
 use std::fmt;
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument as _;
 
 use super::account::{Account, Reservation, reserve};
-use super::breaker::{Bench, Permission, Ready as Available, StoodIn, ready, refusal_now};
+use super::breaker::{Bench, Permission, Ready, StoodIn, ready, refusal_now};
 use super::kit::Kit;
 use super::off_thread::off_thread_with;
 use super::pack::still_there;
@@ -68,7 +68,7 @@ pub async fn consult(
     let (named, scope) = (provider.map(str::to_owned), Scope::current());
     let ready =
         off_thread_with(kit, move |kit| get_ready(kit, named.as_deref(), question, thread, scope.as_ref()));
-    let Ready { provider, prepared, reservation, found } = ready.await?;
+    let Asking { provider, prepared, reservation, found } = ready.await?;
     let bench = Bench::new(Permission::Fallback, std::slice::from_ref(&provider), Vec::new());
     let turn = Turn { place, reservation };
     let first = go_on(kit, &provider, &prepared, found, turn, progress).await;
@@ -76,7 +76,7 @@ pub async fn consult(
 }
 
 /// A question and the provider that gets it.
-struct Ready {
+struct Asking {
     provider: String,
     prepared: Arc<Prepared>,
     reservation: Reservation,
@@ -90,7 +90,7 @@ fn get_ready(
     mut question: Question,
     thread: InThread,
     scope: Option<&Scope>,
-) -> Result<Ready, Error> {
+) -> Result<Asking, Error> {
     let Account { run, stage, purpose, .. } = question.account;
     question.account = Account::of(&kit.log, run.as_deref(), stage, purpose)?;
     // A provider that does not exist is a mistake in the arguments: it is refused before any work.
@@ -116,12 +116,12 @@ fn get_ready(
     let prepared = prepare(kit, question, Layout::Plain, Some(conversation))?;
     let reservation = reserve_one(kit, prepared.account(), &prepared, &provider)?;
     let found = look_up(kit, &provider, &prepared, scope);
-    Ok(Ready { provider, prepared, reservation, found })
+    Ok(Asking { provider, prepared, reservation, found })
 }
 
 /// Returns the provider of a call that names none: the last one of the conversation, while it can be
 /// asked; else the first who can.
-fn asked_next(ready: &Available, kit: &Kit, last: Option<&str>) -> Result<String, Error> {
+fn asked_next(ready: &Ready, kit: &Kit, last: Option<&str>) -> Result<String, Error> {
     let is_well =
         |name: &&String| kit.config.loaded().problems_for(name).is_empty() && !kit.log.ledger().refused(name);
     let last = ready.names.iter().filter(|name| last == Some(name.as_str())).find(is_well);

@@ -56,7 +56,7 @@ struct Folded {
     begins_anew: bool,
 }
 
-/// What a decision rests on: if somebody appended to it meanwhile, it is made again.
+/// Events that a decision rests on: if somebody appended to them meanwhile, it is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestsOn {
     ItsRun,

@@ -164,7 +164,7 @@ pub(super) struct Orders {
 /// Standard input of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Input {
-    /// What follows the orders.
+    /// The program's own input, which follows the orders.
     Follows,
     /// Nothing.
     Null,

@@ -301,7 +301,7 @@ impl Call {
         })
     }
 
-    /// What the CLI is asked. `chosen` is the model that it chose in an earlier start.
+    /// The question to the CLI. `chosen` is the model that it chose in an earlier start.
     fn ask<'a>(&'a self, chosen: Option<&'a str>) -> Ask<'a> {
         let written = |_: &&str| !self.choice.is_written;
         Ask {

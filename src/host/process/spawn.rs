@@ -27,7 +27,7 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 pub(super) struct Running {
     pub(super) tree: Tree,
     pub(super) stdin: Option<ChildStdin>,
-    /// What the helper reads before the program's own input.
+    /// Instructions that the helper reads before the program's own input.
     pub(super) orders: Vec<u8>,
     pub(super) capture: Capture,
     pub(super) through: Through,

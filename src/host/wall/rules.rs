@@ -207,7 +207,7 @@ fn expand_all(texts: &[String], environment: &Environment) -> Vec<PathBuf> {
     texts.iter().filter_map(|text| expand(text, environment)).collect()
 }
 
-/// What no variable may open: the home directory and what lies above it, by whatever name.
+/// Directories that no variable may open: the home and those above it, by whatever name.
 struct TooWide(HashSet<(u64, u64)>);
 
 impl TooWide {
