@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::domain::budget::Short;
+use crate::domain::budget::{Passed, Short};
 use crate::domain::calibrate::OracleUnusable;
-use crate::domain::cap::Passed;
 use crate::domain::change;
 use crate::domain::decision::Contradiction;
 use crate::domain::vote::NoWinner;

@@ -36,7 +36,6 @@ pub(crate) mod rules_in_force;
 pub(crate) mod scope;
 pub(crate) mod select;
 pub(crate) mod slots;
-pub(crate) mod spending;
 pub(crate) mod stage;
 pub(crate) mod state;
 pub(crate) mod thread;

@@ -18,15 +18,14 @@ use super::report::{Colour, paint};
 use super::slash_commands::{COMMANDS, this_binary};
 use super::terminal::{self, cut, one_line, print, short, span};
 use crate::domain::breaker::{SPENT, Spent};
-use crate::domain::cap::Standing as CapStanding;
+use crate::domain::budget::Standing as CapStanding;
 use crate::domain::measure::cost::CapNote;
 use crate::domain::report::LineKind;
 use crate::error::Error;
 use crate::error::reference::for_person;
+use crate::flow::account::today;
 use crate::flow::health::{Health, Waiting, health};
 use crate::flow::kit::Kit;
-use crate::flow::providers::is_installed;
-use crate::flow::spending::today;
 use crate::flow::state::{ProviderState, providers};
 use crate::flow::time::now;
 use crate::flow::{breaker, wall};
@@ -371,7 +370,7 @@ impl Examined<'_> {
         let off = self.kit.config.catalogue().iter().filter(|provider| {
             provider.settings.enabled == Enabled::No
                 && matches!(provider.adapter, Adapter::Template(_))
-                && is_installed(&self.kit.config, provider)
+                && self.kit.config.catalogue().has(provider)
         });
         let report = json!({
             "version": env!("CARGO_PKG_VERSION"),

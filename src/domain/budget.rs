@@ -1,4 +1,4 @@
-//! The budget of a run for consults, and what it has spent.
+//! What may still be spent: the consults of a run, and the caps on tokens and money.
 //!
 //! A consult is reserved before it starts and settled after, both in the log, so that several
 //! servers never pass a limit together. A reservation whose server was killed stays spent: nobody
@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::event::consult::Purpose;
+use super::measure::number::Sum;
+use super::spending::Weight;
 use super::stage::Stage;
 
 /// The limits of a run.
@@ -197,6 +199,243 @@ fn limit_of(item: Item, limits: Limits) -> u32 {
     }
 }
 
+/// Caps as they are set; none is no cap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Caps {
+    /// US dollars of a run.
+    pub(crate) run_usd: Option<f64>,
+    /// Tokens of a run, both ways.
+    pub(crate) run_tokens: Option<u64>,
+    /// US dollars of a day, in runs and outside of them.
+    pub(crate) day_usd: Option<f64>,
+    /// Tokens of a day.
+    pub(crate) day_tokens: Option<u64>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// US dollars of a run.
+    RunUsd,
+    /// Tokens of a run.
+    RunTokens,
+    /// US dollars of a day.
+    DayUsd,
+    /// Tokens of a day.
+    DayTokens,
+}
+
+/// An amount that a cap limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// US dollars.
+    Dollars(Sum),
+    /// Tokens.
+    Tokens(u64),
+}
+
+/// The standing of a cap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The cap.
+    pub(crate) cap: Cap,
+    /// Its limit.
+    pub(crate) limit: Amount,
+    /// Amount spent; an unknown cost counts as an estimate.
+    pub(crate) spent: Amount,
+    /// Estimate of the calls under way.
+    pub(crate) reserved: Amount,
+    /// Calls that are in neither, since nobody can tell what they cost.
+    pub(crate) unpriced: u64,
+    /// Its place: a file, or a variable.
+    pub(crate) set_by: String,
+}
+
+/// A consult that would pass a cap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// The standing of the cap.
+    pub(crate) standing: Standing,
+    /// Estimate of the refused consult.
+    pub(crate) wanted: Amount,
+    /// The run, where the cap is one of a run.
+    pub(crate) run: Option<String>,
+}
+
+impl Cap {
+    /// Every cap.
+    pub(crate) const ALL: [Self; 4] = [Self::RunUsd, Self::RunTokens, Self::DayUsd, Self::DayTokens];
+
+    /// Its key below `caps`.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::RunUsd => "run_usd",
+            Self::RunTokens => "run_tokens",
+            Self::DayUsd => "day_usd",
+            Self::DayTokens => "day_tokens",
+        }
+    }
+
+    /// The variable that sets it.
+    pub(crate) fn variable(self) -> &'static str {
+        match self {
+            Self::RunUsd => "MAESTRO_CAP_RUN_USD",
+            Self::RunTokens => "MAESTRO_CAP_RUN_TOKENS",
+            Self::DayUsd => "MAESTRO_CAP_DAY_USD",
+            Self::DayTokens => "MAESTRO_CAP_DAY_TOKENS",
+        }
+    }
+
+    /// True for a cap on a run, false for one on a day.
+    pub(crate) fn is_of_run(self) -> bool {
+        match self {
+            Self::RunUsd | Self::RunTokens => true,
+            Self::DayUsd | Self::DayTokens => false,
+        }
+    }
+
+    /// In words, after "the cap on".
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::RunUsd => "dollars of a run",
+            Self::RunTokens => "tokens of a run",
+            Self::DayUsd => "dollars of a day",
+            Self::DayTokens => "tokens of a day",
+        }
+    }
+
+    /// Amount of a weight in the unit of this cap.
+    fn amount(self, weight: Weight) -> Amount {
+        match self {
+            Self::RunUsd | Self::DayUsd => Amount::Dollars(weight.dollars),
+            Self::RunTokens | Self::DayTokens => Amount::Tokens(weight.tokens),
+        }
+    }
+}
+
+impl Amount {
+    fn plus(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Dollars(mut one), Self::Dollars(other)) => {
+                one += other;
+                Self::Dollars(one)
+            }
+            (Self::Tokens(one), Self::Tokens(other)) => Self::Tokens(one.saturating_add(other)),
+            // One cap has one unit.
+            (one, _) => one,
+        }
+    }
+
+    fn is_above(self, limit: Self) -> bool {
+        match (self, limit) {
+            (Self::Dollars(one), Self::Dollars(limit)) => one > limit,
+            (Self::Tokens(one), Self::Tokens(limit)) => one > limit,
+            (Self::Dollars(_) | Self::Tokens(_), _) => false,
+        }
+    }
+
+    /// As results show it.
+    pub(crate) fn number(self) -> serde_json::Number {
+        match self {
+            Self::Dollars(sum) => serde_json::Number::from_f64(sum.value()).unwrap_or_else(|| 0.into()),
+            Self::Tokens(count) => count.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Amount {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Dollars(sum) => {
+                let value = sum.value();
+                let digits = match value {
+                    0.1.. => 2,
+                    0.0001.. => 4,
+                    _ if value > 0.0 => 8,
+                    _ => 2,
+                };
+                write!(formatter, "${value:.digits$}")
+            }
+            Self::Tokens(1) => formatter.write_str("1 token"),
+            Self::Tokens(count) => write!(formatter, "{} tokens", super::words::grouped(*count)),
+        }
+    }
+}
+
+impl Caps {
+    /// The limit of a cap, where it is set.
+    pub(crate) fn limit(&self, cap: Cap) -> Option<Amount> {
+        match cap {
+            Cap::RunUsd => self.run_usd.and_then(Sum::of).map(Amount::Dollars),
+            Cap::RunTokens => self.run_tokens.map(Amount::Tokens),
+            Cap::DayUsd => self.day_usd.and_then(Sum::of).map(Amount::Dollars),
+            Cap::DayTokens => self.day_tokens.map(Amount::Tokens),
+        }
+    }
+
+    /// True if any cap is set.
+    pub(crate) fn any(&self) -> bool {
+        Cap::ALL.into_iter().any(|cap| self.limit(cap).is_some())
+    }
+
+    /// True if a cap in dollars is set.
+    pub(crate) fn in_dollars(&self) -> bool {
+        self.run_usd.is_some() || self.day_usd.is_some()
+    }
+
+    /// First invalid cap: its key below `caps`, and the reason.
+    pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
+        let dollars = [(Cap::RunUsd, self.run_usd), (Cap::DayUsd, self.day_usd)];
+        let is_wrong = |sum: f64| !sum.is_finite() || sum <= 0.0;
+        let wrong = dollars.into_iter().find_map(|(cap, sum)| {
+            let sum = sum.filter(|sum| is_wrong(*sum))?;
+            Some((cap.key(), format!("must be above 0, or null for no cap (got {sum})")))
+        });
+        let tokens = [(Cap::RunTokens, self.run_tokens), (Cap::DayTokens, self.day_tokens)];
+        wrong.or_else(|| {
+            let zero = tokens.into_iter().find(|(_, count)| *count == Some(0))?;
+            Some((zero.0.key(), "must be above 0, or null for no cap (got 0)".to_owned()))
+        })
+    }
+
+    /// The standing of each cap that is set. Outside of a run the caps of runs say nothing.
+    pub(crate) fn standings(
+        &self,
+        run: Option<(Weight, Weight)>,
+        day: (Weight, Weight),
+        set_by: impl Fn(Cap) -> String,
+    ) -> Vec<Standing> {
+        let standing = |cap: Cap| {
+            let (spent, reserved) = if cap.is_of_run() { run? } else { day };
+            let limit = self.limit(cap)?;
+            let unpriced = match limit {
+                Amount::Dollars(_) => spent.unpriced,
+                Amount::Tokens(_) => 0,
+            };
+            let (spent, reserved, set_by) = (cap.amount(spent), cap.amount(reserved), set_by(cap));
+            Some(Standing { cap, limit, spent, reserved, unpriced, set_by })
+        };
+        Cap::ALL.into_iter().filter_map(standing).collect()
+    }
+}
+
+impl Standing {
+    /// Admits a consult of this weight.
+    ///
+    /// # Errors
+    ///
+    /// It would pass the cap.
+    pub(crate) fn admits(self, wanted: Weight, run: Option<&str>) -> Result<(), Box<Passed>> {
+        let wanted = self.cap.amount(wanted);
+        if self.spent.plus(self.reserved).plus(wanted).is_above(self.limit) {
+            let run = run.filter(|_| self.cap.is_of_run()).map(str::to_owned);
+            return Err(Box::new(Passed { standing: self, wanted, run }));
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -281,6 +520,65 @@ mod tests {
                     let limit = if place.0 == "debug" { LIMITS.per_debug_round } else { LIMITS.per_stage };
                     prop_assert!(*used <= limit);
                 }
+            }
+        }
+    }
+
+    fn nobody(_: Cap) -> String {
+        String::new()
+    }
+
+    fn dollars(sum: f64) -> Weight {
+        Weight { dollars: Sum::of(sum).unwrap(), ..Weight::default() }
+    }
+
+    #[test]
+    fn a_cap_is_reached_and_never_passed() {
+        let caps = Caps { run_usd: Some(1.0), ..Caps::default() };
+        let standing =
+            caps.standings(Some((dollars(0.5), dollars(0.25))), (dollars(9.0), dollars(9.0)), nobody);
+        assert_eq!(standing.len(), 1);
+        assert!(standing[0].clone().admits(dollars(0.25), Some("r")).is_ok());
+        let passed = standing[0].clone().admits(dollars(0.26), Some("r")).unwrap_err();
+        assert_eq!((passed.run.as_deref(), passed.wanted.to_string().as_str()), (Some("r"), "$0.26"));
+    }
+
+    #[test]
+    fn caps_of_runs_say_nothing_outside_of_one() {
+        let caps = Caps { run_tokens: Some(1), day_tokens: Some(10), ..Caps::default() };
+        let tokens = |tokens| Weight { tokens, ..Weight::default() };
+        let standing = caps.standings(None, (tokens(3), tokens(0)), nobody);
+        assert_eq!(standing.iter().map(|one| one.cap).collect::<Vec<_>>(), [Cap::DayTokens]);
+        let admits = |count| standing[0].clone().admits(tokens(count), None).is_ok();
+        assert!(admits(7) && !admits(8));
+    }
+
+    #[test]
+    fn a_cap_that_is_no_amount_is_a_fault() {
+        assert_eq!(Caps::default().fault(), None);
+        for wrong in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(Caps { day_usd: Some(wrong), ..Caps::default() }.fault().unwrap().0, "day_usd");
+        }
+        assert_eq!(Caps { run_tokens: Some(0), ..Caps::default() }.fault().unwrap().0, "run_tokens");
+    }
+
+    proptest! {
+        /// A caller that asks before each reservation never passes a cap, whatever is settled for less.
+        #[test]
+        fn what_was_admitted_stays_below(limit in 1_u64..1_000, steps in prop::collection::vec((0_u64..300, 0_u64..300), 0..40)) {
+            let caps = Caps { day_tokens: Some(limit), ..Caps::default() };
+            let (mut spent, mut reserved) = (Weight::default(), Weight::default());
+            for (wanted, took) in steps {
+                let wanted = Weight { tokens: wanted, ..Weight::default() };
+                let standing = caps.standings(None, (spent, reserved), nobody)[0].clone();
+                if standing.admits(wanted, None).is_ok() {
+                    if took % 2 == 0 {
+                        spent += Weight { tokens: took.min(wanted.tokens), ..Weight::default() };
+                    } else {
+                        reserved += wanted;
+                    }
+                }
+                prop_assert!(spent.tokens + reserved.tokens <= limit);
             }
         }
     }

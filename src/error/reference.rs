@@ -7,9 +7,8 @@ use regex::{Captures, Regex};
 use serde::Deserialize;
 
 use super::Error;
-use crate::domain::budget::Spender;
+use crate::domain::budget::{Passed, Spender, Standing};
 use crate::domain::calibrate::OracleUnusable;
-use crate::domain::cap::{Passed, Standing};
 use crate::domain::typed::from_yaml;
 
 /// The texts, embedded. A test reads them, so they always parse.

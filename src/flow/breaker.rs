@@ -56,7 +56,7 @@ pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> 
 /// Other CLIs that are installed and did not refuse a short while ago: they may be asked in a provider's
 /// place.
 pub(crate) fn others_than(provider: &Provider, config: &Configuration, log: &Log) -> Vec<String> {
-    let installed = config.installed();
+    let installed = config.catalogue().installed();
     let others = installed.filter(|other| other.name != provider.name && !other.is_understudy());
     let others = others.filter(|other| !log.ledger().refused(&other.name));
     others.map(|other| other.name.clone()).collect()
@@ -90,7 +90,7 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
         .read_now(|history| (still_open(history.spent()), history.track_record().weak(work, threshold)));
     // A log that cannot be read opens no breaker and speaks against nobody.
     let (spent, weak) = known.unwrap_or_default();
-    let there = kit.config.catalogue().asked_by_default(kit.config.environment(), kit.project.root());
+    let there = kit.config.catalogue().asked_by_default();
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
     let place = |name: &String| {
         (
@@ -173,10 +173,7 @@ impl Bench {
         let spent = open(&kit.log).await;
         let catalogue = kit.config.catalogue();
         let can_be_asked = |name: &String| {
-            let is_there = catalogue.get(name).is_ok_and(|other| {
-                other.is_understudy()
-                    || catalogue.program(other, kit.config.environment(), kit.project.root()).is_ok()
-            });
+            let is_there = catalogue.get(name).is_ok_and(|other| catalogue.has(other));
             is_there && !spent.contains_key(name) && kit.config.loaded().problems_for(name).is_empty()
         };
         let by_permission = catalogue.get(provider).map(|asked| asked.settings.fallback.clone());

@@ -21,7 +21,7 @@ use crate::host::config::{Config, Problem, Scope, Settings};
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Document, Library};
 use crate::host::{project, trust};
-use crate::provider::catalogue::{Catalogue, Provider};
+use crate::provider::catalogue::Catalogue;
 
 /// Next step for a person where a project's own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
@@ -93,11 +93,6 @@ impl Configuration {
     /// Looks for a program, from the project's root where its name is a path.
     pub fn find_program(&self, command: &str) -> Option<PathBuf> {
         self.environment().find_program(command, self.root())
-    }
-
-    /// The consultants whose CLIs are on this machine.
-    pub fn installed(&self) -> impl Iterator<Item = &Provider> {
-        self.catalogue().installed(self.environment(), self.root())
     }
 
     /// The documents.
@@ -177,7 +172,8 @@ impl Configuration {
             for problem in &config.problems {
                 log_problem(problem);
             }
-            Settled { catalogue: Catalogue::new(&config), has_told: AtomicBool::new(false), config }
+            let catalogue = Catalogue::new(&config, self.environment().clone(), self.root().to_owned());
+            Settled { catalogue, has_told: AtomicBool::new(false), config }
         })
     }
 

@@ -3,15 +3,16 @@
 
 use minijinja::{Environment, UndefinedBehavior, context};
 use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::Configuration;
 use crate::domain::order::Order;
 use crate::domain::policy::StagePolicy;
+use crate::domain::rule;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
-use crate::host::library;
 
 /// A persona.
 #[derive(Clone, Debug, Serialize)]
@@ -45,7 +46,7 @@ struct RoleHead {
 /// A replacing file that cannot be used.
 pub fn role(config: &Configuration, role: Role) -> Result<RoleDocument, Error> {
     let document = config.document(&format!("roles/{}.md", role.name()))?;
-    let (head, prompt) = library::parse::<RoleHead>(&document.text)
+    let (head, prompt) = parse::<RoleHead>(&document.text)
         .map_err(|reason| Error::Document { name: document.origin, reason })?;
     Ok(RoleDocument {
         name: head.name,
@@ -100,7 +101,7 @@ pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Resu
     };
     let document = config.document(path)?;
     let invalid = |reason: String| Error::Document { name: document.origin.clone(), reason };
-    let (head, body) = library::parse::<SkillHead>(&document.text).map_err(invalid)?;
+    let (head, body) = parse::<SkillHead>(&document.text).map_err(invalid)?;
     if head.stage != stage {
         return Err(invalid(format!("it is the guide to {}, not to {}", head.stage.name(), stage.name())));
     }
@@ -120,6 +121,19 @@ pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Resu
         )
         .map_err(|error| invalid(error.to_string()))?;
     Ok(SkillDocument { head, content })
+}
+
+/// The head of a document, and the text below it.
+///
+/// # Errors
+///
+/// There is no head, or it does not have the expected keys; the text says which line.
+fn parse<T: DeserializeOwned>(document: &str) -> Result<(T, &str), String> {
+    let after = document.strip_prefix("---\n").ok_or("it must begin with YAML between two lines of ---")?;
+    let (head, body) = after.split_once("\n---\n").ok_or("the line --- that ends its YAML is missing")?;
+    rule::check(head).map_err(|error| error.to_string())?;
+    let head = serde_yaml::from_str(head).map_err(|error| error.to_string())?;
+    Ok((head, body.trim()))
 }
 
 /// A schema.

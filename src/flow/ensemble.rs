@@ -135,7 +135,7 @@ pub async fn generate(
     for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
         providers.push(candidate.provider.clone());
     }
-    let installed = kit.config.catalogue().installed(kit.config.environment(), kit.project.root());
+    let installed = kit.config.catalogue().installed();
     let others = installed.map(|one| one.name.clone()).filter(|name| !providers.contains(name)).collect();
     let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked(), others);
     ensemble.warning = ensemble

@@ -1,8 +1,8 @@
 //! The figures of a run or of the project, always from the log, so that every server and every
 //! terminal shows the same.
 
+use super::account::standings;
 use super::kit::Kit;
-use super::spending::standings;
 use super::time::now;
 use super::which_run::find_run;
 use crate::domain::history::History;

@@ -10,13 +10,13 @@ use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::account::today;
 use super::breaker::{open, others_than};
 use super::configuration::Configuration;
 use super::configuration::UNTRUSTED;
 use super::kit::Kit;
 use super::log::Log;
 use super::off_thread::off_thread;
-use super::spending::today;
 use super::versions::Program;
 use crate::domain::breaker::Spent;
 use crate::domain::call_options::CallOptions;
@@ -104,7 +104,7 @@ async fn overview(kit: &Kit) -> Result<Value, Error> {
 async fn broken(kit: &Kit) -> HashMap<String, String> {
     let asked = kit.config.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
     let found = asked.map(|provider| async move {
-        let program = kit.config.find_program(provider.command())?;
+        let program = kit.config.catalogue().find(provider)?;
         let error = glance(kit, provider, &program).await.err()?;
         let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
             || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
@@ -145,7 +145,7 @@ fn look(
     let catalogue = config.catalogue();
     // Looking through PATH is most of the work, so it is done once for each.
     let found: HashMap<&str, bool> =
-        catalogue.iter().map(|provider| (provider.name.as_str(), is_installed(config, provider))).collect();
+        catalogue.iter().map(|provider| (provider.name.as_str(), catalogue.has(provider))).collect();
     let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
     let by_default: Vec<&str> =
         catalogue.asked_among(is_installed).iter().map(|provider| provider.name.as_str()).collect();
@@ -205,11 +205,6 @@ fn look(
         fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED }));
     }
     overview
-}
-
-/// True if a provider's CLI is on this machine.
-pub fn is_installed(config: &Configuration, provider: &Provider) -> bool {
-    provider.is_understudy() || config.find_program(provider.command()).is_some()
 }
 
 fn asked(provider: &Provider, program: &Path) -> Program {
@@ -407,11 +402,7 @@ pub(crate) fn process_error(
         ProcessError::Spawn(reason) => {
             cannot_run(std::path::Path::new(provider.command()), reason.to_string())
         }
-        ProcessError::NotFound { .. } => Error::CliNotFound {
-            provider: provider.name.clone(),
-            command: provider.command().to_owned(),
-            installed: config.installed().map(|provider| provider.name.clone()).collect(),
-        },
+        ProcessError::NotFound { .. } => config.catalogue().not_found(provider),
         other @ ProcessError::Capture(_) => Error::Internal(format!("{}: {other}", provider.name)),
     }
 }

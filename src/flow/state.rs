@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::configuration::Configuration;
 use super::kit::Kit;
 use super::off_thread::off_thread;
-use super::providers::{Home, PATIENCE, in_words, is_installed, print, probe};
+use super::providers::{Home, PATIENCE, in_words, print, probe};
 use crate::domain::call_options::CallOptions;
 use crate::error::Error;
 use crate::error::reference::for_person;
@@ -69,15 +69,14 @@ pub enum LoginState {
 
 /// The state of every provider that may be asked or whose CLI is there.
 pub async fn providers(kit: &Kit) -> Vec<ProviderState> {
-    let shown =
-        kit.config.catalogue().iter().filter(|provider| {
-            provider.settings.enabled != Enabled::No || is_installed(&kit.config, provider)
-        });
+    let catalogue = kit.config.catalogue();
+    let is_shown = |provider: &&Provider| provider.settings.enabled != Enabled::No || catalogue.has(provider);
+    let shown = catalogue.iter().filter(is_shown);
     join_all(shown.map(|provider| state(kit, provider))).await
 }
 
 async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
-    let program = kit.config.find_program(provider.command());
+    let program = kit.config.catalogue().find(provider);
     let (owned, environment) = (provider.clone(), kit.config.clone());
     let choice =
         off_thread(move || Choice::of(&owned, environment.environment(), &CallOptions::default())).await.ok();

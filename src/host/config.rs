@@ -11,10 +11,10 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::cap::Cap;
+use crate::domain::budget::Cap;
 use crate::domain::language::Language;
-use crate::domain::price::{PriceList, Prices};
 use crate::domain::secret_path::AddedRules;
+use crate::domain::spending::{PriceList, Prices};
 use crate::domain::toolset;
 use crate::domain::typed::{Misfit, from_value};
 use crate::domain::words::{in_brief, in_plain_words};

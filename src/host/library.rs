@@ -3,11 +3,8 @@
 
 use std::path::PathBuf;
 
-use serde::de::DeserializeOwned;
-
 use super::own_files::{DIRECTORY, Unread};
 use super::trust::{self, ProjectLayer, Standing};
-use crate::domain::rule;
 
 /// The origin of what is inside this binary.
 pub const BUILT_IN: &str = "built in";
@@ -175,17 +172,4 @@ pub struct LayerError {
 /// A configuration file may lie in the base itself, where one looks for it first.
 fn candidates(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix("conf/").into_iter().chain([path])
-}
-
-/// The head of a document, and the text below it.
-///
-/// # Errors
-///
-/// There is no head, or it does not have the expected keys; the text says which line.
-pub fn parse<T: DeserializeOwned>(document: &str) -> Result<(T, &str), String> {
-    let after = document.strip_prefix("---\n").ok_or("it must begin with YAML between two lines of ---")?;
-    let (head, body) = after.split_once("\n---\n").ok_or("the line --- that ends its YAML is missing")?;
-    rule::check(head).map_err(|error| error.to_string())?;
-    let head = serde_yaml::from_str(head).map_err(|error| error.to_string())?;
-    Ok((head, body.trim()))
 }

@@ -4,18 +4,21 @@
 //! of its root, so that a link swapped in between leads nowhere.
 
 mod base;
-mod globs;
 mod names;
 mod place;
 mod reader;
 
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use globset::GlobBuilder;
+use ignore::WalkBuilder;
 use rustix::process::getuid;
 
+use crate::domain::order::Order;
 use crate::domain::secret_path::{self, SecretPaths};
 use crate::host::environment::Environment;
 
@@ -187,7 +190,7 @@ impl Project {
     /// Why there is no such place.
     pub fn find(&self, given: &str) -> Result<Vec<Found>, Refusal> {
         match self.find_one(Path::new(given)) {
-            Err(Refusal::NotFound) if globs::is_pattern(given) => globs::expand(self, given),
+            Err(Refusal::NotFound) if is_pattern(given) => expand(self, given),
             found => found.map(|found| vec![found]),
         }
     }
@@ -228,13 +231,13 @@ impl Project {
 
     /// True if a name without a wildcard stands for nothing.
     pub fn is_missing(&self, given: &str) -> bool {
-        !globs::is_pattern(given)
+        !is_pattern(given)
             && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
     /// Why a name without a wildcard that stands for a directory is none of a file.
     pub fn refused_directory(&self, given: &str) -> Option<Refusal> {
-        if globs::is_pattern(given) {
+        if is_pattern(given) {
             return None;
         }
         self.find_one(Path::new(given)).err().filter(|refusal| matches!(refusal, Refusal::Directory(_)))
@@ -243,7 +246,7 @@ impl Project {
     /// The existing file whose name is nearest to one that is not there: first by the name alone, for
     /// the directory is what is forgotten most often.
     pub fn nearest(&self, given: &str) -> Option<String> {
-        globs::nearest(self, given)
+        nearest(self, given)
     }
 
     fn find_one(&self, given: &Path) -> Result<Found, Refusal> {
@@ -328,4 +331,86 @@ impl Project {
     fn shown(&self, real: &Path) -> String {
         self.roots.first().and_then(|root| real.strip_prefix(root).ok()).unwrap_or(real).display().to_string()
     }
+}
+
+/// Entries looked at for one pattern, so that a pattern over a huge tree still ends.
+const MOST_ENTRIES: usize = 200_000;
+
+fn is_pattern(given: &str) -> bool {
+    given.contains(['*', '?', '[', '{'])
+}
+
+/// The files that fit a pattern, by name. Files that `.gitignore` names and hidden ones are passed
+/// over, as a search would; secrets and links that lead out are passed over as if not there.
+fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
+    let matcher = GlobBuilder::new(pattern.trim_start_matches("./"))
+        .literal_separator(true)
+        .build()
+        .map_err(|error| Refusal::BadPattern(error.kind().to_string()))?
+        .compile_matcher();
+    if project.leads_out(Path::new(pattern)) {
+        return Err(Refusal::Outside);
+    }
+    let mut found: HashSet<Found> = HashSet::new();
+    let mut looked_at = 0;
+    for root in &project.roots {
+        for entry in WalkBuilder::new(root.join(literal_start(pattern)))
+            .follow_links(false)
+            .require_git(false)
+            .build()
+            .filter_map(Result::ok)
+        {
+            looked_at += 1;
+            if looked_at > MOST_ENTRIES {
+                return Err(Refusal::TooBroad(MOST_ENTRIES));
+            }
+            let path = entry.path();
+            let name = path.strip_prefix(root).unwrap_or(path);
+            if (matcher.is_match(name) || matcher.is_match(path))
+                && let Ok(file) = project.resolve(path)
+            {
+                found.insert(file);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Err(Refusal::NoMatch);
+    }
+    let mut found: Vec<Found> = found.into_iter().collect();
+    found.order_by(|left, right| left.shown.cmp(&right.shown));
+    Ok(found)
+}
+
+/// The directory in front of the first wildcard: nothing else needs to be walked.
+fn literal_start(pattern: &str) -> PathBuf {
+    let components: Vec<Component<'_>> = Path::new(pattern).components().collect();
+    components
+        .iter()
+        .take(components.len().saturating_sub(1))
+        .take_while(|component| !is_pattern(&component.as_os_str().to_string_lossy()))
+        .collect()
+}
+
+/// The file that is most like a name, where one is like it at all.
+fn nearest(project: &Project, given: &str) -> Option<String> {
+    const MOST_LOOKED_AT: usize = 20_000;
+    const LIKE_ENOUGH: f64 = 0.75;
+    let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
+    let wanted = (given.trim_start_matches("./").to_lowercase(), name_of(given));
+    let files = project.roots.iter().flat_map(|root| {
+        WalkBuilder::new(root).follow_links(false).require_git(false).build().filter_map(Result::ok)
+    });
+    let likeness = |shown: &str| {
+        let by_name = strsim::normalized_damerau_levenshtein(&name_of(shown), &wanted.1);
+        let by_path = strsim::normalized_damerau_levenshtein(&shown.to_lowercase(), &wanted.0);
+        (by_name.max(by_path), by_path)
+    };
+    files
+        .take(MOST_LOOKED_AT)
+        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
+        .filter_map(|entry| project.resolve(entry.path()).ok())
+        .map(|found| (likeness(&found.shown), found.shown))
+        .filter(|((likeness, _), _)| *likeness >= LIKE_ENOUGH)
+        .max_by(|(left, _), (right, _)| left.0.total_cmp(&right.0).then(left.1.total_cmp(&right.1)))
+        .map(|(_, shown)| shown)
 }

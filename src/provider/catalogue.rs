@@ -1,6 +1,6 @@
 //! The consultants that there are, and which of them can be asked right now.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::host::config::{Config, Enabled, ProviderSettings};
@@ -46,22 +46,19 @@ impl Provider {
     }
 }
 
-/// Every consultant of a configuration.
+/// Every consultant of a configuration, and where their programs are looked for.
 #[derive(Debug)]
 pub struct Catalogue {
     providers: Vec<Provider>,
+    environment: Environment,
+    root: PathBuf,
 }
 
 impl Catalogue {
-    /// The catalogue of a configuration.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            providers: config
-                .providers
-                .iter()
-                .map(|(name, settings)| Provider::new(name, settings))
-                .collect(),
-        }
+    /// The catalogue of a configuration. Programs are looked for from the project's root.
+    pub fn new(config: &Config, environment: Environment, root: PathBuf) -> Self {
+        let providers = config.providers.iter().map(|(name, settings)| Provider::new(name, settings));
+        Self { providers: providers.collect(), environment, root }
     }
 
     /// Every provider, in the order of the configuration.
@@ -91,16 +88,26 @@ impl Catalogue {
         }
     }
 
+    /// The file to run for a provider, if it is on this machine.
+    pub fn find(&self, provider: &Provider) -> Option<PathBuf> {
+        self.environment.find_program(provider.command(), &self.root)
+    }
+
+    /// True if a provider's CLI is on this machine, or it needs none.
+    pub fn has(&self, provider: &Provider) -> bool {
+        provider.is_understudy() || self.find(provider).is_some()
+    }
+
     /// The providers whose CLI is on this machine.
-    pub fn installed(&self, environment: &Environment, base: &Path) -> impl Iterator<Item = &Provider> {
+    pub fn installed(&self) -> impl Iterator<Item = &Provider> {
         self.iter()
             .filter(|provider| provider.settings.enabled == Enabled::Yes && !provider.is_understudy())
-            .filter(move |provider| environment.find_program(provider.command(), base).is_some())
+            .filter(|provider| self.find(provider).is_some())
     }
 
     /// Returns the default providers: the installed CLIs, else the understudy.
-    pub fn asked_by_default(&self, environment: &Environment, base: &Path) -> Vec<&Provider> {
-        self.asked_among(|provider| environment.find_program(provider.command(), base).is_some())
+    pub fn asked_by_default(&self) -> Vec<&Provider> {
+        self.asked_among(|provider| self.find(provider).is_some())
     }
 
     /// The same, for a caller that knows already what is installed.
@@ -123,16 +130,16 @@ impl Catalogue {
     /// # Errors
     ///
     /// The command is not on this machine.
-    pub fn program(
-        &self,
-        provider: &Provider,
-        environment: &Environment,
-        base: &Path,
-    ) -> Result<PathBuf, Error> {
-        environment.find_program(provider.command(), base).ok_or_else(|| Error::CliNotFound {
+    pub fn program(&self, provider: &Provider) -> Result<PathBuf, Error> {
+        self.find(provider).ok_or_else(|| self.not_found(provider))
+    }
+
+    /// The error of a provider whose command is not on this machine.
+    pub fn not_found(&self, provider: &Provider) -> Error {
+        Error::CliNotFound {
             provider: provider.name.clone(),
             command: provider.command().to_owned(),
-            installed: self.installed(environment, base).map(|provider| provider.name.clone()).collect(),
-        })
+            installed: self.installed().map(|provider| provider.name.clone()).collect(),
+        }
     }
 }

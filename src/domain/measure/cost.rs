@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::number::Sum;
-use crate::domain::cap::Standing;
+use crate::domain::budget::Standing;
 use crate::domain::order::Order;
-use crate::domain::price::Prices;
-use crate::domain::spending::{Cell, Whose};
+use crate::domain::spending::{Cell, Prices, Whose};
 use crate::domain::stage::Stage;
 use crate::domain::tokens::Tokens;
 
@@ -281,8 +280,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::price::PriceList;
-    use crate::domain::spending::Taken;
+    use crate::domain::spending::{PriceList, Taken};
 
     fn prices() -> Prices {
         let list: PriceList = serde_yaml::from_str(

@@ -131,7 +131,7 @@ async fn wait_for_turn(
     place: Place,
     progress: &Progress,
 ) -> Result<(PathBuf, Arc<OwnedSemaphorePermit>), Error> {
-    let program = kit.config.catalogue().program(provider, kit.config.environment(), kit.project.root())?;
+    let program = kit.config.catalogue().program(provider)?;
     Ok((program, Arc::new(place.wait(progress).await?)))
 }
 

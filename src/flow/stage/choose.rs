@@ -189,7 +189,7 @@ fn available(
     preferred: &[&str],
     ready: &Ready,
 ) -> Result<(Vec<String>, Option<String>), Error> {
-    let default = config.catalogue().asked_by_default(config.environment(), config.root());
+    let default = config.catalogue().asked_by_default();
     let is_installed = |name: &str| default.iter().any(|provider| provider.name == name);
     let missing: Vec<&str> = preferred.iter().copied().filter(|name| !is_installed(name)).collect();
     let is_understudy =

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::domain::cap::Caps;
+use crate::domain::budget::Caps;
 use crate::domain::language::Languages;
 use crate::domain::stage::Stage;
 
