@@ -22,7 +22,6 @@ pub(crate) mod ledger;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod note;
-mod off_thread;
 pub(crate) mod oversize;
 pub(crate) mod pack;
 pub(crate) mod place;

@@ -9,22 +9,20 @@ use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, ContextNote, InThread, Question, consult};
+use crate::flow::consult::{Consulted, ContextNote, Question, consult};
 use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::scope::Scope;
 
 pub(super) async fn run(kit: Kit, options: ConsultOptions) -> Result<ExitCode, Error> {
-    let provider = options.provider.clone();
-    let json = options.json;
-    let thread = InThread::from(options.thread.clone());
+    let (provider, thread, json) = (options.provider.clone(), options.thread.clone(), options.json);
     let question = question(options)?;
     let work = async {
         let (progress, mut said) = Progress::channel();
-        let asked = consult(&kit, provider.as_deref(), question, thread, &progress);
         let scope = Scope::default();
-        let asked = if provider.is_some() { scope.asking_spent() } else { scope }.around(asked);
+        let scope = if provider.is_some() { scope.asking_spent() } else { scope };
+        let asked = scope.around(consult(&kit, provider, question, thread, &progress));
         tokio::pin!(asked);
         let mut status = StatusLine::new();
         let reply = loop {

@@ -7,7 +7,7 @@ use super::configuration::Configuration;
 use super::journal::{Decided, RestsOn, new_id};
 use super::kit::Kit;
 use super::log::Log;
-use super::off_thread::off_thread_with;
+use super::scope::off_thread_with;
 use super::time::now;
 use super::which_run::find_run;
 use crate::domain::budget::{Cap, Caps, Short, Spender, Standing};

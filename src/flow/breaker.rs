@@ -69,9 +69,21 @@ pub(crate) struct Ready {
     pub(crate) names: Vec<String>,
     /// Providers that are left out or come last, each with the reason.
     pub(crate) notes: BTreeMap<String, String>,
+    /// How many of the names, from the first on, are set up well and did not refuse.
+    well: usize,
 }
 
 impl Ready {
+    /// Who is asked next: the last one of a conversation, while it is well; else the first.
+    ///
+    /// # Errors
+    ///
+    /// Nobody can be asked.
+    pub(crate) fn next(&self, last: Option<&str>) -> Result<String, Error> {
+        let last = self.names.iter().take(self.well).find(|name| last == Some(name.as_str()));
+        last.or(self.names.first()).cloned().ok_or(Error::NoProvider)
+    }
+
     /// Reasons for some of them, in one line.
     pub(crate) fn in_a_line(&self) -> Option<String> {
         let notes = self.notes.values().cloned();
@@ -92,14 +104,9 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     let (spent, weak) = known.unwrap_or_default();
     let there = kit.config.catalogue().asked_by_default();
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
-    let place = |name: &String| {
-        (
-            !kit.config.loaded().problems_for(name).is_empty(),
-            kit.log.ledger().refused(name),
-            weak.contains_key(name),
-        )
-    };
-    names.sort_by_cached_key(place);
+    let trouble =
+        |name: &String| (!kit.config.loaded().problems_for(name).is_empty(), kit.log.ledger().refused(name));
+    names.sort_by_cached_key(|name| (trouble(name), weak.contains_key(name)));
     let mut notes: BTreeMap<String, String> =
         weak.into_iter().filter(|(name, _)| names.contains(name) && names.len() > 1).gather();
     if names.iter().any(|name| !spent.contains_key(name)) {
@@ -112,7 +119,8 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
             None => true,
         });
     }
-    Ready { names, notes }
+    let well = names.iter().filter(|name| trouble(name) == (false, false)).count();
+    Ready { names, notes, well }
 }
 
 /// On whose word another answers in the place of one that cannot be asked.

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
 
-use super::off_thread::off_thread_with;
 use super::rules_in_force::{InForce, LastInForce};
+use super::scope::off_thread_with;
 use crate::domain::budget::Limits;
 use crate::domain::coordination::intent::Lexicon;
 use crate::domain::mask::Masker;

@@ -13,8 +13,8 @@ use super::consult::{Consulted, ContextNote, Layout, Prepared, Question, Turn, a
 use super::journal::new_id;
 use super::kit::Kit;
 use super::note::note_on;
-use super::off_thread::off_thread_with;
 use super::progress::{Progress, Watch};
+use super::scope::off_thread_with;
 use super::slots::Place;
 use crate::domain::citations::Citation;
 use crate::domain::event::{Draft, EnsembleNoted, Noted, RedFlagged};
@@ -120,7 +120,7 @@ pub async fn generate(
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
     let Ready { mut providers, prepared, seats, bench, notes } = ready;
     let red_flags = kit.config.red_flags()?;
-    let answered = answered(kit, &prepared, seats, &bench, progress).await;
+    let answered = answered(kit, seats, &bench, progress).await;
     let stage = prepared.account().stage;
     let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, answered, &asked_for));
     let (mut candidates, drafts) = judged.await?;
@@ -227,33 +227,25 @@ fn seats(
     let wanted: Vec<(usize, String)> =
         (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name.clone()))).collect();
     let names: Vec<String> = wanted.iter().map(|(_, provider)| provider.clone()).collect();
-    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &names)?;
-    let seats = wanted.into_iter().zip(places).zip(reservations);
+    let reserved = reserve(kit, prepared.account(), &prepared.asked(), &names)?;
+    let seats = wanted.into_iter().zip(places).zip(reserved).enumerate();
     Ok(seats
-        .map(|(((number, provider), place), reservation)| Seat {
-            id: format!("{provider}-{number}"),
-            provider,
-            turn: Turn { place, reservation },
+        .map(|(member, (((number, provider), place), reservation))| {
+            let prepared = prepared.for_member(member, names.len());
+            let turn = Turn::new(kit, &provider, &prepared, place, reservation);
+            Seat { id: format!("{provider}-{number}"), provider, turn }
         })
         .collect())
 }
 
 /// Returns what each of them says, all side by side as far as there are slots.
-async fn answered(
-    kit: &Kit,
-    prepared: &Arc<Prepared>,
-    seats: Vec<Seat>,
-    bench: &Bench,
-    progress: &Progress,
-) -> Vec<Answered> {
+async fn answered(kit: &Kit, seats: Vec<Seat>, bench: &Bench, progress: &Progress) -> Vec<Answered> {
     // With one candidate each, the provider's name says enough.
     let is_single = seats.iter().all(|seat| seat.id.ends_with("-1"));
     let names = seats.iter().map(|seat| if is_single { &seat.provider } else { &seat.id }.clone());
     let watch = &Watch::over(progress, names);
-    let are_several = seats.len() > 1;
-    join_all(seats.into_iter().enumerate().map(|(member, Seat { id, provider, turn })| async move {
-        let prepared = if are_several { prepared.for_member(member) } else { Arc::clone(prepared) };
-        let reply = ask_or_stand_in(kit, &provider, &prepared, turn, bench, &watch.progress()).await;
+    join_all(seats.into_iter().enumerate().map(|(member, Seat { id, turn, .. })| async move {
+        let reply = ask_or_stand_in(kit, turn, bench, &watch.progress()).await;
         watch.done(member, reply.ok);
         let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
         Answered { id, reply }

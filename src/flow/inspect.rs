@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::configuration::Configuration;
-use super::off_thread::off_thread_with;
+use super::scope::off_thread_with;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::{Finding, Flag, Inspector};
 use crate::domain::validate::{ContentType, Demands, ForbiddenPattern, Outcome, Validation, validate};

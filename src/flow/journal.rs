@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::off_thread::off_thread;
+use super::scope::off_thread;
 use super::time::now;
 use super::told;
 use crate::domain::chain::{Record, Shown, Stored};

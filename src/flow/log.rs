@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::configuration::Configuration;
 use super::journal::{Journal, new_id};
 use super::ledger::Ledger;
-use super::off_thread::off_thread;
+use super::scope::off_thread;
 use crate::error::Error;
 use crate::host::seal_key::SealKey;
 use crate::host::store::lease::{self, Lease};

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::configuration::Configuration;
-use super::off_thread::off_thread;
 use super::project_files::ProjectFiles;
+use super::scope::off_thread;
 use crate::domain::size::{MOST, shortened, weight_of_json};
 use crate::error::Error;
 

@@ -4,22 +4,18 @@ use indexmap::IndexSet;
 use serde::Serialize;
 
 use super::configuration::Configuration;
-use super::off_thread::{off_thread, off_thread_with};
 use super::project_files::ProjectFiles;
+use super::scope::{off_thread, off_thread_with};
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Material, Mention, Omission, PackLimits, PackedFile, mentions, pack};
 use crate::domain::plain::plain;
 use crate::domain::stage::Stage;
 use crate::error::Error;
+use crate::host::config::ContextLimits;
 use crate::host::project::{FileLines, Found, Project, Refusal};
 
 /// Omissions that a result lists; the rest is counted.
 const MOST_OMISSIONS: usize = 40;
-
-/// Missing files that one refusal names.
-const MOST_MISSING: usize = 5;
-/// Characters of a name that a refusal shows.
-const MOST_NAME: usize = 200;
 
 #[derive(Clone, Debug, Default)]
 pub struct ContextRequest {
@@ -97,10 +93,16 @@ pub async fn pack_context(
     request: ContextRequest,
 ) -> Result<PackedContext, Error> {
     let (config, project) = (config.clone(), project.clone());
-    off_thread(move || pack_now(&config, &project, &request)).await?
+    off_thread(move || {
+        if !request.files.is_empty() {
+            project.reader()?.check_there(&request.files)?;
+        }
+        pack_now(&config, &project, &request)
+    })
+    .await?
 }
 
-/// The same, on this thread.
+/// The same on this thread, for files that are there.
 pub(super) fn pack_now(
     config: &Configuration,
     project: &ProjectFiles,
@@ -109,24 +111,17 @@ pub(super) fn pack_now(
     let limits = config.loaded().context_limits(request.stage);
     let masker = config.masker()?;
     let mut packing =
-        Packing { masker: &masker, masked: 0, omitted: Vec::new(), material: Material::default() };
+        Packing { limits, masker: &masker, masked: 0, omitted: Vec::new(), material: Material::default() };
     packing.material.constraints = packing.clean(&request.constraints);
     packing.material.errors = packing.clean(&request.errors);
     packing.material.facts = packing.clean(&request.facts);
     if !request.files.is_empty() {
         let project = project.reader()?;
-        check_there(&project, &request.files)?;
         let texts = packing.material.facts.iter().chain(&packing.material.errors).map(String::as_str);
         let named = mentions(texts);
-        packing.add_files(&project, request, &named, limits.max_files, limits.max_lines_per_file);
+        packing.add_files(&project, request, &named);
     }
-    Ok(packing.finish(
-        request,
-        PackLimits {
-            error_lines: limits.max_error_lines,
-            total_chars: request.max_chars.unwrap_or(limits.max_total_chars),
-        },
-    ))
+    Ok(packing.finish(request))
 }
 
 /// Refuses names of files that are not there, before anything is sent: an answer about a file that
@@ -140,65 +135,11 @@ pub async fn check_files(project: &ProjectFiles, files: &[String]) -> Result<(),
         return Ok(());
     }
     let files = files.to_vec();
-    off_thread_with(project, move |project| check_named(project, &files)).await
-}
-
-/// The same, on this thread. A directory is none of the files that it holds.
-pub(super) fn check_named(project: &ProjectFiles, files: &[String]) -> Result<(), Error> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    let project = project.reader()?;
-    check_there(&project, files)?;
-    let directory =
-        files.iter().find_map(|name| Some(format!("`{name}` is {}", project.refused_directory(name)?)));
-    directory.map_or(Ok(()), |problem| Err(Error::InvalidArguments(problem)))
-}
-
-/// Those of some names that still stand for a file. Blocks.
-///
-/// # Errors
-///
-/// The project cannot be looked at.
-pub fn still_there(project: &ProjectFiles, mut files: Vec<String>) -> Result<Vec<String>, Error> {
-    let project = project.reader()?;
-    files.retain(|name| !project.is_missing(name));
-    Ok(files)
-}
-
-fn check_there(project: &Project, files: &[String]) -> Result<(), Error> {
-    let missing = files.iter().filter(|name| project.is_missing(name));
-    let told: Vec<String> = missing
-        .take(MOST_MISSING)
-        .map(|name| {
-            let near = match without_lines(name).filter(|file| !project.is_missing(file)) {
-                Some(file) => format!(
-                    "; name the whole file `{file}`: the lines that an error or a fact names come first"
-                ),
-                None => {
-                    project.nearest(name).map_or(String::new(), |near| format!("; the nearest is `{near}`"))
-                }
-            };
-            let more = if name.chars().count() > MOST_NAME { "..." } else { "" };
-            let name: String = name.chars().take(MOST_NAME).collect();
-            format!("there is no file `{name}{more}`{near}")
-        })
-        .collect();
-    if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }
-}
-
-/// The file of a name that names lines too, such as `src/a.py:10-20` and `src/a.py#L10`.
-fn without_lines(name: &str) -> Option<&str> {
-    let name = name.trim();
-    let file = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "L-:,".contains(letter));
-    let rest = name.get(file.len()..)?;
-    match file.strip_suffix('#') {
-        Some(file) => Some(file),
-        None => rest.starts_with(':').then_some(file),
-    }
+    off_thread_with(project, move |project| project.reader()?.check_files(&files)).await
 }
 
 struct Packing<'a> {
+    limits: ContextLimits,
     masker: &'a Masker,
     masked: usize,
     omitted: Vec<Omission>,
@@ -220,22 +161,15 @@ impl Packing<'_> {
             .collect()
     }
 
-    fn add_files(
-        &mut self,
-        project: &Project,
-        request: &ContextRequest,
-        named: &[Mention],
-        max_files: usize,
-        max_lines: usize,
-    ) {
+    fn add_files(&mut self, project: &Project, request: &ContextRequest, named: &[Mention]) {
+        let lines = self.limits.max_lines_per_file;
         for file in self.find(project, &request.files) {
-            if self.material.files.len() >= max_files {
-                self.omit(&file.shown, &Refusal::TooMany(max_files));
+            if self.material.files.len() >= self.limits.max_files {
+                self.omit(&file.shown, &Refusal::TooMany(self.limits.max_files));
                 continue;
             }
-            let read = file
-                .open()
-                .and_then(|open| FileLines::read(open, &file.shown, named, max_lines, self.masker));
+            let read =
+                file.open().and_then(|open| FileLines::read(open, &file.shown, named, lines, self.masker));
             match read {
                 Ok(lines) => {
                     self.masked += lines.masked;
@@ -262,7 +196,11 @@ impl Packing<'_> {
         self.omitted.push(Omission { path: path.to_owned(), reason: refusal.to_string() });
     }
 
-    fn finish(self, request: &ContextRequest, limits: PackLimits) -> PackedContext {
+    fn finish(self, request: &ContextRequest) -> PackedContext {
+        let limits = PackLimits {
+            error_lines: self.limits.max_error_lines,
+            total_chars: request.max_chars.unwrap_or(self.limits.max_total_chars),
+        };
         let packed = pack(&self.material, limits);
         let mut omitted = self.omitted;
         omitted.extend(packed.omitted);

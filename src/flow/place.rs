@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::off_thread::off_thread;
 use super::project_files::ProjectFiles;
+use super::scope::off_thread;
 use crate::domain::diff;
 use crate::error::Error;
 use crate::host::git::Checkout;

@@ -16,7 +16,7 @@ use super::configuration::Configuration;
 use super::configuration::UNTRUSTED;
 use super::kit::Kit;
 use super::log::Log;
-use super::off_thread::off_thread;
+use super::scope::off_thread;
 use super::versions::Program;
 use crate::domain::breaker::Spent;
 use crate::domain::call_options::CallOptions;

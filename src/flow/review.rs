@@ -23,9 +23,9 @@ use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note_on;
-use super::off_thread::{off_thread, off_thread_with};
 use super::progress::{Progress, Watch};
 use super::project_files::ProjectFiles;
+use super::scope::{off_thread, off_thread_with};
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{Draft, Noted, Topic};
@@ -195,13 +195,10 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     };
     let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
     let watch = &Watch::over(progress, providers.iter().cloned());
-    let asked = providers.iter().zip(turns).enumerate().map(|(member, (provider, turn))| {
-        let prepared = if providers.len() > 1 { prepared.for_member(member) } else { Arc::clone(&prepared) };
-        async move {
-            let reply = ask_or_stand_in(kit, provider, &prepared, turn, bench, &watch.progress()).await;
-            watch.done(member, reply.ok);
-            reply
-        }
+    let asked = turns.into_iter().enumerate().map(|(member, turn)| async move {
+        let reply = ask_or_stand_in(kit, turn, bench, &watch.progress()).await;
+        watch.done(member, reply.ok);
+        reply
     });
     let replies: Vec<Consulted> = join_all(asked).await;
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
@@ -247,10 +244,14 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     }
     let question = question(request, &material, criteria, account);
     let prepared = prepare(kit, question, Layout::Sections, None)?;
-    let reservations = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
+    let reserved = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
     let everybody = ready(kit, Work::default()).names;
-    let turns = places.into_iter().zip(reservations).map(|(place, reservation)| Turn { place, reservation });
-    let asked = Some(Asked { prepared, turns: turns.collect(), everybody });
+    let turns = providers.iter().zip(places).zip(reserved).enumerate();
+    let turns = turns.map(|(member, ((provider, place), reservation))| {
+        Turn::new(kit, provider, &prepared.for_member(member, providers.len()), place, reservation)
+    });
+    let turns = turns.collect();
+    let asked = Some(Asked { prepared, turns, everybody });
     Ok(Ready { providers, material, asked })
 }
 

@@ -1,10 +1,14 @@
 //! State of a call that its work can reach anywhere: whether it is to end, what it says meanwhile,
-//! and which answers it need not pay for again.
+//! and which answers it need not pay for again. And work that takes a thread (masking, parsing, files, the
+//! log), away from the one that answers calls.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
 
 tokio::task_local! {
     static SCOPE: Scope;
@@ -96,4 +100,45 @@ impl Scope {
     pub fn has_arrived(&self) -> bool {
         !self.arrived.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
+}
+
+/// Does the work on a thread of its own while other calls go on. Its log lines and its scope belong to
+/// the call that waits for it.
+///
+/// # Errors
+///
+/// The work panicked.
+pub(super) async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let done = run(Box::new(move || Box::new(work()))).await?;
+    let lost = |_| Error::Internal("the work came to another result than it should".to_owned());
+    done.downcast().map(|done| *done).map_err(lost)
+}
+
+/// Work and its result. What runs it would be compiled anew for every type of them, of which there are some
+/// two hundred here: boxed, all are of one type, and the binary is smaller.
+type Work = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
+
+async fn run(work: Work) -> Result<Box<dyn Any + Send>, Error> {
+    let (call, scope) = (tracing::Span::current(), Scope::current());
+    let work = move || match scope {
+        Some(scope) => SCOPE.sync_scope(scope, work),
+        None => work(),
+    };
+    let done = tokio::task::spawn_blocking(move || call.in_scope(work)).await;
+    done.map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// The same for work that needs a shared handle and may fail.
+///
+/// # Errors
+///
+/// Those of the work, or it panicked.
+pub(super) async fn off_thread_with<S: Clone + Send + 'static, T: Send + 'static>(
+    shared: &S,
+    work: impl FnOnce(&S) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let shared = shared.clone();
+    off_thread(move || work(&shared)).await?
 }

@@ -13,10 +13,10 @@ use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note_on;
-use super::off_thread::off_thread_with;
-use super::pack::{check_files, still_there};
+use super::pack::check_files;
 use super::progress::Progress;
 use super::project_files::ProjectFiles;
+use super::scope::off_thread_with;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::Answer;
@@ -418,7 +418,9 @@ async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -
     let Some(noted) = found else { return Ok(given) };
     let files = match given.files.as_slice() {
         // The caller named none: one that is gone meanwhile is no mistake of theirs.
-        [] => off_thread_with(project, |project| still_there(project, noted.context_files)).await?,
+        [] => {
+            off_thread_with(project, |project| Ok(project.reader()?.still_there(noted.context_files))).await?
+        }
         _ => given.files,
     };
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })

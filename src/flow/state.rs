@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::configuration::Configuration;
 use super::kit::Kit;
-use super::off_thread::off_thread;
 use super::providers::{Home, PATIENCE, in_words, print, probe};
+use super::scope::off_thread;
 use crate::domain::call_options::CallOptions;
 use crate::error::Error;
 use crate::error::reference::for_person;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::configuration::Configuration;
 use super::journal::{Decided, RestsOn, new_id};
 use super::log::Log;
-use super::off_thread::off_thread_with;
+use super::scope::off_thread_with;
 use super::time::rfc3339;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Draft, Event, Noted};

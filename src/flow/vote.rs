@@ -33,7 +33,7 @@ use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_on;
-use crate::flow::off_thread::off_thread_with;
+use crate::flow::scope::off_thread_with;
 use crate::provider::Usage;
 
 use measured::{Check, Sample, Sampler};

@@ -20,6 +20,7 @@ use rustix::process::getuid;
 
 use crate::domain::order::Order;
 use crate::domain::secret_path::{self, SecretPaths};
+use crate::error::Error;
 use crate::host::environment::Environment;
 
 pub use base::Base;
@@ -66,6 +67,12 @@ pub enum Refusal {
     #[error("{0}")]
     Unreadable(String),
 }
+
+/// Missing files that one refusal names.
+const MOST_MISSING: usize = 5;
+
+/// Characters of a name that a refusal shows.
+const MOST_NAME: usize = 200;
 
 /// The directories whose files may be read.
 #[derive(Debug)]
@@ -229,24 +236,82 @@ impl Project {
         Ok(Found { shown: self.shown(&real), root: root.to_owned(), relative })
     }
 
-    /// True if a name without a wildcard stands for nothing.
-    pub fn is_missing(&self, given: &str) -> bool {
-        !is_pattern(given)
-            && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
+    /// Refuses names of files that are not there, before anything is sent.
+    ///
+    /// # Errors
+    ///
+    /// A file that is named without a wildcard is not there.
+    pub fn check_there(&self, files: &[String]) -> Result<(), Error> {
+        let missing = files.iter().filter(|name| self.is_missing(name));
+        let told: Vec<String> = missing
+            .take(MOST_MISSING)
+            .map(|name| {
+                let near = match without_lines(name).filter(|file| !self.is_missing(file)) {
+                    Some(file) => format!(
+                        "; name the whole file `{file}`: the lines that an error or a fact names come first"
+                    ),
+                    None => {
+                        self.nearest(name).map_or(String::new(), |near| format!("; the nearest is `{near}`"))
+                    }
+                };
+                let more = if name.chars().count() > MOST_NAME { "..." } else { "" };
+                let name: String = name.chars().take(MOST_NAME).collect();
+                format!("there is no file `{name}{more}`{near}")
+            })
+            .collect();
+        if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }
     }
 
-    /// Why a name without a wildcard that stands for a directory is none of a file.
-    pub fn refused_directory(&self, given: &str) -> Option<Refusal> {
-        if is_pattern(given) {
-            return None;
-        }
-        self.find_one(Path::new(given)).err().filter(|refusal| matches!(refusal, Refusal::Directory(_)))
+    /// The same, where a directory is none of the files that it holds.
+    ///
+    /// # Errors
+    ///
+    /// A file that is named without a wildcard is not there, or is a directory.
+    pub fn check_files(&self, files: &[String]) -> Result<(), Error> {
+        self.check_there(files)?;
+        let named = files.iter().filter(|name| !is_pattern(name));
+        let directory = named.map(|name| (name, self.find_one(Path::new(name)))).find_map(|(name, found)| {
+            let refusal = found.err().filter(|refusal| matches!(refusal, Refusal::Directory(_)))?;
+            Some(format!("`{name}` is {refusal}"))
+        });
+        directory.map_or(Ok(()), |problem| Err(Error::InvalidArguments(problem)))
+    }
+
+    /// Those of some names that still stand for a file.
+    pub fn still_there(&self, mut files: Vec<String>) -> Vec<String> {
+        files.retain(|name| !self.is_missing(name));
+        files
+    }
+
+    /// True if a name without a wildcard stands for nothing.
+    fn is_missing(&self, given: &str) -> bool {
+        !is_pattern(given)
+            && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
     /// The existing file whose name is nearest to one that is not there: first by the name alone, for
     /// the directory is what is forgotten most often.
     pub fn nearest(&self, given: &str) -> Option<String> {
-        nearest(self, given)
+        const MOST_LOOKED_AT: usize = 20_000;
+        const LIKE_ENOUGH: f64 = 0.75;
+        let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
+        let wanted = (given.trim_start_matches("./").to_lowercase(), name_of(given));
+        let files = self.roots.iter().flat_map(|root| {
+            WalkBuilder::new(root).follow_links(false).require_git(false).build().filter_map(Result::ok)
+        });
+        let likeness = |shown: &str| {
+            let by_name = strsim::normalized_damerau_levenshtein(&name_of(shown), &wanted.1);
+            let by_path = strsim::normalized_damerau_levenshtein(&shown.to_lowercase(), &wanted.0);
+            (by_name.max(by_path), by_path)
+        };
+        files
+            .take(MOST_LOOKED_AT)
+            .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
+            .filter_map(|entry| self.resolve(entry.path()).ok())
+            .map(|found| (likeness(&found.shown), found.shown))
+            .filter(|((likeness, _), _)| *likeness >= LIKE_ENOUGH)
+            .max_by(|(left, _), (right, _)| left.0.total_cmp(&right.0).then(left.1.total_cmp(&right.1)))
+            .map(|(_, shown)| shown)
     }
 
     fn find_one(&self, given: &Path) -> Result<Found, Refusal> {
@@ -391,26 +456,13 @@ fn literal_start(pattern: &str) -> PathBuf {
         .collect()
 }
 
-/// The file that is most like a name, where one is like it at all.
-fn nearest(project: &Project, given: &str) -> Option<String> {
-    const MOST_LOOKED_AT: usize = 20_000;
-    const LIKE_ENOUGH: f64 = 0.75;
-    let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
-    let wanted = (given.trim_start_matches("./").to_lowercase(), name_of(given));
-    let files = project.roots.iter().flat_map(|root| {
-        WalkBuilder::new(root).follow_links(false).require_git(false).build().filter_map(Result::ok)
-    });
-    let likeness = |shown: &str| {
-        let by_name = strsim::normalized_damerau_levenshtein(&name_of(shown), &wanted.1);
-        let by_path = strsim::normalized_damerau_levenshtein(&shown.to_lowercase(), &wanted.0);
-        (by_name.max(by_path), by_path)
-    };
-    files
-        .take(MOST_LOOKED_AT)
-        .filter(|entry| entry.file_type().is_some_and(|kind| kind.is_file()))
-        .filter_map(|entry| project.resolve(entry.path()).ok())
-        .map(|found| (likeness(&found.shown), found.shown))
-        .filter(|((likeness, _), _)| *likeness >= LIKE_ENOUGH)
-        .max_by(|(left, _), (right, _)| left.0.total_cmp(&right.0).then(left.1.total_cmp(&right.1)))
-        .map(|(_, shown)| shown)
+/// The file of a name that names lines too, such as `src/a.py:10-20` and `src/a.py#L10`.
+fn without_lines(name: &str) -> Option<&str> {
+    let name = name.trim();
+    let file = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "L-:,".contains(letter));
+    let rest = name.get(file.len()..)?;
+    match file.strip_suffix('#') {
+        Some(file) => Some(file),
+        None => rest.starts_with(':').then_some(file),
+    }
 }

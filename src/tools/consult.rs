@@ -17,7 +17,7 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Consulted, InThread, Question, consult};
+use crate::flow::consult::{Consulted, Question, consult};
 use crate::flow::ensemble::{Whom, generate};
 use crate::flow::pack::ContextRequest;
 
@@ -141,11 +141,10 @@ impl Handle {
         Parameters(input): Parameters<ConsultInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (kit, provider) = (self.kit(), input.provider.clone());
-        let thread = InThread::from(input.thread.clone());
+        let (kit, provider, thread) = (self.kit(), input.provider.clone(), input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            reply(Box::pin(consult(kit, provider.as_deref(), question, thread, &progress)).await)
+            reply(Box::pin(consult(kit, provider, question, thread, &progress)).await)
         })
         .await
     }
@@ -162,11 +161,11 @@ impl Handle {
         Parameters(input): Parameters<RoleInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (kit, role, provider) = (self.kit(), input.role, input.provider.clone());
-        let thread = InThread::from(input.thread.clone());
+        let (kit, role) = (self.kit(), input.role);
+        let (provider, thread) = (input.provider.clone(), input.thread.clone());
         let question = input.question();
         reporting(&context, |progress| async move {
-            let asked = consult(kit, provider.as_deref(), question, thread, &progress);
+            let asked = consult(kit, provider, question, thread, &progress);
             let answered = Box::pin(asked).await;
             reply(answered.map(|reply| WithRole { reply, role }))
         })

@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime as Zoned;
 use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument as _;
 
-use super::{Consulted, Prepared, Turn, milliseconds};
-use crate::domain::event::consult::ConsultSettled;
-use crate::domain::plain::plain;
-use crate::domain::served::ModelNote;
-use crate::domain::stage::Stage;
+use super::Prepared;
+use super::reply::{Consulted, Recording, milliseconds};
+use crate::domain::answer::document;
+use crate::domain::change::Mark;
 use crate::error::Error;
-use crate::flow::account::{Account, Reservation, Took, kept};
-use crate::flow::breaker::others_than;
+use crate::flow::account::{Account, Reservation, reserve};
+use crate::flow::breaker::{others_than, refusal_now};
 use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
-use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::Progress;
 use crate::flow::providers::process_error;
+use crate::flow::scope::{Scope, off_thread, off_thread_with};
 use crate::flow::slots::Place;
 use crate::flow::{providers, wall};
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome, ProcessError};
@@ -31,7 +31,7 @@ use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
 use crate::provider::events::{Version, allowed, told as told_by};
 use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::login::{self, Login};
-use crate::provider::{Adapter, Ask, Asked, Output, Places, understudy};
+use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, understudy};
 
 /// Pauses before the second and the third start after a transient failure. The CLIs are configured to try
 /// nothing again themselves, so that this is all that reaches the service.
@@ -46,14 +46,117 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
+/// A consult that may start: its question, and the way to its answer.
+pub struct Turn {
+    pub(super) prepared: Arc<Prepared>,
+    way: Way,
+}
+
+enum Way {
+    /// A provider is asked, with a place in the line for a slot and one in the budget.
+    Ask(Box<(Provider, Choice, Place, Reservation)>),
+    /// An answer to this very question that arrived in a job whose server is gone, or a refusal.
+    Reply(Box<Consulted>),
+}
+
+impl Turn {
+    /// The turn of a consult for which a place in the budget is reserved. It is given back where nobody
+    /// need be asked. Blocks.
+    pub(crate) fn new(
+        kit: &Kit,
+        name: &str,
+        prepared: &Arc<Prepared>,
+        place: Place,
+        reservation: Reservation,
+    ) -> Self {
+        let way = match look_up(kit, name, prepared) {
+            Ok(provider) => {
+                let choice = Choice::of(provider, kit.config.environment(), &prepared.options);
+                Way::Ask(Box::new((provider.clone(), choice, place, reservation)))
+            }
+            Err(reply) => Way::Reply(reply),
+        };
+        Self { prepared: Arc::clone(prepared), way }
+    }
+
+    /// Reserves a consult with one provider. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// As of [`reserve`].
+    pub(crate) fn reserved(
+        kit: &Kit,
+        name: &str,
+        prepared: &Arc<Prepared>,
+        account: &Account,
+        place: Place,
+    ) -> Result<Self, Error> {
+        let made = reserve(kit, account, &prepared.asked(), &[name.to_owned()])?;
+        let made = made.into_iter().next();
+        let reservation = made.ok_or_else(|| Error::Internal("nothing was reserved".to_owned()))?;
+        Ok(Self::new(kit, name, prepared, place, reservation))
+    }
+}
+
+/// Asks one provider a question that is ready. The answer is as long as the provider made it.
+pub async fn ask(kit: &Kit, Turn { prepared, way }: Turn, progress: &Progress) -> Consulted {
+    let started = Instant::now();
+    let reply = match way {
+        Way::Reply(reply) => *reply,
+        Way::Ask(ready) => {
+            let (provider, choice, place, reservation) = *ready;
+            let (n, model) = (kit.log.ledger().number(), choice.model.as_deref());
+            let span = tracing::info_span!("consult", n, provider = %provider.name, model);
+            let answered = begin(kit, provider, choice, &prepared, place, reservation, progress);
+            answered.instrument(span).await
+        }
+    };
+    Consulted { elapsed_ms: milliseconds(started.elapsed()), ..reply }
+}
+
+/// The provider that is asked; else the reply that makes it needless, or that refuses. Blocks.
+fn look_up<'k>(kit: &'k Kit, name: &str, prepared: &Prepared) -> Result<&'k Provider, Box<Consulted>> {
+    let refused =
+        |error| Box::new(Consulted::refused(name, prepared.options.model.clone(), not_begun(error)));
+    let provider = kit.config.catalogue().get(name).map_err(refused)?;
+    let scope = Scope::current();
+    let arrived = scope.as_ref().filter(|scope| scope.has_arrived());
+    if let Some(reply) = arrived.and_then(|scope| arrived_in(scope, name, prepared)) {
+        return Err(Box::new(reply.finish(kit, prepared)));
+    }
+    let is_asked_anyway = scope.is_some_and(|scope| scope.asks_spent());
+    let refusal = (!is_asked_anyway).then(|| refusal_now(&kit.config, &kit.log, name)).flatten();
+    refusal.map_or(Ok(provider), |refusal| Err(refused(refusal)))
+}
+
+fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Consulted> {
+    let arrived = scope.take_arrived(provider, &Mark::of(prepared.prompt.as_bytes()).sha256)?;
+    let has_schema = prepared.schema.is_some();
+    let answer = Answer {
+        structured: has_schema.then(|| document(&arrived.text).ok()).flatten().map(|found| found.value),
+        text: arrived.text.clone(),
+        model: Some(arrived.model).filter(|model| !model.is_empty()),
+        ..Answer::default()
+    };
+    let mut reply = Consulted {
+        consult: arrived.consult,
+        masked_answer: Some(arrived.text),
+        kept_in: arrived.thread,
+        ..Consulted::answered(provider, answer)
+    };
+    reply.told.warn("taken from the log: it arrived before its server ended, and was not asked for again");
+    Some(reply)
+}
+
 /// Asks one provider: the understudy at once, a CLI when there is a slot for it. Its end is
 /// in the log, and with the limit that a breaker knows nothing is started.
-pub(super) async fn begin(
+async fn begin(
     kit: &Kit,
     provider: Provider,
     choice: Choice,
     prepared: &Arc<Prepared>,
-    Turn { place, reservation }: Turn,
+    place: Place,
+    reservation: Reservation,
     progress: &Progress,
 ) -> Consulted {
     let name = provider.name.clone();
@@ -104,7 +207,7 @@ pub(super) async fn begin(
 }
 
 /// The error of a consult that never started, which the log tells as it tells the end of one.
-pub(super) fn not_begun(error: Error) -> Error {
+fn not_begun(error: Error) -> Error {
     tracing::info!(outcome = error.code(), "consult not started");
     error
 }
@@ -502,128 +605,4 @@ fn lay_out(places: &Places, files: &[(PathBuf, String)], login: &Login) -> std::
 /// Bytes that are no text become replacement characters: an answer is never lost to one of them.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-/// A call that has begun. Dropped before its end, it is recorded as cancelled.
-struct Recording {
-    provider: String,
-    model: Option<String>,
-    begun: Instant,
-    reservation: Option<Reservation>,
-}
-
-impl Recording {
-    fn begin(provider: &str, model: Option<&str>, reservation: Reservation) -> Self {
-        let Account { run, stage, purpose, .. } = reservation.account();
-        tracing::info!(
-            purpose = purpose.name(),
-            stage = stage.map(Stage::name),
-            run = run.as_deref(),
-            "consult started"
-        );
-        let (provider, model) = (provider.to_owned(), model.map(str::to_owned));
-        Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
-    }
-
-    /// Records the end and finishes the reply. The answer is masked once, for the log and for the caller that keeps
-    /// it. A log that cannot be written does not take the answer from the caller. Blocks.
-    fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
-        let Some(mut reservation) = self.reservation.take() else { return reply };
-        let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
-        kit.log.ledger().note(&self.provider, refused);
-        // A CLI's notes may repeat its prompt.
-        let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
-        reply.told.warning = reply.told.warning.take().map(mask);
-        let settled = self.settled(&reservation, Some(&reply));
-        let saving = &kit.config.settings().tracing;
-        let masked = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
-        // A conversation goes on from its texts: if they are not kept, there is no conversation.
-        let is_turn = masked.is_some() && saving.save_prompts && saving.save_responses;
-        let turn = prepared.turn.as_ref().filter(|_| is_turn).map(|(turn, ..)| turn.clone());
-        let thread = turn.as_ref().map(|turn| turn.thread.clone());
-        let settled = ConsultSettled {
-            prompt: Some(kept(&prepared.prompt, saving.save_prompts)),
-            response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
-            turn,
-            ..settled
-        };
-        match reservation.settle(reply.consult.clone(), settled) {
-            Ok(is_kept) => reply.kept_in = thread.filter(|_| is_kept),
-            Err(error) => tracing::warn!(%error, "a consult is not in the log"),
-        }
-        reply.masked_answer = masked;
-        reply.finish(kit, prepared)
-    }
-
-    async fn end_off_thread(self, kit: &Kit, prepared: &Arc<Prepared>, reply: Consulted) -> Consulted {
-        let (provider, model, shared) = (self.provider.clone(), self.model.clone(), Arc::clone(prepared));
-        let ended = off_thread_with(kit, move |kit| Ok(self.end(kit, &shared, reply)));
-        ended.await.unwrap_or_else(|error| Consulted::refused(&provider, model, error))
-    }
-
-    /// Event of the end; without a reply the consult was cancelled.
-    fn settled(&self, reservation: &Reservation, reply: Option<&Consulted>) -> ConsultSettled {
-        let usage = reply.map(|reply| reply.usage).unwrap_or_default();
-        let cause = reply.map_or(Some(&Error::Cancelled), |reply| reply.cause.as_ref());
-        let code = cause.map(Error::code);
-        let elapsed_ms = milliseconds(self.begun.elapsed());
-        let attempts = reply.map_or(1, |reply| reply.attempts);
-        let asked = || ModelNote { model_asked: self.model.clone(), ..ModelNote::default() };
-        let told = reply.map_or_else(asked, |reply| reply.told.clone());
-        tracing::info!(
-            outcome = code.unwrap_or("ok"),
-            elapsed_ms,
-            retries = attempts.saturating_sub(1),
-            exit_code = reply.and_then(|reply| reply.exit_code).filter(|code| *code != 0),
-            served = reply.and_then(|reply| reply.model.as_deref()),
-            effort = reply.and(told.effort.as_deref()),
-            warning = told.warning.as_deref(),
-            input_tokens = usage.input_tokens,
-            output_tokens = usage.output_tokens,
-            "consult ended"
-        );
-        ConsultSettled {
-            reservation: String::new(),
-            stage: reservation.account().stage,
-            purpose: reservation.account().purpose,
-            provider: self.provider.clone(),
-            model: reply.map_or(&self.model, |reply| &reply.model).clone().unwrap_or_default(),
-            told,
-            code: code.map(str::to_owned),
-            resets_at: cause.and_then(|cause| cause.note().resets_at),
-            elapsed_ms,
-            attempts,
-            input_tokens: usage.input_tokens,
-            output_tokens: usage.output_tokens,
-            cost_usd: usage.cost_usd,
-            estimate: Some(reservation.estimate(took(reply))),
-            prompt: None,
-            response: None,
-            turn: None,
-        }
-    }
-}
-
-/// Known and estimated tokens of a call.
-fn took(reply: Option<&Consulted>) -> Took {
-    match reply {
-        None => Took::Unknown,
-        Some(Consulted { cause: Some(error), .. }) if error.may_have_cost() => Took::Unknown,
-        Some(Consulted { cause: Some(_), .. }) => Took::Nothing,
-        Some(reply) if reply.usage.input_tokens.is_some() && reply.usage.output_tokens.is_some() => {
-            Took::Told
-        }
-        Some(reply) => Took::Answered(reply.content.len()),
-    }
-}
-
-impl Drop for Recording {
-    fn drop(&mut self) {
-        if let Some(mut reservation) = self.reservation.take() {
-            let settled = self.settled(&reservation, None);
-            if let Err(error) = reservation.settle(String::new(), settled) {
-                tracing::warn!(%error, "a cancelled consult is not in the log");
-            }
-        }
-    }
 }

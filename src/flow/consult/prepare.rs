@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::flow::account::{Account, Asked};
 use crate::flow::document;
 use crate::flow::kit::Kit;
-use crate::flow::pack::{ContextRequest, PackedContext, check_named, pack_now};
+use crate::flow::pack::{ContextRequest, PackedContext, pack_now};
 use crate::flow::thread::Conversation;
 use crate::host::config::is_model_name;
 
@@ -109,9 +109,12 @@ impl Prepared {
         self.context.as_ref().map(ContextNote::from)
     }
 
-    /// The same question for one of several who are asked it: from another angle, and with the files
-    /// in another order.
-    pub fn for_member(self: &Arc<Self>, member: usize) -> Arc<Self> {
+    /// The same question for one of those who are asked it: of several each has another angle, and the
+    /// files in another order.
+    pub fn for_member(self: &Arc<Self>, member: usize, of: usize) -> Arc<Self> {
+        if of < 2 {
+            return Arc::clone(self);
+        }
         let mut parts = self.parts.clone();
         if self.context.as_ref().is_some_and(|context| context.files.len() > 1) {
             parts.material = parts.material.map(|material| with_files_turned(&material, member));
@@ -173,7 +176,9 @@ pub fn prepare(
         }
         None => consultant,
     };
-    check_named(&kit.project, &question.context.files)?;
+    if !question.context.files.is_empty() {
+        kit.project.reader()?.check_files(&question.context.files)?;
+    }
     let context = (!question.context.is_empty())
         .then(|| pack_now(&kit.config, &kit.project, &question.context))
         .transpose()?;

@@ -9,10 +9,10 @@ use crate::domain::prompt::prompt;
 use crate::domain::review::{FixStatus, Severity, TriedFix, fixes};
 use crate::error::Error;
 use crate::flow::account::Account;
-use crate::flow::consult::{Layout, Prepared, Question, Turn, ask, prepare, reserve_one};
+use crate::flow::consult::{Layout, Prepared, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
-use crate::flow::off_thread::off_thread_with;
 use crate::flow::progress::Progress;
+use crate::flow::scope::off_thread_with;
 use crate::flow::select::{Trialled, tried_alone};
 
 /// Findings for which a fix is asked for.
@@ -120,14 +120,12 @@ async fn proposals(
     };
     let place = kit.processes.slots().place()?;
     let named = provider.to_owned();
-    let ready = off_thread_with(kit, move |kit| {
+    let turn = off_thread_with(kit, move |kit| {
         let prepared = prepare(kit, question, Layout::Plain, None)?;
-        let reservation = reserve_one(kit, prepared.account(), &prepared, &named)?;
-        Ok((prepared, reservation))
+        Turn::reserved(kit, &named, &prepared, prepared.account(), place)
     });
-    let (prepared, reservation) = ready.await?;
     let progress = progress.labelled(&format!("{provider}: fixes"));
-    let reply = ask(kit, provider, &prepared, Turn { place, reservation }, &progress).await;
+    let reply = ask(kit, turn.await?, &progress).await;
     if let Some(cause) = reply.cause {
         return Err(cause);
     }

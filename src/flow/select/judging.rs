@@ -17,9 +17,9 @@ use crate::flow::account::{Account, Asked, Reservation, reserve};
 use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
 use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
-use crate::flow::off_thread::off_thread_with;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::{Progress, Watch};
+use crate::flow::scope::off_thread_with;
 
 /// Characters of all candidates that a judge reads.
 const MOST_CHARS: usize = 200_000;
@@ -402,9 +402,12 @@ impl Judging<'_> {
             },
             account: self.account.clone(),
         };
-        let ready = move |kit: &Kit| prepare(kit, question, Layout::Sections, None);
-        let prepared = off_thread_with(self.kit, ready).await?;
-        let reply = ask(self.kit, judge, &prepared, Turn { place, reservation }, progress).await;
+        let judge = judge.to_owned();
+        let turn = off_thread_with(self.kit, move |kit| {
+            let prepared = prepare(kit, question, Layout::Sections, None)?;
+            Ok(Turn::new(kit, &judge, &prepared, place, reservation))
+        });
+        let reply = ask(self.kit, turn.await?, progress).await;
         let said = read(&reply, ballot);
         let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);
         Ok(Said { said, asked, refused: reply.cause.filter(Error::is_refusal) })

@@ -20,7 +20,7 @@ use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::off_thread::off_thread_with;
+use crate::flow::scope::off_thread_with;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 

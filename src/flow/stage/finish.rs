@@ -24,7 +24,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::off_thread::off_thread_with;
+use crate::flow::scope::off_thread_with;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 use crate::flow::{consult, document, ensemble};

@@ -27,8 +27,8 @@ use crate::flow::configuration::Configuration;
 use crate::flow::document;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::off_thread::off_thread_with;
 use crate::flow::pack::pack_context;
+use crate::flow::scope::off_thread_with;
 use crate::host::answers::Answers;
 
 #[skip_serializing_none]

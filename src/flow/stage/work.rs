@@ -16,7 +16,7 @@ use crate::domain::citations::Citation;
 use crate::domain::consultant;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
-use crate::domain::event::stage::{Answered, Candidate, Mode};
+use crate::domain::event::stage::{Answered, Candidate};
 use crate::domain::handover::Handover;
 use crate::domain::outline::outline;
 use crate::domain::pack::fence_for;
@@ -25,17 +25,14 @@ use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::configuration::Configuration;
-use crate::flow::consult::{
-    Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare, reserve_one,
-};
+use crate::flow::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use crate::flow::document;
 use crate::flow::journal::new_id;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
 use crate::flow::log::Working;
-use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::{Progress, Watch};
-use crate::flow::scope::Scope;
+use crate::flow::scope::{Scope, off_thread, off_thread_with};
 
 /// Works on an attempt until its end is in the log, whether or not anybody waits for it.
 pub(super) fn spawn(
@@ -104,11 +101,10 @@ async fn work(
         let names: Vec<String> = left.iter().map(|(_, provider)| provider.clone()).collect();
         Watch::over(progress, names)
     });
-    let is_ensemble = task.attempt.mode == Mode::Ensemble;
     let seats = left.into_iter().enumerate().map(|(number, (id, provider))| {
         // Which member it is, also where others have answered before.
         let member = task.attempt.providers.iter().position(|name| *name == provider).unwrap_or_default();
-        let prepared = if is_ensemble { prepared.for_member(member) } else { Arc::clone(&prepared) };
+        let prepared = prepared.for_member(member, task.attempt.providers.len());
         let watch = watch.as_ref();
         let progress = watch.map_or_else(|| progress.labelled(&id), Watch::progress);
         async move {
@@ -246,10 +242,8 @@ async fn asked(
 ) -> Result<Consulted, Error> {
     let place = kit.processes.slots().place()?;
     let (prepared, account, named) = (Arc::clone(seat.prepared), account.clone(), provider.to_owned());
-    let reserved = off_thread_with(kit, move |kit| reserve_one(kit, &account, &prepared, &named));
-    let reservation = reserved.await?;
-    let (turn, bench) = (Turn { place, reservation }, &seat.task.bench);
-    Ok(ask_or_stand_in(kit, provider, seat.prepared, turn, bench, progress).await)
+    let turn = off_thread_with(kit, move |kit| Turn::reserved(kit, &named, &prepared, &account, place));
+    Ok(ask_or_stand_in(kit, turn.await?, &seat.task.bench, progress).await)
 }
 
 /// Once more, where the budget of the run allows it.

@@ -17,10 +17,10 @@ use crate::domain::verification::status::{End, Proof, Status, Told, excerpt, jud
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
-use crate::flow::off_thread::off_thread;
 use crate::flow::processes::Processes;
 use crate::flow::progress::Progress;
 use crate::flow::project_files::ProjectFiles;
+use crate::flow::scope::off_thread;
 use crate::flow::verify;
 use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};

@@ -21,8 +21,8 @@ use crate::flow::configuration::Configuration;
 use crate::flow::consult::{Consulted, Layout, Prepared, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::off_thread::{off_thread, off_thread_with};
 use crate::flow::progress::{Progress, Watch};
+use crate::flow::scope::{off_thread, off_thread_with};
 use crate::provider::Usage;
 use crate::provider::failure::FailureKind;
 
@@ -328,7 +328,6 @@ pub enum Sample {
 
 /// A sample that may begin.
 pub struct Seat {
-    provider: String,
     /// Its name in reports of progress.
     id: String,
     turn: Turn,
@@ -410,12 +409,15 @@ impl Sampler {
         let places = asked.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
         let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
         let prepared = Arc::clone(&self.prepared);
-        let reserved =
-            off_thread_with(kit, move |kit| reserve(kit, prepared.account(), &prepared.asked(), &providers));
-        let reservations = reserved.await?;
-        let turns = places.into_iter().zip(reservations);
-        let turns = turns.map(|(place, reservation)| Turn { place, reservation });
-        Ok(asked.into_iter().zip(turns).map(|((provider, id), turn)| Seat { provider, id, turn }).collect())
+        let seats = off_thread_with(kit, move |kit| {
+            let reserved = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
+            let seat = |(((provider, id), place), reservation): (((String, _), _), _)| {
+                let turn = Turn::new(kit, &provider, &prepared, place, reservation);
+                Seat { id, turn }
+            };
+            Ok(asked.into_iter().zip(places).zip(reserved).map(seat).collect())
+        });
+        seats.await
     }
 
     /// Takes samples side by side, as far as there are slots. A provider whose failure is final is
@@ -430,10 +432,9 @@ impl Sampler {
         seats: Vec<Seat>,
         progress: &Progress,
     ) -> Result<Vec<Sample>, Error> {
-        let prepared = &self.prepared;
         let watch = &Watch::over(progress, seats.iter().map(|seat| seat.id.clone()));
-        let asked = seats.into_iter().enumerate().map(|(place, Seat { provider, turn, .. })| async move {
-            let reply = ask(kit, &provider, prepared, turn, &watch.progress()).await;
+        let asked = seats.into_iter().enumerate().map(|(place, Seat { turn, .. })| async move {
+            let reply = ask(kit, turn, &watch.progress()).await;
             watch.done(place, reply.ok);
             reply
         });
