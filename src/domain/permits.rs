@@ -218,11 +218,14 @@ pub fn power(path: &str) -> Option<Power> {
 }
 
 /// Returns what a change of a file's content does beside: scripts of a package, plug-ins and entry points.
-pub fn power_of_change(path: &str, before: &str, after: &str) -> Option<Power> {
+pub fn power_of_change(path: &str, before: impl AsRef<[u8]>, after: impl AsRef<[u8]>) -> Option<Power> {
     // In a new file nothing changes that ran before.
-    if before.is_empty() {
+    if before.as_ref().is_empty() {
         return None;
     }
+    // Most files are none of these: their texts are not read.
+    let text = String::from_utf8_lossy;
+    let (before, after) = (|| text(before.as_ref()), || text(after.as_ref()));
     let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
     match name.as_str() {
         "package.json" => {
@@ -237,7 +240,7 @@ pub fn power_of_change(path: &str, before: &str, after: &str) -> Option<Power> {
                 "workspaces",
             ];
             let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
-            let (before, after) = (read(before), read(after));
+            let (before, after) = (read(&before()), read(&after()));
             let differs = |key: &str| before.get(key) != after.get(key) && after.get(key).is_some();
             KEYS.iter().find(|key| differs(key)).map(|_| Power::ActsByItself("scripts that npm runs"))
         }
@@ -261,8 +264,8 @@ pub fn power_of_change(path: &str, before: &str, after: &str) -> Option<Power> {
                 let lines = text.lines().map(|line| line.trim().to_lowercase());
                 lines.filter(|line| KEYS.iter().any(|key| line.contains(key))).collect()
             };
-            let known = lines(before);
-            let is_new = lines(after).iter().any(|line| !known.contains(line));
+            let known = lines(&before());
+            let is_new = lines(&after()).iter().any(|line| !known.contains(line));
             is_new.then_some(Power::ActsByItself("plug-ins and hooks of tools"))
         }
         _ => None,

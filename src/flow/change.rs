@@ -3,7 +3,6 @@
 mod plan;
 mod restore;
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -175,14 +174,11 @@ impl Work<'_> {
 
 /// A file that runs or permits things is changed by the user, or by a change that they approved.
 fn refuse_what_acts(plan: &Plan) -> Result<(), Refusal> {
-    fn text(content: Option<&[u8]>) -> Cow<'_, str> {
-        content.map_or(Cow::Borrowed(""), String::from_utf8_lossy)
-    }
     for change in &plan.changes {
         let by_content = || {
-            let before = text(change.before.as_ref().map(|file| file.content.as_slice()));
-            let after = text(change.after.as_ref().map(|file| file.content.as_slice()));
-            power_of_change(&change.path, &before, &after)
+            let before = change.before.as_ref().map(|file| file.content.as_slice());
+            let after = change.after.as_ref().map(|file| file.content.as_slice());
+            power_of_change(&change.path, before.unwrap_or_default(), after.unwrap_or_default())
         };
         let found =
             power(&change.path).filter(|power| matches!(power, Power::ActsByItself(_))).or_else(by_content);

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::store::{Entry, Manifest, Permission, State, Store, original, staged};
+use super::store::{Entry, Manifest, Permission, State, Store, staged};
 use super::tree::{FileState, Obstacle, Tree, split};
 use crate::domain::change::Mark;
 
@@ -108,11 +108,8 @@ fn manifest(session: &str, plan: &Plan) -> Manifest {
 }
 
 fn keep(store: &Store, plan: &Plan, manifest: &Manifest) -> Result<(), Obstacle> {
-    for (index, change) in plan.changes.iter().enumerate() {
-        if let Some(before) = &change.before {
-            store.keep(&manifest.session, &original(index), &before.content)?;
-        }
-    }
+    let contents = plan.changes.iter().filter_map(|change| Some(change.before.as_ref()?.content.as_slice()));
+    store.keep_all(&manifest.session, contents)?;
     store.write_manifest(manifest)
 }
 
@@ -171,7 +168,7 @@ pub fn before(store: &Store, manifest: &Manifest, path: &str) -> Result<Option<A
     let Some((index, before)) = found.and_then(|(index, entry)| Some((index, entry.before.as_ref()?))) else {
         return Ok(None);
     };
-    let content = store.kept(&manifest.session, &original(index), &before.mark)?;
+    let content = store.kept(manifest, index)?;
     Ok(Some(After { content, permission: Permission::Exact(before.mode & 0o777) }))
 }
 
@@ -266,13 +263,12 @@ fn restore(
         }
         if mark != before.mark && entry.after.as_ref() != Some(&mark) {
             return Ok(Some(format!(
-                "somebody else changed it meanwhile, and it was left so; what it was is in {}/{}",
-                Store::shown(&manifest.session),
-                original(index)
+                "somebody else changed it meanwhile, and it was left so; what it was is in {}",
+                store.show(manifest, index)
             )));
         }
     }
-    let content = store.kept(&manifest.session, &original(index), &before.mark)?;
+    let content = store.kept(manifest, index)?;
     tree.make_directory(split(&entry.path).0, None)?;
     let name = staged(&manifest.session, index, &entry.path);
     tree.write_new(&name, &content, Permission::Exact(before.mode & 0o777))?;

@@ -25,6 +25,8 @@ const MANIFEST: &str = "manifest.json";
 /// Beside a manifest: what only this user can have written of it.
 const SIGNATURE: &str = "manifest.mac";
 
+/// The contents of all files of a change.
+const ORIGINALS: &str = "originals";
 /// The largest file of a backup that is read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -139,22 +141,52 @@ impl Store {
     /// Begins a session: from here until it is settled, the next process undoes it.
     pub(super) fn begin(&self) -> Result<String, Obstacle> {
         let session = Uuid::now_v7().to_string();
-        write_private(&self.directory().join(OPEN).join(&session), b"")?;
+        write_private(&self.directory().join(OPEN).join(&session), [])?;
         make_private(&self.session(&session))?;
         Ok(session)
     }
 
     pub(super) fn keep(&self, session: &str, name: &str, content: &[u8]) -> Result<(), Obstacle> {
-        Ok(write_private(&self.session(session).join(name), content)?)
+        Ok(write_private(&self.session(session).join(name), [content])?)
+    }
+
+    /// Keeps the contents of a change's files in one file, one behind the other: to make a file takes longer
+    /// than to write a usual one.
+    pub(super) fn keep_all<'a>(
+        &self,
+        session: &str,
+        contents: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(), Obstacle> {
+        Ok(write_private(&self.session(session).join(ORIGINALS), contents)?)
     }
 
     /// Returns what was kept of a file, if it still is what the manifest says.
-    pub(super) fn kept(&self, session: &str, name: &str, mark: &Mark) -> Result<Vec<u8>, Obstacle> {
-        let content = self.look(session, name)?.ok_or(Obstacle::Changed)?;
+    pub(super) fn kept(&self, manifest: &Manifest, index: usize) -> Result<Vec<u8>, Obstacle> {
+        let states: Vec<Option<&State>> = manifest.files.iter().map(|entry| entry.before.as_ref()).collect();
+        let (earlier, rest) = states.split_at_checked(index).ok_or(Obstacle::Changed)?;
+        let mark = rest.first().and_then(Option::as_ref).map(|state| &state.mark).ok_or(Obstacle::Changed)?;
+        // One that was shown to a person, or that an earlier version kept, is in a file of its own.
+        let content = match self.look(&manifest.session, &original(index))? {
+            Some(content) => content,
+            None => {
+                let start = earlier.iter().flatten().map(|state| state.mark.bytes).fold(0, u64::saturating_add);
+                let name = format!("{BACKUPS}/{}/{ORIGINALS}", manifest.session);
+                let part = Tree::open(&self.root)?.look_at(&name, start, mark.bytes.min(MOST_BYTES))?;
+                part.ok_or(Obstacle::Changed)?
+            }
+        };
         if Mark::of(&content) == *mark {
             return Ok(content);
         }
-        Err(Obstacle::Io(format!("the backup's {name} is not what was kept")))
+        Err(Obstacle::Io(format!("the backup's {} is not what was kept", original(index))))
+    }
+
+    /// Puts what was kept of a file into a file of its own, for a person to look at, and says where that is.
+    pub(super) fn show(&self, manifest: &Manifest, index: usize) -> String {
+        let name = original(index);
+        // It is there already where an earlier version kept it.
+        let _ = self.kept(manifest, index).and_then(|content| self.keep(&manifest.session, &name, &content));
+        format!("{}/{name}", Self::shown(&manifest.session))
     }
 
     pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<(), Obstacle> {
@@ -331,9 +363,9 @@ fn make_private(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+fn write_private<'a>(path: &Path, contents: impl IntoIterator<Item = &'a [u8]>) -> std::io::Result<()> {
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content)
+    contents.into_iter().try_for_each(|content| file.write_all(content))
 }
 
 /// The limits on backups. Everything over one of the limits is removed, oldest first.
@@ -449,7 +481,7 @@ pub struct State {
     pub mark: Mark,
 }
 
-/// The name of a file's content in its backup.
+/// The name of a file's content in its backup, where that is a file of its own.
 pub(super) fn original(index: usize) -> String {
     format!("{index}.original")
 }

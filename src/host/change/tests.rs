@@ -130,3 +130,40 @@ fn a_backup_is_a_copy_that_no_later_write_to_the_replaced_file_reaches() {
         assert_eq!(String::from_utf8(before.content).unwrap(), text);
     }
 }
+
+/// An earlier version kept each content in a file of its own, and so does a note for a person.
+#[test]
+fn a_backup_is_read_whichever_way_it_was_kept() {
+    let root = project();
+    let tree = Tree::open(root.path()).unwrap();
+    let store = Store::open(root.path()).unwrap();
+    let manifest = carry_out(&store, &tree, &checked(&tree), &|| false).unwrap();
+    let session = root.path().join(".maestro/backups").join(&manifest.session);
+    let text = |path: &str| before(&store, &manifest, path).map(|found| found.unwrap().content);
+    fs::write(root.path().join("f"), "theirs\n").unwrap();
+    let touched = std::collections::BTreeSet::from(["f".to_owned()]);
+    let recovery = roll_back(&store, &tree, &manifest, Some(&touched));
+    let shown = recovery.notes[0].rsplit(' ').next().unwrap();
+    assert_eq!(fs::read_to_string(root.path().join(shown)).unwrap(), "f before\n", "{recovery:?}");
+    for (index, path) in ["d/g", "f", "gone"].iter().enumerate() {
+        fs::write(session.join(format!("{index}.original")), format!("{path} before\n")).unwrap();
+    }
+    fs::remove_file(session.join("originals")).unwrap();
+    for path in ["d/g", "f", "gone"] {
+        assert_eq!(text(path).unwrap(), format!("{path} before\n").into_bytes());
+    }
+    fs::write(session.join("1.original"), "forged\n").unwrap();
+    assert!(text("f").is_err() && text("gone").is_ok());
+}
+
+/// A name that leads out of the tree is no name in it.
+#[test]
+fn a_tree_ends_at_its_root() {
+    let root = project();
+    let tree = Tree::open(&root.path().join("d")).unwrap();
+    assert!(tree.look("g", 100).unwrap().is_some());
+    for path in ["../f", "x/../../f", "./../f"] {
+        assert!(!matches!(tree.look(path, 100), Ok(Some(_))), "{path}");
+        assert!(tree.make_directory(path, None).is_err(), "{path}");
+    }
+}

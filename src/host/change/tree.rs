@@ -1,13 +1,20 @@
 //! A directory in which files are read and written by names that are followed part by part, never
 //! through a symbolic link, so that one swapped in at any time leads nowhere.
 
-use std::io::{Read as _, Write as _};
+use std::fs::{File, Metadata, Permissions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
-use rustix::fs::OFlags;
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, Mode, OFlags, RawMode, accessat, fchmod, linkat, mkdirat, openat, renameat,
+    statat, unlinkat,
+};
+use rustix::io::Errno;
+
+/// Way in which files and directories are opened to be looked at.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
 /// Why a name cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +53,12 @@ impl From<std::io::Error> for Obstacle {
     }
 }
 
+impl From<Errno> for Obstacle {
+    fn from(error: Errno) -> Self {
+        std::io::Error::from(error).into()
+    }
+}
+
 /// A file as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileState {
@@ -67,7 +80,7 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &std::fs::Metadata) -> Self {
+    fn of(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -81,7 +94,7 @@ impl Stamp {
 /// A directory and all that is below it.
 #[derive(Debug)]
 pub struct Tree {
-    root: Dir,
+    root: OwnedFd,
 }
 
 impl Tree {
@@ -91,36 +104,38 @@ impl Tree {
     ///
     /// It is not a directory, or may not be opened.
     pub fn open(root: &Path) -> std::io::Result<Self> {
-        Ok(Self { root: Dir::open_ambient_dir(root, ambient_authority())? })
+        Ok(Self { root: openat(CWD, root, OFlags::DIRECTORY | READ, Mode::empty())? })
     }
 
     /// A directory below, followed part by part; none where a part is missing.
-    pub(super) fn directory(&self, path: &str) -> Result<Option<Dir>, Obstacle> {
-        let mut directory = self.root.try_clone()?;
+    pub(super) fn directory(&self, path: &str) -> Result<Option<OwnedFd>, Obstacle> {
+        let mut directory = None;
         for (shown, part) in parts(path) {
-            match enter(&directory, part, shown)? {
-                Some(below) => directory = below,
+            match enter(directory.as_ref().unwrap_or(&self.root), part, shown)? {
+                Some(below) => directory = Some(below),
                 None => return Ok(None),
             }
         }
-        Ok(Some(directory))
+        match directory {
+            Some(below) => Ok(Some(below)),
+            None => Ok(Some(self.root.try_clone()?)),
+        }
     }
 
     /// Makes a directory and those above it, and returns it.
-    pub(super) fn make_directory(&self, path: &str, mode: Option<u32>) -> Result<Dir, Obstacle> {
+    pub(super) fn make_directory(&self, path: &str, mode: Option<u32>) -> Result<OwnedFd, Obstacle> {
         let mut directory = self.root.try_clone()?;
         let mut made = false;
         for (shown, part) in parts(path) {
-            made = match directory.create_dir(part) {
+            made = match mkdirat(&directory, part, Mode::from_raw_mode(0o777)) {
                 Ok(()) => true,
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => false,
+                Err(Errno::EXIST) => false,
                 Err(error) => return Err(error.into()),
             };
             directory = enter(&directory, part, shown)?.ok_or(Obstacle::Changed)?;
         }
         if let Some(mode) = mode.filter(|_| made) {
-            let file = directory.try_clone()?.into_std_file();
-            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+            fchmod(&directory, Mode::from_raw_mode(mode as RawMode))?;
         }
         Ok(directory)
     }
@@ -132,7 +147,7 @@ impl Tree {
     /// A link or a file is in the way.
     pub fn directory_mode(&self, path: &str) -> Result<Option<u32>, Obstacle> {
         match self.directory(path)? {
-            Some(directory) => Ok(Some(directory.into_std_file().metadata()?.mode() & 0o7777)),
+            Some(directory) => Ok(Some(File::from(directory).metadata()?.mode() & 0o7777)),
             None => Ok(None),
         }
     }
@@ -141,8 +156,8 @@ impl Tree {
     pub fn is_writable(&self, path: &str) -> bool {
         match self.directory(path) {
             Ok(Some(directory)) => {
-                let wanted = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-                rustix::fs::accessat(&directory, ".", wanted, rustix::fs::AtFlags::EACCESS).is_ok()
+                let wanted = Access::WRITE_OK | Access::EXEC_OK;
+                accessat(&directory, ".", wanted, AtFlags::EACCESS).is_ok()
             }
             Ok(None) | Err(_) => true,
         }
@@ -152,7 +167,7 @@ impl Tree {
     pub(super) fn remove_empty(&self, path: &str) {
         let (above, name) = split(path);
         if let Ok(Some(directory)) = self.directory(above) {
-            let _ = directory.remove_dir(name);
+            let _ = unlinkat(&directory, name, AtFlags::REMOVEDIR);
         }
     }
 
@@ -162,26 +177,42 @@ impl Tree {
     ///
     /// Returns what is there is no regular file of at most so many bytes, or cannot be reached.
     pub fn look(&self, path: &str, limit: u64) -> Result<Option<FileState>, Obstacle> {
+        let Some((file, metadata)) = self.found(path)? else { return Ok(None) };
+        let content = read(&file, metadata.len().min(limit).saturating_add(1), limit.saturating_add(1))?;
+        if u64::try_from(content.len()).unwrap_or(u64::MAX) > limit {
+            return Err(Obstacle::TooLarge(limit));
+        }
+        Ok(Some(FileState { content, mode: metadata.mode() & 0o7777, stamp: Stamp::of(&metadata) }))
+    }
+
+    /// So many bytes of a file from a place on, or as many as there are; none where there is nothing.
+    pub(super) fn look_at(&self, path: &str, start: u64, bytes: u64) -> Result<Option<Vec<u8>>, Obstacle> {
+        let Some((mut file, _)) = self.found(path)? else { return Ok(None) };
+        file.seek(SeekFrom::Start(start))?;
+        Ok(Some(read(&file, bytes, bytes)?))
+    }
+
+    /// A regular file, opened; none where there is nothing.
+    fn found(&self, path: &str) -> Result<Option<(File, Metadata)>, Obstacle> {
         let (above, name) = split(path);
-        let Some(directory) = self.directory(above)? else {
-            return Ok(None);
+        let Some(directory) = self.directory(above)? else { return Ok(None) };
+        let file = match open_file(&directory, name) {
+            Ok(file) => file,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => {
+                return Err(match kind(&directory, name) {
+                    Some(FileType::Symlink) => Obstacle::Link(path.to_owned()),
+                    Some(FileType::Directory) => Obstacle::Directory,
+                    _ => error.into(),
+                });
+            }
         };
-        let Some(found) = there(directory.symlink_metadata(name))? else {
-            return Ok(None);
-        };
-        if found.is_symlink() {
-            return Err(Obstacle::Link(path.to_owned()));
+        let metadata = file.metadata()?;
+        match metadata.is_dir() {
+            true => Err(Obstacle::Directory),
+            false if !metadata.is_file() => Err(Obstacle::Special),
+            false => Ok(Some((file, metadata))),
         }
-        if found.is_dir() {
-            return Err(Obstacle::Directory);
-        }
-        let mut options = OpenOptions::new();
-        // A pipe without a writer would be waited for otherwise.
-        options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed());
-        let Some(file) = there(directory.open_with(name, &options))? else {
-            return Ok(None);
-        };
-        read(file.into_std(), limit).map(Some)
     }
 
     /// Writes a file that is not there yet.
@@ -193,12 +224,12 @@ impl Tree {
     ) -> Result<(), Obstacle> {
         let (above, name) = split(path);
         let directory = self.directory(above)?.ok_or(Obstacle::Changed)?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(permission.at_creation());
-        let mut file = directory.open_with(name, &options)?.into_std();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(permission.at_creation() as RawMode);
+        let mut file = File::from(openat(&directory, name, flags, mode)?);
         file.write_all(content)?;
         if let super::Permission::Exact(mode) = permission {
-            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+            file.set_permissions(Permissions::from_mode(mode))?;
         }
         Ok(())
     }
@@ -212,7 +243,7 @@ impl Tree {
             return put_new(&directory, staged, name);
         }
         unchanged(&directory, name, expected)?;
-        Ok(directory.rename(staged, &directory, name)?)
+        Ok(renameat(&directory, staged, &directory, name)?)
     }
 
     /// Removes a file that is still as it was.
@@ -220,80 +251,70 @@ impl Tree {
         let (above, name) = split(path);
         let directory = self.directory(above)?.ok_or(Obstacle::Changed)?;
         unchanged(&directory, name, Some(expected))?;
-        Ok(directory.remove_file(name)?)
+        Ok(unlinkat(&directory, name, AtFlags::empty())?)
     }
 
     /// Removes a file of our own, if it is there.
     pub(super) fn remove_own(&self, path: &str) {
         let (above, name) = split(path);
         if let Ok(Some(directory)) = self.directory(above) {
-            let _ = directory.remove_file(name);
+            let _ = unlinkat(&directory, name, AtFlags::empty());
         }
     }
 }
 
 /// A hard link is made only where nothing is, so no file is overwritten.
-fn put_new(directory: &Dir, staged: &str, name: &str) -> Result<(), Obstacle> {
-    match directory.hard_link(staged, directory, name) {
-        Ok(()) => Ok(directory.remove_file(staged)?),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Err(Obstacle::Changed),
+fn put_new(directory: &OwnedFd, staged: &str, name: &str) -> Result<(), Obstacle> {
+    match linkat(directory, staged, directory, name, AtFlags::empty()) {
+        Ok(()) => Ok(unlinkat(directory, staged, AtFlags::empty())?),
+        Err(Errno::EXIST) => Err(Obstacle::Changed),
         // Some file systems know no hard links.
         Err(_) => {
             unchanged(directory, name, None)?;
-            Ok(directory.rename(staged, directory, name)?)
+            Ok(renameat(directory, staged, directory, name)?)
         }
     }
 }
 
-fn unchanged(directory: &Dir, name: &str, expected: Option<Stamp>) -> Result<(), Obstacle> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed());
-    let found = match directory.open_with(name, &options) {
-        Ok(file) => Some(Stamp::of(&file.into_std().metadata()?)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+fn unchanged(directory: &OwnedFd, name: &str, expected: Option<Stamp>) -> Result<(), Obstacle> {
+    let found = match open_file(directory, name) {
+        Ok(file) => Some(Stamp::of(&file.metadata()?)),
+        Err(Errno::NOENT) => None,
         Err(_) => return Err(Obstacle::Changed),
     };
     if found == expected { Ok(()) } else { Err(Obstacle::Changed) }
 }
 
-fn read(file: std::fs::File, limit: u64) -> Result<FileState, Obstacle> {
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(Obstacle::Special);
-    }
-    let mut content = Vec::new();
-    let read = file.take(limit.saturating_add(1)).read_to_end(&mut content)?;
-    if u64::try_from(read).unwrap_or(u64::MAX) > limit {
-        return Err(Obstacle::TooLarge(limit));
-    }
-    Ok(FileState { content, mode: metadata.mode() & 0o7777, stamp: Stamp::of(&metadata) })
+/// Opens what has a name, through no link. A pipe without a writer would be waited for otherwise.
+fn open_file(directory: &OwnedFd, name: &str) -> Result<File, Errno> {
+    openat(directory, name, READ | OFlags::NONBLOCK | OFlags::NOFOLLOW, Mode::empty()).map(File::from)
 }
 
-fn there<T>(found: std::io::Result<T>) -> Result<Option<T>, Obstacle> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+fn kind(directory: &OwnedFd, name: &str) -> Option<FileType> {
+    let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(FileType::from_raw_mode(found.st_mode))
 }
 
-fn enter(directory: &Dir, part: &str, shown: &str) -> Result<Option<Dir>, Obstacle> {
-    let Some(found) = there(directory.symlink_metadata(part))? else {
-        return Ok(None);
-    };
-    if found.is_symlink() {
+/// Reads a file at once where `expected` bytes are in it, and no further than `most`.
+fn read(file: &File, expected: u64, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
+    file.take(most).read_to_end(&mut content)?;
+    Ok(content)
+}
+
+fn enter(directory: &OwnedFd, part: &str, shown: &str) -> Result<Option<OwnedFd>, Obstacle> {
+    if part == ".." {
         return Err(Obstacle::Link(shown.to_owned()));
     }
-    if !found.is_dir() {
-        return Err(Obstacle::NotDirectory(shown.to_owned()));
-    }
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags((OFlags::DIRECTORY | OFlags::NOFOLLOW).bits().cast_signed());
-    match directory.open_with(part, &options) {
-        Ok(file) => Ok(Some(Dir::from_std_file(file.into_std()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        // A link that was swapped in between looks like this.
-        Err(_) => Err(Obstacle::Link(shown.to_owned())),
+    match openat(directory, part, READ | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(below) => Ok(Some(below)),
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(match kind(directory, part) {
+            Some(FileType::Directory) => error.into(),
+            // It may be gone again: then something else was swapped in meanwhile.
+            Some(FileType::Symlink) | None => Obstacle::Link(shown.to_owned()),
+            Some(_) => Obstacle::NotDirectory(shown.to_owned()),
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -206,6 +206,9 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
 // that it ends with, and of use to the very program that made it: what does not fit is as if it were
 // not there.
 
+/// Bytes of a mark, blanks at its end included: as many as a disk writes at once, or not at all.
+const MARK_BYTES: usize = 512;
+
 /// Bytes of a fold that is read.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -315,6 +318,14 @@ pub(super) struct Mark {
     pub(super) print: Option<Print>,
 }
 
+impl Mark {
+    fn read(file: &File) -> Option<Self> {
+        let mut text = Vec::new();
+        file.take(MARK_BYTES as u64).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
 /// The marks of a user.
 #[derive(Clone, Debug)]
 pub struct Marks {
@@ -367,23 +378,29 @@ impl Marks {
 
     /// The mark of a log at a place.
     pub(super) fn load(&self, first: &str, place: &Place) -> Option<Mark> {
-        serde_json::from_slice(&fs::read(self.file(first, place)).ok()?).ok()
+        let file = File::open(self.file(first, place)).ok()?;
+        // Where a file system has no locks, a reader of a torn mark checks the whole log.
+        let _ = file.lock_shared();
+        Mark::read(&file)
     }
 
     /// Leaves a mark, unless there is one that is further on. A mark that cannot be left costs a check
     /// of the whole log the next time, and no more.
     pub(super) fn save(&self, first: &str, place: &Place, mark: &Mark) {
-        if self.load(first, place).is_some_and(|known| known.seq > mark.seq) {
-            return;
-        }
-        let file = self.file(first, place);
+        let path = self.file(first, place);
+        let open = || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let write = || {
-            self.announce(first);
-            let directory = self.of_log(first);
-            let mut new = tempfile::NamedTempFile::new_in(&directory)?;
-            new.write_all(&serde_json::to_vec(mark)?)?;
-            new.persist(&file).map_err(|error| error.error)?;
-            Ok::<_, std::io::Error>(())
+            let file = open().or_else(|_| {
+                self.announce(first);
+                open()
+            })?;
+            let _ = file.lock();
+            if Mark::read(&file).is_some_and(|known| known.seq > mark.seq) {
+                return Ok(());
+            }
+            // In place and in one write: a new file for each append took longer than the rest of it.
+            let text = format!("{:<MARK_BYTES$}", serde_json::to_string(mark)?);
+            file.write_all_at(text.as_bytes(), 0)
         };
         if let Err(error) = write() {
             tracing::debug!(%error, "the mark of the log cannot be kept");
