@@ -54,11 +54,9 @@ pub struct Ask<'a> {
 pub struct Places {
     /// The empty working directory.
     pub work: PathBuf,
-    /// The directory of the files in [`Invocation::files`].
-    pub files: PathBuf,
     /// The private home of CLIs that have one.
     pub home: PathBuf,
-    /// The private temporary directory.
+    /// The private temporary directory, with most of [`Invocation::files`].
     pub temporary: PathBuf,
 }
 
@@ -67,7 +65,6 @@ impl Places {
     pub fn of(directory: &CallDir) -> Self {
         Self {
             work: directory.work().to_owned(),
-            files: directory.capture().join("files"),
             home: directory.capture().join("home"),
             temporary: directory.capture().join("tmp"),
         }

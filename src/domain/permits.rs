@@ -218,7 +218,7 @@ pub fn power(path: &str) -> Option<Power> {
 }
 
 /// Returns what a change of a file's content does beside: scripts of a package, plug-ins and entry points.
-pub fn power_of_change(path: &str, before: impl AsRef<[u8]>, after: impl AsRef<[u8]>) -> Option<Power> {
+pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &T) -> Option<Power> {
     // In a new file nothing changes that ran before.
     if before.as_ref().is_empty() {
         return None;

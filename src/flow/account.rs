@@ -298,13 +298,13 @@ impl Drop for Reservation {
 /// A text as the log keeps it: whole where it is to be saved, else its digest and length.
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     const MOST_CHARS: usize = 200_000;
-    let chars = text.chars().count();
-    let end = (chars > MOST_CHARS).then(|| text.char_indices().nth(MOST_CHARS)).flatten();
-    let shown = || end.map_or(text, |(end, _)| text.get(..end).unwrap_or_default());
+    let mut left_out = text.chars();
+    left_out.nth(MOST_CHARS - 1);
+    let shown = text.strip_suffix(left_out.as_str()).unwrap_or(text);
     Kept {
-        chars: u64::try_from(chars).unwrap_or(u64::MAX),
+        chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
         sha256: Mark::of(text.as_bytes()).sha256,
-        text: is_saved.then(|| shown().to_owned()),
+        text: is_saved.then(|| shown.to_owned()),
     }
 }
 

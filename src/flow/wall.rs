@@ -104,7 +104,7 @@ pub(in crate::flow) fn of_consultant(
         program: program.to_owned(),
         scripts: named.filter(|path| path.is_file()).collect(),
         temporary: vec![std::env::temp_dir(), "/tmp".into(), "/var/tmp".into()],
-        own: vec![places.work.clone(), places.files.clone(), places.home.clone(), places.temporary.clone()],
+        own: vec![places.work.clone(), places.home.clone(), places.temporary.clone()],
         login: login.links.iter().map(|link| link.own.clone()).collect(),
         logs_in: if login.home.is_some() { LogsIn::ByPrivateHome } else { LogsIn::ByItsOwnHome },
         closed,

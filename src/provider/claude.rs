@@ -13,7 +13,7 @@ pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
 /// Returns how to ask: no tools, no MCP servers, no settings, no memory files, one turn.
 pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
-    let system = places.files.join("system.md");
+    let system = places.temporary.join("system.md");
     let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
     // Before our own, which can be undone by none of them so.
     call.args(ask.extra_args);

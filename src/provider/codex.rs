@@ -95,7 +95,7 @@ fn chooses_service(arguments: &[String]) -> bool {
 
 /// Returns how to ask: a read-only sandbox without any tool that reads, in an empty directory.
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
-    let system = places.files.join("system.md");
+    let system = places.temporary.join("system.md");
     let mut call = Invocation { stdin: ask.prompt.as_bytes().to_vec(), ..Invocation::default() };
     call.arg("exec").args(ask.extra_args);
     call.args(["--json", "--skip-git-repo-check", "--ephemeral"]);
@@ -130,7 +130,7 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
         }
     }
     if let Some(schema) = ask.schema {
-        let file = places.files.join("schema.json");
+        let file = places.temporary.join("schema.json");
         call.arg("--output-schema").arg(&file);
         call.files.push((file, strict(schema).to_string()));
     }

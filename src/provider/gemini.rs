@@ -33,8 +33,8 @@ priority = 999
 /// Returns how to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
 /// servers, no extensions, in an empty directory.
 pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
-    let system = places.files.join("system.md");
-    let policy = places.files.join("policy.toml");
+    let system = places.temporary.join("system.md");
+    let policy = places.temporary.join("policy.toml");
     let prompt = match ask.schema {
         Some(schema) => format!("{}\n\n{}", ask.prompt, in_words(schema)),
         None => ask.prompt.to_owned(),

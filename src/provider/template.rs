@@ -20,8 +20,8 @@ pub fn invocation(
     ask: &Ask<'_>,
     places: &Places,
 ) -> Invocation {
-    let system_file = places.files.join("system.md");
-    let schema_file = places.files.join("schema.json");
+    let system_file = places.temporary.join("system.md");
+    let schema_file = places.temporary.join("schema.json");
     let written = || leading.iter().chain(&template.args);
     let takes = |placeholder: &str| written().any(|argument| argument.contains(placeholder));
     let mut prompt = never_a_command(ask.prompt);

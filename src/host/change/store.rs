@@ -169,7 +169,8 @@ impl Store {
         let content = match self.look(&manifest.session, &original(index))? {
             Some(content) => content,
             None => {
-                let start = earlier.iter().flatten().map(|state| state.mark.bytes).fold(0, u64::saturating_add);
+                let start =
+                    earlier.iter().flatten().map(|state| state.mark.bytes).fold(0, u64::saturating_add);
                 let name = format!("{BACKUPS}/{}/{ORIGINALS}", manifest.session);
                 let part = Tree::open(&self.root)?.look_at(&name, start, mark.bytes.min(MOST_BYTES))?;
                 part.ok_or(Obstacle::Changed)?

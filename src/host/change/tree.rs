@@ -8,8 +8,8 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, FileType, Mode, OFlags, RawMode, accessat, fchmod, linkat, mkdirat, openat, renameat,
-    statat, unlinkat,
+    Access, AtFlags, CWD, FileType, Mode, OFlags, RawMode, accessat, fchmod, linkat, mkdirat, openat,
+    renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 

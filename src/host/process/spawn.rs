@@ -73,6 +73,9 @@ pub(super) fn start(
     drop(starting);
     // The helper starts meanwhile. It runs nothing before it has them.
     let orders = helper.map(|_| orders(launch)).transpose().map_err(ProcessError::Spawn)?.unwrap_or_default();
+    if let Some(stdin) = &stdin {
+        widen(stdin, orders.len() + launch.stdin.len());
+    }
     Ok(Running { tree, stdin, orders, capture, through })
 }
 
@@ -149,6 +152,22 @@ fn orders(launch: &Launch) -> io::Result<Vec<u8>> {
     let input = if launch.stdin.is_empty() { Input::Null } else { Input::Follows };
     Orders::of(&launch.wall, input, &launch.capture_dir, launch.limits.drain, grace)
 }
+
+/// Lets a pipe take the whole input at once, as far as the system allows. Each time that it is full, writer and
+/// reader wait for each other.
+#[cfg(target_os = "linux")]
+fn widen(stdin: &ChildStdin, bytes: usize) {
+    const USUAL: usize = 64 * 1024;
+    const MOST: usize = 1024 * 1024;
+    if bytes > USUAL {
+        // Without more room it takes longer.
+        let _ = rustix::pipe::fcntl_setpipe_size(stdin, bytes.min(MOST));
+    }
+}
+
+/// Elsewhere a pipe grows by itself.
+#[cfg(not(target_os = "linux"))]
+fn widen(_stdin: &ChildStdin, _bytes: usize) {}
 
 /// A file that somebody has open for writing cannot be executed. Right after an installation that
 /// passes: another thread's child may hold the file for the moment between its fork and exec.

@@ -388,7 +388,8 @@ impl Marks {
     /// of the whole log the next time, and no more.
     pub(super) fn save(&self, first: &str, place: &Place, mark: &Mark) {
         let path = self.file(first, place);
-        let open = || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let open =
+            || File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let write = || {
             let file = open().or_else(|_| {
                 self.announce(first);
