@@ -113,6 +113,7 @@ pub(crate) enum Took {
 pub struct Reservation {
     kit: Kit,
     account: Account,
+    provider: String,
     /// Its event in the log; empty where it belongs to no run and no cap is held against it.
     id: String,
     /// Tokens of the question, by its letters.
@@ -140,15 +141,16 @@ pub(crate) fn reserve(
         _ => reserve_in(kit, guard.as_ref(), account, asked, providers)?,
     };
     let account = Account { stage, ..account.clone() };
-    let made = |(id, expected)| Reservation {
+    let made = |((id, expected), provider): ((_, _), &String)| Reservation {
         kit: kit.clone(),
         account: account.clone(),
+        provider: provider.clone(),
         id,
         question: asked.tokens,
         expected,
         is_over: false,
     };
-    Ok(reserved.into_iter().map(made).collect())
+    Ok(reserved.into_iter().zip(providers).map(made).collect())
 }
 
 /// Size and model of a question, from which its price is estimated.
@@ -238,6 +240,11 @@ pub fn exhausted(run: &Run, short: Short) -> Error {
 }
 
 impl Reservation {
+    /// The provider that it is reserved for.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
     /// The account that it goes on.
     pub fn account(&self) -> &Account {
         &self.account

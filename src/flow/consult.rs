@@ -70,7 +70,7 @@ pub async fn consult(
 /// own model and no harder. Where nobody can, the first refusal stands.
 pub(crate) async fn ask_or_stand_in(kit: &Kit, turn: Turn, bench: &Bench, progress: &Progress) -> Consulted {
     let prepared = Arc::clone(&turn.prepared);
-    let first = ask(kit, turn, progress).await;
+    let first = ask(turn, progress).await;
     let Some(cause) = first.cause.clone().filter(Error::is_refusal) else { return first };
     let (name, own) = (first.provider.as_str(), prepared.with_own_model());
     let mut consults = first.consults;
@@ -87,7 +87,7 @@ pub(crate) async fn ask_or_stand_in(kit: &Kit, turn: Turn, bench: &Bench, progre
                 break;
             }
         };
-        let mut reply = ask(kit, turn, progress).await;
+        let mut reply = ask(turn, progress).await;
         consults += reply.consults;
         if let Some(other) = reply.cause.as_ref().filter(|other| other.is_refusal()) {
             refused.push((next, other.code()));

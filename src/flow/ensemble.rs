@@ -232,7 +232,7 @@ fn seats(
     Ok(seats
         .map(|(member, (((number, provider), place), reservation))| {
             let prepared = prepared.for_member(member, names.len());
-            let turn = Turn::new(kit, &provider, &prepared, place, reservation);
+            let turn = Turn::new(kit, &prepared, place, reservation);
             Seat { id: format!("{provider}-{number}"), provider, turn }
         })
         .collect())

@@ -246,9 +246,9 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     let prepared = prepare(kit, question, Layout::Sections, None)?;
     let reserved = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
     let everybody = ready(kit, Work::default()).names;
-    let turns = providers.iter().zip(places).zip(reserved).enumerate();
-    let turns = turns.map(|(member, ((provider, place), reservation))| {
-        Turn::new(kit, provider, &prepared.for_member(member, providers.len()), place, reservation)
+    let turns = places.into_iter().zip(reserved).enumerate();
+    let turns = turns.map(|(member, (place, reservation))| {
+        Turn::new(kit, &prepared.for_member(member, providers.len()), place, reservation)
     });
     let turns = turns.collect();
     let asked = Some(Asked { prepared, turns, everybody });

@@ -1,7 +1,6 @@
 //! One stage of the workflow: begun in the log, worked on beside the call that asked for it, ended
 //! in the log. A repeated call gets the same result, and is paid once.
 
-mod begin;
 mod choose;
 mod finish;
 mod reply;
@@ -10,23 +9,35 @@ mod work;
 use std::sync::Arc;
 
 use super::approval::Announced;
+use super::breaker::{Bench, Permission, Ready, ready};
 use super::configuration::Configuration;
-use super::journal::{Journal, new_id};
+use super::journal::{Decided, Journal, new_id};
 use super::kit::Kit;
 use super::log::Log;
 use super::pack::{ContextRequest, pack_context};
-use super::processes::Processes;
 use super::progress::Progress;
+use super::scope::off_thread_with;
+use super::time::now;
+use super::which_run::find_run;
+use crate::domain::approvals::DecidedBy;
+use crate::domain::budget::Limits;
 use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
+use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::Draft;
-use crate::domain::event::stage::StageDelivered;
+use crate::domain::event::stage::{
+    LowRisk, Mode, RunStarted, StageDelivered, StageInterrupted, StageResumed, StageStarted,
+};
+use crate::domain::handover::Handover;
 use crate::domain::history::History;
+use crate::domain::mask::Masker;
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Attempt, Outcome};
+use crate::domain::track_record::Work;
+use crate::domain::workflow::{Attempt, Outcome, Phase, Run};
 use crate::error::Error;
+use crate::provider::catalogue::Catalogue;
 
-use begin::{Begun, begin};
+use choose::{Choice, choose, fallbacks, left};
 pub use finish::{Submission, submit};
 pub use reply::{ApprovalNote, StageReply, again};
 
@@ -58,9 +69,7 @@ pub struct StageRequest {
 }
 
 impl StageRequest {
-    fn check(&self, config: &Configuration, processes: &Processes) -> Result<(), Error> {
-        processes.refuse_strangers()?;
-        config.check()?;
+    fn check(&self, catalogue: &Catalogue) -> Result<(), Error> {
         if self.task.trim().is_empty() {
             return Err(Error::InvalidArguments("task is empty".to_owned()));
         }
@@ -71,7 +80,7 @@ impl StageRequest {
             )));
         }
         for name in self.providers.iter().flatten() {
-            config.catalogue().get(name)?;
+            catalogue.get(name)?;
         }
         Ok(())
     }
@@ -101,7 +110,9 @@ impl StageRequest {
 /// The run refuses the stage, the arguments make no sense, or the log cannot be used. That the
 /// consultants fail is a reply.
 pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) -> Result<StageReply, Error> {
-    request.check(&kit.config, &kit.processes)?;
+    kit.processes.refuse_strangers()?;
+    kit.config.check()?;
+    request.check(kit.config.catalogue())?;
     // Before the stage begins: what is named and not there costs no attempt.
     let omitted = if request.context.is_empty() {
         Vec::new()
@@ -113,47 +124,42 @@ pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) ->
 }
 
 async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Result<StageReply, Error> {
+    let limits = kit.config.limits();
     loop {
-        let begun = begin(kit, request).await?;
-        if let Some(run) = begun.run() {
-            kit.log.set_current_run(run);
+        let Begun { run, attempt, how } = begin(kit, request).await?;
+        if !run.is_empty() {
+            kit.log.set_current_run(&run);
         }
-        match begun {
-            Begun::Solo { run, attempt } => return reply::solo(kit, request, &run, &attempt).await,
-            Begun::Logged { run, attempt } => {
-                return answer(&kit.config, &kit.log, &run, &attempt, true).await;
+        let journal = kit.log.journal_of(&run);
+        match how {
+            How::Solo => return reply::solo(kit, request, &run, &attempt).await,
+            How::Logged => {
+                let reply = answer(journal, &run, &attempt, limits).await?;
+                return Ok(StageReply { from_log: true, ..reply });
             }
-            Begun::Attached { run, attempt } => {
+            How::Attached => {
                 progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
-                if let Some(reply) = attached(&kit.config, &kit.log, &run, &attempt).await? {
-                    return Ok(reply);
+                if has_ended(&kit.log, journal, &run, &attempt).await? {
+                    return answer(journal, &run, &attempt, limits).await;
                 }
             }
-            Begun::Work(task) => {
-                let (run, attempt) = (task.run.clone(), task.attempt.id.clone());
+            How::Work(task) => {
                 let working = kit.log.work_on(&attempt);
                 let ended = work::spawn(kit, Arc::clone(request), task, progress.clone(), working);
                 ended.await.map_err(|error| Error::Internal(error.to_string()))??;
-                return answer(&kit.config, &kit.log, &run, &attempt, false).await;
+                return answer(journal, &run, &attempt, limits).await;
             }
         }
     }
 }
 
-/// The result of an attempt that somebody else works on, once it has ended; none where they are gone.
-async fn attached(
-    config: &Configuration,
-    log: &Log,
-    run: &str,
-    attempt: &str,
-) -> Result<Option<StageReply>, Error> {
+/// Waits for the end of an attempt that somebody else works on; false where they are gone.
+async fn has_ended(log: &Log, journal: &Journal, run: &str, attempt: &str) -> Result<bool, Error> {
     loop {
-        match standing(log, run, attempt).await? {
-            Standing::Ended => return answer(config, log, run, attempt, false).await.map(Some),
-            Standing::Open { server } if log.is_worked_on(&server, attempt) => {
-                log.journal_of(run).changed().await;
-            }
-            Standing::Open { .. } | Standing::Gone => return Ok(None),
+        match standing(journal, run, attempt).await? {
+            Standing::Ended => return Ok(true),
+            Standing::Open { server } if log.is_worked_on(&server, attempt) => journal.changed().await,
+            Standing::Open { .. } | Standing::Gone => return Ok(false),
         }
     }
 }
@@ -167,7 +173,7 @@ enum Standing {
     Gone,
 }
 
-async fn standing(log: &Log, run: &str, attempt: &str) -> Result<Standing, Error> {
+async fn standing(journal: &Journal, run: &str, attempt: &str) -> Result<Standing, Error> {
     let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
     let look = move |history: &History| {
         // The run may be further on already.
@@ -180,7 +186,7 @@ async fn standing(log: &Log, run: &str, attempt: &str) -> Result<Standing, Error
             Some(Attempt { outcome: Outcome::Interrupted, .. }) | None => Standing::Gone,
         }
     };
-    log.journal_of(run).read(look).await
+    journal.read(look).await
 }
 
 fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attempt> {
@@ -191,21 +197,321 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
 }
 
 /// The result of an attempt that has ended; from now on the caller has it.
-async fn answer(
-    config: &Configuration,
-    log: &Log,
-    run: &str,
-    attempt: &str,
-    from_log: bool,
-) -> Result<StageReply, Error> {
-    let reply = reply::logged(config, log, run, attempt, from_log).await?;
+async fn answer(journal: &Journal, run: &str, attempt: &str, limits: Limits) -> Result<StageReply, Error> {
+    let reply = reply::logged(journal, run, attempt, limits).await?;
     if run.is_empty() {
-        delivered(log.journal_of(run), attempt).await?;
+        let body = StageDelivered { attempt: attempt.to_owned() };
+        journal.record("", vec![Draft::new(new_id(), body).on([attempt.to_owned()])]).await?;
     }
     Ok(reply)
 }
 
-async fn delivered(journal: &Journal, attempt: &str) -> Result<(), Error> {
-    let body = StageDelivered { attempt: attempt.to_owned() };
-    journal.record("", vec![Draft::new(new_id(), body).on([attempt.to_owned()])]).await
+/// Way in which a request for a stage goes on. Outside a run, its name is empty.
+struct Begun {
+    run: String,
+    attempt: String,
+    how: How,
+}
+
+enum How {
+    /// The orchestrator does it itself.
+    Solo,
+    /// Its outputs are there and wait for a decision.
+    Logged,
+    /// Somebody works on it.
+    Attached,
+    /// It is to be worked on, here and now.
+    Work(Arc<Task>),
+}
+
+/// An attempt to work on.
+struct Task {
+    /// Where it is recorded.
+    journal: Journal,
+    run: String,
+    attempt: Attempt,
+    handover: Handover,
+    /// Stand-ins for a provider that refuses. The stage's candidates share them.
+    bench: Bench,
+}
+
+async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begun, Error> {
+    let journal = kit.log.journal().clone();
+    let aside = kit.log.journal_of("").clone();
+    let asked = Arc::clone(request);
+    let known = off_thread_with(kit, move |kit| {
+        let ready = ready(kit, Work::at(Some(asked.stage)));
+        Ok((ready, solo_record(&kit.config, &kit.log, &asked)))
+    });
+    let (ready, solo) = known.await?;
+    let this = Arc::new(Beginning {
+        digest: request.digest(),
+        current: kit.log.current_run(),
+        new_run: new_id(),
+        attempt: new_id(),
+        config: kit.config.clone(),
+        log: kit.log.clone(),
+        request: Arc::clone(request),
+        solo,
+        ready,
+    });
+    if this.request.gate == Gate::InRun && !this.log.is_logged("") {
+        let looking = Arc::clone(&this);
+        if journal.read(move |history| looking.is_outside(history)).await?? {
+            return aside.decide_on(move |history| this.outside(history)).await;
+        }
+    }
+    journal.decide_on(move |history| this.decide(history)).await
+}
+
+struct Beginning {
+    config: Configuration,
+    log: Log,
+    request: Arc<StageRequest>,
+    digest: String,
+    current: Option<String>,
+    new_run: String,
+    attempt: String,
+    /// Way in which a single agent did at such work, as far as that is recorded.
+    solo: SoloRecord,
+    /// Providers that are installed.
+    ready: Ready,
+}
+
+/// Returns what is recorded of single agents at the stage and the kind of work. A log that cannot be read
+/// weighs in nothing. Blocks.
+fn solo_record(config: &Configuration, log: &Log, request: &StageRequest) -> SoloRecord {
+    let intent = config.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
+    let kind = intent.as_ref().filter(|intent| intent.is_known()).map(|intent| intent.intent.as_str());
+    let of = |history: &History| SoloRecord::of(history.coordination(), request.stage, kind);
+    log.journal().read_now(of).unwrap_or_default()
+}
+
+type Decision = (String, Decided<Begun>);
+
+/// There is nothing to append.
+fn as_it_is(run: &str, attempt: &Attempt, how: How) -> Decision {
+    let begun = Begun { run: run.to_owned(), attempt: attempt.id.clone(), how };
+    (run.to_owned(), Decided::nothing(begun))
+}
+
+impl Beginning {
+    fn decide(&self, history: &History) -> Result<Decision, Error> {
+        let masker = self.config.masker()?;
+        if self.is_outside(history)? {
+            return self.outside(history);
+        }
+        match self.run(history)? {
+            Some(run) => self.in_run(run),
+            None => self.in_new_run(history, &masker),
+        }
+    }
+
+    fn run<'h>(&self, history: &'h History) -> Result<Option<&'h Run>, Error> {
+        find_run(
+            history,
+            self.request.workflow_id.as_deref(),
+            self.current.as_deref(),
+            self.log.idle_before(),
+        )
+    }
+
+    /// Returns whether the stage is one of its own, in no run.
+    fn is_outside(&self, history: &History) -> Result<bool, Error> {
+        let run = self.run(history)?;
+        Ok(match self.request.gate {
+            Gate::Always => false,
+            // A run that went through lies behind.
+            Gate::InRun => run.is_none_or(|run| run.phase == Phase::Complete && self.names_no_run()),
+        })
+    }
+
+    fn names_no_run(&self) -> bool {
+        self.request.workflow_id.is_none()
+    }
+
+    fn in_run(&self, run: &Run) -> Result<Decision, Error> {
+        let stage = self.request.stage;
+        let same = run.attempt.as_ref().filter(|it| it.stage == stage && it.request == self.digest);
+        let id = run.id.clone();
+        match (&run.phase, same) {
+            (Phase::AwaitingApproval { stage: open, .. }, Some(attempt))
+                if *open == stage && attempt.outcome == Outcome::Finished =>
+            {
+                Ok(as_it_is(&id, attempt, How::Logged))
+            }
+            // No consultant was asked, so a caller that lost the result gets it again.
+            (_, Some(attempt)) if run.phase.stage() != Some(stage) && by_policy(run, attempt) => {
+                Ok(as_it_is(&id, attempt, How::Logged))
+            }
+            (Phase::Running(running), _) if *running == stage => self.while_running(run, same),
+            (Phase::Ready(_) | Phase::Revising(_), Some(attempt))
+                if attempt.outcome == Outcome::Interrupted && run.phase.stage() == Some(stage) =>
+            {
+                Ok((id, self.go_on(run, attempt, Vec::new())?))
+            }
+            _ => Ok((id, self.start(run, Vec::new())?)),
+        }
+    }
+
+    fn while_running(&self, run: &Run, same: Option<&Attempt>) -> Result<Decision, Error> {
+        let (id, stage) = (run.id.clone(), self.request.stage);
+        let Some(attempt) = run.attempt.as_ref().filter(|it| it.outcome == Outcome::Open) else {
+            return Err(self.refused(run));
+        };
+        if attempt.mode == Mode::Solo {
+            return Ok(as_it_is(&id, attempt, How::Solo));
+        }
+        if self.log.is_worked_on(&attempt.server, &attempt.id) {
+            let attached = same.map(|attempt| as_it_is(&id, attempt, How::Attached));
+            return attached.ok_or_else(|| self.refused(run));
+        }
+        // Its server was killed: what it asked for goes on, or gives way to another question.
+        let why = "its server was killed".to_owned();
+        let cut = Draft::new(new_id(), StageInterrupted { attempt: attempt.id.clone(), stage, why })
+            .on([attempt.id.clone()]);
+        let after = run.with(&cut, now());
+        match same {
+            Some(attempt) => Ok((id, self.go_on(&after, attempt, vec![cut])?)),
+            None => Ok((id, self.start(&after, vec![cut])?)),
+        }
+    }
+
+    fn refused(&self, run: &Run) -> Error {
+        let most = self.config.settings().policy.max_debug_iterations;
+        match run.may_start(self.request.stage, most) {
+            Err(refusal) => Error::Workflow(refusal),
+            Ok(_) => Error::Internal("a stage that may start was refused".to_owned()),
+        }
+    }
+
+    /// Begins the stage in a run, which is as given once `before` is in the log.
+    fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
+        let most = self.config.settings().policy.max_debug_iterations;
+        let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
+        let choice = choose(&self.config, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
+        Ok(self.started(Some(run), before, start.iteration, choice))
+    }
+
+    /// Goes on with a stage of a run that was cut short, the run being as given once `before` is in
+    /// the log. Where nobody has answered and nobody can be asked any more, the stage begins anew, in
+    /// solo.
+    fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
+        let left = left(&self.config, self.request.stage, run, attempt.iteration);
+        if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
+            return self.start(run, before);
+        }
+        self.resume(Some(run), attempt, before)
+    }
+
+    fn in_new_run(&self, history: &History, masker: &Masker) -> Result<Decision, Error> {
+        let task = masker.mask(&self.request.task).text.into_owned();
+        let body = RunStarted {
+            carried: history.carried(&task, None),
+            task,
+            start_stage: self.request.stage,
+            low_risk: LowRisk::Ask,
+            approvals: Some(self.config.settings().approvals),
+            server: Some(self.log.server().to_owned()),
+        };
+        let id = self.new_run.clone();
+        let began = Draft::new(new_id(), body.clone());
+        let run = Run::new(&id, &began.id, now(), &body);
+        let decided = self.start(&run, vec![began])?;
+        Ok((id, decided))
+    }
+
+    fn outside(&self, history: &History) -> Result<Decision, Error> {
+        self.config.masker()?;
+        if let Some(attempt) = history.loose(&self.digest).map(|loose| &loose.attempt) {
+            match attempt.outcome {
+                Outcome::Finished if !attempt.delivered => return Ok(as_it_is("", attempt, How::Logged)),
+                Outcome::Open if self.log.is_worked_on(&attempt.server, &attempt.id) => {
+                    return Ok(as_it_is("", attempt, How::Attached));
+                }
+                Outcome::Open | Outcome::Interrupted => {
+                    return Ok((String::new(), self.resume(None, attempt, Vec::new())?));
+                }
+                Outcome::Finished | Outcome::Failed => {}
+            }
+        }
+        let choice = choose(&self.config, &self.request, None, 1, self.solo, &self.ready)?;
+        Ok((String::new(), self.started(None, Vec::new(), 1, choice)))
+    }
+
+    fn resume(
+        &self,
+        run: Option<&Run>,
+        attempt: &Attempt,
+        before: Vec<Draft>,
+    ) -> Result<Decided<Begun>, Error> {
+        let id = run.map_or("", |run| &run.id);
+        if self.log.is_logged(id) {
+            self.log.show_alive()?;
+        }
+        let fallbacks = fallbacks(&self.config, &self.request, attempt, &self.ready);
+        let server = self.log.server().to_owned();
+        let body = StageResumed { attempt: attempt.id.clone(), server };
+        let mut drafts = before;
+        drafts.push(Draft::new(new_id(), body).on([attempt.id.clone()]));
+        Ok(Decided::append(drafts, self.task(run, attempt.clone(), fallbacks)))
+    }
+
+    fn started(
+        &self,
+        run: Option<&Run>,
+        before: Vec<Draft>,
+        iteration: u32,
+        choice: Choice,
+    ) -> Decided<Begun> {
+        let id = run.map_or("", |run| &run.id);
+        let body = StageStarted {
+            stage: self.request.stage,
+            iteration,
+            mode: choice.mode,
+            why: choice.why,
+            request: self.digest.clone(),
+            server: self.log.server().to_owned(),
+            providers: choice.providers,
+        };
+        let attempt = Attempt::begun(&self.attempt, now(), &body);
+        let mut drafts = before;
+        drafts.push(Draft::new(self.attempt.clone(), body).on(run.map_or_else(Vec::new, Run::grounds)));
+        let begun = match choice.mode {
+            Mode::Solo => Begun { run: id.to_owned(), attempt: attempt.id, how: How::Solo },
+            Mode::Consult | Mode::Ensemble => {
+                let shown = if self.log.is_logged(id) { self.log.show_alive() } else { Ok(()) };
+                if let Err(error) = shown {
+                    tracing::warn!(%error, "other servers cannot see that this one is alive");
+                }
+                self.task(run, attempt, choice.fallbacks)
+            }
+        };
+        Decided::append(drafts, begun)
+    }
+
+    fn task(&self, run: Option<&Run>, attempt: Attempt, fallbacks: Vec<String>) -> Begun {
+        let is_named = self.request.providers.as_ref().is_some_and(|named| !named.is_empty());
+        let answered = attempt.answers.iter().map(|answer| &answer.provider);
+        let asked: Vec<String> = attempt.providers.iter().chain(answered).cloned().collect();
+        let (id, name) = (run.map_or_else(String::new, |run| run.id.clone()), attempt.id.clone());
+        let task = Task {
+            journal: self.log.journal_of(&id).clone(),
+            run: id.clone(),
+            handover: run.map_or_else(Handover::default, |run| Handover::of(run, self.request.stage)),
+            attempt,
+            bench: Bench::new(Permission::of(is_named), &asked, fallbacks),
+        };
+        Begun { run: id, attempt: name, how: How::Work(Arc::new(task)) }
+    }
+}
+
+/// True if the policy approved what came of an attempt.
+fn by_policy(run: &Run, attempt: &Attempt) -> bool {
+    let decided = run.requests.last().filter(|request| {
+        request.asked.stage == attempt.stage && request.asked.iteration == attempt.iteration
+    });
+    decided
+        .and_then(|request| request.decided.as_ref())
+        .is_some_and(|(_, decided)| decided.decided_by == DecidedBy::Policy)
 }

@@ -20,7 +20,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 use crate::flow::providers::process_error;
-use crate::flow::scope::{Scope, off_thread, off_thread_with};
+use crate::flow::scope::{Scope, off_thread};
 use crate::flow::slots::Place;
 use crate::flow::{providers, wall};
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome, ProcessError};
@@ -53,8 +53,8 @@ pub struct Turn {
 }
 
 enum Way {
-    /// A provider is asked, with a place in the line for a slot and one in the budget.
-    Ask(Box<(Provider, Choice, Place, Reservation)>),
+    /// A provider is called, with a place in the line for a slot and one in the budget.
+    Call(Box<(Call, Place, Reservation)>),
     /// An answer to this very question that arrived in a job whose server is gone, or a refusal.
     Reply(Box<Consulted>),
 }
@@ -62,18 +62,9 @@ enum Way {
 impl Turn {
     /// The turn of a consult for which a place in the budget is reserved. It is given back where nobody
     /// need be asked. Blocks.
-    pub(crate) fn new(
-        kit: &Kit,
-        name: &str,
-        prepared: &Arc<Prepared>,
-        place: Place,
-        reservation: Reservation,
-    ) -> Self {
-        let way = match look_up(kit, name, prepared) {
-            Ok(provider) => {
-                let choice = Choice::of(provider, kit.config.environment(), &prepared.options);
-                Way::Ask(Box::new((provider.clone(), choice, place, reservation)))
-            }
+    pub(crate) fn new(kit: &Kit, prepared: &Arc<Prepared>, place: Place, reservation: Reservation) -> Self {
+        let way = match look_up(kit, reservation.provider(), prepared) {
+            Ok(call) => Way::Call(Box::new((call, place, reservation))),
             Err(reply) => Way::Reply(reply),
         };
         Self { prepared: Arc::clone(prepared), way }
@@ -94,30 +85,28 @@ impl Turn {
         let made = reserve(kit, account, &prepared.asked(), &[name.to_owned()])?;
         let made = made.into_iter().next();
         let reservation = made.ok_or_else(|| Error::Internal("nothing was reserved".to_owned()))?;
-        Ok(Self::new(kit, name, prepared, place, reservation))
+        Ok(Self::new(kit, prepared, place, reservation))
     }
 }
 
 /// Asks one provider a question that is ready. The answer is as long as the provider made it.
-pub async fn ask(kit: &Kit, Turn { prepared, way }: Turn, progress: &Progress) -> Consulted {
+pub async fn ask(Turn { way, .. }: Turn, progress: &Progress) -> Consulted {
     let started = Instant::now();
     let reply = match way {
         Way::Reply(reply) => *reply,
-        Way::Ask(ready) => {
-            let (provider, choice, place, reservation) = *ready;
-            let (n, model) = (kit.log.ledger().number(), choice.model.as_deref());
-            let span = tracing::info_span!("consult", n, provider = %provider.name, model);
-            let answered = begin(kit, provider, choice, &prepared, place, reservation, progress);
-            answered.instrument(span).await
+        Way::Call(ready) => {
+            let (call, place, reservation) = *ready;
+            let (n, model) = (call.kit.log.ledger().number(), call.choice.model.as_deref());
+            let span = tracing::info_span!("consult", n, provider = %call.provider.name, model);
+            call.begin(place, reservation, progress).instrument(span).await
         }
     };
     Consulted { elapsed_ms: milliseconds(started.elapsed()), ..reply }
 }
 
-/// The provider that is asked; else the reply that makes it needless, or that refuses. Blocks.
-fn look_up<'k>(kit: &'k Kit, name: &str, prepared: &Prepared) -> Result<&'k Provider, Box<Consulted>> {
-    let refused =
-        |error| Box::new(Consulted::refused(name, prepared.options.model.clone(), not_begun(error)));
+/// The call of a provider; else the reply that makes it needless, or that refuses. Blocks.
+fn look_up(kit: &Kit, name: &str, prepared: &Arc<Prepared>) -> Result<Call, Box<Consulted>> {
+    let refused = |error| refused(name, prepared.options.model.as_deref(), error);
     let provider = kit.config.catalogue().get(name).map_err(refused)?;
     let scope = Scope::current();
     let arrived = scope.as_ref().filter(|scope| scope.has_arrived());
@@ -126,7 +115,14 @@ fn look_up<'k>(kit: &'k Kit, name: &str, prepared: &Prepared) -> Result<&'k Prov
     }
     let is_asked_anyway = scope.is_some_and(|scope| scope.asks_spent());
     let refusal = (!is_asked_anyway).then(|| refusal_now(&kit.config, &kit.log, name)).flatten();
-    refusal.map_or(Ok(provider), |refusal| Err(refused(refusal)))
+    refusal.map_or(Ok(()), |refusal| Err(refused(refusal)))?;
+    Call::new(kit, provider, prepared)
+}
+
+/// The reply of a consult that never started, which the log tells as it tells the end of one.
+fn refused(name: &str, model: Option<&str>, error: Error) -> Box<Consulted> {
+    tracing::info!(provider = name, outcome = error.code(), "consult not started");
+    Box::new(Consulted::refused(name, model.map(str::to_owned), error))
 }
 
 fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Consulted> {
@@ -148,70 +144,6 @@ fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Cons
     Some(reply)
 }
 
-/// Asks one provider: the understudy at once, a CLI when there is a slot for it. Its end is
-/// in the log, and with the limit that a breaker knows nothing is started.
-async fn begin(
-    kit: &Kit,
-    provider: Provider,
-    choice: Choice,
-    prepared: &Arc<Prepared>,
-    place: Place,
-    reservation: Reservation,
-    progress: &Progress,
-) -> Consulted {
-    let name = provider.name.clone();
-    let asked_for = choice.model.clone();
-    let refused = |error| Consulted::refused(&name, asked_for.clone(), error);
-    if let Err(error) = preflight(&kit.config, &provider, prepared) {
-        return refused(not_begun(error));
-    }
-    if provider.is_understudy() {
-        // It is no process, so it takes no slot.
-        drop(place);
-        progress.say("understudy: reading the packed context by rules, no model");
-        let recording = Recording::begin(&name, choice.model.as_deref(), reservation);
-        let shared = Arc::clone(prepared);
-        let answered = off_thread_with(kit, move |kit| {
-            let form = understudy::Form::of(shared.schema.as_ref().map(|(name, _)| *name), shared.stage);
-            let answer = understudy::answer(&shared.prompt, form);
-            let mut reply = Consulted::answered(&provider.name, answer);
-            reply.name_model(None, told(&provider.adapter, &choice.wish, Known::default()), |_| None);
-            reply.note = Some("understudy: rules over the packed context, no model");
-            Ok(recording.end(kit, &shared, reply))
-        });
-        return answered.await.unwrap_or_else(refused);
-    }
-    let (program, permit) = match wait_for_turn(kit, &provider, place, progress).await {
-        Ok(ready) => ready,
-        // The reservation is dropped: the consult never started.
-        Err(error) => return refused(not_begun(error)),
-    };
-    let usual = Duration::from_secs(provider.settings.timeout_sec);
-    let timeout = prepared.options.timeout.unwrap_or(usual);
-    let recording = Recording::begin(&name, choice.model.as_deref(), reservation);
-    let call = Call {
-        kit: kit.clone(),
-        provider,
-        program,
-        choice,
-        prepared: Arc::clone(prepared),
-        version: None,
-        told: Told::default(),
-        started: Instant::now(),
-        timeout,
-    };
-    match call.informed(progress).await {
-        Ok(call) => Arc::new(call).until_answered(recording, &permit, progress).await,
-        Err(error) => recording.end_off_thread(kit, prepared, refused(error)).await,
-    }
-}
-
-/// The error of a consult that never started, which the log tells as it tells the end of one.
-fn not_begun(error: Error) -> Error {
-    tracing::info!(outcome = error.code(), "consult not started");
-    error
-}
-
 fn preflight(config: &Configuration, provider: &Provider, prepared: &Prepared) -> Result<(), Error> {
     let problems = config.loaded().problems_for(&provider.name);
     if !problems.is_empty() {
@@ -228,20 +160,11 @@ fn preflight(config: &Configuration, provider: &Provider, prepared: &Prepared) -
     Ok(())
 }
 
-async fn wait_for_turn(
-    kit: &Kit,
-    provider: &Provider,
-    place: Place,
-    progress: &Progress,
-) -> Result<(PathBuf, Arc<OwnedSemaphorePermit>), Error> {
-    let program = kit.config.catalogue().program(provider)?;
-    Ok((program, Arc::new(place.wait(progress).await?)))
-}
-
-/// A call to a CLI.
+/// A call to a provider.
 struct Call {
     kit: Kit,
     provider: Provider,
+    /// The CLI; the understudy has none.
     program: PathBuf,
     choice: Choice,
     prepared: Arc<Prepared>,
@@ -261,6 +184,67 @@ struct Failed {
 }
 
 impl Call {
+    /// A call that can be made; else the reply that says why not.
+    fn new(kit: &Kit, provider: &Provider, prepared: &Arc<Prepared>) -> Result<Self, Box<Consulted>> {
+        let choice = Choice::of(provider, kit.config.environment(), &prepared.options);
+        let refused = |error| refused(&provider.name, choice.model.as_deref(), error);
+        preflight(&kit.config, provider, prepared).map_err(refused)?;
+        let program = if provider.is_understudy() {
+            PathBuf::new()
+        } else {
+            kit.config.catalogue().program(provider).map_err(refused)?
+        };
+        let usual = Duration::from_secs(provider.settings.timeout_sec);
+        Ok(Self {
+            kit: kit.clone(),
+            timeout: prepared.options.timeout.unwrap_or(usual),
+            provider: provider.clone(),
+            program,
+            choice,
+            prepared: Arc::clone(prepared),
+            version: None,
+            told: Told::default(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Asks the provider: the understudy at once, a CLI when there is a slot for it. Its end is in the log.
+    async fn begin(mut self, place: Place, reservation: Reservation, progress: &Progress) -> Consulted {
+        let (kit, prepared) = (self.kit.clone(), Arc::clone(&self.prepared));
+        let (name, model) = (self.provider.name.clone(), self.choice.model.clone());
+        if self.provider.is_understudy() {
+            // It is no process, so it takes no slot.
+            drop(place);
+            progress.say("understudy: reading the packed context by rules, no model");
+            let recording = Recording::begin(model.as_deref(), reservation);
+            let answered = off_thread(move || {
+                let shared = &self.prepared;
+                let form = understudy::Form::of(shared.schema.as_ref().map(|(name, _)| *name), shared.stage);
+                let answer = understudy::answer(&shared.prompt, form);
+                let mut reply = Consulted::answered(&self.provider.name, answer);
+                let told = told(&self.provider.adapter, &self.choice.wish, Known::default());
+                reply.name_model(None, told, |_| None);
+                reply.note = Some("understudy: rules over the packed context, no model");
+                recording.end(&self.kit, shared, reply)
+            });
+            return answered.await.unwrap_or_else(|error| Consulted::refused(&name, model, error));
+        }
+        let permit = match place.wait(progress).await {
+            Ok(permit) => Arc::new(permit),
+            // The reservation is dropped: the consult never started.
+            Err(error) => return *refused(&name, model.as_deref(), error),
+        };
+        let recording = Recording::begin(model.as_deref(), reservation);
+        self.started = Instant::now();
+        match self.informed(progress).await {
+            Ok(call) => Arc::new(call).until_answered(recording, &permit, progress).await,
+            Err(error) => {
+                let reply = Consulted::refused(&name, model, error);
+                recording.end_off_thread(&kit, &prepared, reply).await
+            }
+        }
+    }
+
     /// Learns of the CLI what its arguments depend on.
     async fn informed(mut self, progress: &Progress) -> Result<Self, Error> {
         let adapter = &self.provider.adapter;

@@ -340,14 +340,13 @@ fn shown_stderr(masker: &Masker, stderr: &str) -> String {
 
 /// A call that has begun. Dropped before its end, it is recorded as cancelled.
 pub(super) struct Recording {
-    provider: String,
     model: Option<String>,
     begun: Instant,
     reservation: Option<Reservation>,
 }
 
 impl Recording {
-    pub(super) fn begin(provider: &str, model: Option<&str>, reservation: Reservation) -> Self {
+    pub(super) fn begin(model: Option<&str>, reservation: Reservation) -> Self {
         let Account { run, stage, purpose, .. } = reservation.account();
         tracing::info!(
             purpose = purpose.name(),
@@ -355,8 +354,8 @@ impl Recording {
             run = run.as_deref(),
             "consult started"
         );
-        let (provider, model) = (provider.to_owned(), model.map(str::to_owned));
-        Self { provider, model, begun: Instant::now(), reservation: Some(reservation) }
+        let model = model.map(str::to_owned);
+        Self { model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
     /// Records the end and finishes the reply. The answer is masked once, for the log and for the caller that keeps
@@ -364,7 +363,7 @@ impl Recording {
     pub(super) fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
         let Some(mut reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
-        kit.log.ledger().note(&self.provider, refused);
+        kit.log.ledger().note(reservation.provider(), refused);
         // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
@@ -395,7 +394,7 @@ impl Recording {
         prepared: &Arc<Prepared>,
         reply: Consulted,
     ) -> Consulted {
-        let (provider, model, shared) = (self.provider.clone(), self.model.clone(), Arc::clone(prepared));
+        let (provider, model, shared) = (reply.provider.clone(), self.model.clone(), Arc::clone(prepared));
         let ended = off_thread_with(kit, move |kit| Ok(self.end(kit, &shared, reply)));
         ended.await.unwrap_or_else(|error| Consulted::refused(&provider, model, error))
     }
@@ -425,7 +424,7 @@ impl Recording {
             reservation: String::new(),
             stage: reservation.account().stage,
             purpose: reservation.account().purpose,
-            provider: self.provider.clone(),
+            provider: reservation.provider().to_owned(),
             model: reply.map_or(&self.model, |reply| &reply.model).clone().unwrap_or_default(),
             told,
             code: code.map(str::to_owned),

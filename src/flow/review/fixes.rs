@@ -125,7 +125,7 @@ async fn proposals(
         Turn::reserved(kit, &named, &prepared, prepared.account(), place)
     });
     let progress = progress.labelled(&format!("{provider}: fixes"));
-    let reply = ask(kit, turn.await?, &progress).await;
+    let reply = ask(turn.await?, &progress).await;
     if let Some(cause) = reply.cause {
         return Err(cause);
     }

@@ -402,12 +402,11 @@ impl Judging<'_> {
             },
             account: self.account.clone(),
         };
-        let judge = judge.to_owned();
         let turn = off_thread_with(self.kit, move |kit| {
             let prepared = prepare(kit, question, Layout::Sections, None)?;
-            Ok(Turn::new(kit, &judge, &prepared, place, reservation))
+            Ok(Turn::new(kit, &prepared, place, reservation))
         });
-        let reply = ask(self.kit, turn.await?, progress).await;
+        let reply = ask(turn.await?, progress).await;
         let said = read(&reply, ballot);
         let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);
         Ok(Said { said, asked, refused: reply.cause.filter(Error::is_refusal) })

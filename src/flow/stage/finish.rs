@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::StageRequest;
-use super::begin::Task;
+use super::{StageRequest, Task};
 use crate::domain::approvals::Approvals;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::event::stage::{
@@ -23,7 +22,6 @@ use crate::flow::approval::{Announced, Review, ReviewFigures, review};
 use crate::flow::configuration::Configuration;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
-use crate::flow::log::Log;
 use crate::flow::scope::off_thread_with;
 use crate::flow::time::now;
 use crate::flow::which_run::find_run;
@@ -32,20 +30,18 @@ use crate::flow::{consult, document, ensemble};
 /// The stage's end, from the answers in the log.
 pub(super) async fn finish(
     config: &Configuration,
-    log: &Log,
     request: &Arc<StageRequest>,
     task: &Arc<Task>,
 ) -> Result<(), Error> {
-    let (task, limits, request) = (Arc::clone(task), review_figures(config), Arc::clone(request));
+    let (given, limits, request) = (Arc::clone(task), review_figures(config), Arc::clone(request));
     let ids = Ids::new();
-    let run = task.run.clone();
-    log.journal_of(&run)
-        .decide(&run, move |history| {
-            let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
+    task.journal
+        .decide(&task.run, move |history| {
+            let Some(attempt) = super::find(history, &given.run, &given.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
             // Nobody is to decide on the outputs of a run that was stopped meanwhile.
-            if history.run(&task.run).is_some_and(|run| run.may_go_on().is_err()) {
+            if history.run(&given.run).is_some_and(|run| run.may_go_on().is_err()) {
                 return Ok(Decided::nothing(()));
             }
             let elapsed_ms = now().saturating_sub(attempt.started_at);
@@ -66,9 +62,9 @@ pub(super) async fn finish(
                 consults_used: consults(attempt),
                 elapsed_ms,
             };
-            let limits = limits.with_spent(history.tally_of(&task.run).as_ref());
+            let limits = limits.with_spent(history.tally_of(&given.run).as_ref());
             let compared = compared(attempt);
-            let run = history.run(&task.run);
+            let run = history.run(&given.run);
             let mut drafts = with_review(run, finished, &ids, &limits, None, request.dialog.as_ref())?;
             drafts.extend(
                 compared
@@ -125,13 +121,12 @@ fn discarded(answer: &Candidate) -> String {
 }
 
 /// The stage could not be worked on at all.
-pub(super) async fn failed(log: &Log, task: &Arc<Task>, error: &Error) -> Result<(), Error> {
-    let (task, note) = (Arc::clone(task), error.note());
+pub(super) async fn failed(task: &Arc<Task>, error: &Error) -> Result<(), Error> {
+    let (given, note) = (Arc::clone(task), error.note());
     let id = new_id();
-    let run = task.run.clone();
-    log.journal_of(&run)
-        .decide(&run, move |history| {
-            let Some(attempt) = super::find(history, &task.run, &task.attempt.id) else {
+    task.journal
+        .decide(&task.run, move |history| {
+            let Some(attempt) = super::find(history, &given.run, &given.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
             let elapsed_ms = now().saturating_sub(attempt.started_at);
@@ -148,12 +143,12 @@ pub(super) async fn failed(log: &Log, task: &Arc<Task>, error: &Error) -> Result
 }
 
 /// The server ends before the stage does. Answers are kept.
-pub(super) async fn interrupted(log: &Log, task: &Task) -> Result<(), Error> {
+pub(super) async fn interrupted(task: &Task) -> Result<(), Error> {
     let Attempt { id, stage, .. } = &task.attempt;
     let why = "its server ended".to_owned();
     let body = StageInterrupted { attempt: id.clone(), stage: *stage, why };
     let draft = Draft::new(new_id(), body).on([id.clone()]);
-    log.journal_of(&task.run).record(&task.run, vec![draft]).await
+    task.journal.record(&task.run, vec![draft]).await
 }
 
 /// The ids of a stage's last events, made once, however often the decision is tried.

@@ -25,6 +25,7 @@ use crate::error::Error;
 use crate::flow::approval::decide::known;
 use crate::flow::configuration::Configuration;
 use crate::flow::document;
+use crate::flow::journal::Journal;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
 use crate::flow::pack::pack_context;
@@ -127,23 +128,18 @@ pub async fn again(config: &Configuration, log: &Log, request: &str) -> Result<S
 
 /// Returns what came of an attempt that has ended.
 pub(super) async fn logged(
-    config: &Configuration,
-    log: &Log,
+    journal: &Journal,
     run: &str,
     attempt: &str,
-    from_log: bool,
+    limits: Limits,
 ) -> Result<StageReply, Error> {
-    let (run, attempt, limits) = (run.to_owned(), attempt.to_owned(), config.limits());
-    let journal = log.journal_of(&run);
-    let reply = journal
+    let (run, attempt) = (run.to_owned(), attempt.to_owned());
+    journal
         .read(move |history| match history.run(&run) {
             Some(run) => in_run(run, &attempt, limits).ok_or_else(|| no_end(run)),
             None => outside(history, &attempt).ok_or_else(|| Error::Internal(NO_END.to_owned())),
         })
-        .await?;
-    let mut reply = reply?;
-    reply.from_log = from_log;
-    Ok(reply)
+        .await?
 }
 
 const NO_END: &str = "the stage has no end";

@@ -10,8 +10,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use super::begin::Task;
-use super::{StageRequest, finish};
+use super::{StageRequest, Task, finish};
 use crate::domain::citations::Citation;
 use crate::domain::consultant;
 use crate::domain::event::Draft;
@@ -29,7 +28,6 @@ use crate::flow::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_s
 use crate::flow::document;
 use crate::flow::journal::new_id;
 use crate::flow::kit::Kit;
-use crate::flow::log::Log;
 use crate::flow::log::Working;
 use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::{Scope, off_thread, off_thread_with};
@@ -58,18 +56,18 @@ pub(super) fn spawn(
             let worked = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => {
-                    finish::interrupted(&kit.log, &task).await?;
+                    finish::interrupted(&task).await?;
                     return Err(Error::Cancelled);
                 }
                 worked = work => worked,
             };
             match worked {
-                Ok(Ended::Answered) => finish::finish(&kit.config, &kit.log, &request, &task).await,
+                Ok(Ended::Answered) => finish::finish(&kit.config, &request, &task).await,
                 Ok(Ended::CutShort) | Err(Error::ShuttingDown) => {
-                    finish::interrupted(&kit.log, &task).await?;
+                    finish::interrupted(&task).await?;
                     Err(Error::ShuttingDown)
                 }
-                Err(error) => finish::failed(&kit.log, &task, &error).await,
+                Err(error) => finish::failed(&task, &error).await,
             }
         }
     };
@@ -145,7 +143,7 @@ fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepar
 /// # Errors
 ///
 /// A template or a schema that cannot be used.
-pub(super) fn prompt(
+fn prompt(
     config: &Configuration,
     request: &StageRequest,
     handover: &Handover,
@@ -193,23 +191,23 @@ struct Given<'a> {
 }
 
 /// A candidate to be asked.
-pub(super) struct Seat<'a> {
-    pub(super) id: String,
-    pub(super) provider: String,
-    pub(super) task: &'a Task,
-    pub(super) prepared: &'a Arc<Prepared>,
+struct Seat<'a> {
+    id: String,
+    provider: String,
+    task: &'a Task,
+    prepared: &'a Arc<Prepared>,
 }
 
 /// Way in which a candidate ended, and with its candidates the work on a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+enum Ended {
     /// Its answer, or its failure, is in the log.
     Answered,
     /// The server ends.
     CutShort,
 }
 
-pub(super) async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) -> Result<Ended, Error> {
+async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) -> Result<Ended, Error> {
     let account = seat.prepared.account();
     let reply = match asked(kit, &seat, &seat.provider, account, progress).await {
         // Without budget this candidate is not asked; the others may answer.
@@ -224,7 +222,7 @@ pub(super) async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) ->
     let provider = reply.provider.clone();
     let first = judged(kit, reply, &seat.id).await?;
     let was_discarded = first.error.is_none() && !first.ok;
-    record(&kit.log, &seat, first).await?;
+    record(&seat, first).await?;
     if !was_discarded {
         return Ok(Ended::Answered);
     }
@@ -262,7 +260,7 @@ async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progres
         return Ok(Ended::Answered);
     }
     let again = judged(kit, reply, &Candidate::again(&seat.id)).await?;
-    record(&kit.log, seat, Candidate { resample: true, ..again }).await?;
+    record(seat, Candidate { resample: true, ..again }).await?;
     Ok(Ended::Answered)
 }
 
@@ -323,9 +321,9 @@ fn masked(all: Vec<Citation>, mask: &impl Fn(&str) -> String) -> Vec<Citation> {
         .collect()
 }
 
-async fn record(log: &Log, seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
+async fn record(seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
     let attempt = &seat.task.attempt;
     let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
     let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
-    log.journal_of(&seat.task.run).record(&seat.task.run, vec![draft]).await
+    seat.task.journal.record(&seat.task.run, vec![draft]).await
 }

@@ -405,17 +405,14 @@ impl Sampler {
     ///
     /// Too many calls wait already, the budget does not reach, or the log cannot be written.
     pub async fn seats(&mut self, kit: &Kit, count: u32) -> Result<Vec<Seat>, Error> {
-        let asked: Vec<(String, String)> = (0..count).filter_map(|_| self.next()).collect();
-        let places = asked.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
-        let providers: Vec<String> = asked.iter().map(|(provider, _)| provider.clone()).collect();
+        let (providers, ids): (Vec<String>, Vec<String>) = (0..count).filter_map(|_| self.next()).unzip();
+        let places = ids.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
         let prepared = Arc::clone(&self.prepared);
         let seats = off_thread_with(kit, move |kit| {
             let reserved = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
-            let seat = |(((provider, id), place), reservation): (((String, _), _), _)| {
-                let turn = Turn::new(kit, &provider, &prepared, place, reservation);
-                Seat { id, turn }
-            };
-            Ok(asked.into_iter().zip(places).zip(reserved).map(seat).collect())
+            let seat =
+                |((id, place), reservation)| Seat { id, turn: Turn::new(kit, &prepared, place, reservation) };
+            Ok(ids.into_iter().zip(places).zip(reserved).map(seat).collect())
         });
         seats.await
     }
@@ -434,7 +431,7 @@ impl Sampler {
     ) -> Result<Vec<Sample>, Error> {
         let watch = &Watch::over(progress, seats.iter().map(|seat| seat.id.clone()));
         let asked = seats.into_iter().enumerate().map(|(place, Seat { turn, .. })| async move {
-            let reply = ask(kit, turn, &watch.progress()).await;
+            let reply = ask(turn, &watch.progress()).await;
             watch.done(place, reply.ok);
             reply
         });
