@@ -4,7 +4,7 @@
 pub use crate::domain::approvals::DecidedBy;
 pub use crate::domain::calibrate::summary::{selection, smallest_k, whole_task};
 pub use crate::domain::calibrate::{Accuracy, Task, expected_votes};
-pub use crate::domain::chain::{Record, Stored, verify};
+pub use crate::domain::chain::{Check as ChainCheck, Record, Stored};
 pub use crate::domain::diff::parse as parse_diff;
 pub use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
 pub use crate::domain::event::stage::*;
@@ -13,12 +13,13 @@ pub use crate::domain::event::{
 };
 pub use crate::domain::history::History;
 pub use crate::domain::mask::Masker;
+pub use crate::domain::measure::tally::PAPER_TURNS;
 pub use crate::domain::pack::{FileText, Material, PackLimits, file_lines, pack};
 pub use crate::domain::secret_path::SecretRules;
 pub use crate::domain::served::ModelNote;
 pub use crate::domain::stage::Stage;
 pub use crate::domain::tokens::Tokens;
-pub use crate::domain::toolset::{PRESETS, TOOLSETS, Toolset};
+pub use crate::domain::toolset::{Toolset, presets, toolsets};
 pub use crate::domain::verification::Kind;
 pub use crate::domain::verification::status::Status;
 pub use crate::domain::vote::canonical::Canonical;
@@ -45,7 +46,8 @@ pub use crate::tools::arguments::ALIASES;
 
 /// Tables behind `docs/configuration.md`.
 pub mod settings {
-    pub use crate::host::config::reference::{defaults, provider_variables, providers, server_variables};
+    pub use crate::host::config::variables::{Form, GENERAL, PER_PROVIDER, Variable};
+    pub use crate::host::config::{AdapterKind, Config, ContextLimits, Enabled, ProviderSettings};
 }
 
 /// Table behind `docs/errors.md`.

@@ -83,20 +83,15 @@ pub struct Citation {
     /// The place as the answer names it.
     pub cited: String,
     /// The file that it means, where one was found.
-    #[serde(default)]
     pub file: Option<String>,
     /// The line.
     pub line: usize,
     /// The last line of a range.
-    #[serde(default)]
     pub end_line: Option<usize>,
-    #[serde(default)]
     pub quote: Option<String>,
     pub status: Standing,
     /// The place of the quote, if elsewhere.
-    #[serde(default)]
     pub found_line: Option<usize>,
-    #[serde(default)]
     pub note: Option<String>,
 }
 

@@ -288,22 +288,17 @@ pub struct ApprovalDecided {
     pub decision: Decision,
     pub decided_by: DecidedBy,
     /// Way in which they came to the page, where they decided on it.
-    #[serde(default)]
     pub opened: Option<Opened>,
     /// The digest of what was reviewed.
     pub digest: String,
     /// The digest of the change that was reviewed.
-    #[serde(default)]
     pub change: Option<String>,
-    #[serde(default)]
     pub feedback: Option<String>,
-    #[serde(default)]
     pub revision_instructions: Option<String>,
     /// Answers by question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, String>,
     /// The choice that goes on, where one was chosen.
-    #[serde(default)]
     pub chosen: Option<String>,
     /// Critical questions without an answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -372,7 +367,6 @@ pub struct Check {
     pub kind: Kind,
     pub status: Status,
     /// Its exit code.
-    #[serde(default)]
     pub exit_code: Option<i32>,
     /// The tests that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -380,7 +374,6 @@ pub struct Check {
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// Its proof of tests; none in a log of an earlier version.
-    #[serde(default)]
     pub proof: Option<Proof>,
 }
 
@@ -426,7 +419,6 @@ pub struct Changed {
     /// The session that holds what was there before; after a crash, the one that was open.
     pub backup_session: String,
     /// The session that it undid.
-    #[serde(default)]
     pub undoes: Option<String>,
     /// The directory that the paths are relative to.
     #[serde(default)]
@@ -434,13 +426,10 @@ pub struct Changed {
     /// The files, each once.
     pub files: Vec<ChangedFile>,
     /// SHA-256 of the patch's text.
-    #[serde(default)]
     pub patch_sha256: Option<String>,
     /// The patch, masked, as far as a report shows it; in a run only.
-    #[serde(default)]
     pub patch: Option<String>,
     /// The request whose approved change it is.
-    #[serde(default)]
     pub approved_by: Option<String>,
     /// Files that could not be undone after a crash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -455,10 +444,8 @@ pub struct ChangedFile {
     /// Its name.
     pub path: String,
     /// SHA-256 of what it held.
-    #[serde(default)]
     pub before: Option<String>,
     /// SHA-256 of what it holds.
-    #[serde(default)]
     pub after: Option<String>,
 }
 

@@ -99,7 +99,6 @@ pub struct Job {
     /// The lost job in whose place it is.
     pub again_of: Option<String>,
     /// The job that is in its place.
-    #[serde(default)]
     pub again_as: Option<String>,
     /// True if somebody wants it to end.
     pub cancel_asked: bool,

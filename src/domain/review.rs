@@ -133,21 +133,17 @@ pub struct Finding {
     pub scenario: String,
     pub severity: Severity,
     /// Words that the reviewer said of that, where it was lowered.
-    #[serde(default)]
     pub severity_stated: Option<Severity>,
     pub found_by: Vec<String>,
     /// True if the quote stood in the line that was named.
     pub status: Status,
     /// The line that was named, where the quote stands elsewhere.
-    #[serde(default)]
     pub line_stated: Option<usize>,
-    #[serde(default)]
     pub note: Option<String>,
     /// Words of the others who found it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The change that was proposed, and what came of it.
-    #[serde(default)]
     pub fix: Option<TriedFix>,
 }
 

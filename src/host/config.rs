@@ -3,9 +3,10 @@
 
 mod layer;
 mod provider;
-pub(crate) mod reference;
 mod settings;
-mod variables;
+pub(crate) mod variables;
+
+use std::cell::LazyCell;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
@@ -187,7 +188,7 @@ impl Config {
                 .map_or_else(|| "the defaults".to_owned(), |(_, _, origin)| origin.clone())
         };
         let mut found = Vec::new();
-        let sets = toolset::names();
+        let sets = LazyCell::new(toolset::names);
         for name in self.settings.toolsets.iter().filter(|name| !sets.contains(&name.as_str())) {
             found.push(Problem::everything(format!(
                 "{}: toolsets has an unknown set {name}; known: {}",
@@ -195,7 +196,7 @@ impl Config {
                 sets.join(", ")
             )));
         }
-        let tools: Vec<String> = toolset::tool_names().collect();
+        let tools = LazyCell::new(|| toolset::tool_names().collect::<Vec<_>>());
         for name in self.settings.disabled_tools.iter().filter(|name| !tools.contains(name)) {
             let near =
                 tools.iter().max_by(|one, other| likeness(name, one).total_cmp(&likeness(name, other)));

@@ -36,7 +36,6 @@ struct SelectInput {
     /// Each `{candidate_id, score? 0 to 1, output?}`.
     lint_results: Option<Vec<LintResultInput>>,
     /// Never judges its own: another CLI does, or each author judges the others' candidates.
-    #[serde(default)]
     #[schemars(with = "String", default = "usual_judge")]
     judge_provider: Option<String>,
     /// The judge's; default: as configured, else its own.

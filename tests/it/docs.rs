@@ -2,11 +2,10 @@
 
 mod commands;
 mod generated;
+mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-use maestro::testing::settings as reference;
 
 /// Every document that a reader may open.
 const DOCUMENTS: [&str; 28] = [

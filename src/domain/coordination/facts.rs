@@ -14,7 +14,6 @@ pub struct Facts {
     pub error_multiplier: f64,
     pub task_error_ratio: f64,
     pub use_for: String,
-    #[serde(default)]
     pub never_for: Option<String>,
     pub limits: Limits,
     pub line: Line,

@@ -96,7 +96,6 @@ pub struct ConsultSettled {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reservation: String,
     /// The stage that it belonged to.
-    #[serde(default)]
     pub stage: Option<Stage>,
     pub purpose: Purpose,
     pub provider: String,
@@ -105,34 +104,26 @@ pub struct ConsultSettled {
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
     /// The error's code; none where it answered.
-    #[serde(default)]
     pub code: Option<String>,
     /// Time when the limit that it ran into ends, where the CLI named a time.
-    #[serde(default)]
     pub resets_at: Option<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
     /// Starts of the CLI.
     pub attempts: u32,
     /// Tokens sent.
-    #[serde(default)]
     pub input_tokens: Option<u64>,
     /// Tokens answered.
-    #[serde(default)]
     pub output_tokens: Option<u64>,
     /// US dollars.
-    #[serde(default)]
     pub cost_usd: Option<f64>,
     /// Tokens estimated from the length of the texts; none where no model was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
     /// The purpose of the question.
-    #[serde(default)]
     pub prompt: Option<Kept>,
-    #[serde(default)]
     pub response: Option<Kept>,
     /// The turn of a conversation that it is.
-    #[serde(default)]
     pub turn: Option<TurnKept>,
 }
 
@@ -141,28 +132,20 @@ pub struct ConsultSettled {
 pub(super) struct SettledBrief {
     #[serde(default)]
     reservation: String,
-    #[serde(default)]
     stage: Option<Stage>,
     purpose: Purpose,
     provider: String,
     model: String,
     #[serde(default)]
     told: ModelNote,
-    #[serde(default)]
     code: Option<String>,
-    #[serde(default)]
     resets_at: Option<String>,
     elapsed_ms: u64,
     attempts: u32,
-    #[serde(default)]
     input_tokens: Option<u64>,
-    #[serde(default)]
     output_tokens: Option<u64>,
-    #[serde(default)]
     cost_usd: Option<f64>,
-    #[serde(default)]
     estimate: Option<Tokens>,
-    #[serde(default)]
     turn: Option<TurnKept>,
 }
 

@@ -22,10 +22,8 @@ pub struct RunStarted {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub carried: u32,
     /// The authority that decided when it began; none in a run of an earlier version.
-    #[serde(default)]
     pub approvals: Option<Approvals>,
     /// The server that began it; none in a run of an earlier version.
-    #[serde(default)]
     pub server: Option<String>,
 }
 
@@ -120,10 +118,8 @@ pub struct Candidate {
     /// The answer, as far as it is shown.
     pub content: String,
     /// The file with the whole answer, if there is more.
-    #[serde(default)]
     pub content_file: Option<String>,
     /// The answer as data.
-    #[serde(default)]
     pub structured: Option<Value>,
     /// Milliseconds.
     pub elapsed_ms: u64,
@@ -138,27 +134,20 @@ pub struct Candidate {
     /// True if it stands for one that was discarded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resample: bool,
-    #[serde(default)]
     pub error: Option<String>,
     /// A stable word for that.
-    #[serde(default)]
     pub code: Option<String>,
     /// True if the same question may be answered a little later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retryable: bool,
-    #[serde(default)]
     pub hint: Option<String>,
     /// End of the limit that blocks the call, if the CLI named it.
-    #[serde(default)]
     pub resets_at: Option<String>,
     /// The sandbox that the CLI ran in.
-    #[serde(default)]
     pub sandbox: Option<String>,
     /// The nature of the answer, where it is not a model's, or who stands in for whom.
-    #[serde(default)]
     pub note: Option<String>,
     /// The places that the answer names, and whether they were there when it came.
-    #[serde(default)]
     pub citations: Option<Vec<Citation>>,
 }
 

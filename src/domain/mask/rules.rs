@@ -31,7 +31,6 @@ pub struct MaskRule {
     /// An ASCII regex tried on single lines; its group `secret`, else all of it, is the secret.
     pub pattern: String,
     /// The least Shannon entropy, in bits a byte, of the secret.
-    #[serde(default)]
     pub min_entropy: Option<f64>,
     /// Shapes that the secret must not have.
     #[serde(default)]

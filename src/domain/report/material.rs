@@ -104,7 +104,6 @@ pub struct VerificationNote {
     #[serde(default)]
     pub is_old: bool,
     /// Why no test ran in it, where none did.
-    #[serde(default)]
     pub idle: Option<String>,
     #[serde(default)]
     pub commands: Vec<String>,

@@ -189,7 +189,7 @@ fn nobody_changes_or_removes_an_event() {
     ] {
         assert!(connection.execute_batch(statement).is_err(), "{statement}");
     }
-    assert_eq!(verify(all(&store)).unwrap().events, 3);
+    assert_eq!(verify(&all(&store)).unwrap().events, 3);
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn an_edit_past_the_triggers_breaks_the_chain() {
     connection
         .execute_batch("DROP TRIGGER event_is_never_changed; UPDATE event SET body = 'x' WHERE seq = 3")
         .unwrap();
-    assert_eq!(verify(all(&store)).unwrap_err().seq, 3);
+    assert_eq!(verify(&all(&store)).unwrap_err().seq, 3);
 }
 
 #[test]
@@ -220,10 +220,10 @@ fn a_full_disk_loses_nothing_of_what_was_there() {
         }
     };
     assert_eq!(full, StoreError::Full);
-    assert_eq!(verify(all(&store)).unwrap().events, count);
+    assert_eq!(verify(&all(&store)).unwrap().events, count);
     limit(100_000);
     store.append(Expected::At(count), "run", 1, &[large]).unwrap();
-    assert_eq!(verify(all(&store)).unwrap().events, count + 1);
+    assert_eq!(verify(&all(&store)).unwrap().events, count + 1);
 }
 
 #[test]
@@ -277,5 +277,5 @@ fn threads_share_one_log() {
             });
         }
     });
-    assert_eq!(verify(all(&store)).unwrap().events, 101);
+    assert_eq!(verify(&all(&store)).unwrap().events, 101);
 }

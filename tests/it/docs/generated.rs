@@ -3,11 +3,10 @@
 
 use std::fmt::Write as _;
 
-use maestro::testing::settings as reference;
-use maestro::testing::{PRESETS, TOOLSETS, Toolset, grouped};
+use maestro::testing::{Toolset, grouped, presets, toolsets};
 use serde_json::Value;
 
-use super::{between, read, rows};
+use super::{between, read, reference, rows};
 use crate::harness::Server;
 use crate::inventory::{listed, read_by_a_model};
 
@@ -122,13 +121,27 @@ fn the_documents_hold_what_the_sources_give() {
     assert!(old.is_empty(), "these are old, run `make docs`: {old:#?}");
 }
 
+/// The purpose of a set, as the heading of its tools.
+fn heading(set: &Toolset) -> &'static str {
+    match set.name.as_str() {
+        "consult" => "asking",
+        "change" => "checking and changing",
+        "workflow" => "the gated workflow",
+        "evidence" => "the record",
+        "consensus" => "voting and choosing",
+        "coordination" => "one agent or several",
+        "toolbox" => "tools at hand",
+        other => panic!("no heading of {other}"),
+    }
+}
+
 /// The families of tools: what each is for, and its tools.
 fn table_of_families(tools: &[Value]) -> String {
-    let mut out = format!("{} tools in {} families, and `maestro_help`:\n\n", tools.len(), TOOLSETS.len());
+    let mut out = format!("{} tools in {} families, and `maestro_help`:\n\n", tools.len(), toolsets().len());
     out += "| family | tools, without `maestro_` |\n|--|--|\n";
-    for set in TOOLSETS {
+    for set in toolsets() {
         let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
-        writeln!(out, "| **{}** | {} |", set.heading, names.join(", ")).unwrap();
+        writeln!(out, "| **{}** | {} |", heading(set), names.join(", ")).unwrap();
     }
     out
 }
@@ -144,8 +157,8 @@ fn table_of_tools(tools: &[Value]) -> String {
         format!("| `{name}` | {says} | {} |\n", required.join(", ")).replace("|  |", "| |")
     };
     out += &row("maestro_help");
-    for set in TOOLSETS {
-        writeln!(out, "| **{}** | the set `{}` | |", set.heading, set.name).unwrap();
+    for set in toolsets() {
+        writeln!(out, "| **{}** | the set `{}` | |", heading(set), set.name).unwrap();
         out.extend(set.tools.iter().map(|name| row(&format!("maestro_{name}"))));
     }
     out
@@ -173,7 +186,7 @@ fn table_of_sets(all: &[Value]) -> String {
         let tokens = tokens(bytes);
         writeln!(out, "| {what} | {} | {} | {tokens} |", tools.len(), grouped(bytes as u64)).unwrap();
     };
-    for set in TOOLSETS.iter().chain(PRESETS) {
+    for set in toolsets().iter().chain(presets()) {
         let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
         row(&format!("`{}` | {}", set.name, names.join(", ")), &alone(set));
     }
@@ -182,7 +195,7 @@ fn table_of_sets(all: &[Value]) -> String {
 }
 
 fn alone(set: &Toolset) -> Vec<Value> {
-    listed(Server::new().env("MAESTRO_TOOLSETS", set.name))
+    listed(Server::new().env("MAESTRO_TOOLSETS", &set.name))
 }
 
 fn bytes(tools: &[Value]) -> usize {

@@ -11,7 +11,7 @@ fn a_log_that_was_deleted_is_noticed() {
     assert!(!project.path().join(".maestro").exists());
     assert_eq!(all(&store), []);
     store.append(Expected::At(0), "run", 1, &[record("run", "x")]).unwrap();
-    assert_eq!((verify(all(&store)).unwrap().events, store.generation()), (1, 1));
+    assert_eq!((verify(&all(&store)).unwrap().events, store.generation()), (1, 1));
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_log_that_was_replaced_is_noticed_by_every_method() {
     assert_eq!(store.append(Expected::At(3), "run", 1, &[record("run", "x")]), Err(StoreError::Replaced));
     let (_project, store) = replaced();
     assert_eq!(store.append(Expected::Any, "run", 1, &[record("run", "x")]).unwrap()[0].seq, 6);
-    assert_eq!((verify(all(&store)).unwrap().events, store.generation()), (6, 1));
+    assert_eq!((verify(&all(&store)).unwrap().events, store.generation()), (6, 1));
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn what_belonged_to_a_replaced_log_is_set_aside_and_kept() {
     let unmerged = std::fs::read(project.path().join(".maestro/maestro.db-wal")).unwrap();
     std::fs::remove_file(database(&project)).unwrap();
     store.append(Expected::Any, "run", 1, &[record("run", "x")]).unwrap();
-    assert_eq!(verify(all(&store)).unwrap().events, 1);
+    assert_eq!(verify(&all(&store)).unwrap().events, 1);
     let kept = std::fs::read_dir(project.path().join(".maestro"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -67,7 +67,7 @@ fn latest_events_of_another_log_are_refused() {
     let after = std::fs::read(directory.path().join("maestro.db")).unwrap();
     assert_eq!((std::fs::read(&unmerged).unwrap(), after), before);
     std::fs::remove_file(unmerged).unwrap();
-    assert_eq!(verify(all(&store)).unwrap().events, 5);
+    assert_eq!(verify(&all(&store)).unwrap().events, 5);
 }
 
 #[test]
@@ -103,6 +103,6 @@ fn a_merge_that_ended_at_any_page_loses_nothing() {
         store.append(Expected::At(60), "run", 1, &[record("run", "x")]).unwrap();
         drop(store);
         let store = SqliteStore::new(directory.path().to_owned());
-        assert_eq!(verify(all(&store)).unwrap().events, 61, "{done} pages");
+        assert_eq!(verify(&all(&store)).unwrap().events, 61, "{done} pages");
     }
 }

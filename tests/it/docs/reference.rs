@@ -1,12 +1,31 @@
-//! The configuration as tables for `README.md`: what can be set, and what holds where nobody sets it.
+//! The configuration as tables for the documents: what can be set, and what holds where nobody sets it.
 //! The defaults are those of the files that ship, as the server itself reads them.
 
-use super::variables::{Form, GENERAL, PER_PROVIDER, Usual, Variable};
-use super::{AdapterKind, Config, ContextLimits, Enabled, ProviderSettings};
-use crate::domain::stage::Stage;
-use crate::domain::words::grouped;
-use crate::host::environment::Environment;
-use crate::host::library::Library;
+use std::collections::BTreeMap;
+
+use maestro::testing::settings::{
+    AdapterKind, Config, ContextLimits, Enabled, Form, GENERAL, PER_PROVIDER, ProviderSettings, Variable,
+};
+use maestro::testing::{Environment, Library, PAPER_TURNS, Stage, grouped, presets, toolsets};
+use serde::Deserialize;
+
+/// The words of `variables.yaml` about each variable.
+#[derive(Deserialize)]
+struct Words {
+    server: BTreeMap<String, Word>,
+    provider: BTreeMap<String, Word>,
+}
+
+#[derive(Deserialize)]
+struct Word {
+    meaning: String,
+    /// What holds where nobody sets it, if the files that ship do not say.
+    default: Option<String>,
+}
+
+fn words() -> Words {
+    serde_yaml::from_str(include_str!("variables.yaml")).unwrap()
+}
 
 /// The configuration of somebody who has configured nothing.
 pub fn defaults() -> Config {
@@ -15,17 +34,16 @@ pub fn defaults() -> Config {
 
 /// The variables of the server as a table.
 pub fn server_variables() -> String {
-    let config = defaults();
-    table("", GENERAL.iter().map(|variable| (variable, of_server(&config, variable))))
+    let (config, words) = (defaults(), words().server);
+    assert_eq!(words.len(), GENERAL.len());
+    table("", &GENERAL, &words, |variable| of_server(&config, variable))
 }
 
 /// The variables that every provider has, as a table.
 pub fn provider_variables() -> String {
-    let config = defaults();
-    table(
-        "MAESTRO_<PROVIDER>_",
-        PER_PROVIDER.iter().map(|variable| (variable, of_providers(&config, variable))),
-    )
+    let (config, words) = (defaults(), words().provider);
+    assert_eq!(words.len(), PER_PROVIDER.len());
+    table("MAESTRO_<PROVIDER>_", &PER_PROVIDER, &words, |variable| of_providers(&config, variable))
 }
 
 /// The providers that ship, as a table.
@@ -46,18 +64,25 @@ pub fn providers() -> String {
     format!("| provider | command | timeout | enabled |\n|--|--|--|--|\n{}", rows.collect::<String>())
 }
 
-fn table<'a>(prefix: &str, rows: impl Iterator<Item = (&'a Variable, String)>) -> String {
-    let rows = rows.map(|(variable, usual)| {
-        format!("| `{prefix}{}` | {} | {usual} |\n", variable.name, variable.meaning).replace("|  |", "| |")
-    });
-    format!("| variable | meaning | default |\n|--|--|--|\n{}", rows.collect::<String>())
+fn table(
+    prefix: &str,
+    variables: &[Variable],
+    words: &BTreeMap<String, Word>,
+    shipped: impl Fn(&Variable) -> String,
+) -> String {
+    let row = |variable: &Variable| {
+        let word = words.get(variable.name).unwrap_or_else(|| panic!("no words for {}", variable.name));
+        let usual = word.default.clone().unwrap_or_else(|| shipped(variable));
+        assert!(word.default.is_some() || !usual.is_empty(), "no default of {}", variable.name);
+        format!("| `{prefix}{}` | {} | {usual} |\n", variable.name, word.meaning).replace("|  |", "| |")
+    };
+    format!("| variable | meaning | default |\n|--|--|--|\n{}", variables.iter().map(row).collect::<String>())
 }
 
 fn of_server(config: &Config, variable: &Variable) -> String {
-    match (variable.usual, variable.path) {
-        (Usual::Words(words), _) => words.to_owned(),
-        (Usual::Shipped, ["context", _, limit]) => of_stages(config, limit),
-        (Usual::Shipped, path) => {
+    match variable.path {
+        ["context", _, limit] => of_stages(config, limit),
+        path => {
             shipped(config, &path.join(".")).map(|value| readable(&value, variable.form)).unwrap_or_default()
         }
     }
@@ -79,9 +104,6 @@ fn of_stages(config: &Config, limit: &str) -> String {
 /// Returns what holds for a provider that says nothing, and before it those that ship with something else.
 /// The understudy is no CLI, and has its own row among the providers.
 fn of_providers(config: &Config, variable: &Variable) -> String {
-    if let Usual::Words(words) = variable.usual {
-        return words.to_owned();
-    }
     let value = |provider: &ProviderSettings| match variable.name {
         "TIMEOUT" => grouped(provider.timeout_sec),
         "STALL_TIMEOUT" => grouped(provider.stall_timeout_sec),
@@ -124,52 +146,41 @@ fn readable(value: &str, form: Form) -> String {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::measure::tally::PAPER_TURNS;
+#[test]
+fn every_default_is_there() {
+    let table = server_variables();
+    for row in [
+        "| `MAESTRO_BACKUPS_MAX_BYTES` | bytes of all backups together; 0 is no limit | 500,000,000 |",
+        "| `MAESTRO_CONTEXT_MAX_FILES` | files of a packed context | 7; 10, 5, 3, 3, 5 |",
+        "| `MAESTRO_MASK_REPLACEMENT` | what stands where a secret stood | `[MASKED]` |",
+    ] {
+        assert!(table.contains(row), "{table}");
+    }
+}
 
-    #[test]
-    fn every_default_is_there() {
-        let config = defaults();
-        for variable in &GENERAL {
-            let known = matches!(variable.usual, Usual::Words(_)) || !of_server(&config, variable).is_empty();
-            assert!(known, "{}", variable.name);
-        }
+/// Prose that stands beside the same facts in code.
+#[test]
+fn words_agree_with_the_code() {
+    let row = |name: &str| {
         let table = server_variables();
-        for row in [
-            "| `MAESTRO_BACKUPS_MAX_BYTES` | bytes of all backups together; 0 is no limit | 500,000,000 |",
-            "| `MAESTRO_CONTEXT_MAX_FILES` | files of a packed context | 7; 10, 5, 3, 3, 5 |",
-            "| `MAESTRO_MASK_REPLACEMENT` | what stands where a secret stood | `[MASKED]` |",
-        ] {
-            assert!(table.contains(row), "{table}");
-        }
+        table.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap_or_default().to_owned()
+    };
+    assert!(row("MAESTRO_SINGLE_AGENT_TURNS").ends_with(&format!("| {PAPER_TURNS} |")));
+    for set in toolsets().iter().chain(presets()) {
+        assert!(row("MAESTRO_TOOLSETS").contains(&set.name), "{}", set.name);
     }
+    let config = defaults();
+    assert!(config.settings.toolsets.is_empty());
+    assert_eq!(config.settings.tracing.directory, None);
+    for (name, provider) in &config.providers {
+        assert!(provider.adapter == AdapterKind::Understudy || provider.command == *name, "{name}");
+    }
+}
 
-    /// Prose that stands beside the same facts in code.
-    #[test]
-    fn words_agree_with_the_code() {
-        let row = |name: &str| {
-            let table = server_variables();
-            table.lines().find(|line| line.contains(&format!("`{name}`"))).unwrap_or_default().to_owned()
-        };
-        assert!(row("MAESTRO_SINGLE_AGENT_TURNS").ends_with(&format!("| {PAPER_TURNS} |")));
-        for set in crate::domain::toolset::names() {
-            assert!(row("MAESTRO_TOOLSETS").contains(set), "{set}");
-        }
-        let config = defaults();
-        assert!(config.settings.toolsets.is_empty());
-        assert_eq!(config.settings.tracing.directory, None);
-        for (name, provider) in &config.providers {
-            assert!(provider.adapter == AdapterKind::Understudy || provider.command == *name, "{name}");
-        }
-    }
-
-    #[test]
-    fn providers_that_differ_are_named() {
-        let table = provider_variables();
-        assert!(table.contains("| codex: 900; others: 600 |"), "{table}");
-        assert!(table.contains("llm, ollama: false; others: true |"), "{table}");
-        assert!(table.contains("| claude: 600; others: 300 |") && table.contains("| none |"), "{table}");
-    }
+#[test]
+fn providers_that_differ_are_named() {
+    let table = provider_variables();
+    assert!(table.contains("| codex: 900; others: 600 |"), "{table}");
+    assert!(table.contains("llm, ollama: false; others: true |"), "{table}");
+    assert!(table.contains("| claude: 600; others: 300 |") && table.contains("| none |"), "{table}");
 }
