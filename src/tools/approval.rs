@@ -1,13 +1,13 @@
 //! Reviews of stages: asking for a decision, submitting it, and looking at those that were made.
 
-use rmcp::model::{CallToolResponse, CallToolResult, MetaObject};
+use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::decision::{Question, Told, channel, client_has_asked, undecided};
 use super::dialog::Retry;
 use super::polish::{NoInput, Parameters, arguments};
@@ -90,23 +90,13 @@ struct QuestionsInput {
 #[tool_router(router = approval_tools, vis = "pub(crate)")]
 impl Handle {
     /// Hands in a stage you did yourself for human review.
-    #[tool(
-        title = "Request approval",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("hand in stage outputs human review report approval", Load::OnSearch),
-        input_schema = arguments::<RequestInput>()
-    )]
+    #[tool(input_schema = arguments::<RequestInput>())]
     async fn maestro_request_approval(&self, Parameters(input): Parameters<RequestInput>) -> CallToolResult {
         reply(self.request(input).await)
     }
 
     /// Records the human's decision on a stage; never decide for them.
-    #[tool(
-        title = "Submit approval",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = asks_the_human("approve reject revise decision human review submit"),
-        input_schema = arguments::<SubmitInput>()
-    )]
+    #[tool(input_schema = arguments::<SubmitInput>())]
     async fn maestro_submit_approval(
         &self,
         retry: Retry,
@@ -124,12 +114,7 @@ impl Handle {
     }
 
     /// Lists stages waiting for a decision, with reports.
-    #[tool(
-        title = "Get pending approvals",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("open approvals waiting for decision", Load::OnSearch),
-        input_schema = arguments::<NoInput>()
-    )]
+    #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_get_pending_approvals(
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
@@ -146,12 +131,7 @@ impl Handle {
     }
 
     /// Lists approvals, newest first: decision, who, comment; with `request_id` one with its whole report.
-    #[tool(
-        title = "Get approval history",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("past decisions approvals who approved", Load::OnSearch),
-        input_schema = arguments::<HistoryInput>()
-    )]
+    #[tool(input_schema = arguments::<HistoryInput>())]
     async fn maestro_get_approval_history(
         &self,
         Parameters(input): Parameters<HistoryInput>,
@@ -176,25 +156,13 @@ impl Handle {
     }
 
     /// Returns the questions for a stage's reviewer.
-    #[tool(
-        title = "Get stage questions",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("review questions of a stage", Load::OnSearch),
-        input_schema = arguments::<QuestionsInput>()
-    )]
+    #[tool(input_schema = arguments::<QuestionsInput>())]
     async fn maestro_get_stage_questions(
         &self,
         Parameters(input): Parameters<QuestionsInput>,
     ) -> CallToolResult {
         reply(Ok(question::list(input.stage)))
     }
-}
-
-/// A tool of which Claude Code asks its human at every call, in every mode.
-fn asks_the_human(words: &str) -> MetaObject {
-    let mut meta = found_by(words, Load::OnSearch);
-    meta.insert("anthropic/requiresUserInteraction".into(), Value::Bool(true));
-    meta
 }
 
 impl Handle {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use futures_util::future::BoxFuture;
 use rmcp::RoleServer;
 use rmcp::handler::server::router::tool::ToolRouter;
-use rmcp::model::{JsonObject, MetaObject, Tool};
+use rmcp::model::{JsonObject, Tool};
 use rmcp::service::RequestContext;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -224,26 +224,4 @@ impl Tools {
 /// A tool's name without what all of ours begin with.
 fn bare(name: &str) -> &str {
     name.strip_prefix("maestro_").unwrap_or(name)
-}
-
-/// Time when a client should show a tool's schema to its model.
-#[derive(Clone, Copy)]
-pub(super) enum Load {
-    /// From the start.
-    Always,
-    /// Once a search finds it.
-    OnSearch,
-}
-
-/// A tool's metadata for Claude Code: words for the client's tool search, and when it is loaded.
-pub(super) fn found_by(words: &str, load: Load) -> MetaObject {
-    let mut meta = MetaObject::new();
-    meta.insert("anthropic/searchHint".into(), Value::from(words));
-    match load {
-        Load::Always => {
-            meta.insert("anthropic/alwaysLoad".into(), Value::Bool(true));
-        }
-        Load::OnSearch => {}
-    }
-    meta
 }

@@ -5,7 +5,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::flow::change::{PatchRequest, RestoreRequest, apply_patch, restore};
@@ -36,24 +36,14 @@ struct RestoreInput {
 #[tool_router(router = change_tools, vis = "pub(crate)")]
 impl Handle {
     /// Applies a unified diff to the project, whole or not at all, with a backup.
-    #[tool(
-        title = "Apply a patch",
-        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("apply unified diff patch edit create delete rename files atomic backup dry run", Load::OnSearch),
-        input_schema = arguments::<PatchInput>()
-    )]
+    #[tool(input_schema = arguments::<PatchInput>())]
     async fn maestro_apply_patch(&self, Parameters(input): Parameters<PatchInput>) -> CallToolResult {
         let PatchInput { patch, workspace_root, dry_run } = input;
         reply(apply_patch(self.kit(), PatchRequest { patch, workspace_root, dry_run }).await)
     }
 
     /// Undoes an applied patch exactly.
-    #[tool(
-        title = "Restore from a backup",
-        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("undo revert roll back patch restore backup files", Load::OnSearch),
-        input_schema = arguments::<RestoreInput>()
-    )]
+    #[tool(input_schema = arguments::<RestoreInput>())]
     async fn maestro_restore_from_backup(
         &self,
         Parameters(input): Parameters<RestoreInput>,

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
@@ -130,12 +130,7 @@ fn almost_sure() -> f64 {
 #[tool_router(router = consensus_tools, vis = "pub(crate)")]
 impl Handle {
     /// Samples a short question until an answer leads by k votes; compares the option or last line ANSWER.
-    #[tool(
-        title = "Vote on a question",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("vote consensus majority agree sample several answers ahead by k", Load::OnSearch),
-        input_schema = arguments::<VoteInput>()
-    )]
+    #[tool(input_schema = arguments::<VoteInput>())]
     async fn maestro_consensus_vote(
         &self,
         Parameters(input): Parameters<VoteInput>,
@@ -151,12 +146,7 @@ impl Handle {
     }
 
     /// Votes on a micro-step: schema-bound JSON answers, checked for red flags.
-    #[tool(
-        title = "Vote on a micro-step",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("vote micro step root cause patch experiment label reliable small step", Load::OnSearch),
-        input_schema = arguments::<StepInput>()
-    )]
+    #[tool(input_schema = arguments::<StepInput>())]
     async fn maestro_vote_micro_step(
         &self,
         Parameters(input): Parameters<StepInput>,
@@ -171,12 +161,7 @@ impl Handle {
     }
 
     /// Lists micro-steps: schema, default k, red flags, tools, oracle.
-    #[tool(
-        title = "List the micro-steps",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("micro steps list types stage decompose schema", Load::OnSearch),
-        input_schema = arguments::<StepsInput>()
-    )]
+    #[tool(input_schema = arguments::<StepsInput>())]
     async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
         reply(self.kit().config.micro_steps().map(|steps| {
             let steps: Vec<_> = steps.of_stage(input.stage).collect();
@@ -185,12 +170,7 @@ impl Handle {
     }
 
     /// Measures a micro-step's accuracy by an oracle command and recommends a k for votes.
-    #[tool(
-        title = "Calibrate a micro-step",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("calibrate accuracy estimate p k votes needed cost oracle", Load::OnSearch),
-        input_schema = arguments::<CalibrateInput>()
-    )]
+    #[tool(input_schema = arguments::<CalibrateInput>())]
     async fn maestro_calibrate(
         &self,
         Parameters(input): Parameters<CalibrateInput>,

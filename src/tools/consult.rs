@@ -8,7 +8,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{NoInput, Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
@@ -130,12 +130,7 @@ struct WithRole {
 #[tool_router(router = consult_tools, vis = "pub(crate)")]
 impl Handle {
     /// Asks another LLM (text only) for its view, with packed files, facts and errors.
-    #[tool(
-        title = "Consult",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("second opinion ask codex gemini claude another LLM advice", Load::Always),
-        input_schema = arguments::<ConsultInput>()
-    )]
+    #[tool(input_schema = arguments::<ConsultInput>())]
     async fn maestro_consult(
         &self,
         Parameters(input): Parameters<ConsultInput>,
@@ -150,12 +145,7 @@ impl Handle {
     }
 
     /// Asks one consultant in the persona of a role.
-    #[tool(
-        title = "Consult with a role",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("ask as analyst debugger implementer reviewer judge persona role", Load::OnSearch),
-        input_schema = arguments::<RoleInput>()
-    )]
+    #[tool(input_schema = arguments::<RoleInput>())]
     async fn maestro_consult_with_role(
         &self,
         Parameters(input): Parameters<RoleInput>,
@@ -173,12 +163,7 @@ impl Handle {
     }
 
     /// Asks several consultants at once; returns every candidate with its red flags.
-    #[tool(
-        title = "Generate an ensemble",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("several LLMs candidates compare opinions ensemble brainstorm hypotheses", Load::OnSearch),
-        input_schema = arguments::<EnsembleInput>()
-    )]
+    #[tool(input_schema = arguments::<EnsembleInput>())]
     async fn maestro_ensemble_generate(
         &self,
         Parameters(input): Parameters<EnsembleInput>,
@@ -199,12 +184,7 @@ impl Handle {
     }
 
     /// Lists consultants: installed, enabled, models, timeouts.
-    #[tool(
-        title = "List providers",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("which LLM CLIs are installed available models providers", Load::OnSearch),
-        input_schema = arguments::<NoInput>()
-    )]
+    #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
         reply(self.overview().look(self.kit()).await.map(|value| value.as_ref().clone()))
     }

@@ -7,7 +7,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::stage::Stage;
@@ -35,12 +35,7 @@ struct PackInput {
 #[tool_router(router = context_tools, vis = "pub(crate)")]
 impl Handle {
     /// Packs files, facts, errors and constraints into the masked text of a consult.
-    #[tool(
-        title = "Pack context",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("bundle files errors facts into a prompt context line numbers mask secrets", Load::OnSearch),
-        input_schema = arguments::<PackInput>()
-    )]
+    #[tool(input_schema = arguments::<PackInput>())]
     async fn maestro_pack_context(&self, Parameters(input): Parameters<PackInput>) -> CallToolResult {
         let request = ContextRequest {
             files: input.files.unwrap_or_default(),

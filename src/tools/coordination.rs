@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{NoInput, Parameters, arguments};
 use super::reply::{failure, reply};
 use crate::domain::coordination::facts::Facts;
@@ -98,12 +98,7 @@ fn some_tools() -> f64 {
 #[tool_router(router = coordination_tools, vis = "pub(crate)")]
 impl Handle {
     /// Returns the coordination policy: budgets, topologies, stage limits.
-    #[tool(
-        title = "Get the coordination policy",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("budget single agent or several when to skip ensemble topology policy", Load::OnSearch),
-        input_schema = arguments::<NoInput>()
-    )]
+    #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_get_coordination_policy(
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
@@ -113,12 +108,7 @@ impl Handle {
     }
 
     /// Rates how decomposable, sequential and tool-heavy a task is; suggests a topology.
-    #[tool(
-        title = "Classify a task",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("decomposable sequential task kind one agent or several topology", Load::OnSearch),
-        input_schema = arguments::<TaskInput>()
-    )]
+    #[tool(input_schema = arguments::<TaskInput>())]
     async fn maestro_classify_task(&self, Parameters(input): Parameters<TaskInput>) -> CallToolResult {
         let material = [input.code_context.as_deref(), input.error_logs.as_deref()];
         let material: Vec<&str> = material.into_iter().flatten().collect();
@@ -126,12 +116,7 @@ impl Handle {
     }
 
     /// Chooses a stage's topology, with limits and reasons.
-    #[tool(
-        title = "Select an architecture",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("single agent or multi agent topology scaling prediction independent centralized", Load::OnSearch),
-        input_schema = arguments::<ArchitectureInput>()
-    )]
+    #[tool(input_schema = arguments::<ArchitectureInput>())]
     async fn maestro_select_architecture(
         &self,
         Parameters(input): Parameters<ArchitectureInput>,
@@ -157,12 +142,7 @@ impl Handle {
     }
 
     /// Returns how a stage makes, checks and chooses candidates.
-    #[tool(
-        title = "Get a stage's strategy",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("ensemble strategy voting mode candidates red flags of a stage", Load::OnSearch),
-        input_schema = arguments::<StrategyInput>()
-    )]
+    #[tool(input_schema = arguments::<StrategyInput>())]
     async fn maestro_get_stage_strategy(
         &self,
         Parameters(input): Parameters<StrategyInput>,
@@ -293,12 +273,7 @@ fn once() -> u64 {
 #[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
 impl Handle {
     /// Says by counts whether several agents cost more than they bring.
-    #[tool(
-        title = "Check for degradation",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("overhead error amplification redundancy fall back to single agent", Load::OnSearch),
-        input_schema = arguments::<DegradationInput>()
-    )]
+    #[tool(input_schema = arguments::<DegradationInput>())]
     async fn maestro_check_degradation(
         &self,
         Parameters(input): Parameters<DegradationInput>,
@@ -315,12 +290,7 @@ impl Handle {
     }
 
     /// Records how work went under a topology; later choices weigh it.
-    #[tool(
-        title = "Record a coordination result",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("log outcome success tokens messages rounds of a topology", Load::OnSearch),
-        input_schema = arguments::<ResultInput>()
-    )]
+    #[tool(input_schema = arguments::<ResultInput>())]
     async fn maestro_record_coordination_result(
         &self,
         Parameters(input): Parameters<ResultInput>,
@@ -332,12 +302,7 @@ impl Handle {
     }
 
     /// Returns results by topology, and providers' independence.
-    #[tool(
-        title = "Get coordination statistics",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("success rate overhead by topology diversity of providers statistics", Load::OnSearch),
-        input_schema = arguments::<NoInput>()
-    )]
+    #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_get_coordination_stats(
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,

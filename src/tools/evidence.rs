@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::event::EvidenceType;
@@ -60,12 +60,7 @@ fn fifty() -> u32 {
 #[tool_router(router = evidence_tools, vis = "pub(crate)")]
 impl Handle {
     /// Records evidence in the project's log. A passed verification opens improve, a failed one shuts it.
-    #[tool(
-        title = "Log evidence",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("record observation hypothesis decision verification evidence note", Load::OnSearch),
-        input_schema = arguments::<LogInput>()
-    )]
+    #[tool(input_schema = arguments::<LogInput>())]
     async fn maestro_log_evidence(&self, Parameters(input): Parameters<LogInput>) -> CallToolResult {
         let request = LogRequest {
             evidence_type: input.evidence_type,
@@ -80,12 +75,7 @@ impl Handle {
     }
 
     /// Returns the project's evidence, oldest first: recorded, asked, flagged, changed, decided.
-    #[tool(
-        title = "Get the evidence chain",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("evidence chain history why red flags recorded observations", Load::OnSearch),
-        input_schema = arguments::<ChainInput>()
-    )]
+    #[tool(input_schema = arguments::<ChainInput>())]
     async fn maestro_get_evidence_chain(&self, Parameters(input): Parameters<ChainInput>) -> CallToolResult {
         let request = ChainRequest {
             kind: input.evidence_type,

@@ -8,7 +8,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Again, Handle, Load, found_by};
+use super::catalogue::{Again, Handle};
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
@@ -52,12 +52,7 @@ enum Action {
 #[tool_router(router = job_tools, vis = "pub(crate)")]
 impl Handle {
     /// Waits for a call in the background, shows, collects, cancels or repeats it.
-    #[tool(
-        title = "Background job",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("background job wait progress result collect cancel still running timed out", Load::OnSearch),
-        input_schema = arguments::<JobInput>()
-    )]
+    #[tool(input_schema = arguments::<JobInput>())]
     async fn maestro_job(
         &self,
         Parameters(input): Parameters<JobInput>,

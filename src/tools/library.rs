@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::stage::{Role, SchemaName, Stage};
@@ -72,12 +72,7 @@ struct RoleReply {
 #[tool_router(router = library_tools, vis = "pub(crate)")]
 impl Handle {
     /// Explains a tool or topic of Maestro. Start with overview.
-    #[tool(
-        title = "Help",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("how to use maestro documentation reference manual", Load::Always),
-        input_schema = arguments::<HelpInput>()
-    )]
+    #[tool(input_schema = arguments::<HelpInput>())]
     async fn maestro_help(&self, Parameters(input): Parameters<HelpInput>) -> CallToolResult {
         reply(
             document::topic(&self.kit().config, &input.topic)
@@ -86,35 +81,20 @@ impl Handle {
     }
 
     /// Returns the guide to a stage: process, output, exit criteria.
-    #[tool(
-        title = "Get a stage's skill",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("guide instructions for stage analyze hypothesize implement debug improve", Load::OnSearch),
-        input_schema = arguments::<SkillInput>()
-    )]
+    #[tool(input_schema = arguments::<SkillInput>())]
     async fn maestro_get_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
         reply(skill(&self.kit().config, input.stage))
     }
 
     /// Returns a consultant's persona.
-    #[tool(
-        title = "Get a role",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("persona prompt of analyst scientist implementer debugger refiner judge", Load::OnSearch),
-        input_schema = arguments::<RoleInput>()
-    )]
+    #[tool(input_schema = arguments::<RoleInput>())]
     async fn maestro_get_role(&self, Parameters(input): Parameters<RoleInput>) -> CallToolResult {
         let role = input.role;
         reply(document::role(&self.kit().config, role).map(|document| RoleReply { role, document }))
     }
 
     /// Returns the JSON schema of a stage's output, a judge's, or all tools.
-    #[tool(
-        title = "Get a schema",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("JSON schema of stage output judge answer tool parameters", Load::OnSearch),
-        input_schema = arguments::<SchemaInput>()
-    )]
+    #[tool(input_schema = arguments::<SchemaInput>())]
     async fn maestro_get_schema(&self, Parameters(input): Parameters<SchemaInput>) -> CallToolResult {
         reply(
             self.schema(input.schema).map(|schema| json!({ "schema_name": input.schema, "schema": schema })),

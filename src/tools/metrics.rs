@@ -5,7 +5,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::error::Error;
@@ -59,12 +59,7 @@ impl MetricsInput {
 #[tool_router(router = metrics_tools, vis = "pub(crate)")]
 impl Handle {
     /// Returns calls, failures, times, tokens and efficiency of a run or the project.
-    #[tool(
-        title = "Figures",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("metrics statistics cost tokens success rate latency overhead efficiency", Load::OnSearch),
-        input_schema = arguments::<MetricsInput>()
-    )]
+    #[tool(input_schema = arguments::<MetricsInput>())]
     async fn maestro_get_metrics(&self, Parameters(input): Parameters<MetricsInput>) -> CallToolResult {
         reply(match input.wanted() {
             Ok(wanted) => metrics(self.kit(), wanted).await,

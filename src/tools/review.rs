@@ -8,7 +8,6 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Load, found_by};
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
@@ -56,12 +55,7 @@ fn yes() -> bool {
 #[tool_router(router = review_tools, vis = "pub(crate)")]
 impl Handle {
     /// Reviews a change or files with several models; every finding's quote is checked.
-    #[tool(
-        title = "Review a change",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("code review diff staged pull request findings bugs severity security", Load::OnSearch),
-        input_schema = arguments::<ReviewInput>()
-    )]
+    #[tool(input_schema = arguments::<ReviewInput>())]
     async fn maestro_review(
         &self,
         Parameters(input): Parameters<ReviewInput>,

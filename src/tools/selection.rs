@@ -6,7 +6,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
@@ -134,12 +134,7 @@ fn usual_judge() -> String {
 #[tool_router(router = selection_tools, vis = "pub(crate)")]
 impl Handle {
     /// Chooses a candidate, tests first: by given results, a neutral judge or trying each diff in a copy.
-    #[tool(
-        title = "Select the best candidate",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("choose pick best candidate patch judge compare tests ranking winner", Load::OnSearch),
-        input_schema = arguments::<SelectInput>()
-    )]
+    #[tool(input_schema = arguments::<SelectInput>())]
     async fn maestro_select_best(
         &self,
         Parameters(input): Parameters<SelectInput>,
@@ -161,23 +156,13 @@ impl Handle {
     }
 
     /// Checks an answer for red flags: length, schema, hedging, dangerous code, forbidden files.
-    #[tool(
-        title = "Check for red flags",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("red flag discard answer hedging dangerous invalid diff missing fields", Load::OnSearch),
-        input_schema = arguments::<RedFlagInput>()
-    )]
+    #[tool(input_schema = arguments::<RedFlagInput>())]
     async fn maestro_red_flag_check(&self, Parameters(input): Parameters<RedFlagInput>) -> CallToolResult {
         reply(red_flag_check(&self.kit().config, input.content, input.step_type, input.rules).await)
     }
 
     /// Checks a text's length, form (JSON fields or diff) and forbidden phrases.
-    #[tool(
-        title = "Validate content",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("validate check JSON fields diff format length forbidden regex", Load::OnSearch),
-        input_schema = arguments::<ValidateInput>()
-    )]
+    #[tool(input_schema = arguments::<ValidateInput>())]
     async fn maestro_validate_content(&self, Parameters(input): Parameters<ValidateInput>) -> CallToolResult {
         let request = ValidationRequest {
             content: input.content,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::decision::{Question, Told, answers, channel};
 use super::dialog::{Retry, asking};
 use super::polish::{Parameters, arguments};
@@ -80,12 +80,7 @@ impl StageInput {
 #[tool_router(router = stage_tools, vis = "pub(crate)")]
 impl Handle {
     /// Runs a stage with its policy's consultants and returns validated outputs; a run then waits for approval.
-    #[tool(
-        title = "Run a stage",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("run workflow stage analyze hypothesize implement debug improve", Load::OnSearch),
-        input_schema = arguments::<StageInput>()
-    )]
+    #[tool(input_schema = arguments::<StageInput>())]
     async fn maestro_run_stage(
         &self,
         Parameters(input): Parameters<StageInput>,
@@ -101,12 +96,7 @@ impl Handle {
     }
 
     /// Runs a stage of the gated workflow and asks the human to decide, else leaves it pending.
-    #[tool(
-        title = "Run a stage with approval",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = true),
-        meta = found_by("human in the loop gated stage approve review 5-stage workflow", Load::OnSearch),
-        input_schema = arguments::<StageInput>()
-    )]
+    #[tool(input_schema = arguments::<StageInput>())]
     async fn maestro_run_stage_with_approval(
         &self,
         retry: Retry,

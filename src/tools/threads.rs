@@ -5,7 +5,7 @@ use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::error::Error;
@@ -75,12 +75,7 @@ impl ThreadsInput {
 impl Handle {
     /// Lists, shows, searches or forks conversations with consultants; `thread` of a consult goes on with
     /// one.
-    #[tool(
-        title = "Threads",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("conversation history follow-up earlier answer what did codex say thread fork", Load::OnSearch),
-        input_schema = arguments::<ThreadsInput>()
-    )]
+    #[tool(input_schema = arguments::<ThreadsInput>())]
     async fn maestro_threads(&self, Parameters(input): Parameters<ThreadsInput>) -> CallToolResult {
         let kit = self.kit();
         let limit = match input.limit() {

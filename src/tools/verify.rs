@@ -6,7 +6,7 @@ use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
@@ -55,12 +55,7 @@ pub(super) struct EntryInput {
 impl Handle {
     /// Runs the project's checks (tests, linters, types, builds) without a shell; returns statuses and
     /// failing tests.
-    #[tool(
-        title = "Verify the project",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false),
-        meta = found_by("run tests pytest jest cargo go lint type check build verify failing", Load::OnSearch),
-        input_schema = arguments::<VerifyInput>()
-    )]
+    #[tool(input_schema = arguments::<VerifyInput>())]
     async fn maestro_verify(
         &self,
         Parameters(input): Parameters<VerifyInput>,

@@ -1,8 +1,8 @@
-//! The texts that a model reads of each tool: `words.yaml`, laid over its schema.
+//! The texts of each tool, for models and clients: `words.yaml`, laid over its schema.
 
 use std::collections::HashMap;
 
-use rmcp::model::{JsonObject, Tool};
+use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,9 +23,78 @@ pub(super) struct Words {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ToolWords {
+    /// The name that a client shows to people.
+    title: String,
+    effect: Effect,
+    /// Words by which Claude Code's tool search finds it.
+    hint: String,
+    #[serde(default)]
+    shown: Shown,
+    #[serde(default)]
+    interaction: Interaction,
     description: String,
     #[serde(default)]
     parameters: HashMap<String, String>,
+}
+
+/// What a call does, as MCP's hints say it.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Effect {
+    Reads,
+    Records,
+    /// The same call again records nothing more.
+    RecordsOnce,
+    /// Asks a model, or runs a command.
+    Asks,
+    Changes,
+    /// The same call again changes nothing more.
+    ChangesOnce,
+}
+
+impl Effect {
+    fn annotations(self) -> ToolAnnotations {
+        ToolAnnotations::new()
+            .read_only(matches!(self, Self::Reads))
+            .destructive(matches!(self, Self::Changes | Self::ChangesOnce))
+            .idempotent(matches!(self, Self::Reads | Self::RecordsOnce | Self::ChangesOnce))
+            .open_world(matches!(self, Self::Asks))
+    }
+}
+
+/// Time when a client should show a tool's schema to its model.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Shown {
+    /// From the start.
+    Always,
+    /// Once a search finds it.
+    #[default]
+    OnSearch,
+}
+
+/// Whether Claude Code asks its human at every call, in every mode.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Interaction {
+    #[default]
+    None,
+    Human,
+}
+
+impl ToolWords {
+    /// A tool's metadata for Claude Code.
+    fn meta(&self) -> MetaObject {
+        let mut meta = MetaObject::new();
+        meta.insert("anthropic/searchHint".into(), Value::from(self.hint.as_str()));
+        if self.shown == Shown::Always {
+            meta.insert("anthropic/alwaysLoad".into(), Value::Bool(true));
+        }
+        if self.interaction == Interaction::Human {
+            meta.insert("anthropic/requiresUserInteraction".into(), Value::Bool(true));
+        }
+        meta
+    }
 }
 
 impl Words {
@@ -40,7 +109,10 @@ impl Words {
         let Some(words) = self.tools.get(tool.name.as_ref()) else {
             return;
         };
+        tool.title = Some(words.title.clone());
         tool.description = Some(words.description.clone().into());
+        tool.annotations = Some(words.effect.annotations());
+        tool.meta = Some(words.meta());
         let Some(Value::Object(properties)) = schema.get_mut("properties") else {
             return;
         };

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::catalogue::{Handle, Load, found_by};
+use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
 use crate::domain::event::stage::LowRisk;
@@ -47,12 +47,7 @@ struct StateInput {
 #[tool_router(router = workflow_tools, vis = "pub(crate)")]
 impl Handle {
     /// Begins a durable five-stage run; a human approves every stage.
-    #[tool(
-        title = "Start a workflow with human approval",
-        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("5-stage workflow human in the loop approve each step start run", Load::Always),
-        input_schema = arguments::<WorkflowInput>()
-    )]
+    #[tool(input_schema = arguments::<WorkflowInput>())]
     async fn maestro_workflow_with_hitl(
         &self,
         Parameters(input): Parameters<WorkflowInput>,
@@ -62,12 +57,7 @@ impl Handle {
     }
 
     /// Returns a run's stage, next step, pending decision, budget and history.
-    #[tool(
-        title = "Workflow state",
-        annotations(read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false),
-        meta = found_by("where is the run status progress budget left next step", Load::OnSearch),
-        input_schema = arguments::<StateInput>()
-    )]
+    #[tool(input_schema = arguments::<StateInput>())]
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
         let kit = self.kit();
         let (policy, limits) = (&kit.config.settings().policy, kit.config.limits());
