@@ -14,6 +14,7 @@ mod routes;
 mod views;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,14 +38,23 @@ pub struct Page {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+impl Deref for Page {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+/// The parts that every view works with.
+pub struct Inner {
     kit: Kit,
     jobs: Jobs,
     door: Door,
     host: String,
     look: Look,
     watch: live::Watch,
-    indexed: Arc<index::Indexed>,
+    indexed: index::Indexed,
     stop: CancellationToken,
 }
 
@@ -69,7 +79,7 @@ impl Page {
             door: Door::new()?,
             host: SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string(),
             watch: live::Watch::new(),
-            indexed: Arc::default(),
+            indexed: index::Indexed::default(),
             stop: stop.clone(),
         };
         let page = Self { inner: Arc::new(inner) };
@@ -96,28 +106,28 @@ impl Page {
     ///
     /// There is no randomness.
     pub fn link(&self, target: &str, opened: Opened, lifetime: Duration) -> Result<String, Error> {
-        let token = self.inner.door.link(target, opened, lifetime)?;
-        Ok(format!("http://{}/{}/open?t={token}", self.inner.host, self.inner.door.prefix()))
+        let token = self.door.link(target, opened, lifetime)?;
+        Ok(format!("http://{}/{}/open?t={token}", self.host, self.door.prefix()))
     }
 
     /// The port that it is served on.
     pub fn port(&self) -> &str {
-        self.inner.host.rsplit(':').next().unwrap_or_default()
+        self.host.rsplit(':').next().unwrap_or_default()
     }
 
     /// True if somebody has the page before them.
     pub fn is_watched(&self) -> bool {
-        self.inner.watch.is_watched()
+        self.watch.is_watched()
     }
 
     /// Takes back the unused links to a place.
     pub fn revoke(&self, target: &str) {
-        self.inner.door.revoke(target);
+        self.door.revoke(target);
     }
 
     /// Returns what the views know beside the log.
     fn now(&self) -> Now {
-        let kit = self.kit();
+        let kit = &self.kit;
         Now { at: now(), most: kit.config.limits().total, idle_before: kit.log.idle_before() }
     }
 
@@ -131,63 +141,32 @@ impl Page {
         done.map_err(|error| Error::Internal(error.to_string()))
     }
 
-    fn kit(&self) -> &Kit {
-        &self.inner.kit
-    }
-
-    fn jobs(&self) -> &Jobs {
-        &self.inner.jobs
-    }
-
-    fn door(&self) -> &Door {
-        &self.inner.door
-    }
-
-    fn prefix(&self) -> &str {
-        self.inner.door.prefix()
-    }
-
-    fn host(&self) -> &str {
-        &self.inner.host
-    }
-
-    fn look(&self) -> Look {
-        self.inner.look
-    }
-
-    fn watch(&self) -> &live::Watch {
-        &self.inner.watch
-    }
-
-    fn indexed(&self) -> &Arc<index::Indexed> {
-        &self.inner.indexed
+    /// Looks at the fold of the log, on a thread that may block.
+    fn index<T>(&self, look: impl FnOnce(&index::Index) -> T) -> Result<T, Error> {
+        self.indexed.read(&self.kit.log, look)
     }
 
     /// Folds the log while the browser starts: the first view of a long log need not wait for it. A log that
     /// cannot be read is told by the view that needs it.
     fn fold_ahead(&self) {
         let page = self.clone();
-        drop(tokio::task::spawn_blocking(move || page.kit().log.journal().read_now(|_| ())));
+        drop(tokio::task::spawn_blocking(move || page.kit.log.journal().read_now(|_| ())));
         let page = self.clone();
-        drop(tokio::task::spawn_blocking(move || page.indexed().read(&page.kit().log, |_| ())));
-    }
-
-    fn stop(&self) -> &CancellationToken {
-        &self.inner.stop
+        drop(tokio::task::spawn_blocking(move || page.index(|_| ())));
     }
 
     /// The path under which everything is.
     fn base(&self) -> String {
-        format!("/{}/", self.prefix())
+        format!("/{}/", self.door.prefix())
     }
 
     fn path(&self, target: &str) -> String {
-        format!("/{}/{target}", self.prefix())
+        format!("/{}/{target}", self.door.prefix())
     }
 
     /// The project's name, for people.
     fn project(&self) -> String {
-        let root = self.kit().project.root();
+        let root = self.kit.project.root();
         root.file_name().unwrap_or(root.as_os_str()).to_string_lossy().into_owned()
     }
 }
@@ -208,7 +187,7 @@ mod tests {
         let stop = CancellationToken::new();
         let jobs = Jobs::new(kit.config.clone(), kit.log.clone());
         let page = Page::start(kit, jobs, stop.clone()).await.unwrap();
-        while page.indexed().last() < 3 {
+        while page.indexed.last() < 3 {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         stop.cancel();

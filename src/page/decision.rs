@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::{Map, Value, json};
 
-use super::door::Visitor;
+use super::guard::Visit;
 use super::views::decide::{Around, Filled, Problem, field};
-use super::{Page, guard, views};
+use super::{Page, views};
 use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::Contradiction;
 use crate::domain::event::{Body, Decision};
@@ -20,18 +20,13 @@ use crate::flow::approval::decide::{Reviewed, Verdict, decide as record, find, k
 use crate::flow::time::now;
 
 /// Shows a request, with what somebody typed and why it comes back.
-pub(super) async fn show(
-    page: &Page,
-    visitor: &Visitor,
-    id: &str,
-    status: StatusCode,
-    filled: Filled,
-) -> Response {
-    guard::framed(page, visitor, status, "decide.html", shown(page, visitor, id, filled).await).await
+pub(super) async fn show(visit: &Visit, id: &str, status: StatusCode, filled: Filled) -> Response {
+    visit.framed(status, "decide.html", shown(visit, id, filled).await).await
 }
 
-async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
-    let kit = page.kit();
+async fn shown(visit: &Visit, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
+    let page = &visit.page;
+    let kit = &page.kit;
     let Reviewed { run, request } = find(&kit.log, id).await?;
     let applied =
         request.asked.report.get("applied").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
@@ -39,7 +34,7 @@ async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Resu
     let purpose = purpose(&request.id, &request.asked.digest);
     let around = Around {
         now: now(),
-        nonce: page.door().nonce(visitor, &purpose),
+        nonce: visit.nonce(&purpose),
         left: kit.config.limits().total.saturating_sub(run.budget.used()),
         patches,
     };
@@ -60,7 +55,7 @@ async fn shown(page: &Page, visitor: &Visitor, id: &str, filled: Filled) -> Resu
 
 /// The whole text of every change of a run, by the session of its backup.
 async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Error> {
-    let events = page.kit().log.journal().events(Some(run.to_owned())).await?;
+    let events = page.kit.log.journal().events(Some(run.to_owned())).await?;
     let changes = events.into_iter().filter_map(|event| match event.body {
         Body::Changed(changed) => Some((changed.backup_session, changed.patch?)),
         _ => None,
@@ -74,21 +69,14 @@ fn purpose(request: &str, digest: &str) -> String {
 }
 
 /// Takes a form.
-pub(super) async fn decide(
-    page: &Page,
-    visitor: &Visitor,
-    id: &str,
-    fields: BTreeMap<String, String>,
-) -> Response {
-    match taken(page, visitor, id, &fields).await {
-        Ok(()) => Redirect::to(&page.path(&format!("decide/{id}"))).into_response(),
+pub(super) async fn decide(visit: &Visit, id: &str, fields: BTreeMap<String, String>) -> Response {
+    match taken(visit, id, &fields).await {
+        Ok(()) => Redirect::to(&visit.page.path(&format!("decide/{id}"))).into_response(),
         Err(Refusal::Back(status, problem)) => {
             let filled = Filled { fields, problem: Some(problem) };
-            show(page, visitor, id, status, filled).await
+            show(visit, id, status, filled).await
         }
-        Err(Refusal::Error(error)) => {
-            guard::framed(page, visitor, StatusCode::OK, "decide.html", Err(*error)).await
-        }
+        Err(Refusal::Error(error)) => visit.failed(&error).await,
     }
 }
 
@@ -123,15 +111,11 @@ impl From<Error> for Refusal {
     }
 }
 
-async fn taken(
-    page: &Page,
-    visitor: &Visitor,
-    id: &str,
-    fields: &BTreeMap<String, String>,
-) -> Result<(), Refusal> {
+async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Result<(), Refusal> {
+    let page = &visit.page;
     let said = |name: &str| fields.get(name).map(|text| text.trim()).filter(|text| !text.is_empty());
     let back = |status, problem| Err(Refusal::Back(status, problem));
-    let kit = page.kit();
+    let kit = &page.kit;
     let asked = id.to_owned();
     let found = kit.log.journal().read(move |history| {
         known(history, &asked).map(|(run, request)| Reviewed { run: run.clone(), request: request.clone() })
@@ -142,7 +126,7 @@ async fn taken(
     if said("request") != Some(id) || digest != request.asked.digest {
         return back(StatusCode::CONFLICT, Problem::Stale);
     }
-    if !page.door().is_nonce(visitor, &purpose(id, digest), said("nonce").unwrap_or_default()) {
+    if !visit.is_nonce(&purpose(id, digest), said("nonce").unwrap_or_default()) {
         return back(StatusCode::CONFLICT, Problem::OldForm);
     }
     run.may_decide(&request).map_err(|refusal| Refusal::from(Error::Workflow(refusal)))?;
@@ -168,10 +152,10 @@ async fn taken(
         is_meant: said("back").is_some(),
         seen: Some(digest.to_owned()),
         nonce: None,
-        opened: Some(visitor.way),
+        opened: Some(visit.visitor.way),
     };
     let settled = record(kit, verdict).await.map_err(Refusal::from)?;
-    page.door().revoke(&format!("decide/{id}"));
+    page.door.revoke(&format!("decide/{id}"));
     tracing::info!(request = settled.request.id, decision = decision.name(), "decided on the page");
     Ok(())
 }

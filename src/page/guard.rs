@@ -1,7 +1,8 @@
 //! Conditions on every request, and headers of every answer.
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::door::Visitor;
 use super::look::Look;
-use super::{Page, render};
+use super::{Page, render, views};
 use crate::error::Error;
 
 /// Nothing but our own style, script and forms; nobody frames the page.
@@ -46,7 +47,7 @@ impl Refused {
 
 /// Holds each request to its host and its origin, and each answer to the headers.
 pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next) -> Response {
-    let is_link = request.uri().path() == format!("/{}/open", page.prefix());
+    let is_link = request.uri().path() == format!("/{}/open", page.door.prefix());
     let mut response = match checked(&page, request.method(), request.uri(), request.headers(), is_link) {
         Ok(()) => next.run(request).await,
         Err(refused) => {
@@ -71,13 +72,13 @@ fn checked(
     headers: &HeaderMap,
     is_link: bool,
 ) -> Result<(), Refused> {
-    let ours = page.host().as_bytes();
+    let ours = page.host.as_bytes();
     let is_told = only(headers, header::HOST.as_str()).is_ok_and(|host| host == Some(ours));
     if !is_told || uri.authority().is_some_and(|asked| asked.as_str().as_bytes() != ours) {
         return Err(Refused::Host);
     }
     let is_read = method == Method::GET || method == Method::HEAD;
-    let own = format!("http://{}", page.host());
+    let own = format!("http://{}", page.host);
     match only(headers, header::ORIGIN.as_str())? {
         Some(origin) if origin == own.as_bytes() => {}
         None if is_read => {}
@@ -133,25 +134,94 @@ pub(super) async fn answer(status: StatusCode, template: &'static str, look: Loo
     }
 }
 
-/// A view inside the frame that all have.
-pub(super) async fn framed(
-    page: &Page,
-    visitor: &Visitor,
-    status: StatusCode,
-    template: &'static str,
-    shown: Result<(Value, Value), Error>,
-) -> Response {
-    match shown {
-        Ok((frame, view)) => {
-            let shown = json!({
-                "frame": frame,
-                "base": page.base(),
-                "project": page.project(),
-                "prefs": page.door().nonce(visitor, "prefs"),
-                "view": view,
-            });
-            answer(status, template, visitor.look, shown).await
+/// A request of a known visitor.
+pub(super) struct Visit {
+    pub(super) page: Page,
+    pub(super) visitor: Visitor,
+}
+
+impl FromRequestParts<Page> for Visit {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, page: &Page) -> Result<Self, StatusCode> {
+        let visitor = parts.extensions.get().copied().ok_or(StatusCode::FORBIDDEN)?;
+        Ok(Self { page: page.clone(), visitor })
+    }
+}
+
+impl Visit {
+    /// The mark that a form of this visitor carries.
+    pub(super) fn nonce(&self, purpose: &str) -> String {
+        self.page.door.nonce(&self.visitor, purpose)
+    }
+
+    pub(super) fn is_nonce(&self, purpose: &str, said: &str) -> bool {
+        self.page.door.is_nonce(&self.visitor, purpose, said)
+    }
+
+    /// A view inside the frame that all have.
+    pub(super) async fn framed(
+        &self,
+        status: StatusCode,
+        template: &'static str,
+        shown: Result<(Value, Value), Error>,
+    ) -> Response {
+        match shown {
+            Ok((frame, view)) => {
+                let shown = json!({
+                    "frame": frame,
+                    "base": self.page.base(),
+                    "project": self.page.project(),
+                    "prefs": self.nonce("prefs"),
+                    "view": view,
+                });
+                answer(status, template, self.visitor.look, shown).await
+            }
+            Err(error) => self.failed(&error).await,
         }
-        Err(error) => failed(page, visitor.look, &error).await,
+    }
+
+    pub(super) async fn failed(&self, error: &Error) -> Response {
+        failed(&self.page, self.visitor.look, error).await
+    }
+
+    pub(super) async fn show(
+        &self,
+        template: &'static str,
+        shown: Result<(Value, Value), Error>,
+    ) -> Response {
+        self.framed(StatusCode::OK, template, shown).await
+    }
+
+    /// A view whose frame is still to be made.
+    pub(super) async fn view(
+        &self,
+        template: &'static str,
+        here: String,
+        view: Result<Value, Error>,
+    ) -> Response {
+        let shown = self.with_frame(here, view).await;
+        self.show(template, shown).await
+    }
+
+    /// A view that is made on a thread that may block.
+    pub(super) async fn make(
+        &self,
+        template: &'static str,
+        here: String,
+        view: impl FnOnce(&Page) -> Result<Value, Error> + Send + 'static,
+    ) -> Response {
+        let view = self.page.blocking(view).await.and_then(|it| it);
+        self.view(template, here, view).await
+    }
+
+    pub(super) async fn with_frame(
+        &self,
+        here: String,
+        view: Result<Value, Error>,
+    ) -> Result<(Value, Value), Error> {
+        let view = view?;
+        let frame = self.page.kit.log.journal().read(move |history| views::frame(history, &here)).await?;
+        Ok((frame, view))
     }
 }

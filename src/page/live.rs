@@ -71,9 +71,9 @@ impl Watch {
 
 /// Looks at the log until nobody listens.
 async fn watch(page: Page) {
-    let out = &page.watch().out;
+    let out = &page.watch.out;
     loop {
-        let read = page.kit().log.journal().read(|history| Seen {
+        let read = page.kit.log.journal().read(|history| Seen {
             last: history.last_seq,
             waiting: history.pending().map(|(_, request)| request.id.clone()).collect(),
         });
@@ -89,7 +89,7 @@ async fn watch(page: Page) {
             }
             Err(error) => tracing::debug!(%error, "the log cannot be read for the page"),
         }
-        if page.watch().is_over() {
+        if page.watch.is_over() {
             return;
         }
         tokio::time::sleep(LOOK).await;
@@ -98,9 +98,9 @@ async fn watch(page: Page) {
 
 /// The stream of a tab. Each event is the state as it is, so that one that reconnects misses nothing.
 pub(super) async fn events(State(page): State<Page>) -> Response {
-    let mut receiver = page.watch().listen(&page);
+    let mut receiver = page.watch.listen(&page);
     receiver.mark_changed();
-    let stop = page.stop().clone();
+    let stop = page.stop.clone();
     let stream = unfold((receiver, stop), |(mut receiver, stop)| async move {
         let event = tokio::select! {
             () = stop.cancelled() => return None,

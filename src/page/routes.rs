@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::door::Visitor;
-use super::guard::{answer, bare, failed, framed, guard};
+use super::guard::{Visit, answer, bare, failed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
 use crate::domain::order::Gather;
@@ -60,8 +59,8 @@ pub(super) fn routes(page: Page) -> Router {
     // A shortened address leads to the queue, which checks the visitor.
     let root = || async { Redirect::to("queue") };
     Router::new()
-        .route(&format!("/{}/", page.prefix()), get(root))
-        .nest(&format!("/{}", page.prefix()), all)
+        .route(&format!("/{}/", page.door.prefix()), get(root))
+        .nest(&format!("/{}", page.door.prefix()), all)
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(DefaultBodyLimit::max(MOST_FORM))
         .layer(from_fn_with_state(page.clone(), guard))
@@ -71,13 +70,13 @@ pub(super) fn routes(page: Page) -> Router {
 /// Lets visitors of this page in, and nobody else.
 async fn known(State(page): State<Page>, mut request: Request, next: Next) -> Response {
     let mut cookies = request.headers().get_all(header::COOKIE).iter();
-    let visitor = cookies.find_map(|value| page.door().visitor(value.to_str().ok()?));
+    let visitor = cookies.find_map(|value| page.door.visitor(value.to_str().ok()?));
     match visitor {
         Some(visitor) => {
             request.extensions_mut().insert(visitor);
             next.run(request).await
         }
-        None => bare(&page, page.look(), StatusCode::FORBIDDEN, "no_visitor").await,
+        None => bare(&page, page.look, StatusCode::FORBIDDEN, "no_visitor").await,
     }
 }
 
@@ -90,65 +89,54 @@ struct Token {
 /// Spends a link's token. A page of our own leads on, not a redirect: after one, a browser that came
 /// from a file or another program does not send a strict cookie.
 async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<Token>) -> Response {
-    match page.door().open(&token.t, page.look()) {
+    match page.door.open(&token.t, page.look) {
         Ok(Some(opened)) => {
             let shown = json!({ "kind": "opened", "target": page.path(&opened.target), "base": page.base() });
-            let cookie = page.door().set_cookie(&opened.cookie);
-            let text = answer(StatusCode::OK, "bare.html", page.look(), shown).await;
+            let cookie = page.door.set_cookie(&opened.cookie);
+            let text = answer(StatusCode::OK, "bare.html", page.look, shown).await;
             ([(header::SET_COOKIE, cookie)], text).into_response()
         }
         Ok(None) => {
             let cookies = headers.get_all(header::COOKIE).iter();
-            let mut visitors = cookies.filter_map(|value| page.door().visitor(value.to_str().ok()?));
-            match (visitors.next(), page.door().led_to(&token.t)) {
+            let mut visitors = cookies.filter_map(|value| page.door.visitor(value.to_str().ok()?));
+            match (visitors.next(), page.door.led_to(&token.t)) {
                 (Some(_), Some(target)) => Redirect::to(&page.path(&target)).into_response(),
                 (Some(visitor), None) => bare(&page, visitor.look, StatusCode::FORBIDDEN, "used_known").await,
-                (None, _) => bare(&page, page.look(), StatusCode::FORBIDDEN, "used").await,
+                (None, _) => bare(&page, page.look, StatusCode::FORBIDDEN, "used").await,
             }
         }
-        Err(error) => failed(&page, page.look(), &error).await,
+        Err(error) => failed(&page, page.look, &error).await,
     }
 }
 
-async fn queue(State(page): State<Page>, Extension(visitor): Extension<Visitor>) -> Response {
+async fn queue(visit: Visit) -> Response {
+    let page = &visit.page;
     let now = page.now();
-    let asks = page.blocking(|page| views::trust::is_asked(&page.kit().config)).await.unwrap_or(false);
-    let spent = breaker::open(&page.kit().log).await;
-    let shown = page.kit().log.journal().read(move |history| {
+    let asks = page.blocking(|page| views::trust::is_asked(&page.kit.config)).await.unwrap_or(false);
+    let spent = breaker::open(&page.kit.log).await;
+    let shown = page.kit.log.journal().read(move |history| {
         (views::frame(history, "queue"), views::queue::queue(history, now, asks, &spent))
     });
-    framed(&page, &visitor, StatusCode::OK, "queue.html", shown.await).await
+    visit.show("queue.html", shown.await).await
 }
 
-async fn show(
-    State(page): State<Page>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-) -> Response {
-    decision::show(&page, &visitor, &id, StatusCode::OK, Filled::default()).await
+async fn show(visit: Visit, Path(id): Path<String>) -> Response {
+    decision::show(&visit, &id, StatusCode::OK, Filled::default()).await
 }
 
-async fn decide(
-    State(page): State<Page>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
-    decision::decide(&page, &visitor, &id, fields.into_iter().collect()).await
+async fn decide(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
+    decision::decide(&visit, &id, fields.into_iter().collect()).await
 }
 
-async fn prefs(
-    State(page): State<Page>,
-    Extension(visitor): Extension<Visitor>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
+async fn prefs(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
+    let Visit { page, visitor } = &visit;
     let fields: BTreeMap<String, String> = fields.into_iter().gather();
     let seal = fields.get("seal").map(String::as_str).unwrap_or_default();
-    if !page.door().is_nonce(&visitor, "prefs", seal) {
-        return bare(&page, visitor.look, StatusCode::FORBIDDEN, "old_form").await;
+    if !visit.is_nonce("prefs", seal) {
+        return bare(page, visitor.look, StatusCode::FORBIDDEN, "old_form").await;
     }
     let look = fields.iter().fold(visitor.look, |look, (name, value)| look.choose(name, value));
-    page.door().remember(&visitor, look);
+    page.door.remember(visitor, look);
     // Only a path of our own; a browser sends the page on which the form stood.
     let back = fields.get("here").filter(|path| is_own_path(path)).map_or("queue", String::as_str);
     Redirect::to(&page.path(back)).into_response()
