@@ -541,12 +541,11 @@ mod tests {
 
     use super::*;
     use crate::cli::report::Colour;
-    use crate::domain::event::consult::Purpose;
+    use crate::domain::event::ChangeKind;
+    use crate::domain::event::consult::{ConsultSettled, Purpose};
+    use crate::domain::event::stage::Mode;
     use crate::domain::measure::number::mean_pairwise;
-    use crate::domain::measure::tally::{
-        Agents, Baseline, Change, Consult, Outcome, Patch, Redundancy, Scope, Selection, StageEnd, StageRun,
-        Tally, Verdict, Verification,
-    };
+    use crate::domain::measure::tally::{Agents, Baseline, Scope, Tally, Verdict};
     use crate::domain::select::rank::Basis;
     use crate::domain::stage::Stage;
 
@@ -569,54 +568,49 @@ mod tests {
         assert_eq!(json["scope"], serde_json::json!({ "kind": "run", "id": "w1" }));
     }
 
-    fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u64) -> Consult {
+    fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u64) -> ConsultSettled {
         let tells = provider == "claude";
-        Consult {
-            run: Some("w1".to_owned()),
+        ConsultSettled {
             stage,
             provider: provider.to_owned(),
-            model: String::new(),
-            model_asked: None,
             purpose,
             code: (elapsed_ms > 60_000).then(|| "cli_timeout".to_owned()),
             elapsed_ms,
             input_tokens: tells.then_some(12_345),
             output_tokens: tells.then_some(678),
             cost_usd: tells.then_some(0.125),
-            estimate: None,
-            thread: None,
+            ..ConsultSettled::sample()
         }
     }
 
     /// A run with a bit of everything, ended with success.
     fn full() -> Tally {
-        let run = || Some("w1".to_owned());
+        let run = Some("w1");
         let mut tally = Tally::default();
-        tally.add_consult(&consult("codex", Purpose::Plain, Some(Stage::Analyze), 4_200));
-        tally.add_consult(&consult("codex", Purpose::Candidate, Some(Stage::Hypothesize), 8_000));
-        tally.add_consult(&consult("gemini", Purpose::Candidate, Some(Stage::Hypothesize), 600_000));
-        tally.add_consult(&consult("gemini", Purpose::Resample, Some(Stage::Hypothesize), 950));
-        tally.add_consult(&consult("claude", Purpose::Judge, None, 2_000));
+        tally.add_consult(run, &consult("codex", Purpose::Plain, Some(Stage::Analyze), 4_200));
+        tally.add_consult(run, &consult("codex", Purpose::Candidate, Some(Stage::Hypothesize), 8_000));
+        tally.add_consult(run, &consult("gemini", Purpose::Candidate, Some(Stage::Hypothesize), 600_000));
+        tally.add_consult(run, &consult("gemini", Purpose::Resample, Some(Stage::Hypothesize), 950));
+        tally.add_consult(run, &consult("claude", Purpose::Judge, None, 2_000));
         for _ in 0..3 {
-            tally.add_consult(&consult("claude", Purpose::Vote, None, 1_500));
+            tally.add_consult(run, &consult("claude", Purpose::Vote, None, 1_500));
         }
         let texts = ["the cache is stale", "the lock is stale"];
-        tally.add_redundancy(&Redundancy { run: run(), similarity: mean_pairwise(&texts) });
+        tally.add_redundancy(mean_pairwise(&texts));
         let ends = [
-            (Stage::Analyze, StageEnd::Answered),
-            (Stage::Hypothesize, StageEnd::Answered),
-            (Stage::Debug, StageEnd::Solo),
-            (Stage::Improve, StageEnd::Failed),
+            (Stage::Analyze, Some(Mode::Consult)),
+            (Stage::Hypothesize, Some(Mode::Ensemble)),
+            (Stage::Debug, None),
+            (Stage::Improve, Some(Mode::Solo)),
         ];
-        for (stage, end) in ends {
-            tally.add_stage_run(&StageRun { run: run(), stage, end, elapsed_ms: 65_000 });
+        for (stage, mode) in ends {
+            tally.add_stage_run(run, stage, mode, 65_000);
         }
-        tally.add_selection(&Selection { run: run(), basis: Basis::Tests, won: true });
-        tally.add_selection(&Selection { run: run(), basis: Basis::Judge, won: false });
-        tally.add_patch(&Patch { run: run(), sequence: 7, change: Change::Applied });
-        let verification = Verification { run: run(), sequence: 8, stage: None, verdict: Verdict::Passed };
-        tally.add_verification(&verification);
-        tally.add_outcome(&Outcome { run: run(), sequence: 9, agents: Agents::Several, success: true });
+        tally.add_selection(Basis::Tests, true);
+        tally.add_selection(Basis::Judge, false);
+        tally.add_change(run, 7, ChangeKind::Applied);
+        tally.add_verification(run, 8, None, Verdict::Passed);
+        tally.outcomes_outside.add(Agents::Several, true);
         tally
     }
 
@@ -689,13 +683,12 @@ mod tests {
             tokens in any::<u64>(),
         ) {
             let mut tally = full();
-            tally.add_consult(&Consult {
+            let call = ConsultSettled {
                 input_tokens: Some(tokens),
                 cost_usd: Some(1e9),
-                estimate: None,
-                thread: None,
                 ..consult(&provider, Purpose::Plain, None, elapsed_ms)
-            });
+            };
+            tally.add_consult(Some("w1"), &call);
             tally.calls.total = u64::MAX / 2;
             let report = Report::of(Scope::Run(id), &tally, Baseline::configured(Some(1e-9)));
             let text = render(&report, Look { width, ..TERMINAL });

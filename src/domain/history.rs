@@ -17,7 +17,7 @@ use super::event::stage::Mode;
 use super::event::{Body, Decision, DialogOpened, Event, Noted, Topic};
 use super::job::Jobs;
 use super::measure::cost::Cells;
-use super::measure::record::entry;
+use super::measure::record::count;
 use super::measure::tally::Tally;
 use super::microstep::StepType;
 use super::pairs;
@@ -655,12 +655,9 @@ struct Figures {
 impl Figures {
     /// Counts an event; `run` is its run as it was before.
     fn apply(&mut self, event: &Event, run: Option<&Run>) {
-        let Some(entry) = entry(event, run.and_then(worked_on)) else { return };
-        let days = match self.tallies.get_mut(&event.run) {
-            Some(days) => days,
-            None => self.tallies.entry(event.run.clone()).or_default(),
-        };
-        days.entry(event.at / DAY).or_default().add(&entry);
+        count(event, run.and_then(worked_on), || {
+            self.tallies.entry(event.run.clone()).or_default().entry(event.at / DAY).or_default()
+        });
     }
 
     fn of(&self, run: &str) -> Option<Tally> {
@@ -712,7 +709,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::event::consult::{ConsultSettled, Purpose};
+    use crate::domain::event::consult::ConsultSettled;
     use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageFinished};
     use crate::domain::event::{Body, Verified};
     use crate::domain::measure::tally::Verdict;
@@ -799,23 +796,10 @@ mod tests {
             any::<bool>().prop_map(verified),
             (any::<bool>(), 0_u64..1_000).prop_map(|(failed, elapsed_ms)| {
                 Body::ConsultSettled(ConsultSettled {
-                    reservation: String::new(),
-                    stage: None,
-                    purpose: Purpose::Plain,
-                    provider: "codex".to_owned(),
-                    model: String::new(),
-                    told: crate::domain::served::ModelNote::default(),
                     code: failed.then(|| "timeout".to_owned()),
-                    resets_at: None,
                     elapsed_ms,
-                    attempts: 1,
                     input_tokens: Some(elapsed_ms),
-                    output_tokens: None,
-                    cost_usd: None,
-                    estimate: None,
-                    prompt: None,
-                    response: None,
-                    turn: None,
+                    ..ConsultSettled::sample()
                 })
             }),
         ]

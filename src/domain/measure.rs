@@ -1,6 +1,6 @@
 //! The costs and the yield of a workflow, as a fold over what was recorded.
 //!
-//! A [`tally::Tally`] takes [`tally::Entry`] after entry, in any order and in any grouping, and
+//! A [`tally::Tally`] takes event after event, in any order and in any grouping, and
 //! [`report::Report`] turns it into figures. Nothing here is a guess: a figure for which nothing
 //! was recorded is `None`, with a note that names the missing data.
 //!

@@ -127,6 +127,32 @@ pub struct ConsultSettled {
     pub turn: Option<TurnKept>,
 }
 
+#[cfg(test)]
+impl ConsultSettled {
+    /// A call that took 100 ms, and of which nothing else was told.
+    pub fn sample() -> Self {
+        Self {
+            reservation: String::new(),
+            stage: None,
+            purpose: Purpose::Plain,
+            provider: "codex".to_owned(),
+            model: String::new(),
+            told: ModelNote::default(),
+            code: None,
+            resets_at: None,
+            elapsed_ms: 100,
+            attempts: 1,
+            input_tokens: None,
+            output_tokens: None,
+            cost_usd: None,
+            estimate: None,
+            prompt: None,
+            response: None,
+            turn: None,
+        }
+    }
+}
+
 /// A consult that ended, without its texts.
 #[derive(Deserialize)]
 pub(super) struct SettledBrief {

@@ -6,58 +6,33 @@
 //! was completed or stopped is no outcome of its task: a human's approval is not a result, and its
 //! checks are counted already.
 
-use super::tally::{
-    Agents, Change, Consult, Entry, Outcome, Patch, Redundancy, Selection, StageEnd, StageRun, Verdict,
-    Verification,
-};
+use super::tally::{Agents, Tally, Verdict};
 use crate::domain::coordination::record::RunRecord;
-use crate::domain::event::consult::ConsultSettled;
-use crate::domain::event::stage::Mode;
-use crate::domain::event::{Body, ChangeKind, EnsembleNoted, Event, EvidenceLogged, Noted, Topic, Verified};
+use crate::domain::event::{Body, EnsembleNoted, Event, EvidenceLogged, Noted, Topic, Verified};
 use crate::domain::select::rank::SelectionRecord;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::workflow::LastVerification;
 
-/// Returns what an event is counted as; none where it is not. `stage` is the one whose work checks of the
-/// project see.
-pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
-    let run = || (!event.run.is_empty()).then(|| event.run.clone());
-    let sequence = event.seq;
+/// Counts an event, if it counts at all: only then the tally is asked for. `stage` is the one whose work
+/// checks of the project see.
+pub fn count<'a>(event: &Event, stage: Option<Stage>, tally: impl FnOnce() -> &'a mut Tally) {
+    let run = Some(event.run.as_str()).filter(|run| !run.is_empty());
     match &event.body {
-        Body::ConsultSettled(settled) => Some(Entry::Consult(consult(run(), settled))),
-        Body::StageFinished(finished) => Some(Entry::StageRun(StageRun {
-            run: run(),
-            stage: finished.stage,
-            end: match finished.mode {
-                Mode::Consult | Mode::Ensemble => StageEnd::Answered,
-                Mode::Solo => StageEnd::Solo,
-            },
-            elapsed_ms: finished.elapsed_ms,
-        })),
-        Body::StageFailed(failed) => Some(Entry::StageRun(StageRun {
-            run: run(),
-            stage: failed.stage,
-            end: StageEnd::Failed,
-            elapsed_ms: failed.elapsed_ms,
-        })),
-        Body::Verified(verified) => {
-            let verdict = verdict(verified);
-            Some(Entry::Verification(Verification { run: run(), sequence, stage, verdict }))
+        Body::ConsultSettled(call) => tally().add_consult(run, call),
+        Body::StageFinished(done) => {
+            tally().add_stage_run(run, done.stage, Some(done.mode), done.elapsed_ms);
         }
+        Body::StageFailed(failed) => tally().add_stage_run(run, failed.stage, None, failed.elapsed_ms),
+        Body::Verified(verified) => tally().add_verification(run, event.seq, stage, verdict(verified)),
         Body::EvidenceLogged(logged) => {
-            let verdict = logged_verdict(event, logged)?;
-            let stage = Stage::ALL.into_iter().find(|named| named.name() == logged.stage).or(stage);
-            Some(Entry::Verification(Verification { run: run(), sequence, stage, verdict }))
+            if let Some(verdict) = logged_verdict(event, logged) {
+                let named = Stage::ALL.into_iter().find(|named| named.name() == logged.stage);
+                tally().add_verification(run, event.seq, named.or(stage), verdict);
+            }
         }
-        Body::Changed(changed) => {
-            let change = match changed.kind {
-                ChangeKind::Applied => Change::Applied,
-                ChangeKind::RolledBack | ChangeKind::Recovered => Change::Restored,
-            };
-            Some(Entry::Patch(Patch { run: run(), sequence, change }))
-        }
-        Body::Noted(noted) => of_noted(run(), sequence, noted),
+        Body::Changed(changed) => tally().add_change(run, event.seq, changed.kind),
+        Body::Noted(noted) => count_noted(noted, tally),
         Body::RunStarted(_)
         | Body::RunStopped(_)
         | Body::RunResumed(_)
@@ -73,25 +48,30 @@ pub fn entry(event: &Event, stage: Option<Stage>) -> Option<Entry> {
         | Body::DialogClosed(_)
         | Body::ConsultReserved(_)
         | Body::ConsultReleased(_)
-        | Body::RedFlagged(_) => None,
+        | Body::RedFlagged(_) => {}
     }
 }
 
-fn consult(run: Option<String>, settled: &ConsultSettled) -> Consult {
-    Consult {
-        run,
-        stage: settled.stage,
-        provider: settled.provider.clone(),
-        model: settled.model.clone(),
-        model_asked: settled.told.model_asked.clone(),
-        purpose: settled.purpose,
-        code: settled.code.clone(),
-        elapsed_ms: settled.elapsed_ms,
-        input_tokens: settled.input_tokens,
-        output_tokens: settled.output_tokens,
-        cost_usd: settled.cost_usd,
-        estimate: settled.estimate,
-        thread: settled.turn.as_ref().map(|turn| turn.thread.clone()),
+fn count_noted<'a>(noted: &Noted, tally: impl FnOnce() -> &'a mut Tally) {
+    match noted.topic {
+        Topic::Ensemble => {
+            if let Some(EnsembleNoted { redundancy, .. }) = noted.read() {
+                tally().add_redundancy(redundancy);
+            }
+        }
+        Topic::Selection => {
+            if let Some(SelectionRecord { basis, winner_id, .. }) = noted.read() {
+                tally().add_selection(basis, winner_id.is_some());
+            }
+        }
+        Topic::Coordination => {
+            if let Some(RunRecord { topology, success, .. }) = noted.read() {
+                let is_one = topology == Topology::Sas;
+                let agents = if is_one { Agents::Single } else { Agents::Several };
+                tally().outcomes_outside.add(agents, success);
+            }
+        }
+        Topic::Vote | Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job | Topic::Review => {}
     }
 }
 
@@ -110,38 +90,13 @@ fn logged_verdict(event: &Event, logged: &EvidenceLogged) -> Option<Verdict> {
     Some(if verification.passed { Verdict::Passed } else { Verdict::Failed })
 }
 
-fn of_noted(run: Option<String>, sequence: u64, noted: &Noted) -> Option<Entry> {
-    match noted.topic {
-        Topic::Ensemble => {
-            let similarity = noted.read::<EnsembleNoted>()?.redundancy;
-            Some(Entry::Redundancy(Redundancy { run, similarity }))
-        }
-        Topic::Selection => {
-            let SelectionRecord { basis, winner_id: winner, .. } = noted.read()?;
-            Some(Entry::Selection(Selection { run, basis, won: winner.is_some() }))
-        }
-        Topic::Coordination => {
-            let RunRecord { topology, success, .. } = noted.read()?;
-            let agents = match topology {
-                Topology::Sas => Agents::Single,
-                Topology::Centralized
-                | Topology::Decentralized
-                | Topology::Independent
-                | Topology::Hybrid => Agents::Several,
-            };
-            Some(Entry::Outcome(Outcome { run: None, sequence, agents, success }))
-        }
-        Topic::Vote | Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job | Topic::Review => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::domain::event::consult::Purpose;
-    use crate::domain::event::{Changed, Check, EvidenceType};
+    use crate::domain::event::consult::{ConsultSettled, Purpose};
+    use crate::domain::event::{ChangeKind, Changed, Check, EvidenceType};
     use crate::domain::verification::Kind;
     use crate::domain::verification::status::Status;
 
@@ -185,86 +140,82 @@ mod tests {
         }
     }
 
+    /// What one event alone comes to; none where it does not count.
+    fn counted(event: &Event, stage: Option<Stage>) -> Option<Tally> {
+        let (mut tally, mut counts) = (Tally::default(), false);
+        count(event, stage, || {
+            counts = true;
+            &mut tally
+        });
+        counts.then_some(tally)
+    }
+
+    /// The verdict on the work of a run that changed something before, if the event gives one.
+    fn judged(body: impl Into<Body>, stage: Option<Stage>) -> Option<Option<bool>> {
+        Some(counted(&event(body), stage)?.runs["r"].success())
+    }
+
     #[test]
     fn checks_that_found_nothing_out_decide_nothing() {
-        for (verified, verdict) in [
-            (verified(true, &[Status::Passed]), Verdict::Passed),
-            (verified(false, &[Status::Passed, Status::Failed]), Verdict::Failed),
-            (verified(false, &[Status::Passed, Status::Refused]), Verdict::Undecided),
-            (verified(false, &[]), Verdict::Undecided),
+        for (verified, success) in [
+            (verified(true, &[Status::Passed]), Some(true)),
+            (verified(false, &[Status::Passed, Status::Failed]), Some(false)),
+            (verified(false, &[Status::Passed, Status::Refused]), None),
+            (verified(false, &[]), None),
         ] {
-            let Some(Entry::Verification(found)) = entry(&event(verified), Some(Stage::Debug)) else {
-                panic!("a verification is counted");
-            };
-            assert_eq!((found.verdict, found.sequence, found.stage), (verdict, 7, Some(Stage::Debug)));
+            assert_eq!(judged(verified, Some(Stage::Debug)), Some(success));
         }
     }
 
     #[test]
     fn recorded_evidence_counts_only_where_it_says_whether_it_passed() {
-        let found = |content| entry(&event(logged(content)), None);
-        let wanted = |verdict| {
-            let (run, stage) = (Some("r".to_owned()), Some(Stage::Debug));
-            Some(Entry::Verification(Verification { run, sequence: 7, stage, verdict }))
-        };
-        assert_eq!(found(json!({ "passed": true })), wanted(Verdict::Passed));
-        assert_eq!(found(json!({ "exit_code": 1 })), wanted(Verdict::Failed));
+        let found = |content| judged(logged(content), None);
+        assert_eq!(found(json!({ "passed": true })), Some(Some(true)), "by the stage that it names");
+        assert_eq!(found(json!({ "exit_code": 1 })), Some(Some(false)));
         assert_eq!(found(json!({ "note": "looks good" })), None);
     }
 
     #[test]
     fn a_consult_keeps_its_stage_its_purpose_and_what_it_took() {
         let settled = ConsultSettled {
-            reservation: "x".to_owned(),
             stage: Some(Stage::Analyze),
             purpose: Purpose::Judge,
-            provider: "codex".to_owned(),
-            model: "m".to_owned(),
-            told: crate::domain::served::ModelNote::default(),
             code: Some("timeout".to_owned()),
-            resets_at: None,
             elapsed_ms: 5,
-            attempts: 3,
             input_tokens: Some(1),
-            output_tokens: None,
-            cost_usd: Some(0.5),
-            estimate: None,
-            prompt: None,
-            response: None,
-            turn: None,
+            ..ConsultSettled::sample()
         };
-        let Some(Entry::Consult(found)) = entry(&event(settled), None) else { panic!("a call is counted") };
-        assert_eq!((found.purpose, found.stage, found.elapsed_ms), (Purpose::Judge, Some(Stage::Analyze), 5));
-        assert_eq!(
-            (found.code.as_deref(), found.input_tokens, found.output_tokens),
-            (Some("timeout"), Some(1), None)
-        );
+        let found = counted(&event(settled), None).unwrap();
+        assert_eq!(found.purposes[&Purpose::Judge], 1);
+        assert_eq!((found.stages[&Stage::Analyze].failed_consults, found.calls.latency.total_ms()), (1, 5));
+        assert_eq!(found.calls.failures["timeout"], 1);
+        let tokens = (found.calls.input_tokens.total(), found.calls.output_tokens.total());
+        assert_eq!(tokens, (Some(1), None));
     }
 
     #[test]
     fn a_recorded_task_belongs_to_no_run_and_to_one_agent_or_several() {
-        for (topology, agents) in [("SAS", Agents::Single), ("CENTRALIZED", Agents::Several)] {
+        for (topology, tasks) in [("SAS", (1, 0)), ("CENTRALIZED", (0, 1))] {
             let content = json!({
                 "topology": topology, "success": true, "tokens": 0, "messages": 0, "rounds": 1,
                 "format_errors": 0, "redundancy": null, "answers": [],
             });
-            let noted = Noted { topic: Topic::Coordination, content };
-            let outcome = Outcome { run: None, sequence: 7, agents, success: true };
-            assert_eq!(entry(&event(noted), None), Some(Entry::Outcome(outcome)));
+            let found = counted(&event(Noted { topic: Topic::Coordination, content }), None).unwrap();
+            assert!(found.runs.is_empty());
+            let outcomes = found.outcomes_outside;
+            assert_eq!((outcomes.single.tasks, outcomes.several.tasks), tasks);
         }
     }
 
     #[test]
     fn what_was_undone_is_no_patch() {
-        for (kind, change) in [
-            (ChangeKind::Applied, Change::Applied),
-            (ChangeKind::RolledBack, Change::Restored),
-            (ChangeKind::Recovered, Change::Restored),
-        ] {
+        for (kind, applied) in
+            [(ChangeKind::Applied, 1), (ChangeKind::RolledBack, 0), (ChangeKind::Recovered, 0)]
+        {
             let changed = json!({ "kind": kind, "backup_session": "b", "files": [] });
             let changed: Changed = serde_json::from_value(changed).unwrap();
-            let patch = Patch { run: Some("r".to_owned()), sequence: 7, change };
-            assert_eq!(entry(&event(changed), None), Some(Entry::Patch(patch)));
+            let found = counted(&event(changed), None).unwrap().patches;
+            assert_eq!((found.applied, found.restored), (applied, 1 - applied));
         }
     }
 }

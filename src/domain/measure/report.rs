@@ -174,7 +174,7 @@ impl Metrics {
             .and_then(shown),
             redundancy: ratio(1, tally.groups.compared)
                 .and_then(|share| shown(tally.groups.similarity.value() * share)),
-            error_amplification: tally.outcomes().error_amplification().and_then(shown),
+            error_amplification: tally.outcomes_outside.error_amplification().and_then(shown),
             latency: all.latency,
             spent: all.spent,
             verifications: Verifications::of(tally),
@@ -317,7 +317,7 @@ fn no_run(metrics: &Metrics) -> Text {
 }
 
 fn amplification(tally: &Tally) -> &'static str {
-    let outcomes = tally.outcomes();
+    let outcomes = tally.outcomes_outside;
     match (outcomes.single.rate(), outcomes.several.rate()) {
         (None, None) => "note_no_outcome",
         (None, Some(_)) => "note_no_single",

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::cost::{Cells, Key};
 use super::number::{Latency, Sum, ratio, real, shown};
-use crate::domain::event::consult::Purpose;
+use crate::domain::event::ChangeKind;
+use crate::domain::event::consult::{ConsultSettled, Purpose};
+use crate::domain::event::stage::Mode;
 use crate::domain::pairs;
 use crate::domain::select::rank::Basis;
-use crate::domain::spending::{Cell, Taken, Whose};
+use crate::domain::spending::{Cell, Whose};
 use crate::domain::stage::Stage;
-use crate::domain::tokens::Tokens;
 use crate::domain::verification::status::Status;
 
 /// Everything counted. It grows with the number of providers, error codes and runs, not with that
@@ -41,7 +42,7 @@ pub struct Tally {
     pub patches: Patches,
     /// Groups of answers that were compared.
     pub groups: Groups,
-    /// Tasks outside of any run.
+    /// Tasks whose ends were recorded; they belong to no run.
     pub outcomes_outside: Outcomes,
 }
 
@@ -77,97 +78,79 @@ pub struct Groups {
 }
 
 impl Tally {
-    /// Adds an entry.
-    pub fn add(&mut self, entry: &Entry) {
-        match entry {
-            Entry::Consult(consult) => self.add_consult(consult),
-            Entry::StageRun(run) => self.add_stage_run(run),
-            Entry::Verification(verification) => self.add_verification(verification),
-            Entry::Selection(selection) => self.add_selection(selection),
-            Entry::Patch(patch) => self.add_patch(patch),
-            Entry::Redundancy(redundancy) => self.add_redundancy(redundancy),
-            Entry::Outcome(outcome) => self.add_outcome(outcome),
-        }
-    }
-
-    /// Adds a call to a consultant.
-    pub fn add_consult(&mut self, consult: &Consult) {
-        self.calls.add(consult);
-        self.providers.entry(consult.provider.clone()).or_default().add(consult);
-        *self.purposes.entry(consult.purpose).or_default() += 1;
+    /// Adds a call to a consultant that was started, however it ended and however often it was repeated.
+    pub fn add_consult(&mut self, run: Option<&str>, call: &ConsultSettled) {
+        self.calls.add(call);
+        self.providers.entry(call.provider.clone()).or_default().add(call);
+        *self.purposes.entry(call.purpose).or_default() += 1;
         let key = Key {
-            whose: Whose { provider: consult.provider.clone(), model: consult.model.clone() },
-            stage: consult.stage,
-            thread: consult.thread.clone(),
+            whose: Whose { provider: call.provider.clone(), model: call.model.clone() },
+            stage: call.stage,
+            thread: call.turn.as_ref().map(|turn| turn.thread.clone()),
         };
-        let taken = Taken {
-            input: consult.input_tokens,
-            output: consult.output_tokens,
-            dollars: consult.cost_usd,
-            estimate: consult.estimate,
-        };
-        self.cells.entry(key).or_default().merge(&Cell::of(taken));
-        if let Some(stage) = consult.stage {
-            self.stages.entry(stage).or_default().add_consult(consult);
+        self.cells.entry(key).or_default().merge(&Cell::of(call.into()));
+        if let Some(stage) = call.stage {
+            let stage = self.stages.entry(stage).or_default();
+            stage.consults += 1;
+            stage.failed_consults += u64::from(call.code.is_some());
         }
-        if consult.purpose.is_turn() {
-            self.add_turn(consult.run.as_deref());
+        if call.purpose.is_turn() {
+            self.add_turn(run);
         }
     }
 
-    /// Adds a run of a stage, which is a turn of the orchestrator's too.
-    pub fn add_stage_run(&mut self, run: &StageRun) {
-        self.stages.entry(run.stage).or_default().add_run(run);
-        self.add_turn(run.run.as_deref());
-        if let Some(id) = &run.run {
-            self.run(id).add_stage(run.stage, run.end);
+    /// Adds a run of a stage, which is a turn of the orchestrator's too. Without a mode nothing came of it.
+    pub fn add_stage_run(&mut self, run: Option<&str>, stage: Stage, mode: Option<Mode>, elapsed_ms: u64) {
+        self.stages.entry(stage).or_default().add_run(mode, elapsed_ms);
+        self.add_turn(run);
+        if let Some(id) = run {
+            self.run(id).improved |= stage == Stage::Improve && mode.is_some();
         }
     }
 
-    /// Adds a verification.
-    pub fn add_verification(&mut self, verification: &Verification) {
-        *self.verifications.entry(verification.verdict).or_default() += 1;
-        if let Some(run) = &verification.run {
-            self.run(run).add_verification(verification);
+    /// Adds a verification: all commands of one call together. `sequence` is its place in the record.
+    pub fn add_verification(
+        &mut self,
+        run: Option<&str>,
+        sequence: u64,
+        stage: Option<Stage>,
+        verdict: Verdict,
+    ) {
+        *self.verifications.entry(verdict).or_default() += 1;
+        if let Some(run) = run {
+            self.run(run).add_verification(sequence, stage, verdict);
         }
     }
 
     /// Adds a selection.
-    pub fn add_selection(&mut self, selection: &Selection) {
+    pub fn add_selection(&mut self, basis: Basis, won: bool) {
         self.selections.total += 1;
-        match selection.basis {
+        match basis {
             Basis::Tests => self.selections.with_tests += 1,
             Basis::StaticChecks | Basis::Judge | Basis::Rubric => {}
         }
-        self.selections.without_winner += u64::from(!selection.won);
+        self.selections.without_winner += u64::from(!won);
     }
 
-    /// Adds a patch or restore.
-    pub fn add_patch(&mut self, patch: &Patch) {
-        match patch.change {
-            Change::Applied => self.patches.applied += 1,
-            Change::Restored => self.patches.restored += 1,
+    /// Adds a patch or restore. A patch that was refused changed nothing, and is not recorded.
+    pub fn add_change(&mut self, run: Option<&str>, sequence: u64, kind: ChangeKind) {
+        match kind {
+            ChangeKind::Applied => self.patches.applied += 1,
+            ChangeKind::RolledBack | ChangeKind::Recovered => self.patches.restored += 1,
         }
-        if let Some(run) = &patch.run {
-            self.run(run).add_patch(patch);
+        if let Some(run) = run {
+            self.run(run).add_change(sequence);
         }
     }
 
-    /// Adds answers to the same question that were compared already.
-    pub fn add_redundancy(&mut self, redundancy: &Redundancy) {
+    /// Adds a group of answers to the same question, by the mean cosine similarity of their pairs, 0 to 1;
+    /// none below two answers with words.
+    pub fn add_redundancy(&mut self, similarity: Option<f64>) {
         self.groups.total += 1;
-        let share = redundancy.similarity.filter(|share| (0.0..=1.0).contains(share));
+        let share = similarity.filter(|share| (0.0..=1.0).contains(share));
         if let Some(similarity) = share.and_then(Sum::of) {
             self.groups.compared += 1;
             self.groups.similarity += similarity;
-        }
-    }
-
-    /// Adds the end of a task.
-    pub fn add_outcome(&mut self, outcome: &Outcome) {
-        match &outcome.run {
-            Some(run) => self.run(run).add_outcome(outcome),
-            None => self.outcomes_outside.add(outcome.agents, outcome.success),
         }
     }
 
@@ -207,15 +190,6 @@ impl Tally {
     /// Runs of stages.
     pub fn stage_runs(&self) -> u64 {
         self.stages.values().map(StageTally::runs).sum()
-    }
-
-    /// Returns how tasks ended, inside runs and outside of them.
-    pub fn outcomes(&self) -> Outcomes {
-        let mut outcomes = self.outcomes_outside;
-        for (agents, success) in self.runs.values().filter_map(RunTally::outcome) {
-            outcomes.add(agents, success);
-        }
-        outcomes
     }
 
     fn add_turn(&mut self, run: Option<&str>) {
@@ -284,7 +258,7 @@ pub struct Calls {
 
 impl Calls {
     /// Adds a call.
-    pub fn add(&mut self, consult: &Consult) {
+    pub fn add(&mut self, consult: &ConsultSettled) {
         self.total += 1;
         if let Some(code) = &consult.code {
             self.failed += 1;
@@ -294,7 +268,7 @@ impl Calls {
         self.input_tokens.add(consult.input_tokens, u64::saturating_add);
         self.output_tokens.add(consult.output_tokens, u64::saturating_add);
         self.cost.add(consult.cost_usd.and_then(Sum::of), plus);
-        let models = (consult.model.clone(), consult.model_asked.clone());
+        let models = (consult.model.clone(), consult.told.model_asked.clone());
         *self.models.entry(models).or_default() += 1;
     }
 
@@ -325,58 +299,6 @@ fn plus(mut left: Sum, right: Sum) -> Sum {
     left
 }
 
-/// One call to one consultant that was started, however it ended and however often it was repeated.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Consult {
-    /// The run that it belongs to.
-    pub run: Option<String>,
-    /// The stage that it served.
-    pub stage: Option<Stage>,
-    pub provider: String,
-    /// The model that answered, else the one that was asked for; empty where nobody told.
-    pub model: String,
-    /// The model that was asked for; none where the CLI chose.
-    pub model_asked: Option<String>,
-    pub purpose: Purpose,
-    /// The code of its error; none where it succeeded.
-    pub code: Option<String>,
-    /// Milliseconds from the first start to the end.
-    pub elapsed_ms: u64,
-    /// Tokens sent, where the CLI says.
-    pub input_tokens: Option<u64>,
-    /// Tokens answered, where the CLI says.
-    pub output_tokens: Option<u64>,
-    /// US dollars, where the CLI says.
-    pub cost_usd: Option<f64>,
-    /// Tokens estimated from the length of the texts.
-    pub estimate: Option<Tokens>,
-    /// The conversation whose turn it is.
-    pub thread: Option<String>,
-}
-
-/// Way in which a run of a stage ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StageEnd {
-    /// A consultant's answer was accepted.
-    Answered,
-    /// The orchestrator did the stage itself.
-    Solo,
-    /// Nothing came of it.
-    Failed,
-}
-
-/// One run of a stage that ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StageRun {
-    /// The run that it belongs to.
-    pub run: Option<String>,
-    /// The stage.
-    pub stage: Stage,
-    pub end: StageEnd,
-    /// Milliseconds of wall-clock time.
-    pub elapsed_ms: u64,
-}
-
 /// The verdict of a verification on the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
@@ -404,84 +326,6 @@ impl From<Status> for Verdict {
     }
 }
 
-/// One verification: all commands of one call together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verification {
-    /// The run that it belongs to.
-    pub run: Option<String>,
-    /// Its place in the record; later entries of the same run have greater ones.
-    pub sequence: u64,
-    /// The stage in which it was made.
-    pub stage: Option<Stage>,
-    pub verdict: Verdict,
-}
-
-/// One selection among candidates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
-    /// The run that it belongs to.
-    pub run: Option<String>,
-    pub basis: Basis,
-    pub won: bool,
-}
-
-/// The kind of change to files. A patch that was refused changed nothing, and is not recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// A patch was applied.
-    Applied,
-    /// An earlier change was undone.
-    Restored,
-}
-
-/// One patch or restore.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Patch {
-    /// The run that it belongs to.
-    pub run: Option<String>,
-    /// Its place in the record; later entries of the same run have greater ones.
-    pub sequence: u64,
-    pub change: Change,
-}
-
-/// The redundancy of the answers of one group.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Redundancy {
-    /// The run that they belong to.
-    pub run: Option<String>,
-    /// Mean cosine similarity of their pairs, 0 to 1; none below two answers with words.
-    pub similarity: Option<f64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The run; none for a task that was recorded by itself.
-    pub run: Option<String>,
-    /// Its place in the record; the last one of a run counts.
-    pub sequence: u64,
-    pub agents: Agents,
-    pub success: bool,
-}
-
-/// Anything that is counted.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Entry {
-    /// A call to a consultant.
-    Consult(Consult),
-    /// A run of a stage.
-    StageRun(StageRun),
-    /// A verification.
-    Verification(Verification),
-    /// A selection.
-    Selection(Selection),
-    /// A patch or restore.
-    Patch(Patch),
-    /// Answers to the same question, compared already.
-    Redundancy(Redundancy),
-    /// The end of a task.
-    Outcome(Outcome),
-}
-
 /// The figures kept of one run. "Latest" goes by the place in the record, so that the order in which
 /// entries are added does not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -491,50 +335,33 @@ pub struct RunTally {
     changed: Option<u64>,
     verified: Option<(u64, Verdict)>,
     work_verified: Option<(u64, Verdict)>,
-    outcome: Option<(u64, Agents, bool)>,
     improved: bool,
 }
 
 impl RunTally {
-    /// Takes note of a stage that ended.
-    pub fn add_stage(&mut self, stage: Stage, end: StageEnd) {
-        match end {
-            StageEnd::Answered | StageEnd::Solo => self.improved |= stage == Stage::Improve,
-            StageEnd::Failed => {}
-        }
-    }
-
-    /// True if the task is done, one way or the other: what it took can be compared with what a whole
-    /// task takes.
+    /// True if the task is done: what it took can be compared with what a whole task takes.
     pub fn is_finished(&self) -> bool {
-        self.improved || self.outcome.is_some()
+        self.improved
     }
 
-    /// Takes note of a change.
-    pub fn add_patch(&mut self, patch: &Patch) {
-        match patch.change {
-            Change::Applied | Change::Restored => self.changed = self.changed.max(Some(patch.sequence)),
-        }
+    /// Takes note of a change by its place in the record.
+    pub fn add_change(&mut self, sequence: u64) {
+        self.changed = self.changed.max(Some(sequence));
     }
 
     /// Takes note of a verification; one that decided nothing says nothing.
-    pub fn add_verification(&mut self, verification: &Verification) {
-        let found = Some((verification.sequence, verification.verdict));
-        match verification.verdict {
+    pub fn add_verification(&mut self, sequence: u64, stage: Option<Stage>, verdict: Verdict) {
+        let found = Some((sequence, verdict));
+        match verdict {
             Verdict::Undecided => return,
             Verdict::Passed | Verdict::Failed => self.verified = self.verified.max(found),
         }
-        match verification.stage {
+        match stage {
             Some(Stage::Implement | Stage::Debug | Stage::Improve) => {
                 self.work_verified = self.work_verified.max(found);
             }
             Some(Stage::Analyze | Stage::Hypothesize) | None => {}
         }
-    }
-
-    /// Takes note of how the task ended.
-    pub fn add_outcome(&mut self, outcome: &Outcome) {
-        self.outcome = self.outcome.max(Some((outcome.sequence, outcome.agents, outcome.success)));
     }
 
     /// Adds what another part of the same run holds.
@@ -543,24 +370,15 @@ impl RunTally {
         self.changed = self.changed.max(other.changed);
         self.verified = self.verified.max(other.verified);
         self.work_verified = self.work_verified.max(other.work_verified);
-        self.outcome = self.outcome.max(other.outcome);
         self.improved |= other.improved;
     }
 
-    /// Returns who worked on it and whether it succeeded, where that was recorded.
-    pub fn outcome(&self) -> Option<(Agents, bool)> {
-        self.outcome.map(|(_, agents, success)| (agents, success))
-    }
-
-    /// True if its task is solved: the recorded outcome, else the latest verification of the work.
+    /// True if its task is solved, by the latest verification of the work.
     ///
     /// A test that fails before anything was changed is what the run is about, not a failure of it:
     /// only a verification after the latest change counts, or, where the orchestrator made its
     /// changes unseen, one of implement, debug or improve.
     pub fn success(&self) -> Option<bool> {
-        if let Some((_, _, success)) = self.outcome {
-            return Some(success);
-        }
         let (_, verdict) = match self.changed {
             Some(changed) => self.verified.filter(|(sequence, _)| *sequence > changed),
             None => self.work_verified,
@@ -592,19 +410,13 @@ pub struct StageTally {
 
 impl StageTally {
     /// Adds a run of the stage.
-    pub fn add_run(&mut self, run: &StageRun) {
-        match run.end {
-            StageEnd::Answered => self.answered += 1,
-            StageEnd::Solo => self.solo += 1,
-            StageEnd::Failed => self.failed += 1,
+    pub fn add_run(&mut self, mode: Option<Mode>, elapsed_ms: u64) {
+        match mode {
+            Some(Mode::Consult | Mode::Ensemble) => self.answered += 1,
+            Some(Mode::Solo) => self.solo += 1,
+            None => self.failed += 1,
         }
-        self.elapsed_ms = self.elapsed_ms.saturating_add(run.elapsed_ms);
-    }
-
-    /// Adds a call that served the stage.
-    pub fn add_consult(&mut self, consult: &Consult) {
-        self.consults += 1;
-        self.failed_consults += u64::from(consult.code.is_some());
+        self.elapsed_ms = self.elapsed_ms.saturating_add(elapsed_ms);
     }
 
     /// Adds what another one holds.
@@ -837,45 +649,26 @@ mod tests {
 
     use super::*;
 
-    fn verification(sequence: u64, stage: Option<Stage>, verdict: Verdict) -> Verification {
-        Verification { run: None, sequence, stage, verdict }
-    }
-
-    fn patch(sequence: u64, change: Change) -> Patch {
-        Patch { run: None, sequence, change }
-    }
-
     #[test]
     fn what_failed_before_the_work_is_no_failure_of_it() {
         let mut run = RunTally::default();
-        run.add_verification(&verification(1, Some(Stage::Analyze), Verdict::Failed));
+        run.add_verification(1, Some(Stage::Analyze), Verdict::Failed);
         assert_eq!(run.success(), None);
-        run.add_patch(&patch(2, Change::Applied));
+        run.add_change(2);
         assert_eq!(run.success(), None, "nothing was verified since");
-        run.add_verification(&verification(3, None, Verdict::Passed));
+        run.add_verification(3, None, Verdict::Passed);
         assert_eq!(run.success(), Some(true));
-        run.add_patch(&patch(5, Change::Restored));
+        run.add_change(5);
         assert_eq!(run.success(), None);
     }
 
     #[test]
     fn changes_that_nobody_saw_are_judged_by_their_stage() {
         let mut run = RunTally::default();
-        run.add_verification(&verification(4, Some(Stage::Implement), Verdict::Failed));
-        run.add_verification(&verification(5, Some(Stage::Debug), Verdict::Passed));
-        run.add_verification(&verification(6, Some(Stage::Debug), Verdict::Undecided));
+        run.add_verification(4, Some(Stage::Implement), Verdict::Failed);
+        run.add_verification(5, Some(Stage::Debug), Verdict::Passed);
+        run.add_verification(6, Some(Stage::Debug), Verdict::Undecided);
         assert_eq!(run.success(), Some(true));
-    }
-
-    #[test]
-    fn the_recorded_outcome_wins_and_the_last_one_counts() {
-        let mut run = RunTally::default();
-        run.add_verification(&verification(1, Some(Stage::Improve), Verdict::Passed));
-        for (sequence, success) in [(9, false), (7, true)] {
-            run.add_outcome(&Outcome { run: None, sequence, agents: Agents::Single, success });
-        }
-        assert_eq!(run.success(), Some(false));
-        assert_eq!(run.outcome(), Some((Agents::Single, false)));
     }
 
     #[test]

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::definition::Figure;
 use super::number::mean_pairwise;
 use super::report::{Metrics, Reached, Report};
-use super::tally::{
-    Agents, Baseline, Change, Consult, Entry, Outcome, Patch, Redundancy, Scope, Selection, StageEnd,
-    StageRun, Tally, Verdict, Verification,
-};
-use crate::domain::event::consult::Purpose;
+use super::tally::{Agents, Baseline, Scope, Tally, Verdict};
+use crate::domain::event::ChangeKind;
+use crate::domain::event::consult::{ConsultSettled, Purpose};
+use crate::domain::event::stage::Mode;
 use crate::domain::language::Language;
 use crate::domain::select::rank::Basis;
+use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 use crate::domain::text::Text;
 
@@ -34,30 +34,12 @@ const CONTRACT: [&str; 14] = [
     "total_elapsed_ms",
 ];
 
-fn consult(run: Option<&str>, purpose: Purpose) -> Consult {
-    Consult {
-        run: run.map(str::to_owned),
-        stage: None,
-        provider: "codex".to_owned(),
-        model: String::new(),
-        model_asked: None,
-        purpose,
-        code: None,
-        elapsed_ms: 100,
-        input_tokens: None,
-        output_tokens: None,
-        cost_usd: None,
-        estimate: None,
-        thread: None,
-    }
+fn consult(purpose: Purpose) -> ConsultSettled {
+    ConsultSettled { purpose, ..ConsultSettled::sample() }
 }
 
 fn report(tally: &Tally) -> Report {
     Report::of(Scope::Project, tally, Baseline::default())
-}
-
-fn stage_run(run: &str) -> StageRun {
-    StageRun { run: Some(run.to_owned()), stage: Stage::Analyze, end: StageEnd::Answered, elapsed_ms: 10 }
 }
 
 #[test]
@@ -89,7 +71,7 @@ fn nothing_recorded_is_unknown_and_not_zero() {
 #[test]
 fn a_record_without_calls_is_not_called_empty() {
     let mut tally = Tally::default();
-    tally.add_stage_run(&StageRun { end: StageEnd::Solo, ..stage_run("r") });
+    tally.add_stage_run(Some("r"), Stage::Analyze, Some(Mode::Solo), 10);
     let headline = report(&tally).summary.headline;
     assert_eq!(&*headline, "no call to a consultant; targets: 0 met, 0 missed, 3 unknown.");
 }
@@ -98,9 +80,9 @@ fn a_record_without_calls_is_not_called_empty() {
 fn every_purpose_is_counted_and_all_but_calibration_are_turns() {
     let mut tally = Tally::default();
     for purpose in Purpose::ALL {
-        tally.add_consult(&consult(Some("r"), purpose));
+        tally.add_consult(Some("r"), &consult(purpose));
     }
-    tally.add_stage_run(&stage_run("r"));
+    tally.add_stage_run(Some("r"), Stage::Analyze, Some(Mode::Consult), 10);
     let metrics = report(&tally).metrics;
     assert_eq!(metrics.total_calls, 6);
     assert_eq!(metrics.calls_by_purpose.len(), 6);
@@ -111,16 +93,16 @@ fn every_purpose_is_counted_and_all_but_calibration_are_turns() {
 fn overhead_is_the_mean_of_runs_and_knows_its_default() {
     let mut tally = Tally::default();
     for _ in 0..10 {
-        tally.add_consult(&consult(Some("long"), Purpose::Vote));
+        tally.add_consult(Some("long"), &consult(Purpose::Vote));
     }
     for _ in 0..4 {
-        tally.add_consult(&consult(Some("short"), Purpose::Plain));
+        tally.add_consult(Some("short"), &consult(Purpose::Plain));
     }
     let unfinished = Report::of(Scope::Project, &tally, Baseline::configured(None));
     assert_eq!(unfinished.metrics.coordination_overhead_percent, None);
     assert!(unfinished.metrics.notes["coordination_overhead_percent"].contains("no run is finished"));
     for run in ["long", "short"] {
-        tally.add_stage_run(&StageRun { stage: Stage::Improve, ..stage_run(run) });
+        tally.add_stage_run(Some(run), Stage::Improve, Some(Mode::Consult), 10);
     }
     let with = |turns| Report::of(Scope::Project, &tally, Baseline::configured(turns));
     assert_eq!(with(Some(8.0)).metrics.coordination_overhead_percent, Some(0.0));
@@ -136,7 +118,7 @@ fn overhead_is_the_mean_of_runs_and_knows_its_default() {
 #[test]
 fn turns_outside_of_runs_belong_to_no_task() {
     let mut tally = Tally::default();
-    tally.add_consult(&consult(None, Purpose::Plain));
+    tally.add_consult(None, &consult(Purpose::Plain));
     let metrics = report(&tally).metrics;
     assert_eq!((metrics.coordination_overhead_percent, metrics.runs.turns_outside), (None, 1));
     assert!(metrics.notes["coordination_overhead_percent"].starts_with("1 turn is"));
@@ -146,18 +128,17 @@ fn turns_outside_of_runs_belong_to_no_task() {
 #[test]
 fn efficiency_waits_for_the_end_of_a_run() {
     let mut tally = Tally::default();
-    let run = Some("r".to_owned());
     for _ in 0..9 {
-        tally.add_consult(&consult(Some("r"), Purpose::Plain));
+        tally.add_consult(Some("r"), &consult(Purpose::Plain));
     }
     assert_eq!(report(&tally).metrics.efficiency_score, None);
-    tally.add_patch(&Patch { run: run.clone(), sequence: 1, change: Change::Applied });
-    tally.add_verification(&Verification { run, sequence: 2, stage: None, verdict: Verdict::Passed });
+    tally.add_change(Some("r"), 1, ChangeKind::Applied);
+    tally.add_verification(Some("r"), 2, None, Verdict::Passed);
     let report = report(&tally);
     assert_eq!(report.metrics.efficiency_score, Some(0.8));
     assert_eq!(report.summary.targets[1].reached, Reached::Met);
     // A second run, open still, adds turns to the overhead and none to the efficiency.
-    tally.add_consult(&consult(Some("open"), Purpose::Plain));
+    tally.add_consult(Some("open"), &consult(Purpose::Plain));
     let metrics = Metrics::of(&tally, Baseline::default());
     assert_eq!((metrics.efficiency_score, metrics.runs.total, metrics.runs.judged), (Some(0.8), 2, 1));
 }
@@ -168,10 +149,10 @@ fn selections_and_groups_tell_shares() {
     for (basis, won) in
         [(Basis::Tests, true), (Basis::Tests, false), (Basis::Judge, true), (Basis::Rubric, true)]
     {
-        tally.add_selection(&Selection { run: None, basis, won });
+        tally.add_selection(basis, won);
     }
     for texts in [&["one two", "one two"][..], &["one two", "one three"], &["alone"]] {
-        tally.add_redundancy(&Redundancy { run: None, similarity: mean_pairwise(texts) });
+        tally.add_redundancy(mean_pairwise(texts));
     }
     let metrics = report(&tally).metrics;
     assert_eq!((metrics.test_coverage_rate, metrics.selections_without_winner), (Some(0.5), 1));
@@ -182,16 +163,15 @@ fn selections_and_groups_tell_shares() {
 #[test]
 fn costs_are_unknown_where_no_cli_tells_them() {
     let mut tally = Tally::default();
-    tally.add_consult(&consult(None, Purpose::Plain));
+    tally.add_consult(None, &consult(Purpose::Plain));
     assert_eq!(report(&tally).metrics.spent.cost_usd, None);
-    tally.add_consult(&Consult {
+    let told = ConsultSettled {
         cost_usd: Some(0.25),
-        estimate: None,
-        thread: None,
         input_tokens: Some(10),
         output_tokens: Some(5),
-        ..consult(None, Purpose::Plain)
-    });
+        ..consult(Purpose::Plain)
+    };
+    tally.add_consult(None, &told);
     let metrics = report(&tally).metrics;
     assert_eq!(metrics.spent.cost_usd, Some(0.25));
     assert_eq!(&*metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
@@ -204,11 +184,8 @@ fn a_hundred_thousand_entries_stay_small() {
     for number in 0..100_000_u64 {
         let run = format!("run {}", number % 50);
         let provider = ["codex", "gemini", "claude"][usize::try_from(number % 3).unwrap()].to_owned();
-        tally.add_consult(&Consult {
-            elapsed_ms: number * 37 % 600_000,
-            provider,
-            ..consult(Some(&run), Purpose::Plain)
-        });
+        let call = ConsultSettled { elapsed_ms: number * 37 % 600_000, provider, ..consult(Purpose::Plain) };
+        tally.add_consult(Some(&run), &call);
     }
     assert_eq!((tally.runs.len(), tally.providers.len()), (50, 3));
     // The longest part of what is kept, as text; the bound is that of its buckets.
@@ -228,7 +205,7 @@ fn costs() -> impl Strategy<Value = Option<f64>> {
     proptest::option::of(prop_oneof![0.0_f64..10.0, Just(f64::NAN), Just(f64::INFINITY), Just(-1.0)])
 }
 
-fn consults() -> impl Strategy<Value = Consult> {
+fn consults() -> impl Strategy<Value = ConsultSettled> {
     let spent = (proptest::option::of(0_u64..9_000), proptest::option::of(any::<u64>()), costs());
     let what = (
         stages(),
@@ -237,11 +214,10 @@ fn consults() -> impl Strategy<Value = Consult> {
         proptest::option::of("(timeout|quota)"),
         prop_oneof![0_u64..100_000, any::<u64>()],
     );
-    (runs(), what, spent).prop_map(|(run, (stage, provider, purpose, code, elapsed_ms), spent)| Consult {
-        run,
+    (what, spent).prop_map(|((stage, provider, purpose, code, elapsed_ms), spent)| ConsultSettled {
         stage,
         model: provider.clone(),
-        model_asked: code.clone(),
+        told: ModelNote { model_asked: code.clone(), ..ModelNote::default() },
         provider,
         purpose,
         code,
@@ -249,34 +225,41 @@ fn consults() -> impl Strategy<Value = Consult> {
         input_tokens: spent.0,
         output_tokens: spent.1,
         cost_usd: spent.2,
-        estimate: None,
-        thread: None,
+        ..ConsultSettled::sample()
     })
 }
 
+/// Anything that is counted, with the run that it belongs to.
+#[derive(Clone, Debug)]
+enum Entry {
+    Consult(Option<String>, Box<ConsultSettled>),
+    StageRun(Option<String>, Stage, Option<Mode>, u64),
+    Verification(Option<String>, u64, Option<Stage>, Verdict),
+    Selection(Basis, bool),
+    Change(Option<String>, u64, ChangeKind),
+    Redundancy(Option<f64>),
+    Outcome(Agents, bool),
+}
+
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
-    let ends = prop_oneof![Just(StageEnd::Answered), Just(StageEnd::Solo), Just(StageEnd::Failed)];
+    let modes =
+        proptest::option::of(prop_oneof![Just(Mode::Consult), Just(Mode::Ensemble), Just(Mode::Solo)]);
     let verdicts = prop_oneof![Just(Verdict::Passed), Just(Verdict::Failed), Just(Verdict::Undecided)];
-    let changes = prop_oneof![Just(Change::Applied), Just(Change::Restored)];
+    let changes = prop_oneof![Just(ChangeKind::Applied), Just(ChangeKind::RolledBack)];
     let bases =
         prop_oneof![Just(Basis::Tests), Just(Basis::StaticChecks), Just(Basis::Judge), Just(Basis::Rubric)];
     let agents = prop_oneof![Just(Agents::Single), Just(Agents::Several)];
     let one = prop_oneof![
-        4 => consults().prop_map(Entry::Consult),
-        1 => (runs(), proptest::sample::select(Stage::ALL.to_vec()), ends, any::<u64>())
-            .prop_map(|(run, stage, end, elapsed_ms)| Entry::StageRun(StageRun { run, stage, end, elapsed_ms })),
-        1 => (runs(), 0_u64..9, stages(), verdicts).prop_map(|(run, sequence, stage, verdict)| {
-            Entry::Verification(Verification { run, sequence, stage, verdict })
-        }),
-        1 => (runs(), bases, any::<bool>())
-            .prop_map(|(run, basis, won)| Entry::Selection(Selection { run, basis, won })),
+        4 => (runs(), consults()).prop_map(|(run, call)| Entry::Consult(run, Box::new(call))),
+        1 => (runs(), proptest::sample::select(Stage::ALL.to_vec()), modes, any::<u64>())
+            .prop_map(|(run, stage, mode, elapsed_ms)| Entry::StageRun(run, stage, mode, elapsed_ms)),
+        1 => (runs(), 0_u64..9, stages(), verdicts)
+            .prop_map(|(run, sequence, stage, verdict)| Entry::Verification(run, sequence, stage, verdict)),
+        1 => (bases, any::<bool>()).prop_map(|(basis, won)| Entry::Selection(basis, won)),
         1 => (runs(), 0_u64..9, changes)
-            .prop_map(|(run, sequence, change)| Entry::Patch(Patch { run, sequence, change })),
-        1 => (runs(), costs())
-            .prop_map(|(run, similarity)| Entry::Redundancy(Redundancy { run, similarity })),
-        1 => (runs(), 0_u64..9, agents, any::<bool>()).prop_map(|(run, sequence, agents, success)| {
-            Entry::Outcome(Outcome { run, sequence, agents, success })
-        }),
+            .prop_map(|(run, sequence, change)| Entry::Change(run, sequence, change)),
+        1 => costs().prop_map(Entry::Redundancy),
+        1 => (agents, any::<bool>()).prop_map(|(agents, success)| Entry::Outcome(agents, success)),
     ];
     proptest::collection::vec(one, 0..40)
 }
@@ -284,7 +267,17 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
 fn whole(entries: &[Entry]) -> Tally {
     let mut tally = Tally::default();
     for entry in entries {
-        tally.add(entry);
+        match entry {
+            Entry::Consult(run, call) => tally.add_consult(run.as_deref(), call),
+            Entry::StageRun(run, stage, mode, ms) => tally.add_stage_run(run.as_deref(), *stage, *mode, *ms),
+            Entry::Verification(run, at, stage, verdict) => {
+                tally.add_verification(run.as_deref(), *at, *stage, *verdict);
+            }
+            Entry::Selection(basis, won) => tally.add_selection(*basis, *won),
+            Entry::Change(run, at, kind) => tally.add_change(run.as_deref(), *at, *kind),
+            Entry::Redundancy(similarity) => tally.add_redundancy(*similarity),
+            Entry::Outcome(agents, success) => tally.outcomes_outside.add(*agents, *success),
+        }
     }
     tally
 }
@@ -349,7 +342,7 @@ fn what_is_said_of_figures_is_korean_in_korean() {
         assert!(is_korean(&figure.definition()), "{figure:?}: {}", figure.definition().of(korean));
     }
     let mut tally = Tally::default();
-    tally.add_consult(&consult(None, Purpose::Plain));
+    tally.add_consult(None, &consult(Purpose::Plain));
     for report in [report(&Tally::default()), report(&tally)] {
         assert!(is_korean(&report.summary.headline.0), "{}", report.summary.headline.0.of(korean));
         for (figure, note) in &report.metrics.notes {
