@@ -324,7 +324,10 @@ impl From<&change::Refusal> for ErrorNote {
         Self {
             error: refusal.message.clone(),
             code: refusal.reason.code(),
-            hint: refusal.next.clone().unwrap_or_else(|| refusal.reason.hint().to_owned()),
+            hint: refusal
+                .next
+                .clone()
+                .unwrap_or_else(|| reference::hint_of(refusal.reason.code()).to_owned()),
             retryable: refusal.reason.retryable(),
             resets_at: None,
         }

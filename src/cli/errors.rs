@@ -39,7 +39,7 @@ fn as_json(entry: &Entry) -> Value {
 
 /// One code: what happened, and what each side does about it.
 fn in_full(entry: &Entry, width: Option<usize>) -> String {
-    let Entry { code, meaning, model, user } = entry;
+    let Entry { code, meaning, model, user, hint: _ } = entry;
     let mut out = format!("{code}\n");
     for (label, text) in [("  ", meaning), ("  you:       ", user), ("  the model: ", model)] {
         out.push_str(&hanging(label, text, width));

@@ -104,12 +104,7 @@ fn as_json(step: &Step, fact: Option<&Fact>) -> Value {
     json!({
         "depth": step.depth,
         "id": step.id,
-        "standing": match step.standing {
-            Standing::Shown => "shown",
-            Standing::Again => "again",
-            Standing::Cycle => "cycle",
-            Standing::Missing => "missing",
-        },
+        "standing": step.standing,
         "at": fact.map(|fact| rfc3339(fact.at)),
         "run": fact.map(|fact| &fact.run),
         "kind": fact.map(|fact| fact.label.kind),

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::event::consult::Purpose;
 use super::measure::number::Sum;
@@ -214,7 +215,8 @@ pub(crate) struct Caps {
 }
 
 /// One of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Cap {
     /// US dollars of a run.
     RunUsd,
@@ -269,12 +271,7 @@ impl Cap {
 
     /// Its key below `caps`.
     pub(crate) fn key(self) -> &'static str {
-        match self {
-            Self::RunUsd => "run_usd",
-            Self::RunTokens => "run_tokens",
-            Self::DayUsd => "day_usd",
-            Self::DayTokens => "day_tokens",
-        }
+        self.into()
     }
 
     /// The variable that sets it.

@@ -207,10 +207,5 @@ pub struct OracleUnusable {
     pub reason: String,
 }
 
-impl OracleUnusable {
-    /// Next step for the caller.
-    pub const HINT: &str = "oracle_command is run as maestro_verify runs a check: by rule, without a shell, inside the project. A script tests/check_answer.py that reads the answer from its standard input is permitted.";
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,14 @@
-//! Why a change is refused: stable codes, and what to do next.
+//! Why a change is refused: stable codes. What to do next stands with the codes of errors.
 
 use std::fmt;
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 /// The class of a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[cfg_attr(test, derive(strum::VariantArray))]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// The text is no patch that can be understood.
     PatchInvalid,
@@ -46,72 +49,12 @@ pub enum Reason {
 impl Reason {
     /// The stable code.
     pub fn code(self) -> &'static str {
-        match self {
-            Self::PatchInvalid => "patch_invalid",
-            Self::ContextMismatch => "context_mismatch",
-            Self::ContextNotUnique => "context_not_unique",
-            Self::PathRefused => "path_refused",
-            Self::FileMissing => "file_missing",
-            Self::FileExists => "file_exists",
-            Self::FileTooLarge => "file_too_large",
-            Self::FileChanged => "file_changed",
-            Self::ChangeLocked => "change_locked",
-            Self::WriteFailed => "write_failed",
-            Self::BackupUnknown => "backup_unknown",
-            Self::ChangeUnverified => "change_unverified",
-            Self::LogUnavailable => "log_unavailable",
-            Self::ChangeNotApproved => "change_not_approved",
-            Self::ChangeDiffers => "change_differs",
-            Self::ApprovalPending => "approval_pending",
-            Self::ChangeActs => "change_acts",
-        }
+        self.into()
     }
 
     /// True if the same change may succeed a little later.
     pub fn retryable(self) -> bool {
         self == Self::ChangeLocked
-    }
-
-    pub fn hint(self) -> &'static str {
-        match self {
-            Self::PatchInvalid => {
-                "Send one unified diff (--- a/x, +++ b/x, @@ hunks), best in a ```diff fence."
-            }
-            Self::ContextMismatch => "Read the file again and make the diff from what it holds now.",
-            Self::ContextNotUnique => "Give the right line numbers, or more lines of context.",
-            Self::PathRefused => {
-                "Name regular files inside the project; secrets, .git, .maestro and links are not patched."
-            }
-            Self::FileMissing => "Correct the name, or create the file with `--- /dev/null`.",
-            Self::FileExists => "Send a diff against the file that is there, or choose another name.",
-            Self::FileTooLarge => {
-                "Edit the file with your own tools; patches take files of up to 1,000,000 bytes."
-            }
-            Self::FileChanged => "Nothing was written; read the file again and send a new diff.",
-            Self::ChangeLocked => "Wait for the other server's change to end, then call again.",
-            Self::WriteFailed => "Nothing was kept; make room or correct the permissions, then call again.",
-            Self::ChangeUnverified => {
-                "Run maestro_verify first, or undo the last patch with maestro_restore_from_backup."
-            }
-            Self::LogUnavailable => {
-                "Mend what the message says of the log in .maestro, then call again; nothing was written."
-            }
-            Self::ChangeNotApproved => {
-                "Hand the change in as stage implement (maestro_request_approval, outputs.diff); it may be applied once a human approved it."
-            }
-            Self::ChangeDiffers => {
-                "Apply the approved diff as it is; hand another one in as stage debug (maestro_request_approval, outputs.change.diff)."
-            }
-            Self::ChangeActs => {
-                "Leave that file to the user, or hand the change in within a run, as stage implement or debug: it is applied once a human approved it."
-            }
-            Self::ApprovalPending => {
-                "Show the human the report and wait for the decision; nothing changes while it is read."
-            }
-            Self::BackupUnknown => {
-                "Give the backup_session of a maestro_apply_patch result, and files that it changed."
-            }
-        }
     }
 }
 

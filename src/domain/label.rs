@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::event::{ApprovalDecided, ChangeKind, Changed, EvidenceLogged, EvidenceType, Topic};
+use super::event::{ApprovalDecided, ChangeKind, Changed, EvidenceLogged};
 use crate::domain::event::Body;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::stage::Mode;
@@ -66,7 +66,7 @@ pub fn label(body: &Body) -> Label {
         }
         Body::Changed(it) => (String::new(), changed(it)),
         Body::RedFlagged(it) => (it.provider.clone(), it.reasons.join(", ")),
-        Body::Noted(it) => (String::new(), format!("{}: {}", topic(it.topic), said(&it.content))),
+        Body::Noted(it) => (String::new(), format!("{}: {}", <&str>::from(it.topic), said(&it.content))),
     };
     Label { kind: body.kind(), who: brief(&who), content: brief(&content) }
 }
@@ -125,12 +125,7 @@ fn settled(it: &ConsultSettled) -> String {
 }
 
 fn evidence(it: &EvidenceLogged) -> String {
-    let kind = match it.evidence_type {
-        EvidenceType::Observation => "observation",
-        EvidenceType::Hypothesis => "hypothesis",
-        EvidenceType::Decision => "decision",
-        EvidenceType::Verification => "verification",
-    };
+    let kind: &str = it.evidence_type.into();
     format!("{kind}, {:.0} % sure: {}", it.confidence * 100.0, said(&it.content))
 }
 
@@ -143,18 +138,4 @@ fn changed(it: &Changed) -> String {
     let files: Vec<String> = it.files.iter().map(|file| format!("{} {}", file.action(), file.path)).collect();
     let undoes = it.undoes.as_ref().map_or(String::new(), |session| format!(", undoes {session}"));
     format!("{what} ({}{undoes}): {}", it.backup_session, files.join(", "))
-}
-
-fn topic(topic: Topic) -> &'static str {
-    match topic {
-        Topic::Vote => "vote",
-        Topic::Selection => "selection",
-        Topic::Calibration => "calibration",
-        Topic::Coordination => "coordination",
-        Topic::Tools => "tools",
-        Topic::Ensemble => "ensemble",
-        Topic::Thread => "thread",
-        Topic::Job => "job",
-        Topic::Review => "review",
-    }
 }

@@ -4,6 +4,8 @@
 //! below it once, and named the other times. So a walk ends, however the links run, and it is no
 //! longer than there are links.
 
+use serde::Serialize;
+
 use std::collections::{HashMap, HashSet};
 
 /// Somebody with links.
@@ -23,7 +25,8 @@ pub enum Direction {
     Forward,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// For the first time; what it leads to follows.
     Shown,

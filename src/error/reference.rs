@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::Error;
 use crate::domain::budget::{Passed, Spender, Standing};
-use crate::domain::calibrate::OracleUnusable;
 use crate::domain::typed::from_yaml;
 
 /// The texts, embedded. A test reads them, so they always parse.
@@ -24,6 +23,8 @@ pub struct Entry {
     pub model: String,
     /// Next step of the person.
     pub user: String,
+    /// Next step as a result gives it, where it is the same in every case.
+    pub hint: Option<String>,
 }
 
 /// Codes that belong together.
@@ -56,10 +57,15 @@ pub fn find(code: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.code == code)
 }
 
+/// The next step after an error of a code, where it is the same in every case.
+pub fn hint_of(code: &str) -> &'static str {
+    find(code).and_then(|entry| entry.hint.as_deref()).unwrap_or_default()
+}
+
 impl Entry {
     /// The entry as a part of a Markdown document.
     pub fn markdown(&self) -> String {
-        let Self { code, meaning, model, user } = self;
+        let Self { code, meaning, model, user, hint: _ } = self;
         format!("### `{code}`\n\n{meaning}\n\n- **The model:** {model}\n- **You:** {user}\n")
     }
 }
@@ -88,9 +94,6 @@ const OF_PROJECT: &str = ".maestro/";
 impl Error {
     pub fn hint(&self) -> String {
         match self {
-            Self::InvalidArguments(_) => {
-                "Correct the arguments; maestro_help with the tool's name shows them all.".into()
-            }
             Self::Unknown { kind: "evidence", .. } => {
                 "maestro_get_evidence_chain lists the ids that there are; every result that is recorded names its own.".into()
             }
@@ -110,33 +113,14 @@ impl Error {
                 };
                 format!("Install it, or set MAESTRO_{variable}_CMD to where it is. {others}")
             }
-            Self::CliNotExecutable { .. } => {
-                "Make the file executable, or install the CLI again; `maestro-mcp check` shows which file is meant.".into()
-            }
-            Self::NoSandbox(_) => {
-                "Nothing was run. The user may set `sandbox: auto` in their own maestro.yaml (or MAESTRO_SANDBOX=auto) to run without it; `maestro-mcp check` tells what this machine has.".into()
-            }
             Self::Setup { hint, .. } => hint.clone(),
-            Self::NoProvider => {
-                "Install codex, gemini or claude, or name provider `understudy`; `maestro-mcp check` shows what is missing.".into()
-            }
             Self::NoVoter => {
                 "Install codex, gemini or claude, and name one of them; without a model decide yourself, or by a test. `maestro-mcp check` shows what is missing.".into()
-            }
-            Self::ConfigInvalid(_) => {
-                "Correct the value and restart the server; `maestro-mcp check` shows what is in force and where it came from.".into()
-            }
-            Self::PromptTooLong { .. } => {
-                "Send less: fewer context_files, a stage with smaller limits, or a provider that takes more.".into()
-            }
-            Self::Timeout { .. } => {
-                "Give a larger timeout_sec, a smaller context, or another provider.".into()
             }
             Self::Stalled { provider, .. } => format!(
                 "Ask again or ask another provider; MAESTRO_{}_STALL_TIMEOUT (seconds, 0 = off) sets the patience.",
                 provider.to_ascii_uppercase().replace('-', "_")
             ),
-            Self::OutputTooLarge { .. } => "Ask for a shorter answer.".into(),
             Self::Cli { provider, failure, others } => {
                 let until = failure.resets_at.map(|at| format!("The limit ends at {at}. ")).unwrap_or_default();
                 let next = match others.split_first() {
@@ -149,15 +133,6 @@ impl Error {
                 };
                 format!("{until}{}{next}", failure.kind.hint(provider))
             }
-            Self::NestedConsult => {
-                "Answer from what the prompt holds: only the orchestrator asks consultants.".into()
-            }
-            Self::RequestState(_) => {
-                "Call again with the same arguments, without requestState and inputResponses: the human is asked again.".into()
-            }
-            Self::Cancelled => "Nothing was kept of it; call again if it is still wanted.".into(),
-            Self::ShuttingDown => "Call again once the client has restarted the server.".into(),
-            Self::Busy(_) => "Wait for the running calls to end, then call again.".into(),
             Self::EveryCandidateFailed { others, .. } => match others.as_slice() {
                 [] => "Read each candidate's code and hint. No other CLI is installed: go on without a consultant.".into(),
                 some => format!(
@@ -166,19 +141,13 @@ impl Error {
                 ),
             },
             Self::Vote(no_winner) => no_winner.hint().into(),
-            Self::Oracle(_) => OracleUnusable::HINT.into(),
-            Self::Document { .. } => {
-                "Correct the file, or remove it: the built-in text is used then.".into()
-            }
             Self::Workflow(refusal) => refusal.next.clone(),
             Self::BudgetExhausted(short) => exhausted(&short.by),
             Self::CapReached(passed) => capped(passed),
             Self::PriceUnknown { provider, model } => priceless(provider, model),
             Self::Store(error) => error.hint().into(),
             Self::Approval(problem) => problem.hint(),
-            Self::Internal(_) => {
-                "Call again; if it stays, report it with the log of MAESTRO_LOG_LEVEL=debug.".into()
-            }
+            Self::InvalidArguments(_) | Self::CliNotExecutable { .. } | Self::NoSandbox(_) | Self::NoProvider | Self::ConfigInvalid(_) | Self::PromptTooLong { .. } | Self::Timeout { .. } | Self::OutputTooLarge { .. } | Self::NestedConsult | Self::RequestState(_) | Self::Cancelled | Self::ShuttingDown | Self::Busy(_) | Self::Document { .. } | Self::Internal(_) | Self::Oracle(_) => hint_of(self.code()).to_owned(),
         }
     }
 }
@@ -280,7 +249,10 @@ pub fn for_person(hint: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use strum::VariantArray as _;
+
     use super::*;
+    use crate::domain::change;
     use crate::provider::failure::FailureKind;
 
     #[test]
@@ -288,11 +260,42 @@ mod tests {
         assert!(entries().count() > 90, "the texts can be read");
         let codes: BTreeSet<&str> = entries().map(|entry| entry.code.as_str()).collect();
         assert_eq!(codes.len(), entries().count());
-        for Entry { code, meaning, model, user } in entries() {
+        for Entry { code, meaning, model, user, hint: _ } in entries() {
             assert!(code.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_'), "{code}");
             for text in [meaning, model, user] {
                 assert!(text.len() > 10 && text.ends_with('.') && !text.contains('\n'), "{code}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn what_has_no_hint_of_its_own_has_that_of_its_code() {
+        let refusals = change::Reason::VARIANTS.iter().map(|reason| reason.code());
+        let errors = [
+            "invalid_arguments",
+            "cli_not_executable",
+            "no_sandbox",
+            "no_provider",
+            "config_invalid",
+            "prompt_too_long",
+            "timeout",
+            "output_too_large",
+            "nested_consult",
+            "request_state_invalid",
+            "cancelled",
+            "shutting_down",
+            "busy",
+            "document_invalid",
+            "internal",
+            "oracle_unusable",
+        ];
+        for code in refusals.chain(errors) {
+            let hint = hint_of(code);
+            assert!(
+                hint.starts_with(char::is_uppercase) || hint.starts_with("oracle_command"),
+                "{code}: {hint}"
+            );
+            assert!(hint.ends_with('.'), "{code}: {hint}");
         }
     }
 

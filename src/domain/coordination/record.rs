@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
-use crate::domain::vote::canonical::{Canonical, Form};
+use crate::domain::vote::canonical::Canonical;
 
 /// One piece of work that came to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,14 +65,7 @@ impl Mark {
 
     /// The mark of an answer in its compared form.
     pub fn of_canonical(answer: &Canonical) -> Self {
-        let form = match answer.form() {
-            Form::Json => "json",
-            Form::Diff => "diff",
-            Form::Lines => "lines",
-            Form::Text => "text",
-            Form::Fields => "fields",
-            Form::Choice => "choice",
-        };
+        let form: &str = answer.form().into();
         let digest = Sha256::digest(format!("{form}\n{}", answer.key()).as_bytes());
         let half = digest.first_chunk::<16>().copied().unwrap_or_default();
         Self(format!("{:032x}", u128::from_be_bytes(half)))

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::cost::Costs;
 use super::definition::Figure;
@@ -78,7 +79,7 @@ pub struct Metrics {
     /// Verifications by what they say.
     pub verifications: Verifications,
     /// Patches and restores.
-    pub patches: PatchCounts,
+    pub patches: Patches,
     /// Why a figure is unknown, or what it rests on, by the figure's key.
     pub notes: BTreeMap<&'static str, English>,
 }
@@ -109,15 +110,6 @@ pub struct Verifications {
     pub failed: u64,
     /// Nothing was learnt.
     pub undecided: u64,
-}
-
-/// Patches and restores.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct PatchCounts {
-    /// Patches that were applied.
-    pub applied: u64,
-    /// Changes that were undone.
-    pub restored: u64,
 }
 
 impl Report {
@@ -178,7 +170,7 @@ impl Metrics {
             latency: all.latency,
             spent: all.spent,
             verifications: Verifications::of(tally),
-            patches: tally.patches.into(),
+            patches: tally.patches,
             notes: BTreeMap::new(),
         };
         metrics.notes = notes(&metrics, tally, baseline);
@@ -262,12 +254,6 @@ impl Verifications {
             failed: count(Verdict::Failed),
             undecided: count(Verdict::Undecided),
         }
-    }
-}
-
-impl From<Patches> for PatchCounts {
-    fn from(patches: Patches) -> Self {
-        Self { applied: patches.applied, restored: patches.restored }
     }
 }
 
@@ -528,7 +514,8 @@ pub enum Side {
 }
 
 /// A figure that has a target, named as the figure is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Targeted {
     /// Coordination overhead in percent.

@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::Serialize;
 use serde_json::Value;
+use strum::IntoStaticStr;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::answer::spoken;
@@ -20,7 +21,8 @@ use crate::domain::diff::{Action, FilePatch, Side, parse};
 use crate::domain::order::{Gather, Order};
 
 /// The compared form of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// By value: the order of keys, the spelling of numbers and white space are the same.

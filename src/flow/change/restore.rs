@@ -14,6 +14,7 @@ use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
 use crate::domain::history::History;
 use crate::error::Error;
+use crate::error::reference::hint_of;
 use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
@@ -332,7 +333,7 @@ fn existing(config: &Configuration, log: &Log) -> Result<Option<Store>, Error> {
 }
 
 fn setup(refusal: &Refusal) -> Error {
-    Error::Setup { reason: refusal.message.clone(), hint: refusal.reason.hint().to_owned() }
+    Error::Setup { reason: refusal.message.clone(), hint: hint_of(refusal.reason.code()).to_owned() }
 }
 
 /// The state of each, in the order of the list, which is that of time. A restore that was itself

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::parts::colour;
 use crate::domain::breaker::Spent;
-use crate::domain::job::Cause;
 use crate::flow::job::{List, Shown, State};
 
 /// Every job, the latest first, and who is not asked for a while.
@@ -26,17 +25,12 @@ fn job(job: &Shown) -> Value {
         State::Cancelled => ("cancelled", "warn"),
         State::ServerGone => ("server_gone", "bad"),
     };
-    let cause = match job.cause {
-        Cause::Background => "background",
-        Cause::Task => "task",
-        Cause::TimedOut => "timed_out",
-    };
     json!({
         "id": job.job,
         "tool": job.tool,
         "state": state,
         "colour": colour,
-        "cause": cause,
+        "cause": job.cause,
         "elapsed": job.elapsed_ms,
         "progress": job.progress,
         "is_collected": job.collected,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::parts::{colour, dollars, short};
 use crate::domain::history::History;
 use crate::domain::measure::cost::{Cost, Costs, Named};
-use crate::domain::measure::report::{Reached, Report, Side, Targeted};
+use crate::domain::measure::report::{Report, Targeted};
 
 /// Runs that can be chosen.
 const MOST_RUNS: usize = 20;
@@ -21,11 +21,8 @@ pub(in crate::page) fn metrics(
         .targets
         .iter()
         .map(|target| {
-            let key = match target.figure {
-                Targeted::CoordinationOverheadPercent => "coordination_overhead_percent",
-                Targeted::TestCoverageRate => "test_coverage_rate",
-                Targeted::EfficiencyScore => "efficiency_score",
-            };
+            let key = <&str>::from(target.figure);
+            let it = summary.figures.get(key);
             let shown = |value: f64| match target.figure {
                 Targeted::CoordinationOverheadPercent => format!("{value:.0} %"),
                 Targeted::TestCoverageRate => format!("{:.0} %", value * 100.0),
@@ -35,15 +32,11 @@ pub(in crate::page) fn metrics(
                 "key": key,
                 "value": target.value.map(shown),
                 "bound": shown(target.bound),
-                "side": match target.wanted { Side::Below => "below", Side::Above => "above" },
-                "reached": match target.reached {
-                    Reached::Met => "met",
-                    Reached::Missed => "missed",
-                    Reached::Unknown => "unknown",
-                },
-                "definition": summary.figures.get(key).map(|it| &it.definition.0),
-                "note": summary.figures.get(key).and_then(|it| it.note.as_ref()).map(|note| &note.0),
-                "rests_on_default": summary.figures.get(key).is_some_and(|it| it.rests_on_default),
+                "side": target.wanted,
+                "reached": target.reached,
+                "definition": it.map(|it| &it.definition.0),
+                "note": it.and_then(|it| it.note.as_ref()).map(|note| &note.0),
+                "rests_on_default": it.is_some_and(|it| it.rests_on_default),
             })
         })
         .collect();
@@ -90,12 +83,8 @@ pub(in crate::page) fn metrics(
         "most": most,
         "purposes": metrics.calls_by_purpose,
         "stages": metrics.consults_per_stage,
-        "patches": { "applied": metrics.patches.applied, "restored": metrics.patches.restored },
-        "verifications": {
-            "passed": metrics.verifications.passed,
-            "failed": metrics.verifications.failed,
-            "undecided": metrics.verifications.undecided,
-        },
+        "patches": metrics.patches,
+        "verifications": metrics.verifications,
         "calls": metrics.total_calls,
     })
 }
