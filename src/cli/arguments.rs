@@ -21,11 +21,7 @@ use crate::domain::typed::from_value;
 ///
 /// Without a sub-command it serves MCP on standard input and output.
 #[derive(Parser)]
-#[command(
-    name = "maestro-mcp",
-    version = VERSION,
-    after_help = "Example:\n  maestro-mcp install     # register it with Claude Code, then restart Claude Code"
-)]
+#[command(name = "maestro-mcp", version = VERSION)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -34,99 +30,50 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Serve MCP on standard input and output (the default)
-    #[command(after_help = "Example:\n  maestro-mcp serve < requests.jsonl")]
     Serve(ServeOptions),
     /// Show what works, what does not, and what to do about it
-    #[command(
-        after_help = "Example:\n  maestro-mcp check --settings\n\nExit status: 0 all is well, 2 the configuration cannot be used, 3 no consultant can be used."
-    )]
     Check(CheckOptions),
     /// Print the entry for a client's settings, to add it by hand
-    #[command(
-        after_help = "Example:\n  maestro-mcp mcp-config > .mcp.json\n  maestro-mcp mcp-config --client codex"
-    )]
     McpConfig(InstallOptions),
     /// Register with Claude Code or another client
-    #[command(
-        after_help = "Example:\n  maestro-mcp install                  # Claude Code, with the slash commands\n  maestro-mcp install --client codex\n  maestro-mcp install --project        # for everybody in this project"
-    )]
     Install(InstallOptions),
     /// Remove the registration and the slash commands
-    #[command(after_help = "Example:\n  maestro-mcp uninstall --client codex")]
     Uninstall(InstallOptions),
     /// Ask one question from the terminal
-    #[command(
-        after_help = "Example:\n  maestro-mcp consult --provider codex --file src/a.py \"why does this fail?\"\n  pytest 2>&1 | maestro-mcp consult --provider claude -"
-    )]
     Consult(ConsultOptions),
     /// Review a change or files; the exit status tells a hook
-    #[command(
-        after_help = "Exit status: 0 no finding of --fail-on severity, 1 at least one, 2 to 4 no review was made.\n\nExample:\n  maestro-mcp review --staged --fail-on high\n  maestro-mcp review --range origin/main...HEAD --json"
-    )]
     Review(ReviewOptions),
     /// Show a whole run on a small failing program; costs nothing
-    #[command(
-        after_help = "Example:\n  maestro-mcp demo                    # asks no model, costs nothing\n  maestro-mcp demo --live             # asks the CLIs that are installed"
-    )]
     Demo(DemoOptions),
     /// Confirm what this project's own files in .maestro would change
-    #[command(
-        after_help = "Example:\n  maestro-mcp trust --show\n  maestro-mcp trust     # in a terminal of your own"
-    )]
     Trust(TrustOptions),
     /// List the stages that wait for your decision, and decide
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example:\n  maestro-mcp approvals show 4f2a\n  maestro-mcp approvals approve 4f2a -m \"good\"     # in a terminal of your own\n\nAny part of an id that no other has will do; its end tells it apart best."
-    )]
+    #[command(args_conflicts_with_subcommands = true)]
     Approvals(ApprovalsOptions),
     /// Serve the local web page: read what a decision covers, and decide
-    #[command(
-        after_help = "Example:\n  maestro-mcp page --open     # in a terminal of your own\n  maestro-mcp page 4f2a       # opens at that request\n\nIt listens on this machine alone, and only while it runs."
-    )]
     Page(PageOptions),
     /// List the runs of the workflow, show, resume or end one
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example:\n  maestro-mcp runs --json | jq '.[] | select(.open)'\n  maestro-mcp runs stop 4f2a -m \"given up\"     # in a terminal of your own"
-    )]
+    #[command(args_conflicts_with_subcommands = true)]
     Runs(RunsOptions),
     /// List conversations with consultants, read, search or fork one
-    #[command(
-        args_conflicts_with_subcommands = true,
-        after_help = "Example:\n  maestro-mcp threads show 4f2a81\n  maestro-mcp consult --thread 4f2a81 \"and if the pool is empty?\""
-    )]
+    #[command(args_conflicts_with_subcommands = true)]
     Threads(ThreadsOptions),
     /// Follow what happens in this project, until Ctrl-C
-    #[command(after_help = "Example:\n  maestro-mcp watch")]
     Watch(WatchOptions),
     /// Show what a decision, patch, check or stage rests on
-    #[command(
-        after_help = "Example:\n  maestro-mcp why 4f2a\n  maestro-mcp why RUN --forward     # everything that followed"
-    )]
     Why(WhyOptions),
     /// Check or export the log of what happened in this project
-    #[command(
-        subcommand,
-        after_help = "Example:\n  maestro-mcp evidence verify --expect HASH     # the last hash as you noted it\n  maestro-mcp evidence export > events.jsonl"
-    )]
+    #[command(subcommand)]
     Evidence(EvidenceCommand),
     /// Show what a run or the project cost and what came of it
-    #[command(after_help = "Example:\n  maestro-mcp metrics --all --json | jq .metrics.total_calls")]
     Metrics(MetricsOptions),
     /// List the patches that can be undone, or remove the oldest
-    #[command(
-        after_help = "Example:\n  maestro-mcp backups\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB"
-    )]
     Backups(BackupsOptions),
     /// Explain the code of an error, or all of them
-    #[command(after_help = "Example:\n  maestro-mcp errors login_missing")]
     Errors(ErrorsOptions),
     /// Print the completions of a shell
-    #[command(after_help = "Example:\n  maestro-mcp completions bash")]
     Completions(CompletionsOptions),
     /// Print the manual page
-    #[command(after_help = "Example:\n  maestro-mcp man | man -l -")]
     Man(ManOptions),
 }
 
@@ -180,18 +127,12 @@ pub(super) struct ApprovalsOptions {
 #[derive(Subcommand)]
 pub(super) enum ApprovalsCommand {
     /// Print the report of a request
-    #[command(after_help = "Example:\n  maestro-mcp approvals show 4f2a | less -R")]
     Show(ShowOptions),
     /// Approve a stage: the run goes on
-    #[command(
-        after_help = "Example:\n  maestro-mcp approvals approve 4f2a -m \"good\" --answer QUESTION=ANSWER"
-    )]
     Approve(CommentOptions),
     /// Ask for another version of a stage
-    #[command(after_help = "Example:\n  maestro-mcp approvals revise 4f2a -m \"leave the parser alone\"")]
     Revise(ReviseOptions),
     /// Reject a stage: the run stops
-    #[command(after_help = "Example:\n  maestro-mcp approvals reject 4f2a -m \"the wrong problem\"")]
     Reject(CommentOptions),
 }
 
@@ -274,13 +215,10 @@ pub(super) struct RunsOptions {
 #[derive(Subcommand)]
 pub(super) enum RunsCommand {
     /// Show one run: where it is, what was done, what it spent
-    #[command(after_help = "Example:\n  maestro-mcp runs show 4f2a")]
     Show(ShowOptions),
     /// Resume a parked run and show the next step
-    #[command(after_help = "Example:\n  maestro-mcp runs resume 4f2a")]
     Resume(ShowOptions),
     /// End a run before its last stage
-    #[command(after_help = "Example:\n  maestro-mcp runs stop 4f2a -m \"given up\"")]
     Stop(StopOptions),
 }
 
@@ -311,7 +249,6 @@ pub(super) struct ThreadsOptions {
 #[derive(Subcommand)]
 pub(super) enum ThreadsCommand {
     /// Print a conversation, question by question
-    #[command(after_help = "Example:\n  maestro-mcp threads show 4f2a81 | less -R")]
     Show {
         /// The thread: its id, or a part of it
         id: String,
@@ -320,7 +257,6 @@ pub(super) enum ThreadsCommand {
         json: bool,
     },
     /// Find turns that contain all of some words
-    #[command(after_help = "Example:\n  maestro-mcp threads search lock order")]
     Search {
         /// Words to find; a turn must contain all of them
         #[arg(required = true)]
@@ -330,7 +266,6 @@ pub(super) enum ThreadsCommand {
         json: bool,
     },
     /// Start a new thread with the turns of another
-    #[command(after_help = "Example:\n  maestro-mcp threads fork 4f2a81 --turn 2")]
     Fork {
         /// The thread: its id, or a part of it
         id: String,
@@ -358,12 +293,8 @@ pub(super) struct WhyOptions {
 #[derive(Subcommand)]
 pub(super) enum EvidenceCommand {
     /// Check the chain of hashes over all events
-    #[command(
-        after_help = "Example:\n  maestro-mcp evidence verify\n\nA log whose end was cut off looks whole; compare it with a hash that you noted somewhere else."
-    )]
     Verify(VerifyOptions),
     /// Print the events, one JSON object per line
-    #[command(after_help = "Example:\n  maestro-mcp evidence export --run ID | jq -r '.kind'")]
     Export(ExportOptions),
 }
 
@@ -399,7 +330,6 @@ pub(super) struct BackupsOptions {
 #[derive(Subcommand)]
 pub(super) enum BackupsAction {
     /// Remove backups beyond the given limits, else beyond the configured ones
-    #[command(after_help = "Example:\n  maestro-mcp backups prune --older-than 30d --keep-bytes 500MB")]
     Prune(PruneOptions),
 }
 

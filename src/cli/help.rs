@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::arguments::{Arguments, CompletionsOptions, ManOptions};
 use super::terminal::print;
+use crate::domain::embedded::{Texts, embedded};
 use crate::error::Error;
 
 /// Commands that belong together. A command in no group comes under the last one.
@@ -22,10 +23,26 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Others", &["serve", "completions", "man"]),
 ];
 
+/// The command line, with the texts of `examples.yaml` below its help.
+fn arguments() -> Command {
+    explained(Arguments::command(), "", &embedded("examples.yaml", include_str!("examples.yaml")))
+}
+
+fn explained(command: Command, above: &str, texts: &Texts) -> Command {
+    let name = format!("{above} {}", command.get_name());
+    let name = name.trim_start();
+    let command = match texts.get(name) {
+        Some(text) => command.after_help(text.clone()),
+        None => command,
+    };
+    let below = if name == NAME { "" } else { name };
+    command.mut_subcommands(|sub| explained(sub, below, texts))
+}
+
 /// The arguments as the words give them. Ends the process with help, a version or a refusal where clap does.
 /// A program that asked for JSON gets the refusal as a document, too.
 pub(super) fn parse(words: Vec<OsString>, json: bool) -> Arguments {
-    let matches = grouped(Arguments::command()).try_get_matches_from(words);
+    let matches = grouped(arguments()).try_get_matches_from(words);
     matches.and_then(|matches| Arguments::from_arg_matches(&matches)).unwrap_or_else(|error| {
         if json && error.use_stderr() {
             let told = error.to_string();
@@ -74,7 +91,7 @@ const WIDTH: usize = 78;
 /// The completions of a shell.
 pub(super) fn completions(options: &CompletionsOptions) -> Result<ExitCode, Error> {
     let mut out = Vec::new();
-    clap_complete::generate(options.shell, &mut Arguments::command(), NAME, &mut out);
+    clap_complete::generate(options.shell, &mut arguments(), NAME, &mut out);
     let script = String::from_utf8_lossy(&out);
     print(&if options.json {
         format!("{:#}\n", json!({ "shell": options.shell.to_string(), "script": script }))
@@ -87,7 +104,7 @@ pub(super) fn completions(options: &CompletionsOptions) -> Result<ExitCode, Erro
 /// The manual page: one for all, with the help of every sub-command in it.
 pub(super) fn man(options: &ManOptions) -> Result<ExitCode, Error> {
     // As wide everywhere: the page must not depend on the terminal that it is made in.
-    let mut command = Arguments::command().version(env!("CARGO_PKG_VERSION")).term_width(WIDTH);
+    let mut command = arguments().version(env!("CARGO_PKG_VERSION")).term_width(WIDTH);
     command.build();
     let mut out = Vec::new();
     render(&command, &mut out).map_err(|error| Error::Internal(format!("the manual page: {error}")))?;
@@ -152,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_sub_command_is_listed_once_and_fits_a_narrow_terminal() {
-        let command = Arguments::command();
+        let command = arguments();
         let list = overview(&command);
         for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
             let lines = list.lines().filter(|line| line.split_whitespace().next() == Some(sub.get_name()));
@@ -173,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_sub_command_takes_json() {
-        let mut command = Arguments::command();
+        let mut command = arguments();
         command.build();
         walk(&command, "", &mut |name, sub| {
             let has_json = sub.get_arguments().any(|argument| argument.get_id() == "json");
@@ -185,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_help_fits_80_columns() {
-        let mut command = Arguments::command().term_width(80);
+        let mut command = arguments().term_width(80);
         command.build();
         walk(&command, "", &mut |name, sub| {
             let mut sub = sub.clone().term_width(80);
@@ -245,7 +262,7 @@ mod tests {
                 }
             }
         }
-        let mut command = Arguments::command();
+        let mut command = arguments();
         command.build();
         walk(&command, "", &mut |name, sub| {
             texts.push((format!("help of {name}"), sub.clone().render_long_help().to_string()));
@@ -269,7 +286,7 @@ mod tests {
                     // A command that is only named, as in "`maestro-mcp why` shows".
                     matches!(kind, DisplayHelp | DisplayVersion | MissingRequiredArgument | MissingSubcommand)
                 };
-                match Arguments::command().try_get_matches_from(whole) {
+                match arguments().try_get_matches_from(whole) {
                     Err(error) if !needs_more(error.kind()) => {
                         refused
                             .push(format!("{place}: {one}: {}", error.to_string().lines().next().unwrap()));
