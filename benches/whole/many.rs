@@ -53,7 +53,7 @@ fn a_run() -> Vec<Draft> {
         server: None,
     };
     let mut events = vec![Draft::new(new_id(), started)];
-    for stage in Stage::ALL.into_iter().filter(|stage| *stage != Stage::Debug) {
+    for stage in Stage::ALL.iter().copied().filter(|stage| *stage != Stage::Debug) {
         a_stage(stage, &mut events);
         if stage == Stage::Implement {
             events.push(Draft::new(new_id(), changed()));

@@ -388,7 +388,7 @@ pub(super) struct ConsultOptions {
     #[arg(long, short)]
     pub(super) model: Option<String>,
     /// How hard the model thinks
-    #[arg(long, value_parser = one_of::<Effort>(&Effort::ALL.map(Effort::name)))]
+    #[arg(long, value_parser = one_of(Effort::ALL, Effort::name))]
     pub(super) effort: Option<Effort>,
     /// File or pattern to send; can be repeated
     #[arg(long, short, value_name = "PATH")]
@@ -397,13 +397,13 @@ pub(super) struct ConsultOptions {
     #[arg(long, short, value_name = "TEXT")]
     pub(super) error: Vec<String>,
     /// Persona of the consultant
-    #[arg(long, value_parser = one_of::<Role>(&Role::ALL.map(Role::name)))]
+    #[arg(long, value_parser = one_of(Role::ALL, Role::name))]
     pub(super) role: Option<Role>,
     /// Stage whose limits apply to what is sent
-    #[arg(long, value_parser = one_of::<Stage>(&Stage::ALL.map(Stage::name)))]
+    #[arg(long, value_parser = one_of(Stage::ALL, Stage::name))]
     pub(super) stage: Option<Stage>,
     /// Ask for JSON that fits this schema
-    #[arg(long, value_parser = one_of::<SchemaName>(&SchemaName::ALL.map(SchemaName::name)))]
+    #[arg(long, value_parser = one_of(SchemaName::ALL, SchemaName::name))]
     pub(super) schema: Option<SchemaName>,
     /// Seconds to wait [default: the provider's own timeout]
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
@@ -433,13 +433,13 @@ pub(super) struct ReviewOptions {
     #[arg(long, short, value_name = "TEXT")]
     pub(super) criteria: Vec<String>,
     /// Exit with status 1 on findings of at least this severity
-    #[arg(long, value_name = "SEVERITY", default_value = "high", value_parser = one_of::<Severity>(&Severity::ALL.map(Severity::name)))]
+    #[arg(long, value_name = "SEVERITY", default_value = "high", value_parser = one_of(Severity::ALL, Severity::name))]
     pub(super) fail_on: Severity,
     /// Model to use; needs exactly one provider
     #[arg(long, short)]
     pub(super) model: Option<String>,
     /// How hard the models think
-    #[arg(long, value_parser = one_of::<Effort>(&Effort::ALL.map(Effort::name)))]
+    #[arg(long, value_parser = one_of(Effort::ALL, Effort::name))]
     pub(super) effort: Option<Effort>,
     /// Seconds to wait for each [default: the provider's own timeout]
     #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
@@ -481,9 +481,10 @@ pub(super) struct DemoOptions {
 }
 
 /// A value by the name that the tools use for it.
-fn one_of<T>(names: &[&'static str]) -> impl TypedValueParser<Value = T>
+fn one_of<T>(all: &[T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
 where
-    T: serde::de::DeserializeOwned + Clone + Send + Sync + 'static,
+    T: serde::de::DeserializeOwned + Copy + Send + Sync + 'static,
 {
+    let names = all.iter().map(|one| name(*one));
     PossibleValuesParser::new(names).try_map(|name| from_value::<T>(serde_json::Value::from(name)))
 }

@@ -272,7 +272,8 @@ fn purposes(metrics: &Metrics) -> Vec<Row> {
 fn stages(metrics: &Metrics) -> Vec<Row> {
     let most = metrics.stage_stats.values().map(|stats| stats.consults).max().unwrap_or(0);
     crate::domain::stage::Stage::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(|stage| Some((stage.name(), metrics.stage_stats.get(stage.name())?)))
         .map(|(name, stats)| {
             let mut details = vec![things(stats.runs, "run", "runs")];

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 /// The caller's wishes for a call beside its question. The configuration decides where they name nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,18 @@ impl CallOptions {
 
 /// Effort: how hard a consultant is to think, by the names that its CLI's users know.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -47,7 +58,7 @@ pub enum Effort {
 
 impl Effort {
     /// Every effort, the least first.
-    pub const ALL: [Self; 5] = [Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Their names, for people.
     pub const NAMES: &'static str = "low, medium, high, xhigh or max";
@@ -59,6 +70,6 @@ impl Effort {
 
     /// The effort of that name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|effort| effort.name() == name)
+        Self::ALL.iter().copied().find(|effort| effort.name() == name)
     }
 }

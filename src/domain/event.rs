@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::approvals::DecidedBy;
 use super::chain::Shown;
@@ -237,7 +237,7 @@ pub struct ApprovalRequested {
     pub change: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -251,7 +251,7 @@ pub enum Decision {
 
 impl Decision {
     /// Every decision, as a form lists them.
-    pub const ALL: [Self; 3] = [Self::Approve, Self::Revise, Self::Reject];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     pub fn name(self) -> &'static str {
         self.into()

@@ -93,7 +93,7 @@ impl OfStage {
 
     /// As it was recorded; any other name belongs to no stage.
     pub fn written(text: &str) -> Self {
-        Stage::ALL.into_iter().find(|stage| stage.name() == text).into()
+        Stage::ALL.iter().copied().find(|stage| stage.name() == text).into()
     }
 }
 

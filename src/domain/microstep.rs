@@ -7,7 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::prompt::prompt;
 use super::redflag::{Findings, Flag, Inspector};
@@ -29,6 +29,7 @@ use super::vote::canonical::fields::VoteBy;
     Deserialize,
     JsonSchema,
     IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -60,19 +61,7 @@ pub enum StepType {
 
 impl StepType {
     /// Every step, in the order of the stages.
-    pub const ALL: [Self; 11] = [
-        Self::S1SpecExtract,
-        Self::S2EdgeCase,
-        Self::S3Mre,
-        Self::H1RootCause,
-        Self::H2Verification,
-        Self::C1MinimalPatch,
-        Self::C2CompileCheck,
-        Self::D1FailureLabel,
-        Self::D2NextExperiment,
-        Self::R1Refactor,
-        Self::R2Perf,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in parameters and results.
     pub fn name(self) -> &'static str {
@@ -148,7 +137,7 @@ impl MicroSteps {
         let rules: Self = rule::from_yaml(text)?;
         let incomplete =
             |kind: StepType, problem| Err(RuleError::Incomplete { rule: kind.name().to_owned(), problem });
-        for kind in StepType::ALL {
+        for &kind in StepType::ALL {
             let count = rules.steps.iter().filter(|step| step.kind == kind).count();
             if count != 1 {
                 return incomplete(kind, format!("the step is there {count} times, and must be there once"));
@@ -313,7 +302,7 @@ mod tests {
 
     #[test]
     fn names_are_the_names_in_json() {
-        for kind in StepType::ALL {
+        for &kind in StepType::ALL {
             assert_eq!(serde_json::json!(kind), kind.name());
         }
     }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use super::catalogue::{Catalogue, QuestionWords};
@@ -18,7 +18,20 @@ use super::stage::Stage;
 use super::text::{Text, gather_texts, spread_texts};
 use super::typed::from_yaml;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
@@ -34,7 +47,7 @@ pub enum Priority {
 
 impl Priority {
     /// Every priority, the gravest first.
-    pub const ALL: [Self; 4] = [Self::Critical, Self::High, Self::Medium, Self::Low];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in results.
     pub fn name(self) -> &'static str {
@@ -143,7 +156,7 @@ pub fn list(stage: Stage) -> StageQuestions {
         ok: true,
         stage,
         total_questions: questions.len(),
-        by_priority: Priority::ALL.into_iter().map(|priority| (priority.name(), ids(priority))).collect(),
+        by_priority: Priority::ALL.iter().copied().map(|priority| (priority.name(), ids(priority))).collect(),
         summary: Counts::of(&questions),
         questions: questions.into_iter().map(Listed::from).collect(),
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::answer::{Unreadable, looks_like_one, spoken};
 use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
@@ -415,7 +415,20 @@ impl Sample {
 }
 
 /// A sign that an answer is not worth counting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
@@ -449,21 +462,7 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in the order in which they are reported.
-    pub const ALL: [Self; 13] = [
-        Self::TooLong,
-        Self::TooShort,
-        Self::MissingFields,
-        Self::InvalidJson,
-        Self::InvalidDiff,
-        Self::Hedging,
-        Self::MultiFile,
-        Self::DangerousCode,
-        Self::DangerousCommand,
-        Self::ForbiddenFile,
-        Self::ExcessiveChanges,
-        Self::Contradiction,
-        Self::FormatError,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in parameters, results and the rule file.
     pub fn name(self) -> &'static str {
@@ -472,7 +471,7 @@ impl Flag {
 
     /// The flag of a name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flag| flag.name() == name)
+        Self::ALL.iter().copied().find(|flag| flag.name() == name)
     }
 
     /// True if its rule is a list of patterns.
@@ -687,7 +686,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_the_data() {
-        for flag in Flag::ALL {
+        for &flag in Flag::ALL {
             assert_eq!(serde_json::to_value(flag).unwrap(), flag.name());
             assert_eq!(Flag::named(flag.name()), Some(flag));
         }

@@ -7,7 +7,7 @@ mod read;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::domain::citations::{Lines, SearchBudget, Sought};
 
@@ -35,6 +35,7 @@ const LEAST_SCENARIO: usize = 16;
     Deserialize,
     JsonSchema,
     IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -54,7 +55,7 @@ pub enum Severity {
 
 impl Severity {
     /// Every severity.
-    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Info];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -309,7 +310,8 @@ fn sides(quote: &str) -> impl Iterator<Item = String> {
 /// Returns what came of a review, in a line.
 pub fn summary(findings: &[Finding], discarded: usize, reviewers: usize) -> String {
     let by: Vec<String> = Severity::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(|severity| {
             let many = findings.iter().filter(|finding| finding.severity == severity).count();
             (many > 0).then(|| format!("{many} {}", severity.name()))

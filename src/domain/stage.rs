@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 /// One stage of the workflow, in the order in which a run goes through them.
 #[derive(
@@ -18,6 +18,7 @@ use strum::IntoStaticStr;
     Deserialize,
     JsonSchema,
     IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -37,12 +38,11 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Analyze, Self::Hypothesize, Self::Implement, Self::Debug, Self::Improve];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The stage after it, in order; none after the last. A run may go another way.
     pub fn next(self) -> Option<Self> {
-        Self::ALL.into_iter().find(|other| *other > self)
+        Self::ALL.iter().copied().find(|other| *other > self)
     }
 
     /// The name used in parameters, results and file names.
@@ -85,7 +85,9 @@ impl Stage {
 }
 
 /// A persona that a consultant can be asked to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -108,15 +110,7 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
-        Self::ExampleAnalyst,
-        Self::HypothesisScientist,
-        Self::Implementer,
-        Self::Debugger,
-        Self::Refiner,
-        Self::Judge,
-        Self::Reviewer,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in parameters, results and file names.
     pub fn name(self) -> &'static str {
@@ -125,7 +119,9 @@ impl Role {
 }
 
 /// The JSON schema of a stage's output or of the judge's answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -146,15 +142,7 @@ pub enum SchemaName {
 
 impl SchemaName {
     /// Every schema.
-    pub const ALL: [Self; 7] = [
-        Self::Stage1Output,
-        Self::Stage2Output,
-        Self::Stage3Output,
-        Self::Stage4Output,
-        Self::Stage5Output,
-        Self::JudgeOutput,
-        Self::Review,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in parameters, results and file names.
     pub fn name(self) -> &'static str {

@@ -248,7 +248,7 @@ impl Manifest {
     /// The names of all skills, by stage and priority.
     pub fn names(&self) -> Vec<String> {
         let of = |stage| self.skills_of(stage).into_iter().map(|skill| skill.name.clone());
-        Stage::ALL.into_iter().flat_map(of).collect()
+        Stage::ALL.iter().copied().flat_map(of).collect()
     }
 
     /// Tools that a stage may load besides the core.

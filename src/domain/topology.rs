@@ -1,11 +1,23 @@
 //! Way in which the agents of a piece of work are arranged.
 
 use serde::{Deserialize, Serialize};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 /// Way in which the agents of a stage are arranged.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, IntoStaticStr,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[strum(serialize_all = "UPPERCASE")]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -25,8 +37,7 @@ pub enum Topology {
 
 impl Topology {
     /// Every topology.
-    pub const ALL: [Self; 5] =
-        [Self::Sas, Self::Centralized, Self::Decentralized, Self::Independent, Self::Hybrid];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used by the policy.
     pub fn name(self) -> &'static str {

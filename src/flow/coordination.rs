@@ -235,7 +235,12 @@ impl Changes {
             (name.clone(), Cusum::of(verdicts))
         };
         Self {
-            topologies: Topology::ALL.into_iter().map(of_topology).filter(|(_, it)| it.results > 0).gather(),
+            topologies: Topology::ALL
+                .iter()
+                .copied()
+                .map(of_topology)
+                .filter(|(_, it)| it.results > 0)
+                .gather(),
             providers: names.into_iter().map(of_provider).gather(),
         }
     }

@@ -133,7 +133,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
     if said("stray").is_some() {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Stray);
     }
-    let chosen = Decision::ALL.into_iter().find(|decision| said("decision") == Some(decision.name()));
+    let chosen = Decision::ALL.iter().copied().find(|decision| said("decision") == Some(decision.name()));
     let Some(decision) = chosen else {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoDecision);
     };

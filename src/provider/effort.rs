@@ -124,7 +124,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
         };
     };
     let takes = |effort: &Effort| levels.iter().any(|level| level == effort.name());
-    match Effort::ALL.into_iter().rev().filter(|other| *other <= effort).find(takes) {
+    match Effort::ALL.iter().copied().rev().filter(|other| *other <= effort).find(takes) {
         Some(found) if found == effort => Told::word(effort.name()),
         Some(found) => Told::less(effort, found, "the model has no higher effort"),
         None => Told::nothing(format!("effort {} is not told: the model does not take it", effort.name())),

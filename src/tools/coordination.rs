@@ -152,10 +152,14 @@ impl Handle {
 }
 
 fn policy(settings: &PolicySettings) -> Value {
-    let stages: serde_json::Map<String, Value> =
-        Stage::ALL.into_iter().map(|stage| (stage.name().to_owned(), json!(settings.stage(stage)))).gather();
+    let stages: serde_json::Map<String, Value> = Stage::ALL
+        .iter()
+        .copied()
+        .map(|stage| (stage.name().to_owned(), json!(settings.stage(stage))))
+        .gather();
     let topologies: serde_json::Map<String, Value> = Topology::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|topology| (topology.name().to_owned(), topology_facts(topology)))
         .gather();
     json!({

@@ -93,9 +93,15 @@ fn inner(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<Strin
         .filter_map(Value::as_object_mut)
 }
 
-/// `oneOf` over constants, which is how documented variants come, as an `enum`.
+/// `oneOf` over constants, which is how documented variants come, as an `enum`; and so `anyOf` over several.
 fn merge_constants(object: &mut Map<String, Value>) {
-    let Some(Value::Array(choices)) = object.get("oneOf") else {
+    for key in ["oneOf", "anyOf"] {
+        merge_constants_of(object, key);
+    }
+}
+
+fn merge_constants_of(object: &mut Map<String, Value>, key: &str) {
+    let Some(Value::Array(choices)) = object.get(key) else {
         return;
     };
     let values: Option<Vec<Value>> = choices
@@ -106,7 +112,7 @@ fn merge_constants(object: &mut Map<String, Value>) {
         })
         .collect();
     if let Some(values) = values {
-        object.shift_remove("oneOf");
+        object.shift_remove(key);
         object.insert("type".into(), json!("string"));
         object.insert("enum".into(), Value::Array(values));
     }
@@ -156,7 +162,7 @@ fn name_choices(name: &str, property: &mut Map<String, Value>, providers: &[Stri
             property.insert("items".into(), json!({ "type": "string", "enum": providers }));
         }
         "rules" => {
-            property.insert("items".into(), json!({ "type": "string", "enum": Flag::ALL.map(Flag::name) }));
+            property.insert("items".into(), json!({ "type": "string", "enum": Flag::ALL.iter().map(|flag| flag.name()).collect::<Vec<_>>() }));
         }
         _ => {}
     }

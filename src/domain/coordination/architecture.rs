@@ -196,7 +196,7 @@ mod tests;
 
 /// Every stage whose words occur, in their order.
 pub fn mentioned(task: &Wording) -> Vec<Stage> {
-    Stage::ALL.into_iter().filter(|stage| task.has_any(words(*stage))).collect()
+    Stage::ALL.iter().copied().filter(|stage| task.has_any(words(*stage))).collect()
 }
 
 /// The words of a stage.
@@ -292,7 +292,7 @@ mod more_tests {
         let contract: Value =
             serde_json::from_str(include_str!("../../../tests/data/coordination.json")).unwrap();
         let rules = &contract["rules"]["recommend_tools"];
-        for stage in Stage::ALL {
+        for &stage in Stage::ALL {
             assert_eq!(rules[stage.name()], json!(words(stage)));
         }
     }

@@ -111,7 +111,7 @@ mod tests {
     fn strategies_are_those_of_the_contract() {
         let contract: Value =
             serde_json::from_str(include_str!("../../../tests/data/coordination.json")).unwrap();
-        for stage in Stage::ALL {
+        for &stage in Stage::ALL {
             let mut ours = json!(strategy(stage, &policy()));
             assert!(ours.as_object_mut().unwrap().remove("description").is_some());
             if stage == Stage::Analyze {
@@ -134,7 +134,7 @@ mod tests {
             strategy(Stage::Hypothesize, &PolicySettings { ensemble_hypotheses: false, ..policy() });
         assert_eq!(strategy.topology, Topology::Sas);
         assert_eq!(strategy.ensemble_strategy, EnsembleStrategy::SingleAgent);
-        for stage in Stage::ALL {
+        for &stage in Stage::ALL {
             assert_eq!(super::strategy(stage, &policy()).topology, policy().recommended(stage));
         }
         let fewer = PolicySettings { max_debug_iterations: 2, ..policy() };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
@@ -26,7 +26,20 @@ pub struct TurnKept {
     pub given: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, IntoStaticStr)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -46,8 +59,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 6] =
-        [Self::Plain, Self::Candidate, Self::Resample, Self::Judge, Self::Vote, Self::Calibration];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in the log and in results.
     pub fn name(self) -> &'static str {

@@ -171,7 +171,7 @@ fn flags_are_counted_by_answer_provider_and_reason() {
 
 #[test]
 fn every_stage_is_written_as_it_is_read() {
-    for stage in Stage::ALL {
+    for &stage in Stage::ALL {
         let of = OfStage::from(stage);
         assert_eq!((of.name(), OfStage::written(stage.name())), (stage.name(), of));
         assert_eq!(json!(of), json!(stage));

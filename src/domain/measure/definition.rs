@@ -1,12 +1,12 @@
 //! The definition of each figure, in words that travel with it.
 
 use serde::Serialize;
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::domain::text::Text;
 
 /// A figure of the summary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
@@ -33,18 +33,7 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure.
-    pub const ALL: [Self; 10] = [
-        Self::CoordinationOverheadPercent,
-        Self::EfficiencyScore,
-        Self::TestCoverageRate,
-        Self::ConsultsPerStageRun,
-        Self::Redundancy,
-        Self::ErrorAmplification,
-        Self::SuccessRate,
-        Self::AvgLatencyMs,
-        Self::CostUsd,
-        Self::Tokens,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The key used in results.
     pub fn key(self) -> &'static str {

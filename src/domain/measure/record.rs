@@ -27,7 +27,7 @@ pub fn count<'a>(event: &Event, stage: Option<Stage>, tally: impl FnOnce() -> &'
         Body::Verified(verified) => tally().add_verification(run, event.seq, stage, verdict(verified)),
         Body::EvidenceLogged(logged) => {
             if let Some(verdict) = logged_verdict(event, logged) {
-                let named = Stage::ALL.into_iter().find(|named| named.name() == logged.stage);
+                let named = Stage::ALL.iter().copied().find(|named| named.name() == logged.stage);
                 tally().add_verification(run, event.seq, named.or(stage), verdict);
             }
         }

@@ -135,7 +135,8 @@ impl Metrics {
             avg_latency_ms: all.avg_latency_ms,
             total_elapsed_ms: all.total_elapsed_ms,
             consults_per_stage: Stage::ALL
-                .into_iter()
+                .iter()
+                .copied()
                 .map(|stage| (stage.name(), tally.stages.get(&stage).map_or(0, |stage| stage.consults)))
                 .gather(),
             coordination_overhead_percent: overhead(tally, baseline).and_then(shown),
@@ -155,7 +156,8 @@ impl Metrics {
                 .gather(),
             selections_without_winner: without_winner,
             calls_by_purpose: Purpose::ALL
-                .into_iter()
+                .iter()
+                .copied()
                 .filter_map(|purpose| Some((purpose.name(), *tally.purposes.get(&purpose)?)))
                 .gather(),
             runs,
@@ -260,7 +262,8 @@ impl Verifications {
 /// The notes of all figures, by their keys.
 fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'static str, English> {
     Figure::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter_map(|figure| Some((figure.key(), English(note(figure, metrics, tally, baseline)?))))
         .gather()
 }
@@ -353,7 +356,8 @@ impl Summary {
         Self {
             headline: headline(metrics, tally, &targets),
             figures: Figure::ALL
-                .into_iter()
+                .iter()
+                .copied()
                 .map(|figure| (figure.key(), explained(figure, metrics, baseline)))
                 .gather(),
             targets,

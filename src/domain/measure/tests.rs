@@ -79,7 +79,7 @@ fn a_record_without_calls_is_not_called_empty() {
 #[test]
 fn every_purpose_is_counted_and_all_but_calibration_are_turns() {
     let mut tally = Tally::default();
-    for purpose in Purpose::ALL {
+    for &purpose in Purpose::ALL {
         tally.add_consult(Some("r"), &consult(purpose));
     }
     tally.add_stage_run(Some("r"), Stage::Analyze, Some(Mode::Consult), 10);
@@ -318,7 +318,7 @@ proptest! {
     fn figures_are_finite_and_shares_are_shares(entries in entries()) {
         let report = report(&whole(&entries));
         let metrics = &report.metrics;
-        for figure in super::definition::Figure::ALL {
+        for &figure in super::definition::Figure::ALL {
             prop_assert!(metrics.value(figure).is_none_or(f64::is_finite), "{:?}", figure);
             // An unknown figure has a reason.
             prop_assert!(metrics.value(figure).is_some() || metrics.notes.contains_key(figure.key()), "{:?}", figure);
@@ -338,7 +338,7 @@ proptest! {
 fn what_is_said_of_figures_is_korean_in_korean() {
     let korean = Language::all().find(|language| language.tag() == "ko").unwrap();
     let is_korean = |text: &Text| text.of(korean).chars().any(|letter| ('가'..='힣').contains(&letter));
-    for figure in Figure::ALL {
+    for &figure in Figure::ALL {
         assert!(is_korean(&figure.definition()), "{figure:?}: {}", figure.definition().of(korean));
     }
     let mut tally = Tally::default();

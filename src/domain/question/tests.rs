@@ -91,7 +91,7 @@ fn every_question_is_the_one_of_the_contract() {
 
 #[test]
 fn options_can_be_told_apart_and_each_choice_has_a_way_out() {
-    for stage in Stage::ALL {
+    for &stage in Stage::ALL {
         for row in rows(stage).iter().filter(|row| !row.choices.is_empty()) {
             for language in Language::all() {
                 let texts = row.choices.iter().map(|choice| choice.text.of(language).to_lowercase());

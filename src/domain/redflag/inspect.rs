@@ -112,7 +112,7 @@ impl Inspector {
             Flag::InvalidDiff | Flag::MultiFile | Flag::ExcessiveChanges => is_diff && !is_document,
             Flag::MissingFields => false,
         };
-        Flag::ALL.into_iter().filter(applies).collect()
+        Flag::ALL.iter().copied().filter(applies).collect()
     }
 
     /// Holds an answer against some of the rules, and its document against a schema.
@@ -121,7 +121,7 @@ impl Inspector {
         let text = spoken.text();
         let reading = Reading::of(text);
         let mut found = Findings::default();
-        for flag in Flag::ALL.into_iter().filter(|flag| flags.contains(flag)) {
+        for flag in Flag::ALL.iter().copied().filter(|flag| flags.contains(flag)) {
             if flag == Flag::MissingFields && schema.is_none() {
                 let detail = "there is no step, and so no schema to hold the answer against".to_owned();
                 found.not_checked.push(Finding { reason: flag, detail });
@@ -352,7 +352,7 @@ impl StepRules {
     pub fn check(&self) -> Result<(), RuleError> {
         self.non_answers.iter().chain(&self.elided).try_for_each(ForbiddenRule::check_ignoring_case)?;
         let inspector = Inspector::new(self)?;
-        Flag::ALL.into_iter().try_for_each(|flag| self.check_flag(flag, &inspector))
+        Flag::ALL.iter().copied().try_for_each(|flag| self.check_flag(flag, &inspector))
     }
 
     fn check_flag(&self, flag: Flag, inspector: &Inspector) -> Result<(), RuleError> {

@@ -262,7 +262,7 @@ fn open_questions(page: &mut Page, report: &Report) {
 fn questions(page: &mut Page, report: &Report) {
     let counts = Counts::of(&report.questions);
     page.heading(&say!("heading_questions"), &format!("({})", report.questions.len()));
-    for priority in Priority::ALL.into_iter().filter(|priority| counts.get(*priority) > 0) {
+    for priority in Priority::ALL.iter().copied().filter(|priority| counts.get(*priority) > 0) {
         let kind = match priority {
             Priority::Critical => LineKind::Critical,
             Priority::High | Priority::Medium | Priority::Low => LineKind::Priority,

@@ -23,7 +23,7 @@ pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
 /// A run that began later than others: nobody reviewed what would have come before.
 fn late_start(material: &Material<'_>) -> Option<Text> {
     let skipped: Vec<&str> =
-        Stage::ALL.into_iter().take_while(|stage| *stage != material.began_at).map(Stage::name).collect();
+        Stage::ALL.iter().copied().take_while(|stage| *stage != material.began_at).map(Stage::name).collect();
     if skipped.is_empty() {
         return None;
     }

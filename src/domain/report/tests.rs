@@ -352,7 +352,7 @@ fn a_dialog_fits_and_keeps_the_risks() {
 #[test]
 fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
     let value = implementation();
-    for stage in Stage::ALL {
+    for &stage in Stage::ALL {
         let mut report = report(&material(stage, &[structured("codex", &value)]));
         let risk = |language: Language| if language == ko() { "a가 틀림" } else { "a is wrong" }.to_owned();
         report.risks = vec![Text::in_each(risk); 12];

@@ -31,7 +31,7 @@ fn the_manifest_is_that_of_the_contract() {
             assert_eq!(ours[key], skill[key], "{skill}");
         }
     }
-    for stage in Stage::ALL {
+    for &stage in Stage::ALL {
         assert_eq!(json!(manifest.budget(stage)), contract["policies"]["stage_budgets"][stage.name()]);
     }
 }

@@ -219,7 +219,7 @@ pub(super) fn scaling(asked: &Asked, history: &History, chosen: Topology) -> Res
 
 fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: Topology) -> Known {
     let best = |(topology, prediction): (Topology, Prediction)| Best { topology: topology.id(), prediction };
-    let best_multi_agent = best_of(&Topology::ALL, &inputs).map(best);
+    let best_multi_agent = best_of(Topology::ALL, &inputs).map(best);
     let best_multi_agent_here = best_of(&HERE, &inputs).map(best);
     // A topology that Maestro cannot arrange is never advised.
     let advice =
@@ -238,7 +238,8 @@ fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: T
         baseline_source,
         assumed,
         topologies: Topology::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .map(|topology| (topology.id(), prediction(topology, &inputs)))
             .collect(),
         best_multi_agent,

@@ -29,7 +29,7 @@ pub(super) fn digest(digest: &str) -> String {
 
 /// The five stages of a run, with what became of each, seen from one of them.
 pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
-    let all = Stage::ALL.into_iter().zip(1..);
+    let all = Stage::ALL.iter().copied().zip(1..);
     all.map(|(stage, number)| {
         let state = if Some(stage) == now {
             "now"

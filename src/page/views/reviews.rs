@@ -41,7 +41,7 @@ fn severity(severity: Severity) -> Value {
 pub(in crate::page) fn one(index: &Index, id: &str, now: u64) -> Option<Value> {
     let Reviewed { id, run, at, record } = index.reviews.iter().find(|review| review.id == id)?;
     let by = |wanted| record.findings.iter().filter(|finding| finding.severity == wanted).count();
-    let counts = Severity::ALL.into_iter().map(|one| (one, by(one))).filter(|(_, count)| *count > 0);
+    let counts = Severity::ALL.iter().copied().map(|one| (one, by(one))).filter(|(_, count)| *count > 0);
     Some(json!({
         "id": id,
         "short": short(id),

@@ -64,7 +64,7 @@ fn schemas() -> Vec<(Form, jsonschema::Validator)> {
         let schema = serde_json::from_str(&text(&path)).unwrap();
         (Form::of(Some(name), None), jsonschema::validator_for(&schema).unwrap())
     };
-    SchemaName::ALL.map(validator).into()
+    SchemaName::ALL.iter().copied().map(validator).collect()
 }
 
 fn assert_valid(schemas: &[(Form, jsonschema::Validator)], prompt: &str) {
@@ -123,7 +123,7 @@ fn recorded_outputs_are_answered_in_every_schema_without_hedging() {
     let schemas = schemas();
     for (name, prompt, _) in recorded() {
         assert_valid(&schemas, &prompt);
-        for form in SchemaName::ALL.map(Form::Schema).into_iter().chain([Form::Prose]) {
+        for form in SchemaName::ALL.iter().copied().map(Form::Schema).chain([Form::Prose]) {
             let words = answer(&prompt, form).text.to_lowercase();
             let hedge = HEDGES.iter().find(|hedge| words.contains(**hedge));
             assert_eq!(hedge, None, "{name} {form:?}");

@@ -97,7 +97,7 @@ fn of_stages(config: &Config, limit: &str) -> String {
         _ => |limits| limits.max_total_chars,
     };
     let shown = |stage| grouped(of(config.context_limits(stage)) as u64);
-    let stages: Vec<String> = Stage::ALL.into_iter().map(|stage| shown(Some(stage))).collect();
+    let stages: Vec<String> = Stage::ALL.iter().copied().map(|stage| shown(Some(stage))).collect();
     format!("{}; {}", shown(None), stages.join(", "))
 }
 

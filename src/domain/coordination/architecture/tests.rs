@@ -39,7 +39,7 @@ fn runs(topology: Topology, successes: usize, failures: usize, messages: u64) ->
 
 #[test]
 fn debug_is_never_several_agents() {
-    for topology in Topology::ALL {
+    for &topology in Topology::ALL {
         let forced = choice(Some(Stage::Debug), scores(1.0, 0.0, 1.0), Some(topology), &[]);
         assert_eq!(forced.is_ok(), topology == Topology::Sas);
     }

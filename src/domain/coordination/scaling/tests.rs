@@ -256,7 +256,7 @@ fn several_agents_are_advised_from_a_gap_of_a_tenth_on() {
 #[test]
 fn the_gap_is_to_the_measured_single_agent() {
     let at = inputs(57.461_538, 5.0, 0.35);
-    let (best, found) = best_of(&Topology::ALL, &at).unwrap();
+    let (best, found) = best_of(Topology::ALL, &at).unwrap();
     assert_eq!(best, Topology::Hybrid);
     assert!((found.gap.unwrap() - 0.1081).abs() < 1e-4);
     assert!((found.gap_to_predicted_single.unwrap() - 0.0580).abs() < 1e-4);
