@@ -28,6 +28,7 @@ pub(crate) mod judge;
 pub(crate) mod label;
 pub(crate) mod language;
 pub(crate) mod lineage;
+pub(crate) mod lists;
 pub(crate) mod mask;
 pub(crate) mod measure;
 pub(crate) mod microstep;

@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::secret_path::folded;
+use crate::domain::lists::{list, pairs};
 
 /// Why a file is more than a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,149 +25,8 @@ impl Power {
     }
 }
 
-/// Directories whose content acts by itself, by their names.
-const DIRECTORIES: [(&str, &str); 27] = [
-    (".claude", "permissions, hooks and commands of Claude Code"),
-    (".codex", "settings of Codex"),
-    (".gemini", "settings of Gemini CLI"),
-    (".cursor", "settings of Cursor"),
-    (".windsurf", "settings of Windsurf"),
-    (".opencode", "settings of opencode"),
-    (".qwen", "settings of Qwen Code"),
-    (".amazonq", "settings of Amazon Q"),
-    (".continue", "settings of Continue"),
-    (".roo", "settings of Roo Code"),
-    (".vscode", "tasks and settings of the editor"),
-    (".zed", "tasks and settings of the editor"),
-    (".idea", "run configurations of the editor"),
-    (".fleet", "run configurations of the editor"),
-    (".devcontainer", "commands of the development container"),
-    (".husky", "git hooks"),
-    (".githooks", "git hooks"),
-    (".git-hooks", "git hooks"),
-    (".circleci", "continuous integration"),
-    (".buildkite", "continuous integration"),
-    (".woodpecker", "continuous integration"),
-    (".venv", "installed programs"),
-    ("venv", "installed programs"),
-    ("node_modules", "installed programs"),
-    ("__pycache__", "compiled programs"),
-    (".cargo", "settings of cargo, which name programs"),
-    (".direnv", "environment of the shell"),
-];
-
 /// Directories below `.github`, `.gitlab` and `.gitea` whose content acts by itself.
 const CI: [&str; 4] = ["workflows", "actions", "ci", "scripts"];
-
-/// Files that act by themselves, by their names.
-const FILES: [(&str, &str); 62] = [
-    (".mcp.json", "MCP servers"),
-    ("mcp.json", "MCP servers"),
-    ("opencode.json", "settings of opencode"),
-    (".aider.conf.yml", "settings of aider"),
-    (".envrc", "environment of the shell"),
-    (".gitlab-ci.yml", "continuous integration"),
-    (".travis.yml", "continuous integration"),
-    (".drone.yml", "continuous integration"),
-    (".woodpecker.yml", "continuous integration"),
-    ("jenkinsfile", "continuous integration"),
-    ("azure-pipelines.yml", "continuous integration"),
-    ("bitbucket-pipelines.yml", "continuous integration"),
-    ("appveyor.yml", "continuous integration"),
-    (".appveyor.yml", "continuous integration"),
-    ("cloudbuild.yaml", "continuous integration"),
-    ("buildspec.yml", "continuous integration"),
-    (".pre-commit-config.yaml", "git hooks"),
-    ("lefthook.yml", "git hooks"),
-    (".lefthook.yml", "git hooks"),
-    (".huskyrc", "git hooks"),
-    (".huskyrc.json", "git hooks"),
-    (".huskyrc.js", "git hooks"),
-    (".lintstagedrc", "git hooks"),
-    (".lintstagedrc.json", "git hooks"),
-    (".lintstagedrc.js", "git hooks"),
-    ("lint-staged.config.js", "git hooks"),
-    (".gitmodules", "repositories that git fetches"),
-    (".gitattributes", "filters that git runs"),
-    (".gitconfig", "settings of git, which name programs"),
-    (".bashrc", "start of the shell"),
-    (".bash_profile", "start of the shell"),
-    (".bash_login", "start of the shell"),
-    (".bash_logout", "end of the shell"),
-    (".bash_aliases", "start of the shell"),
-    (".profile", "start of the shell"),
-    (".zshrc", "start of the shell"),
-    (".zshenv", "start of the shell"),
-    (".zprofile", "start of the shell"),
-    (".zlogin", "start of the shell"),
-    (".kshrc", "start of the shell"),
-    (".cshrc", "start of the shell"),
-    (".inputrc", "keys of the shell"),
-    (".exrc", "start of the editor"),
-    (".vimrc", "start of the editor"),
-    (".nvimrc", "start of the editor"),
-    (".nvim.lua", "start of the editor"),
-    (".dir-locals.el", "start of the editor"),
-    (".gdbinit", "start of the debugger"),
-    (".lldbinit", "start of the debugger"),
-    (".pythonrc", "start of the interpreter"),
-    ("sitecustomize.py", "start of the interpreter"),
-    ("usercustomize.py", "start of the interpreter"),
-    (".rprofile", "start of the interpreter"),
-    (".irbrc", "start of the interpreter"),
-    (".pryrc", "start of the interpreter"),
-    (".yarnrc", "settings of yarn, which name programs"),
-    (".yarnrc.yml", "settings of yarn, which name programs"),
-    (".pnpmfile.cjs", "hooks of pnpm"),
-    (".bazelrc", "settings of bazel, which name programs"),
-    (".screenrc", "start of the terminal"),
-    (".tmux.conf", "start of the terminal"),
-    (".tool-versions", "programs that the shell takes"),
-];
-
-/// Files that run where the project is built or tested, by their names.
-const IN_CHECKS: [&str; 20] = [
-    "conftest.py",
-    "noxfile.py",
-    "setup.py",
-    "tox.ini",
-    "makefile",
-    "gnumakefile",
-    "justfile",
-    "taskfile.yml",
-    "build.rs",
-    "build.gradle",
-    "build.gradle.kts",
-    "settings.gradle",
-    "pom.xml",
-    "cmakelists.txt",
-    "rakefile",
-    "gemfile",
-    "rust-toolchain",
-    "rust-toolchain.toml",
-    "dockerfile",
-    "manage.py",
-];
-
-/// Starts of names of configuration that is code.
-const CONFIGURATION: [&str; 16] = [
-    "jest.config.",
-    "vitest.config.",
-    "vite.config.",
-    "webpack.config.",
-    "rollup.config.",
-    "babel.config.",
-    "eslint.config.",
-    ".eslintrc",
-    ".babelrc",
-    ".mocharc",
-    "karma.conf.",
-    "playwright.config.",
-    "cypress.config.",
-    "prettier.config.",
-    "postcss.config.",
-    "next.config.",
-];
 
 /// Directories of these that builds and tests write themselves.
 const WRITTEN_BY_BUILDS: [&str; 5] = [".venv", "venv", "node_modules", "__pycache__", ".direnv"];
@@ -180,24 +40,25 @@ pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
     let name = folded(name);
     let is = |known: &&(&str, &'static str)| known.0 == name;
     if !is_directory {
-        return FILES.iter().find(is).map(|(_, words)| *words);
+        return pairs("acting_files").iter().find(is).map(|(_, words)| *words);
     }
     if HOSTS.contains(&name.as_str()) {
         return Some("continuous integration");
     }
     let written = WRITTEN_BY_BUILDS.contains(&name.as_str());
-    DIRECTORIES.iter().find(is).filter(|_| !written).map(|(_, words)| *words)
+    pairs("acting_directories").iter().find(is).filter(|_| !written).map(|(_, words)| *words)
 }
 
 /// Returns what a file does beside being a source, by its name.
 pub fn power(path: &str) -> Option<Power> {
     let parts: Vec<String> = path.split('/').map(folded).collect();
     let (name, directories) = parts.split_last()?;
-    let by_directory = DIRECTORIES.iter().find(|(known, _)| directories.iter().any(|part| part == known));
+    let by_directory =
+        pairs("acting_directories").iter().find(|(known, _)| directories.iter().any(|part| part == known));
     let is_ci = directories.windows(2).any(|pair| {
         matches!(pair, [host, below] if HOSTS.contains(&host.as_str()) && CI.contains(&below.as_str()))
     });
-    let by_name = FILES.iter().find(|(known, _)| known == name);
+    let by_name = pairs("acting_files").iter().find(|(known, _)| known == name);
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
     if let Some((_, words)) = by_directory.or(by_name) {
         return Some(Power::ActsByItself(words));
@@ -212,8 +73,8 @@ pub fn power(path: &str) -> Option<Power> {
         Some("code-workspace") => return Some(Power::ActsByItself("tasks and settings of the editor")),
         Some(_) | None => {}
     }
-    let runs =
-        IN_CHECKS.contains(&name.as_str()) || CONFIGURATION.iter().any(|start| name.starts_with(start));
+    let runs = list("in_checks").contains(&name.as_str())
+        || list("configuration").iter().any(|start| name.starts_with(start));
     runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
 }
 
@@ -229,40 +90,19 @@ pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &
     let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
     match name.as_str() {
         "package.json" => {
-            const KEYS: [&str; 8] = [
-                "scripts",
-                "husky",
-                "lint-staged",
-                "simple-git-hooks",
-                "gitHooks",
-                "pre-commit",
-                "bin",
-                "workspaces",
-            ];
             let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
             let (before, after) = (read(&before()), read(&after()));
             let differs = |key: &str| before.get(key) != after.get(key) && after.get(key).is_some();
-            KEYS.iter().find(|key| differs(key)).map(|_| Power::ActsByItself("scripts that npm runs"))
+            list("npm_keys")
+                .iter()
+                .find(|key| differs(key))
+                .map(|_| Power::ActsByItself("scripts that npm runs"))
         }
         "pyproject.toml" | "setup.cfg" | "pytest.ini" | "tox.ini" | ".pylintrc" | "pylintrc" | "mypy.ini"
         | ".coveragerc" => {
-            const KEYS: [&str; 12] = [
-                "addopts",
-                "plugins",
-                "load-plugins",
-                "init-hook",
-                "build-backend",
-                "backend-path",
-                "entry-points",
-                "entry_points",
-                "console_scripts",
-                "pytest11",
-                "commands",
-                "required_plugins",
-            ];
             let lines = |text: &str| -> Vec<String> {
                 let lines = text.lines().map(|line| line.trim().to_lowercase());
-                lines.filter(|line| KEYS.iter().any(|key| line.contains(key))).collect()
+                lines.filter(|line| list("tool_keys").iter().any(|key| line.contains(key))).collect()
             };
             let known = lines(&before());
             let is_new = lines(&after()).iter().any(|line| !known.contains(line));

@@ -5,61 +5,7 @@ use serde::Serialize;
 
 use super::wording::Wording;
 use super::{BadInput, number, share};
-
-/// Words of tasks whose parts can be done apart.
-pub const DECOMPOSABLE: [&str; 13] = [
-    "multiple",
-    "several",
-    "each",
-    "all",
-    "parallel",
-    "independent",
-    "separate",
-    "various",
-    "different",
-    "compare",
-    "alternatives",
-    "options",
-    "candidates",
-];
-/// Words of tasks whose steps need the one before.
-pub const SEQUENTIAL: [&str; 14] = [
-    "first",
-    "then",
-    "after",
-    "before",
-    "depends on",
-    "requires",
-    "must",
-    "sequence",
-    "order",
-    "step by step",
-    "chain",
-    "pipeline",
-    "workflow",
-    "accumulate",
-];
-/// Words of tasks that are work with tools.
-pub const TOOL: [&str; 15] = [
-    "test",
-    "run",
-    "execute",
-    "compile",
-    "build",
-    "deploy",
-    "database",
-    "api",
-    "network",
-    "file",
-    "git",
-    "docker",
-    "kubernetes",
-    "aws",
-    "cloud",
-];
-const DEBUGGING: [&str; 5] = ["debug", "fix", "error", "bug", "fail"];
-const REFACTORING: [&str; 4] = ["refactor", "clean", "improve", "optimize"];
-const FEATURE: [&str; 4] = ["add", "implement", "create", "new feature"];
+use crate::domain::lists::list;
 
 /// So many keywords of a list are as good as all of them.
 const ENOUGH_KEYWORDS: f64 = 5.0;
@@ -132,24 +78,24 @@ impl Classification {
 /// The keywords found, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Keywords {
-    /// Of [`DECOMPOSABLE`].
+    /// Of the list of that name.
     pub decomposable: Vec<&'static str>,
-    /// Of [`SEQUENTIAL`].
+    /// Of the list of that name.
     pub sequential: Vec<&'static str>,
-    /// Of [`TOOL`].
+    /// Of the list of that name.
     pub tool: Vec<&'static str>,
 }
 
 /// Classifies a task by everything that was said of it.
 pub fn classify(text: &Wording) -> Classification {
     let keywords = Keywords {
-        decomposable: text.which(&DECOMPOSABLE),
-        sequential: text.which(&SEQUENTIAL),
-        tool: text.which(&TOOL),
+        decomposable: text.which(list("decomposable")),
+        sequential: text.which(list("sequential")),
+        tool: text.which(list("tool")),
     };
-    let is_debugging = text.has_any(&DEBUGGING);
-    let is_refactoring = text.has_any(&REFACTORING);
-    let is_feature = text.has_any(&FEATURE);
+    let is_debugging = text.has_any(list("debugging"));
+    let is_refactoring = text.has_any(list("refactoring"));
+    let is_feature = text.has_any(list("feature"));
     let at_least = |applies: bool, floor: f64| if applies { floor } else { 0.0 };
     let scores = Scores {
         decomposability: score(&keywords.decomposable)
@@ -188,13 +134,13 @@ mod tests {
     fn the_words_are_those_of_the_contract() {
         let contract: Value =
             serde_json::from_str(include_str!("../../../tests/data/coordination.json")).unwrap();
-        assert_eq!(contract["keywords"]["decomposable"], json!(DECOMPOSABLE.as_slice()));
-        assert_eq!(contract["keywords"]["sequential"], json!(SEQUENTIAL.as_slice()));
-        assert_eq!(contract["keywords"]["tool"], json!(TOOL.as_slice()));
+        assert_eq!(contract["keywords"]["decomposable"], json!(list("decomposable")));
+        assert_eq!(contract["keywords"]["sequential"], json!(list("sequential")));
+        assert_eq!(contract["keywords"]["tool"], json!(list("tool")));
         let rules = &contract["rules"]["classify"];
-        assert_eq!(rules["debugging_words"], json!(DEBUGGING.as_slice()));
-        assert_eq!(rules["refactoring_words"], json!(REFACTORING.as_slice()));
-        assert_eq!(rules["feature_words"], json!(FEATURE.as_slice()));
+        assert_eq!(rules["debugging_words"], json!(list("debugging")));
+        assert_eq!(rules["refactoring_words"], json!(list("refactoring")));
+        assert_eq!(rules["feature_words"], json!(list("feature")));
     }
 
     #[test]

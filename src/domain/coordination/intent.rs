@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::lists::list;
 use crate::domain::rule::{self, RuleError};
 use crate::domain::stage::Stage;
 
@@ -254,22 +255,6 @@ fn words(text: &str) -> Vec<String> {
 
 /// True if a text shows where a program failed: a trace, a panic, a failing test.
 fn shows_a_failure(text: &str) -> bool {
-    const SIGNS: [&str; 14] = [
-        "Traceback (most recent call last)",
-        "panicked at",
-        "Exception in thread",
-        "Unhandled exception",
-        "Uncaught ",
-        "Segmentation fault",
-        "SIGSEGV",
-        "SIGABRT",
-        "goroutine 1 [",
-        "AddressSanitizer",
-        "fatal error:",
-        "stack backtrace:",
-        "Caused by: ",
-        "--- FAIL:",
-    ];
     let is_frame = |line: &str| {
         let line = line.trim();
         let place = line.contains(':') && line.bytes().any(|byte| byte.is_ascii_digit());
@@ -288,7 +273,8 @@ fn shows_a_failure(text: &str) -> bool {
             && (name.ends_with("Error") || name.ends_with("Exception"))
             && name.len() > "Error".len()
     };
-    SIGNS.iter().any(|sign| text.contains(sign)) || text.lines().any(|line| is_frame(line) || is_error(line))
+    list("failure_signs").iter().any(|sign| text.contains(sign))
+        || text.lines().any(|line| is_frame(line) || is_error(line))
 }
 
 #[cfg(test)]

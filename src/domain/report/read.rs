@@ -4,27 +4,12 @@
 use serde_json::{Map, Value};
 
 use crate::domain::catalogue::Catalogue;
+use crate::domain::lists::list;
 
 /// The longest item of a report, in characters.
 const MAX_ITEM: usize = 600;
 
 const MAX_DEPTH: usize = 4;
-
-/// Keys that hold what an item is about, the most telling first.
-const MAIN: [&str; 12] = [
-    "fact",
-    "claim",
-    "description",
-    "details",
-    "case",
-    "text",
-    "item",
-    "step",
-    "test_name",
-    "name",
-    "message",
-    "file",
-];
 
 /// The object that holds the stage's output: the value, or what it wraps.
 pub(super) fn unwrapped<'v>(value: &'v Value, known: &[&str]) -> &'v Value {
@@ -121,7 +106,7 @@ fn nested(value: &Value, depth: usize) -> String {
 }
 
 fn in_words(object: &Map<String, Value>, depth: usize) -> String {
-    let main = MAIN.iter().find(|key| object.get(**key).is_some_and(|value| !is_blank(value)));
+    let main = list("main").iter().find(|key| object.get(**key).is_some_and(|value| !is_blank(value)));
     let rest = object
         .iter()
         .filter(|(key, value)| Some(&key.as_str()) != main && !is_blank(value))

@@ -5,6 +5,7 @@ use serde_json::Value;
 use strum::IntoStaticStr;
 
 use super::Kind;
+use crate::domain::lists::list;
 
 /// A directory of the project, as far as detection looks at it.
 pub trait Directory {
@@ -378,18 +379,6 @@ fn fits(name: &str, pattern: &str) -> bool {
     rest.ends_with(end)
 }
 
-const MARKERS: [&str; 10] = [
-    "pyproject.toml",
-    "setup.py",
-    "setup.cfg",
-    "pytest.ini",
-    "tox.ini",
-    "noxfile.py",
-    "conftest.py",
-    "Pipfile",
-    "requirements.txt",
-    "requirements-dev.txt",
-];
 /// Directories in which tests lie beside the sources.
 const PLACES: [&str; 5] = ["", "tests", "test", "tests/unit", "src/tests"];
 /// Test files whose text is read.
@@ -464,9 +453,11 @@ impl Runner {
 
 fn detect_python(directory: &dyn Directory) -> Option<Detected> {
     let tests = tests(directory);
-    let marker = MARKERS.iter().find(|name| directory.has(name)).map(|name| (*name).to_owned());
+    let marker =
+        list("python_markers").iter().find(|name| directory.has(name)).map(|name| (*name).to_owned());
     let marker = marker.or_else(|| tests.first().cloned())?;
-    let said: String = MARKERS.iter().filter_map(|name| directory.text(name)).collect::<Vec<_>>().join("\n");
+    let said: String =
+        list("python_markers").iter().filter_map(|name| directory.text(name)).collect::<Vec<_>>().join("\n");
     let runner = Runner::of(directory, &said);
     let uses = |tool: &str, files: &[&str]| {
         said.contains(&format!("[tool.{tool}"))

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use super::read::{Does, Reading, Seen, Totals};
 use super::rules::words;
+use crate::domain::lists::{list, pairs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -114,62 +115,10 @@ fn otherwise(code: i32, output: &str) -> Status {
     }
 }
 
-/// Messages of runners that could not start: a line that begins with the one, and holds the other.
-const NO_START: [(&str, &str); 48] = [
-    ("", ": No module named pytest"),
-    ("", ": No module named unittest"),
-    ("", ": No module named mypy"),
-    ("", ": No module named ruff"),
-    ("", ": No module named black"),
-    ("", ": No module named flake8"),
-    ("", ": command not found"),
-    ("ERROR: usage: ", ""),
-    ("usage: ", ""),
-    ("pytest: error:", ""),
-    ("INTERNALERROR>", ""),
-    ("ERROR: file or directory not found", ""),
-    ("ERROR: not found: ", ""),
-    ("npm error", "Missing script"),
-    ("npm ERR!", "issing script"),
-    ("npm error", "ENOENT"),
-    ("npm ERR!", "ENOENT"),
-    ("ERR_PNPM_", ""),
-    (" ERR_PNPM_", ""),
-    ("Usage Error: ", ""),
-    ("Internal Error: ", "not part of the project"),
-    ("error Command \"", "not found"),
-    ("error: Script not found", ""),
-    ("make: *** No rule to make target", ""),
-    ("make: *** No targets", ""),
-    ("error: Justfile does not contain recipe", ""),
-    ("error: could not find `Cargo.toml`", ""),
-    ("error: no such command", ""),
-    ("error: unexpected argument", ""),
-    ("error: failed to parse manifest", ""),
-    ("error: no ", " target named "),
-    ("error: package ID specification", ""),
-    ("go: ", "go.mod file not found"),
-    ("flag provided but not defined", ""),
-    ("node: bad option", ""),
-    ("● Validation Error", ""),
-    ("Oops! Something went wrong", ""),
-    ("ESLint couldn't find", ""),
-    ("[ERROR] The goal you specified requires a project", ""),
-    ("[ERROR] Unknown lifecycle phase", ""),
-    ("[ERROR] The build could not read", ""),
-    ("[ERROR] Plugin ", "could not be resolved"),
-    ("Task '", "' not found"),
-    ("MSBUILD : error MSB1003", ""),
-    ("Could not open input file", ""),
-    ("Cannot open file", ""),
-    ("Test directory \"", "not found"),
-    ("Failed to change working directory", ""),
-];
-
 fn could_not_start(output: &str) -> bool {
     output.lines().any(|line| {
         let line = line.trim_end();
-        NO_START.iter().any(|(start, inside)| line.starts_with(start) && line.contains(inside))
+        pairs("no_start").iter().any(|(start, inside)| line.starts_with(start) && line.contains(inside))
     })
 }
 
@@ -247,25 +196,8 @@ fn add_gap(out: &mut String, missing: usize) {
 
 /// True if a line is about a failure.
 fn is_failure(line: &str, names: &[String]) -> bool {
-    const SIGNS: [&str; 16] = [
-        "FAILED",
-        "FAIL:",
-        "FAIL ",
-        "--- FAIL",
-        "ERROR",
-        "Error:",
-        "error:",
-        "error[",
-        "error TS",
-        "panicked at",
-        "AssertionError",
-        "Traceback",
-        "not ok ",
-        "●",
-        "✖",
-        "E   ",
-    ];
-    SIGNS.iter().any(|sign| line.contains(sign)) || names.iter().any(|name| line.contains(name.as_str()))
+    list("failing_lines").iter().any(|sign| line.contains(sign))
+        || names.iter().any(|name| line.contains(name.as_str()))
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -288,65 +220,6 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// Words that keep a runner from running tests.
-const RUNS_NONE: [&str; 21] = [
-    "--collect-only",
-    "--co",
-    "--list",
-    "-list",
-    "--list-tests",
-    "--listTests",
-    "--no-run",
-    "--dry-run",
-    "--help",
-    "-h",
-    "--version",
-    "-V",
-    "--fixtures",
-    "--markers",
-    "--setup-plan",
-    "--setup-only",
-    "--just-print",
-    "-n0",
-    "--print-only",
-    "--show-only",
-    "-N",
-];
-
-/// Options that choose among tests; each with whether a value follows.
-const NARROWS: [(&str, bool); 30] = [
-    ("-k", true),
-    ("-m", true),
-    ("--deselect", true),
-    ("--ignore", true),
-    ("--ignore-glob", true),
-    ("--lf", false),
-    ("--last-failed", false),
-    ("--nf", false),
-    ("--sw", false),
-    ("--stepwise", false),
-    ("-run", true),
-    ("--run", true),
-    ("-skip", true),
-    ("-short", false),
-    ("-t", true),
-    ("--testNamePattern", true),
-    ("--testPathPattern", true),
-    ("--grep", true),
-    ("-g", true),
-    ("--filter", true),
-    ("--skip", true),
-    ("--exact", false),
-    ("-p", true),
-    ("--package", true),
-    ("--exclude", true),
-    ("--lib", false),
-    ("--bin", true),
-    ("--test", true),
-    ("--doc", false),
-    ("--onlyChanged", false),
-];
-
 /// Returns what a check shows of tests. `foreign` names tests that are not the project's.
 pub fn proof(
     kind: Kind,
@@ -358,7 +231,7 @@ pub fn proof(
     let words = words(command).unwrap_or_default();
     let count = |of: fn(&Totals) -> Option<usize>| totals.as_ref().and_then(of).unwrap_or(0);
     let tests = count(|totals| totals.passed);
-    let lists = words.iter().find(|word| RUNS_NONE.contains(&word.as_str()));
+    let lists = words.iter().find(|word| list("runs_none").contains(&word.as_str()));
     let idle = match kind {
         Kind::UnitTest | Kind::Integration => match (foreign, lists, status) {
             (Some(foreign), ..) => Some(format!("{foreign} are not the project's own tests")),
@@ -417,12 +290,14 @@ fn narrowed(words: &[String]) -> Vec<String> {
             }
             continue;
         }
-        match NARROWS.iter().find(|(known, _)| *known == name) {
-            Some((_, true)) if !word.contains('=') => {
-                found.push(rest.next().map_or_else(|| word.clone(), |value| format!("{word} {value}")));
-            }
-            None if word.starts_with('-') || matches!(word.as_str(), "./..." | "." | "discover" | "run") => {}
-            Some(_) | None => found.push(word.clone()),
+        let takes_value = list("narrows_by_value").contains(&name);
+        if takes_value && !word.contains('=') {
+            found.push(rest.next().map_or_else(|| word.clone(), |value| format!("{word} {value}")));
+        } else if takes_value
+            || list("narrows").contains(&name)
+            || !(word.starts_with('-') || matches!(word.as_str(), "./..." | "." | "discover" | "run"))
+        {
+            found.push(word.clone());
         }
     }
     found

@@ -18,6 +18,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::answer::spoken;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
+use crate::domain::lists::list;
 use crate::domain::order::{Gather, Order};
 
 /// The compared form of an answer.
@@ -121,34 +122,6 @@ fn lines(text: &str) -> String {
 // Marks around the whole, Unicode's two spellings of a letter, the case of plain words, the spelling
 // of a number and that of a path are dress. A word, a sign and a unit are not, and neither is the case
 // of an identifier: answers that differ in one of these never vote together.
-
-/// Words that answer a question whatever their case, even where they are marked as code.
-const ANSWER_WORDS: [&str; 24] = [
-    "yes",
-    "no",
-    "true",
-    "false",
-    "none",
-    "null",
-    "nil",
-    "ok",
-    "okay",
-    "never",
-    "always",
-    "both",
-    "neither",
-    "either",
-    "maybe",
-    "unknown",
-    "pass",
-    "fail",
-    "passed",
-    "failed",
-    "correct",
-    "incorrect",
-    "valid",
-    "invalid",
-];
 
 /// Letters of a word after a number from which on it is no abbreviated unit.
 const LEAST_FOLDED: usize = 4;
@@ -293,8 +266,8 @@ fn one_word(token: &str, marked: Marked) -> String {
     let is_mark = |letter: char| !letter.is_alphanumeric();
     let core = token.trim_matches(is_mark);
     let lower = core.to_lowercase();
-    let folds =
-        ANSWER_WORDS.contains(&lower.as_str()) || marked == Marked::Plain && is_plain_word(token, core);
+    let folds = list("answer_words").contains(&lower.as_str())
+        || marked == Marked::Plain && is_plain_word(token, core);
     if folds { token.replacen(core, &lower, 1) } else { token.to_owned() }
 }
 

@@ -7,40 +7,13 @@ use regex::Regex;
 use thiserror::Error;
 
 use super::canonical::{Canonical, unfenced};
+use crate::domain::lists::list;
 use crate::domain::order::Gather;
 
 /// Options of one vote.
 pub const MOST_OPTIONS: usize = 20;
 /// Characters of one option.
 const MOST_CHARS: usize = 200;
-
-/// Words that turn an option into its contrary.
-const CONTRARY: [&str; 24] = [
-    "not",
-    "no",
-    "never",
-    "neither",
-    "nor",
-    "none",
-    "except",
-    "instead",
-    "rather",
-    "avoid",
-    "without",
-    "wrong",
-    "unlike",
-    "against",
-    "don't",
-    "doesn't",
-    "isn't",
-    "cannot",
-    "can't",
-    "won't",
-    "shouldn't",
-    "wouldn't",
-    "reject",
-    "than",
-];
 
 /// The answers that a vote permits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,7 +139,7 @@ impl Options {
         let denied = tokens
             .iter()
             .enumerate()
-            .any(|(at, token)| CONTRARY.contains(&token.lower.as_str()) && !is_inside(at));
+            .any(|(at, token)| list("contrary").contains(&token.lower.as_str()) && !is_inside(at));
         if denied && !leads { Err(NoChoice::None) } else { Ok(option) }
     }
 

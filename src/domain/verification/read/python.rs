@@ -1,26 +1,8 @@
 //! pytest and unittest.
 
 use super::{Output, Reading, Seen, Totals, counted, keyed, last, of, only};
+use crate::domain::lists::list;
 
-const COUNTED: [&str; 17] = [
-    "passed",
-    "failed",
-    "skipped",
-    "deselected",
-    "xfailed",
-    "xpassed",
-    "warning",
-    "warnings",
-    "error",
-    "errors",
-    "rerun",
-    "subtests passed",
-    "subtest passed",
-    "subtests failed",
-    "subtests skipped",
-    "test collected",
-    "tests collected",
-];
 /// The outcome of a test, in the lines of the summary and of `-v`.
 const BAD: [&str; 4] = ["FAILED", "ERROR", "SUBFAILED", "SUBFAIL"];
 
@@ -109,7 +91,7 @@ fn end(line: &str) -> Option<Vec<(usize, &str)>> {
         return Some(vec![(some.parse().ok()?, "tests collected")]);
     }
     let counts = counted(counts, ", ")?;
-    only(&counts, &COUNTED).then_some(counts)
+    only(&counts, list("pytest_counts")).then_some(counts)
 }
 
 /// The names below the heading of the summary: `FAILED path::test - why`.

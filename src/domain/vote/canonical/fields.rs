@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Canonical;
+use crate::domain::lists::list;
 use crate::domain::vote::canonical;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,36 +132,6 @@ fn command(written: &str) -> Value {
     }
 }
 
-/// Words before a place that are not part of it.
-const LEADING: [&str; 26] = [
-    "line",
-    "lines",
-    "ln",
-    "l",
-    "at",
-    "in",
-    "on",
-    "inside",
-    "within",
-    "of",
-    "the",
-    "function",
-    "func",
-    "fn",
-    "def",
-    "method",
-    "class",
-    "struct",
-    "procedure",
-    "near",
-    "around",
-    "see",
-    "module",
-    "file",
-    "body",
-    "and",
-];
-
 /// Names before a module's path that are not part of it.
 const ROOTS: [&str; 5] = ["crate", "self", "super", "this", "src"];
 
@@ -208,7 +179,7 @@ fn parts(word: &str, files: &[&str]) -> Vec<String> {
     if let Some(number) = line_number(word) {
         return vec![number];
     }
-    if word.is_empty() || LEADING.contains(&word.to_lowercase().as_str()) {
+    if word.is_empty() || list("leading").contains(&word.to_lowercase().as_str()) {
         return Vec::new();
     }
     let known: Vec<&str> =
