@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::configuration::Configuration;
 use super::kit::Kit;
@@ -34,14 +35,16 @@ pub use restore::{Backup, BackupState, RestoreRequest, backups, keep, prune, res
 /// Time that a change waits for another server's.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A patch to apply.
-#[derive(Clone, Debug)]
+// A patch to apply, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PatchRequest {
-    /// The text, as a model wrote it.
+    /// Unified diff.
     pub patch: String,
-    /// The directory that its names are relative to; none for the project root.
+    /// Default: project root.
     pub workspace_root: Option<String>,
-    /// True if everything is checked and nothing written.
+    /// Only check.
+    #[serde(default)]
     pub dry_run: bool,
 }
 

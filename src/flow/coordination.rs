@@ -6,7 +6,8 @@ pub(crate) mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::journal::new_id;
 use super::log::Log;
@@ -64,14 +65,16 @@ pub struct Outcome {
     pub answers: Vec<GivenAnswer>,
 }
 
-/// One provider's answer as a caller gives it.
-#[derive(Clone, Debug)]
+// One provider's answer, as a tool takes it; the words of its fields are those of the tool's schema.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub struct GivenAnswer {
     /// The provider.
     pub provider: String,
     /// Its answer.
     pub answer: String,
-    /// True if it was right, where that is known.
+    /// True if it was right; none where nobody knows.
     pub correct: Option<bool>,
 }
 

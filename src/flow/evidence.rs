@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::configuration::Configuration;
@@ -166,19 +167,35 @@ const MOST_BYTES: usize = 200_000;
 /// Pieces that one rests on.
 const MOST_LINKS: usize = 200;
 
-#[derive(Clone, Debug)]
+// Evidence to record, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct LogRequest {
+    /// Kind.
     pub evidence_type: EvidenceType,
-    /// The stage that it belongs to.
+    /// Its stage.
     pub stage: OfStage,
+    /// The content; for a verification with passed or `exit_code`.
     pub content: Map<String, Value>,
+    /// File, command, provider or you.
     pub source: String,
-    /// Certainty, 0 to 1.
+    /// 0 to 1.
+    #[serde(default = "certain")]
     pub confidence: f64,
-    /// The ids of what it rests on.
-    pub linked: Vec<String>,
-    /// The run.
+    /// The entries that it rests on.
+    pub linked_evidence_ids: Option<Vec<String>>,
+    /// Default: current run.
     pub workflow_id: Option<String>,
+}
+
+fn certain() -> f64 {
+    1.0
+}
+
+impl LogRequest {
+    fn linked(&self) -> &[String] {
+        self.linked_evidence_ids.as_deref().unwrap_or_default()
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -230,7 +247,7 @@ pub async fn log(kit: &Kit, request: LogRequest) -> Result<Logged, Error> {
     kit.processes.refuse_strangers()?;
     kit.config.check()?;
     check(&request)?;
-    let linked = known(&kit.log, &request.linked).await?;
+    let linked = known(&kit.log, request.linked()).await?;
     let (evidence_type, stage, workflow_id) =
         (request.evidence_type, request.stage, request.workflow_id.clone());
     let body = masked(&kit.config, request).await?;
@@ -259,8 +276,8 @@ fn check(request: &LogRequest) -> Result<(), Error> {
         "source must not be empty: name the file and line, the command, or who said it".to_owned()
     } else if request.content.is_empty() {
         "content must not be empty".to_owned()
-    } else if request.linked.len() > MOST_LINKS {
-        format!("linked_evidence_ids must hold at most {MOST_LINKS} ids (got {})", request.linked.len())
+    } else if request.linked().len() > MOST_LINKS {
+        format!("linked_evidence_ids must hold at most {MOST_LINKS} ids (got {})", request.linked().len())
     } else {
         let bytes = serde_json::to_string(&request.content).map_or(0, |text| text.len());
         if bytes <= MOST_BYTES {

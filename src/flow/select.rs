@@ -6,6 +6,9 @@ mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::account::Account;
 use super::breaker::Permission;
 use super::configuration::Configuration;
@@ -462,32 +465,39 @@ const MOST_CHARS: usize = 2_000_000;
 /// Characters of a result's output that is shown again.
 const MOST_OUTPUT: usize = 600;
 
-/// A candidate as it was given.
-#[derive(Clone, Debug, Default)]
+// Parts of the arguments of a tool. Their fields have no words in its schema.
+
+// An ensemble's candidates carry more than is needed here, and are taken as they are.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub struct CandidateInput {
-    /// Its id; numbered where it has none.
+    // Its id; numbered where it has none.
     pub id: Option<String>,
     pub provider: Option<String>,
+    #[serde(default)]
     pub content: String,
-    /// True if that is only the beginning.
+    // True if that is only the beginning.
+    #[serde(default)]
     pub truncated: bool,
-    /// The file that holds all of it then.
+    // The file that holds all of it then.
     pub content_file: Option<String>,
-    /// The ensemble that it comes from.
+    // The ensemble that it comes from.
     pub ensemble_id: Option<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub struct TestResult {
     pub candidate_id: String,
     pub passed: bool,
     pub output: Option<String>,
 }
 
-/// Linter's result for a candidate.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub struct LintResult {
-    /// Of whom.
     pub candidate_id: String,
     /// From 0 to 1.
     pub score: Option<f64>,

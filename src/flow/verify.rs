@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::configuration::Configuration;
@@ -55,18 +56,23 @@ const CHECKS_FAILED: (&str, &str) = (
     "Read each result's status, metadata.failing and, where it was refused, metadata.refused.",
 );
 
-/// One entry of a request.
-#[derive(Clone, Debug, Default)]
+// One entry of a request, as a tool takes it; the words of its fields are those of the tool's schema.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub struct Entry {
-    /// The command, as shell words.
+    /// The command, without a shell; omitted: by type.
     pub command: Option<String>,
+    /// Its kind.
+    #[serde(rename = "type")]
     pub kind: Option<Kind>,
-    /// Further arguments, as shell words.
+    /// Arguments to append.
     pub args: Option<String>,
-    /// A language whose default command is meant.
+    /// Use this language's default command.
     pub language: Option<String>,
-    /// Seconds.
+    /// Seconds; default 600.
     pub timeout_sec: Option<u64>,
+    /// Where to run it.
     pub cwd: Option<String>,
 }
 

@@ -255,19 +255,7 @@ struct ResultInput {
     /// Its intent, as `maestro_classify_task` names it.
     intent: Option<String>,
     /// Each `{provider, answer, correct?}`.
-    answers: Option<Vec<AnswerInput>>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-struct AnswerInput {
-    /// The provider.
-    provider: String,
-    /// Its answer.
-    answer: String,
-    /// True if it was right; none where nobody knows.
-    correct: Option<bool>,
+    answers: Option<Vec<GivenAnswer>>,
 }
 
 fn once() -> u64 {
@@ -325,11 +313,6 @@ fn outcome(input: ResultInput) -> Result<Outcome, Error> {
             )));
         }
     }
-    let answers = answers.into_iter().map(|given| GivenAnswer {
-        provider: given.provider,
-        answer: given.answer,
-        correct: given.correct,
-    });
     Ok(Outcome {
         topology: input.topology.into(),
         success: input.success,
@@ -340,6 +323,6 @@ fn outcome(input: ResultInput) -> Result<Outcome, Error> {
         stage: input.stage,
         intent: input.intent,
         outputs,
-        answers: answers.collect(),
+        answers,
     })
 }

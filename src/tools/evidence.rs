@@ -4,38 +4,12 @@ use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
 
 use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
-use crate::domain::event::EvidenceType;
 use crate::domain::evidence::{Kind, OfStage};
 use crate::flow::evidence::{ChainRequest, LogRequest, chain, log};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct LogInput {
-    /// Kind.
-    evidence_type: EvidenceType,
-    /// Its stage.
-    stage: OfStage,
-    /// The content; for a verification with passed or `exit_code`.
-    content: Map<String, Value>,
-    /// File, command, provider or you.
-    source: String,
-    /// 0 to 1.
-    #[serde(default = "certain")]
-    confidence: f64,
-    /// The entries that it rests on.
-    linked_evidence_ids: Option<Vec<String>>,
-    /// Default: current run.
-    workflow_id: Option<String>,
-}
-
-fn certain() -> f64 {
-    1.0
-}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -60,18 +34,9 @@ fn fifty() -> u32 {
 #[tool_router(router = evidence_tools, vis = "pub(crate)")]
 impl Handle {
     /// Records evidence in the project's log. A passed verification opens improve, a failed one shuts it.
-    #[tool(input_schema = arguments::<LogInput>())]
-    async fn maestro_log_evidence(&self, Parameters(input): Parameters<LogInput>) -> CallToolResult {
-        let request = LogRequest {
-            evidence_type: input.evidence_type,
-            stage: input.stage,
-            content: input.content,
-            source: input.source,
-            confidence: input.confidence,
-            linked: input.linked_evidence_ids.unwrap_or_default(),
-            workflow_id: input.workflow_id,
-        };
-        reply(log(self.kit(), request).await)
+    #[tool(input_schema = arguments::<LogRequest>())]
+    async fn maestro_log_evidence(&self, Parameters(input): Parameters<LogRequest>) -> CallToolResult {
+        reply(log(self.kit(), input).await)
     }
 
     /// Returns the project's evidence, oldest first: recorded, asked, flagged, changed, decided.

@@ -42,19 +42,23 @@ struct SchemaInput {
     schema: SchemaOrTools,
 }
 
-/// A schema of an answer, or those of all tools.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-#[schemars(inline)]
-enum SchemaOrTools {
-    Schema(SchemaName),
-    Tools(Tools),
-}
-
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-enum Tools {
+enum SchemaOrTools {
+    #[serde(rename = "stage1_output")]
+    Stage1Output,
+    #[serde(rename = "stage2_output")]
+    Stage2Output,
+    #[serde(rename = "stage3_output")]
+    Stage3Output,
+    #[serde(rename = "stage4_output")]
+    Stage4Output,
+    #[serde(rename = "stage5_output")]
+    Stage5Output,
+    JudgeOutput,
+    /// The findings of a reviewer.
+    Review,
     Tools,
 }
 
@@ -100,10 +104,17 @@ impl Handle {
 
 impl Handle {
     fn schema(&self, wanted: SchemaOrTools) -> Result<Value, Error> {
-        match wanted {
-            SchemaOrTools::Schema(name) => document::schema(&self.kit().config, name),
-            SchemaOrTools::Tools(Tools::Tools) => Ok(self.tool_schemas()),
-        }
+        let name = match wanted {
+            SchemaOrTools::Stage1Output => SchemaName::Stage1Output,
+            SchemaOrTools::Stage2Output => SchemaName::Stage2Output,
+            SchemaOrTools::Stage3Output => SchemaName::Stage3Output,
+            SchemaOrTools::Stage4Output => SchemaName::Stage4Output,
+            SchemaOrTools::Stage5Output => SchemaName::Stage5Output,
+            SchemaOrTools::JudgeOutput => SchemaName::JudgeOutput,
+            SchemaOrTools::Review => SchemaName::Review,
+            SchemaOrTools::Tools => return Ok(self.tool_schemas()),
+        };
+        document::schema(&self.kit().config, name)
     }
 
     fn tool_schemas(&self) -> Value {

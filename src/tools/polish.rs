@@ -93,15 +93,9 @@ fn inner(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<Strin
         .filter_map(Value::as_object_mut)
 }
 
-/// `oneOf` over constants, which is how documented variants come, as an `enum`; and so `anyOf` over several.
+/// `oneOf` over constants, which is how documented variants come, as an `enum`.
 fn merge_constants(object: &mut Map<String, Value>) {
-    for key in ["oneOf", "anyOf"] {
-        merge_constants_of(object, key);
-    }
-}
-
-fn merge_constants_of(object: &mut Map<String, Value>, key: &str) {
-    let Some(Value::Array(choices)) = object.get(key) else {
+    let Some(Value::Array(choices)) = object.get("oneOf") else {
         return;
     };
     let values: Option<Vec<Value>> = choices
@@ -112,7 +106,7 @@ fn merge_constants_of(object: &mut Map<String, Value>, key: &str) {
         })
         .collect();
     if let Some(values) = values {
-        object.shift_remove(key);
+        object.shift_remove("oneOf");
         object.insert("type".into(), json!("string"));
         object.insert("enum".into(), Value::Array(values));
     }

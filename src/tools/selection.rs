@@ -10,7 +10,7 @@ use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
-use super::verify::{EntryInput, entries};
+use super::verify::entries;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
@@ -18,7 +18,8 @@ use crate::domain::select::Mode;
 use crate::domain::validate::ContentType;
 use crate::flow::account::Account;
 use crate::flow::inspect::{ValidationRequest, red_flag_check, validate_content};
-use crate::flow::select::{self, SelectRequest, select};
+use crate::flow::select::{self, CandidateInput, LintResult, SelectRequest, TestResult, select};
+use crate::flow::verify::Entry;
 
 /// Hunks of a candidate that may be undone.
 const MOST_ABLATIONS: usize = 100;
@@ -32,9 +33,9 @@ struct SelectInput {
     #[serde(default)]
     mode: Mode,
     /// Each `{candidate_id, passed, output?}`.
-    test_results: Option<Vec<TestResultInput>>,
+    test_results: Option<Vec<TestResult>>,
     /// Each `{candidate_id, score? 0 to 1, output?}`.
-    lint_results: Option<Vec<LintResultInput>>,
+    lint_results: Option<Vec<LintResult>>,
     /// Never judges its own: another CLI does, or each author judges the others' candidates.
     #[schemars(with = "String", default = "usual_judge")]
     judge_provider: Option<String>,
@@ -51,47 +52,14 @@ struct SelectInput {
     /// Instead of task: the `ensemble_id` of `maestro_ensemble_generate`.
     ensemble_id: Option<String>,
     /// Checks for diffs, as in `maestro_verify`; empty: detected.
-    verify: Option<Vec<EntryInput>>,
+    verify: Option<Vec<Entry>>,
     /// With verify: hunks of a candidate that are undone one at a time, 0 to 100.
     #[serde(default = "ablations")]
     max_ablations: i64,
     /// With verify: commands whose output tells apart candidates that pass, as in `maestro_verify`.
-    probe: Option<Vec<EntryInput>>,
+    probe: Option<Vec<Entry>>,
     /// Run in whose budget judges count; left out, none.
     workflow_id: Option<String>,
-}
-
-// An ensemble's candidates carry more than is needed here, and are taken as they are.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[schemars(inline)]
-struct CandidateInput {
-    id: Option<String>,
-    provider: Option<String>,
-    #[serde(default)]
-    content: String,
-    #[serde(default)]
-    truncated: bool,
-    content_file: Option<String>,
-    ensemble_id: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-struct TestResultInput {
-    candidate_id: String,
-    passed: bool,
-    output: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-struct LintResultInput {
-    candidate_id: String,
-    /// From 0 to 1.
-    score: Option<f64>,
-    output: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -177,24 +145,6 @@ impl Handle {
 
 impl SelectInput {
     fn request(self) -> Result<SelectRequest, crate::error::Error> {
-        let candidate = |one: CandidateInput| select::CandidateInput {
-            id: one.id,
-            provider: one.provider,
-            content: one.content,
-            truncated: one.truncated,
-            content_file: one.content_file,
-            ensemble_id: one.ensemble_id,
-        };
-        let tests = |one: TestResultInput| select::TestResult {
-            candidate_id: one.candidate_id,
-            passed: one.passed,
-            output: one.output,
-        };
-        let lint = |one: LintResultInput| select::LintResult {
-            candidate_id: one.candidate_id,
-            score: one.score,
-            output: one.output,
-        };
         let most = usize::try_from(self.max_ablations).ok().filter(|most| *most <= MOST_ABLATIONS);
         let max_ablations = most.ok_or_else(|| {
             crate::error::Error::InvalidArguments(format!(
@@ -206,10 +156,10 @@ impl SelectInput {
             max_ablations,
             probe: entries("probe", self.probe.unwrap_or_default())?,
             options: CallOptions::new(self.model, self.effort, None),
-            candidates: self.candidates.into_iter().map(candidate).collect(),
+            candidates: self.candidates,
             mode: self.mode,
-            test_results: self.test_results.into_iter().flatten().map(tests).collect(),
-            lint_results: self.lint_results.into_iter().flatten().map(lint).collect(),
+            test_results: self.test_results.unwrap_or_default(),
+            lint_results: self.lint_results.unwrap_or_default(),
             judge_provider: self.judge_provider,
             criteria: self.criteria.unwrap_or_default(),
             task: self.task,

@@ -10,7 +10,6 @@ use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
-use crate::domain::verification::Kind;
 use crate::error::Error;
 use crate::flow::verify::{Entry, VerifyRequest, verify};
 
@@ -21,7 +20,7 @@ const LONGEST: u64 = 7_200;
 #[serde(deny_unknown_fields)]
 struct VerifyInput {
     /// Each `{command?, type? as lint, args?, language?, timeout_sec?, cwd?}`; empty: detected.
-    commands: Vec<EntryInput>,
+    commands: Vec<Entry>,
     /// Where to run.
     cwd: Option<String>,
     /// Skip the rest.
@@ -30,25 +29,6 @@ struct VerifyInput {
     /// Side by side.
     #[serde(default)]
     parallel: bool,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(inline)]
-pub(super) struct EntryInput {
-    /// The command, without a shell; omitted: by type.
-    command: Option<String>,
-    /// Its kind.
-    #[serde(rename = "type")]
-    kind: Option<Kind>,
-    /// Arguments to append.
-    args: Option<String>,
-    /// Use this language's default command.
-    language: Option<String>,
-    /// Seconds; default 600.
-    timeout_sec: Option<u64>,
-    /// Where to run it.
-    cwd: Option<String>,
 }
 
 #[tool_router(router = verify_tools, vis = "pub(crate)")]
@@ -81,20 +61,12 @@ fn request(input: VerifyInput) -> Result<VerifyRequest, Error> {
 }
 
 /// Checks as they were given under a parameter of that name.
-pub(super) fn entries(parameter: &str, given: Vec<EntryInput>) -> Result<Vec<Entry>, Error> {
+pub(super) fn entries(parameter: &str, given: Vec<Entry>) -> Result<Vec<Entry>, Error> {
     let outside = |seconds: u64| !(1..=LONGEST).contains(&seconds);
     if let Some(wrong) = given.iter().position(|entry| entry.timeout_sec.is_some_and(outside)) {
         return Err(Error::InvalidArguments(format!(
             "{parameter}[{wrong}].timeout_sec must be 1 to {LONGEST}"
         )));
     }
-    let entry = |entry: EntryInput| Entry {
-        command: entry.command,
-        kind: entry.kind,
-        args: entry.args,
-        language: entry.language,
-        timeout_sec: entry.timeout_sec,
-        cwd: entry.cwd,
-    };
-    Ok(given.into_iter().map(entry).collect())
+    Ok(given)
 }

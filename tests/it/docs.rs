@@ -238,16 +238,23 @@ fn every_tool_has_a_row_in_the_documents() {
 }
 
 /// The files that hold codes, and where in them: what stands between the two marks.
-const CODES: [(&str, &str, &str); 8] = [
+const CODES: [(&str, &str, &str); 7] = [
     ("src/error.rs", "fn unknown", "\n}\n"),
     ("src/error.rs", "fn facts", "\n    }\n"),
     ("src/error.rs", "pub(crate) mod outcome", "\n}\n"),
     ("src/error.rs", "pub fn code", "\n    }\n"),
     ("src/provider/failure.rs", "fn facts", "\n    }\n"),
     ("src/host/store.rs", "pub fn code", "\n    }\n"),
-    ("src/domain/change.rs", "pub fn code", "\n    }\n"),
     ("src/domain/vote.rs", "pub fn code", "\n    }\n"),
 ];
+
+fn in_snake_case(name: &str) -> String {
+    let upper = |at: usize, letter: char| at > 0 && letter.is_uppercase();
+    let letters = name
+        .char_indices()
+        .flat_map(|(at, letter)| upper(at, letter).then_some('_').into_iter().chain(letter.to_lowercase()));
+    letters.collect()
+}
 
 /// Every code that the source can give.
 fn emitted() -> BTreeSet<String> {
@@ -262,6 +269,12 @@ fn emitted() -> BTreeSet<String> {
         assert!(found.len() > 2, "{file}: {found:?}");
         codes.extend(found);
     }
+    // The codes of refused changes are the names of their reasons.
+    let source = read("src/domain/change.rs");
+    let reasons = between(&source, "pub enum Reason {", "\n}\n").lines();
+    let reasons: Vec<&str> = reasons.filter_map(|line| line.trim().strip_suffix(',')).collect();
+    assert!(reasons.len() > 15, "{reasons:?}");
+    codes.extend(reasons.into_iter().map(in_snake_case));
     // A refusal of a run begins with its code.
     let source = read("src/domain/workflow/decide.rs");
     let refusals: Vec<&str> = source.split("self.refusal(").skip(1).collect();

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::plan::{ancestors, refusal};
 use super::{
@@ -28,14 +29,15 @@ use crate::host::project::{Base, Project};
 /// Next step where something else is where a file was.
 const IN_THE_WAY: &str = "Restore the other files by name (files). The user may remove what is in the way (a link, a directory), then restore again.";
 
-/// A change to undo.
-#[derive(Clone, Debug)]
+// A change to undo, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct RestoreRequest {
-    /// Its session.
+    /// From the patch's reply.
     pub backup_session: String,
-    /// The directory that the patch's names were relative to.
+    /// Default: project root.
     pub workspace_root: Option<String>,
-    /// The only files to restore; all of them where none is named.
+    /// Only these.
     pub files: Option<Vec<String>>,
 }
 
