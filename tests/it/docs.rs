@@ -248,6 +248,9 @@ const CODES: [(&str, &str, &str); 7] = [
     ("src/domain/vote.rs", "pub fn code", "\n    }\n"),
 ];
 
+/// The file whose codes are the names of variants.
+const REASONS: &str = "src/domain/change.rs";
+
 fn in_snake_case(name: &str) -> String {
     let upper = |at: usize, letter: char| at > 0 && letter.is_uppercase();
     let letters = name
@@ -270,7 +273,7 @@ fn emitted() -> BTreeSet<String> {
         codes.extend(found);
     }
     // The codes of refused changes are the names of their reasons.
-    let source = read("src/domain/change.rs");
+    let source = read(REASONS);
     let reasons = between(&source, "pub enum Reason {", "\n}\n").lines();
     let reasons: Vec<&str> = reasons.filter_map(|line| line.trim().strip_suffix(',')).collect();
     assert!(reasons.len() > 15, "{reasons:?}");
@@ -295,7 +298,8 @@ fn the_table_of_errors_has_every_code_and_no_other() {
 
 #[test]
 fn codes_come_from_nowhere_else() {
-    let known: BTreeSet<&str> = CODES.iter().map(|(file, ..)| *file).collect();
+    let mut known: BTreeSet<&str> = CODES.iter().map(|(file, ..)| *file).collect();
+    known.insert(REASONS);
     let makes_one = [
         "fn code(&self) -> &'static str",
         "fn code(self) -> &'static str",
