@@ -1,13 +1,13 @@
 //! Where the log is: its directory and its file, neither of them ever a link.
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, Metadata};
+use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -318,6 +318,19 @@ pub(super) struct Mark {
     pub(super) print: Option<Print>,
 }
 
+/// Waits while somebody else reads or writes a mark, and not for long, for they may be stopped. False if they
+/// still do. Where there are no locks, nobody is waited for.
+fn hold(lock: impl Fn() -> Result<(), TryLockError>) -> bool {
+    const PAUSE: Duration = Duration::from_millis(1);
+    (0..50).any(|_| {
+        let is_held = matches!(lock(), Err(TryLockError::WouldBlock));
+        if is_held {
+            std::thread::sleep(PAUSE);
+        }
+        !is_held
+    })
+}
+
 impl Mark {
     fn read(file: &File) -> Option<Self> {
         let mut text = Vec::new();
@@ -379,8 +392,7 @@ impl Marks {
     /// The mark of a log at a place.
     pub(super) fn load(&self, first: &str, place: &Place) -> Option<Mark> {
         let file = File::open(self.file(first, place)).ok()?;
-        // Where a file system has no locks, a reader of a torn mark checks the whole log.
-        let _ = file.lock_shared();
+        hold(|| file.try_lock_shared());
         Mark::read(&file)
     }
 
@@ -395,8 +407,7 @@ impl Marks {
                 self.announce(first);
                 open()
             })?;
-            let _ = file.lock();
-            if Mark::read(&file).is_some_and(|known| known.seq > mark.seq) {
+            if !hold(|| file.try_lock()) || Mark::read(&file).is_some_and(|known| known.seq > mark.seq) {
                 return Ok(());
             }
             // In place and in one write: a new file for each append took longer than the rest of it.
@@ -537,5 +548,38 @@ mod tests {
         assert!(keep_out(&own).unwrap().contains("git would take"));
         git(project.path(), &["add", "-f", "sub/.maestro/maestro.db"]);
         assert!(is_tracked(&own));
+    }
+
+    /// Servers write a mark and read it at once: nobody sees half of one, and it never goes back.
+    #[test]
+    fn a_mark_is_whole_and_only_goes_on() {
+        let state = tempfile::tempdir().unwrap();
+        let (marks, place) = (Marks::new(state.path()), Place::new(state.path().join(".maestro")));
+        let mark = |seq: u64| Mark { seq, hash: seq.to_string().repeat(8), print: None };
+        std::thread::scope(|scope| {
+            for writer in 0..2 {
+                let (marks, place) = (&marks, &place);
+                scope.spawn(move || (0..200).for_each(|at| marks.save("f", place, &mark(2 * at + writer))));
+            }
+            let mut last = 0;
+            for found in (0..400).filter_map(|_| marks.load("f", &place)) {
+                assert!(found == mark(found.seq) && found.seq >= last, "{found:?} after {last}");
+                last = found.seq;
+            }
+        });
+        // One of them may have waited for the other in vain.
+        marks.save("f", &place, &mark(399));
+        assert_eq!(marks.load("f", &place), Some(mark(399)));
+        // One that an earlier version wrote is as long as it needs to be, and somebody may hold it for ever.
+        let file = marks.file("f", &place);
+        fs::write(&file, serde_json::to_vec(&mark(7)).unwrap()).unwrap();
+        let stopped = File::open(&file).unwrap();
+        stopped.lock().unwrap();
+        marks.save("f", &place, &mark(8));
+        assert_eq!(marks.load("f", &place), Some(mark(7)));
+        drop(stopped);
+        marks.save("f", &place, &mark(8));
+        assert_eq!(marks.load("f", &place), Some(mark(8)));
+        assert_eq!(fs::metadata(&file).unwrap().len(), MARK_BYTES as u64);
     }
 }
