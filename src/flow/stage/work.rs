@@ -194,7 +194,7 @@ struct Given<'a> {
 struct Seat<'a> {
     id: String,
     provider: String,
-    task: &'a Task,
+    task: &'a Arc<Task>,
     prepared: &'a Arc<Prepared>,
 }
 
@@ -220,10 +220,7 @@ async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) -> Result<End
         return Ok(Ended::CutShort);
     }
     let provider = reply.provider.clone();
-    let first = judged(kit, reply, &seat.id).await?;
-    let was_discarded = first.error.is_none() && !first.ok;
-    record(&seat, first).await?;
-    if !was_discarded {
+    if record(kit, &seat, reply, Purpose::Candidate).await? == Recorded::Ended {
         return Ok(Ended::Answered);
     }
     progress.say("discarded by the rules; asking once more");
@@ -259,15 +256,25 @@ async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progres
         // The discarded answer is in the log; the stage ends with it.
         return Ok(Ended::Answered);
     }
-    let again = judged(kit, reply, &Candidate::again(&seat.id)).await?;
-    record(seat, Candidate { resample: true, ..again }).await?;
+    record(kit, seat, reply, Purpose::Resample).await?;
     Ok(Ended::Answered)
 }
 
-/// Returns what an answer counts for: what does not fit the schema, or shows a red flag, is discarded.
-async fn judged(kit: &Kit, reply: Consulted, id: &str) -> Result<Candidate, Error> {
+/// Use of an answer that is on record.
+#[derive(PartialEq, Eq)]
+enum Recorded {
+    /// It counts, or it failed.
+    Ended,
+    /// It does not fit the schema, or shows a red flag.
+    Discarded,
+}
+
+/// Records an answer with what it counts for.
+async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) -> Result<Recorded, Error> {
     let red_flags = kit.config.red_flags()?;
-    let (kit, id) = (kit.clone(), id.to_owned());
+    let (kit, task) = (kit.clone(), Arc::clone(seat.task));
+    let resample = purpose == Purpose::Resample;
+    let id = if resample { Candidate::again(&seat.id) } else { seat.id.clone() };
     off_thread(move || {
         let masker = kit.config.masker()?;
         let mask = |text: &str| masker.mask(text).text.into_owned();
@@ -282,7 +289,7 @@ async fn judged(kit: &Kit, reply: Consulted, id: &str) -> Result<Candidate, Erro
         let reply = reply.cited(&kit).cut_to(&kit, MOST_ANSWER);
         let citations = reply.citations.map(|all| masked(all, &mask));
         let failure = reply.failure;
-        Ok(Candidate {
+        let candidate = Candidate {
             id,
             ok: fits,
             provider: reply.provider.clone(),
@@ -295,7 +302,7 @@ async fn judged(kit: &Kit, reply: Consulted, id: &str) -> Result<Candidate, Erro
             red_flags: reasons,
             schema_errors: reply.schema_errors.iter().map(|error| mask(error)).collect(),
             consults: reply.consults,
-            resample: false,
+            resample,
             error: failure.as_ref().map(|failure| failure.error.clone()),
             code: failure.as_ref().map(|failure| failure.code.to_owned()),
             retryable: failure.as_ref().is_some_and(|failure| failure.retryable),
@@ -309,7 +316,12 @@ async fn judged(kit: &Kit, reply: Consulted, id: &str) -> Result<Candidate, Erro
                 .chain(reply.note.map(str::to_owned))
                 .reduce(|all, note| format!("{all}; {note}")),
             citations,
-        })
+        };
+        let attempt = &task.attempt;
+        let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
+        let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
+        task.journal.record_now(&task.run, &[draft])?;
+        Ok(if answered && !fits { Recorded::Discarded } else { Recorded::Ended })
     })
     .await?
 }
@@ -319,11 +331,4 @@ fn masked(all: Vec<Citation>, mask: &impl Fn(&str) -> String) -> Vec<Citation> {
     all.into_iter()
         .map(|one| Citation { cited: mask(&one.cited), quote: one.quote.as_deref().map(mask), ..one })
         .collect()
-}
-
-async fn record(seat: &Seat<'_>, candidate: Candidate) -> Result<(), Error> {
-    let attempt = &seat.task.attempt;
-    let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
-    let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
-    seat.task.journal.record(&seat.task.run, vec![draft]).await
 }
