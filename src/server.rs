@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::domain::packed;
 use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::job::Jobs;
@@ -43,7 +44,7 @@ const MOST_CALLS: usize = 2_000;
 const JOB: &str = "maestro_job";
 
 /// The instructions for a client's model.
-const INSTRUCTIONS: &str = include_str!("server/instructions.txt");
+const INSTRUCTIONS: &str = "src/server/instructions.txt";
 
 /// The server. Clones share everything.
 #[derive(Clone)]
@@ -238,7 +239,7 @@ impl ServerHandler for Maestro {
             .with_server_info(
                 Implementation::new("maestro-mcp", env!("CARGO_PKG_VERSION")).with_title("Maestro"),
             )
-            .with_instructions(INSTRUCTIONS.trim_end())
+            .with_instructions(packed::text(INSTRUCTIONS).unwrap_or_default().trim_end())
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::arguments::{Arguments, CompletionsOptions, ManOptions};
 use super::terminal::print;
-use crate::domain::embedded::{Texts, embedded};
+use crate::domain::embedded::Texts;
+use crate::domain::packed;
 use crate::error::Error;
 
 /// Commands that belong together. A command in no group comes under the last one.
@@ -25,7 +26,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 
 /// The command line, with the texts of `examples.yaml` below its help.
 fn arguments() -> Command {
-    explained(Arguments::command(), "", &embedded("examples.yaml", include_str!("examples.yaml")))
+    explained(Arguments::command(), "", &packed::read("src/cli/examples.yaml"))
 }
 
 fn explained(command: Command, above: &str, texts: &Texts) -> Command {

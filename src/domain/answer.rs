@@ -35,21 +35,6 @@ pub fn alone(answer: &str) -> Option<Value> {
     document(answer).ok().filter(|found| found.around.is_empty()).map(|found| found.value)
 }
 
-/// Places where a document does not fit a schema, at most so many. The document itself has no place.
-pub fn schema_errors(schema: &Value, document: &Value, most: usize) -> Vec<String> {
-    let validator = match jsonschema::validator_for(schema) {
-        Ok(validator) => validator,
-        Err(error) => return vec![format!("the schema itself: {error}")],
-    };
-    let errors = validator.iter_errors(document).take(most);
-    errors
-        .map(|error| match error.instance_path().to_string() {
-            place if place.is_empty() => error.to_string(),
-            place => format!("{place}: {error}"),
-        })
-        .collect()
-}
-
 // The JSON document in an answer, wherever a model put it.
 //
 // A fence ends only at a line of its own that is long enough, and even then the JSON decides: what

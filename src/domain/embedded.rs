@@ -2,20 +2,10 @@
 
 use std::collections::HashMap;
 
-use serde::de::DeserializeOwned;
-
 use super::text::fill;
-use super::typed::from_yaml;
 
 /// Texts by key, with `{names}` of values.
 pub type Texts = HashMap<String, String>;
-
-/// Reads an embedded file. A test reads each, so they always parse.
-pub fn embedded<T: DeserializeOwned + Default>(name: &str, text: &str) -> T {
-    from_yaml(text)
-        .inspect_err(|error| tracing::error!(name, %error, "an embedded file cannot be read"))
-        .unwrap_or_default()
-}
 
 /// The text under a key, with its values.
 pub fn filled(texts: &Texts, key: &str, values: &[(&str, &str)]) -> String {

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::catalogue::{CATALOGUES, Catalogue};
+use super::catalogue::{CODES, Catalogue};
 
 /// One language. The default is English, the first catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl Language {
 
     /// Every language, English first.
     pub fn all() -> impl Iterator<Item = Self> {
-        (0..CATALOGUES.len()).map(Self)
+        (0..CODES.len()).map(Self)
     }
 
     /// The language with a code such as `ko`.
@@ -29,7 +29,7 @@ impl Language {
     }
 
     pub fn tag(self) -> &'static str {
-        CATALOGUES.get(self.0).map_or("en", |(code, _)| *code)
+        CODES.get(self.0).copied().unwrap_or("en")
     }
 
     /// The words of this language.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::embedded::embedded;
+use super::packed;
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,7 +14,7 @@ struct Lists<Text> {
     pairs: HashMap<String, Vec<(Text, Text)>>,
 }
 
-static TEXTS: LazyLock<Lists<String>> = LazyLock::new(|| embedded("lists.yaml", include_str!("lists.yaml")));
+static TEXTS: LazyLock<Lists<String>> = LazyLock::new(|| packed::read("src/domain/lists.yaml"));
 
 /// The same, so that rules look for them as for texts in the code.
 static LISTS: LazyLock<Lists<&'static str>> = LazyLock::new(|| Lists {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{IntoStaticStr, VariantArray};
 
+use super::json_schema;
 use super::prompt::prompt;
 use super::redflag::{Findings, Flag, Inspector};
 use super::rule::{self, RuleError};
@@ -144,7 +145,7 @@ impl MicroSteps {
             }
         }
         for step in &rules.steps {
-            if let Err(error) = jsonschema::validator_for(&step.output_schema) {
+            if let Err(error) = json_schema::check(&step.output_schema) {
                 return incomplete(step.kind, format!("its output_schema is not a schema: {error}"));
             }
             let is_there = |name: &&str| step.output_schema.pointer(&format!("/properties/{name}")).is_some();

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::embedded::{Texts, embedded, filled};
+use super::embedded::{Texts, filled};
+use super::packed;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,7 +14,7 @@ struct File {
     texts: Texts,
 }
 
-static FILE: LazyLock<File> = LazyLock::new(|| embedded("prompts.yaml", include_str!("prompts.yaml")));
+static FILE: LazyLock<File> = LazyLock::new(|| packed::read("src/domain/prompts.yaml"));
 pub static PROMPTS: LazyLock<&Texts> = LazyLock::new(|| &FILE.texts);
 
 /// The prompt under a key, with its values.

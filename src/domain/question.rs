@@ -14,9 +14,9 @@ use thiserror::Error;
 
 use super::catalogue::{Catalogue, QuestionWords};
 use super::language::Language;
+use super::packed;
 use super::stage::Stage;
 use super::text::{Text, gather_texts, spread_texts};
-use super::typed::from_yaml;
 
 #[derive(
     Clone,
@@ -383,7 +383,7 @@ impl Responses {
 }
 
 /// The questions without their words, embedded. A test reads them, so they always parse.
-const QUESTIONS: &str = include_str!("question/questions.yaml");
+const QUESTIONS: &str = "src/domain/question/questions.yaml";
 
 /// Consequence of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -476,9 +476,7 @@ impl Entry {
 fn rows(stage: Stage) -> &'static [Row] {
     static ROWS: OnceLock<HashMap<Stage, Vec<Row>>> = OnceLock::new();
     let all = ROWS.get_or_init(|| {
-        let read: HashMap<Stage, Vec<Entry>> = from_yaml(QUESTIONS)
-            .inspect_err(|error| tracing::error!(%error, "the questions cannot be read"))
-            .unwrap_or_default();
+        let read: HashMap<Stage, Vec<Entry>> = packed::read(QUESTIONS);
         let rows = |entries: Vec<Entry>| entries.into_iter().filter_map(Entry::row).collect();
         read.into_iter().map(|(stage, entries)| (stage, rows(entries))).collect()
     });

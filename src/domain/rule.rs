@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
+use super::typed;
 use super::words::in_brief;
 
 /// Longest program a single rule may compile to, so that no rule file can exhaust memory.
@@ -57,7 +58,7 @@ pub enum RuleError {
 
 /// Reads a rule file (or a section of one).
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, RuleError> {
-    serde_yaml::from_str(text).map_err(|error| RuleError::Yaml(in_brief(&error.to_string())))
+    typed::from_yaml(text).map_err(|error| RuleError::Yaml(in_brief(&error)))
 }
 
 /// Returns what the regex compiler complains of, without the pattern that it draws above.

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::embedded::embedded;
+use super::packed;
 
 /// A named set of tools.
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct Sets {
     presets: Vec<Toolset>,
 }
 
-static SETS: LazyLock<Sets> = LazyLock::new(|| embedded("toolset.yaml", include_str!("toolset.yaml")));
+static SETS: LazyLock<Sets> = LazyLock::new(|| packed::read("src/domain/toolset.yaml"));
 
 /// Every set, in the order in which the reference explains them.
 pub fn toolsets() -> &'static [Toolset] {

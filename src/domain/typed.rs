@@ -6,8 +6,8 @@
 use std::fmt;
 
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IgnoredAny,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
@@ -21,14 +21,36 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
     T::deserialize(Source(value))
 }
 
-/// Reads an embedded file of YAML. A person's own is read from its text, so that errors tell the line.
+/// Reads a text of YAML.
 ///
 /// # Errors
 ///
-/// The text is no YAML, or does not fit the type.
+/// The text is no YAML, has a key twice, or does not fit the type: place, reason, line and column.
 pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    let value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-    from_value(value).map_err(|misfit| format!("{}: {misfit}", misfit.place()))
+    let Document(value) = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    from_value(value).map_err(|misfit| {
+        let at = misfit.in_yaml(text).map(|(line, column)| format!(" at line {line} column {column}"));
+        // A key that is none is named by the reason already.
+        let steps = match misfit.0.steps.as_slice() {
+            [Step::Unfit(_), above @ ..] => above,
+            steps => steps,
+        };
+        let place = Some(shown(steps)).filter(|place| !place.is_empty());
+        let place = place.map_or_else(String::new, |place| place + ": ");
+        format!("{place}{misfit}{}", at.unwrap_or_default())
+    })
+}
+
+fn shown(steps: &[Step]) -> String {
+    let mut place = String::new();
+    for step in steps.iter().rev() {
+        match step {
+            Step::Key(key) | Step::Unfit(key) if place.is_empty() => place.push_str(key),
+            Step::Key(key) | Step::Unfit(key) => place.push_str(&format!(".{key}")),
+            Step::Index(index) => place.push_str(&format!("[{index}]")),
+        }
+    }
+    place
 }
 
 /// A value that does not fit its type.
@@ -46,20 +68,22 @@ struct Inner {
 enum Step {
     Key(String),
     Index(usize),
+    /// A key that does not fit itself.
+    Unfit(String),
 }
 
 impl Misfit {
     /// The place, such as `votes[2].answer`; `.` for the value itself.
     pub fn place(&self) -> String {
-        let mut place = String::new();
-        for step in self.0.steps.iter().rev() {
-            match step {
-                Step::Key(key) if place.is_empty() => place.push_str(key),
-                Step::Key(key) => place.push_str(&format!(".{key}")),
-                Step::Index(index) => place.push_str(&format!("[{index}]")),
-            }
-        }
+        let place = shown(&self.0.steps);
         if place.is_empty() { ".".to_owned() } else { place }
+    }
+
+    /// Line and column of the place in the text of YAML that the value was read from.
+    pub fn in_yaml(&self, text: &str) -> Option<(usize, usize)> {
+        let way = Way(self.0.steps.as_slice());
+        let at = way.deserialize(serde_yaml::Deserializer::from_str(text)).err()?.location()?;
+        Some((at.line(), at.column()))
     }
 
     #[cold]
@@ -143,6 +167,116 @@ fn map<'de, V: Visitor<'de>>(fields: Map<String, Value>, visitor: V) -> Result<V
         return Err(Misfit::invalid_length(count, &"fewer elements in map"));
     }
     Ok(read)
+}
+
+/// Any YAML, without a key that stands twice.
+struct Document(Value);
+
+impl<'de> Deserialize<'de> for Document {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_any(Anything).map(Self)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a value that JSON has too")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    /// A text without a document.
+    fn visit_none<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Document(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some((key, Document(value))) = map.next_entry::<String, _>()? {
+            if fields.contains_key(&key) {
+                return Err(A::Error::custom(format!("duplicate field `{key}`")));
+            }
+            fields.insert(key, value);
+        }
+        Ok(fields.into())
+    }
+}
+
+/// The steps to a place in a document, the last one first. Reading it fails there, since errors alone have
+/// a line.
+struct Way<'a>(&'a [Step]);
+
+impl<'de> DeserializeSeed<'de> for Way<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<(), D::Error> {
+        source.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Way<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("nothing")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Some((Step::Index(index), rest)) = self.0.split_last() else {
+            return Err(A::Error::custom("here"));
+        };
+        for _ in 0..*index {
+            list.next_element::<IgnoredAny>()?;
+        }
+        list.next_element_seed(Way(rest)).map(drop)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some((Step::Key(key) | Step::Unfit(key), rest)) = self.0.split_last() else {
+            return Err(A::Error::custom("here"));
+        };
+        while let Some(found) = map.next_key::<String>()? {
+            if found == *key {
+                return map.next_value_seed(Way(rest));
+            }
+            map.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
 }
 
 /// A value to read.
@@ -250,7 +384,7 @@ impl<'de> MapAccess<'de> for &mut Fields {
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Misfit> {
         let Some((key, value)) = self.rest.next() else { return Ok(None) };
-        let read = seed.deserialize(Key(&key)).map_err(|misfit| misfit.below_key(&key))?;
+        let read = seed.deserialize(Key(&key)).map_err(|misfit| misfit.below(Step::Unfit(key.clone())))?;
         self.value = Some((key, value));
         Ok(Some(read))
     }

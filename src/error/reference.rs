@@ -8,10 +8,10 @@ use serde::Deserialize;
 
 use super::Error;
 use crate::domain::budget::{Passed, Spender, Standing};
-use crate::domain::typed::from_yaml;
+use crate::domain::packed;
 
 /// The texts, embedded. A test reads them, so they always parse.
-const TEXTS: &str = include_str!("reference.yaml");
+const TEXTS: &str = "src/error/reference.yaml";
 
 /// One code and its explanation. Each text is Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -38,13 +38,7 @@ pub struct Group {
 /// Every code, in the order of the document.
 pub fn groups() -> &'static [Group] {
     static GROUPS: OnceLock<Vec<Group>> = OnceLock::new();
-    GROUPS.get_or_init(|| {
-        from_yaml(TEXTS)
-            .inspect_err(
-                |error| tracing::error!(%error, "the explanations of the error codes cannot be read"),
-            )
-            .unwrap_or_default()
-    })
+    GROUPS.get_or_init(|| packed::read(TEXTS))
 }
 
 /// Every entry, in the order of the document.

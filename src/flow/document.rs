@@ -1,17 +1,19 @@
 //! Roles, skills, schemas and the reference, read from the library in the form in which tools and
 //! consults use them.
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::context;
 use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::configuration::Configuration;
+use super::template;
 use crate::domain::order::Order;
 use crate::domain::policy::StagePolicy;
 use crate::domain::rule;
 use crate::domain::stage::{Role, SchemaName, Stage};
+use crate::domain::typed::from_yaml;
 use crate::error::Error;
 
 /// A persona.
@@ -106,9 +108,7 @@ pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Resu
         return Err(invalid(format!("it is the guide to {}, not to {}", head.stage.name(), stage.name())));
     }
     let settings = &config.settings().policy;
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
-    let content = templates
+    let content = template::environment()
         .render_str(
             body,
             context! {
@@ -132,8 +132,7 @@ fn parse<T: DeserializeOwned>(document: &str) -> Result<(T, &str), String> {
     let after = document.strip_prefix("---\n").ok_or("it must begin with YAML between two lines of ---")?;
     let (head, body) = after.split_once("\n---\n").ok_or("the line --- that ends its YAML is missing")?;
     rule::check(head).map_err(|error| error.to_string())?;
-    let head = serde_yaml::from_str(head).map_err(|error| error.to_string())?;
-    Ok((head, body.trim()))
+    Ok((from_yaml(head)?, body.trim()))
 }
 
 /// A schema.

@@ -17,7 +17,7 @@ use crate::domain::language::Language;
 use crate::domain::secret_path::AddedRules;
 use crate::domain::spending::{PriceList, Prices};
 use crate::domain::toolset;
-use crate::domain::typed::{Misfit, from_value};
+use crate::domain::typed::{Misfit, from_value, from_yaml};
 use crate::domain::words::{in_brief, in_plain_words};
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
@@ -308,7 +308,7 @@ fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Probl
         }
         Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
     }
-    let shipped = Library::embedded(PRICES).and_then(|shipped| serde_yaml::from_str(&shipped.text).ok());
+    let shipped = Library::embedded(PRICES).and_then(|shipped| from_yaml(&shipped.text).ok());
     lists.extend(shipped);
     Prices::new(lists)
 }
@@ -388,10 +388,10 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
     below: &Value,
     ignored: &mut Vec<String>,
 ) -> Option<(Value, String)> {
-    let mut document: Value = match serde_yaml::from_str(text) {
+    let mut document: Value = match from_yaml(text) {
         Ok(document) => document,
         Err(error) => {
-            ignored.push(format!("{file}: {}", in_brief(&error.to_string())));
+            ignored.push(format!("{file}: {}", in_brief(&error)));
             return None;
         }
     };
@@ -471,8 +471,7 @@ fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Ve
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<Problem>> {
-    serde_yaml::from_str(text).map_err(|error| {
-        let said = error.to_string();
+    from_yaml(text).map_err(|said| {
         let path = said.split(": ").next().unwrap_or_default().to_owned();
         vec![Problem::everything(format!("{origin}: {}", in_plain_words(&fit_to_show(&path, &said))))]
     })
@@ -489,12 +488,7 @@ fn checked<T: serde::de::DeserializeOwned>(
         return Ok(document);
     }
     if !layer::is_needed(text) {
-        // Read into its type straight from the text first, so that a message tells the column too.
-        parsed::<T>(origin, text)?;
-        return match from_value::<T>(document.clone()) {
-            Ok(_) => Ok(document),
-            Err(error) => Err(vec![misfit(origin, text, &error, &error.to_string())]),
-        };
+        return parsed::<T>(origin, text).map(|_| document);
     }
     let source = layer::Source { origin, text };
     let mut last = Vec::new();
@@ -519,9 +513,8 @@ fn checked<T: serde::de::DeserializeOwned>(
 /// A value that does not fit, by its file, its line as far as it can be told, and its path.
 fn misfit(origin: &str, text: &str, error: &Misfit, said: &str) -> Problem {
     let path = error.place();
-    let key = format!("{}:", path.rsplit('.').next().unwrap_or_default());
     let path = in_brief(&path);
-    let line = text.lines().position(|line| line.contains(&key)).map_or(1, |index| index + 1);
+    let line = error.in_yaml(text).map_or(1, |(line, _)| line);
     let said = fit_to_show(&path, said);
     Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(&said)))
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::own_files::{DIRECTORY, Unread};
 use super::trust::{self, ProjectLayer, Standing};
+use crate::domain::packed;
 
 /// The origin of what is inside this binary.
 pub const BUILT_IN: &str = "built in";
@@ -26,51 +27,13 @@ pub struct Library {
     project: Option<PathBuf>,
 }
 
-macro_rules! embedded {
-    ($($path:literal),* $(,)?) => {
-        &[$(($path, include_str!(concat!("../../", $path)))),*]
-    };
-}
+/// Where the shipped documents lie.
+const SHIPPED: [&str; 4] = ["conf", "roles", "schemas", "skills"];
 
-/// Every shipped document.
-pub const EMBEDDED: &[(&str, &str)] = embedded![
-    "SKILLS.md",
-    "conf/cli_clients.yaml",
-    "conf/intents.yaml",
-    "conf/maestro.yaml",
-    "conf/micro_steps.yaml",
-    "conf/prices.yaml",
-    "conf/redflags.yaml",
-    "conf/sandbox.yaml",
-    "conf/secrets.yaml",
-    "conf/skill_manifest.yaml",
-    "conf/verification.yaml",
-    "roles/debugger.md",
-    "roles/example_analyst.md",
-    "roles/hypothesis_scientist.md",
-    "roles/implementer.md",
-    "roles/judge.md",
-    "roles/reviewer.md",
-    "roles/refiner.md",
-    "schemas/judge_output.json",
-    "schemas/review.json",
-    "schemas/stage1_output.json",
-    "schemas/stage2_output.json",
-    "schemas/stage3_output.json",
-    "schemas/stage4_output.json",
-    "schemas/stage5_output.json",
-    "skills/prompts/analyze.md",
-    "skills/prompts/common.md",
-    "skills/prompts/debug.md",
-    "skills/prompts/hypothesize.md",
-    "skills/prompts/implement.md",
-    "skills/prompts/improve.md",
-    "skills/stage1_example_analysis.md",
-    "skills/stage2_hypothesis.md",
-    "skills/stage3_implementation.md",
-    "skills/stage4_debug_loop.md",
-    "skills/stage5_recursive_improve.md",
-];
+/// The path of every shipped document.
+fn shipped() -> impl Iterator<Item = &'static str> {
+    SHIPPED.into_iter().flat_map(packed::below).map(|file| file.path).chain(["SKILLS.md"])
+}
 
 impl Library {
     /// A library over the user's directory and a project's root, either of which may be missing.
@@ -101,8 +64,8 @@ impl Library {
 
     /// The shipped document at a path.
     pub fn embedded(path: &str) -> Option<Document> {
-        let (_, text) = EMBEDDED.iter().find(|(known, _)| *known == path)?;
-        Some(Document { text: (*text).to_owned(), origin: BUILT_IN.to_owned() })
+        let path = shipped().find(|known| *known == path)?;
+        Some(Document { text: packed::text(path)?, origin: BUILT_IN.to_owned() })
     }
 
     /// The user's document at a path, where there is one.
@@ -133,7 +96,7 @@ impl Library {
 
     /// Every file of the project that says something to Maestro, and what it is worth.
     pub fn layer(&self) -> ProjectLayer {
-        let names = EMBEDDED.iter().flat_map(|(path, _)| candidates(path));
+        let names = shipped().flat_map(candidates);
         let record = self.user.as_ref().map(|user| trust::record(user));
         match &self.project {
             Some(root) => ProjectLayer::read(root, names, record.as_deref()),

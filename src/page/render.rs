@@ -5,38 +5,20 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, State, Value};
 
 use super::look::Look;
 use crate::domain::language::{Language, Languages};
+use crate::domain::packed;
 use crate::domain::plain::is_hidden;
 use crate::domain::text::{Text, fill};
 use crate::error::Error;
-
-const TEMPLATES: [(&str, &str); 16] = [
-    ("base.html", include_str!("templates/base.html")),
-    ("bare.html", include_str!("templates/bare.html")),
-    ("queue.html", include_str!("templates/queue.html")),
-    ("decide.html", include_str!("templates/decide.html")),
-    ("diff.html", include_str!("templates/diff.html")),
-    ("list.html", include_str!("templates/list.html")),
-    ("run.html", include_str!("templates/run.html")),
-    ("why.html", include_str!("templates/why.html")),
-    ("compare.html", include_str!("templates/compare.html")),
-    ("vote.html", include_str!("templates/vote.html")),
-    ("metrics.html", include_str!("templates/metrics.html")),
-    ("thread.html", include_str!("templates/thread.html")),
-    ("citations.html", include_str!("templates/citations.html")),
-    ("jobs.html", include_str!("templates/jobs.html")),
-    ("review.html", include_str!("templates/review.html")),
-    ("trust.html", include_str!("templates/trust.html")),
-];
+use crate::flow::template;
 
 fn environment() -> &'static Environment<'static> {
     static MADE: OnceLock<Environment<'static>> = OnceLock::new();
     MADE.get_or_init(|| {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let mut environment = template::environment();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(|out, _, value| {
             if value.is_none() || value.is_undefined() {
@@ -70,8 +52,9 @@ fn environment() -> &'static Environment<'static> {
             .map(|one| minijinja::context! { code => one.tag(), name => one.words().name.as_str() })
             .collect();
         environment.add_global("languages", all);
-        for (name, source) in TEMPLATES {
-            if let Err(error) = environment.add_template(name, source) {
+        for file in packed::below("src/page/templates").filter(|file| file.path.ends_with(".html")) {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if let Err(error) = environment.add_template_owned(name, file.text()) {
                 tracing::error!(name, %error, "a template of the page");
             }
         }

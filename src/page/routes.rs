@@ -15,16 +15,17 @@ use super::guard::{Visit, answer, bare, failed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
 use crate::domain::order::Gather;
+use crate::domain::packed;
 use crate::flow::breaker;
 
 /// The largest form that is read, in bytes.
 const MOST_FORM: usize = 64 * 1024;
 
-/// Files of the page itself: their name, kind and content.
-const FILES: [(&str, &str, &str); 3] = [
-    ("page.css", "text/css; charset=utf-8", include_str!("templates/page.css")),
-    ("page.js", "text/javascript; charset=utf-8", include_str!("templates/page.js")),
-    ("icon.svg", "image/svg+xml", include_str!("templates/icon.svg")),
+/// Files of the page itself, and their kind.
+const FILES: [(&str, &str); 3] = [
+    ("page.css", "text/css; charset=utf-8"),
+    ("page.js", "text/javascript; charset=utf-8"),
+    ("icon.svg", "image/svg+xml"),
 ];
 
 /// The routes of a page.
@@ -52,7 +53,8 @@ pub(super) fn routes(page: Page) -> Router {
         .route("/prefs", post(prefs))
         .route_layer(from_fn_with_state(page.clone(), known));
     let mut all = inside.route("/open", get(open));
-    for (name, kind, content) in FILES {
+    for (name, kind) in FILES {
+        let content = packed::text(&format!("src/page/templates/{name}")).unwrap_or_default();
         let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
         all = all.route(&format!("/{name}"), get(file));
     }

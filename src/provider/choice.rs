@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 use serde_json::Value;
+use toml_edit::{DocumentMut, Item, TableLike};
 
 use super::Adapter;
 use super::catalogue::Provider;
@@ -107,7 +108,7 @@ pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> 
             file.display()
         )];
     }
-    let table = matches!(adapter, Adapter::Codex).then(|| read(&file)?.parse::<toml::Table>().ok()).flatten();
+    let table = matches!(adapter, Adapter::Codex).then(|| read(&file)?.parse::<DocumentMut>().ok()).flatten();
     let service = |key: &str| Some((key.to_owned(), table.as_ref()?.get(key)?.as_str().and_then(harmless)?));
     let named = service("model_provider").filter(|(_, name)| name != "openai").or(service("openai_base_url"));
     let note = |(key, value): (String, String)| {
@@ -120,7 +121,7 @@ pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> 
 }
 
 fn is_toml(file: &Path) -> bool {
-    read(file).is_some_and(|text| text.parse::<toml::Table>().is_ok())
+    read(file).is_some_and(|text| text.parse::<DocumentMut>().is_ok())
 }
 
 fn is_json(file: &Path) -> bool {
@@ -128,18 +129,22 @@ fn is_json(file: &Path) -> bool {
 }
 
 fn codex(file: &Path) -> OwnChoice {
-    let Some(table) = read(file).and_then(|text| text.parse::<toml::Table>().ok()) else {
+    let Some(table) = read(file).and_then(|text| text.parse::<DocumentMut>().ok()) else {
         return OwnChoice::default();
     };
-    let chosen = table.get("profile").and_then(toml::Value::as_str);
+    let chosen = table.get("profile").and_then(Item::as_str);
     // Newer versions keep a profile in a file of its own, and refuse the key that names it.
     let own_file = chosen.and_then(profile_name).and_then(|name| {
-        read(&file.with_file_name(format!("{name}.config.toml")))?.parse::<toml::Table>().ok()
+        read(&file.with_file_name(format!("{name}.config.toml")))?.parse::<DocumentMut>().ok()
     });
-    let profile = chosen.and_then(|name| table.get("profiles")?.get(name)?.as_table());
+    let profile = chosen.and_then(|name| table.get("profiles")?.get(name)?.as_table_like());
     let value = |key: &str| {
-        let text = |table: &toml::Table| table.get(key)?.as_str().and_then(harmless);
-        own_file.as_ref().and_then(text).or_else(|| profile.and_then(text)).or_else(|| text(&table))
+        let text = |table: &dyn TableLike| table.get(key)?.as_str().and_then(harmless);
+        own_file
+            .as_ref()
+            .and_then(|file| text(file.as_table()))
+            .or_else(|| profile.and_then(text))
+            .or_else(|| text(table.as_table()))
     };
     OwnChoice { model: value("model"), effort: value("model_reasoning_effort") }
 }

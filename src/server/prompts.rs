@@ -7,6 +7,7 @@ use rmcp::ErrorData;
 use rmcp::model::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::Value;
 
+use crate::domain::packed;
 use crate::error::Error;
 
 const SLOT: &str = "{{ request }}";
@@ -21,7 +22,6 @@ struct Template {
     description: &'static str,
     argument: &'static str,
     about: &'static str,
-    text: &'static str,
 }
 
 const TEMPLATES: [Template; 6] = [
@@ -31,7 +31,6 @@ const TEMPLATES: [Template; 6] = [
         description: "Finds and fixes a failure in gated stages, each approved by you",
         argument: "failure",
         about: "The failure: a test, a command, a file",
-        text: include_str!("prompts/debug.txt"),
     },
     Template {
         name: "analyze",
@@ -39,7 +38,6 @@ const TEMPLATES: [Template; 6] = [
         description: "Gathers facts with their sources, and changes nothing",
         argument: "subject",
         about: "The subject: a test, a file, a module",
-        text: include_str!("prompts/analyze.txt"),
     },
     Template {
         name: "consult",
@@ -47,7 +45,6 @@ const TEMPLATES: [Template; 6] = [
         description: "Brings one consultant's view of what is being worked on",
         argument: "provider",
         about: "Who is asked: codex, gemini, claude, or one of yours",
-        text: include_str!("prompts/consult.txt"),
     },
     Template {
         name: "review",
@@ -55,7 +52,6 @@ const TEMPLATES: [Template; 6] = [
         description: "Has other models review a change, and checks each finding against the code",
         argument: "change",
         about: "The change or files: staged, a range such as main..HEAD, or a file",
-        text: include_str!("prompts/review.txt"),
     },
     Template {
         name: "compare",
@@ -63,7 +59,6 @@ const TEMPLATES: [Template; 6] = [
         description: "Asks several models the same and lays their answers side by side",
         argument: "question",
         about: "The question",
-        text: include_str!("prompts/compare.txt"),
     },
     Template {
         name: "workflow",
@@ -71,7 +66,6 @@ const TEMPLATES: [Template; 6] = [
         description: "Analyze, hypothesize, implement, debug, improve, with your approval after each",
         argument: "task",
         about: "The task",
-        text: include_str!("prompts/workflow.txt"),
     },
 ];
 
@@ -81,9 +75,13 @@ impl Template {
         Prompt::new(self.name, Some(self.description), Some(vec![argument])).with_title(self.title)
     }
 
+    fn text(&self) -> String {
+        packed::text(&format!("src/server/prompts/{}.txt", self.name)).unwrap_or_default()
+    }
+
     fn filled(&self, given: Option<&str>) -> String {
         let given = given.map(str::trim).filter(|given| !given.is_empty());
-        self.text.trim_end().replace(SLOT, given.unwrap_or(NOT_GIVEN))
+        self.text().trim_end().replace(SLOT, given.unwrap_or(NOT_GIVEN))
     }
 }
 
@@ -125,10 +123,10 @@ mod tests {
     #[test]
     fn every_text_takes_its_argument_once_and_is_short() {
         for template in &TEMPLATES {
-            assert_eq!(template.text.matches(SLOT).count(), 1, "{}", template.name);
+            assert_eq!(template.text().matches(SLOT).count(), 1, "{}", template.name);
             assert!(template.filled(None).contains(NOT_GIVEN), "{}", template.name);
             assert!(template.filled(Some("  ")).contains(NOT_GIVEN), "{}", template.name);
-            assert!(template.text.len() < 1_500, "{}: {}", template.name, template.text.len());
+            assert!(template.text().len() < 1_500, "{}: {}", template.name, template.text().len());
         }
     }
 

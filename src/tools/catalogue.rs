@@ -181,9 +181,7 @@ impl Tools {
                 properties.insert(BACKGROUND.to_owned(), json!({ "type": "boolean", "default": false }));
             }
             let mut schema = served(&form, &providers);
-            if let Some(words) = &words {
-                words.describe(&mut route.attr, &mut schema);
-            }
+            words.describe(&mut route.attr, &mut schema);
             route.attr.input_schema = Arc::new(schema);
             forms.insert(route.attr.name.to_string(), form);
         }

@@ -6,6 +6,7 @@ use clap::ValueEnum as _;
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde::Serialize;
 use serde_json::Value;
+use toml_edit::{DocumentMut, Item};
 
 use super::Finding;
 use crate::cli::install::{Client, Scope, Targets};
@@ -147,9 +148,25 @@ fn document(file: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(file).ok()?;
     let text = text.trim_start_matches('\u{feff}');
     if file.extension().is_some_and(|extension| extension == "toml") {
-        return serde_json::to_value(text.parse::<toml::Table>().ok()?).ok();
+        return text.parse::<DocumentMut>().ok().map(|document| as_json(document.as_item()));
     }
     parse_to_serde_value(text, &ParseOptions::default()).ok()
+}
+
+/// What TOML says, as JSON says it.
+fn as_json(item: &Item) -> Value {
+    if let Some(table) = item.as_table_like() {
+        return table.iter().map(|(key, item)| (key.to_owned(), as_json(item))).collect();
+    }
+    if let Some(list) = item.as_array() {
+        return list.iter().map(|value| as_json(&Item::Value(value.clone()))).collect();
+    }
+    if let Some(list) = item.as_array_of_tables() {
+        return list.iter().map(|table| as_json(&Item::Table(table.clone()))).collect();
+    }
+    let number = item.as_integer().map(Value::from).or(item.as_float().map(Value::from));
+    let plain = item.as_str().map(Value::from).or(item.as_bool().map(Value::from)).or(number);
+    plain.or(item.as_datetime().map(|date| date.to_string().into())).unwrap_or_default()
 }
 
 fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -> Standing {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::embedded::embedded;
+use crate::domain::packed;
 use crate::domain::topology::Topology;
 
 /// The file describes the fields.
@@ -59,8 +59,7 @@ struct All {
 
 impl Facts {
     pub fn of(topology: Topology) -> &'static Self {
-        static ALL: LazyLock<All> =
-            LazyLock::new(|| embedded("topologies.yaml", include_str!("topologies.yaml")));
+        static ALL: LazyLock<All> = LazyLock::new(|| packed::read("src/domain/coordination/topologies.yaml"));
         match topology {
             Topology::Sas => &ALL.single,
             Topology::Independent => &ALL.independent,

@@ -20,7 +20,8 @@ use super::architecture::{DECOMPOSABLE, Rule, SEQUENTIAL, TOOL_HEAVY};
 use super::classify::Scores;
 use super::facts::{Facts, Line};
 use super::{BadInput, share};
-use crate::domain::embedded::{Texts, embedded, filled};
+use crate::domain::embedded::{Texts, filled};
+use crate::domain::packed;
 use crate::domain::policy::PolicySettings;
 use crate::domain::topology::Topology;
 
@@ -186,7 +187,7 @@ pub fn outside_the_data(inputs: &Inputs) -> Vec<&'static str> {
 mod tests;
 
 pub static FINDINGS: LazyLock<Texts> =
-    LazyLock::new(|| embedded("findings.yaml", include_str!("findings.yaml")));
+    LazyLock::new(|| packed::read("src/domain/coordination/findings.yaml"));
 
 /// The text under a key, with its values.
 pub fn finding(key: &str, values: &[(&str, &str)]) -> String {

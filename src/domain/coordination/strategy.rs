@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::domain::embedded::embedded;
+use crate::domain::packed;
 use crate::domain::policy::PolicySettings;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
@@ -88,7 +88,7 @@ impl Strategy {
 
 fn of_stage(stage: Stage, policy: &PolicySettings) -> Strategy {
     static ALL: LazyLock<HashMap<Stage, Strategy>> =
-        LazyLock::new(|| embedded("strategies.yaml", include_str!("strategies.yaml")));
+        LazyLock::new(|| packed::read("src/domain/coordination/strategies.yaml"));
     let strategy = ALL.get(&stage).cloned().unwrap_or_default();
     Strategy { max_iterations: (stage == Stage::Debug).then_some(policy.max_debug_iterations), ..strategy }
 }

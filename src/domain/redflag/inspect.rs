@@ -13,6 +13,7 @@ use super::{
     compile_ignoring_case,
 };
 use crate::domain::answer::{self, document, spoken};
+use crate::domain::json_schema;
 use crate::domain::rule::RuleError;
 use crate::domain::vote::choice::stated;
 
@@ -267,7 +268,7 @@ fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Optio
         Ok(document) => document,
         Err(unreadable) => return Some(format!("{unreadable}, and so none of the fields is there")),
     };
-    let errors = answer::schema_errors(schema, document, MOST_ERRORS);
+    let errors = json_schema::misfits(schema, document, MOST_ERRORS);
     let errors: Vec<String> = errors.iter().map(|error| error.chars().take(2 * EXCERPT).collect()).collect();
     (!errors.is_empty()).then(|| errors.join("; "))
 }

@@ -128,6 +128,20 @@ fn a_list_is_no_record() {
 #[test]
 fn yaml_tells_the_place_too() {
     assert_eq!(from_yaml::<Vec<u8>>("[1, 2]").unwrap(), [1, 2]);
-    let said = from_yaml::<Vec<u8>>("[1, x]").unwrap_err();
-    assert_eq!(said, "[1]: invalid type: string \"x\", expected u8");
+    let said = |text| from_yaml::<Everything>(text).unwrap_err();
+    assert_eq!(
+        said("small: 1\nby_kind:\n  a: {}\n  b:\n    list: [1, 2, x]\n"),
+        "by_kind.b.list[2]: invalid type: string \"x\", expected u16 at line 5 column 18"
+    );
+    assert!(said("small: 1\nbroad: 2\n").starts_with("unknown field `broad`, expected one of"));
+    assert!(said("small: 1\nbroad: 2\n").ends_with(" at line 2 column 8"));
+    assert!(said("- 1").starts_with("invalid type: sequence"), "{}", said("- 1"));
+}
+
+#[test]
+fn a_key_that_stands_twice_is_refused_wherever_it_stands() {
+    for text in ["small: 1\nsmall: 2\n", "any: {a: 1, a: 2}\n", "by_name: {a: b, a: c}\n"] {
+        let said = from_yaml::<Everything>(text).unwrap_err();
+        assert!(said.contains("duplicate field"), "{text}: {said}");
+    }
 }

@@ -6,6 +6,7 @@ use strum::IntoStaticStr;
 
 use super::Kind;
 use crate::domain::lists::list;
+use crate::domain::typed::from_yaml;
 
 /// A directory of the project, as far as detection looks at it.
 pub trait Directory {
@@ -312,8 +313,7 @@ fn packages(directory: &dyn Directory, manifest: &Value) -> Vec<Value> {
         #[serde(default)]
         packages: Vec<String>,
     }
-    let of_pnpm =
-        directory.text("pnpm-workspace.yaml").and_then(|text| serde_yaml::from_str::<Workspace>(&text).ok());
+    let of_pnpm = directory.text("pnpm-workspace.yaml").and_then(|text| from_yaml::<Workspace>(&text).ok());
     let of_manifest = manifest.get("workspaces").map(|value| value.get("packages").unwrap_or(value));
     let strings = |value: &Value| -> Vec<String> {
         value.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect()

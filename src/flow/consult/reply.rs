@@ -329,7 +329,7 @@ pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     let Some(answer) = answer else {
         return vec!["the answer is not a JSON document".to_owned()];
     };
-    crate::domain::answer::schema_errors(schema, answer, MOST)
+    crate::domain::json_schema::misfits(schema, answer, MOST)
 }
 
 fn shown_stderr(masker: &Masker, stderr: &str) -> String {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
@@ -31,6 +30,7 @@ use crate::flow::kit::Kit;
 use crate::flow::log::Working;
 use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::{Scope, off_thread, off_thread_with};
+use crate::flow::template;
 
 /// Works on an attempt until its end is in the log, whether or not anybody waits for it.
 pub(super) fn spawn(
@@ -156,8 +156,7 @@ fn prompt(
         name: origin.to_owned(),
         reason: format!("{error:#}"),
     };
-    let mut templates = Environment::new();
-    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let mut templates = template::environment();
     let syntax = SyntaxConfig::builder().trim_blocks(true).build();
     templates.add_filter("item", item);
     templates.add_filter("fenced", fenced);

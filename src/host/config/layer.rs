@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Problem;
 use crate::domain::mask::is_modest_pattern;
+use crate::domain::typed::from_yaml;
 use crate::host::environment::Environment;
 
 /// The documents laid so far.
@@ -318,7 +319,7 @@ fn read(filled: &str, written: &str, reading: Reading) -> Value {
         pattern().and_then(|pattern| pattern.find(written)).is_some_and(|found| found.len() == written.len());
     if reading == Reading::Scalar
         && is_nothing_else
-        && let Ok(scalar @ (Value::Bool(_) | Value::Number(_))) = serde_yaml::from_str(filled)
+        && let Ok(scalar @ (Value::Bool(_) | Value::Number(_))) = from_yaml(filled)
     {
         return scalar;
     }

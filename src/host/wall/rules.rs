@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{FileRules, ProjectRules};
 use crate::domain::order::Gather;
+use crate::domain::typed::from_yaml;
 use crate::host::environment::Environment;
 use crate::host::git;
 use crate::host::process::leftover;
@@ -52,8 +53,8 @@ struct ConsultantRules {
 
 impl SandboxRules {
     /// Reads the rule file.
-    pub fn from_yaml(text: &str) -> Result<Self, serde_yaml::Error> {
-        serde_yaml::from_str(text)
+    pub fn from_yaml(text: &str) -> Result<Self, String> {
+        from_yaml(text)
     }
 
     /// Returns what a check may touch. `root` is the project, or a copy of it; `closed` are directories of

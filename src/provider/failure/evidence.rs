@@ -16,6 +16,7 @@ use regex::{Captures, Regex};
 
 use super::rules::{RULES, Says, THINGS, first, thing};
 use super::{CliFailure, FailureKind, normalised, telling_lines};
+use crate::domain::packed;
 use crate::host::process::Exit;
 
 /// Lines of a channel that are shown where no rule knows one.
@@ -659,11 +660,13 @@ fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
         "ist" => "Asia/Kolkata",
         name => name,
     };
-    match TimeZone::get(name) {
-        Ok(zone) => Some(zone),
+    // A machine need not have the zones, such as in a container.
+    let packed = || TimeZone::tzif(name, &packed::zone(name)?).ok();
+    match TimeZone::get(name).ok().or_else(packed) {
+        Some(zone) => Some(zone),
         // In brackets stands a zone; otherwise it is the next word of the sentence.
-        Err(_) if words.trim_start().starts_with('(') => None,
-        Err(_) => own(),
+        None if words.trim_start().starts_with('(') => None,
+        None => own(),
     }
 }
 

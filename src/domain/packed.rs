@@ -1,0 +1,87 @@
+//! The texts that the binary carries, and the time zones. The build packs them: they take a third then.
+
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use serde::de::DeserializeOwned;
+
+use super::typed::from_yaml;
+
+/// A file of the repository.
+pub struct Packed {
+    /// Its path from the top of the repository, with `/`.
+    pub path: &'static str,
+    length: usize,
+    bytes: &'static [u8],
+}
+
+static FILES: &[Packed] = include!(concat!(env!("OUT_DIR"), "/packed.rs"));
+
+impl Packed {
+    fn content(&self) -> Vec<u8> {
+        decompress_to_vec_with_limit(self.bytes, self.length).unwrap_or_default()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.content()).unwrap_or_default()
+    }
+}
+
+/// The files of a directory, in the order of their paths.
+pub fn below(directory: &str) -> impl Iterator<Item = &'static Packed> {
+    FILES
+        .iter()
+        .filter(move |file| file.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
+}
+
+/// The text of a file.
+pub fn text(path: &str) -> Option<String> {
+    Some(FILES.iter().find(|file| file.path == path)?.text())
+}
+
+/// Reads a file of YAML. A test reads each, so they always parse.
+pub fn read<T: DeserializeOwned + Default>(path: &str) -> T {
+    from_yaml(&text(path).unwrap_or_default())
+        .inspect_err(|error| tracing::error!(path, %error, "an embedded file cannot be read"))
+        .unwrap_or_default()
+}
+
+/// The data of a time zone (TZif), by its name in any case.
+pub fn zone(name: &str) -> Option<Vec<u8>> {
+    let all = FILES.iter().find(|file| file.path == "zones")?.content();
+    let mut rest = all.as_slice();
+    loop {
+        let mut parts = rest.splitn(3, |byte| *byte == b'\n');
+        let found = parts.next()?;
+        let length: usize = std::str::from_utf8(parts.next()?).ok()?.parse().ok()?;
+        let (data, further) = parts.next()?.split_at_checked(length)?;
+        if found.eq_ignore_ascii_case(name.as_bytes()) {
+            return Some(data.to_vec());
+        }
+        rest = further;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_file_is_unpacked_as_it_lies_in_the_repository() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        for file in FILES.iter().filter(|file| file.path != "zones") {
+            assert_eq!(file.text(), std::fs::read_to_string(root.join(file.path)).unwrap(), "{}", file.path);
+        }
+        assert!(text("SKILLS.md").is_some() && text("nowhere").is_none());
+        assert_eq!(below("roles").count(), std::fs::read_dir(root.join("roles")).unwrap().count());
+    }
+
+    #[test]
+    fn a_zone_is_found_in_any_case() {
+        let seoul = jiff::tz::TimeZone::tzif("Asia/Seoul", &zone("asia/seoul").unwrap()).unwrap();
+        let then = "2026-07-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap();
+        assert_eq!(seoul.to_offset(then), jiff::tz::offset(9));
+        assert!(zone("America/Los_Angeles").is_some() && zone("Zulu").is_some());
+        assert!(zone("Asia").is_none() && zone("").is_none());
+    }
+}

@@ -1,0 +1,28 @@
+//! Templates of prompts, skills and the page.
+
+use minijinja::{Environment, UndefinedBehavior, Value, filters, functions, tests};
+
+/// An environment for templates: a value that there is not is an error, and what a template may call is
+/// named here. All that the crate offers would be 150 KB.
+pub fn environment() -> Environment<'static> {
+    let mut templates = Environment::empty();
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.add_filter("default", filters::default);
+    templates.add_filter("first", filters::first);
+    templates.add_filter("int", filters::int);
+    templates.add_filter("items", filters::items);
+    templates.add_filter("join", filters::join);
+    templates.add_filter("last", filters::last);
+    templates.add_filter("length", filters::length);
+    templates.add_filter("lower", filters::lower);
+    templates.add_filter("replace", filters::replace);
+    templates.add_filter("safe", filters::safe);
+    templates.add_filter("trim", filters::trim);
+    templates.add_filter("upper", filters::upper);
+    templates.add_function("range", functions::range);
+    templates.add_test("defined", tests::is_defined);
+    templates.add_test("undefined", tests::is_undefined);
+    templates.add_test("none", tests::is_none);
+    let _ = Value::UNDEFINED;
+    templates
+}
