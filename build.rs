@@ -118,7 +118,7 @@ fn works_with(arguments: &[&str]) -> Option<ExitStatus> {
     Command::new(directory.join("empty")).status().ok()
 }
 
-/// Writes the table of what is packed: each path with its length and its bytes.
+/// Writes the table of what is packed: each path with its bytes.
 fn pack() -> std::io::Result<()> {
     let root = std::env::current_dir()?;
     let mut paths = Vec::new();
@@ -135,8 +135,8 @@ fn pack() -> std::io::Result<()> {
     let mut table = "&[\n".to_owned();
     for (index, (path, content)) in packed.iter().enumerate() {
         std::fs::write(out.join(format!("{index}.deflate")), compress_to_vec(content, 10))?;
-        let (length, file) = (content.len(), format!("concat!(env!(\"OUT_DIR\"), \"/{index}.deflate\")"));
-        writeln!(table, "Packed {{ path: {path:?}, length: {length}, bytes: include_bytes!({file}) }},")
+        let file = format!("concat!(env!(\"OUT_DIR\"), \"/{index}.deflate\")");
+        writeln!(table, "Packed {{ path: {path:?}, bytes: include_bytes!({file}) }},")
             .map_err(std::io::Error::other)?;
     }
     std::fs::write(out.join("packed.rs"), table + "]\n")

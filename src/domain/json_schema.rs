@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use boon::{Compiler, SchemaIndex, Schemas, UrlLoader, ValidationError};
+use boon::{CompileError, Compiler, SchemaIndex, Schemas, UrlLoader, ValidationError};
 use serde_json::Value;
 
 /// The address that a schema is compiled under; a reference to a part of it is below.
@@ -35,11 +35,13 @@ fn compiled(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(Alone));
     let mut schemas = Schemas::new();
-    let index = compiler
-        .add_resource(ADDRESS, schema.clone())
-        .and_then(|()| compiler.compile(ADDRESS, &mut schemas))
-        .map_err(|error| format!("{error:#}").replace(&format!("{ADDRESS}#"), ""))?;
+    compiler.add_resource(ADDRESS, schema.clone()).map_err(|error| told(&error))?;
+    let index = compiler.compile(ADDRESS, &mut schemas).map_err(|error| told(&error))?;
     Ok((schemas, index))
+}
+
+fn told(error: &CompileError) -> String {
+    format!("{error:#}").replace(&format!("{ADDRESS}#"), "")
 }
 
 /// The errors that no other one explains.

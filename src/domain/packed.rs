@@ -1,6 +1,6 @@
 //! The texts that the binary carries, and the time zones. The build packs them: they take a third then.
 
-use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use miniz_oxide::inflate::decompress_to_vec;
 use serde::de::DeserializeOwned;
 
 use super::typed::from_yaml;
@@ -9,7 +9,6 @@ use super::typed::from_yaml;
 pub struct Packed {
     /// Its path from the top of the repository, with `/`.
     pub path: &'static str,
-    length: usize,
     bytes: &'static [u8],
 }
 
@@ -17,7 +16,7 @@ static FILES: &[Packed] = include!(concat!(env!("OUT_DIR"), "/packed.rs"));
 
 impl Packed {
     fn content(&self) -> Vec<u8> {
-        decompress_to_vec_with_limit(self.bytes, self.length).unwrap_or_default()
+        decompress_to_vec(self.bytes).unwrap_or_default()
     }
 
     pub fn text(&self) -> String {
@@ -44,7 +43,7 @@ pub fn read<T: DeserializeOwned + Default>(path: &str) -> T {
         .unwrap_or_default()
 }
 
-/// The data of a time zone (TZif), by its name in any case.
+/// The data of a time zone (`TZif`), by its name in any case.
 pub fn zone(name: &str) -> Option<Vec<u8>> {
     let all = FILES.iter().find(|file| file.path == "zones")?.content();
     let mut rest = all.as_slice();

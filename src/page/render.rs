@@ -52,7 +52,9 @@ fn environment() -> &'static Environment<'static> {
             .map(|one| minijinja::context! { code => one.tag(), name => one.words().name.as_str() })
             .collect();
         environment.add_global("languages", all);
-        for file in packed::below("src/page/templates").filter(|file| file.path.ends_with(".html")) {
+        for file in
+            packed::below("src/page/templates").filter(|file| file.path.strip_suffix(".html").is_some())
+        {
             let name = file.path.rsplit('/').next().unwrap_or_default();
             if let Err(error) = environment.add_template_owned(name, file.text()) {
                 tracing::error!(name, %error, "a template of the page");
