@@ -8,8 +8,9 @@ cd "$(dirname "$0")/.."
 root=$(pwd -P)
 out=${1:-dist}
 cargo=${CARGO:-cargo}
-# The binary must not grow beyond what it is; the aim is 14,000,000.
-most_bytes=16750000
+# The binary must not grow beyond what it is. One for this machine alone is 700,000 bytes smaller (build.rs says why),
+# and `make size` holds that one.
+most_bytes=14700000
 build=${CARGO_TARGET_DIR:-$root/target}/dist
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 

@@ -8,6 +8,7 @@ mkdir -p "$logs"
 checks="
 lint|make lint
 test|make test
+size|make size
 docs|make docs && git diff --exit-code -- docs README.md SKILLS.md
 soak|make soak
 fuzz|make fuzz

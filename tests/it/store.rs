@@ -46,7 +46,14 @@ fn start(directory: &Path, task: &str) -> Child {
 
 fn acknowledged(child: &mut Child) -> Vec<String> {
     let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-    lines.filter_map(|line| Some(line.strip_prefix("ack ")?.to_owned())).collect()
+    let is_acknowledged = |line: String| match line.strip_prefix("ack ") {
+        Some(acknowledged) => Some(acknowledged.to_owned()),
+        None => {
+            eprintln!("it said: {line}");
+            None
+        }
+    };
+    lines.filter_map(is_acknowledged).collect()
 }
 
 fn wait_for_acknowledgement(child: &mut Child) -> BufReader<std::process::ChildStderr> {
