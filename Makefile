@@ -55,12 +55,12 @@ uninstall:
 dist:
 	./packaging/dist.sh
 
-## Lists the functions that a server needs first, for the linker. Needs valgrind.
-# The binary stays below 14 MB.
+## Checks that the binary is smaller than 14 MB.
 size:
-	cargo build --release
+	$(CARGO) build --release
 	test "$$(wc -c < target/release/maestro-mcp)" -lt 14000000
 
+## Lists the functions that a server needs first, for the linker. Needs valgrind.
 link-order:
 	./packaging/link-order.py
 
