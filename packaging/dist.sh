@@ -10,7 +10,7 @@ out=${1:-dist}
 cargo=${CARGO:-cargo}
 # The binary must not grow beyond what it is. One for this machine alone is 700,000 bytes smaller (build.rs says why),
 # and `make size` holds that one.
-most_bytes=14700000
+most_bytes=14600000
 build=${CARGO_TARGET_DIR:-$root/target}/dist
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
