@@ -1,4 +1,4 @@
-//! What may still be spent: the consults of a run, and the caps on tokens and money.
+//! Budgets: the consults left to a run, and the caps on tokens and money.
 //!
 //! A consult is reserved before it starts and settled after, both in the log, so that several
 //! servers never pass a limit together. A reservation whose server was killed stays spent: nobody

@@ -74,7 +74,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Who is asked next: the last one of a conversation, while it is well; else the first.
+    /// The provider to ask next: the last one of a conversation, while it is well; else the first.
     ///
     /// # Errors
     ///

@@ -37,7 +37,7 @@ struct ToolWords {
     parameters: HashMap<String, String>,
 }
 
-/// What a call does, as MCP's hints say it.
+/// Effects of a call, as MCP's hints name them.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Effect {
@@ -73,7 +73,7 @@ enum Shown {
     OnSearch,
 }
 
-/// Whether Claude Code asks its human at every call, in every mode.
+/// True if Claude Code asks its human at every call, in every mode.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Interaction {

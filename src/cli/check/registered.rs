@@ -153,7 +153,7 @@ fn document(file: &Path) -> Option<Value> {
     parse_to_serde_value(text, &ParseOptions::default()).ok()
 }
 
-/// What TOML says, as JSON says it.
+/// TOML as JSON.
 fn as_json(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
         return table.iter().map(|(key, item)| (key.to_owned(), as_json(item))).collect();

@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    /// What one event alone comes to; none where it does not count.
+    /// The figures of one event alone; none where it does not count.
     fn counted(event: &Event, stage: Option<Stage>) -> Option<Tally> {
         let (mut tally, mut counts) = (Tally::default(), false);
         count(event, stage, || {
