@@ -9,6 +9,9 @@ use serde_json::Value;
 /// The address that a schema is compiled under; a reference to a part of it is below.
 const ADDRESS: &str = "maestro://schema";
 
+/// Places of a broken schema that a message names.
+const MOST_TOLD: usize = 3;
+
 /// Tells why a schema cannot be used.
 ///
 /// # Errors
@@ -40,7 +43,14 @@ fn compiled(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     Ok((schemas, index))
 }
 
+/// The places that are wrong, without the text that the crate puts around them.
 fn told(error: &CompileError) -> String {
+    if let CompileError::ValidationError { src, .. } = error {
+        let mut found = Vec::new();
+        gather(src, MOST_TOLD, &mut found);
+        // A pattern that does not compile is drawn over several lines.
+        return found.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     format!("{error:#}").replace(&format!("{ADDRESS}#"), "")
 }
 
@@ -98,6 +108,7 @@ mod tests {
         for (schema, said) in [
             (json!({"type": "strin"}), "/type"),
             (json!({"pattern": "("}), "/pattern"),
+            (json!({"pattern": "^(?!x)a"}), "look-around"),
             (json!({"$ref": "#/nowhere"}), "nowhere"),
             (json!({"$ref": outside}), "must hold what it refers to"),
             (json!({"$ref": "https://example.com/schema.json"}), "must hold what it refers to"),
@@ -105,7 +116,7 @@ mod tests {
             (json!(3), ""),
         ] {
             let problem = check(&schema).unwrap_err();
-            assert!(problem.contains(said), "{schema}: {problem}");
+            assert!(problem.contains(said) && problem.lines().count() == 1, "{schema}: {problem}");
             assert!(misfits(&schema, &Value::Null, 1)[0].starts_with("the schema itself: "));
         }
     }

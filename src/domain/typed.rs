@@ -266,16 +266,44 @@ impl<'de> Visitor<'de> for Way<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Some((Step::Key(key) | Step::Unfit(key), rest)) = self.0.split_last() else {
+        let Some((step @ (Step::Key(key) | Step::Unfit(key)), rest)) = self.0.split_last() else {
             return Err(A::Error::custom("here"));
         };
-        while let Some(found) = map.next_key::<String>()? {
-            if found == *key {
+        let is_end = matches!(step, Step::Unfit(_));
+        while let Some(is_found) = map.next_key_seed(Wanted { key, is_end })? {
+            if is_found {
                 return map.next_value_seed(Way(rest));
             }
             map.next_value::<IgnoredAny>()?;
         }
         Ok(())
+    }
+}
+
+/// A key on the way. Reading it fails where it is the end.
+struct Wanted<'a> {
+    key: &'a str,
+    is_end: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<bool, D::Error> {
+        source.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Wanted<'_> {
+    type Value = bool;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, found: &str) -> Result<bool, E> {
+        let is_found = found == self.key;
+        if is_found && self.is_end { Err(E::custom("here")) } else { Ok(is_found) }
     }
 }
 

@@ -134,7 +134,12 @@ fn yaml_tells_the_place_too() {
         "by_kind.b.list[2]: invalid type: string \"x\", expected u16 at line 5 column 18"
     );
     assert!(said("small: 1\nbroad: 2\n").starts_with("unknown field `broad`, expected one of"));
-    assert!(said("small: 1\nbroad: 2\n").ends_with(" at line 2 column 8"));
+    assert!(said("small: 1\nbroad: 2\n").ends_with(" at line 2 column 1"));
+    let below = said("by_kind:\n  a:\n    small: 1\n    broad:\n      b: 2\n");
+    assert!(
+        below.starts_with("by_kind.a: unknown field `broad`") && below.ends_with(" at line 4 column 5"),
+        "{below}"
+    );
     assert!(said("- 1").starts_with("invalid type: sequence"), "{}", said("- 1"));
 }
 
