@@ -153,23 +153,24 @@ pub fn check(text: &str) -> Result<(), OutOfBounds> {
     if text.len() > MOST_WITH_ALIASES && has_alias(text) {
         return Err(OutOfBounds::Aliases);
     }
-    let brackets = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    let brackets = memchr::memchr2_iter(b'[', b'{', text.as_bytes()).count();
     if brackets > HARMLESS_BRACKETS { check_depth(text) } else { Ok(()) }
 }
 
-/// The places at which something may begin. A parser ends a line at a lone carriage return, too.
+/// The places at which something may begin, as far as they matter. A parser ends a line at a lone carriage
+/// return, too.
 fn marks(text: &str) -> usize {
     let bytes = text.as_bytes();
-    let is_blank = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_whitespace);
-    let begins = |(at, byte): &(usize, &u8)| match byte {
-        b'\n' | b',' | b'[' | b'{' => true,
-        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
-        b'-' | b'?' | b':' => is_blank(bytes.get(at + 1)),
+    let is_blank = |at: &usize| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
+    let is_lone = |at: &usize| bytes.get(at + 1) != Some(&b'\n');
+    memchr::memchr3_iter(b'\n', b',', b'[', bytes)
+        .chain(memchr::memchr_iter(b'{', bytes))
+        .chain(memchr::memchr_iter(b'\r', bytes).filter(is_lone))
+        .chain(memchr::memchr3_iter(b'-', b'?', b':', bytes).filter(is_blank))
         // A byte order mark begins a document.
-        0xef => bytes.get(at + 1..at + 3) == Some(&[0xbb, 0xbf]),
-        _ => false,
-    };
-    bytes.iter().enumerate().filter(begins).count()
+        .chain(memchr::memmem::find_iter(bytes, "\u{feff}"))
+        .take(MOST_MARKS + 1)
+        .count()
 }
 
 /// The marks of lists and keys at the start of a line.
