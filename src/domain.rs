@@ -15,6 +15,7 @@ pub(crate) mod citations;
 pub(crate) mod comment;
 pub(crate) mod consultant;
 pub(crate) mod coordination;
+pub(crate) mod cut;
 pub(crate) mod decision;
 pub(crate) mod diff;
 pub(crate) mod embedded;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::domain::budget::{Passed, Short};
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::change;
+use crate::domain::cut::cut;
 use crate::domain::decision::Contradiction;
 use crate::domain::vote::NoWinner;
 use crate::domain::workflow::Refusal;
@@ -334,20 +335,14 @@ impl From<&change::Refusal> for ErrorNote {
     }
 }
 
-/// Returns what a caller gave may be long, and an error repeats it.
-fn shortened(text: &str) -> String {
-    const MOST_CHARS: usize = 4_000;
-    match text.char_indices().nth(MOST_CHARS) {
-        None => text.to_owned(),
-        Some((at, _)) => format!("{} ...", text.get(..at).unwrap_or_default()),
-    }
-}
+/// What a caller gave may be long, and an error repeats it.
+const MOST_CHARS: usize = 4_000;
 
 impl Error {
     /// The error as a result tells it.
     pub fn note(&self) -> ErrorNote {
         ErrorNote {
-            error: shortened(&self.to_string()),
+            error: cut(&self.to_string(), MOST_CHARS),
             code: self.code(),
             hint: self.hint(),
             retryable: self.retryable(),

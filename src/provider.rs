@@ -25,6 +25,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
+use crate::domain::cut::head;
 use crate::host::process::{CallDir, Ended, Exit};
 
 use failure::{CliFailure, FailureKind, Told};
@@ -134,7 +135,7 @@ impl Output {
         // A signal from outside says nothing about the CLI.
         let exit = if self.ended == Ended::Exited { self.exit } else { Exit::Unknown };
         let said = told.failure(&self.stderr, exit, &self.at);
-        let printed: String = self.stdout.trim().chars().take(SHOWN).collect();
+        let printed = head(self.stdout.trim(), SHOWN);
         let unreadable = |what: &str| CliFailure::new(FailureKind::AnswerUnreadable, what);
         match (said, form) {
             (Some(said), _) if said.kind != FailureKind::CliFailed => said,

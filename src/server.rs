@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::domain::cut::head;
 use crate::domain::packed;
 use crate::error::Error;
 use crate::flow::change::recover;
@@ -115,8 +116,8 @@ impl Maestro {
             let message = format!("{name} is switched off (disabled_tools, MAESTRO_DISABLED_TOOLS)");
             return ErrorData::invalid_params(message, None);
         }
-        let shown: String = name.chars().take(MOST_CHARS).collect();
-        let nearest = self.tools().nearest(&shown).join(", ");
+        let shown = head(name, MOST_CHARS);
+        let nearest = self.tools().nearest(shown).join(", ");
         ErrorData::invalid_params(format!("unknown tool: {shown}; nearest: {nearest}"), None)
     }
 

@@ -19,6 +19,7 @@ use super::slash_commands::{COMMANDS, this_binary};
 use super::terminal::{self, cut, one_line, print, short, span};
 use crate::domain::breaker::{SPENT, Spent};
 use crate::domain::budget::Standing as CapStanding;
+use crate::domain::cut::wrapping;
 use crate::domain::measure::cost::CapNote;
 use crate::domain::report::LineKind;
 use crate::error::Error;
@@ -481,11 +482,7 @@ impl Finding {
 
 /// A text as lines of so many columns, the first and the others with their own beginning.
 fn folded(text: &str, columns: usize, first: &str, others: &str) -> Vec<String> {
-    let options = textwrap::Options::new(columns)
-        .initial_indent(first)
-        .subsequent_indent(others)
-        .break_words(false)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let options = wrapping(columns).initial_indent(first).subsequent_indent(others).break_words(false);
     textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 

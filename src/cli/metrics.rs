@@ -8,6 +8,7 @@ use comfy_table::Cell;
 use super::report::Colour;
 pub(super) use super::terminal::Tone;
 use super::terminal::{self, Side, cell, cut, hanging, one_line, print, rows_only};
+use crate::domain::cut::head;
 use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
 use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::report::{Metrics, ProviderStats, Reached, Report, Spent, Target, Targeted};
@@ -469,7 +470,7 @@ fn paragraph(out: &mut String, look: Look, first: &str, text: &str) {
 /// A value that is never wider than its column may be.
 fn value(text: String) -> String {
     if text.chars().count() > LONGEST_VALUE {
-        text.replace(',', "").chars().take(LONGEST_VALUE).collect()
+        head(&text.replace(',', ""), LONGEST_VALUE).to_owned()
     } else {
         text
     }

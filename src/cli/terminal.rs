@@ -9,10 +9,10 @@ use std::time::Duration;
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table};
 use serde_json::json;
-use textwrap::{Options, WordSplitter};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::report::Colour;
+use crate::domain::cut;
 use crate::error::Error;
 use crate::error::reference::{self, for_person};
 use crate::flow::configuration::Configuration;
@@ -132,8 +132,6 @@ impl StatusLine {
     }
 }
 
-const DOTS: &str = "...";
-
 /// Columns that a text has beside its label, however narrow the terminal is.
 const NARROWEST: usize = 20;
 
@@ -141,43 +139,25 @@ const NARROWEST: usize = 20;
 /// variation selector would make the letter before it wider.
 pub(super) fn one_line(text: &str) -> String {
     let text = harmless(text).replace(|letter| matches!(letter, '\u{fe00}'..='\u{fe0f}'), "");
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    cut::one_line(&text)
 }
 
-/// A line in at most so many columns; one that was longer ends in dots. No width is no limit.
+/// A line in at most so many columns. No width is no limit.
 pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
-    let Some(columns) = columns.filter(|columns| line.width() > *columns) else {
-        return line.to_owned();
-    };
-    let dots = columns.min(DOTS.len());
-    let mut kept = String::new();
-    let mut used = 0;
-    for letter in line.chars() {
-        used += letter.width().unwrap_or(0);
-        if used > columns - dots {
-            break;
-        }
-        kept.push(letter);
-    }
-    format!("{}{}", kept.trim_end(), ".".repeat(dots))
+    columns.map_or_else(|| line.to_owned(), |columns| cut::fitted(line, columns))
 }
 
 /// A text in lines of at most so many columns, broken between words, and inside of a word that is longer
 /// than a line. No width is no limit.
 pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
-    let options = Options::new(columns).word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(&text.split_whitespace().collect::<Vec<_>>().join(" "), options)
-        .into_iter()
-        .map(Cow::into_owned)
-        .collect()
+    cut::wrapped(text, columns)
 }
 
 /// A text with its own lines, of which longer ones are broken between words.
 pub(super) fn folded(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return text.to_owned() };
-    let options = Options::new(columns).word_splitter(WordSplitter::NoHyphenation);
-    textwrap::fill(text, options)
+    textwrap::fill(text, cut::wrapping(columns))
 }
 
 /// A label and a text beside it; its further lines are indented as far as the first one begins.
@@ -407,15 +387,6 @@ mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
-
-    #[test]
-    fn a_line_is_cut_by_columns() {
-        assert_eq!(cut("mend the mean", Some(13)), "mend the mean");
-        assert_eq!(cut("mend the mean", Some(12)), "mend the...");
-        assert_eq!(cut("평균을 고치기", Some(9)), "평균을...");
-        assert_eq!(cut("mend the mean", None), "mend the mean");
-        assert_eq!(cut("mend", Some(2)), "..");
-    }
 
     #[test]
     fn a_text_is_wrapped_between_words() {

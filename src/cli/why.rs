@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::arguments::WhyOptions;
 use super::report::Colour;
 use super::terminal::{self, Kind, colour, cut, hanging, one_line, pick, print, short};
+use crate::domain::cut::head;
 use crate::domain::event::{Body, ChangeKind, Event};
 use crate::domain::label::{Label, label};
 use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
@@ -158,7 +159,7 @@ fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>, c
 
 /// A time in UTC, to the second.
 fn seconds(at: u64) -> String {
-    rfc3339(at).replace('T', " ").chars().take(19).collect()
+    head(&rfc3339(at).replace('T', " "), 19).to_owned()
 }
 
 #[cfg(test)]

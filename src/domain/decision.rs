@@ -4,6 +4,7 @@
 mod comment;
 
 use self::comment::{Leaning, leaning, refuses};
+use super::cut::cut_line;
 use super::event::Decision;
 use super::question::Responses;
 
@@ -31,7 +32,7 @@ impl Contradiction {
     pub fn line(&self) -> String {
         match self {
             Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
-            Self::Comment(said) => format!("your words: \u{201c}{}\u{201d}", shortened(said)),
+            Self::Comment(said) => format!("your words: \u{201c}{}\u{201d}", cut_line(said, MOST_CHARS)),
             Self::Instructions => "an approval with instructions for a revision".to_owned(),
             Self::NoWords => "a revision without a word on what should be different".to_owned(),
         }
@@ -46,14 +47,8 @@ impl Contradiction {
     }
 }
 
-fn shortened(said: &str) -> String {
-    const MOST_CHARS: usize = 200;
-    let mut line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() > MOST_CHARS {
-        line = line.chars().take(MOST_CHARS).collect::<String>() + "...";
-    }
-    line
-}
+/// Characters of what a person said, where it is repeated.
+const MOST_CHARS: usize = 200;
 
 /// Words of a person beside their decision.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,7 +80,7 @@ pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_
                     found.push(Contradiction::Answer {
                         id: concern.id,
                         question: concern.question.english().to_owned(),
-                        answer: shortened(concern.response.english()),
+                        answer: cut_line(concern.response.english(), MOST_CHARS),
                     });
                 }
             }

@@ -6,6 +6,8 @@ use std::error::Error;
 use boon::{CompileError, Compiler, SchemaIndex, Schemas, UrlLoader, ValidationError};
 use serde_json::Value;
 
+use super::cut::one_line;
+
 /// The address that a schema is compiled under; a reference to a part of it is below.
 const ADDRESS: &str = "maestro://schema";
 
@@ -49,7 +51,7 @@ fn told(error: &CompileError) -> String {
         let mut found = Vec::new();
         gather(src, MOST_TOLD, &mut found);
         // A pattern that does not compile is drawn over several lines.
-        return found.join("; ").split_whitespace().collect::<Vec<_>>().join(" ");
+        return one_line(&found.join("; "));
     }
     format!("{error:#}").replace(&format!("{ADDRESS}#"), "")
 }

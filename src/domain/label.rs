@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::cut::cut_line;
 use super::event::{ApprovalDecided, ChangeKind, Changed, EvidenceLogged};
 use crate::domain::event::Body;
 use crate::domain::event::consult::ConsultSettled;
@@ -72,8 +73,7 @@ pub fn label(body: &Body) -> Label {
 }
 
 fn brief(text: &str) -> String {
-    let text: String = text.chars().take(MOST_LETTERS).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    cut_line(text, MOST_LETTERS)
 }
 
 fn round(stage: Stage, iteration: u32) -> String {

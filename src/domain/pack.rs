@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde::Serialize;
 
+use super::cut::{ends, head};
 use super::size::share;
 use crate::domain::order::Gather;
 use errors::error_lines;
@@ -203,15 +204,13 @@ fn is_long(text: &str, most: usize) -> bool {
 /// A line as it is shown: where it is longer than `most`, its middle is left out, for a message begins and
 /// ends with what matters.
 fn shown_line(text: &str, most: usize) -> Cow<'_, str> {
-    if !is_long(text, most) {
-        return Cow::Borrowed(text);
-    }
     let tail = most * 2 / 5;
-    let head: String = text.chars().take(most - tail).collect();
-    let start = text.char_indices().rev().nth(tail.saturating_sub(1)).map_or(0, |(at, _)| at);
-    let shown = text.get(start..).unwrap_or_default();
-    let omitted = text.chars().count() - most;
-    Cow::Owned(format!("{head} ... {omitted} characters omitted ... {shown}"))
+    match ends(text, most - tail, tail) {
+        Some((first, omitted, last)) => {
+            Cow::Owned(format!("{first} ... {omitted} characters omitted ... {last}"))
+        }
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// A long value beside the one that it is compared with: its label, and the part where the two differ.
@@ -393,7 +392,7 @@ impl Block {
         let kept = room.checked_sub(NOTE.len() + 2)?;
         match self.style {
             Style::Bullet if kept >= WORTHWHILE => {
-                let text = format!("- {}{NOTE}", first.text.chars().take(kept).collect::<String>());
+                let text = format!("- {}{NOTE}", head(&first.text, kept));
                 Some(self.fitted(text, 1, true))
             }
             Style::Bullet | Style::Fenced { .. } => None,

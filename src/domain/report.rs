@@ -12,8 +12,8 @@ mod risk;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use unicode_width::UnicodeWidthStr as _;
 
+use super::cut::{self, columns};
 pub use super::event::stage::Mode;
 use super::language::Language;
 use super::plain::is_hidden;
@@ -23,7 +23,7 @@ use super::text::{Text, gather_texts, say, spread_texts};
 
 pub use choice::{Choice, meant};
 use content::Content;
-pub use dialog::{dialog, fitted, heart};
+pub use dialog::{dialog, heart};
 pub use display::{display, lines};
 pub use material::{
     AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output,
@@ -352,11 +352,6 @@ impl Page {
     }
 }
 
-/// Returns how many columns of a terminal a text takes.
-pub fn columns(text: &str) -> usize {
-    text.width()
-}
-
 /// A text filled up with blanks to a number of columns.
 fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
@@ -378,40 +373,9 @@ fn visible(text: &str) -> String {
     out
 }
 
-/// The text in lines of at most so many columns, broken between words where possible.
+/// The text in lines of at most so many columns.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(4);
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in visible(text).split_whitespace() {
-        let joined = if line.is_empty() { word.to_owned() } else { format!("{line} {word}") };
-        if columns(&joined) <= width {
-            line = joined;
-            continue;
-        }
-        if !line.is_empty() {
-            lines.push(std::mem::take(&mut line));
-        }
-        line = broken(word, width, &mut lines);
-    }
-    if !line.is_empty() {
-        lines.push(line);
-    }
-    lines
-}
-
-/// Puts all but the end of a word that is too long into lines, and gives the end.
-fn broken(word: &str, width: usize, lines: &mut Vec<String>) -> String {
-    let mut piece = String::new();
-    for letter in word.chars() {
-        piece.push(letter);
-        if columns(&piece) > width {
-            piece.pop();
-            lines.push(std::mem::take(&mut piece));
-            piece.push(letter);
-        }
-    }
-    piece
+    cut::wrapped(&visible(text), width.max(4))
 }
 
 /// The stage that follows.
@@ -481,9 +445,7 @@ mod more_tests {
 
     #[test]
     fn korean_takes_two_columns() {
-        assert_eq!(columns("가설 1개"), 8);
         assert_eq!(padded("가설", 6), "가설  ");
-        assert_eq!(wrapped("가나다라 마바", 6), ["가나다", "라", "마바"]);
     }
 
     #[test]

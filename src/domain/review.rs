@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use strum::{IntoStaticStr, VariantArray};
 
+use super::cut::one_line;
 use crate::domain::citations::{Lines, SearchBudget, Sought};
 
 pub use merge::{merged, ranked};
@@ -282,8 +283,7 @@ impl Finding {
 
 /// The line in which a quote begins, and what there is to say of it.
 fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, Option<String>)> {
-    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let wanted = squeezed(quote);
+    let wanted = one_line(quote);
     if wanted.chars().filter(|letter| letter.is_alphanumeric()).count() < LEAST_QUOTE {
         return None;
     }
@@ -291,7 +291,7 @@ fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, 
     match reviewed.lines.find(quote, stated, stated, &mut SearchBudget::default()) {
         Sought::At(line) => Some((line, None)),
         Sought::Nowhere | Sought::NotLookedFor => {
-            let gone = reviewed.removed.iter().find(|(_, text)| squeezed(text).contains(&wanted));
+            let gone = reviewed.removed.iter().find(|(_, text)| one_line(text).contains(&wanted));
             gone.map(|(line, _)| (*line, Some("the change takes this line away".to_owned())))
         }
     }

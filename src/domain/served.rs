@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::cut::cut_line;
+
 /// Notes about the model that answered, beside its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -30,8 +32,7 @@ impl ModelNote {
     pub fn warn(&mut self, more: &str) {
         const MOST_CHARS: usize = 300;
         const MOST_BYTES: usize = 1_500;
-        let more: String = more.split_whitespace().collect::<Vec<_>>().join(" ");
-        let more: String = more.chars().take(MOST_CHARS).collect();
+        let more = cut_line(more, MOST_CHARS);
         match &mut self.warning {
             _ if more.is_empty() => {}
             None => self.warning = Some(more),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::cut::{cut_line, ends};
 use super::event::consult::ConsultSettled;
 use super::event::{Content, Topic};
 use super::prompt::prompt;
@@ -132,12 +133,7 @@ impl Threads {
 
 /// The beginning of a text in one line.
 fn brief(text: &str) -> String {
-    // A word has a letter at least, so more of them are not needed.
-    let line = text.split_whitespace().take(BRIEF + 1).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(BRIEF) {
-        Some((end, _)) => format!("{}...", line.get(..end).unwrap_or_default().trim_end()),
-        None => line,
-    }
+    cut_line(text, BRIEF)
 }
 
 /// An earlier turn with its texts.
@@ -234,10 +230,12 @@ fn fenced(text: &str) -> String {
 
 /// Both ends of a text that is too long.
 fn shortened(text: &str, room: usize) -> String {
-    let count = text.chars().count();
-    let head: String = text.chars().take(room / 2).collect();
-    let tail: String = text.chars().skip(count - (room - room / 2)).collect();
-    format!("{head}\n[... {} characters are left out ...]\n{tail}", count - room)
+    match ends(text, room / 2, room - room / 2) {
+        Some((first, between, last)) => {
+            format!("{first}\n[... {between} characters are left out ...]\n{last}")
+        }
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

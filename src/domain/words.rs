@@ -1,5 +1,7 @@
 //! Messages and numbers in a form that a reader takes in at once.
 
+use super::cut::cut;
+
 /// A parser's message without the names of types.
 pub fn in_plain_words(message: &str) -> String {
     const WORDS: [(&str, &str); 8] = [
@@ -18,10 +20,7 @@ pub fn in_plain_words(message: &str) -> String {
 /// The beginning of a message that repeats what it complains of, however long that is.
 pub fn in_brief(message: &str) -> String {
     const MOST: usize = 300;
-    match message.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{} ...", message.get(..end).unwrap_or_default()),
-        None => message.to_owned(),
-    }
+    cut(message, MOST)
 }
 
 /// A whole number with its thousands set apart.

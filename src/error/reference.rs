@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Error;
 use crate::domain::budget::{Passed, Spender, Standing};
+use crate::domain::cut::cut_line;
 use crate::domain::packed;
 
 /// The texts, embedded. A test reads them, so they always parse.
@@ -182,8 +183,7 @@ fn priceless(provider: &str, model: &str) -> String {
 /// The run that has spent it, and what can be done about that.
 fn exhausted(by: &Spender) -> String {
     const MOST_CHARS: usize = 80;
-    let task: String = by.task.chars().take(MOST_CHARS).collect();
-    let task = task.split_whitespace().collect::<Vec<_>>().join(" ");
+    let task = cut_line(&by.task, MOST_CHARS);
     let minutes = by.age_ms / 60_000;
     let age = match minutes {
         0..=119 => format!("{minutes} min"),

@@ -12,6 +12,7 @@ use super::scope::off_thread;
 use super::time::rfc3339;
 use super::workflow::state;
 use crate::domain::address::Address;
+use crate::domain::cut::cut_line;
 use crate::domain::workflow::Run;
 use crate::error::Error;
 
@@ -42,11 +43,16 @@ pub async fn listed(project: &ProjectFiles, log: &Log) -> Vec<Listed> {
     let read = log.journal().read(|history| {
         let runs = history.runs().rev().take(MOST_LISTED).map(|run| Listed {
             address: Address::Run(run.id.clone()),
-            about: format!("{}: {}", run.phase, shortened(&run.task)),
+            about: format!("{}: {}", run.phase, cut_line(&run.task, MOST_TASK)),
         });
         let requests = history.requests().into_iter().take(MOST_LISTED).map(|(run, request)| Listed {
             address: Address::Approval(request.id.clone()),
-            about: format!("{}, {}: {}", request.asked.stage.name(), request.status(), shortened(&run.task)),
+            about: format!(
+                "{}, {}: {}",
+                request.asked.stage.name(),
+                request.status(),
+                cut_line(&run.task, MOST_TASK)
+            ),
         });
         runs.chain(requests).collect::<Vec<Listed>>()
     });
@@ -62,14 +68,6 @@ pub async fn listed(project: &ProjectFiles, log: &Log) -> Vec<Listed> {
 
 fn plain(address: Address) -> Listed {
     Listed { address, about: String::new() }
-}
-
-fn shortened(task: &str) -> String {
-    let line: String = task.split_whitespace().collect::<Vec<&str>>().join(" ");
-    match line.char_indices().nth(MOST_TASK) {
-        Some((end, _)) => format!("{} ...", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
 }
 
 /// The text at an address; none where there is nothing.

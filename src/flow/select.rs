@@ -23,6 +23,7 @@ use super::scope::off_thread_with;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::Answer;
+use crate::domain::cut::one_line;
 use crate::domain::diff::{self, Patch, Shown};
 use crate::domain::event::{Body, Draft, EnsembleNoted, Noted, Topic};
 use crate::domain::judge::{Case, Verdict};
@@ -527,7 +528,7 @@ impl Candidate {
     fn essence(&self) -> String {
         match &self.patch {
             Some(patch) => patch.essence(),
-            None => self.content.split_whitespace().collect::<Vec<_>>().join(" "),
+            None => one_line(&self.content),
         }
     }
 

@@ -7,6 +7,7 @@ use super::journal::{Decided, RestsOn, new_id};
 use super::log::Log;
 use super::scope::off_thread_with;
 use super::time::rfc3339;
+use crate::domain::cut::one_line;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Draft, Event, Noted};
 use crate::domain::history::History;
@@ -338,7 +339,7 @@ fn hits(thread: &Thread, turns: Vec<Turn>, wanted: &[String]) -> Vec<(u64, Hit)>
 fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
     const BEFORE: usize = 60;
     const MOST: usize = 200;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(text);
     let lower: Vec<char> = line.chars().filter_map(|letter| letter.to_lowercase().next()).collect();
     let searched: String = lower.iter().collect();
     if !wanted.iter().all(|word| searched.contains(word.as_str())) {

@@ -19,6 +19,7 @@ use super::log::Log;
 use super::progress::Progress;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::{Answer, Mark};
+use crate::domain::cut::cut_line;
 use crate::domain::event::{Draft, Noted, RedFlagged, Topic};
 use crate::domain::microstep::StepType;
 use crate::domain::order::Order;
@@ -599,11 +600,7 @@ fn answers(vote: &Vote) -> Vec<AnswerVotes> {
 
 /// The beginning of an answer in one line.
 fn label(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LABEL) {
-        None => line,
-        Some((at, _)) => format!("{}...", line.get(..at).unwrap_or_default()),
-    }
+    cut_line(text, LABEL)
 }
 
 #[cfg(test)]
@@ -617,6 +614,6 @@ mod more_tests {
     fn a_label_is_one_short_line() {
         assert_eq!(label(" a\n  b "), "a b");
         assert_eq!(label(&"é".repeat(LABEL)), "é".repeat(LABEL));
-        assert_eq!(label(&"é".repeat(LABEL + 1)), format!("{}...", "é".repeat(LABEL)));
+        assert_eq!(label(&"é".repeat(LABEL + 1)), format!("{}...", "é".repeat(LABEL - 3)));
     }
 }

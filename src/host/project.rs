@@ -18,6 +18,7 @@ use globset::GlobBuilder;
 use ignore::WalkBuilder;
 use rustix::process::getuid;
 
+use crate::domain::cut::cut;
 use crate::domain::order::Order;
 use crate::domain::secret_path::{self, SecretPaths};
 use crate::error::Error;
@@ -254,9 +255,7 @@ impl Project {
                         self.nearest(name).map_or(String::new(), |near| format!("; the nearest is `{near}`"))
                     }
                 };
-                let more = if name.chars().count() > MOST_NAME { "..." } else { "" };
-                let name: String = name.chars().take(MOST_NAME).collect();
-                format!("there is no file `{name}{more}`{near}")
+                format!("there is no file `{}`{near}", cut(name, MOST_NAME))
             })
             .collect();
         if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::guard::Visit;
 use super::index::Index;
 use super::{Page, guard, views};
+use crate::domain::cut::one_line;
 use crate::domain::measure::tally::Scope;
 use crate::domain::order::Gather;
 use crate::error::Error;
@@ -65,7 +66,7 @@ pub(super) async fn stop(
     if !visit.is_nonce(&format!("stop {id}"), said("nonce")) {
         return show_run(&visit, id, StatusCode::CONFLICT, Some("stop_old_form")).await;
     }
-    let why = said("why").split_whitespace().collect::<Vec<_>>().join(" ");
+    let why = one_line(said("why"));
     if why.is_empty() {
         return show_run(&visit, id, StatusCode::UNPROCESSABLE_ENTITY, Some("stop_needs_words")).await;
     }

@@ -8,6 +8,7 @@ use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, State, Value};
 
 use super::look::Look;
+use crate::domain::cut::cut;
 use crate::domain::language::{Language, Languages};
 use crate::domain::packed;
 use crate::domain::plain::is_hidden;
@@ -40,10 +41,7 @@ fn environment() -> &'static Environment<'static> {
             given.assert_all_used()?;
             Ok::<_, minijinja::Error>(text)
         });
-        environment.add_filter("cut", |text: &str, most: usize| match text.char_indices().nth(most) {
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default().trim_end()),
-            None => text.to_owned(),
-        });
+        environment.add_filter("cut", |text: &str, most: usize| cut(text, most));
         environment.add_function("pair", |state: &State<'_, '_>, text: Value| pair(languages(state), &text));
         environment.add_function("ago", |state: &State<'_, '_>, milliseconds: u64| {
             span(languages(state), milliseconds)

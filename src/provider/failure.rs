@@ -13,6 +13,7 @@ use jiff::{Timestamp, ZonedDateTime as Zoned};
 use regex::RegexSet;
 use thiserror::Error;
 
+use crate::domain::cut::ends;
 use crate::domain::plain::plain;
 
 pub use evidence::Told;
@@ -183,13 +184,10 @@ impl CliFailure {
 fn shortened(detail: String) -> String {
     const MOST_CHARS: usize = 2_000;
     const FIRST_CHARS: usize = 700;
-    let count = detail.chars().count();
-    if count <= MOST_CHARS {
-        return detail;
+    match ends(&detail, FIRST_CHARS, MOST_CHARS - FIRST_CHARS) {
+        Some((first, _, last)) => format!("{first} ... {last}"),
+        None => detail,
     }
-    let head: String = detail.chars().take(FIRST_CHARS).collect();
-    let tail: String = detail.chars().skip(count - (MOST_CHARS - FIRST_CHARS)).collect();
-    format!("{head} ... {tail}")
 }
 
 /// Bytes of a channel that are looked at, at its beginning and at its end each.

@@ -12,10 +12,11 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::Answer;
+use crate::domain::cut::{cut, head};
 use crate::domain::stage::{SchemaName, Stage};
 use crate::domain::verification::read::{Does, Reading, Seen, read};
 
-use write::{Fault, Frame, clip, head};
+use write::{Fault, Frame};
 
 /// The name that the understudy answers under, and no other.
 pub const NAME: &str = "understudy";
@@ -280,8 +281,7 @@ const RUNNERS: [(&str, &str, Picks); 23] = [
 fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
     if let Some(name) = tests.first().and_then(|name| name.strip_prefix("__main__.")) {
         // A test file that was run as a program is run so again.
-        return (is_safe(start) && is_safe(name))
-            .then(|| format!("python3 {} {}", quote(start), quote(name)));
+        return Some(format!("python3 {} {}", quoted(start)?, quoted(name)?));
     }
     let Some((_, base, picks)) = RUNNERS.iter().find(|(name, ..)| *name == runner) else {
         return program(start);
@@ -317,7 +317,7 @@ fn argument(runner: &str, name: &str) -> Option<String> {
         }
         _ => name.to_owned(),
     };
-    is_safe(&name).then(|| quote(&name))
+    quoted(&name)
 }
 
 fn program(file: &str) -> Option<String> {
@@ -327,17 +327,19 @@ fn program(file: &str) -> Option<String> {
         "rb" => "ruby",
         _ => return None,
     };
-    is_safe(file).then(|| format!("{starter} {}", quote(file)))
+    Some(format!("{starter} {}", quoted(file)?))
 }
 
-/// A name comes from a log: it must not become an option or a second command.
-fn is_safe(name: &str) -> bool {
-    !name.is_empty()
+/// A name as a shell takes it. It comes from a log: it must not become an option or a second command.
+fn quoted(name: &str) -> Option<String> {
+    let is_name = !name.is_empty()
         && !name.starts_with('-')
         && !name.ends_with("...")
-        && !name.chars().any(char::is_control)
+        && !name.chars().any(char::is_control);
+    is_name.then(|| quote(name))
 }
 
+/// One pair of quotes around the whole, which people read more easily than the pieces that `shlex` makes.
 fn quote(word: &str) -> String {
     let is_plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '=' | ',' | '@');
@@ -385,7 +387,7 @@ impl<'a> Case<'a> {
         // These two name a file that does not load like a test, the others name its place.
         let loads_tests = matches!(reading.runner, "unittest" | "pytest");
         let is_tests = reading.does == Does::Test && (reading.seen != Seen::Broken || loads_tests);
-        let name = |name: &String| clip(name.trim_start_matches("unittest.loader._FailedTest."), 240);
+        let name = |name: &String| cut(name.trim_start_matches("unittest.loader._FailedTest."), 240);
         let tests: Vec<String> = reading.failing.iter().filter(|_| is_tests).map(name).collect();
         Self {
             prompt,
@@ -413,7 +415,7 @@ impl<'a> Case<'a> {
 
     /// A file as the packed files spell it, else as it was printed.
     fn file(&self, frame: &Frame) -> String {
-        self.packed(&frame.file).map_or_else(|| frame.file.clone(), |packed| clip(packed.path, 160))
+        self.packed(&frame.file).map_or_else(|| frame.file.clone(), |packed| cut(packed.path, 160))
     }
 
     /// `shop/cart.py:12`
@@ -424,12 +426,12 @@ impl<'a> Case<'a> {
     /// The line of source at a frame, if it was packed.
     fn source(&self, frame: &Frame) -> Option<String> {
         let line = self.packed(&frame.file)?.line(frame.line)?.trim();
-        (!line.is_empty()).then(|| clip(line, 160))
+        (!line.is_empty()).then(|| cut(line, 160))
     }
 
     /// `KeyError: 'x' (shop/cart.py:12)`
     fn located(&self, fault: &Fault) -> String {
-        let error = clip(&fault.error, 200);
+        let error = cut(&fault.error, 200);
         fault.place().map_or_else(|| error.clone(), |frame| format!("{error} ({})", self.label(frame)))
     }
 

@@ -7,6 +7,7 @@ use rmcp::ErrorData;
 use rmcp::model::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
 use serde_json::Value;
 
+use crate::domain::cut::head;
 use crate::domain::packed;
 use crate::error::Error;
 
@@ -97,7 +98,7 @@ pub(super) fn get(
 ) -> Result<GetPromptResult, ErrorData> {
     let Some(template) = TEMPLATES.iter().find(|template| template.name == name) else {
         let available = TEMPLATES.iter().map(|template| template.name.to_owned()).collect();
-        let error = Error::Unknown { kind: "prompt", name: name.chars().take(80).collect(), available };
+        let error = Error::Unknown { kind: "prompt", name: head(name, 80).to_owned(), available };
         return Err(ErrorData::invalid_params(format!("{error}. {}", error.hint()), None));
     };
     if let Some(other) = arguments.keys().find(|key| *key != template.argument) {

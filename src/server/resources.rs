@@ -5,6 +5,7 @@ use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTempla
 use serde_json::json;
 
 use crate::domain::address::Address;
+use crate::domain::cut::head;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
 use crate::flow::project_files::ProjectFiles;
@@ -53,7 +54,7 @@ pub(super) async fn text(kit: &Kit, uri: &str) -> Result<ReadResourceResult, Err
 }
 
 fn not_found(uri: &str) -> ErrorData {
-    let shown: String = uri.chars().take(MOST_SHOWN).collect();
+    let shown = head(uri, MOST_SHOWN);
     let message = format!(
         "there is no resource {shown}; resources/list names the newest, resources/templates/list the forms"
     );

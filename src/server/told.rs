@@ -9,6 +9,8 @@ use rmcp::{ErrorData, RoleServer};
 use serde_json::Value;
 use tracing::{Level, Span, debug, error, info};
 
+use crate::domain::cut::head;
+
 /// Characters of a name that a client chose.
 const MOST_CHARS: usize = 80;
 
@@ -57,8 +59,8 @@ impl Told {
         };
         let (name, version) = client.map(|client| (client.name, client.version)).unwrap_or_default();
         info!(
-            client = shortened(&name),
-            client_version = shortened(&version),
+            client = head(&name, MOST_CHARS),
+            client_version = head(&version, MOST_CHARS),
             protocol = protocol.map(ProtocolVersion::as_str),
             era,
             "client"
@@ -73,7 +75,7 @@ impl Told {
             if is_known {
                 debug!("call");
             } else {
-                debug!(name = shortened(tool), "call of an unknown tool");
+                debug!(name = head(tool, MOST_CHARS), "call of an unknown tool");
             }
         });
         Ending { span, begun: Instant::now(), is_told: false }
@@ -132,8 +134,4 @@ fn text<'a>(response: &'a Result<CallToolResponse, ErrorData>, field: &str) -> O
         }
         Ok(_) | Err(_) => None,
     }
-}
-
-fn shortened(name: &str) -> String {
-    name.chars().take(MOST_CHARS).collect()
 }

@@ -24,6 +24,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::jobs::Reasons;
+use crate::domain::cut::head;
 
 /// Bytes of one incoming message: an 8 MiB prompt still fits when every character is escaped.
 pub(super) const MAX_LINE: usize = 64 * 1024 * 1024;
@@ -434,7 +435,7 @@ fn not_a_message(value: &Value) -> Read {
     }
     let refusal = match (&id, value.get("method").and_then(Value::as_str)) {
         (Some(_), Some(method)) => {
-            let method: String = method.chars().take(80).collect();
+            let method = head(method, 80);
             ErrorData::invalid_params(format!("the parameters of {method} are malformed"), None)
         }
         _ => ErrorData::invalid_request("Invalid request", None),

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use rmcp::model::JsonObject;
 use serde_json::{Map, Value};
 
+use crate::domain::cut::head;
 use crate::domain::words::grouped;
 
 /// Names of one thing in different tools. A tool takes each for the one that it has.
@@ -402,9 +403,9 @@ fn fields(wanted: &JsonObject) -> String {
 
 fn unknown(name: &str, place: &str, known: &Map<String, Value>) -> String {
     const SHORT: usize = 80;
-    let short: String = name.chars().take(SHORT).collect();
-    let what = format!("unknown argument `{}`", member(place, &short));
-    match nearest(&short, known) {
+    let short = head(name, SHORT);
+    let what = format!("unknown argument `{}`", member(place, short));
+    match nearest(short, known) {
         Some(meant) => format!("{what}; did you mean `{meant}`?"),
         None if known.is_empty() => format!("{what}; the tool has no arguments"),
         None => format!("{what}; known: {}", known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),

@@ -14,6 +14,7 @@ use super::dialog::{
 };
 use super::polish::{EVERY, waiting};
 use crate::domain::approvals::DecidedBy;
+use crate::domain::cut::{columns, fitted, head};
 use crate::domain::decision::{self, Words, contradictions};
 use crate::domain::event::{Decision, Opened};
 use crate::domain::language::Language;
@@ -419,11 +420,6 @@ fn subject(open: &Reviewed, is_back: bool) -> Subject {
     }
 }
 
-/// A choice as a form lists it: its id stands first, and survives.
-fn cut(line: &str) -> String {
-    line.chars().take(MOST_OF_A_CHOICE).collect()
-}
-
 fn report_of(open: &Reviewed) -> Result<Report, Error> {
     from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))
@@ -435,8 +431,11 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
     let report = report_of(open)?;
     let shown = report::dialog(&report, MOST_CHARS, language);
     let [_, _, risk] = report::heart(&report, language);
-    let choices: Vec<Offered> =
-        report.choices.iter().map(|choice| Offered::plain(cut(&choice.line()))).collect();
+    let choices: Vec<Offered> = report
+        .choices
+        .iter()
+        .map(|choice| Offered::plain(head(&choice.line(), MOST_OF_A_CHOICE).to_owned()))
+        .collect();
     let choice = (!choices.is_empty()).then(|| CriticalQuestion {
         id: CHOSEN.to_owned(),
         title: say!("which_goes_on").of(language).to_owned(),
@@ -465,24 +464,24 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
         title: format!("Maestro: {name}"),
         critical: choice.into_iter().chain(asked).collect(),
         language,
-        hint: report::fitted(&risk, DESCRIPTION),
+        hint: fitted(&risk, DESCRIPTION),
     })
 }
 
 /// Title and description of a question, neither of which a client cuts: the description is the whole
 /// question, with what it is about where there is room. What to write for "nothing" may stand in the title.
 fn labelled(text: &str, context: Option<&str>) -> (String, String) {
-    let fits = |text: &String| report::columns(text) <= DESCRIPTION;
+    let fits = |text: &String| columns(text) <= DESCRIPTION;
     let whole = context.map(|context| format!("{text} ({context})")).filter(fits);
     let alone = text.to_owned();
     if let Some(description) = whole.or_else(|| Some(alone).filter(fits)) {
-        return (report::fitted(text, TITLE), description);
+        return (fitted(text, TITLE), description);
     }
     let (asked, rest) = text.split_once("? ").map_or((text, ""), |(asked, rest)| (asked, rest));
     let asked = if rest.is_empty() { asked.to_owned() } else { format!("{asked}?") };
     let word = rest.split('"').nth(1).map(|word| format!(" (\"{word}\")")).unwrap_or_default();
-    let room = TITLE.saturating_sub(report::columns(&word));
-    (format!("{}{word}", report::fitted(&asked, room)), asked)
+    let room = TITLE.saturating_sub(columns(&word));
+    (format!("{}{word}", fitted(&asked, room)), asked)
 }
 
 /// The refusal of a request that nobody decided.

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::{Client, Program, call, print};
 use crate::cli::demo;
 use crate::domain::approvals::DecidedBy;
+use crate::domain::cut::{fitted, one_line as in_one_line, wrapping};
 use crate::domain::event::Decision;
 use crate::domain::report::Report;
 use crate::domain::typed::from_value;
@@ -377,7 +378,7 @@ fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
 fn symptoms(output: &str) -> Vec<String> {
     const MARKS: [&str; 5] = ["FAIL: ", "ERROR: ", "KeyError", "AssertionError", "FAILED"];
     let marked = output.lines().filter(|line| MARKS.iter().any(|mark| line.starts_with(mark)));
-    let short = |line: &str| line.chars().take(columns() - 3).collect::<String>();
+    let short = |line: &str| fitted(line, columns() - 3);
     let marked: Vec<String> = marked.map(short).collect();
     if !marked.is_empty() {
         return marked;
@@ -387,20 +388,18 @@ fn symptoms(output: &str) -> Vec<String> {
 }
 
 fn wrapped(text: &str) -> String {
-    let options = textwrap::Options::new(columns()).initial_indent("   ").subsequent_indent("     ");
+    let options = wrapping(columns()).initial_indent("   ").subsequent_indent("     ");
     textwrap::wrap(text, options).iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
 /// A text on one line of the story, cut where it is longer.
 fn one_line(text: &str) -> String {
-    let lines = textwrap::wrap(text, columns() - 7);
-    let cut = if lines.len() > 1 { " ..." } else { "" };
-    format!("   {}{cut}\n", lines.first().map_or("", AsRef::as_ref))
+    format!("   {}\n", fitted(&in_one_line(text), columns() - 3))
 }
 
 /// A text of the story at the margin.
 fn folded(text: &str) -> String {
-    textwrap::fill(text, columns()) + "\n"
+    textwrap::fill(text, wrapping(columns())) + "\n"
 }
 
 fn indented(text: &str) -> String {

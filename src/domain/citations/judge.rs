@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::{Citation, Claim, Quote, Sense, Standing};
+use crate::domain::cut::one_line;
 
 /// Characters of a quote that a result shows.
 const MOST_SHOWN: usize = 160;
@@ -184,7 +185,7 @@ fn squeezed(line: &str) -> Cow<'_, str> {
     if line.chars().zip(line.chars().skip(1)).all(is_single) {
         return Cow::Borrowed(line);
     }
-    Cow::Owned(line.split_whitespace().collect::<Vec<_>>().join(" "))
+    Cow::Owned(one_line(line))
 }
 
 /// Returns what is found of a claim in the file that it means.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 
 use crate::domain::catalogue::{Catalogue, CommentWords};
+use crate::domain::cut::one_line;
 
 /// Characters of a comment that are read.
 const MOST_CHARS: usize = 4_000;
@@ -56,7 +57,7 @@ fn sentences(said: &str) -> Vec<String> {
         // A question asks, it says nothing yet.
         .filter(|sentence| !sentence.trim_end().ends_with('?'))
         .map(|sentence| {
-            let line = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+            let line = one_line(sentence);
             patterns()
                 .harmless
                 .iter()

@@ -3,6 +3,7 @@
 //! out. Some clients show three lines and hide the rest, so the first three are the decision itself.
 
 use super::{Report, content};
+use crate::domain::cut::{cut, fitted, one_line};
 use crate::domain::language::Language;
 use crate::domain::question::Priority;
 use crate::domain::report;
@@ -137,7 +138,7 @@ fn core(report: &Report, language: Language) -> String {
         };
         let squeezed = |line: &str| {
             let (sign, rest) = line.split_at(1);
-            format!("{sign} {}", rest.split_whitespace().collect::<Vec<_>>().join(" "))
+            format!("{sign} {}", one_line(rest))
         };
         let both: Vec<String> = ['-', '+'].into_iter().filter_map(changed).map(squeezed).collect();
         if let [removed, added] = both.as_slice() {
@@ -311,30 +312,4 @@ impl Lines {
             self.item(&Text::join(&[question.question.clone(), options], ""));
         }
     }
-}
-
-/// A text in at most so many columns; one that was longer ends in a dot of its own.
-pub fn fitted(text: &str, columns: usize) -> String {
-    if super::columns(text) <= columns {
-        return text.to_owned();
-    }
-    let mut kept = String::new();
-    for letter in text.chars() {
-        kept.push(letter);
-        if super::columns(&kept) > columns.saturating_sub(1) {
-            kept.pop();
-            break;
-        }
-    }
-    format!("{}…", kept.trim_end())
-}
-
-/// A text in at most so many characters; one that was longer ends in dots.
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(most.saturating_sub(3)).collect();
-    let dots: String = "...".chars().take(most).collect();
-    format!("{kept}{dots}")
 }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::domain::catalogue::Catalogue;
+use crate::domain::cut::cut_line;
 use crate::domain::lists::list;
 
 /// The longest item of a report, in characters.
@@ -84,12 +85,7 @@ pub(super) fn phrase(value: &Value) -> String {
 
 /// One line, cut to the length of an item.
 pub(super) fn shortened(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().count() <= MAX_ITEM {
-        return line;
-    }
-    let kept: String = line.chars().take(MAX_ITEM - 4).collect();
-    format!("{} ...", kept.trim_end())
+    cut_line(text, MAX_ITEM)
 }
 
 fn nested(value: &Value, depth: usize) -> String {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use super::read::{Does, Reading, Seen, Totals};
 use super::rules::words;
+use crate::domain::cut::head;
 use crate::domain::lists::{list, pairs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,9 +181,9 @@ fn joined(lines: &[&str], keep: &[bool]) -> String {
         }
         add_gap(&mut out, missing);
         missing = 0;
-        let long = line.chars().nth(LINE).is_some();
-        out.extend(line.chars().take(LINE));
-        out.push_str(if long { " [...]\n" } else { "\n" });
+        let shown = head(line, LINE);
+        out.push_str(shown);
+        out.push_str(if shown.len() < line.len() { " [...]\n" } else { "\n" });
     }
     add_gap(&mut out, missing);
     out

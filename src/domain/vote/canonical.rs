@@ -17,6 +17,7 @@ use strum::IntoStaticStr;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::domain::answer::spoken;
+use crate::domain::cut::one_line;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
 use crate::domain::lists::list;
 use crate::domain::order::{Gather, Order};
@@ -163,7 +164,7 @@ pub(super) fn plain(line: &str) -> String {
         letter if letter.is_whitespace() => Some(' '),
         letter => Some(letter),
     });
-    letters.collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&letters.collect::<String>())
 }
 
 /// Without marks around the whole, backticks among them.

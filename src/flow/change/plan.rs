@@ -7,6 +7,7 @@ use serde_with::skip_serializing_none;
 
 use super::{PatchRequest, Told, Work, below};
 use crate::domain::change::{Reason, Refusal};
+use crate::domain::cut::head;
 use crate::domain::diff::{
     self, Action, Applied, Changed, ChangedLines, FilePatch, HunkFailure, Offset, Patch, Side,
 };
@@ -406,7 +407,7 @@ impl Work<'_> {
                 }
             }
         }
-        let patch: String = shown.chars().take(MOST_CHARS).collect();
+        let patch = head(&shown, MOST_CHARS).to_owned();
         Ok(Told { patch: Some(patch), approved_by: approved.map(|change| change.request.clone()) })
     }
 

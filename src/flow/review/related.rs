@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::domain::cut::head;
 use crate::domain::diff::Patch;
 use crate::domain::mask::Masker;
 use crate::domain::order::Gather;
@@ -70,7 +71,7 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
             let lines = (1..).zip(text.lines()).filter(|(_, line)| has_word(line, name));
             for (number, line) in lines.take(MOST_PLACES - places.len()) {
                 let number: usize = number;
-                let line: String = line.trim().chars().take(MOST_LINE).collect();
+                let line = head(line.trim(), MOST_LINE);
                 places.push(format!("{}:{number}: {line}\n", file.shown));
             }
         }

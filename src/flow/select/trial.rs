@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::{Candidate, tail};
 use crate::domain::change::Mark;
+use crate::domain::cut::head;
 use crate::domain::diff::Patch;
 use crate::domain::order::Gather;
 use crate::domain::select::guard::{Touched, without_tests};
@@ -623,7 +624,7 @@ impl ProbeNote {
         Self {
             command: result.command.clone(),
             exit_code: result.exit_code,
-            stdout: whole.chars().take(MOST_SHOWN).collect(),
+            stdout: head(&whole, MOST_SHOWN).to_owned(),
             stdout_sha256: Mark::of(whole.as_bytes()).sha256,
             note: result.metadata.note.clone(),
         }

@@ -7,6 +7,7 @@ use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
 use super::Problem;
+use crate::domain::cut::head;
 use crate::domain::mask::is_modest_pattern;
 use crate::domain::typed::from_yaml;
 use crate::host::environment::Environment;
@@ -132,7 +133,7 @@ fn drop_harmful(value: &mut Value, path: &mut Vec<String>, below: &Value, harmfu
     let mut kept = Map::new();
     for (key, mut inner) in std::mem::take(fields) {
         // A longer one is the name of nothing that may be set.
-        path.push(key.chars().take(LONGEST_KEY).collect());
+        path.push(head(&key, LONGEST_KEY).to_owned());
         if drop_harmful(&mut inner, path, below, harmful) {
             kept.insert(key, inner);
         }

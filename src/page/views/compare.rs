@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parts::{citations, cited, colour, dollars, short};
+use crate::domain::cut::head;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
 use crate::domain::measure::number::mean_pairwise;
@@ -140,10 +141,8 @@ fn text_of(candidate: &Candidate) -> String {
 }
 
 fn shortened(text: &str) -> Value {
-    match text.char_indices().nth(MOST_LETTERS) {
-        Some((end, _)) => json!({ "head": text.get(..end), "rest": text.get(end..) }),
-        None => json!({ "head": text, "rest": null }),
-    }
+    let head = head(text, MOST_LETTERS);
+    json!({ "head": head, "rest": text.strip_prefix(head).filter(|rest| !rest.is_empty()) })
 }
 
 /// By how much the answers say the same, in percent, where it can be told.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parts::{citations, colour, dollars};
+use crate::domain::cut::head;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
@@ -76,10 +77,8 @@ fn turn(
     let kept = settled.and_then(|settled| settled.turn.as_ref());
     let answer = settled.and_then(|settled| settled.response.as_ref()).and_then(|kept| kept.text.as_deref());
     let tokens = settled.and_then(|it| it.input_tokens?.checked_add(it.output_tokens?));
-    let (head, rest) = match answer.and_then(|text| Some((text, text.char_indices().nth(MOST_LETTERS)?.0))) {
-        Some((text, end)) => (text.get(..end), text.get(end..)),
-        None => (answer, None),
-    };
+    let head = answer.map(|text| head(text, MOST_LETTERS));
+    let rest = answer.and_then(|text| text.strip_prefix(head?)).filter(|rest| !rest.is_empty());
     json!({
         "number": number,
         "name": at.provider,

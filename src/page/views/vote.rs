@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parts::{colour, dollars, short};
+use crate::domain::cut::head;
 use crate::domain::vote::{FailureRecord, VoteRecord};
 use crate::page::index::{Index, Sample, Voted};
 
@@ -49,7 +50,7 @@ fn open_sample(one: &Sample, texts: &dyn Fn(&str) -> Option<String>) -> Value {
         "model": one.model,
         "elapsed": one.elapsed_ms,
         "error": one.code,
-        "text": text.map(|text| text.chars().take(160).collect::<String>()),
+        "text": text.map(|text| head(&text, 160).to_owned()),
     })
 }
 
@@ -159,7 +160,7 @@ fn table(vote: &Voted, texts: &dyn Fn(&str) -> Option<String>) -> Vec<Value> {
                 "error": one.code,
                 "why": why(&vote.record, one),
                 "digest": one.response,
-                "text": text.map(|text| text.chars().take(160).collect::<String>()),
+                "text": text.map(|text| head(&text, 160).to_owned()),
             })
         })
         .collect()

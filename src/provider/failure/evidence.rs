@@ -16,6 +16,7 @@ use regex::{Captures, Regex};
 
 use super::rules::{RULES, Says, THINGS, first, thing};
 use super::{CliFailure, FailureKind, normalised, telling_lines};
+use crate::domain::cut::head;
 use crate::domain::packed;
 use crate::host::process::Exit;
 
@@ -482,8 +483,7 @@ pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     }
     KEY.as_ref()?.find_iter(words).find_map(|key| {
         let rest = words.get(key.end()..)?;
-        let end = rest.char_indices().nth(SPAN).map_or(rest.len(), |(at, _)| at);
-        let rest = rest.get(..end)?;
+        let rest = head(rest, SPAN);
         clock_wait(key.as_str(), rest, now).or_else(|| time_at(rest, now))
     })
 }

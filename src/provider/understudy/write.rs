@@ -7,6 +7,7 @@ use regex::{Regex, RegexSet};
 use serde_json::{Value, json};
 
 use super::{ANSWERED_BY, Case};
+use crate::domain::cut::cut;
 use crate::domain::order::Order;
 
 /// Longest document, in bytes: what is longer is flagged as rambling, and rightly so.
@@ -27,10 +28,10 @@ pub(super) fn prose(case: &Case<'_>) -> String {
         String::from("Understudy (rules, no model): this is read from the text, not understood.\n");
     if case.is_empty() {
         text.push_str("\nNo error and no failing test was found in it.\n");
-        let files = case.prompt.files.iter().map(|file| clip(file.path, 160));
+        let files = case.prompt.files.iter().map(|file| cut(file.path, 160));
         section(&mut text, "Files that came along", files.take(MOST));
         text.push_str("\nA question without an error needs a provider with a model.\n");
-        return clip(&text, MAX_PROSE);
+        return cut(&text, MAX_PROSE);
     }
     section(&mut text, "Failing tests", tests(case).into_iter());
     let error = |fault: &Fault| {
@@ -41,7 +42,7 @@ pub(super) fn prose(case: &Case<'_>) -> String {
     section(&mut text, "Errors, word for word", case.faults.iter().take(MOST).map(error));
     section(&mut text, "Run again", case.command().into_iter());
     section(&mut text, "Not known to rules", [NO_CAUSE, NO_INTENT].into_iter().map(str::to_owned));
-    clip(&text, MAX_PROSE)
+    cut(&text, MAX_PROSE)
 }
 
 fn section(text: &mut String, title: &str, items: impl Iterator<Item = String>) {
@@ -71,7 +72,7 @@ pub(super) fn analysis(case: &Case<'_>) -> Value {
         observations.push(json!({ "fact": text, "source": "packed context", "certainty": "high" }));
     }
     let passed = case.passed.filter(|passed| *passed > 0);
-    let constraints = case.prompt.constraints.iter().take(MOST).map(|text| clip(text, 200));
+    let constraints = case.prompt.constraints.iter().take(MOST).map(|text| cut(text, 200));
     fitted(json!({
         "answered_by": ANSWERED_BY,
         "observations": observations,
@@ -85,7 +86,7 @@ pub(super) fn analysis(case: &Case<'_>) -> Value {
 }
 
 fn fact(case: &Case<'_>, text: &str, fault: &Fault) -> Value {
-    let text = clip(text, 300);
+    let text = cut(text, 300);
     match fault.place() {
         Some(frame) => {
             json!({ "fact": text, "source": case.file(frame), "line_number": frame.line, "certainty": "high" })
@@ -114,7 +115,7 @@ pub(super) fn hypotheses(case: &Case<'_>) -> Value {
         json!({
             "id": id,
             "claim": format!("{claim}. Its cause is not known to rules."),
-            "verification_test": clip(&command, 600),
+            "verification_test": cut(&command, 600),
             "evidence_for": evidence.into_iter().collect::<Vec<_>>(),
             "evidence_against": [],
             "confidence": if case.is_empty() { 0.1 } else { 0.2 },
@@ -126,14 +127,14 @@ pub(super) fn hypotheses(case: &Case<'_>) -> Value {
         "hypotheses": ids.iter().zip(claims).map(one).collect::<Vec<_>>(),
         "selected": "H1",
         "selection_reason": "it comes first in the output; rules rank no causes",
-        "test_command": clip(&command, 600),
+        "test_command": cut(&command, 600),
     })
 }
 
 /// Stage 3: where to change something. Rules write no code, so the change is empty.
 pub(super) fn implementation(case: &Case<'_>) -> Value {
     let command = case.command().unwrap_or_else(|| NO_COMMAND.to_owned());
-    let packed = || case.prompt.files.first().map(|file| clip(file.path, 160));
+    let packed = || case.prompt.files.first().map(|file| cut(file.path, 160));
     let file = modules(case).into_iter().next().or_else(packed).unwrap_or_else(|| "unknown".to_owned());
     let error = case.faults.first().map(|fault| format!(" The first error: {}.", case.located(fault)));
     json!({
@@ -154,7 +155,7 @@ pub(super) fn implementation(case: &Case<'_>) -> Value {
 pub(super) fn debug(case: &Case<'_>) -> Value {
     let error = case.faults.first();
     let kind = match (error, case.tests.first()) {
-        (Some(fault), _) => clip(fault.class(), 120),
+        (Some(fault), _) => cut(fault.class(), 120),
         (None, Some(name)) => format!("failing test: {name}"),
         (None, None) => "none found".to_owned(),
     };
@@ -198,7 +199,7 @@ pub(super) fn improvement(case: &Case<'_>) -> Value {
 }
 
 fn run_again(case: &Case<'_>) -> String {
-    case.command().map_or_else(|| NO_COMMAND.to_owned(), |command| format!("run `{}`", clip(&command, 600)))
+    case.command().map_or_else(|| NO_COMMAND.to_owned(), |command| format!("run `{}`", cut(&command, 600)))
 }
 
 /// Names of failing tests, and how many more there are.
@@ -381,7 +382,7 @@ impl Reader {
         if self.is_announced && !line.trim().is_empty() {
             self.is_announced = false;
             if let Some(fault) = self.faults.last_mut() {
-                fault.error = clip(line.trim(), MAX_ERROR);
+                fault.error = cut(line.trim(), MAX_ERROR);
             }
             return;
         }
@@ -401,7 +402,7 @@ impl Reader {
         frames.truncate(MAX_FRAMES);
         if self.faults.len() < MAX_FAULTS {
             let error = line.strip_prefix("E ").unwrap_or(line).trim_matches([' ', '\t', '|']);
-            self.faults.push(Fault { error: clip(error, MAX_ERROR), frames, at });
+            self.faults.push(Fault { error: cut(error, MAX_ERROR), frames, at });
         }
     }
 
@@ -436,7 +437,7 @@ fn place(line: &str) -> Option<Frame> {
     let number = found.name("python_line").or_else(|| found.name("line"))?;
     let file = file.strip_prefix("//").unwrap_or(file);
     Some(Frame {
-        file: clip(file.strip_prefix("./").unwrap_or(file), 160),
+        file: cut(file.strip_prefix("./").unwrap_or(file), 160),
         line: number.as_str().parse().ok()?,
     })
 }
@@ -463,17 +464,6 @@ fn plain(line: &str) -> Cow<'_, str> {
         Some(noise) if line.starts_with("20") || line.contains('\x1b') => noise.replace_all(line, ""),
         _ => Cow::Borrowed(line),
     }
-}
-
-/// At most `limit` characters of `text`, with a mark where something was cut.
-pub(super) fn clip(text: &str, limit: usize) -> String {
-    let head = head(text, limit);
-    if head.len() == text.len() { text.to_owned() } else { format!("{head}...") }
-}
-
-/// The first `limit` characters.
-pub(super) fn head(text: &str, limit: usize) -> &str {
-    text.char_indices().nth(limit).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]

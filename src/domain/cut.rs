@@ -1,0 +1,120 @@
+//! Cuts and wraps texts: by characters, and by columns of a terminal.
+
+use std::borrow::Cow;
+
+use textwrap::{Options, WordSplitter};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+const DOTS: &str = "...";
+
+/// The first so many characters.
+pub fn head(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+/// A text in at most so many characters; one that was longer ends in dots, which count.
+pub fn cut(text: &str, most: usize) -> String {
+    if head(text, most).len() == text.len() {
+        return text.to_owned();
+    }
+    let dots = head(DOTS, most);
+    head(text, most - dots.len()).trim_end().to_owned() + dots
+}
+
+/// A text in one line, with one blank between two words.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The beginning of a text in one line of at most so many characters.
+pub fn cut_line(text: &str, most: usize) -> String {
+    // A word has a letter at least, so more of them are not needed.
+    let line = text.split_whitespace().take(most + 1).collect::<Vec<_>>().join(" ");
+    cut(&line, most)
+}
+
+/// Both ends of a text, and the number of characters between them; none where the text is no longer than its
+/// ends.
+pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)> {
+    let between = text.chars().count().checked_sub(first + last).filter(|between| *between > 0)?;
+    let head = head(text, first);
+    let (from, _) = text.char_indices().nth(first + between).unwrap_or((text.len(), ' '));
+    Some((head, between, text.get(from..)?))
+}
+
+/// Columns of a terminal that a text takes.
+pub fn columns(text: &str) -> usize {
+    text.width()
+}
+
+/// A line in at most so many columns; one that was longer ends in dots.
+pub fn fitted(line: &str, most: usize) -> String {
+    if columns(line) <= most {
+        return line.to_owned();
+    }
+    let dots = head(DOTS, most);
+    let mut left = most - dots.len();
+    let fits = |letter: &char| {
+        let width = letter.width().unwrap_or(0);
+        let fits = width <= left;
+        left = left.saturating_sub(width);
+        fits
+    };
+    let kept: String = line.chars().take_while(fits).collect();
+    kept.trim_end().to_owned() + dots
+}
+
+/// Wraps between words, and inside of a word that is longer than a line.
+pub fn wrapping<'a>(columns: usize) -> Options<'a> {
+    Options::new(columns).word_splitter(WordSplitter::NoHyphenation)
+}
+
+/// A text in lines of at most so many columns. Its own line ends count as blanks.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    textwrap::wrap(&one_line(text), wrapping(columns)).into_iter().map(Cow::into_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_dots_count() {
+        assert_eq!(cut("mend the mean", 13), "mend the mean");
+        assert_eq!(cut("mend the mean", 12), "mend the...");
+        assert_eq!(cut("평균을 고치기", 6), "평균을...");
+        assert_eq!((cut("mend", 2).as_str(), cut("mend", 0).as_str(), cut("", 0).as_str()), ("..", "", ""));
+        assert_eq!(cut_line(" mend\n the\tmean ", 8), "mend...");
+    }
+
+    #[test]
+    fn a_wide_letter_takes_two_columns() {
+        assert_eq!(columns("가설 1개"), 8);
+        assert_eq!(fitted("평균을 고치기", 9), "평균을...");
+        assert_eq!(fitted("mend", 2), "..");
+        assert_eq!(wrapped("가나다라 마바", 6), ["가나다", "라", "마바"]);
+    }
+
+    #[test]
+    fn both_ends_are_kept() {
+        assert_eq!(ends("평균을 고치기", 2, 1), Some(("평균", 4, "기")));
+        assert_eq!(ends("평균을 고치기", 3, 0), Some(("평균을", 4, "")));
+        assert_eq!(ends("mend", 2, 2), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_longer_than_it_may_be(text in "(\\PC|\\s){0,60}", most in 0_usize..50) {
+            prop_assert!(cut(&text, most).chars().count() <= most);
+            prop_assert!(cut_line(&text, most).chars().count() <= most);
+            prop_assert!(fitted(&text, most).chars().map(|letter| letter.width().unwrap_or(0)).sum::<usize>() <= most
+                || columns(&text) <= most);
+            if let Some((first, between, last)) = ends(&text, most / 2, most / 3) {
+                prop_assert_eq!(text.chars().count(), first.chars().count() + between + last.chars().count());
+                prop_assert!(text.starts_with(first) && text.ends_with(last));
+            }
+        }
+    }
+}
