@@ -36,12 +36,17 @@ def is_test(path):
 
 
 def sources(root):
-    found = {}
-    for path in sorted((root / "src").rglob("*.rs")):
-        relative = path.relative_to(root / "src")
-        if not is_test(relative):
-            found[relative.as_posix()] = without_tests(path.read_text())
-    return found
+    texts = {path.relative_to(root / "src"): path.read_text() for path in sorted((root / "src").rglob("*.rs"))}
+    for_tests = {
+        path.with_suffix("") / f"{name}.rs"
+        for path, text in texts.items()
+        for name in re.findall(r"^#\[cfg\(test\)\]\nmod (\w+);", text, re.M)
+    }
+    return {
+        path.as_posix(): without_tests(text)
+        for path, text in texts.items()
+        if not is_test(path) and path not in for_tests
+    }
 
 
 def code(text):
