@@ -26,7 +26,7 @@ const SOURCES: [&str; 12] = [
 ];
 
 /// Where the texts lie that the binary carries. Packed they take a third.
-const PACKED: [&str; 11] = [
+const PACKED: [&str; 12] = [
     "SKILLS.md",
     "conf",
     "roles",
@@ -36,6 +36,7 @@ const PACKED: [&str; 11] = [
     "src/domain",
     "src/error",
     "src/page/templates",
+    "src/provider",
     "src/server",
     "src/tools",
 ];

@@ -3,7 +3,6 @@
 mod approvals;
 mod arguments;
 mod backups;
-mod build;
 mod check;
 mod consult;
 mod demo;

@@ -2,8 +2,8 @@
 //! here may change or go at any time.
 
 pub use crate::domain::approvals::DecidedBy;
-pub use crate::domain::calibrate::summary::{selection, smallest_k, whole_task};
 pub use crate::domain::calibrate::{Accuracy, Task, expected_votes};
+pub use crate::domain::calibrate::{selection, smallest_k, whole_task};
 pub use crate::domain::chain::{Check as ChainCheck, Record, Stored};
 pub use crate::domain::diff::parse as parse_diff;
 pub use crate::domain::event::consult::{ConsultReserved, ConsultSettled, Kept, Purpose};
@@ -26,7 +26,7 @@ pub use crate::domain::vote::canonical::Canonical;
 pub use crate::domain::vote::{Ballot, MOST_SAMPLES, Rule, Stop};
 pub use crate::domain::words::grouped;
 pub use crate::error::Error;
-pub use crate::flow::approval::decide::{Verdict, decide};
+pub use crate::flow::approval::{Verdict, decide};
 pub use crate::flow::change::{PatchOutcome, PatchRequest, RestoreRequest, apply_patch, restore};
 pub use crate::flow::citations::citations;
 pub use crate::flow::journal::{Journal, new_id};

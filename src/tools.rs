@@ -9,7 +9,6 @@ pub(crate) mod catalogue;
 mod change;
 mod consensus;
 mod consult;
-mod context;
 mod coordination;
 mod decision;
 pub(crate) mod dialog;
@@ -25,7 +24,6 @@ mod selection;
 mod stage;
 mod threads;
 mod toolbox;
-mod verify;
 mod words;
 mod workflow;
 

@@ -8,7 +8,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::build::VERSION;
 use super::install::Client;
 use super::metrics::MetricsOptions;
 use super::terminal::{read_bytes, read_time};
@@ -488,3 +487,19 @@ where
     let names = all.iter().map(|one| name(*one));
     PossibleValuesParser::new(names).try_map(|name| from_value::<T>(serde_json::Value::from(name)))
 }
+
+// The sources of this binary.
+
+/// Version, commit, target and profile, for example
+/// `0.1.0 (1a2b3c4d5e6f, x86_64-unknown-linux-gnu, release)`. The commit ends in `+changes` where the
+/// sources differed from it, and is `unknown` where they were no checkout.
+pub(super) const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("BUILD_COMMIT"),
+    ", ",
+    env!("BUILD_TARGET"),
+    ", ",
+    env!("BUILD_PROFILE"),
+    ")"
+);

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::arguments::{Arguments, CompletionsOptions, ManOptions};
 use super::terminal::print;
-use crate::domain::embedded::Texts;
 use crate::domain::packed;
+use crate::domain::prompt::Texts;
 use crate::error::Error;
 
 /// Commands that belong together. A command in no group comes under the last one.

@@ -8,7 +8,6 @@ pub(crate) mod architecture;
 pub(crate) mod classify;
 pub(crate) mod degradation;
 pub(crate) mod diversity;
-pub(crate) mod facts;
 pub(crate) mod intent;
 pub(crate) mod record;
 pub(crate) mod scaling;

@@ -16,7 +16,6 @@
 //! table 5.
 
 pub(crate) mod cost;
-pub(crate) mod definition;
 pub(crate) mod number;
 pub(crate) mod record;
 pub(crate) mod report;

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
+use super::packed::{list, pairs};
 use super::secret_path::folded;
-use crate::domain::lists::{list, pairs};
 
 /// Why a file is more than a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! The words that go to consultants, judges, reviewers and voters: `prompts.yaml`.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::embedded::{Texts, filled};
 use super::packed;
+use super::text::fill;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,4 +28,50 @@ pub fn prompt(key: &str, values: &[(&str, &str)]) -> String {
 /// order of the files spread them.
 pub fn angle(member: usize) -> &'static str {
     FILE.angles.iter().cycle().nth(member % FILE.angles.len().max(1)).map_or("", String::as_str)
+}
+
+// Texts as data: files of keys and texts, embedded in the binary. A project cannot soften them.
+
+/// Texts by key, with `{names}` of values.
+pub type Texts = HashMap<String, String>;
+
+/// The text under a key, with its values.
+pub fn filled(texts: &Texts, key: &str, values: &[(&str, &str)]) -> String {
+    let values: Vec<_> = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+    texts.get(key).map_or_else(String::new, |text| fill(text, &values))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::PROMPTS;
+    use crate::domain::coordination::scaling::FINDINGS;
+
+    /// The sources without the files of texts.
+    fn code(directory: &Path) -> String {
+        let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        entries
+            .map(|path| match path.extension() {
+                Some(kind) if kind == "rs" => std::fs::read_to_string(&path).unwrap(),
+                _ if path.is_dir() => code(&path),
+                _ => String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_text_is_used_and_every_key_has_a_text() {
+        let code = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        for (texts, call) in [(*PROMPTS, "prompt("), (&*FINDINGS, "finding(")] {
+            let said = format!(" {call}\"");
+            let keys = code.split(&said).skip(1).filter_map(|rest| rest.split('"').next());
+            let missing: Vec<_> = keys.filter(|key| !texts.contains_key(*key)).collect();
+            assert!(missing.is_empty(), "{call}: {missing:?}");
+            let is_made = |key: &str| key.starts_with("rule_");
+            let unused: Vec<_> =
+                texts.keys().filter(|key| !is_made(key) && !code.contains(&format!("\"{key}\""))).collect();
+            assert!(unused.is_empty(), "{call}: {unused:?}");
+        }
+    }
 }

@@ -1,19 +1,18 @@
 //! Findings of several reviewers: read leniently, held against the files, merged where they are the same,
 //! and ranked by what was verified, never by how many say so.
 
-mod merge;
-mod read;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 use strum::{IntoStaticStr, VariantArray};
 
+use super::answer::document;
+use super::citations::{Lines, SearchBudget, Sought};
 use super::cut::one_line;
-use crate::domain::citations::{Lines, SearchBudget, Sought};
-
-pub use merge::{merged, ranked};
-pub use read::{findings, fixes};
+use super::measure::number::mean_pairwise;
+use super::order::Order;
+use super::plain::plain;
 
 /// Findings of one reviewer that are read.
 pub const MOST_FINDINGS: usize = 60;
@@ -322,6 +321,187 @@ fn short(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
+    }
+}
+
+// Findings that several reviewers share, and their order.
+
+/// Lines between two findings of the same place.
+const NEAR: usize = 4;
+/// Similarity of the words of two findings of the same place, at least.
+const ALIKE: f64 = 0.22;
+
+/// Findings with those of the same place and the like claim as one. Single ones stay: most defects are
+/// found by one reviewer alone.
+pub fn merged(all: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    for finding in all {
+        match kept.iter_mut().find(|other| is_same(other, &finding)) {
+            Some(same) => join(same, finding),
+            None => kept.push(finding),
+        }
+    }
+    kept
+}
+
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    if one.file != other.file || one.line.abs_diff(other.line) > NEAR {
+        return false;
+    }
+    let said = |finding: &Finding| format!("{} {}", finding.claim, finding.scenario);
+    let alike = mean_pairwise(&[said(one), said(other)]).unwrap_or(0.0);
+    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    let (quote, others) = (squeezed(&one.quote), squeezed(&other.quote));
+    let shares = quote.contains(&others) || others.contains(&quote);
+    // Two different faults of one line have few words in common.
+    alike >= if shares { ALIKE / 2.0 } else { ALIKE * 1.5 }
+}
+
+fn join(same: &mut Finding, other: Finding) {
+    for name in other.found_by {
+        if !same.found_by.contains(&name) {
+            same.found_by.push(name);
+        }
+    }
+    if !other.claim.is_empty() && !same.also.contains(&other.claim) && same.claim != other.claim {
+        same.also.push(other.claim);
+    }
+    if other.severity < same.severity {
+        same.severity = other.severity;
+        same.severity_stated = other.severity_stated;
+        same.note = other.note;
+    }
+    if same.scenario.len() < other.scenario.len() && same.scenario.trim().is_empty() {
+        same.scenario = other.scenario;
+    }
+    if other.status < same.status {
+        same.status = other.status;
+        same.line_stated = None;
+        same.line = other.line;
+        same.quote = other.quote;
+    }
+}
+
+/// Findings in the order in which somebody should look at them: first what was verified best, then what
+/// does most harm. The number of finders does not count.
+pub fn ranked(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.order_by(|one, other| {
+        let key = |finding: &Finding| (verified(finding), finding.severity);
+        key(one).cmp(&key(other)).then_with(|| (&one.file, one.line).cmp(&(&other.file, other.line)))
+    });
+    findings
+}
+
+fn verified(finding: &Finding) -> u8 {
+    match (finding.fix.as_ref().map(|fix| fix.status), finding.status) {
+        (Some(FixStatus::Proven), _) => 0,
+        (_, Status::Exact) => 1,
+        (_, Status::Moved) => 2,
+        (_, Status::Absent) => 3,
+    }
+}
+
+// Reading what reviewers answer: findings, and the fixes that were asked for after them.
+
+/// A fix that a reviewer proposes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fix {
+    /// The finding that it is for.
+    pub id: String,
+    /// The diff.
+    pub patch: String,
+}
+
+/// The findings of an answer, and how many more it holds; or why it cannot be read.
+///
+/// # Errors
+///
+/// It holds no list of findings.
+pub fn findings(answer: &str) -> Result<(Vec<Claimed>, usize), String> {
+    let found = document(answer).map_err(|error| error.to_string())?;
+    let list = list(&found.value, "findings").ok_or("the answer has no list of findings")?;
+    let all: Vec<Claimed> = list.iter().filter_map(Value::as_object).map(claimed).collect();
+    let more = all.len().saturating_sub(MOST_FINDINGS);
+    Ok((all.into_iter().take(MOST_FINDINGS).collect(), more))
+}
+
+/// The fixes of an answer.
+pub fn fixes(answer: &str) -> Vec<Fix> {
+    let Ok(found) = document(answer) else { return Vec::new() };
+    let Some(list) = list(&found.value, "fixes") else { return Vec::new() };
+    let fix = |value: &Value| {
+        let fields = value.as_object()?;
+        let patch = text(fields, &["patch", "diff"]);
+        Some(Fix { id: text(fields, &["id", "finding"]), patch }).filter(|fix| !fix.patch.trim().is_empty())
+    };
+    list.iter().filter_map(fix).take(MOST_FINDINGS).collect()
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> Option<&'a Vec<Value>> {
+    value.as_array().or_else(|| value.get(name)?.as_array())
+}
+
+fn claimed(fields: &Map<String, Value>) -> Claimed {
+    let number = |value: &Value| {
+        let number = value.as_u64().or_else(|| {
+            let text = value.as_str()?.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+            let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        });
+        number.and_then(|number| usize::try_from(number).ok()).filter(|line| *line > 0)
+    };
+    let file = text(fields, &["file", "path", "filename"]);
+    // `src/a.rs:12` where the file alone was asked for.
+    let (file, behind) = match file.rsplit_once(':') {
+        Some((path, line)) if !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) => {
+            (path.to_owned(), line.parse().ok())
+        }
+        _ => (file, None),
+    };
+    Claimed {
+        file: file.trim().trim_matches('`').replace('\\', "/"),
+        line: ["line", "start_line", "line_number"]
+            .iter()
+            .find_map(|name| number(fields.get(*name)?))
+            .or(behind),
+        quote: unfenced(&text(fields, &["quote", "code", "snippet"])),
+        claim: text(fields, &["claim", "title", "summary", "message", "description"]),
+        scenario: text(fields, &["scenario", "failure_scenario", "impact", "how"]),
+        severity: text(fields, &["severity", "level", "priority"]),
+    }
+}
+
+/// The first of several fields that holds a text; nothing in it acts on a terminal.
+fn text(fields: &Map<String, Value>, names: &[&str]) -> String {
+    let found = names.iter().find_map(|name| fields.get(*name)?.as_str().filter(|text| !text.is_empty()));
+    plain(found.unwrap_or_default()).into_owned()
+}
+
+/// A quote without the marks of code around it, and without the signs and numbers of the lines of a diff.
+fn unfenced(quote: &str) -> String {
+    let mut lines: Vec<&str> = quote.trim_matches('\n').lines().collect();
+    if lines.first().is_some_and(|line| line.trim_start().starts_with("```")) {
+        lines.remove(0);
+        if lines.last().is_some_and(|line| line.trim() == "```") {
+            lines.pop();
+        }
+    }
+    let joined = lines.join("\n");
+    let bare = joined.trim();
+    let inner = bare.strip_prefix('`').and_then(|inner| inner.strip_suffix('`'));
+    let joined = inner.filter(|inner| !inner.contains('`')).map_or(joined.clone(), str::to_owned);
+    joined.lines().map(without_number).collect::<Vec<_>>().join("\n")
+}
+
+/// A line as the material shows it is `  12 | code` or `  12 + code`; the code alone is the quote.
+fn without_number(line: &str) -> &str {
+    let rest = line.trim_start();
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let after = rest.get(digits..).unwrap_or_default().trim_start();
+    match after.strip_prefix("| ").or_else(|| after.strip_prefix("+| ")).or_else(|| after.strip_prefix("-| "))
+    {
+        Some(code) if digits > 0 || after.starts_with("-| ") => code,
+        Some(_) | None => line,
     }
 }
 

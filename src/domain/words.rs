@@ -1,5 +1,7 @@
 //! Messages and numbers in a form that a reader takes in at once.
 
+use std::fmt::Write as _;
+
 use super::cut::cut;
 
 /// A parser's message without the names of types.
@@ -34,4 +36,14 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+// Bytes as hexadecimal digits.
+
+/// Two lower-case digits for each byte.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -16,7 +16,7 @@ use super::vote::measured::{Sample, Sampler, Seat};
 use super::vote::step::{question, step_check, step_of};
 use super::vote::{add_usage, voters};
 use crate::domain::answer::document;
-use crate::domain::calibrate::summary::{
+use crate::domain::calibrate::{
     Basis, Classes, Counted, Plan, USUAL_SAMPLES, mean_and_spread, plan, promise, why_not,
 };
 use crate::domain::calibrate::{CalibrationRecord, Measurement, Rate, Task, Together};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::approval::decide::find;
+use super::approval::find;
 use super::configuration::Configuration;
 use super::evidence::{ChainRequest, chain, piece};
 use super::kit::Kit;

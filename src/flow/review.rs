@@ -5,10 +5,10 @@
 //! and a fix is worth its price only for what holds. So the second question goes to one of those who
 //! found it, once for all of its findings.
 
-mod fixes;
 mod material;
 mod related;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
 use super::configuration::Configuration;
-use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
+use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask, ask_or_stand_in, prepare};
 use super::ensemble::chosen;
 use super::journal::new_id;
 use super::kit::Kit;
@@ -26,21 +26,23 @@ use super::note::note_on;
 use super::progress::{Progress, Watch};
 use super::project_files::ProjectFiles;
 use super::scope::{off_thread, off_thread_with};
+use super::select::{Trialled, tried_alone};
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::prompt::prompt;
 use crate::domain::review::{
-    Claimed, Discarded, Finding, Reviewed, Severity, findings, held, merged, ranked, summary,
+    Claimed, Discarded, Finding, FixStatus, Reviewed, Severity, TriedFix, findings, fixes, held, merged,
+    ranked, summary,
 };
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, SchemaName};
 use crate::domain::track_record::Work;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
+use material::Material;
 
 pub use material::LeftOut;
-use material::Material;
 
 /// Reviewers of one review.
 const MOST_REVIEWERS: usize = 8;
@@ -208,7 +210,7 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
         .await?
         .of(&request.target, &material, &prepared);
     if request.fixes == Fixes::Tried && !review.findings.is_empty() {
-        fixes::tried(kit, &request, &prepared, &material, &mut review, progress).await;
+        tried(kit, &request, &prepared, &material, &mut review, progress).await;
         review.findings = ranked(std::mem::take(&mut review.findings));
     }
     let (watching, seen) = (kit.clone(), Arc::clone(&material));
@@ -507,4 +509,137 @@ async fn record(
     note_on(log, prepared.account(), vec![draft]).await;
     let is_recorded = log.is_logged(prepared.account().run.as_deref().unwrap_or_default());
     review.review_id = is_recorded.then_some(id);
+}
+
+// Fixes: asked for after the findings, of those who found them, and tried in copies of the project.
+
+/// Findings for which a fix is asked for.
+const MOST_FIXED: usize = 5;
+/// A finding of less harm is not worth a consult.
+const LEAST: Severity = Severity::Medium;
+
+/// Asks for fixes of the gravest findings and tries them. Missing fixes are named in the warning: the
+/// findings stand without it.
+async fn tried(
+    kit: &Kit,
+    request: &ReviewRequest,
+    reviewed: &Arc<Prepared>,
+    material: &Material,
+    review: &mut Review,
+    progress: &Progress,
+) {
+    let mut by: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let grave = review.findings.iter().enumerate().filter(|(_, finding)| finding.severity <= LEAST);
+    for (index, finding) in grave.take(MOST_FIXED) {
+        if let Some(finder) = finding.found_by.first() {
+            by.entry(finder.clone()).or_default().push(index);
+        }
+    }
+    let mut proposed: Vec<(usize, TriedFix)> = Vec::new();
+    for (provider, indexes) in by {
+        match proposals(kit, request, reviewed, material, review, &provider, &indexes, progress).await {
+            Ok(fixes) => proposed.extend(fixes),
+            Err(error) => review.warn(&format!("{provider} proposed no fix: {error}")),
+        }
+    }
+    if proposed.is_empty() {
+        return;
+    }
+    let diffs = proposed.iter().map(|(index, fix)| (id_of(review, *index), fix.patch.clone())).collect();
+    match Box::pin(tried_alone(kit, diffs, progress)).await {
+        Ok(results) => {
+            for ((_, fix), result) in proposed.iter_mut().zip(results) {
+                (fix.status, fix.reasons) = standing(result);
+            }
+        }
+        Err(error) => {
+            for (_, fix) in &mut proposed {
+                fix.reasons = vec![format!("it could not be tried: {error}")];
+            }
+        }
+    }
+    for (index, fix) in proposed {
+        if let Some(finding) = review.findings.get_mut(index) {
+            finding.fix = Some(fix);
+        }
+    }
+}
+
+fn id_of(review: &Review, index: usize) -> String {
+    review.findings.get(index).map_or_else(String::new, |finding| finding.id.clone())
+}
+
+fn standing(result: Trialled) -> (FixStatus, Vec<String>) {
+    match result {
+        Trialled::NoDiff => (FixStatus::DoesNotApply, vec!["it is no unified diff".to_owned()]),
+        Trialled::Refused(why) => (FixStatus::DoesNotApply, vec![why]),
+        Trialled::Failed(reasons) => (FixStatus::Fails, reasons),
+        Trialled::Passed { proven_by, .. } if !proven_by.is_empty() => {
+            (FixStatus::Proven, vec![format!("fails without it, passes with it: {}", proven_by.join(", "))])
+        }
+        Trialled::Passed { reasons, .. } => (FixStatus::Passes, reasons),
+        Trialled::Unknown(reasons) => (FixStatus::Untested, reasons),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of it goes into one question")]
+async fn proposals(
+    kit: &Kit,
+    request: &ReviewRequest,
+    reviewed: &Arc<Prepared>,
+    material: &Material,
+    review: &Review,
+    provider: &str,
+    indexes: &[usize],
+    progress: &Progress,
+) -> Result<Vec<(usize, TriedFix)>, Error> {
+    let mut listed = String::new();
+    for finding in indexes.iter().filter_map(|index| review.findings.get(*index)) {
+        listed.push_str(&format!(
+            "- {}: {}:{}: {}\n  quote: {}\n  scenario: {}\n",
+            finding.id,
+            finding.file,
+            finding.line,
+            finding.claim,
+            finding.quote.replace('\n', "\n  "),
+            finding.scenario
+        ));
+    }
+    let question = Question {
+        options: request.options.clone(),
+        ..Question::new(
+            format!(
+                "# Under review\n\n{}\n\n# Findings\n\n{listed}\n# Task\n\n{}",
+                material.text.trim_end(),
+                prompt("review_fixes", &[])
+            ),
+            Account { rests_on: Vec::new(), ..reviewed.account().clone() },
+        )
+    };
+    let place = kit.processes.slots().place()?;
+    let named = provider.to_owned();
+    let turn = off_thread_with(kit, move |kit| {
+        let prepared = prepare(kit, question, Layout::Plain, None)?;
+        Turn::reserved(kit, &named, &prepared, prepared.account(), place)
+    });
+    let progress = progress.labelled(&format!("{provider}: fixes"));
+    let reply = ask(turn.await?, &progress).await;
+    if let Some(cause) = reply.cause {
+        return Err(cause);
+    }
+    let mut found = Vec::new();
+    for fix in fixes(&reply.content) {
+        let index = indexes.iter().find(|index| id_of(review, **index) == fix.id);
+        let is_first = |index: usize| !found.iter().any(|(known, _)| *known == index);
+        if let Some(index) = index.copied().filter(|index| is_first(*index)) {
+            let fix = TriedFix {
+                patch: fix.patch,
+                by: provider.to_owned(),
+                status: FixStatus::Untested,
+                reasons: Vec::new(),
+            };
+            found.push((index, fix));
+        }
+    }
+    Ok(found)
 }

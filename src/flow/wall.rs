@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::hex::hex;
+use crate::domain::words::hex;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::processes::Processes;

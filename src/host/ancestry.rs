@@ -12,6 +12,8 @@
 
 use std::path::Path;
 
+use crate::domain::packed::list;
+
 /// Name of a process of Maestro in the kernel. A script that starts it never has this name.
 pub const PROCESS_NAME: &str = "maestro-mcp srv";
 
@@ -20,29 +22,6 @@ const DEMO_NAME: &str = "maestro-mcp dmo";
 
 /// No chain of parents is followed further.
 const MOST_PARENTS: usize = 64;
-
-/// Programs in which a model runs commands.
-const AGENTS: [&str; 15] = [
-    "claude",
-    "codex",
-    "gemini",
-    "opencode",
-    "qwen",
-    "cursor-agent",
-    "copilot",
-    "aider",
-    "goose",
-    "amp",
-    "crush",
-    "droid",
-    "auggie",
-    "cline",
-    "openhands",
-];
-
-/// Directories of packages in which an agent's script lies.
-const AGENT_PACKAGES: [&str; 6] =
-    ["claude-code", "codex", "gemini-cli", "opencode-ai", "qwen-code", "copilot-cli"];
 
 /// Programs that run scripts. A shell is not in the list: it runs a command.
 const INTERPRETERS: [&str; 5] = ["node", "bun", "deno", "python", "ruby"];
@@ -97,7 +76,7 @@ impl Process {
 
     /// The agent that it is.
     fn agent(&self) -> Option<&'static str> {
-        let known = |name: &str| AGENTS.into_iter().find(|agent| *agent == name);
+        let known = |name: &str| list("agents").iter().copied().find(|agent| *agent == name);
         let program = self.words.first().map_or("", |word| base(word));
         known(&self.name).or_else(|| known(program)).or_else(|| {
             let is_interpreter = INTERPRETERS.iter().any(|name| program.starts_with(name));
@@ -105,7 +84,7 @@ impl Process {
             let script = Path::new(script.filter(|_| is_interpreter)?);
             let of_package = || {
                 let mut parts = script.components().filter_map(|part| part.as_os_str().to_str());
-                parts.find_map(|part| AGENT_PACKAGES.into_iter().find(|package| *package == part))
+                parts.find_map(|part| list("agent_packages").iter().copied().find(|package| *package == part))
             };
             known(script.file_stem()?.to_str()?).or_else(of_package)
         })

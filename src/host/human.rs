@@ -6,27 +6,13 @@ use thiserror::Error;
 
 use super::ancestry::Ancestry;
 use super::environment::{DEPTH_VARIABLE, Environment};
+use crate::domain::packed::list;
 
 /// Variables that a shell has when a program types into it, and no person. Only what the programs
 /// set themselves counts: `CODEX_HOME` and the like are a person's own settings.
-const NOT_A_PERSON: [&str; 16] = [
-    DEPTH_VARIABLE,
-    "CLAUDECODE",
-    "CLAUDE_CODE_ENTRYPOINT",
-    "CLAUDE_CODE_SESSION_ID",
-    "CODEX_CI",
-    "CODEX_SANDBOX",
-    "CODEX_SANDBOX_NETWORK_DISABLED",
-    "CODEX_THREAD_ID",
-    "GEMINI_CLI",
-    "QWEN_CODE",
-    "CURSOR_AGENT",
-    "OPENCODE",
-    "AMP_CURRENT_THREAD_ID",
-    "GOOSE_TERMINAL",
-    "AI_AGENT",
-    "AGENT",
-];
+fn not_a_person() -> impl Iterator<Item = &'static str> {
+    std::iter::once(DEPTH_VARIABLE).chain(list("not_a_person").iter().copied())
+}
 
 /// The longest line that is read, in bytes.
 const MOST_BYTES: u64 = 4_096;
@@ -121,7 +107,7 @@ pub fn check_person(
     parents: &Ancestry,
     terminal: &impl Terminal,
 ) -> Result<(), NoPerson> {
-    if let Some(name) = NOT_A_PERSON.into_iter().find(|name| environment.get(name).is_some()) {
+    if let Some(name) = not_a_person().find(|name| environment.get(name).is_some()) {
         return Err(NoPerson::Program(name));
     }
     if parents.is_below_maestro() {
@@ -200,7 +186,7 @@ mod tests {
     fn a_program_s_shell_is_nobody_s_terminal() {
         let own = environment(&[("CODEX_HOME", "/c"), ("GEMINI_CLI_HOME", "/g"), ("CLAUDECODE", "")]);
         assert_eq!(check_person(&own, &Ancestry::default(), &terminal(true, "")), Ok(()));
-        for name in NOT_A_PERSON {
+        for name in not_a_person() {
             let found = check_person(&environment(&[(name, "1")]), &Ancestry::default(), &terminal(true, ""));
             assert_eq!(found, Err(NoPerson::Program(name)));
         }

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+use crate::domain::packed::list;
 use crate::domain::verification::detect::{Detected, Directory, detect};
 
 /// How deep projects inside a project are looked for.
@@ -11,22 +12,6 @@ const MOST_DEEP: usize = 2;
 const MOST_DIRECTORIES: usize = 400;
 /// The largest manifest, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
-/// Directories that hold what was made or fetched.
-const FOREIGN: [&str; 12] = [
-    "node_modules",
-    "target",
-    "vendor",
-    "venv",
-    "build",
-    "dist",
-    "out",
-    "__pycache__",
-    "third_party",
-    "testdata",
-    "fixtures",
-    "examples",
-];
-
 struct OnDisk<'a> {
     path: PathBuf,
     environment: &'a Environment,
@@ -121,7 +106,8 @@ pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
 }
 
 fn below(directory: &OnDisk<'_>) -> Vec<PathBuf> {
-    let is_own = |name: &String| !name.starts_with('.') && !FOREIGN.contains(&name.as_str());
+    let is_own =
+        |name: &String| !name.starts_with('.') && !list("foreign_directories").contains(&name.as_str());
     let is_directory =
         |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_dir());
     directory

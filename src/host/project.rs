@@ -3,9 +3,7 @@
 //! Every path is resolved (symlinks included) before it is judged, and opened through a capability
 //! of its root, so that a link swapped in between leads nowhere.
 
-mod base;
 mod names;
-mod place;
 mod reader;
 
 use std::collections::HashSet;
@@ -18,13 +16,13 @@ use globset::GlobBuilder;
 use ignore::WalkBuilder;
 use rustix::process::getuid;
 
+use super::environment::Environment;
 use crate::domain::cut::cut;
 use crate::domain::order::Order;
-use crate::domain::secret_path::{self, SecretPaths};
+use crate::domain::secret_path;
+use crate::domain::secret_path::{SecretPaths, folded};
 use crate::error::Error;
-use crate::host::environment::Environment;
 
-pub use base::Base;
 pub use names::Names;
 pub use reader::FileLines;
 
@@ -464,4 +462,128 @@ fn without_lines(name: &str) -> Option<&str> {
         Some(file) => Some(file),
         None => rest.starts_with(':').then_some(file),
     }
+}
+
+// Where a change is made: a root, and the directory below it that names are relative to.
+
+/// A directory of the project whose files may be changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The root that it belongs to.
+    pub root: PathBuf,
+    /// Itself, relative to the root.
+    pub prefix: PathBuf,
+}
+
+impl Project {
+    /// A directory inside the project root; that itself where none is given.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, no directory, or outside.
+    pub fn base(&self, given: Option<&str>) -> Result<Base, Refusal> {
+        let first = self.roots.first().ok_or(Refusal::NotFound)?;
+        if let Some(refusal) = self.refuses_changes() {
+            return Err(refusal);
+        }
+        let Some(given) = given else {
+            return Ok(Base { root: first.clone(), prefix: PathBuf::new() });
+        };
+        let real = first.join(given).canonicalize().map_err(|_| {
+            if self.leads_out(Path::new(given)) { Refusal::Outside } else { Refusal::NotFound }
+        })?;
+        // Further roots are there to be read.
+        if !real.starts_with(first) && self.roots.iter().any(|root| real.starts_with(root)) {
+            return Err(Refusal::ReadOnly);
+        }
+        let prefix = real.strip_prefix(first).map_err(|_| Refusal::Outside)?.to_owned();
+        if !real.is_dir() {
+            return Err(Refusal::Unreadable("not a directory".to_owned()));
+        }
+        Ok(Base { root: first.clone(), prefix })
+    }
+
+    /// A root by its name.
+    pub fn known_root(&self, name: &str) -> Option<&Path> {
+        self.roots.iter().map(PathBuf::as_path).find(|root| root.to_str() == Some(name))
+    }
+
+    /// Why a file of a root is not changed, whatever it holds; none where it may be.
+    pub fn refuses_change(&self, relative: &str) -> Option<String> {
+        if self.roots.iter().any(|root| self.is_own(&root.join(relative))) {
+            return Some("it belongs to Maestro's own directories".to_owned());
+        }
+        let parts = || relative.split(['/', '\\']).map(folded);
+        if parts().any(|part| part == ".maestro") {
+            return Some("it belongs to Maestro's own store".to_owned());
+        }
+        if parts().any(|part| part == ".git" || part == "git~1") {
+            return Some("it belongs to the repository's internals".to_owned());
+        }
+        self.secrets.refuse(Path::new(relative)).map(secret_path::refusal)
+    }
+}
+
+// Where programs may work, and which paths they may be given.
+
+impl Project {
+    /// A directory of the project, resolved; none named is the project root.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, no directory, or outside.
+    pub fn directory(&self, given: Option<&str>) -> Result<PathBuf, Refusal> {
+        let root = self.roots.first().ok_or(Refusal::NotFound)?;
+        let given = given.unwrap_or_default();
+        if Path::new(given).is_relative() && self.leads_out(Path::new(given)) {
+            return Err(Refusal::Outside);
+        }
+        let real = root.join(given).canonicalize().map_err(|_| Refusal::NotFound)?;
+        if !self.is_inside(&real) {
+            return Err(Refusal::Outside);
+        }
+        if real.is_dir() { Ok(real) } else { Err(Refusal::Special) }
+    }
+
+    /// True if a path, as a program in this directory would follow it, stays in the project. A path that
+    /// is not there yet is judged by its nearest parent that is.
+    pub fn holds(&self, directory: &Path, path: &str) -> bool {
+        if path.starts_with('~') {
+            return false;
+        }
+        let mut here = directory.join(path);
+        let mut missing: Vec<PathBuf> = Vec::new();
+        loop {
+            match here.canonicalize() {
+                Ok(real) => {
+                    let through = missing.iter().any(|part| !is_plain(part));
+                    return !through && self.is_inside(&real);
+                }
+                // A link that leads nowhere may lead somewhere later.
+                Err(_) if here.is_symlink() => return false,
+                Err(_) => {}
+            }
+            let Some(last) = here.components().next_back() else { return false };
+            missing.push(PathBuf::from(last.as_os_str()));
+            if !here.pop() {
+                return false;
+            }
+        }
+    }
+
+    /// The path as results show it.
+    pub fn shown_directory(&self, directory: &Path) -> String {
+        match self.shown(directory) {
+            shown if shown.is_empty() => ".".to_owned(),
+            shown => shown,
+        }
+    }
+
+    fn is_inside(&self, real: &Path) -> bool {
+        self.roots.iter().any(|root| real.starts_with(root))
+    }
+}
+
+fn is_plain(part: &Path) -> bool {
+    part.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }

@@ -70,7 +70,7 @@ impl SealKey {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        crate::domain::hex::hex(&mac.finalize().into_bytes())
+        crate::domain::words::hex(&mac.finalize().into_bytes())
     }
 
     /// A key that only a holder of this one can make, for one purpose and one thing.

@@ -16,7 +16,7 @@ use crate::domain::order::Gather;
 use crate::domain::report::{Choice, Report};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Reviewed, Verdict, decide as record, find, known};
+use crate::flow::approval::{Reviewed, Verdict, decide as record, find, known};
 use crate::flow::time::now;
 
 /// Shows a request, with what somebody typed and why it comes back.

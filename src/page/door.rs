@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use super::look::Look;
 use crate::domain::event::Opened;
-use crate::domain::hex::hex;
+use crate::domain::words::hex;
 use crate::error::Error;
 
 /// For how long a link of a terminal opens.

@@ -1,7 +1,6 @@
 //! Failure that a CLI reports, told apart from all that it left behind.
 //!
-//! `evidence` weighs the channels, `rules` knows the words, `reset` reads when a limit ends, `text` makes
-//! words comparable.
+//! `evidence` weighs the channels, `rules` knows the words.
 
 mod evidence;
 mod rules;
@@ -11,12 +10,14 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ZonedDateTime as Zoned};
 use regex::RegexSet;
+use serde::Deserialize;
 use thiserror::Error;
 
 use crate::domain::cut::ends;
 use crate::domain::plain::plain;
 
 pub use evidence::Told;
+use rules::chatter;
 
 /// A failure as the CLI reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -31,7 +32,8 @@ pub struct CliFailure {
 }
 
 /// The class of a CLI's failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The CLI has no usable login.
     LoginMissing,
@@ -214,39 +216,6 @@ pub(in crate::provider) fn normalised(words: &str) -> String {
     out
 }
 
-/// Lines that tell of no failure, whatever else a CLI prints.
-const CHATTER: [&str; 29] = [
-    r"^loaded cached credentials",
-    r"^reading (?:additional input|prompt) from stdin",
-    r"^now using node v",
-    r"^found '?.*\.nvmrc",
-    r"^npm (?:warn|notice|info)\b",
-    r"^\(node:\d+\) .*(?:deprecation|experimental|punycode)",
-    r"^\(node:\d+\) warning",
-    r"^\(use '?node --trace",
-    r"^at (?:async |new )?[\w.<>$\[\] ]+ ?\(.*\)$",
-    r"^at (?:async )?(?:file|node|https?):.*:\d+$",
-    r"^at .*:\d+:\d+\)?$",
-    r"^node\.js v\d",
-    r"^yolo mode is enabled",
-    r"^data collection is disabled",
-    r"^(?:warning: )?(?:true color|256-color) .*support",
-    r"^ripgrep is not available",
-    r"^hook registry initialized",
-    r"^keychain initialization encountered",
-    r"^using filekeychain",
-    r"^ignore file not found",
-    r"^both google_api_key and gemini_api_key",
-    r"^skill conflict detected",
-    r"^mcp issues detected",
-    r"^session cleanup ",
-    r"(?:falling|fell) back to |continu(?:e|ing) without it",
-    r"^(?:a )?new (?:minor |major )?version (?:of \S+ )?(?:is )?available|update available",
-    r"^reconnecting\.\.\. (?:\d+/\d+|waiting for network)$",
-    r"^[\s\-=~^*+|}{\])(;,]*$",
-    r"^[⠀-⣿]\s*$",
-];
-
 /// The lines of a channel that may tell of a failure, their terminal sequences removed.
 pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
     ends_of(channel)
@@ -257,7 +226,7 @@ pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
 }
 
 fn is_chatter(line: &str) -> bool {
-    static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(CHATTER).ok());
+    static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(chatter()).ok());
     // A line of this length is not a side note.
     const LONGEST: usize = 400;
     line.len() <= LONGEST && SET.as_ref().is_some_and(|set| set.is_match(&normalised(line)))

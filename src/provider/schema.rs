@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::outline::outline;
+use crate::domain::json_schema::outline;
 
 /// For `claude --json-schema`: as it is, without the dialect, which that CLI cannot resolve.
 pub fn inline(schema: &Value) -> Value {

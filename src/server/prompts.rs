@@ -3,8 +3,11 @@
 //!
 //! Each takes one argument, and none must be given: Claude Code passes single words only.
 
+use std::sync::LazyLock;
+
 use rmcp::ErrorData;
 use rmcp::model::{GetPromptResult, Prompt, PromptArgument, PromptMessage, Role};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::domain::cut::head;
@@ -17,63 +20,22 @@ const SLOT: &str = "{{ request }}";
 const NOT_GIVEN: &str =
     "(not given here: take it from the conversation; where that does not say, ask, and wait for the answer)";
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Template {
-    name: &'static str,
-    title: &'static str,
-    description: &'static str,
-    argument: &'static str,
-    about: &'static str,
+    name: String,
+    title: String,
+    description: String,
+    argument: String,
+    about: String,
 }
 
-const TEMPLATES: [Template; 6] = [
-    Template {
-        name: "debug",
-        title: "Debug a failure",
-        description: "Finds and fixes a failure in gated stages, each approved by you",
-        argument: "failure",
-        about: "The failure: a test, a command, a file",
-    },
-    Template {
-        name: "analyze",
-        title: "Analyze a problem",
-        description: "Gathers facts with their sources, and changes nothing",
-        argument: "subject",
-        about: "The subject: a test, a file, a module",
-    },
-    Template {
-        name: "consult",
-        title: "Ask another model",
-        description: "Brings one consultant's view of what is being worked on",
-        argument: "provider",
-        about: "Who is asked: codex, gemini, claude, or one of yours",
-    },
-    Template {
-        name: "review",
-        title: "Review a change",
-        description: "Has other models review a change, and checks each finding against the code",
-        argument: "change",
-        about: "The change or files: staged, a range such as main..HEAD, or a file",
-    },
-    Template {
-        name: "compare",
-        title: "Compare several models",
-        description: "Asks several models the same and lays their answers side by side",
-        argument: "question",
-        about: "The question",
-    },
-    Template {
-        name: "workflow",
-        title: "Work in five stages",
-        description: "Analyze, hypothesize, implement, debug, improve, with your approval after each",
-        argument: "task",
-        about: "The task",
-    },
-];
+static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| packed::read("src/server/prompts.yaml"));
 
 impl Template {
     fn prompt(&self) -> Prompt {
-        let argument = PromptArgument::new(self.argument).with_description(self.about).with_required(false);
-        Prompt::new(self.name, Some(self.description), Some(vec![argument])).with_title(self.title)
+        let argument = PromptArgument::new(&self.argument).with_description(&self.about).with_required(false);
+        Prompt::new(&self.name, Some(&self.description), Some(vec![argument])).with_title(&self.title)
     }
 
     fn text(&self) -> String {
@@ -97,15 +59,15 @@ pub(super) fn get(
     arguments: &serde_json::Map<String, Value>,
 ) -> Result<GetPromptResult, ErrorData> {
     let Some(template) = TEMPLATES.iter().find(|template| template.name == name) else {
-        let available = TEMPLATES.iter().map(|template| template.name.to_owned()).collect();
+        let available = TEMPLATES.iter().map(|template| template.name.clone()).collect();
         let error = Error::Unknown { kind: "prompt", name: head(name, 80).to_owned(), available };
         return Err(ErrorData::invalid_params(format!("{error}. {}", error.hint()), None));
     };
-    if let Some(other) = arguments.keys().find(|key| *key != template.argument) {
+    if let Some(other) = arguments.keys().find(|key| *key != &template.argument) {
         let message = format!("the prompt {name} takes `{}`, not `{other}`", template.argument);
         return Err(ErrorData::invalid_params(message, None));
     }
-    let given = match arguments.get(template.argument) {
+    let given = match arguments.get(&template.argument) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.as_str()),
         Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
@@ -114,7 +76,7 @@ pub(super) fn get(
         }
     };
     let message = PromptMessage::new_text(Role::User, template.filled(given));
-    Ok(GetPromptResult::new(vec![message]).with_description(template.description))
+    Ok(GetPromptResult::new(vec![message]).with_description(&template.description))
 }
 
 #[cfg(test)]
@@ -123,7 +85,7 @@ mod tests {
 
     #[test]
     fn every_text_takes_its_argument_once_and_is_short() {
-        for template in &TEMPLATES {
+        for template in TEMPLATES.iter() {
             assert_eq!(template.text().matches(SLOT).count(), 1, "{}", template.name);
             assert!(template.filled(None).contains(NOT_GIVEN), "{}", template.name);
             assert!(template.filled(Some("  ")).contains(NOT_GIVEN), "{}", template.name);

@@ -23,7 +23,7 @@ use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread, spread_texts};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::decide::{Reviewed, Settled, Verdict, decide, find, may};
+use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, may};
 use crate::flow::approval::{critical_questions, decisions, entry, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};

@@ -142,7 +142,6 @@ impl Tools {
             + Handle::consult_tools()
             + Handle::change_tools()
             + Handle::consensus_tools()
-            + Handle::context_tools()
             + Handle::coordination_record_tools()
             + Handle::coordination_tools()
             + Handle::evidence_tools()
@@ -154,7 +153,6 @@ impl Tools {
             + Handle::stage_tools()
             + Handle::threads_tools()
             + Handle::toolbox_tools()
-            + Handle::verify_tools()
             + Handle::workflow_tools();
         let wanted = &config.settings().toolsets;
         let unwanted: Vec<String> = router

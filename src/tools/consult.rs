@@ -1,6 +1,6 @@
 //! Asking consultants.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, Question, consult};
 use crate::flow::ensemble::{Whom, generate};
-use crate::flow::pack::ContextRequest;
+use crate::flow::pack::{ContextRequest, pack_context};
 
 /// How often one provider may be asked in an ensemble.
 const MOST_PER_PROVIDER: u32 = 8;
@@ -127,6 +127,25 @@ struct WithRole {
     role: Role,
 }
 
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct PackInput {
+    /// Files or globs.
+    files: Option<Vec<String>>,
+    /// Known facts.
+    facts: Option<Vec<String>>,
+    /// Error texts.
+    errors: Option<Vec<String>>,
+    /// Constraints on the answer.
+    constraints: Option<Vec<String>>,
+    /// For packing limits.
+    stage: Option<Stage>,
+    /// Default: the stage's, else 40000.
+    #[schemars(with = "NonZeroUsize")]
+    #[serde(default)]
+    max_chars: Option<NonZeroUsize>,
+}
+
 #[tool_router(router = consult_tools, vis = "pub(crate)")]
 impl Handle {
     /// Asks another LLM (text only) for its view, with packed files, facts and errors.
@@ -187,6 +206,24 @@ impl Handle {
     #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
         reply(self.overview().look(self.kit()).await.map(|value| value.as_ref().clone()))
+    }
+
+    /// Packs files, facts, errors and constraints into the masked text of a consult.
+    #[tool(input_schema = arguments::<PackInput>())]
+    async fn maestro_pack_context(&self, Parameters(input): Parameters<PackInput>) -> CallToolResult {
+        let request = ContextRequest {
+            files: input.files.unwrap_or_default(),
+            facts: input.facts.unwrap_or_default(),
+            errors: input.errors.unwrap_or_default(),
+            constraints: input.constraints.unwrap_or_default(),
+            stage: input.stage,
+            max_chars: input.max_chars.map(NonZeroUsize::get),
+        };
+        let kit = self.kit();
+        reply(match kit.config.check() {
+            Ok(()) => pack_context(&kit.config, &kit.project, request).await,
+            Err(error) => Err(error),
+        })
     }
 }
 

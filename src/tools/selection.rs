@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::Handle;
+use super::change::entries;
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
 use super::report::reporting;
-use super::verify::entries;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;

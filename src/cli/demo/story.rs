@@ -19,7 +19,7 @@ use crate::domain::event::Decision;
 use crate::domain::report::Report;
 use crate::domain::typed::from_value;
 use crate::error::Error;
-use crate::flow::approval::decide::{Verdict, decide, find};
+use crate::flow::approval::{Verdict, decide, find};
 use crate::flow::kit::Kit;
 use crate::host::process::Supervisor;
 use crate::provider::understudy::NAME as UNDERSTUDY;

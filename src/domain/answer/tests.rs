@@ -166,3 +166,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_half_letter_is_replaced_and_a_whole_one_stays() {
+    for (text, wanted) in [
+        (r#"{"a":"\ud800"}"#, r#"{"a":"\ufffd"}"#),
+        (r"\uDFFF\ud83d\ude00\ud83d", r"\ufffd\ud83d\ude00\ufffd"),
+        (r"\ud83d\ud83d\ude00", r"\ufffd\ud83d\ude00"),
+        (r"\\ud800 \\\ud800", r"\\ud800 \\\ufffd"),
+        (r"\ud8 \u+d80 \u00e9 \é\ud800é\", r"\ud8 \u+d80 \u00e9 \é\ufffdé\"),
+        ("plain", "plain"),
+    ] {
+        assert_eq!(whole_letters(text), wanted, "{text}");
+    }
+}

@@ -2,10 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::summary::{
-    Basis, Classes, Counted, plan, samples_above_half, selection, smallest_k, whole_task, why_not,
+use super::{
+    Basis, Classes, Counted, Rate, plan, samples_above_half, selection, smallest_k, whole_task, why_not, *,
 };
-use super::{Rate, *};
 
 fn p(probability: f64) -> Accuracy {
     Accuracy::new(probability).unwrap()
@@ -211,4 +210,41 @@ proptest! {
         }
         prop_assert!(smallest_k(probability, 1, task).is_none_or(|k| k >= 1));
     }
+}
+
+#[test]
+fn no_share_up_to_one_half_has_a_lead() {
+    assert_eq!(smallest_k(0.5, 1, task(1, 0.9)), None);
+    assert_eq!(smallest_k(1.0, 3, task(1_000, 0.99)), Some(1));
+}
+
+#[test]
+fn errors_that_spread_need_a_smaller_lead() {
+    // Right in 60%, the rest on four rivals: 0.6 against 0.1.
+    let spread = 0.6 / 0.7;
+    assert!(smallest_k(spread, 4, task(1, 0.95)).unwrap() < smallest_k(0.6, 1, task(1, 0.95)).unwrap());
+    // Right in 40% is refused against one rival and fine against six.
+    assert_eq!(smallest_k(0.4, 1, task(1, 0.95)), None);
+    assert!(smallest_k(0.8, 6, task(1, 0.95)).is_some());
+}
+
+#[test]
+fn classes_are_counted_by_question() {
+    let one = Classes::of(&[8], &[1, 1]);
+    assert_eq!((one.right, one.wrong, one.rivals, one.opponents()), (8, 1, 2, 2));
+    let both = one.with(Classes::of(&[6, 1], &[3]));
+    assert_eq!((both.right, both.wrong, both.rivals), (14, 4, 2));
+    assert_eq!(Classes::of(&[], &[]).share(), None);
+    assert!(Classes::of(&[2, 1, 1, 1, 1], &[]).is_scattered(6));
+    assert!(!Classes::of(&[5, 1], &[]).is_scattered(6));
+}
+
+#[test]
+fn questions_that_differ_promise_less_than_their_mean() {
+    let (mean, spread) = mean_and_spread(&[0.99, 0.9, 0.81]).unwrap();
+    assert!((mean - 0.9).abs() < 1e-9 && (spread - 0.09).abs() < 1e-9);
+    let apart = promise(&[0.99, 0.9, 0.81], 5, task(100, 0.99)).unwrap();
+    let together = promise(&[0.9, 0.9, 0.9], 5, task(100, 0.99)).unwrap();
+    assert!(apart < together, "{apart} {together}");
+    assert_eq!((promise(&[], 5, task(1, 0.9)), mean_and_spread(&[0.9])), (None, None));
 }

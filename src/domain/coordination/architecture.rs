@@ -5,7 +5,6 @@ use strum::IntoStaticStr;
 
 use super::BadInput;
 use super::classify::Scores;
-use super::facts::{Facts, Limits};
 use super::intent::{Intent, Voices};
 use super::record::RunRecord;
 use super::statistics::{ENOUGH_RUNS, History};
@@ -13,7 +12,7 @@ use super::wording::Wording;
 use crate::domain::beta::cautious_rate;
 use crate::domain::policy::{PolicySettings, SingleAgent};
 use crate::domain::stage::Stage;
-use crate::domain::topology::Topology;
+use crate::domain::topology::{Facts, Limits, Topology};
 
 /// The dependency from which on work is sequential.
 pub const SEQUENTIAL: f64 = 0.7;

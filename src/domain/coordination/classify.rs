@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::wording::Wording;
 use super::{BadInput, number, share};
-use crate::domain::lists::list;
+use crate::domain::packed::list;
 
 /// So many keywords of a list are as good as all of them.
 const ENOUGH_KEYWORDS: f64 = 5.0;

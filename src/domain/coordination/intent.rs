@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::lists::list;
+use crate::domain::packed::list;
 use crate::domain::rule::{self, RuleError};
 use crate::domain::stage::Stage;
 

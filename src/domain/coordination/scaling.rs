@@ -18,12 +18,11 @@ use serde::Serialize;
 
 use super::architecture::{DECOMPOSABLE, Rule, SEQUENTIAL, TOOL_HEAVY};
 use super::classify::Scores;
-use super::facts::{Facts, Line};
 use super::{BadInput, share};
-use crate::domain::embedded::{Texts, filled};
 use crate::domain::packed;
 use crate::domain::policy::PolicySettings;
-use crate::domain::topology::Topology;
+use crate::domain::prompt::{Texts, filled};
+use crate::domain::topology::{Facts, Line, Topology};
 
 /// The gap from which on several agents are advised. At 0.10 and above they won 9 of 10 times in
 /// the paper's data, left out a cell at a time; below, about as often as a coin.

@@ -3,9 +3,8 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::definition::Figure;
 use super::number::mean_pairwise;
-use super::report::{Metrics, Reached, Report};
+use super::report::{Figure, Metrics, Reached, Report};
 use super::tally::{Agents, Baseline, Scope, Tally, Verdict};
 use crate::domain::event::ChangeKind;
 use crate::domain::event::consult::{ConsultSettled, Purpose};
@@ -318,7 +317,7 @@ proptest! {
     fn figures_are_finite_and_shares_are_shares(entries in entries()) {
         let report = report(&whole(&entries));
         let metrics = &report.metrics;
-        for &figure in super::definition::Figure::ALL {
+        for &figure in super::report::Figure::ALL {
             prop_assert!(metrics.value(figure).is_none_or(f64::is_finite), "{:?}", figure);
             // An unknown figure has a reason.
             prop_assert!(metrics.value(figure).is_some() || metrics.notes.contains_key(figure.key()), "{:?}", figure);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::catalogue::Catalogue;
 use crate::domain::cut::cut_line;
-use crate::domain::lists::list;
+use crate::domain::packed::list;
 
 /// The longest item of a report, in characters.
 const MAX_ITEM: usize = 600;

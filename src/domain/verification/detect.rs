@@ -5,7 +5,7 @@ use serde_json::Value;
 use strum::IntoStaticStr;
 
 use super::Kind;
-use crate::domain::lists::list;
+use crate::domain::packed::{list, pairs};
 use crate::domain::typed::from_yaml;
 
 /// A directory of the project, as far as detection looks at it.
@@ -53,6 +53,12 @@ pub struct Check {
 impl Check {
     fn new(kind: Kind, command: impl Into<String>, by_default: bool) -> Self {
         Self { kind, command: command.into(), by_default }
+    }
+
+    /// A check that its project names by its type.
+    fn named(kind: Kind, command: String) -> Self {
+        let by_default = matches!(kind, Kind::UnitTest | Kind::Lint | Kind::TypeCheck | Kind::Format);
+        Self { kind, command, by_default }
     }
 }
 
@@ -133,21 +139,10 @@ fn go(directory: &dyn Directory) -> Option<Detected> {
     Some(Detected::new("go", "go.mod", checks))
 }
 
-/// Targets by the type that their names say.
-const TARGETS: [(&str, Kind); 12] = [
-    ("test", Kind::UnitTest),
-    ("tests", Kind::UnitTest),
-    ("check", Kind::Custom),
-    ("lint", Kind::Lint),
-    ("typecheck", Kind::TypeCheck),
-    ("type-check", Kind::TypeCheck),
-    ("fmt-check", Kind::Format),
-    ("format-check", Kind::Format),
-    ("check-format", Kind::Format),
-    ("integration", Kind::Integration),
-    ("e2e", Kind::Integration),
-    ("build", Kind::Build),
-];
+/// Names with the type that they say, the more exact ones first.
+fn of_types(list: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = (&'static str, Kind)> {
+    list.iter().filter_map(|(name, kind)| Some((*name, kind.parse().ok()?)))
+}
 
 fn makefile(directory: &dyn Directory) -> Option<Detected> {
     let names = ["GNUmakefile", "Makefile", "makefile"];
@@ -159,10 +154,9 @@ fn makefile(directory: &dyn Directory) -> Option<Detected> {
         })
     };
     let mut checks: Vec<Check> = Vec::new();
-    for (target, kind) in TARGETS {
+    for (target, kind) in of_types(pairs("make_targets")) {
         if has(target) && !checks.iter().any(|check| check.kind == kind) {
-            let by_default = matches!(kind, Kind::UnitTest | Kind::Lint | Kind::TypeCheck | Kind::Format);
-            checks.push(Check::new(kind, format!("make {target}"), by_default));
+            checks.push(Check::named(kind, format!("make {target}")));
         }
     }
     (!checks.is_empty()).then(|| Detected::new("make", marker, checks))
@@ -177,26 +171,6 @@ const LOCKS: [(&str, Manager); 7] = [
     ("bun.lockb", Manager::Bun),
     ("package-lock.json", Manager::Npm),
     ("npm-shrinkwrap.json", Manager::Npm),
-];
-
-/// Scripts by the type that their names say, the more exact names first.
-const SCRIPTS: [(&str, Kind, bool); 16] = [
-    ("lint", Kind::Lint, true),
-    ("eslint", Kind::Lint, true),
-    ("typecheck", Kind::TypeCheck, true),
-    ("type-check", Kind::TypeCheck, true),
-    ("check-types", Kind::TypeCheck, true),
-    ("types", Kind::TypeCheck, true),
-    ("tsc", Kind::TypeCheck, true),
-    ("format:check", Kind::Format, true),
-    ("format-check", Kind::Format, true),
-    ("check:format", Kind::Format, true),
-    ("check-format", Kind::Format, true),
-    ("test:unit", Kind::UnitTest, true),
-    ("test:integration", Kind::Integration, false),
-    ("test:e2e", Kind::Integration, false),
-    ("e2e", Kind::Integration, false),
-    ("build", Kind::Build, false),
 ];
 
 /// The script that `npm init` writes.
@@ -263,16 +237,15 @@ fn detect_javascript(directory: &dyn Directory) -> Option<Detected> {
     let manager = Manager::of(directory, &manifest);
     let packages: Vec<Value> = packages(directory, &manifest);
     let mut checks: Vec<Check> = Vec::new();
-    let all = [("test", Kind::UnitTest, true)].into_iter().chain(SCRIPTS);
-    for (name, kind, by_default) in all {
+    for (name, kind) in of_types(pairs("package_scripts")) {
         if checks.iter().any(|check| check.kind == kind) {
             continue;
         }
         // The project's own script may well run those of its packages.
         if has_script(&manifest, name) {
-            checks.push(Check::new(kind, manager.script(name), by_default));
+            checks.push(Check::named(kind, manager.script(name)));
         } else if packages.iter().any(|package| has_script(package, name)) {
-            checks.push(Check::new(kind, manager.in_workspaces(name), by_default));
+            checks.push(Check::named(kind, manager.in_workspaces(name)));
         }
     }
     let runs_bun = manager == Manager::Bun && !checks.iter().any(|check| check.kind == Kind::UnitTest);

@@ -6,7 +6,7 @@ use super::Kind;
 use super::read::{Does, Reading, Seen, Totals};
 use super::rules::words;
 use crate::domain::cut::head;
-use crate::domain::lists::{list, pairs};
+use crate::domain::packed::{list, pairs};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

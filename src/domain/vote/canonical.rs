@@ -19,8 +19,8 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::domain::answer::spoken;
 use crate::domain::cut::one_line;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
-use crate::domain::lists::list;
 use crate::domain::order::{Gather, Order};
+use crate::domain::packed::list;
 
 /// The compared form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]

@@ -7,8 +7,8 @@ use regex::Regex;
 use thiserror::Error;
 
 use super::canonical::{Canonical, unfenced};
-use crate::domain::lists::list;
 use crate::domain::order::Gather;
+use crate::domain::packed::list;
 
 /// Options of one vote.
 pub const MOST_OPTIONS: usize = 20;

@@ -16,7 +16,7 @@ use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::{Answered, Candidate};
 use crate::domain::handover::Handover;
-use crate::domain::outline::outline;
+use crate::domain::json_schema::outline;
 use crate::domain::pack::fence_for;
 use crate::domain::redflag::Reason;
 use crate::domain::size::MOST_ANSWER;

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::call_options::Effort;
+use crate::domain::packed::list;
 use crate::domain::typed::from_value;
 
 /// One consultant.
@@ -120,71 +121,6 @@ impl ProviderSettings {
     }
 }
 
-/// Flags of the known CLIs that give them tools, directories, servers or settings, with or without the
-/// value after `=`; those that end in `*` are beginnings.
-const UNDOING: [&str; 46] = [
-    "--",
-    "--dangerously*",
-    "--allow-dangerously*",
-    "--bypass*",
-    "--yolo",
-    "-y",
-    "--full-auto",
-    "--sandbox*",
-    "-s",
-    "--ask-for-approval",
-    "-a",
-    "--approval*",
-    "--permission*",
-    "--tools",
-    "--allowed*",
-    "--allowedtools",
-    "--mcp*",
-    "--no-strict*",
-    "--setting*",
-    "--add-dir",
-    "--plugin*",
-    "--agent*",
-    "--chrome",
-    "--ide",
-    "--resume*",
-    "-r",
-    "--continue",
-    "--session*",
-    "--fork*",
-    "--worktree*",
-    "-w",
-    "--profile",
-    "-p=*",
-    "--enable",
-    "--cd",
-    "--no-ignore*",
-    "--search",
-    "--policy",
-    "--admin-policy",
-    "--extensions",
-    "-e",
-    "--include-directories",
-    "--experimental*",
-    "--acp",
-    "--remote*",
-    "--hook*",
-];
-
-/// Settings that Codex may be given by `-c`: how it thinks, and how it reaches its service.
-const CODEX_SETTINGS: [&str; 10] = [
-    "model_reasoning",
-    "model_verbosity",
-    "model_context_window",
-    "model_provider",
-    "model_max_output_tokens",
-    "service_tier",
-    "stream_",
-    "request_max_retries",
-    "chatgpt_base_url",
-    "openai_base_url",
-];
-
 /// The first argument that would let a known CLI do more than answer.
 fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
     if matches!(adapter, AdapterKind::Template | AdapterKind::Understudy) {
@@ -202,13 +138,13 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
             };
             // An argument without effect is for the CLI to report.
             if setting.contains('=')
-                && !CODEX_SETTINGS.iter().any(|known| setting.trim_start().starts_with(known))
+                && !list("codex_settings").iter().any(|known| setting.trim_start().starts_with(known))
             {
                 return Some(flag);
             }
             continue;
         }
-        let undoes = UNDOING.iter().any(|known| match known.strip_suffix('*') {
+        let undoes = list("undoing_flags").iter().any(|known| match known.strip_suffix('*') {
             Some(beginning) => lower.starts_with(beginning),
             // A short flag takes its value without a sign between them, too.
             None => {

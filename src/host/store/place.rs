@@ -432,7 +432,7 @@ impl Marks {
     fn file(&self, first: &str, place: &Place) -> PathBuf {
         let path = place.real_file().unwrap_or_else(|_| place.file());
         let digest = Sha256::digest(path.as_os_str().as_encoded_bytes());
-        let name = crate::domain::hex::hex(digest.get(..16).unwrap_or_default());
+        let name = crate::domain::words::hex(digest.get(..16).unwrap_or_default());
         self.of_log(first).join(format!("{name}.json"))
     }
 }

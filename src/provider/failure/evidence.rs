@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime as Zoned};
 use regex::{Captures, Regex};
 
-use super::rules::{RULES, Says, THINGS, first, thing};
+use super::rules::{Find, Says, rule, thing};
 use super::{CliFailure, FailureKind, normalised, telling_lines};
 use crate::domain::cut::head;
 use crate::domain::packed;
@@ -153,18 +153,18 @@ fn limited(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::QuotaExceeded | FailureKind::RateLimited | FailureKind::Overloaded)
 }
 
-/// The first rule of a table that knows the lines of a channel, and the line that it knows.
-fn known(lines: &[String], whole: &str, find: fn(&str) -> Option<usize>) -> Option<(usize, String)> {
-    let by_line =
-        lines.iter().filter_map(|line| Some((find(&normalised(line))?, line))).min_by_key(|(rule, _)| *rule);
+/// What the first rule of a table that knows the lines of a channel says, and the line that it knows.
+fn known(lines: &[String], whole: &str, find: Find) -> Option<(Says, String)> {
+    let found = lines.iter().filter_map(|line| Some((find(&normalised(line))?, line)));
+    let by_line = found.min_by_key(|((place, _), _)| *place);
     // A sentence may be broken into lines; in a long output the lines around are no sentence.
     let broken = (whole.len() <= SENTENCE || by_line.is_none()).then(|| find(whole)).flatten();
-    let rule = by_line.map(|(rule, _)| rule).into_iter().chain(broken).min()?;
-    let line = match by_line {
-        Some((known, line)) if known <= rule => line.clone(),
-        _ => lines.join(" "),
-    };
-    Some((rule, line))
+    match (by_line, broken) {
+        (Some(((place, says), line)), broken) if broken.is_none_or(|(other, _)| place <= other) => {
+            Some((says, line.clone()))
+        }
+        (_, broken) => broken.map(|(_, says)| (says, lines.join(" "))),
+    }
 }
 
 fn meaning(says: Says, whole: &str, reset: Option<Reset>) -> (FailureKind, Sure) {
@@ -182,15 +182,14 @@ fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdi
     });
     let is_logged = |line: &&String| LOGGED.as_ref().is_some_and(|logged| logged.is_match(line));
     let said: Vec<String> = lines.iter().filter(|line| !is_logged(line)).cloned().collect();
-    let (index, line) = known(&said, &normalised(&said.join("\n")), thing)?;
-    let (kind, sure) = meaning(THINGS.get(index)?.says, whole, reset);
+    let (says, line) = known(&said, &normalised(&said.join("\n")), thing)?;
+    let (kind, sure) = meaning(says, whole, reset);
     Some(Verdict { kind, sure, line })
 }
 
 /// Returns what a channel's lines stand for: by the rule that comes first, and of its lines by the first.
 fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Reset>) -> Option<Verdict> {
-    let said = known(lines, whole, first).and_then(|(rule, line)| Some((RULES.get(rule)?.says, line)));
-    match (said, status) {
+    match (known(lines, whole, rule), status) {
         // Words that nobody knows, of something that is used up until a time.
         (None, None) if reset.is_some() && speaks_of_use(whole) => {
             let line = lines.iter().find(|line| speaks_of_use(&normalised(line)));
@@ -358,7 +357,7 @@ fn excerpt(line: &str) -> String {
     let letters: Vec<char> = line.chars().collect();
     let known = |piece: &&[char]| {
         let words = normalised(&piece.iter().collect::<String>());
-        first(&words).or_else(|| thing(&words)).is_some()
+        rule(&words).or_else(|| thing(&words)).is_some()
     };
     // Halves that overlap, so that nothing falls between two of them.
     let pieces = letters.windows(LONGEST).step_by(LONGEST / 2);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{ANSWERED_BY, Case};
 use crate::domain::cut::cut;
 use crate::domain::order::Order;
+use crate::domain::packed::list;
 
 /// Longest document, in bytes: what is longer is flagged as rambling, and rightly so.
 const MAX_DOCUMENT: usize = 9_000;
@@ -262,27 +263,7 @@ static PLACE: Pattern = LazyLock::new(|| {
 });
 
 /// Lines that are an error in some tool's words.
-const ERRORS: [&str; 14] = [
-    // Exceptions of Python, JavaScript, Java and .NET; `E   ` is pytest's mark.
-    r#"^(?:E )?[\s|]*(?:Uncaught |Caused by: |Unhandled exception\. |---> |Exception in thread "[^"]*" )?(?:[\w$]+[.:]+)*(?:[A-Z]\w*)?(?:Error|Exception|Failure|Exit|Interrupt)\b(?: \[\w+\])?(?: ?:.*)?$"#,
-    r"^E\s+assert .*$",
-    r"^\s*expect\(.*\)\..*$",
-    r"^\s*Assert\.\w+.*$",
-    r"^\s+Failure/Error: .+$",
-    // Rust and Go.
-    r"^error(?:\[\w+\])?: .+$",
-    r"\bpanicked at .+$",
-    r"^(?:panic|fatal error): .+$",
-    r"^\S+\.go:\d+:\d+: .+$",
-    r"^\s+\S+_test\.go:\d+: .+$",
-    // Compilers and interpreters that begin with the place.
-    r"^(?:e: |\[ERROR\] )?\S*\.\w+:?[:(\[]\d+.*?(?:\berror\b|[Ee]rror\)$|\] |: \(?\d+, \d+\): ).*$",
-    r"^\s*(?:PHP )?Fatal error: .+$",
-    // TAP.
-    r"^\s+error: .+$",
-    r"ERROR: \w+Sanitizer: |Assertion [`'].*' failed|: runtime error: |terminate called after throwing|^e: ",
-];
-static ERROR: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(ERRORS).ok());
+static ERROR: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(list("error_lines")).ok());
 
 /// Python's last line of a traceback, whatever the class is called.
 static RAISED: Pattern = LazyLock::new(|| Regex::new(r"^(?:E +)?[\s|]*(?:\w+\.)*[A-Z]\w*(?:: .*)?$").ok());
@@ -294,15 +275,6 @@ static PYTEST: Pattern = LazyLock::new(|| Regex::new(r"^\S+\.py:\d+: [A-Z]\w*$")
 static PYTEST_ABOVE: Pattern = LazyLock::new(|| Regex::new(r"^\S+\.py:\d+:(?: in \S+)?\s*$").ok());
 static LAST_RESORT: Pattern =
     LazyLock::new(|| Regex::new(r"(?i)\b(?:\w+error|\w+exception)\b|\b(?:error|fatal|panic)(?:: |! )").ok());
-
-/// Cargo's own words, which come after the error.
-const NO_ERROR: [&str; 5] = [
-    "error: could not compile",
-    "error: aborting due",
-    "error: test failed",
-    "error: test run failed",
-    "error: process didn't",
-];
 
 /// A library or a runtime, not the project.
 static LIBRARY: Pattern = LazyLock::new(|| {
@@ -388,7 +360,7 @@ impl Reader {
         }
         let is_error = ERROR.as_ref().is_some_and(|set| set.is_match(line))
             || (!self.above.is_empty() && is(&RAISED, line));
-        if is_error && !NO_ERROR.iter().any(|start| line.starts_with(start)) {
+        if is_error && !list("beside_errors").iter().any(|start| line.starts_with(start)) {
             self.error(at, line);
             self.is_announced = is(&ANNOUNCED, line);
         } else if let Some(place) = place(line) {

@@ -1,7 +1,7 @@
 //! pytest and unittest.
 
 use super::{Output, Reading, Seen, Totals, counted, keyed, last, of, only};
-use crate::domain::lists::list;
+use crate::domain::packed::list;
 
 /// The outcome of a test, in the lines of the summary and of `-v`.
 const BAD: [&str; 4] = ["FAILED", "ERROR", "SUBFAILED", "SUBFAIL"];

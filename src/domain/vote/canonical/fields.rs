@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Canonical;
-use crate::domain::lists::list;
+use crate::domain::packed::list;
 use crate::domain::vote::canonical;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
