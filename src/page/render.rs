@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, State, Value};
+use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
 
 use super::look::Look;
+use super::views::parts::{colour, short, tone};
 use crate::domain::cut::cut;
 use crate::domain::language::{Language, Languages};
 use crate::domain::packed;
@@ -20,6 +21,8 @@ fn environment() -> &'static Environment<'static> {
     static MADE: OnceLock<Environment<'static>> = OnceLock::new();
     MADE.get_or_init(|| {
         let mut environment = template::environment();
+        // What a record leaves out may be asked for, and not shown.
+        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(|out, _, value| {
             if value.is_none() || value.is_undefined() {
@@ -41,6 +44,9 @@ fn environment() -> &'static Environment<'static> {
             given.assert_all_used()?;
             Ok::<_, minijinja::Error>(text)
         });
+        environment.add_filter("colour", colour);
+        environment.add_filter("short", |id: &str| short(id).to_owned());
+        environment.add_filter("tone", tone);
         environment.add_filter("cut", |text: &str, most: usize| cut(text, most));
         environment.add_function("pair", |state: &State<'_, '_>, text: Value| pair(languages(state), &text));
         environment.add_function("ago", |state: &State<'_, '_>, milliseconds: u64| {

@@ -4,7 +4,7 @@ pub(super) mod compare;
 pub(super) mod decide;
 pub(super) mod jobs;
 pub(super) mod metrics;
-mod parts;
+pub(super) mod parts;
 pub(super) mod queue;
 pub(super) mod reviews;
 pub(super) mod run;

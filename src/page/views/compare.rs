@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, cited, colour, dollars, short};
+use super::parts::{citations, cited, dollars};
 use crate::domain::cut::head;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
@@ -29,7 +29,7 @@ pub(in crate::page) fn list(history: &History, index: &Index, now: u64) -> Value
                 let names: Vec<&str> = finished.candidates.iter().map(|one| one.provider.as_str()).collect();
                 (request.at, json!({
                     "id": request.id, "kind": "compare_stage", "what": run.task, "stage": finished.stage.name(),
-                    "who": named(&names), "age": now.saturating_sub(request.at),
+                    "who": names, "age": now.saturating_sub(request.at),
                 }))
             })
         })
@@ -40,7 +40,7 @@ pub(in crate::page) fn list(history: &History, index: &Index, now: u64) -> Value
         (
             it.at,
             json!({
-                "id": it.id, "kind": "compare_ensemble", "what": task, "stage": null, "who": named(&names),
+                "id": it.id, "kind": "compare_ensemble", "what": task, "stage": null, "who": names,
                 "age": now.saturating_sub(it.at),
             }),
         )
@@ -48,20 +48,19 @@ pub(in crate::page) fn list(history: &History, index: &Index, now: u64) -> Value
     let selections = index.selections.iter().map(|it| {
         let names: Vec<&str> =
             it.record.options.iter().map(|one| one.provider.as_deref().unwrap_or(one.id.as_str())).collect();
-        (it.at, json!({
-            "id": it.id, "kind": "compare_selection",
-            "what": it.record.winner_id.as_deref().unwrap_or_default(), "stage": null, "who": named(&names),
-            "age": now.saturating_sub(it.at),
-        }))
+        (
+            it.at,
+            json!({
+                "id": it.id, "kind": "compare_selection",
+                "what": it.record.winner_id.as_deref().unwrap_or_default(), "stage": null, "who": names,
+                "age": now.saturating_sub(it.at),
+            }),
+        )
     });
     let mut all: Vec<(u64, Value)> = stages.chain(ensembles).chain(selections).collect();
     all.order_by_key(|(at, _)| std::cmp::Reverse(*at));
     let total = all.len();
     json!({ "list": all.into_iter().take(MOST).map(|(_, value)| value).collect::<Vec<_>>(), "total": total })
-}
-
-fn named(names: &[&str]) -> Vec<Value> {
-    names.iter().map(|name| json!({ "name": name, "colour": colour(name) })).collect()
 }
 
 /// The comparison with this id, if there is one.
@@ -90,7 +89,6 @@ fn stage(run: &Run, request: &Request, finished: &StageFinished) -> Value {
             "number": number,
             "citations": cited(one.citations.as_deref().unwrap_or_default()),
             "name": one.provider,
-            "colour": colour(&one.provider),
             "model": one.model,
             "elapsed": one.elapsed_ms,
             "text": shortened(&text_of(one)),
@@ -121,10 +119,9 @@ fn stage(run: &Run, request: &Request, finished: &StageFinished) -> Value {
         "what": run.task,
         "stage": finished.stage.name(),
         "run": run.id,
-        "run_short": short(&run.id),
         "request": request.id,
         "answers": answers.collect::<Vec<_>>(),
-        "providers": named(&providers),
+        "providers": providers,
         "claims": claims.collect::<Vec<_>>(),
         "likeness": likeness(&texts),
         "chosen": request.chosen(),
@@ -162,11 +159,9 @@ fn ensemble(project: &ProjectFiles, found: &Ensemble, texts: &dyn Fn(&str) -> Op
             "number": number,
             "citations": citations(project, text.as_deref().unwrap_or_default(), files),
             "name": one.provider,
-            "colour": colour(&one.provider),
             "model": one.model,
             "elapsed": one.elapsed_ms,
             "text": shortened(text.as_deref().unwrap_or_default()),
-            "is_kept": text.is_some(),
             "flags": [],
             "schema": [],
             "error": one.code,
@@ -181,7 +176,6 @@ fn ensemble(project: &ProjectFiles, found: &Ensemble, texts: &dyn Fn(&str) -> Op
         "what": found.noted.task.as_ref().and_then(|task| task.text.clone()).unwrap_or_default(),
         "stage": null,
         "run": found.run,
-        "run_short": short(&found.run),
         "request": null,
         "answers": answers.collect::<Vec<_>>(),
         "providers": [],
@@ -199,7 +193,6 @@ fn selection(found: &Selected) -> Value {
         json!({
             "id": one.id,
             "provider": one.provider,
-            "colour": colour(one.provider.as_deref().unwrap_or_default()),
             "tests": one.tests,
             "flags": one.red_flags,
             "is_winner": record.winner_id.as_ref() == Some(&one.id),
@@ -210,7 +203,6 @@ fn selection(found: &Selected) -> Value {
         "what": record.winner_id.as_deref().unwrap_or_default(),
         "stage": null,
         "run": found.run,
-        "run_short": short(&found.run),
         "request": null,
         "answers": [],
         "providers": [],

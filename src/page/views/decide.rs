@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, decision_colour, digest, dollars, mode, short, stages};
+use super::parts::{digest, dollars, mode, stages};
 use crate::domain::diff as unified;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::event::{ApprovalDecided, ChangeKind};
@@ -93,11 +93,9 @@ pub(in crate::page) fn decide(
     let what = json!({
         "nonce": around.nonce,
         "request": request.id,
-        "short": short(&request.id),
         "digest": request.asked.digest,
         "digest_short": digest(&request.asked.digest),
         "run": run.id,
-        "run_short": short(&run.id),
         "task": run.task,
         "stage": request.asked.stage.name(),
         "round": report.iteration,
@@ -124,7 +122,7 @@ pub(in crate::page) fn decide(
         "critical": asked(critical),
         "others": asked(others),
         "open_questions": open_questions(&report),
-        "next": next(&report),
+        "next": report.next_stage_preview,
         "asks_again": finished.map_or_else(|| ORCHESTRATOR.to_owned(), |it| it.provider.clone()),
         "left": around.left,
         "display": request.asked.display,
@@ -174,8 +172,6 @@ fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
             let found = candidates.iter().find(|it| it.ok && (it.provider == *source || it.id == *source));
             json!({
                 "name": source,
-                "colour": colour(source),
-                "is_ours": source == ORCHESTRATOR,
                 "model": found.map(|it| it.model.as_str()).filter(|model| !model.is_empty()),
                 "effort": found.and_then(|it| it.told.effort.as_deref()),
                 "elapsed": found.map(|it| it.elapsed_ms),
@@ -196,9 +192,9 @@ fn risks(report: &Report) -> Vec<Value> {
             Some(source) => {
                 let rest = risk.map(|it| it.split_once(": ").map_or(it, |(_, rest)| rest).to_owned());
                 let origin = if rest.is_the_same() { "stated" } else { "found" };
-                json!({ "origin": origin, "who": source, "colour": colour(source), "text": rest })
+                json!({ "origin": origin, "who": source, "text": rest })
             }
-            None => json!({ "origin": "found", "who": null, "colour": "", "text": risk }),
+            None => json!({ "origin": "found", "who": null, "text": risk }),
         }
     });
     let (mut found, stated): (Vec<_>, Vec<_>) = all.partition(|risk| risk["origin"] == "found");
@@ -240,7 +236,6 @@ fn shown_change(source: &str, text: &str, left_out: usize, problem: Option<&str>
     };
     json!({
         "source": source,
-        "colour": colour(source),
         "closed": diff::closed(&files),
         "text": if files.is_empty() { text } else { "" },
         "files": files,
@@ -262,7 +257,6 @@ fn applied(change: &AppliedChange, patches: &BTreeMap<String, String>) -> Value 
             ChangeKind::RolledBack => "rolled_back",
             ChangeKind::Recovered => "recovered",
         },
-        "approved_by": change.approved_by,
         "names": change.files.iter().map(|file| json!({
             "path": file.path, "action": file.action, "is_expected": file.is_expected,
         })).collect::<Vec<_>>(),
@@ -341,18 +335,15 @@ fn choices(report: &Report, typed: &str) -> Vec<Value> {
     let numbered = report.choices.iter().zip(1_usize..);
     numbered
         .map(|(choice, number)| {
-            let Choice { id, claim, test, from, selected_by, also } = choice;
+            let Choice { id, claim, test, from, selected_by, also: _ } = choice;
             let is_chosen = if typed.is_empty() {
                 wanted == 1 && !selected_by.is_empty()
             } else {
                 typed == number.to_string()
             };
-            let named = |names: &[String]| -> Vec<Value> {
-                names.iter().map(|name| json!({ "name": name, "colour": colour(name) })).collect()
-            };
             json!({
-                "number": number, "id": id, "claim": claim, "test": test, "from": named(from),
-                "selected_by": named(selected_by), "also": also, "is_chosen": is_chosen,
+                "number": number, "id": id, "claim": claim, "test": test, "from": from,
+                "selected_by": selected_by, "is_chosen": is_chosen,
             })
         })
         .collect()
@@ -382,23 +373,13 @@ fn open_questions(report: &Report) -> Vec<Value> {
         .collect()
 }
 
-fn next(report: &Report) -> Value {
-    json!({
-        "stage": report.next_stage.map(Stage::name),
-        "text": report.next_stage_preview,
-    })
-}
-
 /// A decision that was made.
 pub(super) fn settled(decided: &ApprovalDecided, age: u64) -> Value {
     json!({
         "decision": decided.decision.status(),
-        "colour": decision_colour(decided.decision),
         "by": decided.decided_by,
-        "by_words": decided.decided_by.words(),
         "words": decided.revision_instructions.as_ref().or(decided.feedback.as_ref()),
         "chosen": decided.chosen,
-        "responses": decided.responses,
         "unanswered": decided.unanswered_critical,
         "age": age,
     })

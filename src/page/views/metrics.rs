@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, dollars, short};
+use super::parts::dollars;
 use crate::domain::history::History;
 use crate::domain::measure::cost::{Cost, Costs, Named};
 use crate::domain::measure::report::{Report, Targeted};
@@ -59,18 +59,13 @@ pub(in crate::page) fn metrics(
         .map(|(name, it)| {
             json!({
                 "name": name,
-                "colour": colour(name),
                 "calls": it.total_calls,
                 "failed": it.failed_calls,
                 "latency": it.avg_latency_ms,
-                "elapsed": it.total_elapsed_ms,
             })
         })
         .collect();
-    let most = providers.iter().filter_map(|it| it.get("calls")?.as_u64()).max().unwrap_or(1).max(1);
-    let runs = history.runs().rev().take(MOST_RUNS).map(|one| {
-        json!({ "id": one.id, "short": short(&one.id), "task": one.task, "is_here": run == Some(one.id.as_str()) })
-    });
+    let runs = history.runs().rev().take(MOST_RUNS).map(|one| json!({ "id": one.id, "task": one.task }));
     json!({
         "run": run,
         "days": days,
@@ -80,8 +75,6 @@ pub(in crate::page) fn metrics(
         "targets": targets,
         "figures": figures,
         "providers": providers,
-        "most": most,
-        "purposes": metrics.calls_by_purpose,
         "stages": metrics.consults_per_stage,
         "patches": metrics.patches,
         "verifications": metrics.verifications,
@@ -118,7 +111,6 @@ fn costs(costs: &Costs) -> Value {
         "caps": caps,
         "notes": costs.notes,
         "prices": costs.prices.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "more_threads": costs.more_threads,
     })
 }
 

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::domain::citations::{Citation, Standing};
-use crate::domain::event::Decision;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
@@ -11,7 +10,7 @@ use crate::flow::citations::citations as check;
 use crate::flow::project_files::ProjectFiles;
 
 /// The end of an id, which differs most.
-pub(super) fn short(id: &str) -> &str {
+pub(in crate::page) fn short(id: &str) -> &str {
     let start = id.char_indices().rev().nth(11).map_or(0, |(place, _)| place);
     id.get(start..).unwrap_or(id)
 }
@@ -55,7 +54,7 @@ pub(super) fn mode(mode: Mode) -> &'static str {
 }
 
 /// The class that gives a provider its colour; unknown ones share one.
-pub(super) fn colour(provider: &str) -> &'static str {
+pub(in crate::page) fn colour(provider: &str) -> &'static str {
     ["codex", "gemini", "claude"].into_iter().find(|known| provider.starts_with(known)).unwrap_or("other")
 }
 
@@ -66,28 +65,8 @@ pub(super) fn citations(project: &ProjectFiles, answer: &str, files: &[String]) 
 
 /// The places that an answer names, with what was found of each.
 pub(super) fn cited(found: &[Citation]) -> Value {
-    let list: Vec<Value> = found
-        .iter()
-        .map(|one| {
-            let (status, colour) = match one.status {
-                Standing::Exact => ("exact", "ok"),
-                Standing::LineOnly => ("line_only", ""),
-                Standing::Moved => ("moved", "warn"),
-                Standing::Unchecked => ("unchecked", "muted"),
-                Standing::Absent => ("absent", "bad"),
-            };
-            json!({
-                "cited": one.cited,
-                "status": status,
-                "colour": colour,
-                "found": one.found_line,
-                "note": one.note,
-                "quote": one.quote,
-            })
-        })
-        .collect();
     let absent = found.iter().filter(|one| one.status == Standing::Absent).count();
-    json!({ "list": list, "absent": absent })
+    json!({ "list": found, "absent": absent })
 }
 
 /// Figures of money: what lacks a part ends in a plus.
@@ -96,12 +75,16 @@ pub(super) fn dollars(cost: f64, is_partial: bool) -> String {
     format!("${cost:.digits$}{}", if is_partial { "+" } else { "" })
 }
 
-/// The colour of a decision, by its meaning: a class of the style sheet.
-pub(super) fn decision_colour(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Approve => "ok",
-        Decision::Revise => "warn",
-        Decision::Reject => "bad",
+/// The class that gives a decision, a verdict, a severity or a state its colour, by its name.
+pub(in crate::page) fn tone(name: &str) -> &'static str {
+    match name {
+        "approved" | "done" | "exact" | "passes" | "proven" => "ok",
+        "running" => "info",
+        "cancelled" | "medium" | "moved" | "revision_requested" => "warn",
+        "absent" | "critical" | "does_not_apply" | "failed" | "fails" | "high" | "rejected"
+        | "server_gone" => "bad",
+        "unchecked" => "muted",
+        _ => "",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::jobs::breakers;
-use super::parts::{colour, decision_colour, dollars, short};
+use super::parts::dollars;
 use crate::domain::breaker::Spent;
 use crate::domain::history::History;
 use crate::domain::order::Order;
@@ -98,15 +98,12 @@ pub(super) fn working(run: &Run, now: u64) -> Option<Value> {
             let answer = attempt.answers.iter().find(|answer| answer.stands_for() == id);
             json!({
                 "provider": provider,
-                "colour": colour(provider),
                 "answered": answer.map(|answer| answer.elapsed_ms),
                 "failed": answer.is_some_and(|answer| !answer.ok),
             })
         })
         .collect();
     Some(json!({
-        "run": run.id,
-        "short": short(&run.id),
         "task": run.task,
         "stage": stage.name(),
         "since": now.saturating_sub(attempt.started_at),
@@ -147,10 +144,8 @@ fn last(decided: &[(&Run, &Request)], now: u64) -> Vec<Value> {
             json!({
                 "id": request.id,
                 "run": run.id,
-                "short": short(&run.id),
                 "stage": decided.stage.name(),
                 "decision": decided.decision.status(),
-                "colour": decision_colour(decided.decision),
                 "by": decided.decided_by,
                 "words": decided.revision_instructions.as_ref().or(decided.feedback.as_ref()),
                 "chosen": decided.chosen,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, cited, colour, decision_colour, dollars, short, stages};
+use super::parts::{citations, cited, colour, dollars, stages};
 use super::queue::{Now, working};
 use crate::domain::budget::Limits;
 use crate::domain::citations::Citation;
@@ -65,7 +65,6 @@ pub(in crate::page) fn run(
         .collect();
     json!({
         "id": run.id,
-        "short": short(&run.id),
         "task": run.task,
         "state": run.phase.name(),
         "stage": run.phase.stage().map(Stage::name),
@@ -104,23 +103,17 @@ fn rows(run: &Run, now: u64) -> Vec<Value> {
         .map(|request| {
             let finished = run.finished_of(request);
             let decided = request.decided.as_ref();
-            let who: Vec<Value> = finished
-                .into_iter()
-                .flat_map(|it| {
-                    let own = it.candidates.is_empty().then(|| it.provider.clone());
-                    own.into_iter()
-                        .chain(it.candidates.iter().filter(|one| one.ok).map(|one| one.provider.clone()))
-                })
-                .map(|name| json!({ "name": name, "colour": colour(&name) }))
-                .collect();
+            let who = finished.into_iter().flat_map(|it| {
+                let own = it.candidates.is_empty().then_some(&it.provider);
+                own.into_iter().chain(it.candidates.iter().filter(|one| one.ok).map(|one| &one.provider))
+            });
             json!({
                 "request": request.id,
                 "stage": request.asked.stage.name(),
                 "round": request.asked.iteration,
-                "who": who,
+                "who": who.collect::<Vec<_>>(),
                 "summary": gather(request.asked.report.clone(), &["summary"]).get("summary"),
                 "decision": decided.map(|(_, it)| it.decision.status()),
-                "colour": decided.map(|(_, it)| decision_colour(it.decision)),
                 "by": decided.map(|(_, it)| it.decided_by),
                 "time": finished.map(|it| it.elapsed_ms),
                 "waited": until(request, now).saturating_sub(request.at),
@@ -195,8 +188,7 @@ fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
             json!({ "stage": stage.name(), "y": row * ROW, "bars": bars, "worked": worked, "waited": waited })
         })
         .collect();
-    let height = u64::try_from(rows.len()).unwrap_or(0) * ROW;
-    Some(json!({ "rows": rows, "width": WIDTH, "height": height, "row": ROW, "total": total }))
+    Some(json!({ "rows": rows, "width": WIDTH, "row": ROW, "total": total }))
 }
 
 /// From the last event back to the task.
@@ -212,7 +204,6 @@ fn chain(index: &Index, events: &OfRun, with_details: bool) -> Vec<Value> {
                 "who": fact.label.who,
                 "text": fact.label.content,
                 "is_side": SIDE.contains(&fact.label.kind),
-                "at": fact.at,
             })
         })
         .collect()
@@ -233,7 +224,7 @@ fn outputs(project: &ProjectFiles, run: &Run) -> Vec<Value> {
     let mut all = Vec::new();
     for (it, number) in run.finished.iter().rev().zip(1_u32..) {
         let text = serde_json::to_string_pretty(&it.output).unwrap_or_default();
-        let answer = |nth: u32, name: &str, places: Value| json!({ "number": format!("{number}-{nth}"), "name": name, "colour": colour(name), "citations": places });
+        let answer = |nth: u32, name: &str, places: Value| json!({ "number": format!("{number}-{nth}"), "name": name, "citations": places });
         let mut answers = Vec::new();
         for (one, nth) in it.candidates.iter().filter(|one| one.ok).zip(1_u32..) {
             answers.push(answer(nth, &one.provider, places(one.citations.as_deref(), &text)));
@@ -243,7 +234,7 @@ fn outputs(project: &ProjectFiles, run: &Run) -> Vec<Value> {
         }
         all.push(json!({
             "stage": it.stage.name(), "round": it.iteration, "who": it.provider,
-            "colour": colour(&it.provider), "text": text, "answers": answers,
+            "text": text, "answers": answers,
         }));
     }
     all

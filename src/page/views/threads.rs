@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, colour, dollars};
+use super::parts::{citations, dollars};
 use crate::domain::cut::head;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Event};
@@ -33,14 +33,14 @@ pub(in crate::page) fn list(history: &History, now: u64) -> Value {
     json!({ "title": "threads", "list": listed.collect::<Vec<_>>(), "total": all.len() })
 }
 
-fn who(turns: &[TurnAt]) -> Vec<Value> {
+fn who(turns: &[TurnAt]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
     for turn in turns {
         if !names.contains(&turn.provider.as_str()) {
             names.push(&turn.provider);
         }
     }
-    names.into_iter().map(|name| json!({ "name": name, "colour": colour(name) })).collect()
+    names
 }
 
 /// One conversation, with the events of its turns. Looks at the project's files.
@@ -60,7 +60,7 @@ pub(in crate::page) fn one(
     json!({
         "id": thread.id,
         "what": thread.turns.first().map(|turn| turn.brief.as_str()),
-        "forked_from": thread.forked_from.as_ref().map(|(of, after)| json!({ "id": of, "after": after })),
+        "forked_from": thread.forked_from.as_ref().map(|(of, _)| of),
         "who": who(&thread.turns),
         "age": now.saturating_sub(thread.last_at),
         "turns": turns.collect::<Vec<_>>(),
@@ -82,7 +82,6 @@ fn turn(
     json!({
         "number": number,
         "name": at.provider,
-        "colour": colour(&at.provider),
         "model": at.model,
         "question": kept.map_or(at.brief.as_str(), |kept| kept.question.as_str()),
         "given": kept.map(|kept| kept.given.as_slice()).unwrap_or_default(),

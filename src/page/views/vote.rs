@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{colour, dollars, short};
+use super::parts::{colour, dollars};
 use crate::domain::cut::head;
 use crate::domain::vote::{FailureRecord, VoteRecord};
 use crate::page::index::{Index, Sample, Voted};
@@ -22,7 +22,6 @@ pub(in crate::page) fn list(index: &Index, texts: &dyn Fn(&str) -> Option<String
         let record = &vote.record;
         json!({
             "id": vote.id,
-            "short": short(&vote.id),
             "step": record.step_type,
             "stop": record.stop_reason,
             "winner": record.winner_provider,
@@ -30,23 +29,20 @@ pub(in crate::page) fn list(index: &Index, texts: &dyn Fn(&str) -> Option<String
             "classes": record.options.len(),
             "lead": lead(record),
             "k": record.k,
-            "run": vote.run,
             "age": now.saturating_sub(vote.at),
         })
     });
     let open = index.open_votes(now.saturating_sub(UNDER_WAY));
     let open = open.into_iter().map(|(run, samples)| {
-        json!({ "run": run, "short": short(run), "samples": samples.iter().map(|one| open_sample(one, texts)).collect::<Vec<_>>() })
+        json!({ "run": run, "samples": samples.iter().map(|one| sample(one, texts)).collect::<Vec<_>>() })
     });
     json!({ "list": all.collect::<Vec<_>>(), "total": index.votes.len(), "open": open.collect::<Vec<_>>() })
 }
 
-/// A sample of a vote that is under way.
-fn open_sample(one: &Sample, texts: &dyn Fn(&str) -> Option<String>) -> Value {
+fn sample(one: &Sample, texts: &dyn Fn(&str) -> Option<String>) -> Value {
     let text = one.response.as_deref().and_then(texts);
     json!({
         "name": one.provider,
-        "colour": colour(&one.provider),
         "model": one.model,
         "elapsed": one.elapsed_ms,
         "error": one.code,
@@ -76,48 +72,27 @@ pub(in crate::page) fn one(
     let sums = sums(record);
     let most = sums.iter().copied().max().unwrap_or(0).max(record.k).max(1);
     let classes = record.options.iter().zip(&sums).zip(0_u32..).map(|((option, sum), place)| {
-        let split: Vec<Value> = option
-            .votes
-            .iter()
-            .map(|(name, votes)| json!({ "name": name, "colour": colour(name), "votes": votes }))
-            .collect();
         json!({
             "name": class(place),
             "votes": sum,
-            "split": split,
+            "split": option.votes,
             "is_winner": record.winner.as_ref() == Some(&option.mark),
             "bars": bars(&option.votes, most),
-            "y": place * 34,
         })
     });
     let cost: f64 = vote.samples.iter().filter_map(|one| one.cost_usd).sum();
     let told = vote.samples.iter().filter(|one| one.cost_usd.is_some()).count();
     Some(json!({
         "id": vote.id,
-        "short": short(&vote.id),
-        "step": record.step_type,
-        "k": record.k,
-        "ahead": record.lead,
+        "vote": record,
         "lead": lead(record),
-        "stop": record.stop_reason,
         "is_decision": record.stop_reason.is_decision(),
-        "winner": record.winner_provider,
-        "samples": record.samples,
-        "valid": record.valid,
-        "flagged": record.flagged,
-        "failed": record.failed,
-        "rounds": record.rounds,
         "classes": classes.collect::<Vec<_>>(),
         "width": WIDTH,
-        "height": u32::try_from(record.options.len()).unwrap_or(0).max(1) * 34,
         "line": record.k * WIDTH / most,
-        "discarded": record.red_flags,
         "table": table(vote, texts),
-        "failures": record.failures,
-        "refused": record.refused,
         "cost": (told > 0).then(|| dollars(cost, told < vote.samples.len())),
         "run": vote.run,
-        "run_short": short(&vote.run),
         "age": now.saturating_sub(vote.at),
     }))
 }
@@ -149,18 +124,12 @@ fn table(vote: &Voted, texts: &dyn Fn(&str) -> Option<String>) -> Vec<Value> {
         .iter()
         .zip(1_u32..)
         .map(|(one, number)| {
-            let text = one.response.as_deref().and_then(texts);
             json!({
                 "number": number,
-                "name": one.provider,
-                "colour": colour(&one.provider),
-                "model": one.model,
-                "elapsed": one.elapsed_ms,
+                "of": sample(one, texts),
                 "tokens": one.tokens,
-                "error": one.code,
                 "why": why(&vote.record, one),
                 "digest": one.response,
-                "text": text.map(|text| head(&text, 160).to_owned()),
             })
         })
         .collect()

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::parts::short;
 use crate::domain::lineage::{Direction, Linked, Standing, walk};
 use crate::page::index::Index;
 
@@ -20,7 +19,6 @@ pub(in crate::page) fn why(index: &Index, id: &str, now: u64) -> Option<Value> {
             let found = index.fact(&step.id);
             json!({
                 "id": step.id,
-                "short": short(&step.id),
                 // Deep chains stay readable on a narrow screen: a level is a word, not a margin.
                 "depth": step.depth,
                 "standing": match step.standing {
@@ -45,7 +43,6 @@ pub(in crate::page) fn why(index: &Index, id: &str, now: u64) -> Option<Value> {
         "who": fact.label.who,
         "text": fact.label.content,
         "run": fact.run,
-        "run_short": short(&fact.run),
         "age": now.saturating_sub(fact.at),
         "back": back,
         "back_more": back_more,
