@@ -14,6 +14,7 @@ use crate::domain::mask::Masker;
 use crate::domain::measure::tally::Baseline;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
+use crate::domain::rule::RuleError;
 use crate::domain::secret_path::{AddedRules, SecretRules};
 use crate::domain::stage::Stage;
 use crate::error::Error;
@@ -251,10 +252,7 @@ impl Configuration {
     ///
     /// A rule that cannot be used.
     pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
-        once(&self.inner.red_flags, || {
-            let (rules, origin) = self.red_flag_rules()?;
-            RedFlags::candidate(&rules).map_err(|error| invalid(&origin, error))
-        })
+        once(&self.inner.red_flags, || self.of_red_flag_rules(RedFlags::candidate))
     }
 
     /// The rules that answers to a step are held against.
@@ -263,10 +261,7 @@ impl Configuration {
     ///
     /// A rule that cannot be used.
     pub fn inspector(&self) -> Result<Arc<Inspector>, Error> {
-        once(&self.inner.inspector, || {
-            let (rules, origin) = self.red_flag_rules()?;
-            Inspector::new(&rules.step).map_err(|error| invalid(&origin, error))
-        })
+        once(&self.inner.inspector, || self.of_red_flag_rules(|rules| Inspector::new(&rules.step)))
     }
 
     /// The words that classify a task.
@@ -275,22 +270,28 @@ impl Configuration {
     ///
     /// A list that cannot be used.
     pub fn lexicon(&self) -> Result<Arc<Lexicon>, Error> {
-        once(&self.inner.lexicon, || {
-            let document = self.document("conf/intents.yaml")?;
-            let lexicon = Lexicon::from_yaml(&document.text);
-            lexicon.map_err(|error| invalid(&document.origin, error))
-        })
+        once(&self.inner.lexicon, || self.rules("conf/intents.yaml", Lexicon::from_yaml))
     }
 
-    /// The rule file and where it comes from; one that replaces ours has its examples tried.
-    fn red_flag_rules(&self) -> Result<(RedFlagRules, String), Error> {
+    /// Rules that a document holds, read in their own way.
+    fn rules<T>(&self, path: &str, read: impl FnOnce(&str) -> Result<T, RuleError>) -> Result<T, Error> {
+        let document = self.document(path)?;
+        read(&document.text).map_err(|error| invalid(&document.origin, error))
+    }
+
+    /// Makes something of the red-flag rules; a file that replaces ours has its examples tried.
+    fn of_red_flag_rules<T>(
+        &self,
+        make: impl FnOnce(&RedFlagRules) -> Result<T, RuleError>,
+    ) -> Result<T, Error> {
         let document = self.document("conf/redflags.yaml")?;
-        let rules = RedFlagRules::from_yaml(&document.text);
-        let rules = rules.map_err(|error| invalid(&document.origin, error))?;
-        if document.origin != BUILT_IN {
-            rules.check().map_err(|error| invalid(&document.origin, error))?;
-        }
-        Ok((rules, document.origin))
+        let made = RedFlagRules::from_yaml(&document.text).and_then(|rules| {
+            if document.origin != BUILT_IN {
+                rules.check()?;
+            }
+            make(&rules)
+        });
+        made.map_err(|error| invalid(&document.origin, error))
     }
 
     /// The red-flag rules of votes.
@@ -299,10 +300,7 @@ impl Configuration {
     ///
     /// A rule that cannot be used.
     pub fn vote_flags(&self) -> Result<Arc<VoteFlags>, Error> {
-        once(&self.inner.vote_flags, || {
-            let (rules, origin) = self.red_flag_rules()?;
-            VoteFlags::new(&rules).map_err(|error| invalid(&origin, error))
-        })
+        once(&self.inner.vote_flags, || self.of_red_flag_rules(VoteFlags::new))
     }
 
     /// The micro-steps.
@@ -311,11 +309,7 @@ impl Configuration {
     ///
     /// A list that replaces ours and cannot be used.
     pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
-        once(&self.inner.micro_steps, || {
-            let document = self.document("conf/micro_steps.yaml")?;
-            let steps = MicroSteps::from_yaml(&document.text);
-            steps.map_err(|error| invalid(&document.origin, error))
-        })
+        once(&self.inner.micro_steps, || self.rules("conf/micro_steps.yaml", MicroSteps::from_yaml))
     }
 
     /// The rules of checks, as they are in force now.
