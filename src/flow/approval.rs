@@ -1,7 +1,5 @@
 //! Decisions on stages: requested with a report, made once, and recorded with their source.
 
-mod review;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,8 +24,6 @@ use crate::domain::size::weight_of;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
-
-pub use review::{Review, ReviewFigures, critical_questions, review};
 
 /// Most bytes of the reports in a list together; the others are read one by one.
 const MOST_REPORTS: usize = 30_000;
@@ -130,6 +126,13 @@ fn in_short(run: &Run, request: &Request) -> Value {
         "change_digest": request.asked.change,
         "resource": Address::Approval(request.id.clone()).to_string(),
     })
+}
+
+/// The questions of a report that are critical, as results show them.
+pub fn critical_questions(report: &Value) -> Value {
+    let questions = report.get("questions").and_then(Value::as_array).into_iter().flatten();
+    let critical = questions.filter(|question| question.get("priority") == Some(&json!("critical")));
+    critical.cloned().collect()
 }
 
 /// How long a dialog is waited for.

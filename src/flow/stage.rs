@@ -4,6 +4,7 @@
 mod choose;
 mod finish;
 mod reply;
+mod submit;
 mod work;
 
 use std::sync::Arc;
@@ -38,8 +39,8 @@ use crate::error::Error;
 use crate::provider::catalogue::Catalogue;
 
 use choose::{Choice, choose, fallbacks, left};
-pub use finish::{Submission, submit};
 pub use reply::{ApprovalNote, StageReply, again};
+pub use submit::{Submission, submit};
 
 /// End of a stage: with a request for approval, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

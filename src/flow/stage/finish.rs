@@ -1,4 +1,5 @@
-//! Way in which a stage ends: with outputs and a request for approval, without, or cut short.
+//! Way in which a stage ends: with outputs and a request for approval, without, or cut short. And the report
+//! that goes with the request, as a reviewer sees it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,24 +9,28 @@ use serde_json::{Map, Value};
 use super::{StageRequest, Task};
 use crate::domain::approvals::Approvals;
 use crate::domain::approvals::DecidedBy;
-use crate::domain::event::stage::{
-    Candidate, LowRisk, Mode, RunStarted, StageFailed, StageFinished, StageInterrupted,
-};
-use crate::domain::event::{ApprovalDecided, Decision, Draft, Noted};
-use crate::domain::history::History;
+use crate::domain::change::Mark;
+use crate::domain::diff;
+use crate::domain::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageInterrupted};
+use crate::domain::event::{ApprovalDecided, ApprovalRequested, Decision, Draft, Noted};
+use crate::domain::language::Languages;
+use crate::domain::measure::report::Spent;
 use crate::domain::measure::tally::Tally;
-use crate::domain::report::ORCHESTRATOR;
+use crate::domain::report::{
+    self, AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report,
+    Said, SchemaErrors, VerificationNote,
+};
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Attempt, Phase, Run};
+use crate::domain::workflow::{Attempt, Run};
 use crate::error::{Error, outcome};
-use crate::flow::approval::{Announced, Review, ReviewFigures, review};
+use crate::flow::approval::Announced;
 use crate::flow::configuration::Configuration;
+use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id};
-use crate::flow::kit::Kit;
-use crate::flow::scope::off_thread_with;
-use crate::flow::time::now;
-use crate::flow::which_run::find_run;
-use crate::flow::{consult, document, ensemble};
+use crate::flow::time::{now, rfc3339};
+
+/// Columns of the text that results carry: a client with a screen of 80 indents it by up to 4.
+const WIDTH: usize = 76;
 
 /// The stage's end, from the answers in the log.
 pub(super) async fn finish(
@@ -225,150 +230,224 @@ pub(super) fn review_figures(config: &Configuration) -> ReviewFigures {
     }
 }
 
-/// A stage that the orchestrator did itself.
-#[derive(Clone, Debug)]
-pub struct Submission {
-    /// The stage.
-    pub stage: Stage,
-    /// Its outputs.
-    pub outputs: Value,
-    /// Milliseconds that it took.
-    pub duration_ms: u64,
-    /// Figures of the orchestrator's own.
-    pub metrics: Option<Map<String, Value>>,
-    /// The run.
-    pub workflow_id: Option<String>,
+/// A stage ready for review.
+struct Review {
+    asked: ApprovalRequested,
+    /// True if the rule for stages of low risk approves it.
+    is_approved_by_policy: bool,
 }
 
-/// Hands in a stage for review. The same outputs again are the same request. Returns the run and
-/// the request.
+/// Makes the report of a stage's outputs within its run.
 ///
 /// # Errors
 ///
-/// The run refuses it, or the log cannot be used.
-pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String), Error> {
-    kit.processes.refuse_strangers()?;
-    let metrics = masked_metrics(&kit.config, submission.metrics.clone()).await?;
-    let submission = Submission { metrics, ..submission };
-    let submitting = Submitting {
-        current: kit.log.current_run(),
-        idle_before: kit.log.idle_before(),
-        limits: review_figures(&kit.config),
-        candidate: checked(&kit.config, &submission).await?,
-        new_run: new_id(),
-        server: kit.log.server().to_owned(),
-        ids: Ids::new(),
-        submission,
+/// The report is no JSON.
+fn review(
+    run: &Run,
+    finished: &StageFinished,
+    figures: &ReviewFigures,
+    metrics: Option<&Map<String, Value>>,
+    at: u64,
+) -> Result<Review, Error> {
+    let text = rfc3339(at);
+    let (outputs, also) = outputs(finished);
+    let material = Material {
+        stage: finished.stage,
+        outputs: &outputs,
+        also,
+        flags: flags(finished),
+        schema_errors: schema_errors(finished),
+        failures: failures(finished),
+        verification: verification(run, finished.stage),
+        applied: applied(run),
+        cost: Cost {
+            consults_stage: finished.consults_used,
+            consults_total: run.budget.used(),
+            max_total: Some(figures.max_total),
+            input_tokens: figures.input_tokens,
+            output_tokens: figures.output_tokens,
+            cost_usd: figures.cost_usd,
+            duration_ms: finished.elapsed_ms,
+        },
+        metrics,
+        open_questions: open_questions(run),
+        began_at: run.start_stage,
+        mode: finished.mode,
+        why: Some(&finished.why),
+        iteration: Some(iteration(finished, figures.max_debug_rounds)),
+        next: next(run, finished, figures.max_debug_rounds),
+        at: &text,
     };
-    let (run, request) = kit.log.journal().decide_on(move |history| submitting.decide(history)).await?;
-    kit.log.set_current_run(&run);
-    Ok((run, request))
-}
-
-/// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
-/// for it.
-async fn checked(config: &Configuration, submission: &Submission) -> Result<Candidate, Error> {
-    let submission = submission.clone();
-    off_thread_with(config, move |config| {
-        let schema = document::schema(config, submission.stage.schema())?;
-        let schema_errors = consult::schema_errors(&schema, Some(&submission.outputs));
-        let masker = config.masker()?;
-        let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
-        let outputs = masker.mask_value(submission.outputs);
-        Ok(Candidate {
-            id: format!("{ORCHESTRATOR}-1"),
-            ok: true,
-            provider: ORCHESTRATOR.to_owned(),
-            structured: Some(outputs),
-            elapsed_ms: submission.duration_ms,
-            schema_errors,
-            ..Candidate::default()
-        })
+    let report: Report = report::report(&material);
+    let is_low_risk = report::is_low_risk(&material).is_ok();
+    let value = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Review {
+        is_approved_by_policy: run.low_risk == LowRisk::Approve
+            && figures.may_approve_by_policy(run)
+            && is_low_risk,
+        asked: ApprovalRequested {
+            stage: finished.stage,
+            iteration: finished.iteration,
+            display: report::display(&report, WIDTH, &figures.languages.of_reports()),
+            digest: digest(&value),
+            change: report::proposed_diff(finished.stage, &finished.output).map(|text| diff::digest(&text)),
+            report: value,
+        },
     })
-    .await
 }
 
-/// Figures are shown and stored as well, so they are masked as outputs are.
-async fn masked_metrics(
-    config: &Configuration,
-    metrics: Option<Map<String, Value>>,
-) -> Result<Option<Map<String, Value>>, Error> {
-    let Some(metrics) = metrics else { return Ok(None) };
-    let masked = config.masked(|masker| masker.mask_value(Value::Object(metrics))).await?;
-    Ok(masked.as_object().cloned())
+/// Figures that a report shows and a run does not hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct ReviewFigures {
+    /// Consults that the run may have.
+    pub(super) max_total: u32,
+    /// Rounds of debug.
+    pub(super) max_debug_rounds: u32,
+    /// Tokens that went into the run's calls so far.
+    pub(super) input_tokens: Option<u64>,
+    /// Tokens that came out of them.
+    pub(super) output_tokens: Option<u64>,
+    /// US dollars that they cost.
+    pub(super) cost_usd: Option<f64>,
+    /// The server's mode of approvals.
+    pub(super) approvals: Approvals,
+    /// True if the user lets the policy approve.
+    pub(super) low_risk: bool,
+    /// The languages of the report.
+    pub(super) languages: Languages,
 }
 
-struct Submitting {
-    submission: Submission,
-    candidate: Candidate,
-    current: Option<String>,
-    idle_before: u64,
-    limits: ReviewFigures,
-    new_run: String,
-    server: String,
-    ids: Ids,
+impl ReviewFigures {
+    fn may_approve_by_policy(&self, run: &Run) -> bool {
+        self.low_risk && run.approvals(self.approvals).takes(DecidedBy::Policy)
+    }
+
+    /// The same with what the run has spent, as far as the CLIs told.
+    pub(super) fn with_spent(self, tally: Option<&Tally>) -> Self {
+        let Some(Spent { input_tokens, output_tokens, cost_usd, .. }) =
+            tally.map(|tally| Spent::from(&tally.calls))
+        else {
+            return self;
+        };
+        Self { input_tokens, output_tokens, cost_usd, ..self }
+    }
 }
 
-impl Submitting {
-    fn decide(&self, history: &History) -> Result<(String, Decided<(String, String)>), Error> {
-        let named = self.submission.workflow_id.as_deref();
-        let run = find_run(history, named, self.current.as_deref(), self.idle_before)?;
-        match run {
-            Some(run) => self.in_run(run, history.tally_of(&run.id).as_ref(), Vec::new()),
-            None => {
-                let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
-                let task = format!("{} handed in by the orchestrator", start_stage.name());
-                let carried = history.carried(&task, None);
-                let approvals = Some(self.limits.approvals);
-                let server = Some(self.server.clone());
-                let body = RunStarted { task, start_stage, low_risk, carried, approvals, server };
-                let began = Draft::new(new_id(), body.clone());
-                let run = Run::new(&self.new_run, &began.id, now(), &body);
-                self.in_run(&run, None, vec![began])
+/// The digest that identifies a report.
+fn digest(report: &Value) -> String {
+    Mark::of(report.to_string().as_bytes()).sha256
+}
+
+/// The candidates that count, the one that is handed on first, each by a name of its own; or what the
+/// orchestrator handed in. And who gave the same answer as the first.
+fn outputs(finished: &StageFinished) -> (Vec<Output<'_>>, Vec<String>) {
+    let mut outputs = vec![Output { source: &finished.provider, said: said(&finished.output) }];
+    let mut also = Vec::new();
+    // The one that is handed on is the first of its provider's.
+    let own = finished.candidates.iter().position(|it| it.ok && it.provider == finished.provider);
+    let others = finished.candidates.iter().enumerate();
+    for (_, candidate) in others.filter(|(place, candidate)| candidate.ok && Some(*place) != own) {
+        let Some(value) = candidate.structured.as_ref() else { continue };
+        let is_known = outputs.iter().any(|output| output.source == candidate.provider);
+        let source = if is_known { &candidate.id } else { &candidate.provider };
+        if *value == finished.output {
+            also.push(source.clone());
+        } else {
+            outputs.push(Output { source, said: Said::Structured(value) });
+        }
+    }
+    (outputs, also)
+}
+
+fn said(output: &Value) -> Said<'_> {
+    match output {
+        Value::String(text) => Said::Text(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Said::Structured(output)
+        }
+    }
+}
+
+fn flags(finished: &StageFinished) -> Vec<Flagged> {
+    let flagged = finished.candidates.iter().filter(|candidate| !candidate.red_flags.is_empty());
+    flagged
+        .map(|candidate| Flagged {
+            provider: candidate.provider.clone(),
+            reasons: candidate.red_flags.clone(),
+        })
+        .collect()
+}
+
+fn schema_errors(finished: &StageFinished) -> Vec<SchemaErrors> {
+    let odd = finished.candidates.iter().filter(|candidate| !candidate.schema_errors.is_empty());
+    odd.map(|candidate| SchemaErrors {
+        provider: candidate.provider.clone(),
+        errors: candidate.schema_errors.clone(),
+    })
+    .collect()
+}
+
+fn failures(finished: &StageFinished) -> Vec<Failure> {
+    let failed = finished.candidates.iter().filter_map(|candidate| {
+        let message = candidate.error.clone()?;
+        Some(Failure { provider: candidate.provider.clone(), message })
+    });
+    failed.collect()
+}
+
+fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
+    let last = run.verification.as_ref().filter(|_| match stage {
+        Stage::Analyze | Stage::Hypothesize => false,
+        Stage::Implement | Stage::Debug | Stage::Improve => true,
+    })?;
+    Some(VerificationNote {
+        passed: last.passed,
+        summary: last.summary.clone(),
+        failing: last.failing.clone(),
+        is_claim: last.is_claim,
+        is_old: !run.is_checked_since_change(),
+        idle: last.idle.clone(),
+        commands: last.commands.clone(),
+        left_out: last.left_out.clone(),
+        missing: last.missing.clone(),
+    })
+}
+
+/// Returns what was changed since the last report, each file with whether an approved change names it.
+fn applied(run: &Run) -> Vec<AppliedChange> {
+    if run.unseen.is_empty() {
+        return Vec::new();
+    }
+    let approved = run.approved_files();
+    run.unseen.iter().map(|changed| AppliedChange::of(changed, &approved)).collect()
+}
+
+/// Critical questions that earlier decisions of this run left open, each once.
+fn open_questions(run: &Run) -> Vec<OpenQuestion> {
+    let mut open: Vec<OpenQuestion> = Vec::new();
+    for request in &run.requests {
+        let Some((_, decided)) = &request.decided else { continue };
+        open.retain(|question| question.stage != decided.stage);
+        let left = decided.unanswered_critical.iter();
+        open.extend(left.map(|id| OpenQuestion { stage: decided.stage, id: id.clone() }));
+    }
+    open
+}
+
+fn iteration(finished: &StageFinished, most: u32) -> Iteration {
+    Iteration { number: finished.iteration, of: (finished.stage == Stage::Debug).then_some(most) }
+}
+
+fn next(run: &Run, finished: &StageFinished, most: u32) -> Next {
+    match run.leads_to(finished.stage) {
+        None => Next::Complete,
+        Some(Stage::Debug) if finished.stage == Stage::Debug => {
+            if finished.iteration >= most {
+                Next::Escalate
+            } else {
+                Next::DebugAgain(Iteration { number: finished.iteration + 1, of: Some(most) })
             }
         }
-    }
-
-    fn in_run(
-        &self,
-        run: &Run,
-        spent: Option<&Tally>,
-        before: Vec<Draft>,
-    ) -> Result<(String, Decided<(String, String)>), Error> {
-        let stage = self.submission.stage;
-        if let Some(open) = self.same(run) {
-            return Ok((run.id.clone(), Decided::nothing((run.id.clone(), open))));
-        }
-        let start = run.may_submit(stage, self.limits.max_debug_rounds).map_err(Error::Workflow)?;
-        let attempt = match (&run.phase, &run.attempt) {
-            (Phase::Running(_), Some(attempt)) => attempt.id.clone(),
-            _ => String::new(),
-        };
-        let finished = StageFinished {
-            attempt,
-            stage,
-            iteration: start.iteration,
-            mode: Mode::Solo,
-            why: "the orchestrator did it itself".to_owned(),
-            output: self.candidate.structured.clone().unwrap_or_default(),
-            provider: ORCHESTRATOR.to_owned(),
-            candidates: vec![self.candidate.clone()],
-            consults_used: 0,
-            elapsed_ms: self.submission.duration_ms,
-        };
-        let metrics = self.submission.metrics.as_ref();
-        let limits = self.limits.with_spent(spent);
-        let mut drafts = before;
-        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics, None)?);
-        let answer = (run.id.clone(), self.ids.request.clone());
-        Ok((run.id.clone(), Decided::append(drafts, answer)))
-    }
-
-    /// The request that is open for the very same outputs.
-    fn same(&self, run: &Run) -> Option<String> {
-        let open = run.pending().filter(|request| request.asked.stage == self.submission.stage)?;
-        let last = run.finished.last()?;
-        let given = self.candidate.structured.as_ref()?;
-        (last.output == *given).then(|| open.id.clone())
+        Some(stage) => Next::Stage(stage),
     }
 }

@@ -1,0 +1,168 @@
+//! A stage that the orchestrator did itself, handed in for review.
+
+use serde_json::{Map, Value};
+
+use super::finish::{Ids, ReviewFigures, review_figures, with_review};
+use crate::domain::event::Draft;
+use crate::domain::event::stage::{Candidate, LowRisk, Mode, RunStarted, StageFinished};
+use crate::domain::history::History;
+use crate::domain::measure::tally::Tally;
+use crate::domain::report::ORCHESTRATOR;
+use crate::domain::stage::Stage;
+use crate::domain::workflow::{Phase, Run};
+use crate::error::Error;
+use crate::flow::configuration::Configuration;
+use crate::flow::journal::{Decided, new_id};
+use crate::flow::kit::Kit;
+use crate::flow::scope::off_thread_with;
+use crate::flow::time::now;
+use crate::flow::which_run::find_run;
+use crate::flow::{consult, document};
+
+/// A stage that the orchestrator did itself.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// The stage.
+    pub stage: Stage,
+    /// Its outputs.
+    pub outputs: Value,
+    /// Milliseconds that it took.
+    pub duration_ms: u64,
+    /// Figures of the orchestrator's own.
+    pub metrics: Option<Map<String, Value>>,
+    /// The run.
+    pub workflow_id: Option<String>,
+}
+
+/// Hands in a stage for review. The same outputs again are the same request. Returns the run and
+/// the request.
+///
+/// # Errors
+///
+/// The run refuses it, or the log cannot be used.
+pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String), Error> {
+    kit.processes.refuse_strangers()?;
+    let metrics = masked_metrics(&kit.config, submission.metrics.clone()).await?;
+    let submission = Submission { metrics, ..submission };
+    let submitting = Submitting {
+        current: kit.log.current_run(),
+        idle_before: kit.log.idle_before(),
+        limits: review_figures(&kit.config),
+        candidate: checked(&kit.config, &submission).await?,
+        new_run: new_id(),
+        server: kit.log.server().to_owned(),
+        ids: Ids::new(),
+        submission,
+    };
+    let (run, request) = kit.log.journal().decide_on(move |history| submitting.decide(history)).await?;
+    kit.log.set_current_run(&run);
+    Ok((run, request))
+}
+
+/// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
+/// for it.
+async fn checked(config: &Configuration, submission: &Submission) -> Result<Candidate, Error> {
+    let submission = submission.clone();
+    off_thread_with(config, move |config| {
+        let schema = document::schema(config, submission.stage.schema())?;
+        let schema_errors = consult::schema_errors(&schema, Some(&submission.outputs));
+        let masker = config.masker()?;
+        let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
+        let outputs = masker.mask_value(submission.outputs);
+        Ok(Candidate {
+            id: format!("{ORCHESTRATOR}-1"),
+            ok: true,
+            provider: ORCHESTRATOR.to_owned(),
+            structured: Some(outputs),
+            elapsed_ms: submission.duration_ms,
+            schema_errors,
+            ..Candidate::default()
+        })
+    })
+    .await
+}
+
+/// Figures are shown and stored as well, so they are masked as outputs are.
+async fn masked_metrics(
+    config: &Configuration,
+    metrics: Option<Map<String, Value>>,
+) -> Result<Option<Map<String, Value>>, Error> {
+    let Some(metrics) = metrics else { return Ok(None) };
+    let masked = config.masked(|masker| masker.mask_value(Value::Object(metrics))).await?;
+    Ok(masked.as_object().cloned())
+}
+
+struct Submitting {
+    submission: Submission,
+    candidate: Candidate,
+    current: Option<String>,
+    idle_before: u64,
+    limits: ReviewFigures,
+    new_run: String,
+    server: String,
+    ids: Ids,
+}
+
+impl Submitting {
+    fn decide(&self, history: &History) -> Result<(String, Decided<(String, String)>), Error> {
+        let named = self.submission.workflow_id.as_deref();
+        let run = find_run(history, named, self.current.as_deref(), self.idle_before)?;
+        match run {
+            Some(run) => self.in_run(run, history.tally_of(&run.id).as_ref(), Vec::new()),
+            None => {
+                let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
+                let task = format!("{} handed in by the orchestrator", start_stage.name());
+                let carried = history.carried(&task, None);
+                let approvals = Some(self.limits.approvals);
+                let server = Some(self.server.clone());
+                let body = RunStarted { task, start_stage, low_risk, carried, approvals, server };
+                let began = Draft::new(new_id(), body.clone());
+                let run = Run::new(&self.new_run, &began.id, now(), &body);
+                self.in_run(&run, None, vec![began])
+            }
+        }
+    }
+
+    fn in_run(
+        &self,
+        run: &Run,
+        spent: Option<&Tally>,
+        before: Vec<Draft>,
+    ) -> Result<(String, Decided<(String, String)>), Error> {
+        let stage = self.submission.stage;
+        if let Some(open) = self.same(run) {
+            return Ok((run.id.clone(), Decided::nothing((run.id.clone(), open))));
+        }
+        let start = run.may_submit(stage, self.limits.max_debug_rounds).map_err(Error::Workflow)?;
+        let attempt = match (&run.phase, &run.attempt) {
+            (Phase::Running(_), Some(attempt)) => attempt.id.clone(),
+            _ => String::new(),
+        };
+        let finished = StageFinished {
+            attempt,
+            stage,
+            iteration: start.iteration,
+            mode: Mode::Solo,
+            why: "the orchestrator did it itself".to_owned(),
+            output: self.candidate.structured.clone().unwrap_or_default(),
+            provider: ORCHESTRATOR.to_owned(),
+            candidates: vec![self.candidate.clone()],
+            consults_used: 0,
+            elapsed_ms: self.submission.duration_ms,
+        };
+        let metrics = self.submission.metrics.as_ref();
+        let limits = self.limits.with_spent(spent);
+        let mut drafts = before;
+        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics, None)?);
+        let answer = (run.id.clone(), self.ids.request.clone());
+        Ok((run.id.clone(), Decided::append(drafts, answer)))
+    }
+
+    /// The request that is open for the very same outputs.
+    fn same(&self, run: &Run) -> Option<String> {
+        let open = run.pending().filter(|request| request.asked.stage == self.submission.stage)?;
+        let last = run.finished.last()?;
+        let given = self.candidate.structured.as_ref()?;
+        (last.output == *given).then(|| open.id.clone())
+    }
+}
