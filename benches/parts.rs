@@ -7,8 +7,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use maestro::testing::{
-    Config, Ended, Environment, Exit, FileText, Kit, Library, Masker, Material, Output, PackLimits,
-    SecretRules, Supervisor, citations, file_lines, pack,
+    Config, Ended, Environment, Exit, FileText, Kit, Library, Masker, Material, Outcome, PackLimits,
+    SecretRules, Supervisor, WallStanding, citations, file_lines, pack,
 };
 
 const RULES: &str = include_str!("../conf/secrets.yaml");
@@ -54,9 +54,17 @@ fn config(bench: &mut Criterion) {
 }
 
 /// What a CLI that ended well printed.
-fn output(stdout: String) -> Output {
-    let at = jiff::ZonedDateTime::now();
-    Output { ended: Ended::Exited, exit: Exit::Code(0), stdout, stderr: String::new(), at }
+fn output(stdout: String) -> Outcome<String> {
+    Outcome {
+        ended: Ended::Exited,
+        exit: Exit::Code(0),
+        stdout,
+        stderr: String::new(),
+        at: jiff::ZonedDateTime::now(),
+        elapsed: std::time::Duration::ZERO,
+        leftovers: 0,
+        wall: WallStanding::default(),
+    }
 }
 
 fn reading(bench: &mut Criterion) {

@@ -1,7 +1,7 @@
 //! The consultants: how each is called, and how its answer is read.
 //!
 //! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
-//! [`Output`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
+//! [`Outcome`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
 
 pub(crate) mod adapter;
 pub(crate) mod catalogue;
@@ -20,13 +20,12 @@ pub(crate) mod understudy;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
 use crate::domain::cut::head;
-use crate::host::process::{CallDir, Ended, Exit};
+use crate::host::process::{CallDir, Ended, Exit, Outcome};
 
 use failure::{CliFailure, FailureKind, Told};
 
@@ -100,19 +99,6 @@ impl Invocation {
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// Why its run is over.
-    pub ended: Ended,
-    pub exit: Exit,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
-    /// Time when that was, in the zone in which the CLI tells the time.
-    pub at: Zoned,
-}
-
 /// How much of its own form a CLI kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -124,9 +110,20 @@ enum Form {
     Absent,
 }
 
-impl Output {
+/// A CLI's run, as its adapter reads it.
+impl Outcome<String> {
     fn ended_well(&self) -> bool {
         self.ended == Ended::Exited && self.exit.success()
+    }
+
+    /// Returns what went wrong where a CLI was asked about itself and did not end well.
+    pub fn trouble(&self) -> Option<CliFailure> {
+        if self.ended != Ended::Exited || self.exit.success() {
+            return None;
+        }
+        let told = Told { noise: self.stdout.clone(), ..Told::default() };
+        let said = told.failure(&self.stderr, self.exit, &self.at);
+        Some(said.unwrap_or_else(|| told.by_end_alone(self.exit, &self.stderr)))
     }
 
     /// Returns what it means that the CLI gave no whole answer.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jiff::ZonedDateTime as Zoned;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -23,11 +22,11 @@ use crate::domain::call_options::CallOptions;
 use crate::domain::measure::cost::CapNote;
 use crate::error::Error;
 use crate::host::config::Enabled;
-use crate::host::process::{CallDir, Ended, Exit, Launch, Limits, ProcessError};
+use crate::host::process::{CallDir, Ended, Launch, Limits, Outcome, ProcessError};
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 use crate::provider::events::{Version, allowed};
-use crate::provider::failure::{CliFailure, FailureKind, Told};
+use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::{codex, login, understudy};
 
 /// Time that a CLI may take to tell about itself.
@@ -246,8 +245,8 @@ pub async fn probe(
         let printed =
             print(kit, provider, program, &["--version"], Home::Private, limit).await.map_err(Some)?;
         match Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)) {
-            Some(version) if printed.exit.success() || printed.failure().is_none() => Ok(version),
-            found => match printed.failure() {
+            Some(version) if printed.exit.success() || printed.trouble().is_none() => Ok(version),
+            found => match printed.trouble() {
                 // Its own version is no business of an error that names another.
                 Some(failure) if failure.kind == FailureKind::CliBroken || found.is_none() => {
                     Err(Some(Error::Cli { provider: provider.name.clone(), failure, others: Vec::new() }))
@@ -282,30 +281,6 @@ pub async fn levels(
     codex::levels(&printed.stdout, model)
 }
 
-/// Output of a CLI for a question about itself.
-#[derive(Clone, Debug)]
-pub struct Printed {
-    /// Why its run is over.
-    pub ended: Ended,
-    pub exit: Exit,
-    /// Its standard output.
-    pub stdout: String,
-    /// Its standard error.
-    pub stderr: String,
-}
-
-impl Printed {
-    /// Returns what went wrong, where it did not end well.
-    pub fn failure(&self) -> Option<CliFailure> {
-        if self.ended != Ended::Exited || self.exit.success() {
-            return None;
-        }
-        let told = Told { noise: self.stdout.clone(), ..Told::default() };
-        let said = told.failure(&self.stderr, self.exit, &Zoned::now());
-        Some(said.unwrap_or_else(|| told.by_end_alone(self.exit, &self.stderr)))
-    }
-}
-
 /// Home directory in which a CLI is asked about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
@@ -327,7 +302,7 @@ pub async fn print(
     args: &[&str],
     home: Home,
     limit: Duration,
-) -> Result<Printed, Error> {
+) -> Result<Outcome<String>, Error> {
     let (shared, adapter) = (kit.config.clone(), provider.adapter.clone());
     let made = off_thread(move || {
         let directory = CallDir::create()?;
@@ -355,18 +330,9 @@ pub async fn print(
         capture_dir: directory.capture().to_owned(),
         marker: uuid::Uuid::now_v7().to_string(),
     };
-    let outcome = kit
-        .processes
-        .supervisor()
-        .run(launch, directory, |_| {})
-        .await
-        .map_err(|error| process_error(provider, &kit.config, &kit.log, &error))?;
-    Ok(Printed {
-        ended: outcome.ended,
-        exit: outcome.exit,
-        stdout: String::from_utf8_lossy(&outcome.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&outcome.stderr).into_owned(),
-    })
+    let outcome = kit.processes.supervisor().run(launch, directory, |_| {}).await;
+    let unable = |error| process_error(provider, &kit.config, &kit.log, &error);
+    outcome.map(Outcome::into_text).map_err(unable)
 }
 
 /// Returns what a process that could not be run means to a caller.

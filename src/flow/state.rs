@@ -188,7 +188,7 @@ async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginSt
             LoginState::Unknown,
             Some(format!("`{asked}` did not end within {} s, so its login is not known", PATIENCE.as_secs())),
         ),
-        Ok(printed) => match printed.failure() {
+        Ok(printed) => match printed.trouble() {
             None => (from_flag(printed.exit.success()), None),
             // It says no without many words.
             Some(failure) if matches!(failure.kind, FailureKind::LoginMissing | FailureKind::CliFailed) => {

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use jiff::ZonedDateTime as Zoned;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 use tokio::runtime::Handle;
@@ -318,6 +319,7 @@ async fn collect(
         exit: settled.exit,
         stdout,
         stderr,
+        at: Zoned::now(),
         elapsed: started.elapsed(),
         leftovers: settled.leftovers,
         wall,

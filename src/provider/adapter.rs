@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use super::events::Version;
 use super::failure::{CliFailure, FailureKind};
-use super::{Answer, Ask, Asked, Invocation, Output, Places, claude, codex, gemini, schema, template};
+use super::{Answer, Ask, Asked, Invocation, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken, whole_letters};
 use crate::domain::plain::{plain, plain_value};
 use crate::host::config::{AdapterKind, AnswerRule, PromptChannel, ProviderSettings, TemplateSettings};
-use crate::host::process::Finish;
+use crate::host::process::{Finish, Outcome};
 
 /// Way in which a CLI is called and read.
 #[derive(Clone, Debug)]
@@ -115,7 +115,7 @@ impl Adapter {
     }
 
     /// Returns which requests a start has made, by what it left behind.
-    pub(crate) fn asked(&self, output: &Output) -> Asked {
+    pub(crate) fn asked(&self, output: &Outcome<String>) -> Asked {
         match self {
             Self::Gemini => gemini::asked(output),
             Self::Codex | Self::Claude | Self::Template(_) | Self::Understudy => Asked::default(),
@@ -153,7 +153,7 @@ impl Adapter {
     /// # Errors
     ///
     /// Returns what the CLI reported.
-    pub fn parse(&self, output: &Output, wanted: Option<&Value>) -> Result<Answer, CliFailure> {
+    pub fn parse(&self, output: &Outcome<String>, wanted: Option<&Value>) -> Result<Answer, CliFailure> {
         let output = &*self.with_whole_letters(output);
         let mut answer = match self {
             Self::Codex => codex::parse(output),
@@ -194,14 +194,14 @@ impl Adapter {
     }
 
     /// JSON output of a CLI with each half letter replaced.
-    fn with_whole_letters<'a>(&self, output: &'a Output) -> Cow<'a, Output> {
+    fn with_whole_letters<'a>(&self, output: &'a Outcome<String>) -> Cow<'a, Outcome<String>> {
         let is_text = match self {
             Self::Codex | Self::Gemini | Self::Claude => false,
             Self::Template(settings) => settings.answer == AnswerRule::Text,
             Self::Understudy => true,
         };
         match whole_letters(&output.stdout) {
-            Cow::Owned(stdout) if !is_text => Cow::Owned(Output { stdout, ..output.clone() }),
+            Cow::Owned(stdout) if !is_text => Cow::Owned(Outcome { stdout, ..output.clone() }),
             Cow::Owned(_) | Cow::Borrowed(_) => Cow::Borrowed(output),
         }
     }

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::events::{self, Piece, Version, kind, pieces};
 use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::inline;
-use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
+use super::{Answer, Ask, Form, Invocation, Places, Usage, never_a_command};
+use crate::host::process::Outcome;
 
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
@@ -59,7 +60,7 @@ pub fn is_finished(stdout: &str) -> bool {
 /// # Errors
 ///
 /// Returns what the CLI reported.
-pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
+pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut told = Told::default();
     let (mut events, mut form) = (Vec::new(), Form::Absent);
     for piece in pieces(&output.stdout) {
@@ -134,7 +135,7 @@ fn served_model(events: &[Value]) -> Option<String> {
     events.iter().rev().filter(|event| kind(event) == Some("assistant")).filter_map(named).find(served)
 }
 
-fn failure(output: &Output, result: &Value, mut told: Told) -> CliFailure {
+fn failure(output: &Outcome<String>, result: &Value, mut told: Told) -> CliFailure {
     told.say(result.get("result").and_then(Value::as_str).unwrap_or_default());
     for error in result.get("errors").and_then(Value::as_array).into_iter().flatten() {
         told.say(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned));

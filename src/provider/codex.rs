@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::events::{self, Piece, Version, kind, pieces, together};
 use super::failure::{CliFailure, Told};
 use super::schema::strict;
-use super::{Answer, Ask, Form, Invocation, Output, Places, Usage};
+use super::{Answer, Ask, Form, Invocation, Places, Usage};
+use crate::host::process::Outcome;
 
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(0, 171, 0);
@@ -154,7 +155,7 @@ pub fn is_finished(stdout: &str) -> bool {
 /// # Errors
 ///
 /// Returns what the CLI reported.
-pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
+pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut messages: Vec<&str> = Vec::new();
     let mut told = Told::default();

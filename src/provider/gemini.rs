@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::events::{self, Piece, Version, kind, pieces};
 use super::failure::{CliFailure, Told};
 use super::schema::in_words;
-use super::{Answer, Ask, Asked, Form, Invocation, Output, Places, Usage, never_a_command};
-use crate::host::process::Exit;
+use super::{Answer, Ask, Asked, Form, Invocation, Places, Usage, never_a_command};
+use crate::host::process::{Exit, Outcome};
 
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(0, 61, 0);
@@ -111,7 +111,7 @@ pub(crate) fn tries_again(stderr: &str) -> bool {
 
 /// Requests to each model. One request may choose the model for the other; what it chose is known
 /// from then on.
-pub(crate) fn asked(output: &Output) -> Asked {
+pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     if tries_again(&output.stderr) {
         return Asked { requests: 1, next: 2, chosen: None };
     }
@@ -135,7 +135,7 @@ pub(crate) fn asked(output: &Output) -> Asked {
 /// # Errors
 ///
 /// Returns what the CLI reported.
-pub fn parse(output: &Output) -> Result<Answer, CliFailure> {
+pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut told = Told { fallback_status: status_by_exit(output.exit), ..Told::default() };
     let mut form = Form::Absent;
@@ -241,6 +241,7 @@ fn usage(event: &Value) -> Usage {
 mod tests {
     use super::*;
     use crate::host::process::Ended;
+    use crate::host::wall::WallStanding;
 
     #[test]
     fn it_is_known_what_was_asked_already() {
@@ -249,12 +250,15 @@ mod tests {
         ));
         assert!(tries_again("Attempt 2 failed: slow down. Retrying after 3012ms..."));
         assert!(!tries_again("Attempt 1 failed: slow down. Max attempts reached\nRetrying SSE connection"));
-        let left = |stdout: String, stderr: &str| Output {
+        let left = |stdout: String, stderr: &str| Outcome {
             ended: Ended::Exited,
             exit: Exit::Code(1),
             stdout,
             stderr: stderr.to_owned(),
             at: jiff::ZonedDateTime::now(),
+            elapsed: std::time::Duration::ZERO,
+            leftovers: 0,
+            wall: WallStanding::default(),
         };
         let of = |models: Value| {
             let result = json!({ "type": "result", "status": "error", "stats": { "models": models } });

@@ -6,10 +6,10 @@ use serde_json::Value;
 use super::events::{Piece, pieces};
 use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::in_words;
-use super::{Answer, Ask, Form, Invocation, Output, Places, Usage, never_a_command};
+use super::{Answer, Ask, Form, Invocation, Places, Usage, never_a_command};
 use crate::domain::plain::plain;
 use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
-use crate::host::process::Ended;
+use crate::host::process::{Ended, Outcome};
 
 /// Returns how to ask. `leading` are the command's own arguments, which may hold placeholders too; the
 /// result has them filled in front.
@@ -109,7 +109,7 @@ fn filled(text: &str, values: &Values<'_>) -> Option<String> {
 /// # Errors
 ///
 /// A non-zero exit, what the error rule finds, or an empty answer.
-pub fn parse(template: &TemplateSettings, output: &Output) -> Result<Answer, CliFailure> {
+pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut told = Told::default();
     let (documents, form) = match &template.answer {
         AnswerRule::Text => (documents_of_text(&output.stdout), Form::Absent),

@@ -31,7 +31,7 @@ use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
 use crate::provider::events::{Version, allowed, told as told_by};
 use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::login::{self, Login};
-use crate::provider::{Adapter, Answer, Ask, Asked, Output, Places, understudy};
+use crate::provider::{Adapter, Answer, Ask, Asked, Places, understudy};
 
 /// Pauses before the second and the third start after a transient failure. The CLIs are configured to try
 /// nothing again themselves, so that this is all that reaches the service.
@@ -505,22 +505,16 @@ impl Call {
     /// Returns what came of a run, and what it asked of the service.
     fn judged(&self, outcome: Outcome) -> (Consulted, Asked) {
         let provider = &self.provider.name;
-        let (exit_code, sandbox) = (outcome.exit.code(), Some(outcome.wall.in_words()));
-        let output = Output {
-            ended: outcome.ended,
-            exit: outcome.exit,
-            stdout: text(outcome.stdout),
-            stderr: text(outcome.stderr),
-            at: Zoned::now(),
-        };
+        let outcome = outcome.into_text();
         let schema = self.prepared.schema.as_ref().map(|(_, schema)| schema);
         // An answer that is complete counts, whatever became of the process.
-        let reply = match self.provider.adapter.parse(&output, schema) {
+        let reply = match self.provider.adapter.parse(&outcome, schema) {
             Ok(answer) => Consulted::answered(provider, answer),
             Err(failure) => Consulted::refused(provider, None, self.failed(outcome.ended, failure)),
         };
-        let asked = self.provider.adapter.asked(&output);
-        (Consulted { exit_code, sandbox, stderr: output.stderr, ..reply }, asked)
+        let asked = self.provider.adapter.asked(&outcome);
+        let (exit_code, sandbox) = (outcome.exit.code(), Some(outcome.wall.in_words()));
+        (Consulted { exit_code, sandbox, stderr: outcome.stderr, ..reply }, asked)
     }
 
     fn failed(&self, ended: Ended, failure: CliFailure) -> Error {
@@ -584,9 +578,4 @@ fn lay_out(places: &Places, files: &[(PathBuf, String)], login: &Login) -> std::
         std::os::unix::fs::symlink(&link.own, &link.private)?;
     }
     Ok(())
-}
-
-/// Bytes that are no text become replacement characters: an answer is never lost to one of them.
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

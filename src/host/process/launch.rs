@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::ZonedDateTime as Zoned;
+
 use crate::host::wall::report::Exit;
 use crate::host::wall::{Wall, WallStanding};
 
@@ -98,16 +100,18 @@ pub enum Ended {
     OutputTooLarge,
 }
 
-/// A finished run.
+/// A finished run, with its output in bytes as they came; in text for those who read it.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct Outcome<T = Vec<u8>> {
     /// Why it is over.
     pub ended: Ended,
     pub exit: Exit,
-    /// The bytes of standard output as they came, at most `output_bytes`, counted from the start.
-    pub stdout: Vec<u8>,
-    /// The bytes of standard error as they came, at most `output_bytes`, counted from the start.
-    pub stderr: Vec<u8>,
+    /// The standard output, at most `output_bytes` of it, counted from the start.
+    pub stdout: T,
+    /// The standard error, at most `output_bytes` of it, counted from the start.
+    pub stderr: T,
+    /// Time of its end, in the zone in which programs tell the time.
+    pub at: Zoned,
     /// From the call to the moment the output was read.
     pub elapsed: Duration,
     /// Processes that outlived the program by more than `drain` and were killed. Those that left
@@ -116,6 +120,20 @@ pub struct Outcome {
     pub leftovers: usize,
     /// The wall that stood around it.
     pub wall: WallStanding,
+}
+
+impl Outcome {
+    /// The same in text. Bytes that are none become replacement characters: an answer is never lost to one
+    /// of them.
+    pub fn into_text(self) -> Outcome<String> {
+        let text = |bytes| match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        };
+        let Self { ended, exit, stdout, stderr, at, elapsed, leftovers, wall } = self;
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        Outcome { ended, exit, stdout, stderr, at, elapsed, leftovers, wall }
+    }
 }
 
 /// A run in progress.
