@@ -1,7 +1,7 @@
 //! The consultants: how each is called, and how its answer is read.
 //!
-//! An adapter is two pure functions: from an [`Ask`] to an [`Invocation`], and from the
-//! [`Outcome`] to an [`Answer`] or the [`CliFailure`] that the CLI reported.
+//! An adapter is two functions without effects: one puts an [`Ask`] into a launch, the other makes of its
+//! [`Outcome`] an [`Answer`] or the [`CliFailure`] that the CLI reported.
 
 pub(crate) mod adapter;
 pub(crate) mod catalogue;
@@ -17,9 +17,9 @@ pub(crate) mod schema;
 pub(crate) mod template;
 pub(crate) mod understudy;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
+use indexmap::IndexMap;
 use serde::Serialize;
 use serde_json::Value;
 use serde_with::skip_serializing_none;
@@ -27,11 +27,12 @@ use serde_with::skip_serializing_none;
 use crate::domain::cut::head;
 use crate::host::process::{CallDir, Ended, Exit, Outcome};
 
+use events::Version;
 use failure::{CliFailure, FailureKind, Told};
 
 pub use adapter::Adapter;
 
-/// One question to one consultant.
+/// One question to one consultant, and how it is put.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
     /// The question, with its context.
@@ -45,8 +46,14 @@ pub struct Ask<'a> {
     pub schema: Option<&'a Value>,
     /// Where its service is, where the user says so and the CLI does not read it from its environment.
     pub gateway: Option<&'a str>,
+    /// Arguments that the command begins with.
+    pub leading: &'a [String],
     /// Arguments in front of ours.
     pub extra_args: &'a [String],
+    /// Variables beside ours.
+    pub extra_env: &'a IndexMap<String, String>,
+    /// The version of the CLI, where its flags depend on it.
+    pub version: Option<Version>,
 }
 
 /// Where a call's private files lie. Nothing else of this machine is the consultant's business.
@@ -56,7 +63,7 @@ pub struct Places {
     pub work: PathBuf,
     /// The private home of CLIs that have one.
     pub home: PathBuf,
-    /// The private temporary directory, with most of [`Invocation::files`].
+    /// The private temporary directory, with most of its [`Files`].
     pub temporary: PathBuf,
 }
 
@@ -71,33 +78,8 @@ impl Places {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Invocation {
-    /// Arguments after the command's own.
-    pub args: Vec<OsString>,
-    /// Variables that this call sets.
-    pub env: Vec<(OsString, OsString)>,
-    /// Files to be written first, and what they hold.
-    pub files: Vec<(PathBuf, String)>,
-    pub stdin: Vec<u8>,
-}
-
-impl Invocation {
-    fn arg(&mut self, argument: impl Into<OsString>) -> &mut Self {
-        self.args.push(argument.into());
-        self
-    }
-
-    fn args(&mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> &mut Self {
-        self.args.extend(arguments.into_iter().map(Into::into));
-        self
-    }
-
-    fn env(&mut self, name: &str, value: impl Into<OsString>) -> &mut Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-}
+/// Files that are written before a CLI starts, and what they hold.
+pub type Files = Vec<(PathBuf, String)>;
 
 /// How much of its own form a CLI kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -313,23 +313,9 @@ pub async fn print(
     let (directory, home) = made.await?.map_err(|error| Error::Internal(error.to_string()))?;
     let mut env = allowed(kit.config.environment(), &provider.settings.allow_env);
     env.extend(home.map(|(name, value)| (name.into(), value.into())));
-    let launch = Launch {
-        program: program.to_owned(),
-        args: provider
-            .leading_arguments()
-            .iter()
-            .map(String::as_str)
-            .chain(args.iter().copied())
-            .map(Into::into)
-            .collect(),
-        env,
-        cwd: directory.work().to_owned(),
-        stdin: Vec::new(),
-        limits: Limits { timeout: Some(limit), ..Limits::default() },
-        wall: crate::host::wall::Wall::default(),
-        capture_dir: directory.capture().to_owned(),
-        marker: uuid::Uuid::now_v7().to_string(),
-    };
+    let limits = Limits { timeout: Some(limit), ..Limits::default() };
+    let mut launch = Launch { env, limits, ..Launch::new(program, &directory) };
+    launch.args(provider.leading_arguments()).args(args);
     let outcome = kit.processes.supervisor().run(launch, directory, |_| {}).await;
     let unable = |error| process_error(provider, &kit.config, &kit.log, &error);
     outcome.map(Outcome::into_text).map_err(unable)

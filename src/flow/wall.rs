@@ -130,16 +130,11 @@ pub(crate) async fn standing(
     let directory = off_thread(CallDir::create).await?.map_err(internal)?;
     let files = FileRules { read: vec!["/".into()], ..FileRules::default() };
     let launch = Launch {
-        program: std::env::current_exe().map_err(internal)?,
         args: vec!["--version".into()],
-        env: Vec::new(),
-        cwd: directory.work().to_owned(),
-        stdin: Vec::new(),
         limits: Limits { timeout: Some(PATIENCE), ..Limits::default() },
         // The caller decides whether it is required.
         wall: Wall { files: Some(files.into()), strictness: Strictness::BestEffort, ..wall },
-        capture_dir: directory.capture().to_owned(),
-        marker: uuid::Uuid::now_v7().to_string(),
+        ..Launch::new(&std::env::current_exe().map_err(internal)?, &directory)
     };
     let outcome = processes.supervisor().run(launch, directory, |_| {}).await;
     outcome.map(|outcome| Some(outcome.wall)).map_err(|error| Error::Internal(error.to_string()))

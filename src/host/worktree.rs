@@ -302,15 +302,11 @@ impl<'a> Git<'a> {
         let directory = CallDir::create_off_thread().await?;
         let arguments = arguments.into_iter().map(OsStr::to_owned);
         let launch = Launch {
-            program: self.program.clone(),
             args: self.options.iter().cloned().chain(arguments).collect(),
             env: self.environment.clone(),
             cwd: self.directory.clone(),
-            stdin: Vec::new(),
             limits: Limits { timeout: Some(TIMEOUT), ..Limits::default() },
-            wall: super::wall::Wall::default(),
-            capture_dir: directory.capture().to_owned(),
-            marker: uuid::Uuid::now_v7().to_string(),
+            ..Launch::new(&self.program, &directory)
         };
         let outcome = self.supervisor.run(launch, directory, |_| {}).await;
         let outcome = outcome.map_err(|error| TreeError::Failed(format!("git: {error}")))?;

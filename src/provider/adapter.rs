@@ -2,16 +2,15 @@
 
 use std::borrow::Cow;
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::events::Version;
 use super::failure::{CliFailure, FailureKind};
-use super::{Answer, Ask, Asked, Invocation, Places, claude, codex, gemini, schema, template};
+use super::{Answer, Ask, Asked, Files, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken, whole_letters};
 use crate::domain::plain::{plain, plain_value};
 use crate::host::config::{AdapterKind, AnswerRule, PromptChannel, ProviderSettings, TemplateSettings};
-use crate::host::process::{Finish, Outcome};
+use crate::host::process::{Finish, Launch, Outcome};
 
 /// Way in which a CLI is called and read.
 #[derive(Clone, Debug)]
@@ -122,29 +121,22 @@ impl Adapter {
         }
     }
 
-    /// Returns what to run, after the program itself.
-    pub fn invocation(
-        &self,
-        leading: &[String],
-        extra_env: &IndexMap<String, String>,
-        ask: &Ask<'_>,
-        places: &Places,
-        version: Option<Version>,
-    ) -> Invocation {
-        let mut call = match self {
-            Self::Codex => codex::invocation(ask, places, version),
-            Self::Gemini => gemini::invocation(ask, places, version),
-            Self::Claude => claude::invocation(ask, places),
-            Self::Template(settings) => {
-                return template::invocation(settings, leading, extra_env, ask, places);
-            }
-            Self::Understudy => Invocation::default(),
-        };
-        call.args.splice(0..0, leading.iter().map(Into::into));
-        for (name, value) in extra_env {
-            call.env(name, value);
+    /// Puts a question to the CLI that is going to be launched. Returns the files that it reads.
+    pub fn put(&self, ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
+        if let Self::Template(settings) = self {
+            return template::put(settings, ask, places, launch);
         }
-        call
+        launch.args(ask.leading);
+        let files = match self {
+            Self::Codex => codex::put(ask, places, launch),
+            Self::Gemini => gemini::put(ask, places, launch),
+            Self::Claude => claude::put(ask, places, launch),
+            Self::Template(_) | Self::Understudy => Files::new(),
+        };
+        for (name, value) in ask.extra_env {
+            launch.env(name, value);
+        }
+        files
     }
 
     /// Reads what the CLI left behind. Reasoning before an answer is no part of it. Where a schema was

@@ -6,20 +6,21 @@ use serde_json::Value;
 use super::events::{self, Piece, Version, kind, pieces};
 use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::inline;
-use super::{Answer, Ask, Form, Invocation, Places, Usage, never_a_command};
-use crate::host::process::Outcome;
+use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
+use crate::host::process::{Launch, Outcome};
 
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
 /// Returns how to ask: no tools, no MCP servers, no settings, no memory files, one turn.
-pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
+pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
-    let mut call = Invocation { stdin: never_a_command(ask.prompt).into_bytes(), ..Invocation::default() };
+    launch.stdin = never_a_command(ask.prompt).into_bytes();
     // Before our own, which can be undone by none of them so.
-    call.args(ask.extra_args);
+    launch.args(ask.extra_args);
     // Only the stream tells which model answered, and when a limit ends.
-    call.args(["-p", "--output-format", "stream-json", "--verbose"])
+    launch
+        .args(["-p", "--output-format", "stream-json", "--verbose"])
         .args(["--tools", "", "--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"])
         .arg("--no-session-persistence")
         // A structured answer is a tool call of its own, with a turn to correct it.
@@ -37,16 +38,15 @@ pub fn invocation(ask: &Ask<'_>, places: &Places) -> Invocation {
         // The service decides what fits the model: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
     if let Some(model) = ask.model {
-        call.args(["--model", model]);
+        launch.args(["--model", model]);
     }
     if let Some(effort) = ask.effort {
-        call.args(["--effort", effort]);
+        launch.args(["--effort", effort]);
     }
     if let Some(schema) = ask.schema {
-        call.arg("--json-schema").arg(inline(schema).to_string());
+        launch.arg("--json-schema").arg(inline(schema).to_string());
     }
-    call.files.push((system, ask.system.to_owned()));
-    call
+    vec![(system, ask.system.to_owned())]
 }
 
 /// True if an output holds the result, after which nothing of the answer follows.

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::events::{self, Piece, Version, kind, pieces, together};
 use super::failure::{CliFailure, Told};
 use super::schema::strict;
-use super::{Answer, Ask, Form, Invocation, Places, Usage};
-use crate::host::process::Outcome;
+use super::{Answer, Ask, Files, Form, Places, Usage};
+use crate::host::process::{Launch, Outcome};
 
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(0, 171, 0);
@@ -95,49 +95,49 @@ fn chooses_service(arguments: &[String]) -> bool {
 }
 
 /// Returns how to ask: a read-only sandbox without any tool that reads, in an empty directory.
-pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
+pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
-    let mut call = Invocation { stdin: ask.prompt.as_bytes().to_vec(), ..Invocation::default() };
-    call.arg("exec").args(ask.extra_args);
-    call.args(["--json", "--skip-git-repo-check", "--ephemeral"]);
-    if version.is_none_or(|version| version >= IGNORES_USER_CONFIG) {
-        call.args(["--ignore-user-config", "--ignore-rules"]);
+    let mut files = vec![(system.clone(), ask.system.to_owned())];
+    launch.stdin = ask.prompt.as_bytes().to_vec();
+    launch.arg("exec").args(ask.extra_args);
+    launch.args(["--json", "--skip-git-repo-check", "--ephemeral"]);
+    if ask.version.is_none_or(|version| version >= IGNORES_USER_CONFIG) {
+        launch.args(["--ignore-user-config", "--ignore-rules"]);
     }
-    call.args(["-s", "read-only", "-C"]).arg(&places.work);
+    launch.args(["-s", "read-only", "-C"]).arg(&places.work);
     if let Some(model) = ask.model {
-        call.args(["-m", model]);
+        launch.args(["-m", model]);
     }
     if let Some(effort) = ask.effort {
-        call.arg("-c").arg(format!("model_reasoning_effort={}", toml_string(effort)));
+        launch.arg("-c").arg(format!("model_reasoning_effort={}", toml_string(effort)));
     }
-    call.arg("-c").arg(format!("model_instructions_file={}", toml_string(&system.to_string_lossy())));
+    launch.arg("-c").arg(format!("model_instructions_file={}", toml_string(&system.to_string_lossy())));
     for feature in FEATURES_OFF {
-        call.arg("-c").arg(format!("features.{feature}=false"));
+        launch.arg("-c").arg(format!("features.{feature}=false"));
     }
     for setting in SETTINGS {
-        call.args(["-c", setting]);
+        launch.args(["-c", setting]);
     }
     let its_own = !chooses_service(ask.extra_args);
     if its_own {
         for setting in ONE_REQUEST {
-            call.args(["-c", setting]);
+            launch.args(["-c", setting]);
         }
     }
     if let Some(url) = ask.gateway {
         let url = toml_string(url);
-        call.arg("-c").arg(format!("openai_base_url={url}"));
+        launch.arg("-c").arg(format!("openai_base_url={url}"));
         if its_own {
-            call.arg("-c").arg(format!("model_providers.maestro.base_url={url}"));
+            launch.arg("-c").arg(format!("model_providers.maestro.base_url={url}"));
         }
     }
     if let Some(schema) = ask.schema {
         let file = places.temporary.join("schema.json");
-        call.arg("--output-schema").arg(&file);
-        call.files.push((file, strict(schema).to_string()));
+        launch.arg("--output-schema").arg(&file);
+        files.push((file, strict(schema).to_string()));
     }
-    call.arg("-");
-    call.files.push((system, ask.system.to_owned()));
-    call
+    launch.arg("-");
+    files
 }
 
 /// A string of the CLI's `-c key=value`, which is TOML; JSON's escapes are TOML's.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::events::{self, Piece, Version, kind, pieces};
 use super::failure::{CliFailure, Told};
 use super::schema::in_words;
-use super::{Answer, Ask, Asked, Form, Invocation, Places, Usage, never_a_command};
-use crate::host::process::{Exit, Outcome};
+use super::{Answer, Ask, Asked, Files, Form, Places, Usage, never_a_command};
+use crate::host::process::{Exit, Launch, Outcome};
 
 /// The newest version that Maestro is tried with.
 pub const NEWEST_TRIED: Version = Version::new(0, 61, 0);
@@ -32,21 +32,22 @@ priority = 999
 
 /// Returns how to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
 /// servers, no extensions, in an empty directory.
-pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> Invocation {
+pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
     let policy = places.temporary.join("policy.toml");
     let prompt = match ask.schema {
         Some(schema) => format!("{}\n\n{}", ask.prompt, in_words(schema)),
         None => ask.prompt.to_owned(),
     };
-    let mut call = Invocation { stdin: never_a_command(&prompt).into_bytes(), ..Invocation::default() };
+    launch.stdin = never_a_command(&prompt).into_bytes();
     let policy_flag =
-        if version.is_none_or(|version| version >= ADMIN_POLICY) { "--admin-policy" } else { "--policy" };
-    call.args(ask.extra_args);
+        if ask.version.is_none_or(|version| version >= ADMIN_POLICY) { "--admin-policy" } else { "--policy" };
+    launch.args(ask.extra_args);
     if let Some(model) = ask.model {
-        call.args(["-m", model]);
+        launch.args(["-m", model]);
     }
-    call.args(["-o", "stream-json", policy_flag])
+    launch
+        .args(["-o", "stream-json", policy_flag])
         .arg(&policy)
         .args(["--allowed-mcp-server-names", "__none__", "-e", "none"])
         .env("GEMINI_CLI_TRUST_WORKSPACE", "true")
@@ -54,10 +55,11 @@ pub fn invocation(ask: &Ask<'_>, places: &Places, version: Option<Version>) -> I
         .env("GEMINI_SYSTEM_MD", &system)
         .env("TERM", "xterm-256color")
         .env("COLORTERM", "truecolor");
-    call.files.push((system, ask.system.to_owned()));
-    call.files.push((policy, POLICY.to_owned()));
-    call.files.push((places.work.join(".gemini/settings.json"), workspace_settings(ask).to_string()));
-    call
+    vec![
+        (system, ask.system.to_owned()),
+        (policy, POLICY.to_owned()),
+        (places.work.join(".gemini/settings.json"), workspace_settings(ask).to_string()),
+    ]
 }
 
 fn workspace_settings(ask: &Ask<'_>) -> Value {
@@ -283,7 +285,10 @@ mod tests {
             effort: None,
             schema: None,
             gateway: None,
+            leading: &[],
             extra_args: &[],
+            extra_env: &indexmap::IndexMap::new(),
+            version: None,
         };
         assert_eq!(workspace_settings(&ask).pointer("/general/maxAttempts"), Some(&json!(1)));
     }

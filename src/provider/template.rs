@@ -6,23 +6,16 @@ use serde_json::Value;
 use super::events::{Piece, pieces};
 use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::in_words;
-use super::{Answer, Ask, Form, Invocation, Places, Usage, never_a_command};
+use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
 use crate::domain::plain::plain;
 use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
-use crate::host::process::{Ended, Outcome};
+use crate::host::process::{Ended, Launch, Outcome};
 
-/// Returns how to ask. `leading` are the command's own arguments, which may hold placeholders too; the
-/// result has them filled in front.
-pub fn invocation(
-    template: &TemplateSettings,
-    leading: &[String],
-    environment: &IndexMap<String, String>,
-    ask: &Ask<'_>,
-    places: &Places,
-) -> Invocation {
+/// Returns how to ask. The command's own arguments may hold placeholders too, and stand filled in front.
+pub fn put(template: &TemplateSettings, ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system_file = places.temporary.join("system.md");
     let schema_file = places.temporary.join("schema.json");
-    let written = || leading.iter().chain(&template.args);
+    let written = || ask.leading.iter().chain(&template.args);
     let takes = |placeholder: &str| written().any(|argument| argument.contains(placeholder));
     let mut prompt = never_a_command(ask.prompt);
     if !takes("{system}") && !takes("{system_file}") && !ask.system.is_empty() {
@@ -45,22 +38,18 @@ pub fn invocation(
         ("{work_dir}", Some(places.work.display().to_string())),
         ("{prompt}", Some(prompt.clone())),
     ];
-    let mut call = Invocation::default();
-    call.args(arguments(written(), &values)).args(ask.extra_args);
-    for (name, value) in environment {
+    launch.args(arguments(written(), &values)).args(ask.extra_args);
+    for (name, value) in ask.extra_env {
         if let Some(value) = filled(value, &values) {
-            call.env(name, value);
+            launch.env(name, value);
         }
     }
-    call.files.push((system_file, ask.system.to_owned()));
-    call.files.push((schema_file, schema));
-    for (name, text) in &template.files {
-        call.files.push((places.work.join(name), text.clone()));
-    }
     if template.prompt == PromptChannel::Stdin {
-        call.stdin = prompt.into_bytes();
+        launch.stdin = prompt.into_bytes();
     }
-    call
+    let mut files = vec![(system_file, ask.system.to_owned()), (schema_file, schema)];
+    files.extend(template.files.iter().map(|(name, text)| (places.work.join(name), text.clone())));
+    files
 }
 
 /// Value of each placeholder; none where there is nothing to say.

@@ -402,7 +402,10 @@ impl Call {
                 .gateway_variable()
                 .and_then(|name| self.kit.config.environment().get(name)),
             schema: self.prepared.schema.as_ref().map(|(_, schema)| schema),
+            leading: self.provider.leading_arguments(),
             extra_args: &self.provider.settings.extra_args,
+            extra_env: &self.provider.settings.extra_env,
+            version: self.version,
         }
     }
 
@@ -421,29 +424,11 @@ impl Call {
         let directory = CallDir::create().map_err(internal)?;
         let places = Places::of(&directory);
         let (adapter, settings) = (&self.provider.adapter, &self.provider.settings);
-        let invocation = adapter.invocation(
-            self.provider.leading_arguments(),
-            &settings.extra_env,
-            &self.ask(chosen),
-            &places,
-            self.version,
-        );
         let login = login::carry(adapter, self.kit.config.environment(), &places.home);
         let wall = wall::of_consultant(&self.kit.config, &self.provider, &self.program, &places, &login)
             .map_err(Unable::Prepare)?;
-        lay_out(&places, &invocation.files, &login).map_err(internal)?;
-        let mut env = allowed(self.kit.config.environment(), &settings.allow_env);
-        let carried = login.home.iter().chain(&login.env);
-        env.extend(carried.map(|(name, value)| (name.into(), value.into())));
-        env.extend(invocation.env);
-        // Files that a CLI leaves (for example an error report with the whole prompt) are removed with the call.
-        env.push(("TMPDIR".into(), places.temporary.clone().into()));
-        let launch = Launch {
-            program: self.program.clone(),
-            args: invocation.args,
-            env,
-            cwd: places.work.clone(),
-            stdin: invocation.stdin,
+        let mut launch = Launch {
+            env: allowed(self.kit.config.environment(), &settings.allow_env),
             limits: Limits {
                 timeout: Some(self.left()),
                 stall: (settings.stall_timeout_sec > 0)
@@ -454,9 +439,16 @@ impl Call {
                 ..Limits::default()
             },
             wall,
-            capture_dir: directory.capture().to_owned(),
             marker: id,
+            ..Launch::new(&self.program, &directory)
         };
+        for (name, value) in login.home.iter().chain(&login.env) {
+            launch.env(name, value);
+        }
+        let files = adapter.put(&self.ask(chosen), &places, &mut launch);
+        // Files that a CLI leaves (for example an error report with the whole prompt) are removed with the call.
+        launch.env("TMPDIR", &places.temporary);
+        lay_out(&places, &files, &login).map_err(internal)?;
         Ok((launch, Held { _permit: permit, login, _directory: directory }))
     }
 

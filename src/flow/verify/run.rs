@@ -239,15 +239,13 @@ async fn start(
     });
     let (walled, directory) = walled.await.flatten().map_err(|error| (Status::Error, error.to_string()))?;
     let launch = Launch {
-        program,
         args,
         env: env.into_iter().chain(walled.env).collect(),
         cwd: check.cwd.clone(),
         stdin: check.stdin.clone(),
         limits: Limits { timeout: Some(check.timeout), ..Limits::default() },
         wall: walled.wall,
-        capture_dir: directory.capture().to_owned(),
-        marker: uuid::Uuid::now_v7().to_string(),
+        ..Launch::new(&program, &directory)
     };
     let ended = processes.supervisor().run(launch, (directory, plan.hold.clone()), |activity| {
         let seconds = activity.elapsed.as_secs();

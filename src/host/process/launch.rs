@@ -2,11 +2,12 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::ZonedDateTime as Zoned;
 
+use super::call_dir::CallDir;
 use crate::host::wall::report::Exit;
 use crate::host::wall::{Wall, WallStanding};
 
@@ -36,6 +37,41 @@ pub struct Launch {
     /// An id that no call of another process has: ASCII letters, digits, `-`, `_` and `.`. The value
     /// of [`MARKER_VARIABLE`] begins with it; a number follows, so a retry may use it again.
     pub marker: String,
+}
+
+impl Launch {
+    /// A program alone in the private directory of a call: no arguments, an empty environment, no wall.
+    pub fn new(program: &Path, directory: &CallDir) -> Self {
+        Self {
+            program: program.to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            cwd: directory.work().to_owned(),
+            stdin: Vec::new(),
+            limits: Limits::default(),
+            wall: Wall::default(),
+            capture_dir: directory.capture().to_owned(),
+            marker: uuid::Uuid::now_v7().to_string(),
+        }
+    }
+
+    /// The same with one more argument.
+    pub fn arg(&mut self, argument: impl Into<OsString>) -> &mut Self {
+        self.args.push(argument.into());
+        self
+    }
+
+    /// The same with more arguments.
+    pub fn args(&mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> &mut Self {
+        self.args.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// The same with one more variable.
+    pub fn env(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> &mut Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
 }
 
 /// How long and how much a program may take.

@@ -23,15 +23,11 @@ impl Call {
         let dir = CallDir::create().unwrap();
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let launch = Launch {
-            program: program.into(),
             args: args.iter().map(Into::into).collect(),
             env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
-            cwd: dir.work().into(),
-            stdin: Vec::new(),
             limits: Limits { timeout: Some(seconds(15)), ..Limits::default() },
-            wall: crate::host::wall::Wall::default(),
-            capture_dir: dir.capture().into(),
             marker: format!("test-{}-{number}", std::process::id()),
+            ..Launch::new(program.as_ref(), &dir)
         };
         Self { dir, launch }
     }
