@@ -46,28 +46,21 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A consult that may start: its question, and the way to its answer.
+/// A consult that may start: its question, and a call with a place in the line for a slot and one in the budget.
+/// Where nobody need be asked, the reply: an answer to this very question that arrived in a job whose server
+/// is gone, or a refusal.
 pub struct Turn {
     pub(super) prepared: Arc<Prepared>,
-    way: Way,
-}
-
-enum Way {
-    /// A provider is called, with a place in the line for a slot and one in the budget.
-    Call(Box<(Call, Place, Reservation)>),
-    /// An answer to this very question that arrived in a job whose server is gone, or a refusal.
-    Reply(Box<Consulted>),
+    call: Result<Box<(Call, Place, Reservation)>, Box<Consulted>>,
 }
 
 impl Turn {
     /// The turn of a consult for which a place in the budget is reserved. It is given back where nobody
     /// need be asked. Blocks.
     pub(crate) fn new(kit: &Kit, prepared: &Arc<Prepared>, place: Place, reservation: Reservation) -> Self {
-        let way = match look_up(kit, reservation.provider(), prepared) {
-            Ok(call) => Way::Call(Box::new((call, place, reservation))),
-            Err(reply) => Way::Reply(reply),
-        };
-        Self { prepared: Arc::clone(prepared), way }
+        let call = look_up(kit, reservation.provider(), prepared);
+        let call = call.map(|call| Box::new((call, place, reservation)));
+        Self { prepared: Arc::clone(prepared), call }
     }
 
     /// Reserves a consult with one provider. Blocks.
@@ -90,11 +83,11 @@ impl Turn {
 }
 
 /// Asks one provider a question that is ready. The answer is as long as the provider made it.
-pub async fn ask(Turn { way, .. }: Turn, progress: &Progress) -> Consulted {
+pub async fn ask(Turn { call, .. }: Turn, progress: &Progress) -> Consulted {
     let started = Instant::now();
-    let reply = match way {
-        Way::Reply(reply) => *reply,
-        Way::Call(ready) => {
+    let reply = match call {
+        Err(reply) => *reply,
+        Ok(ready) => {
             let (call, place, reservation) = *ready;
             let (n, model) = (call.kit.log.ledger().number(), call.choice.model.as_deref());
             let span = tracing::info_span!("consult", n, provider = %call.provider.name, model);
