@@ -115,16 +115,23 @@ pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) ->
     kit.config.check()?;
     request.check(kit.config.catalogue())?;
     // Before the stage begins: what is named and not there costs no attempt.
-    let omitted = if request.context.is_empty() {
-        Vec::new()
+    let packed = if request.context.is_empty() {
+        None
     } else {
-        pack_context(&kit.config, &kit.project, request.context.clone()).await?.omitted
+        Some(pack_context(&kit.config, &kit.project, request.context.clone()).await?)
     };
-    let reply = done(kit, &Arc::new(request), progress).await?;
+    let (omitted, material) =
+        packed.map(|packed| (packed.omitted, packed.packed_context)).unwrap_or_default();
+    let reply = done(kit, &Arc::new(request), &material, progress).await?;
     Ok(StageReply { omitted, ..reply })
 }
 
-async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Result<StageReply, Error> {
+async fn done(
+    kit: &Kit,
+    request: &Arc<StageRequest>,
+    material: &str,
+    progress: &Progress,
+) -> Result<StageReply, Error> {
     let limits = kit.config.limits();
     loop {
         let Begun { run, attempt, how } = begin(kit, request).await?;
@@ -133,7 +140,9 @@ async fn done(kit: &Kit, request: &Arc<StageRequest>, progress: &Progress) -> Re
         }
         let journal = kit.log.journal_of(&run);
         match how {
-            How::Solo => return reply::solo(kit, request, &run, &attempt).await,
+            How::Solo => {
+                return reply::solo(kit, request.stage, &run, &attempt, material).await;
+            }
             How::Logged => {
                 let reply = answer(journal, &run, &attempt, limits).await?;
                 return Ok(StageReply { from_log: true, ..reply });

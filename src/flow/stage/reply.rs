@@ -1,12 +1,9 @@
 //! Stage as its caller sees it, always from the log, so that asking again gives the same.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 use serde_with::skip_serializing_none;
 
-use super::StageRequest;
 use crate::domain::address::Address;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::budget::{Balance, Limits};
@@ -28,7 +25,6 @@ use crate::flow::document;
 use crate::flow::journal::Journal;
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
-use crate::flow::pack::pack_context;
 use crate::flow::scope::off_thread_with;
 use crate::host::answers::Answers;
 
@@ -259,11 +255,12 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
 /// A stage that is the orchestrator's own: what it works from, and what it is to hand in.
 pub(super) async fn solo(
     kit: &Kit,
-    request: &Arc<StageRequest>,
+    stage: Stage,
     run: &str,
     attempt: &str,
+    material: &str,
 ) -> Result<StageReply, Error> {
-    let (id, name, stage, limits) = (run.to_owned(), attempt.to_owned(), request.stage, kit.config.limits());
+    let (id, name, limits) = (run.to_owned(), attempt.to_owned(), kit.config.limits());
     let read = kit.log.journal().read(move |history| {
         let run = history.run(&id)?;
         let attempt = run.attempt.as_ref().filter(|it| it.id == name)?.clone();
@@ -272,7 +269,6 @@ pub(super) async fn solo(
     });
     let (attempt, handover, state, balance) =
         read.await?.ok_or_else(|| Error::Internal("the stage is gone".to_owned()))?;
-    let packed = pack_context(&kit.config, &kit.project, request.context.clone()).await?;
     let name = stage.schema();
     let schema = off_thread_with(&kit.config, move |config| document::schema(config, name)).await?;
     Ok(StageReply {
@@ -286,7 +282,7 @@ pub(super) async fn solo(
         budget: Some(balance),
         solo: Some(json!({
             "handed_on": handover,
-            "packed_context": packed.packed_context,
+            "packed_context": material,
             "hand_in": { "schema": name, "fields": outline(&schema) },
         })),
         ..StageReply::bare(stage, Mode::Solo, attempt.why, attempt.iteration)
