@@ -4,7 +4,6 @@
 //! secret-looking environment variables, and the user's own patterns. Masking is idempotent
 //! and never changes the number of lines, so that line numbers in answers stay true.
 
-mod entropy;
 mod finder;
 mod following;
 mod keyblock;

@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
-use super::entropy::entropy;
 use super::rules::{MaskRule, MaskRules};
 use super::span::{Span, line_around};
 use super::{following, keyblock};
@@ -189,6 +188,21 @@ impl Rule {
     }
 }
 
+/// Shannon entropy in bits a byte: 0 for one letter repeated, about 4.5 for 40 random letters
+/// and digits.
+#[expect(clippy::cast_precision_loss, reason = "lengths of secrets are far below 2^52")]
+fn entropy(value: &[u8]) -> f64 {
+    let mut counts = [0_usize; 256];
+    for byte in value {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let total = value.len() as f64;
+    let seen = counts.into_iter().filter(|count| *count > 0);
+    seen.map(|count| count as f64 / total).map(|share| -share * share.log2()).sum()
+}
+
 /// A regex that is compiled when it is first needed.
 #[derive(Debug)]
 struct Pattern {
@@ -341,5 +355,13 @@ mod tests {
             "{name: r, keywords: [k], pattern: 'k=(?P<secret>[^ ]+)', unless: [letters], min_entropy: 2,
             match: ['k=⟦a1b2c3⟧'], not_match: ['k=abcdef', 'k=1a1a1a']}";
         assert_eq!(rules(body).unwrap().check(), Ok(()));
+    }
+
+    #[test]
+    fn entropy_grows_with_variety() {
+        assert!(entropy(b"") < f64::EPSILON);
+        assert!(entropy(b"aaaaaaaa") < f64::EPSILON);
+        assert!((entropy(b"abab") - 1.0).abs() < 1e-9);
+        assert!((entropy(b"abcdefgh") - 3.0).abs() < 1e-9);
     }
 }
