@@ -461,7 +461,11 @@ fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, boo
         lines.pop();
     }
     // Only these lines are never a hunk's: a removed `-- x` looks like a name's.
-    let is_header = |line: &&Line| line.text.starts_with("@@") || line.text.starts_with("diff --git ");
+    let is_header = |line: &&Line| match line.text.as_bytes() {
+        [b'@', b'@', ..] => true,
+        [b'd', ..] => line.text.starts_with("diff --git "),
+        _ => false,
+    };
     let mut headers = lines.iter().filter(is_header).peekable();
     let crlf = headers.peek().is_some() && headers.all(|line| line.text.ends_with('\r'));
     if crlf {

@@ -130,9 +130,9 @@ impl Work<'_> {
 
     /// True if a patch that is only tried is a change that was approved.
     fn is_approved_in(&self, run: Option<&Belonging>, patch: &Patch) -> bool {
-        let lines = diff::changed_lines(patch);
         self.base.prefix.as_os_str().is_empty()
             && run.is_some_and(|run| {
+                let lines = diff::changed_lines(patch);
                 run.run.approved_changes().iter().any(|change| change.lines().as_ref() == Some(&lines))
             })
     }

@@ -166,10 +166,11 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
 
 /// True if the file has line ends, or a mark at its start, that the patch may lack.
 fn differs_in_ends(content: &[u8], hunks: &[Hunk]) -> bool {
-    let mut lines = hunks.iter().flat_map(|hunk| &hunk.lines);
-    let has_cr = lines.clone().any(|line| line.text.ends_with('\r'));
-    let has_mark = lines.any(|line| line.text.starts_with(MARK));
-    has_cr || has_mark || content.starts_with(MARK.as_bytes()) || memmem::find(content, b"\r\n").is_some()
+    // By bytes, as all that looks at each line of a long patch.
+    let differs = |line: &HunkLine| matches!(line.text.as_bytes(), [.., b'\r'] | [0xef, 0xbb, 0xbf, ..]);
+    hunks.iter().any(|hunk| hunk.lines.iter().any(differs))
+        || content.starts_with(MARK.as_bytes())
+        || memmem::find(content, b"\r\n").is_some()
 }
 
 fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, HunkFailure> {
@@ -216,8 +217,7 @@ impl<'a> Work<'a> {
         let mut ends = hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.ends);
         let first = ends.next().map(|line| line.text.ends_with('\r'));
         let one_end = ends.all(|line| Some(line.text.ends_with('\r')) == first);
-        let lines: Vec<&[u8]> = content.split_inclusive(|byte| *byte == b'\n').collect();
-        Self { lines, bend, one_end }
+        Self { lines: lines(content), bend, one_end }
     }
 
     fn ignores_ends(&self) -> bool {
@@ -226,13 +226,38 @@ impl<'a> Work<'a> {
 
     /// A line of the file as it is compared.
     fn key(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
-        match line.strip_suffix(b"\r\n") {
-            Some(text) if self.ignores_ends() => Cow::Owned([text, b"\n"].concat()),
-            Some(_) | None => Cow::Borrowed(line),
+        match line {
+            [text @ .., b'\r', b'\n'] if self.ignores_ends() => Cow::Owned([text, b"\n"].concat()),
+            line => Cow::Borrowed(line),
         }
     }
 
-    /// A line of the patch as it is compared.
+    /// True if a line of the patch is this one of the file.
+    fn is(&self, line: &HunkLine, key: &[u8]) -> bool {
+        let text = self.text(line).as_bytes();
+        match key {
+            [key @ .., b'\n'] if line.ends => key == text,
+            key => !line.ends && key == text,
+        }
+    }
+
+    /// The lines at which a hunk stands as it says; none where it must be looked for. After a hunk that was
+    /// moved, the stated lines are in doubt, and only one place will do. The same where the numbers mean two
+    /// places.
+    fn stated(&self, keys: &[&[u8]], hunk: &Hunk, moved: bool) -> Option<Range<usize>> {
+        let start = hunk.old_start.filter(|_| !moved && hunk.place == Stated::AtOnePlace)?.saturating_sub(1);
+        let mut here = keys.get(start..)?.iter();
+        let mut count = 0;
+        for line in hunk.lines.iter().filter(|line| line.side != Side::Added) {
+            if !self.is(line, here.next()?) {
+                return None;
+            }
+            count += 1;
+        }
+        (count > 0).then_some(start..start + count)
+    }
+
+    /// A line of the patch as it is looked for.
     fn wanted(&self, line: &HunkLine) -> Vec<u8> {
         let text = self.text(line);
         let mut bytes = text.as_bytes().to_vec();
@@ -254,26 +279,31 @@ impl<'a> Work<'a> {
         let keys: Vec<Cow<[u8]>> = self.lines.iter().map(|line| self.key(line)).collect();
         let keys: Vec<&[u8]> = keys.iter().map(AsRef::as_ref).collect();
         let index = OnceCell::new();
-        let mut applied = Applied::default();
+        let length = self.lines.iter().map(|line| line.len()).sum();
+        let mut applied = Applied { content: Vec::with_capacity(length), ..Applied::default() };
         let mut ends = EndNotes::default();
         let mut done = 0;
         for (number, hunk) in hunks.iter().enumerate().map(|(at, hunk)| (at + 1, hunk)) {
-            let old: Vec<Vec<u8>> = hunk
-                .lines
-                .iter()
-                .filter(|line| line.side != Side::Added)
-                .map(|line| self.wanted(line))
-                .collect();
-            let at = place(&keys, &index, hunk, number, &old, !applied.offsets.is_empty())?;
+            // Most hunks stand where they say, and then nothing is copied or hashed.
+            let stands = match self.stated(&keys, hunk, !applied.offsets.is_empty()) {
+                Some(stands) => stands,
+                None => {
+                    let lines = hunk.lines.iter().filter(|line| line.side != Side::Added);
+                    let old: Vec<Vec<u8>> = lines.map(|line| self.wanted(line)).collect();
+                    let at = place(&keys, &index, hunk, number, &old)?;
+                    at..at + old.len()
+                }
+            };
+            let at = stands.start;
             if at < done {
                 return Err(HunkFailure::OutOfOrder { hunk: number, line: hunk.line });
             }
             let stated = hunk.old_start.map(|start| start.max(1));
-            if stated != Some(at + 1) && !old.is_empty() {
+            if stated != Some(at + 1) && !stands.is_empty() {
                 applied.offsets.push(Offset { hunk: number, stated: hunk.old_start, applied: at + 1 });
             }
             self.copy(done..at, &mut applied.content);
-            done = at + old.len();
+            done = stands.end;
             let is_open = hunk.lines.iter().any(|line| line.side != Side::Removed && !line.ends);
             if is_open && done < self.lines.len() {
                 return Err(HunkFailure::GoesOn { hunk: number, line: hunk.line });
@@ -330,8 +360,11 @@ impl<'a> Work<'a> {
 
     /// The end of a line; none where it has none.
     fn end(&self, at: usize) -> Option<&'a [u8]> {
-        let line = self.lines.get(at)?;
-        if line.ends_with(b"\r\n") { Some(b"\r\n") } else { line.ends_with(b"\n").then_some(b"\n") }
+        match self.lines.get(at)? {
+            [.., b'\r', b'\n'] => Some(b"\r\n"),
+            [.., b'\n'] => Some(b"\n"),
+            _ => None,
+        }
     }
 }
 
@@ -344,11 +377,10 @@ struct EndNotes {
 
 impl EndNotes {
     fn compare(&mut self, line: &HunkLine, end: Option<&[u8]>) {
-        match (line.text.ends_with('\r'), end) {
-            (false, Some(b"\r\n")) => self.to_crlf = true,
-            (true, Some(b"\n") | None) => self.to_lf = true,
-            _ => {}
-        }
+        let (is_cr, is_crlf) =
+            (line.text.as_bytes().last() == Some(&b'\r'), end.is_some_and(|end| end.len() > 1));
+        self.to_crlf |= is_crlf && !is_cr;
+        self.to_lf |= is_cr && !is_crlf;
     }
 
     fn notes(&self) -> impl Iterator<Item = String> {
@@ -358,14 +390,23 @@ impl EndNotes {
     }
 }
 
-/// Returns where a hunk belongs, as an index into the lines.
+/// The lines of a file, each with its end.
+fn lines(content: &[u8]) -> Vec<&[u8]> {
+    let mut start = 0;
+    let mut lines: Vec<&[u8]> = memchr::memchr_iter(b'\n', content)
+        .filter_map(|end| content.get(std::mem::replace(&mut start, end + 1)..=end))
+        .collect();
+    lines.extend(content.get(start..).filter(|rest| !rest.is_empty()));
+    lines
+}
+
+/// Returns where a hunk that does not stand where it says belongs, as an index into the lines.
 fn place<'a>(
     lines: &[&'a [u8]],
     index: &OnceCell<Index<'a>>,
     hunk: &Hunk,
     number: usize,
     old: &[Vec<u8>],
-    moved: bool,
 ) -> Result<usize, HunkFailure> {
     if old.is_empty() {
         return if lines.is_empty() {
@@ -374,18 +415,10 @@ fn place<'a>(
             Err(HunkFailure::NoContext { hunk: number, line: hunk.line })
         };
     }
-    let stated = hunk.old_start.map(|start| start.saturating_sub(1));
-    let stands_at = |at: usize| lines.get(at..at.saturating_add(old.len())).is_some_and(|there| there == old);
-    // After a hunk that was moved, the stated lines are in doubt, and only one place will do. The same
-    // where the numbers mean two places.
-    let is_sure = !moved && hunk.place == Stated::AtOnePlace;
-    if let Some(at) = stated.filter(|at| is_sure && stands_at(*at)) {
-        return Ok(at);
-    }
-    // Most hunks stand where they say, and then nothing is hashed.
     match index.get_or_init(|| Index::new(lines)).find(old).as_slice() {
         [at] => Ok(*at),
         [] => {
+            let stated = hunk.old_start.map(|start| start.saturating_sub(1));
             let nearest = Nearest::find(lines, old, stated);
             Err(HunkFailure::Mismatch { hunk: number, line: hunk.line, nearest })
         }

@@ -126,7 +126,7 @@ fn by_counts(
     notes: &mut Vec<String>,
 ) -> Result<Option<Vec<HunkLine>>, DiffError> {
     let (mut old, mut new) = (numbers.old, numbers.new);
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(old.saturating_add(new).min(cursor.lines.len()));
     let mut ahead = *cursor;
     let mut blanks = Vec::new();
     while let Some(line) = ahead.peek() {
@@ -255,16 +255,14 @@ fn stray(line: super::Line) -> DiffError {
 }
 
 fn hunk_line(text: &str) -> Option<HunkLine> {
-    let (side, rest) = if is_blank(text) {
-        (Side::Context, text)
-    } else if let Some(rest) = text.strip_prefix(' ') {
-        (Side::Context, rest)
-    } else if let Some(rest) = text.strip_prefix('-') {
-        (Side::Removed, rest)
-    } else {
-        (Side::Added, text.strip_prefix('+')?)
+    let (side, from) = match text.as_bytes() {
+        [] | [b'\r'] => (Side::Context, 0),
+        [b' ', ..] => (Side::Context, 1),
+        [b'-', ..] => (Side::Removed, 1),
+        [b'+', ..] => (Side::Added, 1),
+        _ => return None,
     };
-    Some(HunkLine { side, text: rest.to_owned(), ends: true })
+    Some(HunkLine { side, text: text.get(from..)?.to_owned(), ends: true })
 }
 
 /// Returns how many lines of the old and of the new file a line is.

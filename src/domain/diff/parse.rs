@@ -158,11 +158,7 @@ impl Reader<'_, '_> {
                 Some(_) | None => DiffError::NoName(line.number),
             });
         };
-        let setting = Setting {
-            by_git: draft.is_indexed(),
-            text_ends: self.text_ends,
-            shift: draft.hunks.iter().map(Hunk::shift).sum(),
-        };
+        let setting = Setting { by_git: draft.is_indexed(), text_ends: self.text_ends, shift: draft.shift };
         let read = hunk::read(&mut self.cursor, setting, &mut self.patch.normalised)?;
         self.uncounted |= !read.counted && self.cursor.at_fence_end();
         if let Some(last) = draft.hunks.last() {
@@ -174,6 +170,7 @@ impl Reader<'_, '_> {
                 return Err(DiffError::Contradiction { line: line.number, reason });
             }
         }
+        draft.shift += read.hunk.shift();
         draft.hunks.push(read.hunk);
         Ok(())
     }
@@ -267,6 +264,8 @@ struct Draft {
     old_mode: Option<String>,
     mode: Option<String>,
     hunks: Vec<Hunk>,
+    /// Number of lines that the hunks add.
+    shift: isize,
 }
 
 /// Text behind `diff --git `, and its two names where they can be told apart.
