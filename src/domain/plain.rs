@@ -41,23 +41,25 @@ pub fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// True if a text has a byte with which begins what may act: most answers need no second look. Eight bytes
-/// are looked at together, and singly where one of them may be it or ends a line.
+/// are looked at together.
 fn may_act(text: &str) -> bool {
-    const EACH: u64 = u64::MAX / 0xff;
-    let any_below = |word: u64, least: u64| word.wrapping_sub(EACH * least) & !word & (EACH << 7) != 0;
-    let acts = |byte: &u8| match byte {
-        b'\n' | b'\t' => false,
-        0..b' ' | 0x7f | 0xc2 | 0xe2 => true,
-        _ => false,
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    /// The highest bit of every byte that is zero.
+    fn zeros(word: u64) -> u64 {
+        !(((word & each(0x7f)) + each(0x7f)) | word | each(0x7f))
+    }
+    let acts = |eight: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*eight);
+        let are = |byte| zeros(word ^ each(byte));
+        let controls = zeros(word & each(0xe0)) & !are(b'\n') & !are(b'\t');
+        controls | are(0x7f) | are(0xc2) | are(0xe2) != 0
     };
     let (eights, rest) = text.as_bytes().as_chunks::<8>();
-    let among_eight = |eight: &[u8; 8]| {
-        let word = u64::from_ne_bytes(*eight);
-        let may_be =
-            any_below(word, 0x20) || [0x7f, 0xc2, 0xe2].iter().any(|byte| any_below(word ^ (EACH * byte), 1));
-        may_be && eight.iter().any(acts)
-    };
-    eights.iter().any(among_eight) || rest.iter().any(acts)
+    let mut last = [b' '; 8];
+    last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    eights.iter().any(acts) || acts(&last)
 }
 
 /// The same for every string in a document.

@@ -43,33 +43,53 @@ impl Sent {
         self.characters.max((self.bytes * BYTES_WEIGH).div_ceil(100))
     }
 
-    fn plus(self, other: Self) -> Self {
+    const fn plus(self, other: Self) -> Self {
         Self { characters: self.characters + other.characters, bytes: self.bytes + other.bytes }
     }
 
-    /// A character of the JSON: once in the data, and once more in the text, where quotes and
-    /// backslashes are escaped again.
-    fn of_json(letter: char) -> Self {
-        let bytes = letter.len_utf8();
-        let again = if matches!(letter, '"' | '\\') { 2 } else { bytes };
-        Self { characters: letter.len_utf16(), bytes: bytes + again }
+    /// A byte of the JSON: once in the data, and once more in the text, where quotes and backslashes are
+    /// escaped again. A character counts with its first byte, and twice where it has four.
+    const fn of_json(byte: u8) -> Self {
+        let characters = match byte {
+            0x80..=0xbf => 0,
+            0xf0.. => 2,
+            _ => 1,
+        };
+        Self { characters, bytes: if matches!(byte, b'"' | b'\\') { 3 } else { 2 } }
     }
 
-    /// A character of a text, as the JSON writes it.
-    fn of(letter: char) -> Self {
-        let escape = Self::of_json('\\');
-        match letter {
-            '"' | '\\' => escape.plus(Self::of_json(letter)),
-            '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => escape.plus(Self { characters: 1, bytes: 2 }),
-            '\0'..='\u{1f}' => escape.plus(Self { characters: 5, bytes: 10 }),
-            _ => Self::of_json(letter),
+    /// A byte of a text, as the JSON writes it.
+    const fn of(byte: u8) -> Self {
+        let escape = Self::of_json(b'\\');
+        match byte {
+            b'"' | b'\\' => escape.plus(escape),
+            b'\n' | b'\r' | b'\t' | 0x8 | 0xc => escape.plus(Self { characters: 1, bytes: 2 }),
+            0..0x20 => escape.plus(Self { characters: 5, bytes: 10 }),
+            _ => Self::of_json(byte),
         }
     }
 }
 
+/// Each byte of a text, as it is sent: a look here is shorter than to work it out for each again.
+static OF_BYTE: [Sent; 256] = {
+    let mut all = [Sent { characters: 0, bytes: 0 }; 256];
+    let mut rest = all.as_mut_slice();
+    let mut byte = 0;
+    while let [first, others @ ..] = rest {
+        *first = Sent::of(byte);
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    all
+};
+
+fn of_byte(byte: u8) -> Sent {
+    OF_BYTE.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 /// Returns what a text weighs inside a result.
 pub fn weight(text: &str) -> usize {
-    text.chars().map(Sent::of).fold(Sent::default(), Sent::plus).weight()
+    text.bytes().map(of_byte).fold(Sent::default(), Sent::plus).weight()
 }
 
 /// Returns what a value weighs as a result.
@@ -79,17 +99,18 @@ pub fn weight_of(value: &Value) -> usize {
 
 /// Returns what the JSON of a result weighs.
 pub fn weight_of_json(json: &str) -> usize {
-    json.chars().map(Sent::of_json).fold(Sent::default(), Sent::plus).weight()
+    json.bytes().map(Sent::of_json).fold(Sent::default(), Sent::plus).weight()
 }
 
 /// Returns where to cut a text to a weight: at the last line end within it, else between two characters.
 /// None where the text weighs no more.
 pub fn cut_at(text: &str, room: usize) -> Option<usize> {
     let mut sent = Sent::default();
-    let (end, _) = text.char_indices().find(|(_, letter)| {
-        sent = sent.plus(Sent::of(*letter));
+    let heavy = text.bytes().position(|byte| {
+        sent = sent.plus(of_byte(byte));
         sent.weight() > room
     })?;
+    let end = (0..=heavy).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     let shown = text.get(..end).unwrap_or_default();
     // A last line that is most of the text is better shown in part than not at all.
     let least = shown.len() - shown.len() / 8;

@@ -305,9 +305,13 @@ impl Drop for Reservation {
 /// A text as the log keeps it: whole where it is to be saved, else its digest and length.
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     const MOST_CHARS: usize = 200_000;
-    let mut left_out = text.chars();
-    left_out.nth(MOST_CHARS - 1);
-    let shown = text.strip_suffix(left_out.as_str()).unwrap_or(text);
+    // Where each byte is a character, none need be counted.
+    let end = match text.as_bytes().get(..MOST_CHARS) {
+        Some(beginning) if !beginning.is_ascii() => text.char_indices().nth(MOST_CHARS).map(|(end, _)| end),
+        Some(_) => Some(MOST_CHARS),
+        None => None,
+    };
+    let shown = end.and_then(|end| text.get(..end)).unwrap_or(text);
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
         sha256: Mark::of(text.as_bytes()).sha256,

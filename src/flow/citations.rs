@@ -8,7 +8,6 @@ use super::project_files::ProjectFiles;
 use crate::domain::citations::{
     Citation, Claim, Form, Lines, MOST_CLAIMS, MOST_TEXT, SearchBudget, Standing, claims, judged, listed,
 };
-use crate::domain::plain::plain;
 use crate::host::project::{Found, Names, Project, Refusal};
 
 /// Files that are read for one answer.
@@ -34,15 +33,14 @@ enum Meant {
     Unread(String),
 }
 
-/// The places that an answer names, and whether they are there. Blocks; what the project refuses to read is
+/// The places that a plain answer names, and whether they are there. Blocks; what the project refuses to read is
 /// not read for this either. A name without its directory means a file that went with the question, if one has it.
 pub fn citations<'a>(
     project: &ProjectFiles,
     answer: &str,
     packed: impl Iterator<Item = &'a str>,
 ) -> Vec<Citation> {
-    let answer = plain(answer);
-    let (claims, are_all) = claims(&answer);
+    let (claims, are_all) = claims(answer);
     let Some(project) = project.reader().ok().filter(|_| !claims.is_empty()) else { return Vec::new() };
     let mut all = checked(&project, &claims, &packed.collect::<Vec<_>>());
     if let Some(last) = claims.last().filter(|_| !are_all) {

@@ -298,7 +298,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             if available.is_empty() {
                 return Next::End;
             }
-            let end = available.iter().position(|byte| *byte == b'\n');
+            let end = memchr::memchr(b'\n', available);
             let piece = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
             add(&mut self.line, &mut self.long, piece, self.limit);
             let used = piece.len() + usize::from(end.is_some());

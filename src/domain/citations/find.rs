@@ -241,12 +241,17 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
 /// True if a number stands where the patterns want one: behind a sign or a word for lines, and in other
 /// scripts anywhere. The numbers in hashes, dumps and columns of digits do not.
 fn may_name_a_line(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    let is_led = |pair: &[u8]| {
-        matches!(pair, [b' ' | b'\t' | b':' | b'#' | b'(' | b'*' | b'`' | b'~' | b'.', b'0'..=b'9'])
-            || matches!(pair, [b'L' | b'l' | b'e' | b'E' | b's' | b'S' | b'n' | b'N', b'0'..=b'9'])
+    let leads = |byte: u8| {
+        matches!(byte, b' ' | b'\t' | b':' | b'#' | b'(' | b'*' | b'`' | b'~' | b'.')
+            || matches!(byte, b'L' | b'l' | b'e' | b'E' | b's' | b'S' | b'n' | b'N')
     };
-    bytes.windows(2).any(is_led) || !line.is_ascii() && bytes.iter().any(u8::is_ascii_digit)
+    let mut before = 0;
+    let is_led = |byte: u8| {
+        let is_led = byte.is_ascii_digit() && leads(before);
+        before = byte;
+        is_led
+    };
+    line.bytes().any(is_led) || !line.is_ascii() && line.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn fence_info(line: &str) -> Option<&str> {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::citations::{Citation, Standing};
 use crate::domain::event::stage::Mode;
+use crate::domain::plain::plain;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
 use crate::flow::citations::citations as check;
@@ -60,7 +61,7 @@ pub(in crate::page) fn colour(provider: &str) -> &'static str {
 
 /// The places that an answer names, held against the files as they are now.
 pub(super) fn citations(project: &ProjectFiles, answer: &str, files: &[String]) -> Value {
-    cited(&check(project, answer, files.iter().map(String::as_str)))
+    cited(&check(project, &plain(answer), files.iter().map(String::as_str)))
 }
 
 /// The places that an answer names, with what was found of each.
