@@ -216,6 +216,21 @@ impl Event {
     }
 }
 
+impl Draft {
+    /// The event as [`Event::fold`] reads it, once it is in the log. The texts of a consult are not read again for
+    /// that: they are long.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Event::read`].
+    pub fn folded(&self, shown: Shown<'_>) -> Result<Event, Unreadable> {
+        let Body::ConsultSettled(settled) = &self.body else { return Event::fold(shown) };
+        let Shown { seq, run, at, .. } = shown;
+        let body = settled.without_texts().into();
+        Ok(Event { seq, run: run.to_owned(), at, id: self.id.clone(), rests_on: self.rests_on.clone(), body })
+    }
+}
+
 fn envelope<T: DeserializeOwned + Into<Body>>(text: &str) -> Result<(String, Vec<String>, Body), String> {
     let read: Envelope<T> = serde_json::from_str(text).map_err(|error| error.to_string())?;
     Ok((read.id, read.rests_on, read.data.into()))

@@ -13,7 +13,7 @@ use super::scope::off_thread;
 use super::time::now;
 use super::told;
 use crate::domain::chain::{Record, Shown, Stored};
-use crate::domain::event::{Draft, Event};
+use crate::domain::event::{Draft, Event, Unreadable};
 use crate::domain::history::{History, refolded};
 use crate::domain::workflow::Run;
 use crate::error::Error;
@@ -343,7 +343,7 @@ impl Inner {
             .collect::<Result<_, StoreError>>()?;
         let stored = self.store.append(expected, run, now(), &records)?;
         told::told(run, drafts);
-        if let Err(error) = self.go_on_with(folded, &stored) {
+        if let Err(error) = self.go_on_with(folded, drafts, &stored) {
             tracing::warn!(%error, "the log was written and could not be read again");
         }
         self.appended.notify_waiters();
@@ -352,13 +352,13 @@ impl Inner {
 
     /// Folds what was just written. Where another process appended in between, its events come first, in the
     /// order of the log.
-    fn go_on_with(&self, folded: &mut Folded, written: &[Stored]) -> Result<(), Error> {
+    fn go_on_with(&self, folded: &mut Folded, drafts: &[Draft], written: &[Stored]) -> Result<(), Error> {
         let is_next = written.first().is_some_and(|first| first.seq == folded.history.last_seq + 1);
         if !is_next || self.store.generation() != folded.generation {
             return self.refresh(folded);
         }
-        for stored in written {
-            folded.history.apply(fold(stored.shown())?);
+        for (draft, stored) in drafts.iter().zip(written) {
+            folded.history.apply(draft.folded(stored.shown()).map_err(|error| unreadable(&error))?);
         }
         folded.check()?;
         self.keep(folded);
@@ -469,12 +469,16 @@ impl Inner {
 }
 
 fn fold(shown: Shown<'_>) -> Result<Event, StoreError> {
-    Event::fold(shown).map_err(|error| StoreError::Corrupt { reason: error.to_string() })
+    Event::fold(shown).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &Unreadable) -> StoreError {
+    StoreError::Corrupt { reason: error.to_string() }
 }
 
 fn read(stored: Stored) -> Result<Event, Error> {
     Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
-        .map_err(|error| StoreError::Corrupt { reason: error.to_string() }.into())
+        .map_err(|error| unreadable(&error).into())
 }
 
 #[cfg(test)]

@@ -127,6 +127,13 @@ pub struct ConsultSettled {
     pub turn: Option<TurnKept>,
 }
 
+impl ConsultSettled {
+    /// The same without what no state depends on.
+    pub(super) fn without_texts(&self) -> Self {
+        Self { prompt: None, response: None, ..self.clone() }
+    }
+}
+
 #[cfg(test)]
 impl ConsultSettled {
     /// A call that took 100 ms, and of which nothing else was told.
