@@ -50,7 +50,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if words.get(1).map(OsString::as_os_str) == Some(OsStr::new(wall::HELPER_ARGUMENT)) {
-        return wall::helper_main(words.get(2..).unwrap_or_default());
+        return wall::helper_main();
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
@@ -82,8 +82,11 @@ fn run(command: Command, json: bool) -> ExitCode {
         answers::prune_aside();
     }));
     let outcome = runtime.block_on(async {
-        let supervisor =
-            Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
+        let helper = HelperCommand::own_binary().map(|helper| match command {
+            Command::Serve(_) => helper.waiting_ahead(),
+            _ => helper,
+        });
+        let supervisor = Supervisor::with_helper(GuardianCommand::own_binary().ok(), helper);
         let kit = Kit::new(environment, &directory, supervisor);
         let reader = match command {
             Command::Serve(_) => logging::Reader::Client,

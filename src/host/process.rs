@@ -21,7 +21,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use self::capture::{Capture, Scanned, Stream};
-use self::registry::{Orphans, Registry};
+use self::helpers::Helpers;
+use self::registry::Registry;
 use self::spawn::{Running, Through};
 use self::tree::{Settled, Tree};
 use super::guardian::GuardianCommand;
@@ -36,6 +37,7 @@ pub use launch::{Activity, Ended, Finish, Launch, Limits, MARKER_VARIABLE, Outco
 mod call_dir;
 mod capture;
 pub(crate) mod group;
+mod helpers;
 pub(crate) mod launch;
 pub(crate) mod leftover;
 mod registry;
@@ -56,7 +58,6 @@ const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     registry: Arc<Registry>,
-    helper: Option<HelperCommand>,
 }
 
 impl Supervisor {
@@ -69,8 +70,7 @@ impl Supervisor {
     /// The same, with each program started by a helper that keeps it behind its wall. Then this
     /// process may have no other supervisor: it ends children that it does not know.
     pub fn with_helper(guardian: Option<GuardianCommand>, helper: Option<HelperCommand>) -> Self {
-        let orphans = if helper.is_some() { Orphans::Adopted } else { Orphans::Unknown };
-        Self { registry: Arc::new(Registry::new(guardian, orphans)), helper }
+        Self { registry: Arc::new(Registry::new(guardian, helper.map(Helpers::new))) }
     }
 
     /// Runs a program to its end and returns what it wrote.
@@ -112,7 +112,7 @@ impl Supervisor {
     async fn watched(
         &self,
         running: Running,
-        Launch { limits, program, stdin: prompt, .. }: Launch,
+        Launch { limits, program, cwd, stdin: prompt, .. }: Launch,
         started: Instant,
         watch: &mut impl FnMut(&Activity),
     ) -> Result<Outcome, ProcessError> {
@@ -129,7 +129,7 @@ impl Supervisor {
         if self.registry.is_closed() {
             return Err(ProcessError::ShuttingDown);
         }
-        let (settled, wall) = reported(through, settled, &program)?;
+        let (settled, wall) = reported(through, settled, &program, &cwd)?;
         collect(capture, limits.output_bytes, stopped, settled, wall, started).await
     }
 
@@ -174,7 +174,7 @@ impl Supervisor {
         &self,
         make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
     ) -> Result<(Running, Launch), E> {
-        let (registry, helper) = (Arc::clone(&self.registry), self.helper.clone());
+        let registry = Arc::clone(&self.registry);
         let runtime = Handle::current();
         let waiting = Arc::new(());
         let waits = Arc::downgrade(&waiting);
@@ -185,7 +185,7 @@ impl Supervisor {
                 return Err(ProcessError::ShuttingDown.into());
             }
             let hold = Box::new(Mutex::new(hold));
-            let running = spawn::start(&launch, hold, registry, runtime, helper.as_ref())?;
+            let running = spawn::start(&launch, hold, registry, runtime)?;
             Ok((running, launch))
         };
         // If we are dropped here, the result is dropped there, and the tree with it.
@@ -277,6 +277,7 @@ fn reported(
     through: Through,
     settled: Settled,
     program: &Path,
+    directory: &Path,
 ) -> Result<(Settled, WallStanding), ProcessError> {
     let file = match through {
         Through::Helper(file) => file,
@@ -288,7 +289,7 @@ fn reported(
     }
     if let Some((number, words)) = report.not_started {
         let error = number.map_or_else(|| io::Error::other(words), io::Error::from_raw_os_error);
-        return Err(spawn::explain(program, error));
+        return Err(spawn::explain(program, directory, error));
     }
     let settled = match report.ended {
         Some((exit, outlived)) => Settled { exit, leftovers: settled.leftovers + outlived },

@@ -255,6 +255,7 @@ impl Body {
                 }
                 registry.done(marker);
             }
+            registry.keep_helper();
         };
         drop(self.runtime.spawn_blocking(sweep));
     }
