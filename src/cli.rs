@@ -14,7 +14,6 @@ mod logging;
 pub(crate) mod metrics;
 mod page;
 mod person;
-pub(crate) mod report;
 mod review;
 mod runs;
 mod slash_commands;

@@ -6,7 +6,6 @@ pub(crate) mod browser;
 pub(crate) mod change;
 pub(crate) mod config;
 pub(crate) mod environment;
-pub(crate) mod exhibit;
 pub(crate) mod git;
 pub(crate) mod guardian;
 pub(crate) mod human;

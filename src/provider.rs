@@ -27,7 +27,7 @@ use serde_with::skip_serializing_none;
 use crate::domain::cut::head;
 use crate::host::process::{CallDir, Ended, Exit, Outcome};
 
-use events::Version;
+use events::{Piece, Version};
 use failure::{CliFailure, FailureKind, Told};
 
 pub use adapter::Adapter;
@@ -90,6 +90,26 @@ enum Form {
     Broken,
     /// It printed something else, or nothing.
     Absent,
+}
+
+impl Form {
+    /// The event that a piece holds. What is none is noted.
+    fn event<'p>(&mut self, piece: &'p Piece<'_>, told: &mut Told) -> Option<&'p Value> {
+        match piece {
+            Piece::Document(event) => {
+                if *self == Self::Absent {
+                    *self = Self::Begun;
+                }
+                return Some(event);
+            }
+            Piece::Broken(line) => {
+                *self = Self::Broken;
+                told.note(line);
+            }
+            Piece::Noise(line) => told.note(line),
+        }
+        None
+    }
 }
 
 /// A CLI's run, as its adapter reads it.

@@ -8,15 +8,14 @@ use serde_json::{Map, Value};
 
 use super::arguments::{ApprovalsCommand, ApprovalsOptions, CommentOptions, ReviseOptions, ShowOptions};
 use super::person::Person;
-use super::report::render;
-use super::terminal;
-use super::terminal::{Kind, Look, Side, Tone, cell, folded, one_line, pick, print, short, span, table};
+use super::terminal::{
+    self, Kind, Look, Side, Tone, cell, folded, one_line, pick, print, render, short, span, table,
+};
 use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::{Contradiction, Words, asked_back, contradictions};
 use crate::domain::event::Decision;
 use crate::domain::language::Language;
-use crate::domain::question;
-use crate::domain::question::{Priority, Question};
+use crate::domain::question::{self, Priority, Question};
 use crate::domain::report::{Report, dialog, meant};
 use crate::domain::stage::Stage;
 use crate::domain::text::Text;
@@ -416,8 +415,8 @@ fn chosen(question: &Question, typed: &str) -> String {
 mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
+    use super::terminal::Colour;
     use super::*;
-    use crate::cli::report::Colour;
 
     fn row(task: &str) -> Row {
         Row {

@@ -13,10 +13,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::arguments::CheckOptions;
-use super::report::{Colour, paint};
 use super::slash_commands::{COMMANDS, this_binary};
-use super::terminal;
-use super::terminal::{cut, one_line, print, short, span};
+use super::terminal::{self, Colour, cut, one_line, paint, print, short, span};
 use crate::domain::breaker::{SPENT, Spent};
 use crate::domain::budget::Standing as CapStanding;
 use crate::domain::cut::wrapping;

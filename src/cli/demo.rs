@@ -14,8 +14,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::arguments::DemoOptions;
 use super::person::Person;
-use super::report::{Colour, paint};
 use super::terminal::{self, StatusLine, width};
+use super::terminal::{Colour, paint};
 use crate::domain::report::LineKind;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use comfy_table::Cell;
 
-use super::report::Colour;
+use super::terminal::Colour;
 pub(super) use super::terminal::Tone;
 use super::terminal::{self, Side, cell, cut, hanging, one_line, print, rows_only};
 use crate::domain::cut::head;
@@ -541,8 +541,8 @@ mod tests {
     use proptest::prelude::*;
     use unicode_width::UnicodeWidthStr as _;
 
+    use super::terminal::Colour;
     use super::*;
-    use crate::cli::report::Colour;
     use crate::domain::event::ChangeKind;
     use crate::domain::event::consult::{ConsultSettled, Purpose};
     use crate::domain::event::stage::Mode;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::arguments::WhyOptions;
-use super::report::Colour;
+use super::terminal::Colour;
 use super::terminal::{self, Kind, colour, cut, hanging, one_line, pick, print, short};
 use crate::domain::cut::head;
 use crate::domain::event::{Body, ChangeKind, Event};

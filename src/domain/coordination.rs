@@ -13,7 +13,6 @@ pub(crate) mod record;
 pub(crate) mod scaling;
 pub(crate) mod statistics;
 pub(crate) mod strategy;
-pub(crate) mod wording;
 
 /// An argument that a rule cannot work with, in words for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use strum::IntoStaticStr;
 
 use super::approvals::DecidedBy;
 use super::event::consult::{ConsultSettled, Kept};
@@ -60,7 +61,8 @@ impl From<EvidenceType> for Kind {
 }
 
 /// The stage that a piece of evidence belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum OfStage {
@@ -81,14 +83,7 @@ pub enum OfStage {
 impl OfStage {
     /// Returns how it is written.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Analyze => Stage::Analyze.name(),
-            Self::Hypothesize => Stage::Hypothesize.name(),
-            Self::Implement => Stage::Implement.name(),
-            Self::Debug => Stage::Debug.name(),
-            Self::Improve => Stage::Improve.name(),
-            Self::Any => "any",
-        }
+        self.into()
     }
 
     /// As it was recorded; any other name belongs to no stage.

@@ -47,9 +47,9 @@ pub struct History {
     /// Stages outside any run, by attempt; of each the latest only.
     loose: BTreeMap<String, Loose>,
     /// Recorded results of topologies, oldest first.
-    coordination: Vec<RunRecord>,
+    pub coordination: Vec<RunRecord>,
     /// Questions that several providers answered, oldest first.
-    questions: Vec<Question>,
+    pub questions: Vec<Question>,
     /// The latest measurement of a step with a provider.
     /// By step and provider, one for each model, the latest last.
     #[serde(with = "pairs")]
@@ -62,15 +62,15 @@ pub struct History {
     /// States of dialogs that were used.
     used_states: BTreeSet<String>,
     /// Conversations.
-    threads: Threads,
+    pub threads: Threads,
     /// Providers whose quota is spent, until when.
-    spent: BTreeMap<String, Spent>,
+    pub spent: BTreeMap<String, Spent>,
     /// The judgements of each provider's answers.
-    track_record: TrackRecord,
+    pub(crate) track_record: TrackRecord,
     /// Calls that go on without their callers.
-    jobs: Jobs,
+    pub jobs: Jobs,
     /// Spending that caps limit.
-    spending: Spending,
+    pub(crate) spending: Spending,
     /// The figures.
     figures: Figures,
 }
@@ -321,26 +321,6 @@ impl History {
         }
     }
 
-    /// Conversations with consultants.
-    pub fn threads(&self) -> &Threads {
-        &self.threads
-    }
-
-    /// Providers whose quota was spent when they were asked last, and until when.
-    pub fn spent(&self) -> &BTreeMap<String, Spent> {
-        &self.spent
-    }
-
-    /// The judgements of each provider's answers.
-    pub(crate) fn track_record(&self) -> &TrackRecord {
-        &self.track_record
-    }
-
-    /// Calls that go on without their callers.
-    pub fn jobs(&self) -> &Jobs {
-        &self.jobs
-    }
-
     /// The place of a run's last event; 0 where it has none.
     pub fn last_of(&self, run: &str) -> u64 {
         self.last.get(run).copied().unwrap_or(0)
@@ -427,16 +407,6 @@ impl History {
         self.loose.get(attempt)
     }
 
-    /// Recorded results of topologies, oldest first.
-    pub fn coordination(&self) -> &[RunRecord] {
-        &self.coordination
-    }
-
-    /// Questions that several providers answered, in recorded results, votes and selections.
-    pub fn questions(&self) -> &[Question] {
-        &self.questions
-    }
-
     /// Returns what was measured of a step with a provider, one for each model, the latest last.
     pub fn calibrations(&self, step: StepType, provider: &str) -> &[Measurement] {
         self.calibrations.get(&(step, provider.to_owned())).map(Vec::as_slice).unwrap_or_default()
@@ -462,11 +432,6 @@ impl History {
     /// Tally since a time, by the day (UTC) of each event.
     pub(crate) fn tally_since(&self, start: u64) -> Tally {
         self.figures.since(start)
-    }
-
-    /// Spending that caps limit.
-    pub(crate) fn spending(&self) -> &Spending {
-        &self.spending
     }
 
     /// The figures of the project, inside runs and outside of them.

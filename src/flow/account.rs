@@ -216,7 +216,7 @@ fn reserve_in(
             .collect();
         let tokens = |expected: &Option<Expected>, provider: &str| match expected {
             Some(expected) => expected.tokens,
-            None => history.spending().expected(provider, question),
+            None => history.spending.expected(provider, question),
         };
         let reserved = drafts.iter().zip(&expected).zip(&wanted);
         let reserved = reserved
@@ -373,7 +373,7 @@ impl Guard {
             if is_priced && known.is_none() {
                 return Err(Error::PriceUnknown { provider: one.provider.clone(), model: one.model.clone() });
             }
-            let tokens = history.spending().expected(&one.provider, question);
+            let tokens = history.spending.expected(&one.provider, question);
             let expected = Expected { model: one.model.clone(), tokens };
             sum += expected_weight(&one.provider, &expected, &self.prices);
             all.push(Some(expected));
@@ -388,7 +388,7 @@ impl Guard {
 
     /// How the caps stand.
     fn standings(&self, history: &History, run: Option<&str>) -> Vec<Standing> {
-        let spending = history.spending();
+        let spending = &history.spending;
         // The empty name is that of all that belongs to no run.
         let of_run = run.map(|run| {
             if run.is_empty() {

@@ -22,7 +22,7 @@ use crate::provider::failure::{CliFailure, FailureKind};
 
 /// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
 pub async fn open(log: &Log) -> BTreeMap<String, Spent> {
-    log.journal().read(|history| still_open(history.spent())).await.unwrap_or_default()
+    log.journal().read(|history| still_open(&history.spent)).await.unwrap_or_default()
 }
 
 /// Those of the limits that are spent just now.
@@ -42,7 +42,7 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 
 /// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
 pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> Option<Error> {
-    let mut open = log.journal().read_now(|history| still_open(history.spent())).unwrap_or_default();
+    let mut open = log.journal().read_now(|history| still_open(&history.spent)).unwrap_or_default();
     let spent = open.remove(provider)?;
     let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
     let failure =
@@ -99,7 +99,7 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     let known = kit
         .log
         .journal()
-        .read_now(|history| (still_open(history.spent()), history.track_record().weak(work, threshold)));
+        .read_now(|history| (still_open(&history.spent), history.track_record.weak(work, threshold)));
     // A log that cannot be read opens no breaker and speaks against nobody.
     let (spent, weak) = known.unwrap_or_default();
     let there = kit.config.catalogue().asked_by_default();

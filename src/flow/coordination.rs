@@ -31,7 +31,7 @@ use crate::error::Error;
 ///
 /// The log cannot be read.
 pub async fn recorded(log: &Log) -> Result<Vec<RunRecord>, Error> {
-    log.journal().read(|history| history.coordination().to_vec()).await
+    log.journal().read(|history| history.coordination.clone()).await
 }
 
 /// The same for advice, which a log that cannot be read does not hold up.
@@ -256,7 +256,7 @@ impl Changes {
 /// The log cannot be read.
 pub async fn summary(log: &Log) -> Result<Summary, Error> {
     let (runs, questions) =
-        log.journal().read(|history| (history.coordination().to_vec(), history.questions().to_vec())).await?;
+        log.journal().read(|history| (history.coordination.clone(), history.questions.clone())).await?;
     let history = History::of(&runs);
     let best = history.best();
     let diversity = diversity(&questions);

@@ -186,7 +186,7 @@ pub struct Shown {
 
 fn pick<'a>(history: &'a History, id: &str) -> Result<&'a Job, Error> {
     const NAMED: usize = 5;
-    let jobs = history.jobs();
+    let jobs = &history.jobs;
     jobs.get(id).ok_or_else(|| Error::Unknown {
         kind: "job",
         name: id.to_owned(),
@@ -246,7 +246,7 @@ impl Jobs {
         let Some(lost) = lost else { return self.record(began).await };
         let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
         let draft = Draft::new(new_id(), noted);
-        let decision = move |history: &History| match history.jobs().get(&lost) {
+        let decision = move |history: &History| match history.jobs.get(&lost) {
             Some(Job { again_as: Some(other), .. }) => Err(Error::InvalidArguments(format!(
                 "{lost} was asked again meanwhile, as {other}: wait for that one"
             ))),
@@ -341,7 +341,7 @@ impl Jobs {
         let owned = self.clone();
         self.journal()
             .read(move |history| {
-                let all = history.jobs().latest_first();
+                let all = history.jobs.latest_first();
                 List { count: all.len(), jobs: all.iter().take(LISTED).map(|job| owned.shown(job)).collect() }
             })
             .await
@@ -445,7 +445,7 @@ impl Jobs {
             tokio::time::sleep(EVERY).await;
             let wanted = id.to_owned();
             let asked = self.journal().read(move |history| {
-                history.jobs().get(&wanted).is_some_and(|job| job.cancel_asked || job.ended.is_some())
+                history.jobs.get(&wanted).is_some_and(|job| job.cancel_asked || job.ended.is_some())
             });
             if asked.await.unwrap_or(false) {
                 return;
@@ -462,7 +462,7 @@ impl Jobs {
         let (owned, named) = (self.clone(), id.trim().to_owned());
         let read = self.journal().read(move |history| {
             let job = pick(history, &named)?;
-            let jobs = history.jobs();
+            let jobs = &history.jobs;
             Ok::<_, Error>((owned.shown(jobs.last_of(job)), jobs.first_of(job).since))
         });
         let (job, since) = read.await??;
@@ -520,7 +520,7 @@ impl Jobs {
         const NAMED: usize = 5;
         let owned = self.clone();
         let read = self.journal().read(move |history| {
-            let open = history.jobs().latest_first().into_iter().filter(|job| !job.collected && !job.told);
+            let open = history.jobs.latest_first().into_iter().filter(|job| !job.collected && !job.told);
             let open: Vec<Shown> = open.map(|job| owned.shown(job)).collect();
             let elsewhere =
                 open.iter().any(|job| job.state == State::Running && owned.scope(&job.job).is_none());

@@ -293,7 +293,7 @@ struct Beginning {
 fn solo_record(config: &Configuration, log: &Log, request: &StageRequest) -> SoloRecord {
     let intent = config.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
     let kind = intent.as_ref().filter(|intent| intent.is_known()).map(|intent| intent.intent.as_str());
-    let of = |history: &History| SoloRecord::of(history.coordination(), request.stage, kind);
+    let of = |history: &History| SoloRecord::of(&history.coordination, request.stage, kind);
     log.journal().read_now(of).unwrap_or_default()
 }
 

@@ -80,7 +80,7 @@ fn find(log: &Log, id: &str) -> Result<Thread, Error> {
 }
 
 fn pick(history: &History, wanted: &str) -> Result<Thread, Error> {
-    let threads = history.threads();
+    let threads = &history.threads;
     if let Some(thread) = threads.get(wanted) {
         return Ok(thread.clone());
     }
@@ -203,7 +203,7 @@ pub async fn list(config: &Configuration, log: &Log, most: usize) -> Result<List
     config.check()?;
     log.journal()
         .read(move |history| {
-            let all = history.threads().latest_first();
+            let all = history.threads.latest_first();
             List {
                 count: all.len(),
                 threads: all.iter().take(most).map(|thread| Listed::of(thread)).collect(),
@@ -305,7 +305,7 @@ pub async fn search(config: &Configuration, log: &Log, words: &str, most: usize)
     off_thread_with(log, move |log| {
         let threads: Vec<Thread> = log
             .journal()
-            .read_now(|history| history.threads().latest_first().into_iter().cloned().collect())?;
+            .read_now(|history| history.threads.latest_first().into_iter().cloned().collect())?;
         let mut found: Vec<(u64, Hit)> = Vec::new();
         for thread in &threads {
             found.extend(hits(thread, texts(log, thread)?, &wanted));

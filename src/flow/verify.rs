@@ -29,7 +29,7 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::Refused;
 use crate::domain::verification::status::Status;
 use crate::error::{Error, ErrorNote, outcome};
-use crate::host::exhibit::{EXAMPLE, Exhibit};
+use crate::host::answers::{EXAMPLE, Exhibit};
 use crate::host::git::{asking, running_nothing};
 use crate::host::project::Project;
 

@@ -10,6 +10,7 @@ use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
 use super::change::Tree;
 use crate::domain::address::Address;
 use crate::domain::order::Order;
+use crate::domain::verification::rules::ORACLE_DIRECTORY;
 
 /// Where whole answers go: `.maestro/answers` of the project, where the orchestrator can read
 /// them, else the temporary directory, where the project cannot be written to.
@@ -93,16 +94,8 @@ impl Answers {
         names
     }
 
-    /// Everything goes through a capability of the root: a link in the project leads nowhere else.
     fn keep_in_project(&self, name: &str, text: &str) -> std::io::Result<PathBuf> {
-        let root = Dir::open_ambient_dir(&self.root, ambient_authority())?;
-        root.create_dir_all(STORE)?;
-        let store = root.open_dir(STORE)?;
-        // Answers are not source code; other files in `.maestro` may be.
-        match write_new(&store, ".gitignore", "*\n") {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        let store = made(&self.root, STORE)?;
         let file = format!("{name}-{}.md", uuid::Uuid::now_v7());
         write_new(&store, &file, text)?;
         prune(&store, LIMITS, is_answer);
@@ -114,6 +107,19 @@ impl Answers {
 fn when(name: &str) -> &str {
     const ID: usize = "00000000-0000-7000-8000-000000000000.md".len();
     name.len().checked_sub(ID).and_then(|start| name.get(start..)).unwrap_or(name)
+}
+
+/// A directory below a project's root that git leaves out. Everything goes through a capability of the root: a
+/// link in the project leads nowhere else.
+fn made(project_root: &Path, place: &str) -> std::io::Result<Dir> {
+    let root = Dir::open_ambient_dir(project_root, ambient_authority())?;
+    root.create_dir_all(place)?;
+    let store = root.open_dir(place)?;
+    // Answers are not source code; other files in `.maestro` may be.
+    match write_new(&store, ".gitignore", "*\n") {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(store),
+    }
 }
 
 fn write_new(store: &Dir, name: &str, text: &str) -> std::io::Result<()> {
@@ -165,6 +171,48 @@ fn keep_aside(name: &str, text: &str) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
+// A text that a check of the project looks at: a file below the project for as long as the check
+// takes, since a check may only be given paths inside the project.
+
+/// The path of an exhibit that is not there yet, to judge a command by.
+pub const EXAMPLE: &str = ".maestro/oracle/answer.txt";
+
+/// A file that is removed when this is dropped.
+#[derive(Debug)]
+pub struct Exhibit {
+    root: PathBuf,
+    name: String,
+}
+
+impl Exhibit {
+    /// Writes a text to a new file below the project root.
+    ///
+    /// # Errors
+    ///
+    /// The project cannot be written to.
+    pub fn new(project_root: &Path, text: &str) -> std::io::Result<Self> {
+        let store = made(project_root, ORACLE_DIRECTORY)?;
+        let name = format!("answer-{}.txt", uuid::Uuid::now_v7());
+        write_new(&store, &name, text)?;
+        Ok(Self { root: project_root.to_owned(), name })
+    }
+
+    /// Its path relative to the project root. It holds no character that a command would need quoted.
+    pub fn path(&self) -> String {
+        format!("{ORACLE_DIRECTORY}/{}", self.name)
+    }
+}
+
+impl Drop for Exhibit {
+    fn drop(&mut self) {
+        let store = Dir::open_ambient_dir(&self.root, ambient_authority())
+            .and_then(|root| root.open_dir(ORACLE_DIRECTORY));
+        if let Err(error) = store.and_then(|store| store.remove_file(&self.name)) {
+            tracing::debug!(%error, "an exhibit could not be removed");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,5 +243,24 @@ mod tests {
         assert_eq!(left(Limits { bytes: 25, ..LIMITS }), ["a-link", "a1", "a2", "mine"]);
         assert_eq!(left(Limits { files: 1, ..LIMITS }), ["a-link", "a1", "mine"]);
         assert_eq!(left(Limits { bytes: 0, files: 0, ..LIMITS }), ["a-link", "a1", "mine"]);
+    }
+
+    #[test]
+    fn an_exhibit_is_there_as_long_as_it_is_needed() {
+        let project = tempfile::tempdir().unwrap();
+        let exhibit = Exhibit::new(project.path(), "an answer").unwrap();
+        let path = project.path().join(exhibit.path());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "an answer");
+        drop(exhibit);
+        assert!(!path.exists());
+        assert!(project.path().join(ORACLE_DIRECTORY).join(".gitignore").exists());
+    }
+
+    #[test]
+    fn a_link_leads_nowhere_else() {
+        let (project, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(elsewhere.path(), project.path().join(".maestro")).unwrap();
+        assert!(Exhibit::new(project.path(), "x").is_err());
+        assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 }

@@ -19,8 +19,7 @@ use rustix::process::getuid;
 use super::environment::Environment;
 use crate::domain::cut::cut;
 use crate::domain::order::Order;
-use crate::domain::secret_path;
-use crate::domain::secret_path::{SecretPaths, folded};
+use crate::domain::secret_path::{self, SecretPaths, folded};
 use crate::error::Error;
 
 pub use names::Names;

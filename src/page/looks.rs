@@ -159,7 +159,7 @@ pub(super) async fn thread(visit: Visit, Path(id): Path<String>) -> Response {
 
 async fn thread_of(page: &Page, id: &str) -> Result<Value, Error> {
     let (wanted, now) = (id.to_owned(), page.now().at);
-    let found = page.kit.log.journal().read(move |history| history.threads().get(&wanted).cloned());
+    let found = page.kit.log.journal().read(move |history| history.threads.get(&wanted).cloned());
     let thread = found.await?.ok_or_else(|| unknown("thread", id))?;
     let places = thread.turns.iter().map(|turn| turn.seq).collect();
     let events = page.kit.log.journal().events_at(places).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::events::{self, Piece, Version, kind, pieces, together};
+use super::events::{self, Version, kind, pieces, together};
 use super::failure::{CliFailure, Told};
 use super::schema::strict;
 use super::{Answer, Ask, Files, Form, Places, Usage};
@@ -162,21 +162,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut form = Form::Absent;
     let pieces = pieces(&output.stdout);
     for piece in &pieces {
-        let event = match piece {
-            Piece::Document(event) => event,
-            Piece::Broken(line) => {
-                form = Form::Broken;
-                told.note(line);
-                continue;
-            }
-            Piece::Noise(line) => {
-                told.note(line);
-                continue;
-            }
-        };
-        if form == Form::Absent {
-            form = Form::Begun;
-        }
+        let Some(event) = form.event(piece, &mut told) else { continue };
         let words = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
         match (kind(event), words("/item/type")) {
             // Remarks on the way, what it sends by a tool for messages, and the answer look all alike.

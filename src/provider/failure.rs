@@ -11,10 +11,13 @@ use std::time::Duration;
 use jiff::{Timestamp, ZonedDateTime as Zoned};
 use regex::RegexSet;
 use serde::Deserialize;
+use strum::IntoStaticStr;
 use thiserror::Error;
 
 use crate::domain::cut::ends;
+use crate::domain::packed;
 use crate::domain::plain::plain;
+use crate::domain::prompt::{Texts, filled};
 
 pub use evidence::Told;
 use rules::chatter;
@@ -32,8 +35,10 @@ pub struct CliFailure {
 }
 
 /// The class of a CLI's failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, IntoStaticStr)]
+#[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum FailureKind {
     /// The CLI has no usable login.
     LoginMissing,
@@ -126,47 +131,15 @@ impl FailureKind {
         self.facts().1.contains(&Fact::Transient)
     }
 
+    /// The next step: of the provider, where one of its own is known.
     pub fn hint(self, provider: &str) -> String {
+        static HINTS: LazyLock<Texts> = LazyLock::new(|| packed::read("src/provider/failure/hints.yaml"));
+        let kind: &str = self.into();
+        let own = |key: &str| Some(format!("{key}.{provider}")).filter(|own| HINTS.contains_key(own));
+        let update = own("update").map(|key| filled(&HINTS, &key, &[])).unwrap_or_default();
         let variable = provider.to_ascii_uppercase().replace('-', "_");
-        match self {
-            Self::LoginMissing => match provider {
-                "claude" => "Ask the user to run `claude` and /login once, or to set ANTHROPIC_API_KEY.".into(),
-                "codex" => "Ask the user to run `codex login` once, or to set CODEX_API_KEY.".into(),
-                "gemini" => "Ask the user to set GEMINI_API_KEY, or to use Vertex or a paid Code Assist login.".into(),
-                other => format!("Ask the user to log {other} in from a terminal."),
-            },
-            Self::AccountRefused => format!("The service refuses this account or place, so a new login of the same account does not help. Read the error, ask another provider, and tell the user: another account, or for {provider} another way in (for example a cloud endpoint), is theirs to choose."),
-            Self::ClientRefused => {
-                "Google no longer serves this login through the gemini CLI. Ask the user to set GEMINI_API_KEY, or to install its successor `agy` and set `enabled: true` for it in .maestro/cli_clients.yaml.".into()
-            }
-            Self::RateLimited => "Wait a minute, or ask another provider.".into(),
-            Self::QuotaExceeded => "The account is used up: ask another provider, and tell the user.".into(),
-            Self::ModelUnavailable => format!(
-                "Name another model in the call, or set MAESTRO_{variable}_MODEL."
-            ),
-            Self::Overloaded => "Ask again later, or ask another provider.".into(),
-            Self::NetworkUnreachable if provider == "codex" => "Check the connection and the proxy variables, then ask again. Behind a gateway: OPENAI_BASE_URL in the server's `env` is passed on; a `model_provider` of ~/.codex/config.toml is not, so give it by MAESTRO_CODEX_EXTRA_ARGS (`-c model_provider=...`).".into(),
-            Self::NetworkUnreachable => "Check the connection and the proxy variables, then ask again.".into(),
-            Self::NetworkInterrupted => "Ask again; if it lasts, check the connection and the proxy variables.".into(),
-            Self::Certificate => "A proxy or gateway shows a certificate that the CLI does not trust: ask the user to set NODE_EXTRA_CA_CERTS or SSL_CERT_FILE to its root certificate in the server's `env`.".into(),
-            Self::CliOutdated => format!("Ask the user to update the CLI{}. If MAESTRO_{variable}_EXTRA_ARGS or `extra_args` names the flag, remove it there.", update_of(provider)),
-            Self::CliBroken => format!("Ask the user to run {provider} in a terminal. Where it works there, its interpreter (such as node) is not on the server's PATH, or another version of it is: set PATH in the server's `env`, or MAESTRO_{variable}_CMD to the full path. Else install the CLI again."),
-            Self::ContextTooLong => "Send less context, or a model that takes more.".into(),
-            Self::RequestRejected => "Read the error: the CLI's version, its extra arguments or the schema may not fit the service.".into(),
-            Self::AnswerTruncated => "Ask for a shorter answer, or split the question.".into(),
-            Self::AnswerEmpty => "Ask again, more concretely, or ask another provider.".into(),
-            Self::AnswerUnreadable => "Run `maestro-mcp check`: the CLI's version may be one that Maestro does not know.".into(),
-            Self::CliFailed => "Read the error and stderr; `maestro-mcp check` shows the CLI's state.".into(),
-        }
-    }
-}
-
-fn update_of(provider: &str) -> &'static str {
-    match provider {
-        "claude" => " (`claude update`, or `npm install -g @anthropic-ai/claude-code@latest`)",
-        "codex" => " (`npm install -g @openai/codex@latest`)",
-        "gemini" => " (`npm install -g @google/gemini-cli@latest`)",
-        _ => "",
+        let values = [("provider", provider), ("variable", &variable), ("update", &update)];
+        filled(&HINTS, own(kind).as_deref().unwrap_or(kind), &values)
     }
 }
 
@@ -251,6 +224,24 @@ mod tests {
         let long = CliFailure::new(FailureKind::CliFailed, format!("the first{}the last", "é".repeat(5_000)));
         assert!(long.detail.starts_with("the first") && long.detail.ends_with("the last"));
         assert!(long.detail.chars().count() < 2_010);
+    }
+
+    #[test]
+    fn every_kind_has_a_hint() {
+        use strum::VariantArray as _;
+        for kind in FailureKind::VARIANTS {
+            for provider in ["claude", "codex", "gemini", "my-own"] {
+                let hint = kind.hint(provider);
+                assert!(hint.ends_with('.') && !hint.contains('{'), "{kind:?} of {provider}: {hint}");
+            }
+        }
+        assert_eq!(FailureKind::LoginMissing.hint("mine"), "Ask the user to log mine in from a terminal.");
+        assert!(FailureKind::CliOutdated.hint("my-own").contains("CLI. If MAESTRO_MY_OWN_EXTRA_ARGS or"));
+        assert!(
+            FailureKind::CliOutdated
+                .hint("codex")
+                .contains("CLI (`npm install -g @openai/codex@latest`). If")
+        );
     }
 
     #[test]

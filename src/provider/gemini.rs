@@ -142,24 +142,10 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut told = Told { fallback_status: status_by_exit(output.exit), ..Told::default() };
     let mut form = Form::Absent;
     let mut failed = false;
-    for piece in pieces(&output.stdout) {
-        let event = match piece {
-            Piece::Document(event) => event,
-            Piece::Broken(line) => {
-                form = Form::Broken;
-                told.note(line);
-                continue;
-            }
-            Piece::Noise(line) => {
-                told.note(line);
-                continue;
-            }
-        };
-        if form == Form::Absent {
-            form = Form::Begun;
-        }
+    for piece in &pieces(&output.stdout) {
+        let Some(event) = form.event(piece, &mut told) else { continue };
         let text = |key: &str| event.get(key).and_then(Value::as_str);
-        match kind(&event) {
+        match kind(event) {
             // A stream that begins anew holds its answer whole.
             Some("init") => answer.text.clear(),
             Some("message") if text("role") == Some("assistant") => {
@@ -170,13 +156,13 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
             }
             Some("error") => {
                 failed = true;
-                told.say(text("message").map_or_else(|| in_short(&event), ToOwned::to_owned));
+                told.say(text("message").map_or_else(|| in_short(event), ToOwned::to_owned));
             }
             Some("result") => {
-                answer.usage = usage(&event);
-                answer.model = served_model(&event);
+                answer.usage = usage(event);
+                answer.model = served_model(event);
                 if event.get("error").is_some_and(|error| !error.is_null()) {
-                    told.say(reported(&event));
+                    told.say(reported(event));
                 }
                 if text("status") != Some("success") || failed || form == Form::Broken {
                     break;
@@ -186,12 +172,12 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
             // The one document that a wrapper may ask for in place of the stream.
             None if event.get("response").is_some_and(Value::is_string) => {
                 text("response").unwrap_or_default().clone_into(&mut answer.text);
-                answer.model = served_model(&event);
+                answer.model = served_model(event);
                 if !answer.text.trim().is_empty() && form != Form::Broken {
                     return Ok(answer);
                 }
             }
-            None if event.get("error").is_some_and(|error| !error.is_null()) => told.say(reported(&event)),
+            None if event.get("error").is_some_and(|error| !error.is_null()) => told.say(reported(event)),
             _ => {}
         }
     }

@@ -4,11 +4,10 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use super::BadInput;
-use super::classify::Scores;
+use super::classify::{Scores, Wording};
 use super::intent::{Intent, Voices};
 use super::record::RunRecord;
 use super::statistics::{ENOUGH_RUNS, History};
-use super::wording::Wording;
 use crate::domain::beta::cautious_rate;
 use crate::domain::policy::{PolicySettings, SingleAgent};
 use crate::domain::stage::Stage;

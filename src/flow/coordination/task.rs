@@ -6,11 +6,10 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
-use crate::domain::coordination::classify::{Classification, Domain, Keywords, Scores, classify};
+use crate::domain::coordination::classify::{Classification, Domain, Keywords, Scores, Wording, classify};
 use crate::domain::coordination::intent::{DEBUGGING, Intent, Voices};
 use crate::domain::coordination::scaling::rationale;
 use crate::domain::coordination::statistics::{ENOUGH_RUNS, History};
-use crate::domain::coordination::wording::Wording;
 use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;

@@ -176,12 +176,12 @@ fn told(history: &History) -> Vec<String> {
         format!("{:?}", history.requests()),
         format!("{:?}", history.tally()),
         format!("{:?}", history.tally_since(0)),
-        format!("{:?}", history.questions()),
-        format!("{:?}", history.coordination()),
-        format!("{:?}", history.track_record()),
-        format!("{:?}", history.jobs()),
-        format!("{:?}", history.threads()),
-        format!("{:?}", history.spent()),
+        format!("{:?}", history.questions),
+        format!("{:?}", history.coordination),
+        format!("{:?}", history.track_record),
+        format!("{:?}", history.jobs),
+        format!("{:?}", history.threads),
+        format!("{:?}", history.spent),
         format!("{:?}", history.is_used("nonce-3")),
     ];
     for number in 0..RUNS {

@@ -113,7 +113,7 @@ async fn votes_are_in_the_log_and_beyond_the_limits_of_the_run() {
     assert_eq!((record.k, record.valid, record.flagged), (3, 3, 6));
     assert_eq!((record.winner_provider.as_deref(), record.answers.len()), (Some("understudy"), 1));
     assert_eq!(record.winner.as_ref(), record.options.first().map(|option| &option.mark));
-    assert_eq!(kit.log.journal().read(|history| history.questions().len()).await.unwrap(), 0);
+    assert_eq!(kit.log.journal().read(|history| history.questions.len()).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -103,35 +103,22 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
         Form::Seconds => whole(text, "seconds, for example 600"),
         Form::Bytes => whole(text, "bytes, for example 500000000; 0 is no limit"),
         Form::Days => whole(text, "days, for example 30; 0 is no limit"),
-        Form::Count => text
-            .parse::<u32>()
-            .map(|count| json!(count))
-            .map_err(|_| "must be a whole number, 0 or more, for example 8".to_owned()),
-        Form::Fraction => text
-            .parse::<f64>()
-            .ok()
-            .filter(|fraction| (0.0..=1.0).contains(fraction))
-            .map(|fraction| json!(fraction))
-            .ok_or_else(|| "must be 0 to 1, for example 0.45".to_owned()),
-        Form::Positive => text
-            .parse::<f64>()
-            .ok()
-            .filter(|number| number.is_finite() && *number > 0.0)
-            .map(|number| json!(number))
-            .ok_or_else(|| "must be a number above 0, for example 7.2".to_owned()),
-        Form::Tokens => text
-            .parse::<u64>()
-            .ok()
-            .filter(|count| *count > 0)
-            .map(|count| json!(count))
-            .ok_or_else(|| "must be a whole number of tokens above 0, for example 200000".to_owned()),
-        Form::Flag => flag(text)
-            .map(|flag| json!(flag))
-            .ok_or_else(|| "must be true or false (also 1, 0, yes, no, on, off)".to_owned()),
+        Form::Count => accepted(text.parse::<u32>().ok(), "must be a whole number, 0 or more, for example 8"),
+        Form::Fraction => {
+            let fraction = text.parse::<f64>().ok().filter(|fraction| (0.0..=1.0).contains(fraction));
+            accepted(fraction, "must be 0 to 1, for example 0.45")
+        }
+        Form::Positive => {
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
+            accepted(number, "must be a number above 0, for example 7.2")
+        }
+        Form::Tokens => {
+            let count = text.parse::<u64>().ok().filter(|count| *count > 0);
+            accepted(count, "must be a whole number of tokens above 0, for example 200000")
+        }
+        Form::Flag => accepted(flag(text), "must be true or false (also 1, 0, yes, no, on, off)"),
         Form::Enabled if text.eq_ignore_ascii_case("auto") => Ok(json!("auto")),
-        Form::Enabled => flag(text)
-            .map(|flag| json!(flag))
-            .ok_or_else(|| "must be auto, true or false (also 1, 0, yes, no, on, off)".to_owned()),
+        Form::Enabled => accepted(flag(text), "must be auto, true or false (also 1, 0, yes, no, on, off)"),
         Form::Level => Some(text.to_ascii_lowercase())
             .map(|level| if level == "warning" { "warn".to_owned() } else { level })
             .filter(|level| ["error", "warn", "info", "debug", "trace"].contains(&level.as_str()))
@@ -151,6 +138,10 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             split_user_regexes(text).map(|patterns| json!(patterns)).map_err(|error| error.to_string())
         }
     }
+}
+
+fn accepted(value: Option<impl Into<Value>>, wanted: &str) -> Result<Value, String> {
+    value.map(Into::into).ok_or_else(|| wanted.to_owned())
 }
 
 fn one_of(text: &str, words: &[&str]) -> Result<Value, String> {

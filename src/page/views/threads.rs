@@ -18,7 +18,7 @@ const MOST_LETTERS: usize = 12_000;
 
 /// Every conversation, the one that was last used first.
 pub(in crate::page) fn list(history: &History, now: u64) -> Value {
-    let all = history.threads().latest_first();
+    let all = history.threads.latest_first();
     let listed = all.iter().take(MOST).map(|thread| {
         json!({
             "id": thread.id,
