@@ -144,14 +144,12 @@ impl Tools {
             + Handle::consensus_tools()
             + Handle::coordination_record_tools()
             + Handle::coordination_tools()
-            + Handle::evidence_tools()
+            + Handle::record_tools()
             + Handle::job_tools()
             + Handle::library_tools()
             + Handle::review_tools()
             + Handle::selection_tools()
-            + Handle::metrics_tools()
             + Handle::stage_tools()
-            + Handle::threads_tools()
             + Handle::toolbox_tools()
             + Handle::workflow_tools();
         let wanted = &config.settings().toolsets;

@@ -249,10 +249,7 @@ impl RoleInput {
         Question {
             role: Some(self.role),
             context: ContextRequest::given(
-                self.context_files,
-                self.context_facts,
-                self.context_errors,
-                self.stage,
+                self.context_files, self.context_facts, self.context_errors, self.stage,
             ),
             schema: self.schema,
             options: CallOptions::new(None, self.effort, self.timeout_sec),

@@ -100,16 +100,8 @@ pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, V
 
 /// Keys of a result that have a twin for each language beside English, such as `message_ko`.
 const WITH_TWINS: [&str; 10] = [
-    "action_required",
-    "context",
-    "key_findings",
-    "message",
-    "next_stage_preview",
-    "options",
-    "question",
-    "risks",
-    "stage_display_name",
-    "summary",
+    "action_required", "context", "key_findings", "message", "next_stage_preview", "options", "question",
+    "risks", "stage_display_name", "summary",
 ];
 
 /// Objects of a result that hold a text in each language.

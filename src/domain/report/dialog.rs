@@ -28,41 +28,14 @@ enum Questions {
     Counted,
 }
 
-/// From the most to the least.
-const EXTENTS: [Extent; 5] = [
-    Extent {
-        findings: 12,
-        diff_lines: 40,
-        risks: 12,
-        questions: Questions::Asked,
-        shortened: false,
-        line: 300,
-    },
-    Extent {
-        findings: 8,
-        diff_lines: 16,
-        risks: 10,
-        questions: Questions::Asked,
-        shortened: true,
-        line: 200,
-    },
-    Extent { findings: 5, diff_lines: 0, risks: 8, questions: Questions::Asked, shortened: true, line: 160 },
-    Extent {
-        findings: 3,
-        diff_lines: 0,
-        risks: 5,
-        questions: Questions::Counted,
-        shortened: true,
-        line: 120,
-    },
-    Extent {
-        findings: 0,
-        diff_lines: 0,
-        risks: 3,
-        questions: Questions::Counted,
-        shortened: true,
-        line: 100,
-    },
+/// From the most to the least: findings, lines of the diff, risks, questions, whether more is said to be there, and
+/// the longest line.
+const EXTENTS: [(usize, usize, usize, Questions, bool, usize); 5] = [
+    (12, 40, 12, Questions::Asked, false, 300),
+    (8, 16, 10, Questions::Asked, true, 200),
+    (5, 0, 8, Questions::Asked, true, 160),
+    (3, 0, 5, Questions::Counted, true, 120),
+    (0, 0, 3, Questions::Counted, true, 100),
 ];
 
 /// Columns of the first three lines: what a client cuts on a screen of 80.
@@ -73,7 +46,8 @@ const COLUMNS: usize = 74;
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");
     let mut last = String::new();
-    for extent in EXTENTS {
+    for (findings, diff_lines, risks, questions, shortened, line) in EXTENTS {
+        let extent = Extent { findings, diff_lines, risks, questions, shortened, line };
         last = format!("{heart}\n\n{}", part(report, extent, language));
         if last.chars().count() <= max_chars {
             return last;
