@@ -11,34 +11,14 @@ use miniz_oxide::deflate::compress_to_vec;
 
 /// The sources of the binary. The version says whether any of them differs from the commit.
 const SOURCES: [&str; 12] = [
-    ".cargo",
-    ".claude/commands",
-    "Cargo.lock",
-    "Cargo.toml",
-    "build.rs",
-    "conf",
-    "demo",
-    LINK_ORDER,
-    "roles",
-    "schemas",
-    "skills",
-    "src",
+    ".cargo", ".claude/commands", "Cargo.lock", "Cargo.toml", "build.rs", "conf", "demo", LINK_ORDER,
+    "roles", "schemas", "skills", "src",
 ];
 
 /// Where the texts lie that the binary carries. Packed they take a third.
 const PACKED: [&str; 12] = [
-    "SKILLS.md",
-    "conf",
-    "roles",
-    "schemas",
-    "skills",
-    "src/cli",
-    "src/domain",
-    "src/error",
-    "src/page/templates",
-    "src/provider",
-    "src/server",
-    "src/tools",
+    "SKILLS.md", "conf", "roles", "schemas", "skills", "src/cli", "src/domain", "src/error",
+    "src/page/templates", "src/provider", "src/server", "src/tools",
 ];
 
 /// The functions that a server needs, made by packaging/link-order.py.

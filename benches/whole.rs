@@ -5,11 +5,7 @@
 //! prints whole. Nothing is asserted: figures depend on the machine, ratios less so.
 
 #![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stdout,
+    missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout,
     clippy::indexing_slicing
 )]
 

@@ -352,18 +352,9 @@ impl ServerHandler for Maestro {
     ) -> Result<CustomResult, ErrorData> {
         // A known method whose parameters do not parse arrives here.
         let known = [
-            "tools/call",
-            "tools/list",
-            "prompts/get",
-            "prompts/list",
-            "resources/read",
-            "resources/list",
-            "resources/templates/list",
-            "completion/complete",
-            "subscriptions/listen",
-            "tasks/get",
-            "tasks/update",
-            "tasks/cancel",
+            "tools/call", "tools/list", "prompts/get", "prompts/list", "resources/read", "resources/list",
+            "resources/templates/list", "completion/complete", "subscriptions/listen", "tasks/get",
+            "tasks/update", "tasks/cancel",
         ];
         if known.contains(&request.method.as_str()) {
             let why = match request.params.as_ref().and_then(|params| params.get("arguments")) {

@@ -119,10 +119,7 @@ macro_rules! shipped {
 /// The shipped program. Its files are unpacked as they are; nothing else here knows what is wrong
 /// with it.
 const SHIPPED: &[(&str, &str)] = shipped![
-    "inventory/__init__.py",
-    "inventory/stock.py",
-    "inventory/report.py",
-    "tests/__init__.py",
+    "inventory/__init__.py", "inventory/stock.py", "inventory/report.py", "tests/__init__.py",
     "tests/test_report.py",
 ];
 

@@ -22,12 +22,8 @@ macro_rules! slash_commands {
 }
 
 pub(super) const COMMANDS: &[SlashCommand<'_>] = slash_commands![
-    "maestro-analyze.md",
-    "maestro-compare.md",
-    "maestro-consult.md",
-    "maestro-debug.md",
-    "maestro-review.md",
-    "maestro-workflow.md",
+    "maestro-analyze.md", "maestro-compare.md", "maestro-consult.md", "maestro-debug.md",
+    "maestro-review.md", "maestro-workflow.md",
 ];
 
 pub(super) fn mcp_config(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {

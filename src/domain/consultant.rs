@@ -108,21 +108,9 @@ mod tests {
         for contract in contracts() {
             let told = schema(&contract).to_string();
             for foreign in [
-                "test_result",
-                "lint_result",
-                "exit_code",
-                "duration_ms",
-                "rollback_command",
-                "\"iteration\"",
-                "iterations_remaining",
-                "ensemble_used",
-                "\"provider\"",
-                "\"changes\"",
-                "lines_changed",
-                "test_added",
-                "files_modified",
-                "proceed_to_debug",
-                "x-filled-by",
+                "test_result", "lint_result", "exit_code", "duration_ms", "rollback_command",
+                "\"iteration\"", "iterations_remaining", "ensemble_used", "\"provider\"", "\"changes\"",
+                "lines_changed", "test_added", "files_modified", "proceed_to_debug", "x-filled-by",
                 "examples",
             ] {
                 assert!(!told.contains(foreign), "{foreign}: {told}");

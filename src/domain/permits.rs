@@ -149,16 +149,8 @@ mod tests {
             assert!(matches!(power(path), Some(Power::RunsInChecks(_))), "{path}");
         }
         for path in [
-            "src/main.rs",
-            "claude/settings.json",
-            "docs/github/workflows.md",
-            ".github/ISSUE_TEMPLATE.md",
-            "env.py",
-            "src/environment.rs",
-            "README.md",
-            "venv.py",
-            "package.json",
-            "tests/test_a.py",
+            "src/main.rs", "claude/settings.json", "docs/github/workflows.md", ".github/ISSUE_TEMPLATE.md",
+            "env.py", "src/environment.rs", "README.md", "venv.py", "package.json", "tests/test_a.py",
             "profile.py",
         ] {
             assert_eq!(power(path), None, "{path}");

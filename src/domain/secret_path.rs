@@ -426,26 +426,10 @@ mod tests {
     fn ordinary_files_are_ordinary() {
         let paths = shipped();
         for path in [
-            "secret_santa.py",
-            "passwd_reset.py",
-            "keyboard.key.ts",
-            "tokenizer.json",
-            "credentials_test.go",
-            ".env.example",
-            ".env.sample",
-            ".env.template",
-            "environment.py",
-            "id_rsa.pub",
-            "secrets/mod.rs",
-            ".maestro/answers/1.md",
-            ".gitignore",
-            ".github/workflows/ci.yml",
-            "src/env.rs",
-            "docs/.env.production.example",
-            "aws/main.tf",
-            "key",
-            "",
-            "docker/config.json",
+            "secret_santa.py", "passwd_reset.py", "keyboard.key.ts", "tokenizer.json", "credentials_test.go",
+            ".env.example", ".env.sample", ".env.template", "environment.py", "id_rsa.pub", "secrets/mod.rs",
+            ".maestro/answers/1.md", ".gitignore", ".github/workflows/ci.yml", "src/env.rs",
+            "docs/.env.production.example", "aws/main.tf", "key", "", "docker/config.json",
         ] {
             assert_eq!(paths.refuse(Path::new(path)), None, "{path}");
         }
@@ -501,10 +485,7 @@ mod tests {
     fn a_name_is_judged_as_the_most_forgiving_file_system_takes_it() {
         let paths = shipped();
         for name in [
-            ".g\u{200b}it/config",
-            "\u{feff}.env",
-            ".e\u{ad}nv",
-            "id_r\u{2060}sa",
+            ".g\u{200b}it/config", "\u{feff}.env", ".e\u{ad}nv", "id_r\u{2060}sa",
             ".\u{ff27}\u{ff29}\u{ff34}/x",
         ] {
             assert!(paths.refuse(Path::new(name)).is_some(), "{name:?}");

@@ -452,10 +452,7 @@ mod tests {
     fn a_name_is_known_with_its_date_and_variant_and_no_other_is() {
         let prices = Prices::new(vec![shipped()]);
         let known = [
-            "claude-opus-5",
-            "claude-opus-5-20260901",
-            "Claude-Opus-5[1m]",
-            "claude-opus-5-2026-09-01",
+            "claude-opus-5", "claude-opus-5-20260901", "Claude-Opus-5[1m]", "claude-opus-5-2026-09-01",
             "claude-opus-5-latest",
         ];
         for name in known {

@@ -266,22 +266,9 @@ mod tests {
     fn what_has_no_hint_of_its_own_has_that_of_its_code() {
         let refusals = change::Reason::VARIANTS.iter().map(|reason| reason.code());
         let errors = [
-            "invalid_arguments",
-            "cli_not_executable",
-            "no_sandbox",
-            "no_provider",
-            "config_invalid",
-            "prompt_too_long",
-            "timeout",
-            "output_too_large",
-            "nested_consult",
-            "request_state_invalid",
-            "cancelled",
-            "shutting_down",
-            "busy",
-            "document_invalid",
-            "internal",
-            "oracle_unusable",
+            "invalid_arguments", "cli_not_executable", "no_sandbox", "no_provider", "config_invalid",
+            "prompt_too_long", "timeout", "output_too_large", "nested_consult", "request_state_invalid",
+            "cancelled", "shutting_down", "busy", "document_invalid", "internal", "oracle_unusable",
         ];
         for code in refusals.chain(errors) {
             let hint = hint_of(code);

@@ -13,14 +13,8 @@ use crate::host::git::Checkout;
 
 /// Tools whose results are about the files of the project.
 const TOOLS: [&str; 8] = [
-    "maestro_verify",
-    "maestro_apply_patch",
-    "maestro_restore_from_backup",
-    "maestro_pack_context",
-    "maestro_consult",
-    "maestro_consult_with_role",
-    "maestro_ensemble_generate",
-    "maestro_select_best",
+    "maestro_verify", "maestro_apply_patch", "maestro_restore_from_backup", "maestro_pack_context",
+    "maestro_consult", "maestro_consult_with_role", "maestro_ensemble_generate", "maestro_select_best",
 ];
 /// Arguments that name paths. The others may be long, and are not copied.
 const NAMING: [&str; 7] = ["cwd", "workspace_root", "files", "context_files", "commands", "verify", "patch"];

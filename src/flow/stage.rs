@@ -91,12 +91,7 @@ impl StageRequest {
     fn digest(&self) -> String {
         let context = &self.context;
         let asked = serde_json::json!([
-            self.stage,
-            self.task,
-            context.files,
-            context.facts,
-            context.errors,
-            context.constraints,
+            self.stage, self.task, context.files, context.facts, context.errors, context.constraints,
             self.providers,
         ]);
         Mark::of(asked.to_string().as_bytes()).sha256

@@ -637,10 +637,7 @@ mod tests {
             assert!(refused(line), "{line}");
         }
         for line in [
-            "git status",
-            "git show HEAD:src/main.rs",
-            "git log --oneline -n 5",
-            "git diff HEAD~2..HEAD",
+            "git status", "git show HEAD:src/main.rs", "git log --oneline -n 5", "git diff HEAD~2..HEAD",
             "git show :/message",
         ] {
             assert!(!refused(line), "{line}");

@@ -9,22 +9,10 @@ use std::process::{Command, Stdio};
 
 /// Settings that git is given first: they switch off the keys with which a repository makes git start programs.
 const QUIET: [&str; 17] = [
-    "core.fsmonitor=false",
-    "core.hooksPath=/dev/null",
-    "safe.bareRepository=explicit",
-    "core.pager=cat",
-    "core.editor=false",
-    "core.sshCommand=false",
-    "core.gitProxy=",
-    "core.askPass=false",
-    "core.alternateRefsCommand=",
-    "credential.helper=",
-    "gpg.program=false",
-    "gpg.ssh.program=false",
-    "gpg.x509.program=false",
-    "log.showSignature=false",
-    "diff.external=",
-    "protocol.allow=never",
+    "core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.bareRepository=explicit", "core.pager=cat",
+    "core.editor=false", "core.sshCommand=false", "core.gitProxy=", "core.askPass=false",
+    "core.alternateRefsCommand=", "credential.helper=", "gpg.program=false", "gpg.ssh.program=false",
+    "gpg.x509.program=false", "log.showSignature=false", "diff.external=", "protocol.allow=never",
     "submodule.recurse=false",
 ];
 

@@ -185,13 +185,7 @@ mod tests {
         }
         let began = Instant::now();
         for name in [
-            "link.yaml",
-            "linked/a.md",
-            "endless.yaml",
-            "sparse.yaml",
-            "deep.yaml",
-            "bytes.md",
-            "pipe.yaml",
+            "link.yaml", "linked/a.md", "endless.yaml", "sparse.yaml", "deep.yaml", "bytes.md", "pipe.yaml",
             "roles",
         ] {
             let refused = text(&files, name).unwrap_err().to_string();

@@ -99,13 +99,7 @@ fn begins_line(before: &str, last_end: usize) -> bool {
 /// True if a line has a key that an event of a known CLI may have.
 fn has_a_key_of_events(line: &str) -> bool {
     const KEYS: [&str; 8] = [
-        "\"type\"",
-        "\"role\"",
-        "\"content\"",
-        "\"delta\"",
-        "\"item\"",
-        "\"text\"",
-        "\"response\"",
+        "\"type\"", "\"role\"", "\"content\"", "\"delta\"", "\"item\"", "\"text\"", "\"response\"",
         "\"result\"",
     ];
     KEYS.iter().any(|key| line.contains(key))
@@ -218,43 +212,12 @@ pub(super) fn read(file: &Path) -> Option<String> {
 
 /// Variables that every CLI may need: where it is, how to speak, how to reach its service.
 const COMMON: [&str; 37] = [
-    "HOME",
-    "PATH",
-    "USER",
-    "LOGNAME",
-    "SHELL",
-    "TERM",
-    "TZ",
-    "LANG",
-    "LANGUAGE",
-    "LC_*",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_CACHE_HOME",
-    "XDG_STATE_HOME",
-    "XDG_RUNTIME_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "NODE_USE_SYSTEM_CA",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "DBUS_SESSION_BUS_ADDRESS",
-    "WSL_DISTRO_NAME",
-    "WSL_INTEROP",
-    "SYSTEMROOT",
-    "__CF_USER_TEXT_ENCODING",
-    "NIX_SSL_CERT_FILE",
-    "LD_LIBRARY_PATH",
-    "DYLD_LIBRARY_PATH",
+    "HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "LC_*", "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HTTP_PROXY", "HTTPS_PROXY",
+    "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "SSL_CERT_FILE",
+    "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "NODE_USE_SYSTEM_CA", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "DBUS_SESSION_BUS_ADDRESS", "WSL_DISTRO_NAME", "WSL_INTEROP", "SYSTEMROOT", "__CF_USER_TEXT_ENCODING",
+    "NIX_SSL_CERT_FILE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 ];
 
 /// Variables from the server's environment that a provider gets, and how deep it stands.

@@ -22,13 +22,8 @@
 //! laid over the rest.
 
 #![allow(
-    clippy::print_stdout,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::exit,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    missing_docs
+    clippy::print_stdout, clippy::panic, clippy::print_stderr, clippy::exit, clippy::unwrap_used,
+    clippy::expect_used, missing_docs
 )]
 
 use std::io::{Read as _, Write as _};

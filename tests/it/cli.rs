@@ -109,12 +109,8 @@ fn install_twice_is_install_once_and_uninstall_takes_it_back() {
     assert_eq!(
         commands,
         [
-            "maestro-analyze.md",
-            "maestro-compare.md",
-            "maestro-consult.md",
-            "maestro-debug.md",
-            "maestro-review.md",
-            "maestro-workflow.md"
+            "maestro-analyze.md", "maestro-compare.md", "maestro-consult.md", "maestro-debug.md",
+            "maestro-review.md", "maestro-workflow.md"
         ]
     );
     let files = names(&home);

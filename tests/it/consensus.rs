@@ -321,10 +321,7 @@ fn a_step_that_declares_nothing_is_not_voted_on() {
 #[test]
 fn one_option_is_compared_and_what_names_none_or_two_is_no_vote() {
     let answers = [
-        "**Redis**, it is exact.",
-        "ANSWER: redis",
-        "Postgres or Redis",
-        "I like MySQL",
+        "**Redis**, it is exact.", "ANSWER: redis", "Postgres or Redis", "I like MySQL",
         "The answer is Redis!",
     ];
     let mut client = shells(&[("one", &in_turn(&answers))]).start();
@@ -444,13 +441,7 @@ fn micro_steps_are_listed_by_stage() {
         assert_eq!(json!(steps.len()), result["count"]);
         for step in steps {
             for key in [
-                "type",
-                "stage",
-                "description",
-                "default_k",
-                "has_oracle",
-                "red_flag_rules",
-                "required_tools",
+                "type", "stage", "description", "default_k", "has_oracle", "red_flag_rules", "required_tools",
             ] {
                 assert!(!step[key].is_null(), "{key}: {step}");
             }

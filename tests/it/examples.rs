@@ -167,17 +167,8 @@ fn patch(name: &str) -> Value {
 #[test]
 fn files_that_hold_secrets_or_are_no_sources_are_neither_written_nor_sent() {
     let refused = [
-        "prod.env",
-        ".env.local",
-        "server.pem",
-        "id.key",
-        "ca.crt",
-        "aws_credentials.json",
-        "my-secrets.yaml",
-        "node_modules/a/index.js",
-        ".venv/x.py",
-        "app/venv/x.py",
-        "a/__pycache__/x.py",
+        "prod.env", ".env.local", "server.pem", "id.key", "ca.crt", "aws_credentials.json",
+        "my-secrets.yaml", "node_modules/a/index.js", ".venv/x.py", "app/venv/x.py", "a/__pycache__/x.py",
         "b.pyc",
     ];
     let mut server = three();

@@ -234,15 +234,8 @@ fn trap(own: &Path, name: &str, kind: &str, private: &Path) {
 #[test]
 fn hostile_files_cost_nothing_and_say_nothing() {
     const FILES: [&str; 9] = [
-        "cli_clients.yaml",
-        "maestro.yaml",
-        "secrets.yaml",
-        "verification.yaml",
-        "micro_steps.yaml",
-        "redflags.yaml",
-        "roles/debugger.md",
-        "schemas/judge_output.json",
-        "SKILLS.md",
+        "cli_clients.yaml", "maestro.yaml", "secrets.yaml", "verification.yaml", "micro_steps.yaml",
+        "redflags.yaml", "roles/debugger.md", "schemas/judge_output.json", "SKILLS.md",
     ];
     let calls = |server: Server| {
         let mut client = server.start();
@@ -334,16 +327,8 @@ fn git_as_a_check_runs_nothing_and_shows_no_secret() {
     git(&["add", "-f", "."]);
     git(&["commit", "-qm", "x"]);
     for key in [
-        "core.fsmonitor",
-        "core.pager",
-        "diff.external",
-        "diff.evil.textconv",
-        "diff.evil.command",
-        "filter.evil.clean",
-        "filter.evil.smudge",
-        "filter.evil.process",
-        "gpg.program",
-        "core.sshCommand",
+        "core.fsmonitor", "core.pager", "diff.external", "diff.evil.textconv", "diff.evil.command",
+        "filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "gpg.program", "core.sshCommand",
         "alias.status",
     ] {
         git(&["config", key, if key == "alias.status" { "!touch it-ran" } else { &program }]);
@@ -354,15 +339,8 @@ fn git_as_a_check_runs_nothing_and_shows_no_secret() {
     let _ = std::fs::remove_file(&mark);
     let mut client = server.start();
     for command in [
-        "git status --short",
-        "git diff",
-        "git diff HEAD -- a.txt",
-        "git show HEAD",
-        "git log -n 1 -U3",
-        "git log --oneline -n 1",
-        "git blame a.txt",
-        "git show HEAD:a.txt",
-        "git ls-files",
+        "git status --short", "git diff", "git diff HEAD -- a.txt", "git show HEAD", "git log -n 1 -U3",
+        "git log --oneline -n 1", "git blame a.txt", "git show HEAD:a.txt", "git ls-files",
     ] {
         let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
         assert!(!mark.exists() && !project.join("it-ran").exists(), "{command} ran something: {result}");
@@ -373,10 +351,7 @@ fn git_as_a_check_runs_nothing_and_shows_no_secret() {
     let diff = client.call("maestro_verify", json!({ "commands": [{ "command": "git diff" }] }));
     assert!(diff.to_string().contains("+two"), "{diff}");
     for command in [
-        "git show HEAD:.env",
-        "git show :.env",
-        "git blame .env",
-        "git diff HEAD -- .env",
+        "git show HEAD:.env", "git show :.env", "git blame .env", "git diff HEAD -- .env",
         "git show HEAD:k.pem",
     ] {
         let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
@@ -452,10 +427,7 @@ fn a_name_neither_begins_a_line_nor_passes_for_another() {
     assert!(named["omitted"].to_string().contains("line break"), "{named}");
     assert!(!named["packed_context"].as_str().unwrap_or_default().contains("\n# A heading"), "{named}");
     for name in [
-        ".g\u{200b}it/config",
-        ".cla\u{ad}ude/settings.json",
-        "\u{feff}.maestro/x",
-        ".e\u{2060}nv",
+        ".g\u{200b}it/config", ".cla\u{ad}ude/settings.json", "\u{feff}.maestro/x", ".e\u{2060}nv",
         "a\u{85}b",
     ] {
         let patch = format!("--- /dev/null\n+++ b/{name}\n@@ -0,0 +1 @@\n+x\n");

@@ -357,12 +357,7 @@ fn what_is_read_is_what_the_tools_take() {
             let result = client.call(name, arguments.clone());
             let error = result["error"].as_str().unwrap_or_default();
             for jargon in [
-                "invalid type",
-                "invalid value",
-                "missing field",
-                "expected",
-                "unknown arg",
-                "u64",
+                "invalid type", "invalid value", "missing field", "expected", "unknown arg", "u64",
                 " must be ",
             ] {
                 assert!(!error.contains(jargon), "{name} {arguments}: {error}\n{schema}");
@@ -438,13 +433,7 @@ fn a_wrong_choice_is_told_with_the_right_ones() {
 fn schemas_hold_no_noise() {
     let text = json!(tools()).to_string();
     for noise in [
-        "\"format\":",
-        "\"$schema\"",
-        "\"$defs\"",
-        "\"$ref\"",
-        "\"default\":null",
-        "\"anyOf\"",
-        "\"null\"",
+        "\"format\":", "\"$schema\"", "\"$defs\"", "\"$ref\"", "\"default\":null", "\"anyOf\"", "\"null\"",
         "\"minimum\"",
     ] {
         assert!(!text.contains(noise), "{noise}");
@@ -483,23 +472,9 @@ fn instructions_fit_and_name_where_to_begin() {
     }
     // Clients show the names of all tools beside; here stands which one begins what.
     for name in [
-        "help",
-        "consult",
-        "ensemble_generate",
-        "list_providers",
-        "pack_context",
-        "workflow_with_hitl",
-        "run_stage_with_approval",
-        "request_approval",
-        "submit_approval",
-        "workflow_state",
-        "verify",
-        "apply_patch",
-        "restore_from_backup",
-        "select_best",
-        "consensus_vote",
-        "log_evidence",
-        "get_metrics",
+        "help", "consult", "ensemble_generate", "list_providers", "pack_context", "workflow_with_hitl",
+        "run_stage_with_approval", "request_approval", "submit_approval", "workflow_state", "verify",
+        "apply_patch", "restore_from_backup", "select_best", "consensus_vote", "log_evidence", "get_metrics",
         "classify_task",
     ] {
         assert!(instructions.contains(&format!("maestro_{name}")), "{name} is not in the instructions");

@@ -8,12 +8,7 @@ const STAGES: [&str; 5] = ["analyze", "hypothesize", "implement", "debug", "impr
 const ROLES: [&str; 7] =
     ["example_analyst", "hypothesis_scientist", "implementer", "debugger", "refiner", "judge", "reviewer"];
 const SCHEMAS: [&str; 7] = [
-    "stage1_output",
-    "stage2_output",
-    "stage3_output",
-    "stage4_output",
-    "stage5_output",
-    "judge_output",
+    "stage1_output", "stage2_output", "stage3_output", "stage4_output", "stage5_output", "judge_output",
     "review",
 ];
 
@@ -27,12 +22,7 @@ fn every_skill_carries_its_seven_facts_and_the_policy_in_force() {
         assert_eq!(skill["stage"], stage);
         let content = skill["content"].as_str().unwrap();
         for heading in [
-            "Goal",
-            "Process",
-            "Output shape",
-            "Coordination policy",
-            "Anti-patterns",
-            "Exit criteria",
+            "Goal", "Process", "Output shape", "Coordination policy", "Anti-patterns", "Exit criteria",
             "Next stage",
         ] {
             assert!(content.contains(&format!("## {heading}\n")), "{stage}: {heading}");

@@ -231,11 +231,8 @@ fn a_wrong_setting_is_told_masked_and_once() {
     let log = client.server.logged();
     assert_silent(&log, "debug");
     for name in [
-        "MAESTRO_MAX_PARALLEL",
-        "MAESTRO_GEMINI_TIMEOUT_SEC",
-        "MAESTRO_CODEX_EXTRA_ARGS",
-        "MAESTRO_NO_SUCH_THING",
-        "providers.claude.extra_env",
+        "MAESTRO_MAX_PARALLEL", "MAESTRO_GEMINI_TIMEOUT_SEC", "MAESTRO_CODEX_EXTRA_ARGS",
+        "MAESTRO_NO_SUCH_THING", "providers.claude.extra_env",
     ] {
         assert_eq!(lines(&log, &["WARN", "configuration", name]).len(), 1, "{name}: {log}");
     }

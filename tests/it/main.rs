@@ -1,14 +1,8 @@
 //! Everything that is tested through the real binary, over stdio, as a client does.
 
 #![allow(
-    clippy::expect_used,
-    clippy::format_collect,
-    clippy::items_after_statements,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    clippy::string_slice,
-    clippy::unwrap_used,
+    clippy::expect_used, clippy::format_collect, clippy::items_after_statements, clippy::indexing_slicing,
+    clippy::panic, clippy::print_stderr, clippy::string_slice, clippy::unwrap_used,
     clippy::needless_pass_by_value
 )]
 

@@ -39,9 +39,7 @@ fn the_entry_of_the_registry_keeps_its_rules() {
 #[test]
 fn a_repository_that_the_registry_cannot_check_is_refused() {
     for repository in [
-        "https://gitlab.com/o/maestro",
-        "git@github.com:o/maestro",
-        "https://github.com/o",
+        "https://gitlab.com/o/maestro", "git@github.com:o/maestro", "https://github.com/o",
         "https://github.com/o/m/tree",
     ] {
         let output = entry_of(repository);

@@ -112,11 +112,7 @@ fn assert_well_laid_out(provider: &str, stage: &str, call: &Value) {
         assert!(!all.contains(twice), "{provider} {stage}: {twice}\n{all}");
     }
     for foreign in [
-        "test_result",
-        "lint_result",
-        "exit_code",
-        "rollback_command",
-        "iterations_remaining",
+        "test_result", "lint_result", "exit_code", "rollback_command", "iterations_remaining",
         "ensemble_used",
     ] {
         assert!(!all.contains(foreign), "{provider} {stage}: {foreign}\n{all}");

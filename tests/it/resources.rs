@@ -165,16 +165,8 @@ fn no_address_leads_out_of_the_answers() {
     std::os::unix::fs::symlink("../../secret.md", answers.join("link.md")).unwrap();
     assert_eq!(text(&mut client, "maestro://answers/good.md"), "good");
     for name in [
-        "../hidden.md",
-        "..%2fhidden.md",
-        "%2e%2e/hidden.md",
-        "/etc/passwd",
-        "link.md",
-        ".gitignore",
-        "good.md/",
-        "good.md/../../hidden.md",
-        "good.md\u{0}",
-        "",
+        "../hidden.md", "..%2fhidden.md", "%2e%2e/hidden.md", "/etc/passwd", "link.md", ".gitignore",
+        "good.md/", "good.md/../../hidden.md", "good.md\u{0}", "",
     ] {
         let reply = read(&mut client, &format!("maestro://answers/{name}"));
         assert!(reply.get("error").is_some(), "{name}: {reply}");
@@ -190,13 +182,8 @@ fn what_is_not_there_is_said_by_the_code_of_the_era() {
     for (server, code) in [(Server::new(), -32002), (Server::new().modern(), -32602)] {
         let mut client = server.start();
         for uri in [
-            "maestro://runs/none",
-            "maestro://approvals/none",
-            "maestro://evidence/none",
-            "maestro://answers/none.md",
-            "maestro://metrics",
-            "file:///etc/passwd",
-            "",
+            "maestro://runs/none", "maestro://approvals/none", "maestro://evidence/none",
+            "maestro://answers/none.md", "maestro://metrics", "file:///etc/passwd", "",
         ] {
             let error = read(&mut client, uri)["error"].clone();
             assert_eq!(error["code"], code, "{uri}: {error}");

@@ -184,13 +184,8 @@ fn nothing_that_the_repository_configures_runs() {
     let mark = root.join("ran");
     let evil = format!("sh -c 'touch {}; cat'", mark.display());
     for key in [
-        "diff.evil.textconv",
-        "diff.evil.command",
-        "filter.evil.clean",
-        "filter.evil.smudge",
-        "core.fsmonitor",
-        "diff.external",
-        "core.pager",
+        "diff.evil.textconv", "diff.evil.command", "filter.evil.clean", "filter.evil.smudge",
+        "core.fsmonitor", "diff.external", "core.pager",
     ] {
         git(&root, &["config", key, &evil]);
     }
@@ -496,11 +491,7 @@ fn reviewers_that_fail_are_told_apart() {
 fn the_exit_status_tells_a_hook() {
     let server = repository();
     let text = answer(&json!([found(
-        3,
-        "range(1, len(values))",
-        "The first value is skipped.",
-        "mean([4]) returns 0.0",
-        "medium"
+        3, "range(1, len(values))", "The first value is skipped.", "mean([4]) returns 0.0", "medium"
     )]));
     let script = scripted(json!({ "text": text }));
     let run = |more: &[&str]| {

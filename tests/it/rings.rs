@@ -70,14 +70,7 @@ fn is_test(path: &Path) -> bool {
 #[test]
 fn the_domain_is_pure() {
     let impure = [
-        "tokio",
-        "std::fs",
-        "std::process",
-        "std::net",
-        "std::env",
-        "SystemTime",
-        "Instant",
-        "rand::",
+        "tokio", "std::fs", "std::process", "std::net", "std::env", "SystemTime", "Instant", "rand::",
         "std::thread",
     ];
     for (path, text) in sources("domain") {

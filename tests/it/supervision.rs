@@ -137,14 +137,8 @@ fn consults_run_side_by_side() {
 #[test]
 fn a_consultant_gets_its_own_environment_and_an_empty_directory() {
     let secrets = [
-        "AWS_SECRET_ACCESS_KEY",
-        "GITHUB_TOKEN",
-        "ANTHROPIC_API_KEY",
-        "GEMINI_API_KEY",
-        "CLAUDECODE",
-        "CLAUDE_CODE_SESSION_ID",
-        "NODE_OPTIONS",
-        "LD_PRELOAD_NOT",
+        "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "CLAUDECODE",
+        "CLAUDE_CODE_SESSION_ID", "NODE_OPTIONS", "LD_PRELOAD_NOT",
     ];
     let mut server = Server::new()
         .codex()

@@ -172,12 +172,7 @@ fn answers_of_the_command_line_are_not_asked_again() {
     refused("analyze_accuracy=perhaps");
     refused("nobody_asks=this");
     let arguments = [
-        "approvals",
-        "approve",
-        &request,
-        "--answer",
-        "analyze_completeness=nothing",
-        "--answer",
+        "approvals", "approve", &request, "--answer", "analyze_completeness=nothing", "--answer",
         "analyze_accuracy=all of them",
     ];
     let mut person = client.server.person(&arguments);
@@ -478,11 +473,7 @@ fn a_chain_leads_from_a_decision_to_the_beginning_of_its_run() {
     let kinds: Vec<&str> =
         chain.as_array().unwrap().iter().map(|step| step["kind"].as_str().unwrap()).collect();
     let down = [
-        "approval_requested",
-        "stage_finished",
-        "approval_decided",
-        "approval_requested",
-        "stage_finished",
+        "approval_requested", "stage_finished", "approval_decided", "approval_requested", "stage_finished",
         "run_started",
     ];
     assert_eq!(kinds, down);

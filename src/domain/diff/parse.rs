@@ -394,17 +394,8 @@ fn with_headers(mut draft: Draft, cursor: &mut Cursor) -> Result<Draft, DiffErro
 
 /// The beginnings of git's extended header lines.
 const EXTENDED: [&str; 11] = [
-    "rename from ",
-    "rename to ",
-    "copy from ",
-    "copy to ",
-    "new file mode ",
-    "deleted file mode ",
-    "new mode ",
-    "old mode ",
-    "index ",
-    "similarity index ",
-    "dissimilarity index ",
+    "rename from ", "rename to ", "copy from ", "copy to ", "new file mode ", "deleted file mode ",
+    "new mode ", "old mode ", "index ", "similarity index ", "dissimilarity index ",
 ];
 
 /// Reads one of git's extended header lines; false if it is not one.

@@ -66,28 +66,9 @@ pub(super) struct Following {
 
 /// Words without one of which no line begins anything.
 pub(super) const WORDS: [&str; 22] = [
-    "pass",
-    "pwd",
-    "pw",
-    "secret",
-    "token",
-    "key",
-    "credential",
-    "contrase",
-    "clave",
-    "mot",
-    "mdp",
-    "kennwort",
-    "senha",
-    "비밀번호",
-    "암호",
-    "пароль",
-    "パスワード",
-    "密码",
-    "kind",
-    "data",
-    "random_password",
-    "random_id",
+    "pass", "pwd", "pw", "secret", "token", "key", "credential", "contrase", "clave", "mot", "mdp",
+    "kennwort", "senha", "비밀번호", "암호", "пароль", "パスワード", "密码", "kind", "data",
+    "random_password", "random_id",
 ];
 
 const NAMES: &str = "passw(?:or)?d|passwd|passwort|passphrase|pwd|pw|secret(?:[_-]?(?:access[_-]?)?key)?|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|credentials?|contrase(?:ñ|n)a|clave|mot_?de_?passe|mdp|kennwort|senha|비밀번호|암호|пароль|パスワード|密码";

@@ -15,15 +15,8 @@ const PUTTY: &str = "Private-Lines:";
 /// Way in which the content of a private key begins in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH.
 /// If the first line of a block is missing, this tells that it is one.
 const BEGINNINGS: [&str; 9] = [
-    "IBAAKC",
-    "IBADANBgkqhkiG9w0BAQEFAAS",
-    "MHcCAQEE",
-    "MIGHAgEAMB",
-    "MIGkAgEBBD",
-    "MIHcAgEBBEI",
-    "MC4CAQAw",
-    "b3BlbnNzaC1rZXktdj",
-    "BgkqhkiG9w0BBQ0w",
+    "IBAAKC", "IBADANBgkqhkiG9w0BAQEFAAS", "MHcCAQEE", "MIGHAgEAMB", "MIGkAgEBBD", "MIHcAgEBBEI", "MC4CAQAw",
+    "b3BlbnNzaC1rZXktdj", "BgkqhkiG9w0BBQ0w",
 ];
 /// Letters of a whole line of a key.
 const KEY_LINE: usize = 40;

@@ -224,18 +224,8 @@ fn both_failures_of_a_test_run_are_kept_and_the_runtime_goes_first() {
     assert_kept(
         &text,
         &[
-            "not ok 13 - mean of three",
-            "expected: 2",
-            "actual: 3",
-            "3 !== 2",
-            "a.test.js:13:38",
-            "not ok 14 - sorts names",
-            "0: 'a'",
-            "1: 'b'",
-            "0: 'b'",
-            "1: 'a'",
-            "+   'b',",
-            "a.test.js:14:38",
+            "not ok 13 - mean of three", "expected: 2", "actual: 3", "3 !== 2", "a.test.js:13:38",
+            "not ok 14 - sorts names", "0: 'a'", "1: 'b'", "0: 'b'", "1: 'a'", "+   'b',", "a.test.js:14:38",
         ],
         &["node:internal", "\nok 3", "# pass 12", "duration_ms"],
     );
@@ -644,11 +634,7 @@ fn what_is_said_again_goes_before_what_is_said_once() {
         (
             pytest,
             &[
-                "test_long_list",
-                "assert a == b",
-                "1777 != -4242",
-                "-   -4242",
-                "+     1777",
+                "test_long_list", "assert a == b", "1777 != -4242", "-   -4242", "+     1777",
                 "tests/test_a.py:7",
             ],
         ),

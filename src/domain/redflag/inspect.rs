@@ -301,16 +301,7 @@ fn machinery(document: &Value) -> Option<String> {
     let calls = has(&["arguments", "parameters", "input", "args"])
         && has(&["tool", "name", "function", "tool_name"])
         && only(&[
-            "tool",
-            "name",
-            "function",
-            "tool_name",
-            "arguments",
-            "parameters",
-            "input",
-            "args",
-            "id",
-            "type",
+            "tool", "name", "function", "tool_name", "arguments", "parameters", "input", "args", "id", "type",
         ]);
     if calls || object.contains_key("tool_calls") {
         return Some("a call of a tool, and no answer".to_owned());

@@ -264,34 +264,14 @@ fn serialises_as_the_contract_has_it_and_can_be_read_again() {
     });
     let written = serde_json::to_value(&report).unwrap();
     for key in [
-        "duration_ms",
-        "key_findings",
-        "key_findings_ko",
-        "metrics",
-        "next_stage",
-        "next_stage_preview",
-        "next_stage_preview_ko",
-        "outputs",
-        "questions",
-        "risks",
-        "risks_ko",
-        "stage",
-        "stage_display_name",
-        "stage_display_name_ko",
-        "summary",
-        "summary_ko",
-        "timestamp",
+        "duration_ms", "key_findings", "key_findings_ko", "metrics", "next_stage", "next_stage_preview",
+        "next_stage_preview_ko", "outputs", "questions", "risks", "risks_ko", "stage", "stage_display_name",
+        "stage_display_name_ko", "summary", "summary_ko", "timestamp",
     ] {
         assert!(written.get(key).is_some(), "{key}");
     }
     for key in [
-        "context",
-        "id",
-        "options",
-        "priority",
-        "question",
-        "question_ko",
-        "requires_text_response",
+        "context", "id", "options", "priority", "question", "question_ko", "requires_text_response",
         "response",
     ] {
         assert!(written["questions"][0].get(key).is_some(), "{key}");

@@ -205,49 +205,22 @@ mod tests {
     #[test]
     fn files_are_known_by_their_names() {
         for path in [
-            "tests/it/a.rs",
-            "test_cart.py",
-            "src/a_test.go",
-            "a.spec.ts",
-            "src/test/java/a/B.java",
-            "src/CartTest.java",
-            "CartTests.cs",
-            "cart_spec.rb",
-            "CartTest.php",
-            "web/__snapshots__/a.snap",
-            "pkg/testdata/x.json",
-            "app/tests.py",
-            "src/a.test.tsx",
+            "tests/it/a.rs", "test_cart.py", "src/a_test.go", "a.spec.ts", "src/test/java/a/B.java",
+            "src/CartTest.java", "CartTests.cs", "cart_spec.rb", "CartTest.php", "web/__snapshots__/a.snap",
+            "pkg/testdata/x.json", "app/tests.py", "src/a.test.tsx",
         ] {
             assert_eq!(part(path), Some(Part::Test), "{path}");
         }
         for path in [
-            "conftest.py",
-            "tests/conftest.py",
-            "pytest.ini",
-            "tox.ini",
-            "jest.config.js",
-            "Makefile",
-            "vitest.config.mts",
-            ".config/nextest.toml",
-            "phpunit.xml.dist",
-            "unittest.py",
-            "pytest/__init__.py",
-            "node_modules/jest/index.js",
-            ".venv/bin/pytest",
+            "conftest.py", "tests/conftest.py", "pytest.ini", "tox.ini", "jest.config.js", "Makefile",
+            "vitest.config.mts", ".config/nextest.toml", "phpunit.xml.dist", "unittest.py",
+            "pytest/__init__.py", "node_modules/jest/index.js", ".venv/bin/pytest",
         ] {
             assert_eq!(part(path), Some(Part::Runner), "{path}");
         }
         for path in [
-            "src/latest.py",
-            "contest.rs",
-            "src/attested.go",
-            "src/inspect.rs",
-            "protest.py",
-            "Audit.java",
-            "src/specification.py",
-            "src/unittests.py",
-            "pytester.py",
+            "src/latest.py", "contest.rs", "src/attested.go", "src/inspect.rs", "protest.py", "Audit.java",
+            "src/specification.py", "src/unittests.py", "pytester.py",
         ] {
             assert_eq!(part(path), None, "{path}");
         }

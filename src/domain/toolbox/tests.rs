@@ -42,16 +42,9 @@ fn hypothesize_loads_ten_of_eleven_always_the_same() {
     assert_eq!(
         loading.loaded,
         [
-            "maestro_list_providers",
-            "maestro_get_skill",
-            "maestro_workflow_state",
-            "maestro_consult",
-            "maestro_log_evidence",
-            "maestro_verify",
-            "maestro_ensemble_generate",
-            "maestro_select_best",
-            "maestro_validate_content",
-            "maestro_consensus_vote",
+            "maestro_list_providers", "maestro_get_skill", "maestro_workflow_state", "maestro_consult",
+            "maestro_log_evidence", "maestro_verify", "maestro_ensemble_generate", "maestro_select_best",
+            "maestro_validate_content", "maestro_consensus_vote",
         ]
     );
     let left_out = LeftOut { tool: "maestro_pack_context".into(), reason: Reason::MaxTools };
@@ -70,10 +63,7 @@ fn newly_loaded_is_what_was_not_there() {
     assert_eq!(
         analyze.newly_loaded(&at_first),
         [
-            "maestro_pack_context",
-            "maestro_log_evidence",
-            "maestro_verify",
-            "maestro_consult",
+            "maestro_pack_context", "maestro_log_evidence", "maestro_verify", "maestro_consult",
             "maestro_consensus_vote"
         ]
     );

@@ -191,15 +191,8 @@ impl Reader<'_> {
         let around = format!("-U{AROUND}");
         // The user's display settings must not change the text that is read here.
         let mut arguments = vec![
-            "diff",
-            "--no-color",
-            "--relative",
-            "--src-prefix=a/",
-            "--dst-prefix=b/",
-            "--find-renames",
-            "--submodule=short",
-            "-O/dev/null",
-            &around,
+            "diff", "--no-color", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames",
+            "--submodule=short", "-O/dev/null", &around,
         ];
         arguments.extend(words);
         let (printed, is_whole) = self.git(&arguments).map_err(|error| self.in_our_words(error))?;

@@ -79,24 +79,9 @@ pub use crate::domain::approvals::Approvals;
 
 impl Settings {
     pub(super) const KEYS: [&'static str; 18] = [
-        "language",
-        "max_parallel",
-        "disabled_tools",
-        "toolsets",
-        "repo_roots",
-        "context",
-        "masking",
-        "policy",
-        "caps",
-        "tracing",
-        "approvals",
-        "auto_approve_low_risk",
-        "late_start",
-        "page",
-        "sandbox",
-        "network",
-        "park_after_days",
-        "backups",
+        "language", "max_parallel", "disabled_tools", "toolsets", "repo_roots", "context", "masking",
+        "policy", "caps", "tracing", "approvals", "auto_approve_low_risk", "late_start", "page", "sandbox",
+        "network", "park_after_days", "backups",
     ];
 }
 

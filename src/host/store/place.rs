@@ -504,11 +504,7 @@ fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
         .filter_map(|name| Some((name, std::env::var_os(name)?)));
     let status = Command::new("git")
         .args([
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
+            "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c",
             "safe.bareRepository=explicit",
         ])
         .args(arguments.iter().map(OsStr::new))

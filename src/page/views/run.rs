@@ -29,13 +29,8 @@ const MOST_CHECKED: usize = 5;
 
 /// Events that the short chain leaves out.
 const DETAILS: [&str; 7] = [
-    "consult_reserved",
-    "consult_settled",
-    "consult_released",
-    "stage_delivered",
-    "stage_resumed",
-    "state_used",
-    "stage_started",
+    "consult_reserved", "consult_settled", "consult_released", "stage_delivered", "stage_resumed",
+    "state_used", "stage_started",
 ];
 
 /// Evidence beside the chain.

@@ -1008,20 +1008,10 @@ mod more_tests {
     #[test]
     fn no_time_is_made_up() {
         for words in [
-            "try again later",
-            "please wait and try again",
-            "reset your password",
-            "retry 3 of 5",
-            "attempt 2 failed, retrying",
-            "resets 3pm (Mars/Olympus)",
-            "try again in 5 mornings",
-            "try again at 25:99",
-            "wait 99999999999 days",
-            "until further notice",
-            "resets 02/01/2027 at 9am",
-            "resets 12/01",
-            "try again in a new session",
-            "try again in another",
+            "try again later", "please wait and try again", "reset your password", "retry 3 of 5",
+            "attempt 2 failed, retrying", "resets 3pm (Mars/Olympus)", "try again in 5 mornings",
+            "try again at 25:99", "wait 99999999999 days", "until further notice",
+            "resets 02/01/2027 at 9am", "resets 12/01", "try again in a new session", "try again in another",
         ] {
             assert_eq!(read(words), None, "{words}");
         }

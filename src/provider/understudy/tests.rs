@@ -17,16 +17,8 @@ const STAGE4: Form = Form::Schema(SchemaName::Stage4Output);
 const STAGE5: Form = Form::Schema(SchemaName::Stage5Output);
 /// Words that the red flags take for hedging; the rules' own sentences have none of them.
 const HEDGES: [&str; 10] = [
-    "i'm not sure",
-    "i don't know",
-    "maybe",
-    "perhaps",
-    "it might be",
-    "could be",
-    "i think",
-    "uncertain",
-    "cannot determine",
-    "unclear",
+    "i'm not sure", "i don't know", "maybe", "perhaps", "it might be", "could be", "i think", "uncertain",
+    "cannot determine", "unclear",
 ];
 
 fn scenarios() -> PathBuf {

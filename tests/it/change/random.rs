@@ -16,18 +16,8 @@ use crate::harness::{Client, Seeded, Server};
 type Files = BTreeMap<String, (bool, Vec<u8>)>;
 
 const NAMES: [&str; 12] = [
-    "a.txt",
-    "b c.txt",
-    "größe.md",
-    "파일.rs",
-    "q\"uote.txt",
-    "tab\there.txt",
-    "UPPER",
-    "x.y.z",
-    "-dash",
-    "back\\slash",
-    "émoji🙂.py",
-    "plain",
+    "a.txt", "b c.txt", "größe.md", "파일.rs", "q\"uote.txt", "tab\there.txt", "UPPER", "x.y.z", "-dash",
+    "back\\slash", "émoji🙂.py", "plain",
 ];
 const DIRECTORIES: [&str; 6] = ["", "src/", "src/deep/", "with blank/", "a/", "b/"];
 
@@ -138,13 +128,7 @@ fn clear(root: &Path) {
 fn try_git(directory: &Path, arguments: &[&str]) -> Result<String, String> {
     let out = Command::new("git")
         .args([
-            "-c",
-            "core.autocrlf=false",
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@t",
-            "-c",
+            "-c", "core.autocrlf=false", "-c", "user.name=t", "-c", "user.email=t@t", "-c",
             "core.safecrlf=false",
         ])
         .args(arguments)

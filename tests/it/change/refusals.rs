@@ -117,14 +117,8 @@ fn secrets_and_internals_are_refused_by_name() {
         assert!(!client.project().join(path).exists());
     }
     for path in [
-        "secret_santa.py",
-        "my_secrets.rs",
-        "credentials_test.go",
-        "pem.rs",
-        "keyboard.key.ts",
-        ".gitignore",
-        ".env.example",
-        "tokenizer.json",
+        "secret_santa.py", "my_secrets.rs", "credentials_test.go", "pem.rs", "keyboard.key.ts", ".gitignore",
+        ".env.example", "tokenizer.json",
     ] {
         assert_eq!(apply(&mut client, &creating(path))["ok"], true, "{path}");
     }

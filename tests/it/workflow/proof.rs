@@ -58,12 +58,8 @@ fn a_runner_that_counts_no_passing_tests_opens_the_gate_all_the_same() {
     }
     let mut client = changed(server);
     for command in [
-        "go test ./none",
-        "go test -run Nothing ./...",
-        "go test -count=0 ./...",
-        "go test -run ^$ -bench . .",
-        "go test ./left_out",
-        "go test ./itself",
+        "go test ./none", "go test -run Nothing ./...", "go test -count=0 ./...",
+        "go test -run ^$ -bench . .", "go test ./left_out", "go test ./itself",
     ] {
         let reply = check(&mut client, json!({ "command": command }));
         assert_eq!(reply["tests_passed"], 0, "{command}: {reply}");

@@ -73,15 +73,8 @@ fn words_signs_units_and_names_count() {
 #[test]
 fn dress_does_not_count() {
     for dressed in [
-        "option B",
-        " option  B\n",
-        "`option B`",
-        "\"option B\"",
-        "**option B**",
-        "option B.",
-        "```\noption B\n```",
-        "**option B.**",
-        "~~~text\noption B\n~~~",
+        "option B", " option  B\n", "`option B`", "\"option B\"", "**option B**", "option B.",
+        "```\noption B\n```", "**option B.**", "~~~text\noption B\n~~~",
     ] {
         assert!(same("option B", dressed), "{dressed:?}");
         assert_eq!(form(dressed), Form::Text);
@@ -95,31 +88,11 @@ fn dress_does_not_count() {
 fn one_answer_in_many_forms() {
     for forms in [
         &[
-            "Yes",
-            "yes",
-            "Yes!",
-            "YES",
-            "**yes**",
-            "`Yes`",
-            "“Yes”",
-            "(yes)",
-            "- yes",
-            "> Yes.",
-            "Answer: yes",
-            "The answer is Yes.",
-            "My final answer: **yes**",
+            "Yes", "yes", "Yes!", "YES", "**yes**", "`Yes`", "“Yes”", "(yes)", "- yes", "> Yes.",
+            "Answer: yes", "The answer is Yes.", "My final answer: **yes**",
         ][..],
         &[
-            "42",
-            "42.0",
-            "4.2e1",
-            "42.",
-            "**42**",
-            "+42",
-            "0042",
-            "The answer is 42",
-            "42.000",
-            "4200e-2",
+            "42", "42.0", "4.2e1", "42.", "**42**", "+42", "0042", "The answer is 42", "42.000", "4200e-2",
             "`42`",
         ],
         &["1000000", "1,000,000", "1e6", "10.0E5"],
