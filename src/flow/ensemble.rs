@@ -9,6 +9,7 @@ use serde_with::skip_serializing_none;
 
 use super::account::{Account, kept, left, reserve};
 use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::configuration::Configuration;
 use super::consult::{Consulted, ContextNote, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::journal::new_id;
 use super::kit::Kit;
@@ -267,7 +268,7 @@ fn judged(
     answered: Vec<Answered>,
     asked_for: &AskedFor,
 ) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
-    let compared = compared(kit, answered.iter().map(|one| &one.reply), asked_for)?;
+    let compared = compared(&kit.config, answered.iter().map(|one| &one.reply), asked_for)?;
     let weights: Vec<usize> = answered.iter().map(|one| weight(&one.reply.content)).collect();
     let mut drafts = Vec::new();
     let mut candidates = Vec::new();
@@ -275,7 +276,11 @@ fn judged(
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
         let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-        candidates.push(Candidate::new(id, reply.cited(kit).cut_to(kit, room), red_flag));
+        candidates.push(Candidate::new(
+            id,
+            reply.cited(&kit.project).cut_to(&kit.config, &kit.project, room),
+            red_flag,
+        ));
     }
     drafts.push(compared);
     Ok((candidates, drafts))
@@ -295,14 +300,14 @@ pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleN
 /// The same of what was answered here, as the log keeps it: resting on the consults, and with what was
 /// asked.
 fn compared<'a>(
-    kit: &Kit,
+    config: &Configuration,
     replies: impl Iterator<Item = &'a Consulted> + Clone,
     asked_for: &AskedFor,
 ) -> Result<Draft, Error> {
     let answered = replies.filter(|reply| reply.ok);
-    let task = kit.config.masker()?.mask(&asked_for.task).text.into_owned();
+    let task = config.masker()?.mask(&asked_for.task).text.into_owned();
     let noted = EnsembleNoted {
-        task: Some(kept(&task, kit.config.settings().tracing.save_prompts)),
+        task: Some(kept(&task, config.settings().tracing.save_prompts)),
         context_files: asked_for.files.clone(),
         ..compared_answers(answered.clone().map(|reply| reply.content.as_str()))
     };

@@ -2,6 +2,7 @@
 //! terminal shows the same.
 
 use super::account::standings;
+use super::configuration::Configuration;
 use super::kit::Kit;
 use super::time::now;
 use super::which_run::find_run;
@@ -31,24 +32,24 @@ pub enum Wanted {
 pub async fn metrics(kit: &Kit, wanted: Wanted) -> Result<Report, Error> {
     kit.config.check()?;
     let current = kit.log.current_run();
-    let (idle_before, shared) = (kit.log.idle_before(), kit.clone());
+    let (idle_before, config) = (kit.log.idle_before(), kit.config.clone());
     let read = kit.log.journal().read(move |history| {
         let scope = scope(history, wanted, current.as_deref(), idle_before)?;
-        Ok(report(&shared, history, scope))
+        Ok(report(&config, history, scope))
     });
     read.await?
 }
 
 /// The figures of a scope, and what they cost.
-pub(crate) fn report(kit: &Kit, history: &History, scope: Scope) -> Report {
+pub(crate) fn report(config: &Configuration, history: &History, scope: Scope) -> Report {
     let tally = tally(history, &scope);
     let run = match &scope {
         Scope::Run(run) => Some(run.as_str()),
         Scope::Project | Scope::Days(_) => None,
     };
-    let caps = standings(&kit.config, history, run);
-    let cost = Costs::of(&tally.cells, &kit.config.loaded().prices, &caps);
-    Report { cost: Some(cost), ..Report::of(scope, &tally, kit.config.baseline()) }
+    let caps = standings(config, history, run);
+    let cost = Costs::of(&tally.cells, &config.loaded().prices, &caps);
+    Report { cost: Some(cost), ..Report::of(scope, &tally, config.baseline()) }
 }
 
 /// The figures of a scope alone.

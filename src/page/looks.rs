@@ -194,7 +194,7 @@ pub(super) struct OfRun {
 }
 
 pub(super) async fn metrics(visit: Visit, Query(of): Query<OfRun>) -> Response {
-    let kit = visit.page.kit.clone();
+    let config = visit.page.kit.config.clone();
     let read = visit.page.kit.log.journal().read(move |history| {
         let run = of.run.as_deref();
         if let Some(run) = run.filter(|run| history.run(run).is_none()) {
@@ -206,7 +206,7 @@ pub(super) async fn metrics(visit: Visit, Query(of): Query<OfRun>) -> Response {
             (None, Some(days)) => Scope::Days(days),
             (None, None) => Scope::Project,
         };
-        let report = report(&kit, history, scope);
+        let report = report(&config, history, scope);
         Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run, days)))
     });
     visit.show("metrics.html", read.await.and_then(|it| it)).await

@@ -23,8 +23,10 @@ use crate::error::{Error, ErrorNote};
 use crate::flow::account::{Account, Reservation, Took, kept};
 use crate::flow::breaker::StoodIn;
 use crate::flow::citations::citations;
+use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::flow::pack::PackedContext;
+use crate::flow::project_files::ProjectFiles;
 use crate::flow::scope::off_thread_with;
 use crate::flow::thread::UNTRUSTED;
 use crate::host::answers::Answers;
@@ -278,28 +280,28 @@ impl Consulted {
         // A provider that was never started was not consulted.
         self.consults = u32::from(self.attempts > 0);
         if prepared.turn.is_some() {
-            return self.cited(kit).cut_to(kit, MOST_ANSWER);
+            return self.cited(&kit.project).cut_to(&kit.config, &kit.project, MOST_ANSWER);
         }
         // Its caller reads the whole answer first, and shows it beside others.
         self
     }
 
     /// Says of each place that the answer names whether it is there. Blocks.
-    pub fn cited(self, kit: &Kit) -> Self {
+    pub fn cited(self, project: &ProjectFiles) -> Self {
         let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
-        let citations = self.ok.then(|| citations(&kit.project, &self.content, packed));
+        let citations = self.ok.then(|| citations(project, &self.content, packed));
         Self { citations, ..self }
     }
 
     /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer
     /// as data weighs as much again, and is left out where both have no room.
-    pub fn cut_to(mut self, kit: &Kit, room: usize) -> Self {
+    pub fn cut_to(mut self, config: &Configuration, project: &ProjectFiles, room: usize) -> Self {
         let Some(cut) = cut_at(&self.content, room) else {
             let of_data = self.structured.as_ref().map_or(0, weight_of);
             self.structured = self.structured.filter(|_| weight(&self.content) + of_data <= room);
             return self;
         };
-        match self.keep(kit) {
+        match self.keep(config, project) {
             Ok(path) => {
                 let file = path.display().to_string();
                 self.resource = Answers::address(&file).map(|address| address.to_string());
@@ -314,12 +316,12 @@ impl Consulted {
     }
 
     /// Keeps the whole answer in a file.
-    fn keep(&mut self, kit: &Kit) -> Result<std::path::PathBuf, Error> {
+    fn keep(&mut self, config: &Configuration, project: &ProjectFiles) -> Result<std::path::PathBuf, Error> {
         let whole = match self.masked_answer.take() {
             Some(masked) => masked,
-            None => kit.config.masker()?.mask(&self.content).text.into_owned(),
+            None => config.masker()?.mask(&self.content).text.into_owned(),
         };
-        kit.project.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
+        project.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
     }
 }
 

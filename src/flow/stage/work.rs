@@ -285,7 +285,7 @@ async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) 
         };
         let structured = reply.structured.clone().map(|value| masker.mask_value(value));
         let fits = answered && reply.schema_errors.is_empty() && reasons.is_empty();
-        let reply = reply.cited(&kit).cut_to(&kit, MOST_ANSWER);
+        let reply = reply.cited(&kit.project).cut_to(&kit.config, &kit.project, MOST_ANSWER);
         let citations = reply.citations.map(|all| masked(all, &mask));
         let failure = reply.failure;
         let candidate = Candidate {
