@@ -112,7 +112,7 @@ impl Supervisor {
     async fn watched(
         &self,
         running: Running,
-        Launch { limits, program, cwd, stdin: prompt, .. }: Launch,
+        Launch { limits, program, stdin: prompt, .. }: Launch,
         started: Instant,
         watch: &mut impl FnMut(&Activity),
     ) -> Result<Outcome, ProcessError> {
@@ -129,7 +129,7 @@ impl Supervisor {
         if self.registry.is_closed() {
             return Err(ProcessError::ShuttingDown);
         }
-        let (settled, wall) = reported(through, settled, &program, &cwd)?;
+        let (settled, wall) = reported(through, settled, &program)?;
         collect(capture, limits.output_bytes, stopped, settled, wall, started).await
     }
 
@@ -277,7 +277,6 @@ fn reported(
     through: Through,
     settled: Settled,
     program: &Path,
-    directory: &Path,
 ) -> Result<(Settled, WallStanding), ProcessError> {
     let file = match through {
         Through::Helper(file) => file,
@@ -289,7 +288,7 @@ fn reported(
     }
     if let Some((number, words)) = report.not_started {
         let error = number.map_or_else(|| io::Error::other(words), io::Error::from_raw_os_error);
-        return Err(spawn::explain(program, directory, error));
+        return Err(spawn::explain(program, error));
     }
     let settled = match report.ended {
         Some((exit, outlived)) => Settled { exit, leftovers: settled.leftovers + outlived },

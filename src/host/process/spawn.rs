@@ -49,6 +49,7 @@ pub(super) fn start(
     runtime: Handle,
 ) -> Result<Running, ProcessError> {
     check_marker(&launch.marker)?;
+    check_directory(&launch.cwd)?;
     let through = match registry.helpers() {
         Some(_) => Through::Helper(report(&launch.capture_dir).map_err(ProcessError::Capture)?),
         None => Through::Nothing(without_helper(launch)?),
@@ -109,9 +110,21 @@ fn check_marker(marker: &str) -> Result<(), ProcessError> {
     Err(ProcessError::Spawn(io::Error::new(ErrorKind::InvalidInput, reason)))
 }
 
+/// The system blames a missing working directory in the same words as a missing program, and at the end of a
+/// run its directory is gone.
+fn check_directory(directory: &Path) -> Result<(), ProcessError> {
+    let error = match std::fs::metadata(directory) {
+        Ok(found) if found.is_dir() => return Ok(()),
+        Ok(_) => io::Error::from(ErrorKind::NotADirectory),
+        Err(error) => error,
+    };
+    let reason = format!("no working directory {}: {error}", directory.display());
+    Err(ProcessError::Spawn(io::Error::new(error.kind(), reason)))
+}
+
 fn spawn(launch: &Launch, capture: &Capture, marker: &str) -> Result<Child, ProcessError> {
     let mut command = command(launch, capture, marker).map_err(ProcessError::Capture)?;
-    patiently(&mut command).map_err(|error| explain(&launch.program, &launch.cwd, error))
+    patiently(&mut command).map_err(|error| explain(&launch.program, error))
 }
 
 fn command(launch: &Launch, capture: &Capture, marker: &str) -> io::Result<Command> {
@@ -186,12 +199,7 @@ fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
 }
 
 /// Why the program did not start.
-pub(super) fn explain(program: &Path, directory: &Path, error: io::Error) -> ProcessError {
-    // The system blames a missing working directory in the same words as a missing program.
-    if !directory.is_dir() {
-        let reason = format!("no working directory {}: {error}", directory.display());
-        return ProcessError::Spawn(io::Error::new(error.kind(), reason));
-    }
+pub(super) fn explain(program: &Path, error: io::Error) -> ProcessError {
     let program = program.to_owned();
     match error.kind() {
         ErrorKind::NotFound => ProcessError::NotFound { program },
