@@ -444,37 +444,33 @@ pub enum Scope<'a> {
 }
 
 impl Client {
-    /// Name for people.
-    pub(in crate::cli) const fn name(self) -> &'static str {
+    /// Its name for people, the format of its settings, the members in them that lead to the list of servers, and
+    /// the file of a project.
+    const fn about(self) -> (&'static str, Format, &'static [&'static [&'static str]], &'static str) {
         match self {
-            Self::Claude => "Claude Code",
-            Self::Codex => "Codex",
-            Self::Gemini => "Gemini",
-            Self::Vscode => "VS Code",
-            Self::Cursor => "Cursor",
-            Self::Zed => "Zed",
-            Self::Opencode => "opencode",
+            Self::Claude => ("Claude Code", Format::Json, &[&["mcpServers"]], ".mcp.json"),
+            Self::Codex => ("Codex", Format::Toml, &[&["mcp_servers"]], ".codex/config.toml"),
+            Self::Gemini => ("Gemini", Format::Jsonc, &[&["mcpServers"]], ".gemini/settings.json"),
+            Self::Vscode => ("VS Code", Format::Jsonc, &[&["servers"]], ".vscode/mcp.json"),
+            Self::Cursor => ("Cursor", Format::Jsonc, &[&["mcpServers"]], ".cursor/mcp.json"),
+            Self::Zed => ("Zed", Format::Jsonc, &[&["context_servers"]], ".zed/settings.json"),
+            // Its second version keeps the servers one level deeper.
+            Self::Opencode => ("opencode", Format::Jsonc, &[&["mcp", "servers"], &["mcp"]], "opencode.json"),
         }
     }
 
+    /// Name for people.
+    pub(in crate::cli) const fn name(self) -> &'static str {
+        self.about().0
+    }
+
     fn format(self) -> Format {
-        match self {
-            Self::Claude => Format::Json,
-            Self::Codex => Format::Toml,
-            Self::Gemini | Self::Vscode | Self::Cursor | Self::Zed | Self::Opencode => Format::Jsonc,
-        }
+        self.about().1
     }
 
     /// The members that lead to the list of servers; the first that is there counts, else the last.
     pub(in crate::cli) fn lists(self) -> &'static [&'static [&'static str]] {
-        match self {
-            Self::Claude | Self::Gemini | Self::Cursor => &[&["mcpServers"]],
-            Self::Codex => &[&["mcp_servers"]],
-            Self::Vscode => &[&["servers"]],
-            Self::Zed => &[&["context_servers"]],
-            // Its second version keeps the servers one level deeper.
-            Self::Opencode => &[&["mcp", "servers"], &["mcp"]],
-        }
+        self.about().2
     }
 
     /// A fresh entry in that list.
@@ -586,15 +582,7 @@ impl Targets {
 }
 
 fn project_file(client: Client, root: &Path) -> PathBuf {
-    match client {
-        Client::Claude => root.join(".mcp.json"),
-        Client::Codex => root.join(".codex/config.toml"),
-        Client::Gemini => root.join(".gemini/settings.json"),
-        Client::Vscode => root.join(".vscode/mcp.json"),
-        Client::Cursor => root.join(".cursor/mcp.json"),
-        Client::Zed => root.join(".zed/settings.json"),
-        Client::Opencode => opencode_file(root),
-    }
+    if client == Client::Opencode { opencode_file(root) } else { root.join(client.about().3) }
 }
 
 /// Either spelling is read; the one that is there already is meant.

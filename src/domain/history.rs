@@ -291,22 +291,7 @@ impl History {
                 }
                 self.forget_delivered();
             }
-            Body::RunStarted(_)
-            | Body::RunStopped(_)
-            | Body::RunResumed(_)
-            | Body::ApprovalRequested(_)
-            | Body::ApprovalDecided(_)
-            | Body::StateUsed(_)
-            | Body::DialogOpened(_)
-            | Body::DialogClosed(_)
-            | Body::ConsultReserved(_)
-            | Body::ConsultSettled(_)
-            | Body::ConsultReleased(_)
-            | Body::EvidenceLogged(_)
-            | Body::Verified(_)
-            | Body::Changed(_)
-            | Body::RedFlagged(_)
-            | Body::Noted(_) => {}
+            _ => {}
         }
     }
 

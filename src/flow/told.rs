@@ -68,19 +68,7 @@ fn one(run: &str, draft: &Draft) {
             unanswered_critical = it.unanswered_critical.len(),
             "decided"
         ),
-        Body::EvidenceLogged(_)
-        | Body::RedFlagged(_)
-        | Body::Noted(_)
-        | Body::Answered(_)
-        | Body::StageDelivered(_)
-        | Body::StateUsed(_)
-        | Body::DialogOpened(_)
-        | Body::DialogClosed(_)
-        | Body::ConsultReserved(_)
-        | Body::ConsultSettled(_)
-        | Body::ConsultReleased(_)
-        | Body::Verified(_)
-        | Body::Changed(_) => tracing::debug!(run, kind = draft.body.kind(), id = draft.id, "recorded"),
+        _ => tracing::debug!(run, kind = draft.body.kind(), id = draft.id, "recorded"),
     }
 }
 
