@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Bans, licences and sources of every dependency, without the network; advisories where their
-# database is on this machine.
+# Bans, licences and sources of every dependency of every target; advisories where their database is on
+# this machine. Crates that this machine has not built are fetched first: after that no network is needed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if ! command -v cargo-deny >/dev/null; then
@@ -8,6 +8,7 @@ if ! command -v cargo-deny >/dev/null; then
   # A machine that must not pass without it says so.
   exit "${LINT_NEEDS_TOOLS:-0}"
 fi
+"${CARGO:-cargo}" fetch --locked --quiet
 cargo deny --offline --log-level warn check bans licenses sources
 database="${CARGO_HOME:-$HOME/.cargo}/advisory-dbs"
 # A fetch that failed leaves a lock and no database.
