@@ -49,7 +49,7 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if words.get(1).map(OsString::as_os_str) == Some(OsStr::new(wall::HELPER_ARGUMENT)) {
-        return wall::helper_main();
+        return wall::helper_main(words.get(2..).unwrap_or_default());
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
@@ -81,11 +81,8 @@ fn run(command: Command, json: bool) -> ExitCode {
         answers::prune_aside();
     }));
     let outcome = runtime.block_on(async {
-        let helper = HelperCommand::own_binary().map(|helper| match command {
-            Command::Serve(_) => helper.waiting_ahead(),
-            _ => helper,
-        });
-        let supervisor = Supervisor::with_helper(GuardianCommand::own_binary().ok(), helper);
+        let supervisor =
+            Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
         let kit = Kit::new(environment, &directory, supervisor);
         let reader = match command {
             Command::Serve(_) => logging::Reader::Client,

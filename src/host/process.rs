@@ -21,8 +21,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use self::capture::{Capture, Scanned, Stream};
-use self::helpers::Helpers;
-use self::registry::Registry;
+use self::registry::{Orphans, Registry};
 use self::spawn::{Running, Through};
 use self::tree::{Settled, Tree};
 use super::guardian::GuardianCommand;
@@ -37,7 +36,6 @@ pub use launch::{Activity, Ended, Finish, Launch, Limits, MARKER_VARIABLE, Outco
 mod call_dir;
 mod capture;
 pub(crate) mod group;
-mod helpers;
 pub(crate) mod launch;
 pub(crate) mod leftover;
 mod registry;
@@ -58,6 +56,7 @@ const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, Clone)]
 pub struct Supervisor {
     registry: Arc<Registry>,
+    helper: Option<HelperCommand>,
 }
 
 impl Supervisor {
@@ -70,7 +69,8 @@ impl Supervisor {
     /// The same, with each program started by a helper that keeps it behind its wall. Then this
     /// process may have no other supervisor: it ends children that it does not know.
     pub fn with_helper(guardian: Option<GuardianCommand>, helper: Option<HelperCommand>) -> Self {
-        Self { registry: Arc::new(Registry::new(guardian, helper.map(Helpers::new))) }
+        let orphans = if helper.is_some() { Orphans::Adopted } else { Orphans::Unknown };
+        Self { registry: Arc::new(Registry::new(guardian, orphans)), helper }
     }
 
     /// Runs a program to its end and returns what it wrote.
@@ -174,7 +174,7 @@ impl Supervisor {
         &self,
         make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
     ) -> Result<(Running, Launch), E> {
-        let registry = Arc::clone(&self.registry);
+        let (registry, helper) = (Arc::clone(&self.registry), self.helper.clone());
         let runtime = Handle::current();
         let waiting = Arc::new(());
         let waits = Arc::downgrade(&waiting);
@@ -185,7 +185,7 @@ impl Supervisor {
                 return Err(ProcessError::ShuttingDown.into());
             }
             let hold = Box::new(Mutex::new(hold));
-            let running = spawn::start(&launch, hold, registry, runtime)?;
+            let running = spawn::start(&launch, hold, registry, runtime, helper.as_ref())?;
             Ok((running, launch))
         };
         // If we are dropped here, the result is dropped there, and the tree with it.

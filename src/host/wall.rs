@@ -11,9 +11,7 @@
 //! wall was there.
 
 use std::collections::HashSet;
-use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +34,7 @@ pub use report::{FileStanding, WallStanding};
 
 /// The argument that makes our binary a helper.
 pub const HELPER_ARGUMENT: &str = "contain";
-/// The files of a program's output and of the helper's report, in the directory that takes them.
-pub(super) const STDOUT: &str = "stdout";
-pub(super) const STDERR: &str = "stderr";
+/// The file of a helper in the directory that takes a program's output.
 pub(super) const REPORT: &str = "report";
 
 /// Files and networks that a program may touch. The default is no sandbox.
@@ -52,7 +48,7 @@ pub struct Wall {
     pub strictness: Strictness,
 }
 
-/// How the rules for a program's files are found. They are looked up when its helper has been started, which may take as
+/// How the rules for a program's files are found. They are looked up while its helper starts, which takes as
 /// long.
 #[derive(Clone)]
 pub struct Rules(Arc<dyn Fn() -> FileRules + Send + Sync>);
@@ -149,53 +145,20 @@ pub enum Strictness {
     Required,
 }
 
-/// Instructions to the helper. It reads them from its standard input: their length and that of the words behind
-/// them, then JSON, then the words of the [`Program`]. What the program reads there follows.
+/// Instructions to the helper. It reads them from its standard input: their length, then JSON. What the program
+/// reads there follows.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Orders {
     files: Option<FileRules>,
     network: Network,
     strictness: Strictness,
     input: Input,
-    /// The directory of the files that take the program's output and the helper's [`report`].
-    capture: PathBuf,
-    /// Words of the program that are arguments.
-    arguments: usize,
+    /// The file that takes the helper's [`report`].
+    report: PathBuf,
     /// How long descendants may live on after the program, in milliseconds.
     drain_ms: u64,
     /// How long they may take to end after SIGTERM, in milliseconds.
     grace_ms: u64,
-}
-
-/// Program that the helper starts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Program<'a> {
-    pub(super) path: &'a Path,
-    pub(super) arguments: &'a [OsString],
-    pub(super) directory: &'a Path,
-    /// All of its environment.
-    pub(super) environment: &'a [(OsString, OsString)],
-}
-
-impl Program<'_> {
-    /// Its words, each with a NUL at its end: the directory, the path, the arguments, the variables. They need
-    /// not be text.
-    fn words(self) -> io::Result<Vec<u8>> {
-        let paths = [self.directory.as_os_str(), self.path.as_os_str()].into_iter();
-        let words = paths
-            .chain(self.arguments.iter().map(OsString::as_os_str))
-            .map(|word| [word, "".as_ref(), "".as_ref()]);
-        let variables = self.environment.iter().map(|(name, value)| [name.as_os_str(), "=".as_ref(), value]);
-        let mut all = Vec::new();
-        for word in words.chain(variables).map(|parts| parts.map(OsStr::as_encoded_bytes).concat()) {
-            if word.contains(&0) {
-                return Err(io::Error::new(ErrorKind::InvalidInput, "a word of the program holds a NUL"));
-            }
-            all.extend(word);
-            all.push(0);
-        }
-        Ok(all)
-    }
 }
 
 /// Standard input of the program.
@@ -211,26 +174,23 @@ impl Orders {
     /// Looks up the rules, which blocks. The answer is what the helper reads.
     pub(super) fn of(
         wall: &Wall,
-        program: Program<'_>,
         input: Input,
-        capture: &Path,
+        directory: &Path,
         drain: Duration,
         grace: Duration,
-    ) -> io::Result<Vec<u8>> {
+    ) -> std::io::Result<Vec<u8>> {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let orders = Self {
             files: wall.files.as_ref().map(|rules| (rules.0)()),
             network: wall.network,
             strictness: wall.strictness,
             input,
-            capture: capture.to_owned(),
-            arguments: program.arguments.len(),
+            report: directory.join(REPORT),
             drain_ms: milliseconds(drain),
             grace_ms: milliseconds(grace),
         };
-        let (text, words) = (serde_json::to_vec(&orders)?, program.words()?);
-        let lengths = [&text, &words].map(|part| (part.len() as u64).to_le_bytes());
-        Ok([lengths.as_flattened(), &text, &words].concat())
+        let text = serde_json::to_vec(&orders)?;
+        Ok([(text.len() as u64).to_le_bytes().as_slice(), &text].concat())
     }
 }
 
@@ -239,32 +199,24 @@ impl Orders {
 pub struct HelperCommand {
     /// The binary.
     pub program: PathBuf,
-    /// True if after the first program one waits for the next.
-    pub waits_ahead: bool,
 }
 
 impl HelperCommand {
     /// This very binary; `None` where the system has no helper.
     pub fn own_binary() -> Option<Self> {
-        let program = PathBuf::from("/proc/self/exe");
-        cfg!(target_os = "linux").then_some(Self { program, waits_ahead: false })
-    }
-
-    /// The same for a process that starts many programs.
-    pub fn waiting_ahead(self) -> Self {
-        Self { waits_ahead: true, ..self }
+        cfg!(target_os = "linux").then(|| Self { program: PathBuf::from("/proc/self/exe") })
     }
 }
 
-/// The helper's whole life.
+/// The helper's whole life. `program` are the arguments after [`HELPER_ARGUMENT`].
 #[cfg(target_os = "linux")]
-pub fn helper_main() -> std::process::ExitCode {
-    helper::main()
+pub fn helper_main(program: &[std::ffi::OsString]) -> std::process::ExitCode {
+    helper::main(program)
 }
 
 /// There is no helper on this system.
 #[cfg(not(target_os = "linux"))]
-pub fn helper_main() -> std::process::ExitCode {
+pub fn helper_main(_program: &[std::ffi::OsString]) -> std::process::ExitCode {
     std::process::ExitCode::FAILURE
 }
 

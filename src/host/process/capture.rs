@@ -8,7 +8,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Activity, Ended, Finish, Limits};
-use crate::host::wall::{STDERR, STDOUT};
 
 /// Bigger reads leave the runtime's thread.
 const INLINE_READ: u64 = 128 * 1024;
@@ -29,8 +28,8 @@ pub(super) struct Capture {
 impl Capture {
     /// Makes `stdout` and `stderr` in `dir`, replacing those of an earlier run.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
-        let stdout = Stream::create(&dir.join(STDOUT))?;
-        let stderr = Stream::create(&dir.join(STDERR))?;
+        let stdout = Stream::create(&dir.join("stdout"))?;
+        let stderr = Stream::create(&dir.join("stderr"))?;
         Ok(Self { stdout, stderr })
     }
 

@@ -7,7 +7,6 @@ use rustix::process::{Pid, Signal};
 
 use super::ProcessError;
 use super::group;
-use super::helpers::Helpers;
 use super::sweep::Quarry;
 use crate::host::guardian::{Guardian, GuardianCommand};
 
@@ -20,9 +19,16 @@ pub(super) struct Registry {
     state: Mutex<State>,
     /// Held for reading while a process is started and not yet in `state`.
     starting: RwLock<()>,
-    /// Where there are helpers, processes whose parents died become children of this process; else they go to
-    /// somebody else.
-    helpers: Option<Helpers>,
+    orphans: Orphans,
+}
+
+/// Handling of processes whose parents died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Orphans {
+    /// They become children of this process.
+    Adopted,
+    /// They go to somebody else.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -34,27 +40,15 @@ struct State {
 }
 
 impl Registry {
-    pub(super) fn new(guardian: Option<GuardianCommand>, helpers: Option<Helpers>) -> Self {
+    pub(super) fn new(guardian: Option<GuardianCommand>, orphans: Orphans) -> Self {
         let guardian = Guardian::new(guardian);
         let state = State { closed: false, started: 0, calls: HashMap::new(), guardian };
-        Self { state: Mutex::new(state), starting: RwLock::new(()), helpers }
+        Self { state: Mutex::new(state), starting: RwLock::new(()), orphans }
     }
 
     // Nothing is left half done under this lock, so a panic elsewhere does no harm.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn helpers(&self) -> Option<&Helpers> {
-        self.helpers.as_ref()
-    }
-
-    /// Has a helper ready for the next call. Blocks for a millisecond.
-    pub(super) fn keep_helper(&self) {
-        if let Some(helpers) = self.helpers.as_ref().filter(|_| !self.is_closed()) {
-            let _starting = self.starting();
-            helpers.keep_one();
-        }
     }
 
     /// Held from before a process starts until the registry knows its group.
@@ -65,13 +59,14 @@ impl Registry {
     /// Ends what became ours because a helper was killed before it had ended what it watched. Blocks
     /// for some milliseconds.
     pub(super) fn end_adopted(&self) {
-        let Some(helpers) = &self.helpers else { return };
+        if self.orphans == Orphans::Unknown {
+            return;
+        }
         let _nobody_starts = self.starting.write().unwrap_or_else(PoisonError::into_inner);
         let known: Vec<i32> = {
             let state = self.lock();
             let groups = state.calls.values().flatten().copied();
-            let known = groups.chain(state.guardian.pid()).chain(helpers.waiting());
-            known.map(Pid::as_raw_pid).collect()
+            groups.chain(state.guardian.pid()).map(Pid::as_raw_pid).collect()
         };
         let ended = crate::host::wall::end_adopted(&known);
         if ended > 0 {

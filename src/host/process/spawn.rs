@@ -1,6 +1,6 @@
 //! Starts the program: everything about a run that blocks.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt as _;
@@ -16,7 +16,7 @@ use super::capture::{Capture, anew};
 use super::registry::Registry;
 use super::tree::{Hold, Tree};
 use super::{Launch, MARKER_VARIABLE, ProcessError};
-use crate::host::wall::{Input, Orders, Program, REPORT, Strictness, WallStanding};
+use crate::host::wall::{HELPER_ARGUMENT, HelperCommand, Input, Orders, REPORT, Strictness, WallStanding};
 
 /// Number of times that a program file that is still open for writing is tried again.
 const BUSY_TRIES: u32 = 5;
@@ -47,10 +47,10 @@ pub(super) fn start(
     hold: Hold,
     registry: Arc<Registry>,
     runtime: Handle,
+    helper: Option<&HelperCommand>,
 ) -> Result<Running, ProcessError> {
     check_marker(&launch.marker)?;
-    check_directory(&launch.cwd)?;
-    let through = match registry.helpers() {
+    let through = match helper {
         Some(_) => Through::Helper(report(&launch.capture_dir).map_err(ProcessError::Capture)?),
         None => Through::Nothing(without_helper(launch)?),
     };
@@ -59,11 +59,7 @@ pub(super) fn start(
     let announcing = Arc::clone(&registry);
     let starting = announcing.starting();
     let marker = registry.announce(&launch.marker)?;
-    let child = match registry.helpers() {
-        Some(helpers) => helpers.take().map_err(ProcessError::Spawn),
-        None => spawn(launch, &capture, &marker),
-    };
-    let mut child = match child {
+    let mut child = match spawn(launch, &capture, &marker, helper) {
         Ok(child) => child,
         Err(error) => {
             registry.done(&marker);
@@ -72,14 +68,11 @@ pub(super) fn start(
     };
     let stdin = child.stdin.take();
     // From here on dropping the tree kills it.
-    let tree = Tree::new(child, marker.clone(), launch.limits.grace, registry, runtime, hold);
+    let tree = Tree::new(child, marker, launch.limits.grace, registry, runtime, hold);
     tree.enlist()?;
     drop(starting);
-    // The helper runs nothing before it has them; a new one starts meanwhile.
-    let orders = match &through {
-        Through::Helper(_) => orders(launch, &marker).map_err(ProcessError::Spawn)?,
-        Through::Nothing(_) => Vec::new(),
-    };
+    // The helper starts meanwhile. It runs nothing before it has them.
+    let orders = helper.map(|_| orders(launch)).transpose().map_err(ProcessError::Spawn)?.unwrap_or_default();
     if let Some(stdin) = &stdin {
         widen(stdin, orders.len() + launch.stdin.len());
     }
@@ -110,48 +103,54 @@ fn check_marker(marker: &str) -> Result<(), ProcessError> {
     Err(ProcessError::Spawn(io::Error::new(ErrorKind::InvalidInput, reason)))
 }
 
-/// The system blames a missing working directory in the same words as a missing program, and at the end of a
-/// run its directory is gone.
-fn check_directory(directory: &Path) -> Result<(), ProcessError> {
-    let error = match std::fs::metadata(directory) {
-        Ok(found) if found.is_dir() => return Ok(()),
-        Ok(_) => io::Error::from(ErrorKind::NotADirectory),
-        Err(error) => error,
+fn spawn(
+    launch: &Launch,
+    capture: &Capture,
+    marker: &str,
+    helper: Option<&HelperCommand>,
+) -> Result<Child, ProcessError> {
+    let mut command = command(launch, capture, marker, helper).map_err(ProcessError::Capture)?;
+    patiently(&mut command).map_err(|error| {
+        // The system blames a missing working directory in the same words as a missing program.
+        if launch.cwd.is_dir() {
+            return explain(&launch.program, error);
+        }
+        let reason = format!("no working directory {}: {error}", launch.cwd.display());
+        ProcessError::Spawn(io::Error::new(error.kind(), reason))
+    })
+}
+
+fn command(
+    launch: &Launch,
+    capture: &Capture,
+    marker: &str,
+    helper: Option<&HelperCommand>,
+) -> io::Result<Command> {
+    let mut command = match helper {
+        Some(helper) => through(helper, launch),
+        None => Command::new(&launch.program),
     };
-    let reason = format!("no working directory {}: {error}", directory.display());
-    Err(ProcessError::Spawn(io::Error::new(error.kind(), reason)))
-}
-
-fn spawn(launch: &Launch, capture: &Capture, marker: &str) -> Result<Child, ProcessError> {
-    let mut command = command(launch, capture, marker).map_err(ProcessError::Capture)?;
-    patiently(&mut command).map_err(|error| explain(&launch.program, error))
-}
-
-fn command(launch: &Launch, capture: &Capture, marker: &str) -> io::Result<Command> {
-    let mut command = Command::new(&launch.program);
     command.args(&launch.args).current_dir(&launch.cwd).process_group(0);
-    command.env_clear().envs(environment(launch, marker));
-    command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
+    command.env(MARKER_VARIABLE, marker);
+    let is_fed = helper.is_some() || !launch.stdin.is_empty();
+    command.stdin(if is_fed { Stdio::piped() } else { Stdio::null() });
     command.stdout(capture.stdout.sink()?).stderr(capture.stderr.sink()?);
     Ok(command)
 }
 
-/// The program's environment, which carries its marker.
-fn environment(launch: &Launch, marker: &str) -> Vec<(OsString, OsString)> {
-    launch.env.iter().cloned().chain([(MARKER_VARIABLE.into(), marker.into())]).collect()
+fn through(helper: &HelperCommand, launch: &Launch) -> Command {
+    let mut command = Command::new(&helper.program);
+    command.arg0(launch.program.file_name().unwrap_or(OsStr::new("maestro-helper")));
+    command.arg(HELPER_ARGUMENT).arg(&launch.program);
+    command
 }
 
-fn orders(launch: &Launch, marker: &str) -> io::Result<Vec<u8>> {
+fn orders(launch: &Launch) -> io::Result<Vec<u8>> {
     // It must be done before the group is killed.
     let grace = launch.limits.grace * 9 / 10;
     let input = if launch.stdin.is_empty() { Input::Null } else { Input::Follows };
-    let program = Program {
-        path: &launch.program,
-        arguments: &launch.args,
-        directory: &launch.cwd,
-        environment: &environment(launch, marker),
-    };
-    Orders::of(&launch.wall, program, input, &launch.capture_dir, launch.limits.drain, grace)
+    Orders::of(&launch.wall, input, &launch.capture_dir, launch.limits.drain, grace)
 }
 
 /// Lets a pipe take the whole input at once, as far as the system allows. Each time that it is full, writer and

@@ -255,7 +255,6 @@ impl Body {
                 }
                 registry.done(marker);
             }
-            registry.keep_helper();
         };
         drop(self.runtime.spawn_blocking(sweep));
     }

@@ -1,20 +1,18 @@
 //! The helper: raises the wall, runs one program, and outlives all that it started.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpgrp, getpid, set_child_subreaper, wait};
-use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::report::{End, FileStanding, Line, NetworkStanding, WallStanding};
-use super::{Input, Network, Orders, REPORT, STDERR, STDOUT, Strictness, descendants, landlock, namespace};
+use super::{Input, Network, Orders, Strictness, descendants, landlock, namespace};
 
 /// The pause between two looks at descendants that should be gone soon.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -23,74 +21,28 @@ const FALLBACK: Duration = Duration::from_millis(250);
 /// Exit code of a shell where a signal ended the program.
 const SIGNAL_BASE: i32 = 128;
 
-pub(super) fn main() -> ExitCode {
-    // Made before the orders come, for which it may wait. It has no thread but this one.
-    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+pub(super) fn main(program: &[OsString]) -> ExitCode {
+    let Ok(orders) = receive() else {
         return ExitCode::FAILURE;
     };
-    let Ok((orders, command)) = receive() else {
+    // Opened before the wall stands: the program behind it cannot write here.
+    let Ok(report) = OpenOptions::new().append(true).open(&orders.report) else {
         return ExitCode::FAILURE;
     };
-    let Ok(report) = open(&orders, REPORT) else {
-        return ExitCode::FAILURE;
-    };
-    contain(&orders, command, &report, &runtime)
-}
-
-/// Opened before the wall stands: the program behind it cannot write here.
-fn open(orders: &Orders, name: &str) -> io::Result<File> {
-    OpenOptions::new().append(true).open(orders.capture.join(name))
+    contain(&orders, program, &report)
 }
 
 /// Reads the orders and no byte of what follows them.
-fn receive() -> io::Result<(Orders, Command)> {
+fn receive() -> io::Result<Orders> {
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let text = length(&mut input)?;
-    let words = length(&mut input)?;
-    let orders: Orders = serde_json::from_slice(&part(&input, text)?)?;
-    let command = command(&orders, &part(&input, words)?)?;
-    Ok((orders, command))
-}
-
-fn length(input: &mut File) -> io::Result<u64> {
     let mut length = [0; 8];
     input.read_exact(&mut length)?;
-    Ok(u64::from_le_bytes(length))
+    let mut text = Vec::new();
+    input.take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
-/// So many bytes, all of them.
-fn part(input: &File, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = input.take(length).read_to_end(&mut bytes)?;
-    if read as u64 == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-}
-
-/// The program that is to be started, as its [words](super::Program) say. The group is the helper's.
-fn command(orders: &Orders, words: &[u8]) -> io::Result<Command> {
-    let missing = || io::Error::from(io::ErrorKind::InvalidData);
-    let mut words =
-        words.split_inclusive(|byte| *byte == 0).map(|word| word.strip_suffix(b"\0").unwrap_or(word));
-    let mut next = || words.next().map(OsStr::from_bytes).ok_or_else(missing);
-    let directory = next()?;
-    let mut command = Command::new(next()?);
-    command.current_dir(directory).env_clear();
-    for _ in 0..orders.arguments {
-        command.arg(next()?);
-    }
-    for variable in words {
-        let at = memchr::memchr(b'=', variable).ok_or_else(missing)?;
-        let (name, value) = variable.split_at(at);
-        command.env(OsStr::from_bytes(name), OsStr::from_bytes(value.get(1..).unwrap_or_default()));
-    }
-    command.stdout(open(orders, STDOUT)?).stderr(open(orders, STDERR)?);
-    command.stdin(match orders.input {
-        Input::Follows => Stdio::inherit(),
-        Input::Null => Stdio::null(),
-    });
-    Ok(command)
-}
-
-fn contain(orders: &Orders, command: Command, report: &File, runtime: &Runtime) -> ExitCode {
+fn contain(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     let _ = set_child_subreaper(Some(getpid()));
     // As a single thread, for a namespace and a domain belong to threads.
     let standing = WallStanding {
@@ -108,7 +60,10 @@ fn contain(orders: &Orders, command: Command, report: &File, runtime: &Runtime) 
         return ExitCode::FAILURE;
     }
     tell(report, &Line::Raised(standing));
-    runtime.block_on(run(orders, command, report))
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return ExitCode::FAILURE;
+    };
+    runtime.block_on(run(orders, program, report))
 }
 
 fn tell(mut report: &File, line: &Line) {
@@ -120,21 +75,19 @@ fn tell(mut report: &File, line: &Line) {
 }
 
 /// SIGTERM comes to the whole group, the program included: it is waited for, then all else is ended.
-async fn run(orders: &Orders, mut command: Command, report: &File) -> ExitCode {
+async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     let (Ok(mut children), Ok(mut terminate)) =
         (signal(SignalKind::child()), signal(SignalKind::terminate()))
     else {
         return ExitCode::FAILURE;
     };
-    let child = match command.spawn() {
-        Ok(child) => Pid::from_child(&child),
+    let child = match start(program, orders.input) {
+        Ok(child) => child,
         Err(error) => {
             tell(report, &Line::NotStarted(error.raw_os_error(), error.to_string()));
             return ExitCode::FAILURE;
         }
     };
-    // With it go our own ends of its output.
-    drop(command);
     let drain = Duration::from_millis(orders.drain_ms);
     let mut family = Family { program: child, end: None };
     let mut deadline = None;
@@ -168,6 +121,18 @@ async fn run(orders: &Orders, mut command: Command, report: &File) -> ExitCode {
     };
     tell(report, &Line::Ended(end, outlived));
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
+}
+
+fn start(program: &[OsString], input: Input) -> io::Result<Pid> {
+    let (program, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+    // The group, directory, environment and streams of the helper are the program's.
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    command.stdin(match input {
+        Input::Follows => Stdio::inherit(),
+        Input::Null => Stdio::null(),
+    });
+    Ok(Pid::from_child(&command.spawn()?))
 }
 
 /// Those that left the group did not get the group's SIGTERM.
