@@ -69,25 +69,27 @@ impl Watch {
     }
 }
 
+/// The state of the log; none where it cannot be read.
+async fn look(page: &Page) -> Option<Seen> {
+    let read = page.kit.log.journal().read(|history| Seen {
+        last: history.last_seq,
+        waiting: history.pending().map(|(_, request)| request.id.clone()).collect(),
+    });
+    read.await.inspect_err(|error| tracing::debug!(%error, "the log cannot be read for the page")).ok()
+}
+
 /// Looks at the log until nobody listens.
 async fn watch(page: Page) {
     let out = &page.watch.out;
     loop {
-        let read = page.kit.log.journal().read(|history| Seen {
-            last: history.last_seq,
-            waiting: history.pending().map(|(_, request)| request.id.clone()).collect(),
-        });
-        match read.await {
-            Ok(seen) => {
-                out.send_if_modified(|known| {
-                    let is_new = *known != seen;
-                    if is_new {
-                        *known = seen;
-                    }
-                    is_new
-                });
-            }
-            Err(error) => tracing::debug!(%error, "the log cannot be read for the page"),
+        if let Some(seen) = look(&page).await {
+            out.send_if_modified(|known| {
+                let is_new = *known != seen;
+                if is_new {
+                    *known = seen;
+                }
+                is_new
+            });
         }
         if page.watch.is_over() {
             return;
@@ -96,23 +98,30 @@ async fn watch(page: Page) {
     }
 }
 
+fn told(seen: &Seen) -> Option<Event> {
+    let data = serde_json::to_string(seen).ok()?;
+    Some(Event::default().event("log").id(seen.last.to_string()).data(data))
+}
+
 /// The stream of a tab. Each event is the state as it is, so that one that reconnects misses nothing.
 pub(super) async fn events(State(page): State<Page>) -> Response {
-    let mut receiver = page.watch.listen(&page);
-    receiver.mark_changed();
+    let receiver = page.watch.listen(&page);
+    // What the watcher said last may be old: in it a request that this tab shows does not wait yet.
+    let first = look(&page).await;
     let stop = page.stop.clone();
-    let stream = unfold((receiver, stop), |(mut receiver, stop)| async move {
+    let stream = unfold((first, receiver, stop), |(mut first, mut receiver, stop)| async move {
         let event = tokio::select! {
+            biased;
             () = stop.cancelled() => return None,
+            seen = async { first.take() }, if first.is_some() => told(&seen?)?,
             changed = receiver.changed() => {
                 changed.ok()?;
                 let seen = receiver.borrow_and_update().clone();
-                let data = serde_json::to_string(&seen).ok()?;
-                Event::default().event("log").id(seen.last.to_string()).data(data)
+                told(&seen)?
             }
             () = tokio::time::sleep(BEAT) => Event::default().event("beat").data(""),
         };
-        Some((Ok::<_, Infallible>(event), (receiver, stop)))
+        Some((Ok::<_, Infallible>(event), (first, receiver, stop)))
     });
     Sse::new(stream).into_response()
 }

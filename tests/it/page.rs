@@ -267,6 +267,8 @@ fn what_another_server_does_is_heard_without_a_reload() {
     let mut scene = Scene::new();
     let heard = scene.browser.hears("events", &scene.request, Duration::from_secs(5));
     assert!(heard.contains("text/event-stream") && heard.contains("event: log"), "{heard}");
+    // A tab that heard of none would take its own for decided, and load itself anew.
+    assert!(!heard.contains("\"waiting\":[]"), "{heard}");
     let browser = scene.browser.clone();
     let listening =
         std::thread::spawn(move || browser.hears("events", "\"waiting\":[]", Duration::from_secs(10)));
