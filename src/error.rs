@@ -335,7 +335,7 @@ impl From<&change::Refusal> for ErrorNote {
     }
 }
 
-/// What a caller gave may be long, and an error repeats it.
+/// Characters of an error: it repeats input of the caller, which may be long.
 const MOST_CHARS: usize = 4_000;
 
 impl Error {

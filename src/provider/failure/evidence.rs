@@ -153,7 +153,7 @@ fn limited(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::QuotaExceeded | FailureKind::RateLimited | FailureKind::Overloaded)
 }
 
-/// What the first rule of a table that knows the lines of a channel says, and the line that it knows.
+/// The finding of the first rule in a table that knows a line of a channel, and that line.
 fn known(lines: &[String], whole: &str, find: Find) -> Option<(Says, String)> {
     let found = lines.iter().filter_map(|line| Some((find(&normalised(line))?, line)));
     let by_line = found.min_by_key(|((place, _), _)| *place);

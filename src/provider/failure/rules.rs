@@ -51,7 +51,7 @@ struct Tables {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| packed::read("src/provider/failure/rules.yaml"));
 
-/// What the first rule that knows these words says, and its place. The words are normalised.
+/// The finding of the first rule that knows these normalised words, and its place.
 pub(super) type Find = fn(&str) -> Option<(usize, Says)>;
 
 /// Finds the first rule.
