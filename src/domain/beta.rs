@@ -2,6 +2,8 @@
 
 use special::Beta as _;
 
+use super::measure::number::real;
+
 /// The quantile that stands for "at least": nine times in ten the rate is higher.
 pub const CAUTIOUS: f64 = 0.1;
 
@@ -9,10 +11,6 @@ pub const CAUTIOUS: f64 = 0.1;
 /// as any other: of Beta(s + 1, f + 1). Three of three come to 0.56, 95 of 100 to 0.91.
 pub fn cautious_rate(successes: u64, failures: u64) -> f64 {
     quantile(CAUTIOUS, real(successes) + 1.0, real(failures) + 1.0)
-}
-
-fn real(count: u64) -> f64 {
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// The probability that a rate with this beta distribution is below `x`: the regularised incomplete

@@ -32,12 +32,6 @@ pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
     }
 }
 
-/// A count as a number to calculate with; exact up to 2^53, far above any count here.
-#[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^53")]
-pub fn number(count: u64) -> f64 {
-    count as f64
-}
-
 /// A quotient; none where there is nothing to divide by.
 pub fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)

@@ -85,32 +85,21 @@ impl PolicySettings {
 
     pub fn stage(&self, stage: Stage) -> StagePolicy {
         let ensemble_allowed = match stage {
+            // Several readers of the same material bring the same facts: one consultant.
             Stage::Analyze => false,
             Stage::Hypothesize => self.ensemble_hypotheses,
             Stage::Implement => self.ensemble_implementation,
             Stage::Debug => !self.debug_single_agent,
             Stage::Improve => true,
         };
+        let is_debug = stage == Stage::Debug;
+        let consults = self.max_consults_per_stage;
         StagePolicy {
             topology: if ensemble_allowed { Topology::Centralized } else { Topology::Sas },
-            candidates: match stage {
-                _several if ensemble_allowed => Topology::Independent,
-                // Several readers of the same material bring the same facts: one consultant.
-                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Debug | Stage::Improve => {
-                    Topology::Sas
-                }
-            },
+            candidates: if ensemble_allowed { Topology::Independent } else { Topology::Sas },
             ensemble_allowed,
-            max_consults: match stage {
-                Stage::Debug => self.max_consults_per_stage.min(1),
-                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => {
-                    self.max_consults_per_stage
-                }
-            },
-            max_iterations: match stage {
-                Stage::Debug => self.max_debug_iterations,
-                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => 1,
-            },
+            max_consults: if is_debug { consults.min(1) } else { consults },
+            max_iterations: if is_debug { self.max_debug_iterations } else { 1 },
             preferred_clients: match stage {
                 Stage::Analyze => &["gemini", "claude"],
                 Stage::Hypothesize => &["codex", "gemini", "claude"],

@@ -1,5 +1,6 @@
 //! Way in which the agents of a piece of work are arranged.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
@@ -89,25 +90,11 @@ pub struct Line {
     pub baseline: f64,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct All {
-    single: Facts,
-    independent: Facts,
-    decentralized: Facts,
-    centralized: Facts,
-    hybrid: Facts,
-}
-
 impl Facts {
     pub fn of(topology: Topology) -> &'static Self {
-        static ALL: LazyLock<All> = LazyLock::new(|| packed::read("src/domain/coordination/topologies.yaml"));
-        match topology {
-            Topology::Sas => &ALL.single,
-            Topology::Independent => &ALL.independent,
-            Topology::Decentralized => &ALL.decentralized,
-            Topology::Centralized => &ALL.centralized,
-            Topology::Hybrid => &ALL.hybrid,
-        }
+        static ALL: LazyLock<HashMap<Topology, Facts>> =
+            LazyLock::new(|| packed::read("src/domain/coordination/topologies.yaml"));
+        static NONE: LazyLock<Facts> = LazyLock::new(Facts::default);
+        ALL.get(&topology).unwrap_or(&NONE)
     }
 }

@@ -7,7 +7,8 @@ pub(crate) mod task;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::journal::new_id;
 use super::log::Log;
@@ -78,33 +79,6 @@ pub struct GivenAnswer {
     pub correct: Option<bool>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct Recorded {
-    recorded: Entry,
-    run_metrics: RunMetrics,
-    topology_stats: Option<TopologyStatistics>,
-    calibration_hint: String,
-    definitions: BTreeMap<&'static str, &'static str>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Entry {
-    topology: &'static str,
-    success: bool,
-    tokens_used: u64,
-    messages_sent: u64,
-    rounds: u64,
-    format_errors: u64,
-    answers: usize,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct RunMetrics {
-    coordination_overhead: Option<f64>,
-    message_density: Option<f64>,
-    redundancy_rate: Option<f64>,
-}
-
 /// Returns what the paper's measures mean in a result that shows them.
 fn definitions() -> BTreeMap<&'static str, &'static str> {
     [
@@ -131,7 +105,7 @@ fn definitions() -> BTreeMap<&'static str, &'static str> {
 /// # Errors
 ///
 /// A provider that is named twice among the answers.
-pub async fn record(log: &Log, outcome: &Outcome) -> Result<Recorded, Error> {
+pub async fn record(log: &Log, outcome: &Outcome) -> Result<Value, Error> {
     distinct(&outcome.answers)?;
     let run = event(outcome);
     let content = serde_json::to_value(&run).map_err(|error| Error::Internal(error.to_string()))?;
@@ -139,25 +113,25 @@ pub async fn record(log: &Log, outcome: &Outcome) -> Result<Recorded, Error> {
     log.journal().record("", vec![noted]).await?;
     let history = History::of(&recorded(log).await?);
     let metrics = of_run(&run, &history);
-    Ok(Recorded {
-        recorded: Entry {
-            topology: run.topology.id(),
-            success: run.success,
-            tokens_used: run.tokens,
-            messages_sent: run.messages,
-            rounds: run.rounds,
-            format_errors: run.format_errors,
-            answers: run.answers.len(),
+    Ok(json!({
+        "recorded": {
+            "topology": run.topology.id(),
+            "success": run.success,
+            "tokens_used": run.tokens,
+            "messages_sent": run.messages,
+            "rounds": run.rounds,
+            "format_errors": run.format_errors,
+            "answers": run.answers.len(),
         },
-        run_metrics: RunMetrics {
-            coordination_overhead: metrics.coordination_overhead_percent,
-            message_density: metrics.message_density,
-            redundancy_rate: metrics.redundancy,
+        "run_metrics": {
+            "coordination_overhead": metrics.coordination_overhead_percent,
+            "message_density": metrics.message_density,
+            "redundancy_rate": metrics.redundancy,
         },
-        topology_stats: history.of_topology(run.topology).cloned(),
-        calibration_hint: hint(&history),
-        definitions: definitions(),
-    })
+        "topology_stats": history.of_topology(run.topology),
+        "calibration_hint": hint(&history),
+        "definitions": definitions(),
+    }))
 }
 
 fn distinct(answers: &[GivenAnswer]) -> Result<(), Error> {
@@ -204,49 +178,20 @@ fn hint(history: &History) -> String {
     "Enough is recorded to weigh in maestro_select_architecture.".to_owned()
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct Summary {
-    total_samples: u64,
-    topology_stats: BTreeMap<&'static str, TopologyStatistics>,
-    best_topology: Option<&'static str>,
-    best_topology_score: Option<f64>,
-    recommendation: String,
-    /// Change for the worse in the results of each topology and in the judged answers of each provider.
-    changes: Changes,
-    diversity: Option<Diversity>,
-    diversity_note: String,
-    definitions: BTreeMap<&'static str, &'static str>,
-}
-
-/// Changes in the order of the record, noticed by a cumulative sum.
-#[derive(Clone, Debug, Serialize)]
-struct Changes {
-    topologies: BTreeMap<&'static str, Cusum>,
-    providers: BTreeMap<String, Cusum>,
-}
-
-impl Changes {
-    fn of(runs: &[RunRecord], questions: &[Vec<Answer>]) -> Self {
-        let of_topology = |topology: Topology| {
-            let results = runs.iter().filter(|run| run.topology == topology).map(|run| run.success);
-            (topology.id(), Cusum::of(results))
-        };
-        let answers = || questions.iter().flatten().filter_map(|answer| Some((answer, answer.correct?)));
-        let names: BTreeSet<&String> = answers().map(|(answer, _)| &answer.provider).gather();
-        let of_provider = |name: &String| {
-            let verdicts = answers().filter(|(answer, _)| answer.provider == *name).map(|(_, right)| right);
-            (name.clone(), Cusum::of(verdicts))
-        };
-        Self {
-            topologies: Topology::ALL
-                .iter()
-                .copied()
-                .map(of_topology)
-                .filter(|(_, it)| it.results > 0)
-                .gather(),
-            providers: names.into_iter().map(of_provider).gather(),
+/// Changes for the worse in the results of each topology and in the judged answers of each provider, noticed
+/// by a cumulative sum in the order of the record.
+fn changes(runs: &[RunRecord], questions: &[Vec<Answer>]) -> Value {
+    let mut topologies: BTreeMap<&str, Cusum> = BTreeMap::new();
+    for run in runs {
+        topologies.entry(run.topology.id()).or_default().add(run.success);
+    }
+    let mut providers: BTreeMap<&str, Cusum> = BTreeMap::new();
+    for answer in questions.iter().flatten() {
+        if let Some(right) = answer.correct {
+            providers.entry(&answer.provider).or_default().add(right);
         }
     }
+    json!({ "topologies": topologies, "providers": providers })
 }
 
 /// Sums up what is recorded so far. A topology that never ran is not in it.
@@ -254,7 +199,7 @@ impl Changes {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn summary(log: &Log) -> Result<Summary, Error> {
+pub async fn summary(log: &Log) -> Result<Value, Error> {
     let (runs, questions) =
         log.journal().read(|history| (history.coordination.clone(), history.questions.clone())).await?;
     let history = History::of(&runs);
@@ -270,21 +215,19 @@ pub async fn summary(log: &Log) -> Result<Summary, Error> {
             most_shared_questions(&questions)
         ),
     };
-    Ok(Summary {
-        total_samples: history.runs(),
-        topology_stats: history
-            .topologies()
-            .iter()
-            .map(|(topology, statistics)| (topology.id(), statistics.clone()))
-            .collect(),
-        best_topology: best.map(|(topology, _)| topology.id()),
-        best_topology_score: best.map(|(_, score)| score),
-        recommendation: recommendation(&history),
-        changes: Changes::of(&runs, &questions),
-        diversity,
-        diversity_note,
-        definitions: definitions(),
-    })
+    let statistics: BTreeMap<&str, &TopologyStatistics> =
+        history.topologies().iter().map(|(topology, statistics)| (topology.id(), statistics)).gather();
+    Ok(json!({
+        "total_samples": history.runs(),
+        "topology_stats": statistics,
+        "best_topology": best.map(|(topology, _)| topology.id()),
+        "best_topology_score": best.map(|(_, score)| score),
+        "recommendation": recommendation(&history),
+        "changes": changes(&runs, &questions),
+        "diversity": diversity,
+        "diversity_note": diversity_note,
+        "definitions": definitions(),
+    }))
 }
 
 fn recommendation(history: &History) -> String {

@@ -93,13 +93,7 @@ pub struct Choice {
 
 impl Choice {
     fn alone(rule: Rule, confidence: f64) -> Self {
-        Self {
-            topology: Topology::Sas,
-            confidence,
-            rule,
-            fallback: None,
-            limits: Facts::of(Topology::Sas).limits,
-        }
+        Self { fallback: None, ..Self::several(rule, Topology::Sas, confidence) }
     }
 
     fn several(rule: Rule, topology: Topology, confidence: f64) -> Self {
@@ -132,10 +126,6 @@ impl Situation<'_> {
     fn is_sequential(&self) -> bool {
         self.scores.sequential >= SEQUENTIAL
     }
-
-    fn known_intent(&self) -> Option<&Intent> {
-        self.intent.filter(|intent| intent.is_known())
-    }
 }
 
 fn forced(topology: Topology, stage: Option<Stage>, single: Option<SingleAgent>) -> Result<Choice, BadInput> {
@@ -156,18 +146,13 @@ fn proven(situation: &Situation<'_>) -> Option<Choice> {
     let history = situation.history;
     let (topology, _) = history.best().filter(|_| history.runs() >= ENOUGH_RUNS)?;
     let rate = history.of_topology(topology)?.success_rate;
-    (rate > PROVEN_SUCCESS).then(|| Choice {
-        topology,
-        confidence: rate.min(MOST_CONFIDENCE),
-        rule: Rule::RecordedResults,
-        fallback: Some(Topology::Sas),
-        limits: Facts::of(topology).limits,
-    })
+    (rate > PROVEN_SUCCESS)
+        .then(|| Choice::several(Rule::RecordedResults, topology, rate.min(MOST_CONFIDENCE)))
 }
 
 fn by_scores(situation: &Situation<'_>) -> Choice {
     let Scores { decomposability, tools, .. } = situation.scores;
-    let intent = situation.known_intent();
+    let intent = situation.intent.filter(|intent| intent.is_known());
     if intent.is_some_and(|intent| intent.voices == Voices::One) {
         return Choice::alone(Rule::Intent, 0.5);
     }
@@ -237,13 +222,9 @@ impl SoloRecord {
     pub fn of(runs: &[RunRecord], stage: Stage, intent: Option<&str>) -> Self {
         let alike =
             runs.iter().filter(|run| run.topology == Topology::Sas && run.is_like(Some(stage), intent));
-        alike.fold(Self::default(), |mut record, run| {
-            if run.success {
-                record.successes += 1;
-            } else {
-                record.failures += 1;
-            }
-            record
+        alike.fold(Self::default(), |record, run| Self {
+            successes: record.successes + u64::from(run.success),
+            failures: record.failures + u64::from(!run.success),
         })
     }
 

@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::{BadInput, number, share};
+use super::{BadInput, share};
+use crate::domain::measure::number::real;
 use crate::domain::packed::list;
 
 /// So many keywords of a list are as good as all of them.
@@ -116,7 +117,7 @@ pub fn classify(text: &Wording) -> Classification {
 }
 
 fn score(found: &[&str]) -> f64 {
-    (number(u64::try_from(found.len()).unwrap_or(u64::MAX)) / ENOUGH_KEYWORDS).min(1.0)
+    (real(u64::try_from(found.len()).unwrap_or(u64::MAX)) / ENOUGH_KEYWORDS).min(1.0)
 }
 
 // Finds words and phrases in free text: whole ones only, so that `prefix` is no `fix`.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::record::RunRecord;
-use super::{BadInput, number, ratio, share};
+use super::{BadInput, ratio, share};
+use crate::domain::measure::number::real;
 use crate::domain::topology::Topology;
 
 /// The rate of failures of a single agent that amplification is measured against.
@@ -77,9 +78,9 @@ pub enum Sign {
 /// A redundancy outside 0 to 1.
 pub fn metrics(counts: &Counts) -> Result<Metrics, BadInput> {
     let runs = runs(counts);
-    let rate = |count: u64| ratio(number(count), runs);
+    let rate = |count: u64| ratio(real(count), runs);
     Ok(Metrics {
-        coordination_overhead: number(counts.messages) / runs.max(1.0),
+        coordination_overhead: real(counts.messages) / runs.max(1.0),
         error_amplification: rate(counts.failures).map_or(1.0, |rate| rate / EXPECTED_FAILURE_RATE),
         redundancy_rate: share("redundancy_rate", counts.redundancy)?,
         success_rate: rate(counts.successes).unwrap_or(0.0),
@@ -87,7 +88,7 @@ pub fn metrics(counts: &Counts) -> Result<Metrics, BadInput> {
 }
 
 fn runs(counts: &Counts) -> f64 {
-    number(counts.successes) + number(counts.failures)
+    real(counts.successes) + real(counts.failures)
 }
 
 /// The signs that a topology has degraded. A single agent cannot: there is nothing to give up.
@@ -95,7 +96,7 @@ pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign
     if topology == Topology::Sas {
         return Vec::new();
     }
-    let little_success = runs(counts) >= number(ENOUGH_RUNS)
+    let little_success = runs(counts) >= real(ENOUGH_RUNS)
         && metrics.success_rate < LEAST_SUCCESS
         && metrics.coordination_overhead > SOME_OVERHEAD;
     [
@@ -157,10 +158,13 @@ pub struct Cusum {
 impl Cusum {
     /// The sum over results, oldest first: true is a success.
     pub fn of(results: impl IntoIterator<Item = bool>) -> Self {
-        results.into_iter().fold(Self::default(), Self::with)
+        let mut sum = Self::default();
+        results.into_iter().for_each(|success| sum.add(success));
+        sum
     }
 
-    fn with(mut self, success: bool) -> Self {
+    /// Adds the next result.
+    pub fn add(&mut self, success: bool) {
         self.results += 1;
         let step = if success { ((1.0 - WORSE) / (1.0 - USUAL)).ln() } else { (WORSE / USUAL).ln() };
         self.sum = (self.sum + step).max(0.0);
@@ -172,7 +176,6 @@ impl Cusum {
             (self.sum, self.alarmed) = (0.0, true);
             self.alarms += 1;
         }
-        self
     }
 }
 

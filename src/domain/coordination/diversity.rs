@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::ratio;
 use super::record::Answer;
-use super::{number, ratio};
+use crate::domain::measure::number::real;
 use crate::domain::order::Gather;
 
 /// Questions that two providers must both have answered before their agreement is reported. With
@@ -18,7 +19,7 @@ pub const ENOUGH_QUESTIONS: u64 = 30;
 /// average: N / (1 + (N - 1) rho). A negative correlation counts as none, so that there are never
 /// more voices than heads.
 pub fn effective_voices(voices: u64, rho: f64) -> f64 {
-    let voices = number(voices);
+    let voices = real(voices);
     if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }
 }
 
@@ -119,7 +120,7 @@ fn voices(question: &Question) -> Vec<(&str, &Answer)> {
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
-    ratio(values.iter().sum(), number(u64::try_from(values.len()).ok()?))
+    ratio(values.iter().sum(), real(u64::try_from(values.len()).ok()?))
 }
 
 fn all_wrong(questions: &[Question]) -> Option<f64> {
@@ -131,7 +132,7 @@ fn all_wrong(questions: &[Question]) -> Option<f64> {
         .collect();
     let count = u64::try_from(judged.len()).ok().filter(|count| *count >= ENOUGH_QUESTIONS)?;
     let wrong = judged.iter().filter(|verdicts| verdicts.iter().all(|right| !right)).count();
-    ratio(number(u64::try_from(wrong).ok()?), number(count))
+    ratio(real(u64::try_from(wrong).ok()?), real(count))
 }
 
 #[derive(Default)]
@@ -172,11 +173,11 @@ impl Tally {
             providers: [left.to_owned(), right.to_owned()],
             questions: self.questions,
             agreement: (self.compared >= ENOUGH_QUESTIONS)
-                .then(|| ratio(number(self.alike), number(self.compared)))
+                .then(|| ratio(real(self.alike), real(self.compared)))
                 .flatten(),
             judged: self.judged(),
             correlation: (self.judged() >= ENOUGH_QUESTIONS).then(|| self.phi()).flatten(),
-            same_error: ratio(number(self.same_error), number(self.compared_errors)),
+            same_error: ratio(real(self.same_error), real(self.compared_errors)),
         }
     }
 
@@ -187,7 +188,7 @@ impl Tally {
     /// The correlation of two yes-or-no series.
     fn phi(&self) -> Option<f64> {
         let [both, first, second, neither] =
-            [self.both_right, self.only_first, self.only_second, self.both_wrong].map(number);
+            [self.both_right, self.only_first, self.only_second, self.both_wrong].map(real);
         let spread = ((both + first) * (second + neither) * (both + second) * (first + neither)).sqrt();
         ratio(both * neither - first * second, spread)
     }

@@ -30,7 +30,8 @@ struct Entry {
     intent: String,
     stage: Stage,
     voices: Voices,
-    words: indexmap::IndexMap<String, f64>,
+    /// Each with its weight.
+    words: indexmap::IndexMap<Phrase, f64>,
 }
 
 impl Entry {
@@ -45,27 +46,17 @@ impl Entry {
     }
 }
 
-/// The file.
+/// The words of every kind of task.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    lead_in: Vec<String>,
-    wishes: Vec<String>,
-    request: String,
-    request_words: usize,
-    small_fix: Vec<String>,
-    intents: Vec<Entry>,
-}
-
-/// The words of every kind of task.
-#[derive(Clone, Debug)]
 pub struct Lexicon {
     lead_in: Vec<String>,
     wishes: Vec<Phrase>,
     /// The kind of a longer task of which no word is known, and how long that is.
-    request: (String, usize),
+    request: String,
+    request_words: usize,
     small_fix: Vec<String>,
-    intents: Vec<(Entry, Vec<(Phrase, f64)>)>,
+    intents: Vec<Entry>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -93,19 +84,25 @@ impl Intent {
 
 /// Words one after the other; a word that ends in `*` stands for all that begin so, and `*` alone for a
 /// few words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "String")]
 struct Phrase {
+    /// As the file has it.
+    written: String,
     words: Vec<String>,
     /// True if it counts at the head of a task only.
     at_head: bool,
 }
 
-impl Phrase {
-    fn new(text: &str) -> Self {
-        let (at_head, text) = text.strip_prefix('^').map_or((false, text), |rest| (true, rest));
-        Self { words: text.split_whitespace().map(str::to_owned).collect(), at_head }
+impl From<String> for Phrase {
+    fn from(written: String) -> Self {
+        let text = written.strip_prefix('^').unwrap_or(&written);
+        let words = text.split_whitespace().map(str::to_owned).collect();
+        Self { words, at_head: text.len() < written.len(), written }
     }
+}
 
+impl Phrase {
     /// True if it stands in some words.
     fn is_in(&self, words: &[String]) -> bool {
         self.find(words).is_some()
@@ -146,18 +143,7 @@ impl Lexicon {
     ///
     /// A text that is not YAML of this form.
     pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        let file: File = rule::from_yaml(text)?;
-        let compiled = |entry: Entry| {
-            let words = entry.words.iter().map(|(word, weight)| (Phrase::new(word), *weight)).collect();
-            (entry, words)
-        };
-        Ok(Self {
-            lead_in: file.lead_in,
-            wishes: file.wishes.iter().map(|wish| Phrase::new(wish)).collect(),
-            request: (file.request, file.request_words),
-            small_fix: file.small_fix,
-            intents: file.intents.into_iter().map(compiled).collect(),
-        })
+        rule::from_yaml(text)
     }
 
     /// Returns what a task is after, by its description; a trace of a failure in what goes with it decides.
@@ -183,29 +169,29 @@ impl Lexicon {
 
     fn strongest(&self, words: &[String], first: usize) -> Intent {
         let mut best: Option<(f64, Intent)> = None;
-        for (entry, phrases) in &self.intents {
+        for entry in &self.intents {
             let mut sum = 0.0;
             let mut matched = Vec::new();
-            for ((phrase, weight), written) in phrases.iter().zip(entry.words.keys()) {
+            for (phrase, weight) in &entry.words {
                 if let Some(times) = phrase.counts(words, first) {
                     sum += weight * times;
-                    matched.push(written.clone());
+                    matched.push(phrase.written.clone());
                 }
             }
             if sum > 0.0 && best.as_ref().is_none_or(|(most, _)| sum > *most) {
                 best = Some((sum, entry.with(matched)));
             }
         }
-        let (kind, least) = &self.request;
+        let least = self.request_words;
         // How a short text begins says nothing by itself.
         let says =
-            |intent: &Intent| words.len() >= *least || intent.words.iter().any(|word| !word.starts_with('^'));
+            |intent: &Intent| words.len() >= least || intent.words.iter().any(|word| !word.starts_with('^'));
         if let Some((_, intent)) = best.filter(|(_, intent)| says(intent)) {
             return intent;
         }
-        let is_request = words.len() >= *least && words.get(first).is_some_and(|word| word.is_ascii());
-        let request = self.intents.iter().find(|(entry, _)| is_request && entry.kind == *kind);
-        request.map_or_else(general, |(entry, _)| entry.with(Vec::new()))
+        let is_request = words.len() >= least && words.get(first).is_some_and(|word| word.is_ascii());
+        let request = self.intents.iter().find(|entry| is_request && entry.kind == self.request);
+        request.map_or_else(general, |entry| entry.with(Vec::new()))
     }
 
     /// Returns where it begins: its kind says so, but a word at the head of the task may say otherwise.

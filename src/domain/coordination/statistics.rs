@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::ratio;
 use super::record::RunRecord;
-use super::{number, ratio};
 use crate::domain::beta::cautious_rate;
+use crate::domain::measure::number::real;
 use crate::domain::measure::tally::{Baseline, error_ratio};
-use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
@@ -46,6 +46,9 @@ pub struct TopologyStatistics {
     pub format_errors: u64,
     /// As the paper measures.
     pub paper: PaperMetrics,
+    /// The similarities of outputs added up, and their number.
+    #[serde(skip)]
+    redundancy: (f64, u64),
 }
 
 /// The coordination metrics of "Towards a Science of Scaling Agent Systems" (table 5, section
@@ -79,13 +82,16 @@ impl History {
 
     /// Counts recorded runs. Time grows with their number, never with what they count.
     pub fn of(runs: &[RunRecord]) -> Self {
-        let mut tallies: BTreeMap<Topology, Tally> = BTreeMap::new();
+        let mut topologies: BTreeMap<Topology, TopologyStatistics> = BTreeMap::new();
         for run in runs {
-            tallies.entry(run.topology).or_default().add(run);
+            topologies.entry(run.topology).or_default().add(run);
         }
-        let single = tallies.get(&Topology::Sas).copied();
-        let topologies =
-            tallies.iter().map(|(topology, tally)| (*topology, tally.statistics(single.as_ref()))).gather();
+        let single = topologies
+            .get(&Topology::Sas)
+            .map(|single| (single.a_run(single.total_rounds), single.a_run(single.failures)));
+        for (topology, statistics) in &mut topologies {
+            statistics.conclude(*topology, single);
+        }
         Self { topologies }
     }
 
@@ -117,84 +123,57 @@ impl History {
 
 /// The metrics of one run against the single-agent runs on record.
 pub fn of_run(run: &RunRecord, history: &History) -> PaperMetrics {
-    let mut tally = Tally::default();
-    tally.add(run);
-    let single_turns = history.of_topology(Topology::Sas).map(|single| single.mean_rounds);
-    PaperMetrics {
-        // One run has no rate of failures to compare.
-        error_amplification: None,
-        ..tally.paper(run.topology == Topology::Sas, single_turns, None)
-    }
+    let mut alone = TopologyStatistics::default();
+    alone.add(run);
+    let single = history.of_topology(Topology::Sas).map(|single| (single.mean_rounds, 0.0));
+    // One run has no rate of failures to compare.
+    PaperMetrics { error_amplification: None, ..alone.paper(run.topology, single) }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    runs: u64,
-    successes: u64,
-    tokens: u64,
-    messages: u64,
-    rounds: u64,
-    format_errors: u64,
-    redundancy: f64,
-    redundancies: u64,
-    single: bool,
-}
-
-impl Tally {
+impl TopologyStatistics {
     fn add(&mut self, run: &RunRecord) {
-        self.single = run.topology == Topology::Sas;
         self.runs += 1;
         self.successes += u64::from(run.success);
-        self.tokens = self.tokens.saturating_add(run.tokens);
-        self.messages = self.messages.saturating_add(run.messages);
-        self.rounds = self.rounds.saturating_add(run.rounds);
+        self.failures += u64::from(!run.success);
+        self.total_tokens = self.total_tokens.saturating_add(run.tokens);
+        self.total_messages = self.total_messages.saturating_add(run.messages);
+        self.total_rounds = self.total_rounds.saturating_add(run.rounds);
         self.format_errors = self.format_errors.saturating_add(run.format_errors);
         if let Some(redundancy) = run.redundancy {
-            self.redundancy += redundancy;
-            self.redundancies += 1;
+            self.redundancy.0 += redundancy;
+            self.redundancy.1 += 1;
         }
     }
 
     fn a_run(&self, count: u64) -> f64 {
-        ratio(number(count), number(self.runs)).unwrap_or_default()
+        ratio(real(count), real(self.runs)).unwrap_or_default()
     }
 
-    fn failure_rate(&self) -> f64 {
-        self.a_run(self.runs - self.successes)
+    /// Works out what follows from the sums, beside the turns and the failures a run of a single agent.
+    fn conclude(&mut self, topology: Topology, single: Option<(f64, f64)>) {
+        self.success_rate = self.a_run(self.successes);
+        self.success_rate_low = cautious_rate(self.successes, self.failures);
+        self.successes_per_1k_tokens = ratio(real(self.successes) * 1_000.0, real(self.total_tokens));
+        self.messages_per_run = self.a_run(self.total_messages);
+        self.mean_rounds = self.a_run(self.total_rounds);
+        self.paper = self.paper(topology, single);
     }
 
-    fn statistics(&self, single: Option<&Tally>) -> TopologyStatistics {
-        let turns = single.map(|single| single.a_run(single.rounds));
-        TopologyStatistics {
-            runs: self.runs,
-            successes: self.successes,
-            failures: self.runs - self.successes,
-            success_rate: self.a_run(self.successes),
-            success_rate_low: cautious_rate(self.successes, self.runs - self.successes),
-            total_tokens: self.tokens,
-            successes_per_1k_tokens: ratio(number(self.successes) * 1_000.0, number(self.tokens)),
-            total_messages: self.messages,
-            messages_per_run: self.a_run(self.messages),
-            total_rounds: self.rounds,
-            mean_rounds: self.a_run(self.rounds),
-            format_errors: self.format_errors,
-            paper: self.paper(self.single, turns, single.map(Tally::failure_rate)),
-        }
-    }
-
-    fn paper(&self, single: bool, single_turns: Option<f64>, single_failures: Option<f64>) -> PaperMetrics {
-        let turns = self.a_run(self.rounds);
-        let one = if single { Some(turns) } else { single_turns };
+    fn paper(&self, topology: Topology, single: Option<(f64, f64)>) -> PaperMetrics {
+        let turns = self.a_run(self.total_rounds);
+        let is_single = topology == Topology::Sas;
+        let one = if is_single { Some(turns) } else { single.map(|(turns, _)| turns) };
         let baseline = one.and_then(Baseline::recorded);
+        let failure_rate = self.a_run(self.failures);
         PaperMetrics {
             coordination_overhead_percent: baseline.map(|one| one.overhead_percent(turns)),
-            message_density: ratio(number(self.messages), number(self.rounds)),
-            redundancy: ratio(self.redundancy, number(self.redundancies)),
+            message_density: ratio(real(self.total_messages), real(self.total_rounds)),
+            redundancy: ratio(self.redundancy.0, real(self.redundancy.1)),
             efficiency: baseline.and_then(|one| one.efficiency(self.a_run(self.successes), turns)),
-            error_amplification: if single {
-                Some(1.0)
-            } else {
-                single_failures.and_then(|one| error_ratio(self.failure_rate(), one))
+            error_amplification: match single {
+                _ if is_single => Some(1.0),
+                Some((_, failures)) => error_ratio(failure_rate, failures),
+                None => None,
             },
         }
     }

@@ -76,12 +76,9 @@ pub fn strategy(stage: Stage, policy: &PolicySettings) -> Strategy {
 impl Strategy {
     /// The same with its agents arranged in another way.
     pub fn arranged(self, topology: Topology) -> Self {
-        let ensemble_strategy = match topology {
-            Topology::Sas => EnsembleStrategy::SingleAgent,
-            Topology::Centralized | Topology::Decentralized | Topology::Independent | Topology::Hybrid => {
-                EnsembleStrategy::ParallelIndependent
-            }
-        };
+        let is_alone = topology == Topology::Sas;
+        let ensemble_strategy =
+            if is_alone { EnsembleStrategy::SingleAgent } else { EnsembleStrategy::ParallelIndependent };
         Self { topology, ensemble_strategy, ..self }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::health::{Asked, Scaling, scaling};
+use super::health::{Asked, scaling};
 use super::task::read;
 use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
 use crate::domain::coordination::classify::Scores;
@@ -53,7 +53,7 @@ pub struct Architecture {
     never_for: Option<&'static str>,
     stage_recommendations: Strategy,
     in_a_run: InARun,
-    scaling: Scaling,
+    scaling: Value,
 }
 
 /// Limits that the workflow enforces, from the policy that `maestro_get_coordination_policy` shows.
@@ -130,23 +130,12 @@ fn in_a_run(stage: Stage, settings: &PolicySettings, choice: &Choice) -> InARun 
     InARun { policy, note }
 }
 
-/// The strategy of a stage.
-#[derive(Clone, Debug, Serialize)]
-pub struct StageStrategy {
-    stage: Stage,
-    key_rules: Value,
-    paper_insight: String,
-    warning: Option<String>,
-    in_a_run: StagePolicy,
-    strategy: Strategy,
-}
-
 /// The strategy of a stage under the policy in force.
 ///
 /// # Errors
 ///
 /// Configuration that could not be used.
-pub fn stage_strategy(config: &Configuration, stage: Stage) -> Result<StageStrategy, Error> {
+pub fn stage_strategy(config: &Configuration, stage: Stage) -> Result<Value, Error> {
     config.check()?;
     let policy = &config.settings().policy;
     let strategy = strategy(stage, policy);
@@ -155,19 +144,19 @@ pub fn stage_strategy(config: &Configuration, stage: Stage) -> Result<StageStrat
         Some(SingleAgent::SwitchedOff) => Rule::EnsembleSwitchedOff,
         None => Rule::StageDefault,
     };
-    Ok(StageStrategy {
-        stage,
-        key_rules: json!({
+    Ok(json!({
+        "stage": stage,
+        "key_rules": {
             "topology": strategy.topology.id(),
             "ensemble_strategy": strategy.ensemble_strategy,
             "voting_mode": strategy.voting_mode,
             "red_flags": strategy.red_flag_rules,
-        }),
-        paper_insight: paper_insight(strategy.topology, rule, policy),
-        warning: warning(stage, policy, &strategy),
-        in_a_run: policy.stage(stage),
-        strategy,
-    })
+        },
+        "paper_insight": paper_insight(strategy.topology, rule, policy),
+        "warning": warning(stage, policy, &strategy),
+        "in_a_run": policy.stage(stage),
+        "strategy": strategy,
+    }))
 }
 
 fn warning(stage: Stage, settings: &PolicySettings, strategy: &Strategy) -> Option<String> {

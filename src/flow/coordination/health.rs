@@ -14,8 +14,9 @@ use crate::domain::coordination::scaling::{
     ADVISED_GAP, Advice, BASELINE_RANGE, CAPABILITY_RANGE, GAP_ERROR, Inputs, Prediction, TOOLS_RANGE,
     advice, best_of, outside_the_data, prediction,
 };
-use crate::domain::coordination::statistics::{History, PaperMetrics};
-use crate::domain::coordination::{BadInput, number, ratio};
+use crate::domain::coordination::statistics::History;
+use crate::domain::coordination::{BadInput, ratio};
+use crate::domain::measure::number::real;
 use crate::domain::order::Gather;
 use crate::domain::topology::Topology;
 use crate::error::Error;
@@ -37,36 +38,12 @@ pub struct Counted {
     pub redundancy: f64,
 }
 
-/// The verdict.
-#[derive(Clone, Debug, Serialize)]
-pub struct Health {
-    should_degrade: bool,
-    current_topology: &'static str,
-    recommended_topology: &'static str,
-    action: &'static str,
-    reason: String,
-    signs: Vec<Sign>,
-    metrics: Shown,
-    definitions: BTreeMap<&'static str, String>,
-    format_errors_in_a_row: u64,
-    /// The cumulative sum over the recorded results of this topology.
-    recorded_change: Cusum,
-    recorded_paper_metrics: Option<PaperMetrics>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Shown {
-    #[serde(flatten)]
-    metrics: Metrics,
-    message_density: Option<f64>,
-}
-
 /// Checks whether a topology should give way to a single agent.
 ///
 /// # Errors
 ///
 /// A redundancy outside 0 to 1.
-pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Health, Error> {
+pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Value, Error> {
     let runs = super::recorded_or_nothing(log).await;
     let results = runs.iter().filter(|run| run.topology == counted.topology).map(|run| run.success);
     let change = Cusum::of(results);
@@ -82,19 +59,25 @@ pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Health, E
     let signs = signs(counted.topology, &counts, &metrics);
     let should_degrade = !signs.is_empty();
     let recommended = if should_degrade { Topology::Sas } else { counted.topology };
-    Ok(Health {
-        should_degrade,
-        current_topology: counted.topology.id(),
-        recommended_topology: recommended.id(),
-        action: if should_degrade { "degrade_to_sas" } else { "continue" },
-        reason: reason(counted.topology, &signs, &counts, &metrics),
-        signs,
-        metrics: Shown { metrics, message_density: ratio(number(counts.messages), number(counted.rounds)) },
-        definitions: definitions(),
-        format_errors_in_a_row: counts.format_errors,
-        recorded_change: change,
-        recorded_paper_metrics: History::of(&runs).of_topology(counted.topology).map(|known| known.paper),
-    })
+    Ok(json!({
+        "should_degrade": should_degrade,
+        "current_topology": counted.topology.id(),
+        "recommended_topology": recommended.id(),
+        "action": if should_degrade { "degrade_to_sas" } else { "continue" },
+        "reason": reason(counted.topology, &signs, &counts, &metrics),
+        "signs": signs,
+        "metrics": {
+            "coordination_overhead": metrics.coordination_overhead,
+            "error_amplification": metrics.error_amplification,
+            "redundancy_rate": metrics.redundancy_rate,
+            "success_rate": metrics.success_rate,
+            "message_density": ratio(real(counts.messages), real(counted.rounds)),
+        },
+        "definitions": definitions(),
+        "format_errors_in_a_row": counts.format_errors,
+        "recorded_change": change,
+        "recorded_paper_metrics": History::of(&runs).of_topology(counted.topology).map(|known| known.paper),
+    }))
 }
 
 fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics) -> String {
@@ -160,34 +143,6 @@ pub struct Asked {
     pub capability_index: Option<f64>,
 }
 
-/// Prediction, or the values that it lacks.
-#[derive(Clone, Debug, Serialize)]
-#[serde(untagged)]
-pub enum Scaling {
-    /// Nothing, because it is not known how often a single agent succeeds.
-    Missing { missing: &'static str },
-    /// Its predictions.
-    Known(Box<Known>),
-}
-
-/// The predictions for one task.
-#[derive(Clone, Debug, Serialize)]
-pub struct Known {
-    inputs: Inputs,
-    baseline_source: &'static str,
-    assumed: Vec<&'static str>,
-    topologies: BTreeMap<&'static str, Prediction>,
-    best_multi_agent: Option<Best>,
-    best_multi_agent_here: Option<Best>,
-    advice: Advice,
-    advised_gap: f64,
-    agrees_with_topology: bool,
-    valid: bool,
-    outside_the_data: Vec<&'static str>,
-    range: Value,
-    note: String,
-}
-
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Best {
     topology: &'static str,
@@ -203,59 +158,54 @@ const HERE: [Topology; 3] = [Topology::Sas, Topology::Independent, Topology::Cen
 /// # Errors
 ///
 /// A success outside 0 to 1, or an index outside 0 to 100.
-pub(super) fn scaling(asked: &Asked, history: &History, chosen: Topology) -> Result<Scaling, BadInput> {
+pub(super) fn scaling(asked: &Asked, history: &History, chosen: Topology) -> Result<Value, BadInput> {
     let recorded = recorded_baseline(history);
     let Some(baseline) = asked.baseline_success.or(recorded) else {
         // The given values are checked anyway.
         Inputs::new(0.0, asked.tool_count, asked.capability_index)?;
-        return Ok(Scaling::Missing {
-            missing: "baseline_success: how often a single agent succeeds at such tasks, 0 to 1 (or ten recorded sas results)",
-        });
+        return Ok(json!({
+            "missing": "baseline_success: how often a single agent succeeds at such tasks, 0 to 1 (or ten recorded sas results)",
+        }));
     };
     let inputs = Inputs::new(baseline, asked.tool_count, asked.capability_index)?;
     let source = if asked.baseline_success.is_some() { "given" } else { "recorded" };
-    Ok(Scaling::Known(Box::new(known(asked, inputs, source, chosen))))
+    Ok(known(asked, &inputs, source, chosen))
 }
 
-fn known(asked: &Asked, inputs: Inputs, baseline_source: &'static str, chosen: Topology) -> Known {
+/// The predictions for one task.
+fn known(asked: &Asked, inputs: &Inputs, baseline_source: &str, chosen: Topology) -> Value {
     let best = |(topology, prediction): (Topology, Prediction)| Best { topology: topology.id(), prediction };
-    let best_multi_agent = best_of(Topology::ALL, &inputs).map(best);
-    let best_multi_agent_here = best_of(&HERE, &inputs).map(best);
+    let best_multi_agent = best_of(Topology::ALL, inputs).map(best);
+    let best_multi_agent_here = best_of(&HERE, inputs).map(best);
     // A topology that Maestro cannot arrange is never advised.
     let advice =
         best_multi_agent_here.and_then(|best| best.prediction.gap).map_or(Advice::SingleAgent, advice);
-    let outside = outside_the_data(&inputs);
+    let outside = outside_the_data(inputs);
     let agrees = (advice == Advice::SingleAgent) == (chosen == Topology::Sas);
-    let mut assumed = Vec::new();
-    if asked.tool_count.is_none() {
-        assumed.push("tool_count");
-    }
-    if asked.capability_index.is_none() {
-        assumed.push("capability_index");
-    }
-    Known {
-        inputs,
-        baseline_source,
-        assumed,
-        topologies: Topology::ALL
-            .iter()
-            .copied()
-            .map(|topology| (topology.id(), prediction(topology, &inputs)))
-            .collect(),
-        best_multi_agent,
-        best_multi_agent_here,
-        advice,
-        advised_gap: ADVISED_GAP,
-        agrees_with_topology: agrees,
-        valid: outside.is_empty(),
-        outside_the_data: outside,
-        range: json!({
+    let given =
+        [("tool_count", asked.tool_count.is_some()), ("capability_index", asked.capability_index.is_some())];
+    let assumed: Vec<&str> = given.iter().filter(|(_, is_given)| !is_given).map(|(name, _)| *name).collect();
+    let predictions: BTreeMap<&str, Prediction> =
+        Topology::ALL.iter().map(|topology| (topology.id(), prediction(*topology, inputs))).gather();
+    json!({
+        "inputs": inputs,
+        "baseline_source": baseline_source,
+        "assumed": assumed,
+        "topologies": predictions,
+        "best_multi_agent": best_multi_agent,
+        "best_multi_agent_here": best_multi_agent_here,
+        "advice": advice,
+        "advised_gap": ADVISED_GAP,
+        "agrees_with_topology": agrees,
+        "valid": outside.is_empty(),
+        "outside_the_data": outside,
+        "range": {
             "baseline_success": [BASELINE_RANGE.start(), BASELINE_RANGE.end()],
             "tool_count": [TOOLS_RANGE.start(), TOOLS_RANGE.end()],
             "capability_index": [CAPABILITY_RANGE.start(), CAPABILITY_RANGE.end()],
-        }),
-        note: note(agrees),
-    }
+        },
+        "note": note(agrees),
+    })
 }
 
 fn note(agrees: bool) -> String {

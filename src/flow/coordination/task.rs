@@ -1,54 +1,18 @@
 //! Classifying a task.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
-use crate::domain::coordination::classify::{Classification, Domain, Keywords, Scores, Wording, classify};
+use crate::domain::coordination::architecture::{Choice, Situation, choose};
+use crate::domain::coordination::classify::{Classification, Scores, Wording, classify};
 use crate::domain::coordination::intent::{DEBUGGING, Intent, Voices};
 use crate::domain::coordination::scaling::rationale;
 use crate::domain::coordination::statistics::{ENOUGH_RUNS, History};
-use crate::domain::order::Gather;
-use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
-
-/// A classified task.
-#[derive(Clone, Debug, Serialize)]
-pub struct Classified {
-    #[serde(flatten)]
-    intent: Intent,
-    suggested_stage: Stage,
-    features: Features,
-    recommended_topology: &'static str,
-    topology_confidence: f64,
-    topology_rationale: String,
-    paper_rule_applied: Rule,
-    metadata: Metadata,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Features {
-    decomposability_score: f64,
-    sequential_dependency_score: f64,
-    tool_complexity: f64,
-    /// Of recorded runs; none while there are too few.
-    baseline_single_agent_success: Option<f64>,
-    domain: Domain,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Metadata {
-    is_debugging: bool,
-    is_refactoring: bool,
-    is_feature: bool,
-    keyword_counts: BTreeMap<&'static str, usize>,
-    keywords: Keywords,
-}
 
 /// Classifies a task by what was said of it.
 ///
@@ -60,23 +24,41 @@ pub async fn classify_task(
     log: &Log,
     task: &str,
     material: &[&str],
-) -> Result<Classified, Error> {
+) -> Result<Value, Error> {
     config.check()?;
     let read = read(config, task, material)?;
     let runs = super::recorded_or_nothing(log).await;
     let history = History::of_kind(&runs, None, read.kind());
     let choice = read.choice(config, &history)?;
-    let Read { found, intent } = read;
-    Ok(Classified {
-        suggested_stage: intent.stage,
-        intent,
-        recommended_topology: choice.topology.id(),
-        topology_confidence: choice.confidence,
-        topology_rationale: rationale(choice.rule, &found.scores),
-        paper_rule_applied: choice.rule,
-        features: features(&found, &history),
-        metadata: metadata(found),
-    })
+    let Read { found: Classification { scores, keywords, .. }, intent } = &read;
+    Ok(json!({
+        "intent": intent.intent,
+        "intent_kind": intent.kind,
+        "intent_words": intent.words,
+        "suggested_stage": intent.stage,
+        "features": {
+            "decomposability_score": scores.decomposability,
+            "sequential_dependency_score": scores.sequential,
+            "tool_complexity": scores.tools,
+            "baseline_single_agent_success": recorded_baseline(&history),
+            "domain": read.found.domain,
+        },
+        "recommended_topology": choice.topology.id(),
+        "topology_confidence": choice.confidence,
+        "topology_rationale": rationale(choice.rule, scores),
+        "paper_rule_applied": choice.rule,
+        "metadata": {
+            "is_debugging": read.found.is_debugging,
+            "is_refactoring": read.found.is_refactoring,
+            "is_feature": read.found.is_feature,
+            "keyword_counts": {
+                "decomposable": keywords.decomposable.len(),
+                "sequential": keywords.sequential.len(),
+                "tool": keywords.tool.len(),
+            },
+            "keywords": keywords,
+        },
+    }))
 }
 
 /// A task as its words say it.
@@ -136,30 +118,4 @@ pub(super) fn recorded_baseline(history: &History) -> Option<f64> {
         .of_topology(Topology::Sas)
         .filter(|single| single.runs >= ENOUGH_RUNS)
         .map(|single| single.success_rate)
-}
-
-fn features(found: &Classification, history: &History) -> Features {
-    Features {
-        decomposability_score: found.scores.decomposability,
-        sequential_dependency_score: found.scores.sequential,
-        tool_complexity: found.scores.tools,
-        baseline_single_agent_success: recorded_baseline(history),
-        domain: found.domain,
-    }
-}
-
-fn metadata(found: Classification) -> Metadata {
-    Metadata {
-        is_debugging: found.is_debugging,
-        is_refactoring: found.is_refactoring,
-        is_feature: found.is_feature,
-        keyword_counts: [
-            ("decomposable", found.keywords.decomposable.len()),
-            ("sequential", found.keywords.sequential.len()),
-            ("tool", found.keywords.tool.len()),
-        ]
-        .into_iter()
-        .gather(),
-        keywords: found.keywords,
-    }
 }

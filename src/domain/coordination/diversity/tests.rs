@@ -117,7 +117,7 @@ proptest! {
     #[test]
     fn there_are_never_fewer_than_one_voice_nor_more_than_heads(voices in 1_u64..20, rho in -1.0_f64..=1.0) {
         let effective = effective_voices(voices, rho);
-        prop_assert!(effective >= 1.0 - 1e-12 && effective <= number(voices) + 1e-12);
+        prop_assert!(effective >= 1.0 - 1e-12 && effective <= real(voices) + 1e-12);
     }
 
     #[test]
