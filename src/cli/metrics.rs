@@ -271,25 +271,25 @@ fn purposes(metrics: &Metrics) -> Vec<Row> {
 }
 
 fn stages(metrics: &Metrics) -> Vec<Row> {
-    let most = metrics.stage_stats.values().map(|stats| stats.consults).max().unwrap_or(0);
+    let most = metrics.stage_stats.values().map(|stats| stats.work.consults).max().unwrap_or(0);
     crate::domain::stage::Stage::ALL
         .iter()
         .copied()
         .filter_map(|stage| Some((stage.name(), metrics.stage_stats.get(stage.name())?)))
         .map(|(name, stats)| {
-            let mut details = vec![things(stats.runs, "run", "runs")];
-            for (number, word) in [(stats.solo, "solo"), (stats.failed, "failed")] {
+            let mut details = vec![things(stats.work.runs, "run", "runs")];
+            for (number, word) in [(stats.work.solo, "solo"), (stats.work.failed, "failed")] {
                 if number > 0 {
                     details.push(format!("{} {word}", count(number)));
                 }
             }
-            if let Some(each) = stats.total_elapsed_ms.checked_div(stats.runs) {
+            if let Some(each) = stats.work.total_elapsed_ms.checked_div(stats.work.runs) {
                 details.push(format!("{} each", duration(each)));
             }
             Row {
                 label: name.to_owned(),
-                value: value(count(stats.consults)),
-                share: (most > 0).then(|| real(stats.consults) / real(most)),
+                value: value(count(stats.work.consults)),
+                share: (most > 0).then(|| real(stats.work.consults) / real(most)),
                 details,
                 tone: Tone::Plain,
             }
@@ -547,7 +547,7 @@ mod tests {
     use crate::domain::event::consult::{ConsultSettled, Purpose};
     use crate::domain::event::stage::Mode;
     use crate::domain::measure::number::mean_pairwise;
-    use crate::domain::measure::tally::{Agents, Baseline, Scope, Tally, Verdict};
+    use crate::domain::measure::tally::{Baseline, Scope, Tally, Verdict};
     use crate::domain::select::rank::Basis;
     use crate::domain::stage::Stage;
 
@@ -612,7 +612,7 @@ mod tests {
         tally.add_selection(Basis::Judge, false);
         tally.add_change(run, 7, ChangeKind::Applied);
         tally.add_verification(run, 8, None, Verdict::Passed);
-        tally.outcomes_outside.add(Agents::Several, true);
+        tally.outcomes_outside.several.add(true);
         tally
     }
 

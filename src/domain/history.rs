@@ -662,7 +662,6 @@ mod tests {
     use crate::domain::event::consult::ConsultSettled;
     use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageFinished};
     use crate::domain::event::{Body, Verified};
-    use crate::domain::measure::tally::Verdict;
 
     fn finished(stage: Stage) -> Body {
         Body::StageFinished(StageFinished {
@@ -719,7 +718,7 @@ mod tests {
     fn a_check_before_the_work_is_no_verdict_on_it() {
         let before = fold([("r", started(Stage::Implement)), ("r", verified(false))]);
         let tally = before.tally_of("r").unwrap();
-        assert_eq!(tally.verifications[&Verdict::Failed], 1);
+        assert_eq!(tally.verifications.failed, 1);
         assert_eq!(tally.runs["r"].success(), None);
         let after = fold([
             ("r", started(Stage::Implement)),

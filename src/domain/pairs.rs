@@ -1,6 +1,12 @@
-//! A map as a list of pairs, since a key of JSON is a text: `#[serde(with = "pairs")]`.
+//! Help for serde: a map as a list of pairs, since a key of JSON is a text (`#[serde(with = "pairs")]`), and
+//! fields that are left out.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// True if there is nothing to say of a field: `#[serde(skip_serializing_if = "is_default")]`.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 pub(crate) fn serialize<'a, M, S: Serializer>(map: &'a M, serializer: S) -> Result<S::Ok, S::Error>
 where

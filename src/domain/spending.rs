@@ -26,30 +26,6 @@ const QUARTER_HOUR: u64 = 15 * 60 * 1_000;
 /// Quarters of an hour that are kept: more than a day.
 const KEPT_QUARTERS: u64 = 2 * 24 * 4;
 
-/// Tokens of a call: those that its CLI told, and the estimate.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Taken {
-    /// Tokens sent.
-    pub(crate) input: Option<u64>,
-    /// Tokens answered.
-    pub(crate) output: Option<u64>,
-    /// US dollars.
-    pub(crate) dollars: Option<f64>,
-    /// Estimate; none where it is known that no model was reached.
-    pub(crate) estimate: Option<Tokens>,
-}
-
-impl From<&ConsultSettled> for Taken {
-    fn from(call: &ConsultSettled) -> Self {
-        Self {
-            input: call.input_tokens,
-            output: call.output_tokens,
-            dollars: call.cost_usd,
-            estimate: call.estimate,
-        }
-    }
-}
-
 /// Tokens of some calls of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cell {
@@ -77,8 +53,8 @@ pub(crate) struct Cell {
 
 impl Cell {
     /// A call.
-    pub(crate) fn of(call: Taken) -> Self {
-        let Taken { input, output, dollars, estimate } = call;
+    pub(crate) fn of(call: &ConsultSettled) -> Self {
+        let (input, output, estimate) = (call.input_tokens, call.output_tokens, call.estimate);
         let told = Tokens { input: input.unwrap_or(0), output: output.unwrap_or(0) };
         let guess = estimate.unwrap_or_default();
         let is_told = input.is_some() && output.is_some();
@@ -90,7 +66,7 @@ impl Cell {
         };
         let mut all = told;
         all += estimated;
-        let dollars = dollars.and_then(Sum::of);
+        let dollars = call.cost_usd.and_then(Sum::of);
         let mut cell = Self { calls: 1, told, dollars: dollars.unwrap_or_default(), ..Self::default() };
         cell.with_dollars = u64::from(dollars.is_some());
         if !is_told && !is_free {
@@ -165,7 +141,7 @@ pub(crate) struct Whose {
 }
 
 impl Whose {
-    fn of(call: &ConsultSettled) -> Self {
+    pub(crate) fn of(call: &ConsultSettled) -> Self {
         Self { provider: call.provider.clone(), model: call.model.clone() }
     }
 }
@@ -226,7 +202,7 @@ impl Spending {
     fn settled(&mut self, at: u64, settled: &ConsultSettled) {
         let quarter = at / QUARTER_HOUR;
         let Quarter(cells) = self.quarters.entry(quarter).or_default();
-        cells.entry(Whose::of(settled)).or_default().merge(&Cell::of(settled.into()));
+        cells.entry(Whose::of(settled)).or_default().merge(&Cell::of(settled));
         let newest = self.quarters.last_key_value().map_or(quarter, |(newest, _)| *newest);
         while let Some(oldest) = self.quarters.first_entry()
             && oldest.key().saturating_add(KEPT_QUARTERS) < newest

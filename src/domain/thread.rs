@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cut::{cut_line, ends};
 use super::event::consult::ConsultSettled;
 use super::event::{Content, Topic};
+use super::pairs::is_default;
 use super::prompt::prompt;
 use crate::domain::order::Order;
 
@@ -161,15 +162,10 @@ pub struct Replayed {
     /// Older turns that are not.
     pub dropped: usize,
     /// Characters of the latest turn that were left out, where even that one did not fit.
-    #[serde(skip_serializing_if = "is_nothing")]
+    #[serde(skip_serializing_if = "is_default")]
     pub cut_chars: usize,
     /// Characters of the text.
     pub chars: usize,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_nothing(count: &usize) -> bool {
-    *count == 0
 }
 
 /// The earlier turns of a conversation as far as there is room: the latest stay, the oldest go first.

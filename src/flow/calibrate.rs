@@ -24,6 +24,7 @@ use crate::domain::call_options::CallOptions;
 use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::microstep::StepType;
 use crate::domain::order::Gather;
+use crate::domain::pairs::is_default;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{Discarded, Discards, MOST_K};
@@ -357,7 +358,7 @@ pub struct Calibration {
     /// Result of each question, where there are several.
     pub over_prompts: Option<OverPrompts>,
     /// Answers of which the oracle said nothing, because it failed by itself.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(skip_serializing_if = "is_default")]
     pub oracle_errors: u32,
     pub warning: Option<String>,
     /// The share of the most frequent answer among the valid ones. It is no accuracy.
@@ -396,11 +397,6 @@ pub struct Calibration {
     pub not_kept: Option<String>,
     /// In a few sentences.
     pub insight: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_none(count: &u32) -> bool {
-    *count == 0
 }
 
 /// The spread between the questions of a step.

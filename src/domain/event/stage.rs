@@ -6,6 +6,7 @@ use serde_with::skip_serializing_none;
 
 use crate::domain::approvals::Approvals;
 use crate::domain::citations::Citation;
+use crate::domain::pairs::is_default;
 use crate::domain::served::ModelNote;
 use crate::domain::stage::Stage;
 
@@ -19,17 +20,12 @@ pub struct RunStarted {
     pub low_risk: LowRisk,
     /// Consults that the server's run before it had spent without coming to its end: another run is no
     /// way to a fresh budget.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub carried: u32,
     /// The authority that decided when it began; none in a run of an earlier version.
     pub approvals: Option<Approvals>,
     /// The server that began it; none in a run of an earlier version.
     pub server: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 /// The authority that approves a stage in which nothing was found to worry about.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::number::Sum;
 use crate::domain::budget::Standing;
 use crate::domain::order::Order;
+use crate::domain::pairs::is_default;
 use crate::domain::spending::{Cell, Prices, Whose};
 use crate::domain::stage::Stage;
 use crate::domain::tokens::Tokens;
@@ -42,7 +43,7 @@ pub(crate) struct Costs {
     /// By thread, the dearest first; without a name: turns of none.
     pub(crate) by_thread: Vec<Named>,
     /// Threads that are not listed.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) more_threads: u64,
     /// Models whose tokens were told and that no price list knows.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -69,7 +70,7 @@ pub(crate) struct Cost {
     /// Calls whose tokens were not told, or not in full.
     pub(crate) calls_without_tokens: u64,
     /// Tokens of those, estimated from the length of the texts; none without an estimate.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) estimated_tokens: u64,
     /// US dollars, told and priced; none where nothing is known.
     pub(crate) cost_usd: Option<f64>,
@@ -112,7 +113,7 @@ pub(crate) struct CapNote {
     /// Estimate of the calls under way.
     pub(crate) reserved: serde_json::Number,
     /// Calls that are in neither, since nobody can tell what they cost.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub(crate) calls_without_cost: u64,
     /// Its place: a file, or a variable.
     pub(crate) set_by: String,
@@ -129,11 +130,6 @@ impl std::fmt::Display for PriceNote {
             (source, date) => write!(formatter, "{source} ({date})"),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 impl From<&Standing> for CapNote {
@@ -280,7 +276,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::spending::{PriceList, Taken};
+    use crate::domain::event::consult::ConsultSettled;
+    use crate::domain::spending::PriceList;
 
     fn prices() -> Prices {
         let list: PriceList = serde_yaml::from_str(
@@ -298,23 +295,24 @@ mod tests {
         }
     }
 
-    fn told(input: u64, output: u64) -> Taken {
-        Taken { input: Some(input), output: Some(output), ..Taken::default() }
+    fn told(input: u64, output: u64) -> ConsultSettled {
+        ConsultSettled { input_tokens: Some(input), output_tokens: Some(output), ..ConsultSettled::sample() }
+    }
+
+    fn estimated(estimate: Tokens) -> ConsultSettled {
+        ConsultSettled { estimate: Some(estimate), ..ConsultSettled::sample() }
     }
 
     #[test]
     fn what_a_cli_tells_counts_before_the_table_and_what_is_unknown_is_apart() {
         let cells: Cells = [
-            (key("codex", "known", None, Some("t")), Cell::of(told(1_000_000, 100_000))),
+            (key("codex", "known", None, Some("t")), Cell::of(&told(1_000_000, 100_000))),
             (
                 key("claude", "known", Some(Stage::Debug), None),
-                Cell::of(Taken { dollars: Some(0.5), ..told(10, 10) }),
+                Cell::of(&ConsultSettled { cost_usd: Some(0.5), ..told(10, 10) }),
             ),
-            (key("codex", "new", None, None), Cell::of(told(7, 3))),
-            (
-                key("gemini", "", None, None),
-                Cell::of(Taken { estimate: Some(Tokens { input: 40, output: 2 }), ..Taken::default() }),
-            ),
+            (key("codex", "new", None, None), Cell::of(&told(7, 3))),
+            (key("gemini", "", None, None), Cell::of(&estimated(Tokens { input: 40, output: 2 }))),
         ]
         .into();
         let costs = Costs::of(&cells, &prices(), &[]);
@@ -335,17 +333,24 @@ mod tests {
 
     #[test]
     fn a_call_that_reached_no_model_is_known_to_have_cost_nothing() {
-        let free = Taken { estimate: Some(Tokens::default()), ..Taken::default() };
-        let cells: Cells = [(key("codex", "known", None, None), Cell::of(free))].into();
+        let free = estimated(Tokens::default());
+        let cells: Cells = [(key("codex", "known", None, None), Cell::of(&free))].into();
         let total = Costs::of(&cells, &prices(), &[]).total;
         assert_eq!((total.calls, total.calls_without_tokens, total.calls_without_cost), (1, 0, 0));
     }
 
-    fn taken() -> impl Strategy<Value = Taken> {
+    fn taken() -> impl Strategy<Value = ConsultSettled> {
         let tokens = || prop::option::of(0_u64..10_000_000);
         let estimate = (0_u64..10_000, 0_u64..10_000).prop_map(|(input, output)| Tokens { input, output });
-        (tokens(), tokens(), prop::option::of(0.0_f64..10.0), prop::option::of(estimate))
-            .prop_map(|(input, output, dollars, estimate)| Taken { input, output, dollars, estimate })
+        (tokens(), tokens(), prop::option::of(0.0_f64..10.0), prop::option::of(estimate)).prop_map(
+            |(input_tokens, output_tokens, cost_usd, estimate)| ConsultSettled {
+                input_tokens,
+                output_tokens,
+                cost_usd,
+                estimate,
+                ..ConsultSettled::sample()
+            },
+        )
     }
 
     fn keys() -> impl Strategy<Value = Key> {
@@ -366,11 +371,11 @@ mod tests {
         fn every_split_adds_up(calls in prop::collection::vec((keys(), taken()), 0..40)) {
             let mut cells = Cells::new();
             for (key, taken) in &calls {
-                cells.entry(key.clone()).or_default().merge(&Cell::of(*taken));
+                cells.entry(key.clone()).or_default().merge(&Cell::of(taken));
             }
             let mut backwards = Cells::new();
             for (key, taken) in calls.iter().rev() {
-                backwards.entry(key.clone()).or_default().merge(&Cell::of(*taken));
+                backwards.entry(key.clone()).or_default().merge(&Cell::of(taken));
             }
             prop_assert_eq!(&cells, &backwards);
             let costs = Costs::of(&cells, &prices(), &[]);
@@ -390,7 +395,7 @@ mod tests {
         fn a_cap_weighs_at_least_what_is_known(calls in prop::collection::vec((keys(), taken()), 0..40)) {
             let mut cells = Cells::new();
             for (key, taken) in &calls {
-                cells.entry(key.clone()).or_default().merge(&Cell::of(*taken));
+                cells.entry(key.clone()).or_default().merge(&Cell::of(taken));
             }
             let total = Costs::of(&cells, &prices(), &[]).total;
             let weight = crate::domain::spending::weight(cells.iter().map(|(key, cell)| (&key.whose, cell)), &prices());

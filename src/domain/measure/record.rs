@@ -6,7 +6,7 @@
 //! was completed or stopped is no outcome of its task: a human's approval is not a result, and its
 //! checks are counted already.
 
-use super::tally::{Agents, Tally, Verdict};
+use super::tally::{Tally, Verdict};
 use crate::domain::coordination::record::RunRecord;
 use crate::domain::event::{Body, EnsembleNoted, Event, EvidenceLogged, Noted, Topic, Verified};
 use crate::domain::select::rank::SelectionRecord;
@@ -66,9 +66,9 @@ fn count_noted<'a>(noted: &Noted, tally: impl FnOnce() -> &'a mut Tally) {
         }
         Topic::Coordination => {
             if let Some(RunRecord { topology, success, .. }) = noted.read() {
+                let outcomes = &mut tally().outcomes_outside;
                 let is_one = topology == Topology::Sas;
-                let agents = if is_one { Agents::Single } else { Agents::Several };
-                tally().outcomes_outside.add(agents, success);
+                if is_one { &mut outcomes.single } else { &mut outcomes.several }.add(success);
             }
         }
         Topic::Vote | Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job | Topic::Review => {}

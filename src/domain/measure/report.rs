@@ -8,7 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::cost::Costs;
 use super::number::{Percentiles, Sum, ratio, shown};
 use super::tally::{
-    Baseline, Calls, Patches, RunTally, Scope, Selections, Solved, StageStats, Tally, Verdict,
+    Baseline, Calls, Patches, RunTally, Scope, Selections, Solved, StageStats, Tally, Verifications,
 };
 use crate::domain::event::consult::Purpose;
 use crate::domain::order::Gather;
@@ -100,17 +100,6 @@ pub struct Runs {
     pub mean_turns: Option<f64>,
 }
 
-/// Verifications by what they say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Verifications {
-    /// Everything held.
-    pub passed: u64,
-    /// Something did not.
-    pub failed: u64,
-    /// Nothing was learnt.
-    pub undecided: u64,
-}
-
 impl Report {
     /// The figures of a tally.
     pub fn of(scope: Scope, tally: &Tally, baseline: Baseline) -> Self {
@@ -151,7 +140,7 @@ impl Metrics {
             stage_stats: tally
                 .stages
                 .iter()
-                .map(|(stage, tally)| (stage.name(), StageStats::from(tally)))
+                .map(|(stage, work)| (stage.name(), StageStats::from(*work)))
                 .gather(),
             selections_without_winner: without_winner,
             calls_by_purpose: Purpose::ALL
@@ -170,7 +159,7 @@ impl Metrics {
             error_amplification: tally.outcomes_outside.error_amplification().and_then(shown),
             latency: all.latency,
             spent: all.spent,
-            verifications: Verifications::of(tally),
+            verifications: tally.verifications,
             patches: tally.patches,
             notes: BTreeMap::new(),
         };
@@ -206,7 +195,7 @@ fn overhead(tally: &Tally, baseline: Baseline) -> Option<f64> {
     let done: Vec<u64> =
         tally.runs.values().filter(|run| run.turns > 0 && run.is_finished()).map(|run| run.turns).collect();
     let tasks = u64::try_from(done.len()).unwrap_or(u64::MAX);
-    Some(baseline.overhead_percent(Baseline::mean_turns(done.iter().sum(), tasks)?))
+    Some(baseline.overhead_percent(ratio(done.iter().sum(), tasks)?))
 }
 
 /// Efficiency over runs whose end is known and in which a turn was taken.
@@ -217,7 +206,7 @@ fn efficiency(tally: &Tally, baseline: Baseline) -> Option<f64> {
         solved.add(success);
         turns += run.turns;
     }
-    baseline.efficiency(solved.rate()?, Baseline::mean_turns(turns, solved.tasks)?)
+    baseline.efficiency(solved.rate()?, ratio(turns, solved.tasks)?)
 }
 
 fn judged(tally: &Tally) -> impl Iterator<Item = (&RunTally, bool)> {
@@ -242,19 +231,8 @@ impl Runs {
             runs.judged += 1;
             runs.succeeded += u64::from(success);
         }
-        runs.mean_turns = Baseline::mean_turns(runs.turns, runs.total).and_then(shown);
+        runs.mean_turns = ratio(runs.turns, runs.total).and_then(shown);
         runs
-    }
-}
-
-impl Verifications {
-    fn of(tally: &Tally) -> Self {
-        let count = |verdict| tally.verifications.get(&verdict).copied().unwrap_or(0);
-        Self {
-            passed: count(Verdict::Passed),
-            failed: count(Verdict::Failed),
-            undecided: count(Verdict::Undecided),
-        }
     }
 }
 
@@ -367,25 +345,12 @@ impl Summary {
 
 fn explained(figure: Figure, metrics: &Metrics, baseline: Baseline) -> Explained {
     let value = metrics.value(figure);
+    let uses_baseline = matches!(figure, Figure::CoordinationOverheadPercent | Figure::EfficiencyScore);
     Explained {
         value,
         definition: English(figure.definition()),
-        rests_on_default: value.is_some() && baseline.is_default() && uses_baseline(figure),
+        rests_on_default: value.is_some() && baseline.is_default() && uses_baseline,
         note: metrics.notes.get(figure.key()).cloned(),
-    }
-}
-
-fn uses_baseline(figure: Figure) -> bool {
-    match figure {
-        Figure::CoordinationOverheadPercent | Figure::EfficiencyScore => true,
-        Figure::TestCoverageRate
-        | Figure::ConsultsPerStageRun
-        | Figure::Redundancy
-        | Figure::ErrorAmplification
-        | Figure::SuccessRate
-        | Figure::AvgLatencyMs
-        | Figure::CostUsd
-        | Figure::Tokens => false,
     }
 }
 

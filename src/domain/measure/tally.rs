@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cost::{Cells, Key};
-use super::number::{Latency, Sum, ratio, real, shown};
+use super::number::{Latency, Sum, ratio, shown};
 use crate::domain::event::ChangeKind;
 use crate::domain::event::consult::{ConsultSettled, Purpose};
 use crate::domain::event::stage::Mode;
@@ -36,8 +36,8 @@ pub struct Tally {
     pub turns_outside: u64,
     /// Selections.
     pub selections: Selections,
-    /// Verifications by verdict.
-    pub verifications: BTreeMap<Verdict, u64>,
+    /// Verifications by what they say.
+    pub verifications: Verifications,
     /// Changes.
     pub patches: Patches,
     /// Groups of answers that were compared.
@@ -55,6 +55,17 @@ pub struct Selections {
     pub with_tests: u64,
     /// Those that nobody won.
     pub without_winner: u64,
+}
+
+/// Verifications by what they say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verifications {
+    /// Everything held.
+    pub passed: u64,
+    /// Something did not.
+    pub failed: u64,
+    /// Nothing was learnt.
+    pub undecided: u64,
 }
 
 /// Patches and restores.
@@ -84,11 +95,11 @@ impl Tally {
         self.providers.entry(call.provider.clone()).or_default().add(call);
         *self.purposes.entry(call.purpose).or_default() += 1;
         let key = Key {
-            whose: Whose { provider: call.provider.clone(), model: call.model.clone() },
+            whose: Whose::of(call),
             stage: call.stage,
             thread: call.turn.as_ref().map(|turn| turn.thread.clone()),
         };
-        self.cells.entry(key).or_default().merge(&Cell::of(call.into()));
+        self.cells.entry(key).or_default().merge(&Cell::of(call));
         if let Some(stage) = call.stage {
             let stage = self.stages.entry(stage).or_default();
             stage.consults += 1;
@@ -116,7 +127,11 @@ impl Tally {
         stage: Option<Stage>,
         verdict: Verdict,
     ) {
-        *self.verifications.entry(verdict).or_default() += 1;
+        match verdict {
+            Verdict::Passed => self.verifications.passed += 1,
+            Verdict::Failed => self.verifications.failed += 1,
+            Verdict::Undecided => self.verifications.undecided += 1,
+        }
         if let Some(run) = run {
             self.run(run).add_verification(sequence, stage, verdict);
         }
@@ -173,9 +188,9 @@ impl Tally {
             self.run(run).merge(tally);
         }
         self.turns_outside += other.turns_outside;
-        for (verdict, count) in &other.verifications {
-            *self.verifications.entry(*verdict).or_default() += count;
-        }
+        self.verifications.passed += other.verifications.passed;
+        self.verifications.failed += other.verifications.failed;
+        self.verifications.undecided += other.verifications.undecided;
         self.selections.total += other.selections.total;
         self.selections.with_tests += other.selections.with_tests;
         self.selections.without_winner += other.selections.without_winner;
@@ -189,7 +204,7 @@ impl Tally {
 
     /// Runs of stages.
     pub fn stage_runs(&self) -> u64 {
-        self.stages.values().map(StageTally::runs).sum()
+        self.stages.values().map(|stage| stage.runs).sum()
     }
 
     fn add_turn(&mut self, run: Option<&str>) {
@@ -394,50 +409,6 @@ impl RunTally {
 /// The work of one stage, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTally {
-    /// Runs of the stage in which a consultant's answer was accepted.
-    pub answered: u64,
-    /// Runs that the orchestrator did itself.
-    pub solo: u64,
-    /// Runs of which nothing came.
-    pub failed: u64,
-    /// Milliseconds of its runs.
-    pub elapsed_ms: u64,
-    /// Calls to consultants.
-    pub consults: u64,
-    /// Those that failed.
-    pub failed_consults: u64,
-}
-
-impl StageTally {
-    /// Adds a run of the stage.
-    pub fn add_run(&mut self, mode: Option<Mode>, elapsed_ms: u64) {
-        match mode {
-            Some(Mode::Consult | Mode::Ensemble) => self.answered += 1,
-            Some(Mode::Solo) => self.solo += 1,
-            None => self.failed += 1,
-        }
-        self.elapsed_ms = self.elapsed_ms.saturating_add(elapsed_ms);
-    }
-
-    /// Adds what another one holds.
-    pub fn merge(&mut self, other: &Self) {
-        self.answered += other.answered;
-        self.solo += other.solo;
-        self.failed += other.failed;
-        self.elapsed_ms = self.elapsed_ms.saturating_add(other.elapsed_ms);
-        self.consults += other.consults;
-        self.failed_consults += other.failed_consults;
-    }
-
-    /// Runs of the stage.
-    pub fn runs(&self) -> u64 {
-        self.answered + self.solo + self.failed
-    }
-}
-
-/// One stage as results show it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StageStats {
     /// Runs of the stage.
     pub runs: u64,
     /// Those in which a consultant's answer was accepted.
@@ -452,31 +423,45 @@ pub struct StageStats {
     pub failed_consults: u64,
     /// Milliseconds of its runs.
     pub total_elapsed_ms: u64,
+}
+
+impl StageTally {
+    /// Adds a run of the stage.
+    pub fn add_run(&mut self, mode: Option<Mode>, elapsed_ms: u64) {
+        self.runs += 1;
+        match mode {
+            Some(Mode::Consult | Mode::Ensemble) => self.answered += 1,
+            Some(Mode::Solo) => self.solo += 1,
+            None => self.failed += 1,
+        }
+        self.total_elapsed_ms = self.total_elapsed_ms.saturating_add(elapsed_ms);
+    }
+
+    /// Adds what another one holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.runs += other.runs;
+        self.answered += other.answered;
+        self.solo += other.solo;
+        self.failed += other.failed;
+        self.consults += other.consults;
+        self.failed_consults += other.failed_consults;
+        self.total_elapsed_ms = self.total_elapsed_ms.saturating_add(other.total_elapsed_ms);
+    }
+}
+
+/// One stage as results show it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageStats {
+    #[serde(flatten)]
+    pub work: StageTally,
     /// Mean milliseconds of a run.
     pub avg_elapsed_ms: Option<f64>,
 }
 
-impl From<&StageTally> for StageStats {
-    fn from(tally: &StageTally) -> Self {
-        Self {
-            runs: tally.runs(),
-            answered: tally.answered,
-            solo: tally.solo,
-            failed: tally.failed,
-            consults: tally.consults,
-            failed_consults: tally.failed_consults,
-            total_elapsed_ms: tally.elapsed_ms,
-            avg_elapsed_ms: ratio(tally.elapsed_ms, tally.runs()).and_then(shown),
-        }
+impl From<StageTally> for StageStats {
+    fn from(work: StageTally) -> Self {
+        Self { work, avg_elapsed_ms: ratio(work.total_elapsed_ms, work.runs).and_then(shown) }
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Agents {
-    /// One agent.
-    Single,
-    /// Several, in any topology.
-    Several,
 }
 
 /// Tasks and how many of them were solved.
@@ -516,14 +501,6 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// Counts a task.
-    pub fn add(&mut self, agents: Agents, success: bool) {
-        match agents {
-            Agents::Single => self.single.add(success),
-            Agents::Several => self.several.add(success),
-        }
-    }
-
     /// Adds what another one holds.
     pub fn merge(&mut self, other: Self) {
         self.single.merge(other.single);
@@ -609,10 +586,7 @@ impl Baseline {
 
     /// True if the paper's number stands in for one of the user's own.
     pub fn is_default(self) -> bool {
-        match self.origin {
-            Origin::Paper => true,
-            Origin::Configured | Origin::Recorded => false,
-        }
+        self.origin == Origin::Paper
     }
 
     /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Below 0
@@ -624,11 +598,6 @@ impl Baseline {
     /// Efficiency `Ec = S / (T / T_SAS)` (section 4.1); none where no turn was taken.
     pub fn efficiency(self, success: f64, turns: f64) -> Option<f64> {
         (turns > 0.0).then(|| success / (turns / self.turns)).filter(|value| value.is_finite())
-    }
-
-    /// Mean turns of tasks; none without a task.
-    pub fn mean_turns(turns: u64, tasks: u64) -> Option<f64> {
-        (tasks > 0).then(|| real(turns) / real(tasks))
     }
 }
 
@@ -674,13 +643,13 @@ mod tests {
     #[test]
     fn amplification_needs_both_sides() {
         let mut outcomes = Outcomes::default();
-        outcomes.add(Agents::Several, true);
-        outcomes.add(Agents::Several, false);
+        outcomes.several.add(true);
+        outcomes.several.add(false);
         assert_eq!(outcomes.error_amplification(), None);
-        outcomes.add(Agents::Single, true);
+        outcomes.single.add(true);
         assert_eq!(outcomes.error_amplification(), None, "a single agent that never failed");
         for success in [true, true, false] {
-            outcomes.add(Agents::Single, success);
+            outcomes.single.add(success);
         }
         // Half of the tasks against a quarter of them.
         assert_eq!(outcomes.error_amplification(), Some(2.0));

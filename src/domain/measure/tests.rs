@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::number::mean_pairwise;
 use super::report::{Figure, Metrics, Reached, Report};
-use super::tally::{Agents, Baseline, Scope, Tally, Verdict};
+use super::tally::{Baseline, Scope, Tally, Verdict};
 use crate::domain::event::ChangeKind;
 use crate::domain::event::consult::{ConsultSettled, Purpose};
 use crate::domain::event::stage::Mode;
@@ -237,7 +237,7 @@ enum Entry {
     Selection(Basis, bool),
     Change(Option<String>, u64, ChangeKind),
     Redundancy(Option<f64>),
-    Outcome(Agents, bool),
+    Outcome(bool, bool),
 }
 
 fn entries() -> impl Strategy<Value = Vec<Entry>> {
@@ -247,7 +247,6 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
     let changes = prop_oneof![Just(ChangeKind::Applied), Just(ChangeKind::RolledBack)];
     let bases =
         prop_oneof![Just(Basis::Tests), Just(Basis::StaticChecks), Just(Basis::Judge), Just(Basis::Rubric)];
-    let agents = prop_oneof![Just(Agents::Single), Just(Agents::Several)];
     let one = prop_oneof![
         4 => (runs(), consults()).prop_map(|(run, call)| Entry::Consult(run, Box::new(call))),
         1 => (runs(), proptest::sample::select(Stage::ALL.to_vec()), modes, any::<u64>())
@@ -258,7 +257,7 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
         1 => (runs(), 0_u64..9, changes)
             .prop_map(|(run, sequence, change)| Entry::Change(run, sequence, change)),
         1 => costs().prop_map(Entry::Redundancy),
-        1 => (agents, any::<bool>()).prop_map(|(agents, success)| Entry::Outcome(agents, success)),
+        1 => (any::<bool>(), any::<bool>()).prop_map(|(alone, success)| Entry::Outcome(alone, success)),
     ];
     proptest::collection::vec(one, 0..40)
 }
@@ -275,7 +274,8 @@ fn whole(entries: &[Entry]) -> Tally {
             Entry::Selection(basis, won) => tally.add_selection(*basis, *won),
             Entry::Change(run, at, kind) => tally.add_change(run.as_deref(), *at, *kind),
             Entry::Redundancy(similarity) => tally.add_redundancy(*similarity),
-            Entry::Outcome(agents, success) => tally.outcomes_outside.add(*agents, *success),
+            Entry::Outcome(true, success) => tally.outcomes_outside.single.add(*success),
+            Entry::Outcome(false, success) => tally.outcomes_outside.several.add(*success),
         }
     }
     tally
