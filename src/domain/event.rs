@@ -15,6 +15,7 @@ use serde_with::skip_serializing_none;
 use strum::{IntoStaticStr, VariantArray};
 
 use super::approvals::DecidedBy;
+use super::calibrate::CalibrationRecord;
 use super::chain::Shown;
 use super::coordination::record::RunRecord;
 use super::select::rank::SelectionRecord;
@@ -22,6 +23,7 @@ use super::stage::Stage;
 use super::typed::from_value;
 use super::verification::Kind;
 use super::verification::status::{Proof, Status};
+use super::vote::VoteRecord;
 
 use consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, SettledBrief};
 use stage::{
@@ -562,6 +564,14 @@ impl Content for EnsembleNoted {
 
 impl Content for SelectionRecord {
     const TOPIC: Topic = Topic::Selection;
+}
+
+impl Content for VoteRecord {
+    const TOPIC: Topic = Topic::Vote;
+}
+
+impl Content for CalibrationRecord {
+    const TOPIC: Topic = Topic::Calibration;
 }
 
 impl Content for RunRecord {

@@ -26,7 +26,6 @@ use super::spending::Spending;
 use super::stage::Stage;
 use super::thread::Threads;
 use super::track_record::{Place, TrackRecord};
-use super::typed::from_value;
 use super::vote::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 use crate::domain::order::Order;
@@ -156,54 +155,37 @@ impl History {
 
     /// An event that a later version wrote in another form weighs nothing here.
     fn apply_noted(&mut self, seq: u64, at: u64, noted: &Noted) {
-        let content = &noted.content;
         match noted.topic {
             Topic::Coordination => {
-                if let Ok(record) = from_value::<RunRecord>(content.clone()) {
-                    for (stage, answer) in record
-                        .stage
-                        .iter()
-                        .flat_map(|stage| record.answers.iter().map(move |answer| (*stage, answer)))
-                    {
-                        if let Some(is_right) = answer.correct {
-                            self.track_record.judge(
-                                Place::Stage(stage),
-                                &answer.provider,
-                                u64::from(is_right),
-                                u64::from(!is_right),
-                            );
-                        }
+                let Some(record) = noted.read::<RunRecord>() else { return };
+                for answer in &record.answers {
+                    if let (Some(stage), Some(is_right)) = (record.stage, answer.correct) {
+                        self.track_record.judge_one(Place::Stage(stage), &answer.provider, is_right);
                     }
-                    self.ask(record.answers.clone());
-                    self.coordination.push(record);
                 }
+                self.ask(record.answers.clone());
+                self.coordination.push(record);
             }
             Topic::Vote => {
-                self.ask(
-                    from_value::<VoteRecord>(content.clone())
-                        .map_or_else(|_| Vec::new(), |vote| vote.answers),
-                );
+                self.ask(noted.read::<VoteRecord>().map(|vote| vote.answers).unwrap_or_default());
             }
             Topic::Selection => {
-                let record = from_value::<SelectionRecord>(content.clone());
-                self.ask(record.map_or_else(|_| Vec::new(), |selection| selection.answers));
+                let record = noted.read::<SelectionRecord>();
+                self.ask(record.map(|selection| selection.answers).unwrap_or_default());
             }
             Topic::Calibration => {
-                if let Ok(CalibrationRecord { step_type, providers, together, .. }) =
-                    from_value::<CalibrationRecord>(content.clone())
-                {
-                    for one in providers {
-                        let (right, wrong) = (one.right, one.valid.saturating_sub(one.right));
-                        let place = Place::Step(step_type);
-                        self.track_record.judge(place, &one.provider, right.into(), wrong.into());
-                        let known = self.calibrations.entry((step_type, one.provider.clone())).or_default();
-                        known.retain(|other| other.model != one.model);
-                        known.push(one);
-                    }
-                    if let Some(together) = together {
-                        let names = together.voters.iter().map(|(provider, _)| provider.clone()).collect();
-                        self.together.insert((step_type, names), together);
-                    }
+                let Some(record) = noted.read::<CalibrationRecord>() else { return };
+                let step = record.step_type;
+                for one in record.providers {
+                    let (right, wrong) = (one.right, one.valid.saturating_sub(one.right));
+                    self.track_record.judge(Place::Step(step), &one.provider, right.into(), wrong.into());
+                    let known = self.calibrations.entry((step, one.provider.clone())).or_default();
+                    known.retain(|other| other.model != one.model);
+                    known.push(one);
+                }
+                if let Some(together) = record.together {
+                    let names = together.voters.iter().map(|(provider, _)| provider.clone()).collect();
+                    self.together.insert((step, names), together);
                 }
             }
             Topic::Thread => {
@@ -224,7 +206,11 @@ impl History {
     fn judge(&mut self, event: &Event) {
         match &event.body {
             Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
-                self.track_record.judge(Place::Stage(answered.stage), &answered.candidate.provider, 0, 1);
+                self.track_record.judge_one(
+                    Place::Stage(answered.stage),
+                    &answered.candidate.provider,
+                    false,
+                );
             }
             Body::ApprovalDecided(decided) if decided.decided_by != DecidedBy::Policy => {
                 let pending = self.runs.get(&event.run).filter(|run| {
@@ -235,8 +221,7 @@ impl History {
                     finished.filter(|done| done.stage == decided.stage && done.mode != Mode::Solo)
                 {
                     let is_right = decided.decision == Decision::Approve;
-                    let (right, wrong) = (u64::from(is_right), u64::from(!is_right));
-                    self.track_record.judge(Place::Stage(finished.stage), &finished.provider, right, wrong);
+                    self.track_record.judge_one(Place::Stage(finished.stage), &finished.provider, is_right);
                 }
             }
             _ => {}

@@ -77,6 +77,11 @@ impl TrackRecord {
         judged.wrong += wrong;
     }
 
+    /// The same of one answer.
+    pub(crate) fn judge_one(&mut self, place: Place, provider: &str, is_right: bool) {
+        self.judge(place, provider, u64::from(is_right), u64::from(!is_right));
+    }
+
     /// Providers that are weak at some work, with the reason: of enough judged results so few were right that, nine
     /// times in ten, not even this share is sure. A micro-step goes by its own record where that says
     /// enough, else by that of its stage.

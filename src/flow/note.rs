@@ -1,12 +1,13 @@
 //! Recording what was done, in the run that it belongs to.
 
 use super::account::Account;
+use super::configuration::Configuration;
 use super::journal::new_id;
 use super::log::Log;
 use super::told;
 use super::which_run::find_run;
 use crate::domain::change::{Reason, Refusal};
-use crate::domain::event::{Changed, Draft};
+use crate::domain::event::{Changed, Draft, Noted};
 use crate::domain::workflow::{Gate, Held, Run};
 use crate::error::Error;
 
@@ -45,6 +46,31 @@ pub(super) async fn note_on(log: &Log, account: &Account, drafts: Vec<Draft>) {
     let drafts = drafts.into_iter().map(|draft| draft.on(account.rests_on.clone())).collect();
     if let Err(error) = log.journal().record(run, drafts).await {
         tracing::warn!(%error, "a result is not in the log");
+    }
+}
+
+/// The same of a topic's result that rests on some consults, after events beside it. Its secrets are masked:
+/// names and words of others can contain anything.
+pub(super) async fn note_masked(
+    config: &Configuration,
+    log: &Log,
+    account: &Account,
+    noted: serde_json::Result<Noted>,
+    consults: &[String],
+    mut drafts: Vec<Draft>,
+) {
+    let masked = match noted {
+        Ok(Noted { topic, content }) => {
+            config.masked(move |masker| Noted { topic, content: masker.mask_value(content) }).await
+        }
+        Err(error) => Err(Error::Internal(error.to_string())),
+    };
+    match masked {
+        Ok(noted) => {
+            drafts.push(Draft::new(new_id(), noted).on(consults.iter().cloned()));
+            note_on(log, account, drafts).await;
+        }
+        Err(error) => tracing::warn!(%error, "a result is not in the log"),
     }
 }
 

@@ -12,22 +12,19 @@ use serde::Deserialize;
 use super::account::Account;
 use super::breaker::Permission;
 use super::configuration::Configuration;
-use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
-use super::note::note_on;
+use super::note::note_masked;
 use super::pack::check_files;
 use super::progress::Progress;
 use super::project_files::ProjectFiles;
 use super::scope::off_thread_with;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
-use crate::domain::coordination::record::Answer;
 use crate::domain::cut::one_line;
 use crate::domain::diff::{self, Patch, Shown};
-use crate::domain::event::{Body, Draft, EnsembleNoted, Noted, Topic};
+use crate::domain::event::{Body, EnsembleNoted, Noted};
 use crate::domain::judge::{Case, Verdict};
-use crate::domain::mask::Masker;
 use crate::domain::order::Gather;
 use crate::domain::redflag::Reason;
 use crate::domain::select::rank::{Basis, OptionRecord, SelectionRecord, rank, voices};
@@ -38,10 +35,10 @@ pub use judging::JudgeNote;
 use judging::Judging;
 use outcome::Parts;
 pub use outcome::Selection;
-use trial::{Tested, Trial, Wanted};
+use trial::{Tested, Trial};
 
 /// Candidates, and how to choose among them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SelectRequest {
     /// The candidates.
     pub candidates: Vec<CandidateInput>,
@@ -66,26 +63,6 @@ pub struct SelectRequest {
     pub max_ablations: usize,
     /// Commands whose output tells apart candidates that pass; with `verify`.
     pub probe: Vec<Entry>,
-}
-
-impl Default for SelectRequest {
-    fn default() -> Self {
-        Self {
-            options: CallOptions::default(),
-            candidates: Vec::new(),
-            mode: Mode::default(),
-            test_results: Vec::new(),
-            lint_results: Vec::new(),
-            judge_provider: None,
-            criteria: Vec::new(),
-            task: None,
-            context_files: Vec::new(),
-            ensemble_id: None,
-            verify: None,
-            max_ablations: ABLATIONS,
-            probe: Vec::new(),
-        }
-    }
 }
 
 /// Judge where nobody is named.
@@ -118,14 +95,7 @@ pub async fn select(
             return Err(Error::InvalidArguments(problem.to_owned()));
         }
         None => None,
-        Some(checks) => {
-            let wanted = Wanted {
-                checks: checks.clone(),
-                probes: request.probe.clone(),
-                most_undone: request.max_ablations,
-            };
-            Some(Box::pin(trial::run(kit, &candidates, wanted, progress)).await?)
-        }
+        Some(_) => Some(Box::pin(trial::run(kit, &candidates, &request, progress)).await?),
     };
     let tests_first = kit.config.settings().policy.prefer_tests_first;
     let weight = if tests_first { TestWeight::First } else { TestWeight::Among };
@@ -222,16 +192,13 @@ pub(in crate::flow) async fn tried_alone(
     let request =
         SelectRequest { candidates: diffs.into_iter().map(input).collect(), ..SelectRequest::default() };
     let candidates = take(&kit.config, &request).await?;
-    let wanted = Wanted { checks: Vec::new(), probes: Vec::new(), most_undone: 0 };
-    let trial = Box::pin(trial::run(kit, &candidates, wanted, progress)).await?;
+    let trial = Box::pin(trial::run(kit, &candidates, &request, progress)).await?;
     let of = |tested: Option<Tested>| match tested {
         None => Trialled::NoDiff,
         Some(Tested { refused: Some(why), .. }) => Trialled::Refused(why),
         Some(tested) => match tested.tests {
             Tests::Failed => Trialled::Failed(tested.reasons),
-            Tests::Passed => {
-                Trialled::Passed { proven_by: tested.proven_by().to_vec(), reasons: tested.reasons }
-            }
+            Tests::Passed => Trialled::Passed { proven_by: tested.weighed.proof, reasons: tested.reasons },
             Tests::Unknown => Trialled::Unknown(tested.reasons),
         },
     };
@@ -254,7 +221,7 @@ fn known(candidates: &[Candidate], trial: Option<&Trial<'_>>) -> Vec<Evidence> {
             provider: candidate.provider.clone(),
             tests: tested.map_or(candidate.tests, |tested| tested.tests),
             proof: tested.map_or(Proof::Speaks, Tested::proof),
-            lint: candidate.lint.or_else(|| tested?.lint),
+            lint: candidate.lint.or_else(|| tested?.weighed.lint),
             judge: None,
             flagged: !candidate.flags.is_empty(),
             answers: candidate.answers,
@@ -324,36 +291,7 @@ async fn record(config: &Configuration, log: &Log, account: &Account, parts: &Pa
         candidates = parts.candidates.len(),
         "selection ended"
     );
-    let record = match config.masker() {
-        Ok(masker) => masked(&masker, parts.record()),
-        Err(error) => return tracing::warn!(%error, "a selection is not in the log"),
-    };
-    match serde_json::to_value(record) {
-        Ok(content) => {
-            let noted = Draft::new(new_id(), Noted { topic: Topic::Selection, content });
-            note_on(log, account, vec![noted]).await;
-        }
-        Err(error) => tracing::warn!(%error, "a selection is not in the log"),
-    }
-}
-
-/// Ids and providers of candidates are whatever the caller calls them.
-fn masked(masker: &Masker, record: SelectionRecord) -> SelectionRecord {
-    let mask = |text: String| masker.mask(&text).text.into_owned();
-    let options = record.options.into_iter().map(|option| OptionRecord {
-        id: mask(option.id),
-        provider: option.provider.map(mask),
-        ..option
-    });
-    let answers =
-        record.answers.into_iter().map(|answer| Answer { provider: mask(answer.provider), ..answer });
-    SelectionRecord {
-        winner_id: record.winner_id.map(mask),
-        winner_provider: record.winner_provider.map(mask),
-        options: options.collect(),
-        answers: answers.collect(),
-        ..record
-    }
+    note_masked(config, log, account, Noted::of(&parts.record()), &[], Vec::new()).await;
 }
 
 impl Parts<'_> {

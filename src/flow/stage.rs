@@ -393,9 +393,9 @@ impl Beginning {
     /// Begins the stage in a run, which is as given once `before` is in the log.
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let most = self.config.settings().policy.max_debug_iterations;
-        let start = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
-        let choice = choose(&self.config, &self.request, Some(run), start.iteration, self.solo, &self.ready)?;
-        Ok(self.started(Some(run), before, start.iteration, choice))
+        let round = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
+        let choice = choose(&self.config, &self.request, Some(run), round, self.solo, &self.ready)?;
+        Ok(self.started(Some(run), before, round, choice))
     }
 
     /// Goes on with a stage of a run that was cut short, the run being as given once `before` is in

@@ -20,7 +20,7 @@ use super::progress::Progress;
 use crate::domain::call_options::CallOptions;
 use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::cut::cut_line;
-use crate::domain::event::{Draft, Noted, RedFlagged, Topic};
+use crate::domain::event::{Draft, Noted, RedFlagged};
 use crate::domain::microstep::StepType;
 use crate::domain::order::Order;
 use crate::domain::track_record::Work;
@@ -33,7 +33,7 @@ use crate::domain::vote::{
 use crate::error::{Error, ErrorNote};
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
-use crate::flow::note::note_on;
+use crate::flow::note::note_masked;
 use crate::flow::scope::off_thread_with;
 use crate::provider::Usage;
 
@@ -338,16 +338,7 @@ async fn record(
         failed = record.failed,
         "vote ended"
     );
-    // A CLI's words about its failure can contain anything.
-    let content = config.masked(|masker| serde_json::to_value(record).map(|value| masker.mask_value(value)));
-    match content.await.and_then(|content| content.map_err(|error| Error::Internal(error.to_string()))) {
-        Ok(content) => {
-            let noted = Draft::new(new_id(), Noted { topic: Topic::Vote, content });
-            let noted = noted.on(vote.consults.iter().cloned());
-            note_on(log, account, flagged.chain([noted]).collect()).await;
-        }
-        Err(error) => tracing::warn!(%error, "a vote is not in the log"),
-    }
+    note_masked(config, log, account, Noted::of(&record), &vote.consults, flagged.collect()).await;
 }
 
 impl Vote {

@@ -272,7 +272,7 @@ fn without(patch: &Patch, file: usize, hunk: Option<usize>) -> Patch {
     left
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tests {
     /// All of them passed.
@@ -280,6 +280,7 @@ pub enum Tests {
     /// One of them did not.
     Failed,
     /// There are no results.
+    #[default]
     Unknown,
 }
 

@@ -6,11 +6,6 @@ use crate::domain::event::consult::Purpose;
 use crate::domain::event::{ChangeKind, Event, EvidenceLogged, EvidenceType, Verified};
 use crate::domain::stage::Stage;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
-    pub iteration: u32,
-}
-
 impl LastVerification {
     /// The checks that somebody else ran and recorded, where it says whether they passed.
     pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
@@ -75,7 +70,7 @@ impl Run {
     /// # Errors
     ///
     /// Why not.
-    pub fn may_start(&self, stage: Stage, most_debug_rounds: u32) -> Result<Start, Refusal> {
+    pub fn may_start(&self, stage: Stage, most_debug_rounds: u32) -> Result<u32, Refusal> {
         match &self.phase {
             Phase::Ready(next) | Phase::Revising(next) if *next == stage => {
                 self.may_enter(stage, most_debug_rounds)
@@ -98,22 +93,22 @@ impl Run {
         }
     }
 
-    fn may_enter(&self, stage: Stage, most_debug_rounds: u32) -> Result<Start, Refusal> {
+    fn may_enter(&self, stage: Stage, most_debug_rounds: u32) -> Result<u32, Refusal> {
         match stage {
             Stage::Improve if !self.is_verified() => Err(self.refusal(
                 "verification_missing",
                 self.why_not_verified(),
                 "Run maestro_verify with a check in which tests run; improve opens when it passes.".to_owned(),
             )),
-            Stage::Debug if self.is_revising() => Ok(Start { iteration: self.debug_iteration.max(1) }),
+            Stage::Debug if self.is_revising() => Ok(self.debug_iteration.max(1)),
             Stage::Debug if self.debug_iteration >= most_debug_rounds => Err(self.refusal(
                 "debug_escalated",
                 format!("{most_debug_rounds} rounds of debug did not make the checks pass"),
                 "Stop changing things: tell the human what was tried and learnt, roll back with maestro_restore_from_backup if needed, and begin again with another hypothesis.".to_owned(),
             )),
-            Stage::Debug => Ok(Start { iteration: self.next_debug_round() }),
+            Stage::Debug => Ok(self.next_debug_round()),
             Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => {
-                Ok(Start { iteration: self.round_of(stage) })
+                Ok(self.round_of(stage))
             }
         }
     }
@@ -178,13 +173,13 @@ impl Run {
     /// # Errors
     ///
     /// Why not.
-    pub fn may_submit(&self, stage: Stage, most_debug_rounds: u32) -> Result<Start, Refusal> {
+    pub fn may_submit(&self, stage: Stage, most_debug_rounds: u32) -> Result<u32, Refusal> {
         use crate::domain::event::stage::Mode;
         match (&self.phase, &self.attempt) {
             (Phase::Running(running), Some(attempt))
                 if *running == stage && attempt.mode == Mode::Solo && attempt.outcome == Outcome::Open =>
             {
-                Ok(Start { iteration: attempt.iteration })
+                Ok(attempt.iteration)
             }
             _ => self.may_start(stage, most_debug_rounds),
         }

@@ -3,7 +3,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::decide::Start;
 use super::*;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::event::stage::{
@@ -111,10 +110,10 @@ fn changed(kind: ChangeKind) -> Body {
 fn through(run: &mut Run, stage: Stage) {
     let start = run.may_start(stage, ROUNDS).unwrap();
     let seq = run.last_seq;
-    run.apply(&event(seq + 1, started(stage, start.iteration)));
+    run.apply(&event(seq + 1, started(stage, start)));
     assert_eq!(run.phase, Phase::Running(stage));
-    run.apply(&event(seq + 2, finished(&format!("e{}", seq + 1), stage, start.iteration)));
-    run.apply(&event(seq + 3, asked(stage, start.iteration)));
+    run.apply(&event(seq + 2, finished(&format!("e{}", seq + 1), stage, start)));
+    run.apply(&event(seq + 3, asked(stage, start)));
     run.apply(&event(seq + 4, decided(&format!("e{}", seq + 3), stage, Decision::Approve)));
 }
 
@@ -166,7 +165,7 @@ fn improve_as_the_first_stage_wants_a_verification() {
     let mut run = Run::begin(&event(1, body.clone()), &body);
     assert_eq!(run.may_start(Stage::Improve, ROUNDS).unwrap_err().code, "verification_missing");
     then(&mut run, verified(true));
-    assert_eq!(run.may_start(Stage::Improve, ROUNDS), Ok(Start { iteration: 1 }));
+    assert_eq!(run.may_start(Stage::Improve, ROUNDS), Ok(1));
 }
 
 #[test]
@@ -181,7 +180,7 @@ fn debug_escalates_after_its_rounds() {
     };
     let mut run = Run::begin(&event(1, body.clone()), &body);
     for round in 1..=ROUNDS {
-        assert_eq!(run.may_start(Stage::Debug, ROUNDS), Ok(Start { iteration: round }));
+        assert_eq!(run.may_start(Stage::Debug, ROUNDS), Ok(round));
         through(&mut run, Stage::Debug);
     }
     let refusal = run.may_start(Stage::Debug, ROUNDS).unwrap_err();
@@ -212,7 +211,7 @@ fn a_failed_round_of_debug_is_done_again() {
         elapsed_ms: 1,
     };
     then(&mut run, failed);
-    assert_eq!(run.may_start(Stage::Debug, ROUNDS), Ok(Start { iteration: 1 }));
+    assert_eq!(run.may_start(Stage::Debug, ROUNDS), Ok(1));
 }
 
 #[test]
@@ -224,7 +223,7 @@ fn a_rejection_stops_and_a_revision_repeats() {
     let mut rejected = run.clone();
     then(&mut run, decided("e4", Stage::Analyze, Decision::Revise));
     assert_eq!(run.phase, Phase::Revising(Stage::Analyze));
-    assert_eq!(run.may_start(Stage::Analyze, ROUNDS), Ok(Start { iteration: 2 }));
+    assert_eq!(run.may_start(Stage::Analyze, ROUNDS), Ok(2));
     then(&mut rejected, decided("e4", Stage::Analyze, Decision::Reject));
     assert_eq!(rejected.may_start(Stage::Hypothesize, ROUNDS).unwrap_err().code, "run_stopped");
 }

@@ -30,7 +30,7 @@ const MOST_CRITERION: usize = 1_000;
 /// Characters of the task.
 const MOST_TASK: usize = 60_000;
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct JudgeNote {
     /// Providers that were asked, several where everybody wrote one; nobody where nobody could be, or
     /// needed to be.
@@ -73,16 +73,7 @@ impl JudgeNote {
     }
 
     fn plain(provider: Option<String>, asked: usize, verdict: &'static str, reason: String) -> Self {
-        Self {
-            provider,
-            asked,
-            verdict,
-            reason,
-            knew_the_task: false,
-            panel: Vec::new(),
-            order_flips: 0,
-            third_opinion: None,
-        }
+        Self { provider, asked, verdict, reason, ..Self::default() }
     }
 
     fn none(provider: Option<String>, asked: usize, reason: String) -> (Self, Option<Verdict>) {

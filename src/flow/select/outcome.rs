@@ -48,14 +48,17 @@ pub struct Selection {
 /// Next step where nothing was tried.
 const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.";
 
+/// The same where the candidates were tried.
+const UNDECIDED_BY_TRIAL: &str = "They pass the same tests and are different changes. Give `probe`: commands that print what the program does for inputs that no test has; where the outputs are equal either will do, where they differ ask the user. Or use mode llm_judge.";
+
 /// Some can win and nothing tells them apart: no judge was asked or readable, it wavered, or what was
 /// known is equal. All the same to a caller: the caller has to look.
 #[derive(Clone, Debug, Serialize)]
 pub struct Undecided {
     code: &'static str,
-    undecided: String,
+    undecided: &'static str,
     undecided_between: Vec<String>,
-    hint: String,
+    hint: &'static str,
 }
 
 /// The winner, as it was given.
@@ -172,7 +175,7 @@ impl Parts<'_> {
             behaves_like: tested.map(|tested| tested.alike),
             changed_lines: tested.map(|tested| tested.changed_lines),
             does_not_apply: tested.and_then(|tested| tested.refused.clone()),
-            proven_by: tested.map(|tested| tested.proven_by().to_vec()).unwrap_or_default(),
+            proven_by: tested.map(|tested| tested.weighed.proof.clone()).unwrap_or_default(),
             reasons: tested.map(|tested| tested.reasons.clone()).unwrap_or_default(),
             ablation: tested.and_then(|tested| tested.ablation.clone()),
             adds_tests: tested.map(|tested| tested.touched.added.clone()).unwrap_or_default(),
@@ -279,25 +282,23 @@ impl Parts<'_> {
         if refused || self.ranking.order.is_empty() {
             return None;
         }
-        if self.differ {
-            let between = self.ranking.level().iter().filter_map(|index| self.candidates.get(*index));
-            return Some(Undecided {
-                code: outcome::NO_JUDGEMENT,
-                undecided: "these candidates pass the same tests and behave differently under the probes; how many behave alike says nothing about who is right".to_owned(),
-                undecided_between: between.map(|one| one.id.clone()).collect(),
-                hint: "Show the user the outputs in `candidates[].probes` side by side and ask which is right; then make a test of it and select again.".to_owned(),
-            });
-        }
         let between = self.ranking.level().iter().filter_map(|index| self.candidates.get(*index));
+        let (undecided, hint) = if self.differ {
+            (
+                "these candidates pass the same tests and behave differently under the probes; how many behave alike says nothing about who is right",
+                "Show the user the outputs in `candidates[].probes` side by side and ask which is right; then make a test of it and select again.",
+            )
+        } else {
+            (
+                "nothing that is known tells these candidates apart, and neither length nor order nor their author decides",
+                if self.trial.is_some() { UNDECIDED_BY_TRIAL } else { UNDECIDED },
+            )
+        };
         Some(Undecided {
             code: outcome::NO_JUDGEMENT,
-            undecided: "nothing that is known tells these candidates apart, and neither length nor order nor their author decides".to_owned(),
+            undecided,
             undecided_between: between.map(|one| one.id.clone()).collect(),
-            hint: if self.trial.is_some() {
-                "They pass the same tests and are different changes. Give `probe`: commands that print what the program does for inputs that no test has; where the outputs are equal either will do, where they differ ask the user. Or use mode llm_judge.".to_owned()
-            } else {
-                UNDECIDED.to_owned()
-            },
+            hint,
         })
     }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 use tokio::sync::Semaphore;
 
-use super::{Candidate, tail};
+use super::{Candidate, SelectRequest, tail};
 use crate::domain::change::Mark;
 use crate::domain::cut::head;
 use crate::domain::diff::Patch;
@@ -36,13 +36,6 @@ use crate::host::worktree::{TreeError, Trees};
 /// Candidates that are tried in one call; each is a copy of the project.
 const MOST_TRIED: usize = 12;
 
-pub(super) struct Wanted {
-    pub(super) checks: Vec<Entry>,
-    pub(super) probes: Vec<Entry>,
-    /// Parts of a candidate that are undone one at a time.
-    pub(super) most_undone: usize,
-}
-
 pub(super) struct Trial<'a> {
     bench: Bench<'a>,
     observed: Vec<Observed>,
@@ -56,15 +49,16 @@ pub(super) struct Trial<'a> {
     pub(super) not_diffs: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tested {
     /// Its copy.
     number: usize,
     applied: Patch,
-    weighed: Weighed,
+    /// Its first run.
+    observed: Vec<Observed>,
+    pub(super) weighed: Weighed,
     pub(super) touched: Touched,
     pub(super) tests: Tests,
-    pub(super) lint: Option<f64>,
     /// Why it is not proven, or what speaks against it.
     pub(super) reasons: Vec<String>,
     /// Lines that it adds and removes.
@@ -88,13 +82,13 @@ type Behaviour = Vec<(String, Vec<String>, Option<usize>)>;
 pub(super) async fn run<'a>(
     kit: &'a Kit,
     candidates: &[Candidate],
-    wanted: Wanted,
+    request: &SelectRequest,
     progress: &'a Progress,
 ) -> Result<Trial<'a>, Error> {
     let settle =
         |entries| settled(&kit.config, &kit.project, VerifyRequest { entries, ..VerifyRequest::default() });
-    let checks = settle(wanted.checks).await?;
-    let probes = if wanted.probes.is_empty() { Vec::new() } else { settle(wanted.probes).await? };
+    let checks = settle(request.verify.clone().unwrap_or_default()).await?;
+    let probes = if request.probe.is_empty() { Vec::new() } else { settle(request.probe.clone()).await? };
     let patches: Vec<Option<&Patch>> =
         candidates.iter().map(|one| one.patch.as_ref().filter(|_| one.answers)).collect();
     let count = patches.iter().flatten().count();
@@ -120,13 +114,15 @@ pub(super) async fn run<'a>(
     let (base, tried) = join(bench.check(0, "as it is"), join_all(tried)).await;
     let (observed, base) = base?;
     let mut tested = Vec::new();
-    for first in tried {
-        tested.push(Tested::new(first?, &observed));
+    for one in tried {
+        let mut one = one?;
+        one.weigh(&observed);
+        tested.push(one);
     }
     let ablated: Vec<_> = tested
         .iter()
         .zip(&numbered)
-        .map(|(one, (_, candidate, _))| ablation(&bench, one, &candidate.id, wanted.most_undone))
+        .map(|(one, (_, candidate, _))| ablation(&bench, one, &candidate.id, request.max_ablations))
         .collect();
     let ablated = join_all(ablated).await;
     for (one, ablation) in tested.iter_mut().zip(ablated) {
@@ -210,7 +206,7 @@ impl Trial<'_> {
             .iter()
             .filter_map(|index| Some((*index, self.tested.get(*index)?.as_ref()?.number)))
             .collect();
-        if !self.bench.has_probes() || numbers.is_empty() {
+        if self.bench.probes.is_empty() || numbers.is_empty() {
             return Ok(BTreeMap::new());
         }
         let bench = &self.bench;
@@ -241,48 +237,16 @@ impl Trial<'_> {
     }
 }
 
-/// A candidate's first run.
-pub(super) struct FirstRun {
-    number: usize,
-    patch: Patch,
-    applied: Patch,
-    touched: Touched,
-    refused: Option<String>,
-    observed: Vec<Observed>,
-    checks: Vec<CheckNote>,
-}
-
 impl Tested {
-    fn new(run: FirstRun, base: &[Observed]) -> Self {
-        let weighed = weigh(base, &run.observed);
-        let tests =
-            if run.refused.is_some() { Tests::Failed } else { weighed.tests.unwrap_or(Tests::Unknown) };
-        let mut tested = Self {
-            number: run.number,
-            applied: run.applied,
-            tests,
-            lint: weighed.lint,
-            weighed,
-            touched: run.touched,
-            reasons: Vec::new(),
-            changed_lines: run.patch.changed_lines(),
-            alike: 1,
-            refused: run.refused,
-            checks: run.checks,
-            ablation: None,
-            probes: Vec::new(),
-            confirmed: false,
-        };
-        tested.reasons = tested.first_reasons();
-        tested
-    }
-
-    fn first_reasons(&self) -> Vec<String> {
+    /// Weighs its first run against that of the project as it is.
+    fn weigh(&mut self, base: &[Observed]) {
+        self.weighed = weigh(base, &self.observed);
+        let tests = self.weighed.tests.unwrap_or_default();
+        self.tests = if self.refused.is_some() { Tests::Failed } else { tests };
         let Weighed { proof, broken, still, fewer, .. } = &self.weighed;
-        let mut reasons = Vec::new();
         let mut say = |names: &[String], words: &str| {
             if !names.is_empty() {
-                reasons.push(format!("{words}: {}", named(names)));
+                self.reasons.push(format!("{words}: {}", named(names)));
             }
         };
         say(broken, "it breaks what passes without it");
@@ -291,9 +255,8 @@ impl Tested {
         say(&self.touched.weakened, "it removes, skips or rewrites tests, whose own version was put back");
         say(&self.touched.runner, "it changes how tests are run, which was put back");
         if self.tests == Tests::Passed && proof.is_empty() {
-            reasons.push("the base passes these tests too, so they prove nothing".to_owned());
+            self.reasons.push("the base passes these tests too, so they prove nothing".to_owned());
         }
-        reasons
     }
 
     /// True if tests speak for it as far as the first run tells.
@@ -308,11 +271,6 @@ impl Tested {
     pub(super) fn proof(&self) -> Proof {
         let is_clean = self.ablation.as_ref().is_some_and(AblationNote::is_clean);
         if self.is_contender() && is_clean { Proof::Speaks } else { Proof::Lacks }
-    }
-
-    /// Returns what fails without it and passes with it.
-    pub(super) fn proven_by(&self) -> &[String] {
-        &self.weighed.proof
     }
 
     fn enter(&mut self, ablation: Option<AblationNote>) {
@@ -387,13 +345,9 @@ impl<'a> Bench<'a> {
         })
     }
 
-    fn has_probes(&self) -> bool {
-        !self.probes.is_empty()
-    }
-
     /// Applies a patch whole, to see whether it can be; then without what it does to tests; and runs the
     /// checks.
-    async fn first_run(&self, number: usize, id: &str, patch: &Patch) -> Result<FirstRun, Error> {
+    async fn first_run(&self, number: usize, id: &str, patch: &Patch) -> Result<Tested, Error> {
         let (base, whole) = (self.copy(0)?, patch.clone());
         let split = off_thread(move || {
             let tree = base.base(None).ok().and_then(|base| Tree::open(&base.root).ok());
@@ -405,20 +359,13 @@ impl<'a> Bench<'a> {
         });
         let (applied, touched) = split.await?;
         let nothing = Patch::default();
-        let mut run = FirstRun {
-            number,
-            patch: patch.clone(),
-            applied,
-            touched,
-            refused: None,
-            observed: Vec::new(),
-            checks: Vec::new(),
-        };
+        let changed_lines = patch.changed_lines();
+        let mut run = Tested { number, applied, touched, changed_lines, alike: 1, ..Tested::default() };
         if let Err(refusal) = self.lay(number, &nothing, patch).await? {
             run.refused = Some(refusal);
             return Ok(run);
         }
-        if run.applied != run.patch
+        if run.applied != *patch
             && let Err(refusal) = self.lay(number, patch, &run.applied).await?
         {
             run.refused = Some(format!("without its changes of tests: {refusal}"));

@@ -133,7 +133,7 @@ impl Submitting {
         if let Some(open) = self.same(run) {
             return Ok((run.id.clone(), Decided::nothing((run.id.clone(), open))));
         }
-        let start = run.may_submit(stage, self.limits.max_debug_rounds).map_err(Error::Workflow)?;
+        let iteration = run.may_submit(stage, self.limits.max_debug_rounds).map_err(Error::Workflow)?;
         let attempt = match (&run.phase, &run.attempt) {
             (Phase::Running(_), Some(attempt)) => attempt.id.clone(),
             _ => String::new(),
@@ -141,7 +141,7 @@ impl Submitting {
         let finished = StageFinished {
             attempt,
             stage,
-            iteration: start.iteration,
+            iteration,
             mode: Mode::Solo,
             why: "the orchestrator did it itself".to_owned(),
             output: self.candidate.structured.clone().unwrap_or_default(),
