@@ -93,11 +93,11 @@ impl Maestro {
     }
 
     pub fn kit(&self) -> &Kit {
-        self.inner.handle.kit()
+        &self.inner.handle.kit
     }
 
     fn jobs(&self) -> &Jobs {
-        self.inner.handle.jobs()
+        &self.inner.handle.jobs
     }
 
     fn tools(&self) -> &Tools {
@@ -178,7 +178,7 @@ impl Maestro {
         };
         let version = context.protocol_version();
         let finished = self.finished_jobs(&request.name).await;
-        self.inner.handle.toolbox().used(&request.name);
+        self.inner.handle.memory.toolbox.used(&request.name);
         match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),

@@ -31,18 +31,26 @@ const MOST_CHARS: usize = 40_000;
 /// Characters that every content may have, however many there are.
 const LEAST_CHARS: usize = 200;
 
-#[derive(Clone, Debug, Default)]
+// Evidence to show, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ChainRequest {
-    /// Of this kind only.
+    /// Only this, like patch.
+    #[serde(rename = "evidence_type")]
     pub kind: Option<Kind>,
-    /// Of this stage only.
+    /// Only this.
     pub stage: Option<OfStage>,
-    /// The most to return: the newest.
+    /// Newest entries, up to 500.
+    #[serde(default = "usual_limit")]
     pub limit: usize,
-    /// Only what is behind this piece, itself included.
+    /// This and what it rests on, in full.
     pub evidence_id: Option<String>,
-    /// Of this run only.
+    /// Run; default: all.
     pub workflow_id: Option<String>,
+}
+
+fn usual_limit() -> usize {
+    50
 }
 
 /// A piece of evidence as results show it.

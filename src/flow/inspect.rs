@@ -1,6 +1,7 @@
 //! Holding a text against the red flags, and a content against what it is to be.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
 use super::scope::off_thread_with;
@@ -98,17 +99,24 @@ fn check_size(content: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Demands on a content.
-#[derive(Clone, Debug, Default)]
+// Demands on a content, as a tool takes them: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ValidationRequest {
-    /// The content.
+    /// Text.
     pub content: String,
+    /// Wanted form.
+    #[serde(default)]
     pub content_type: ContentType,
-    /// The most characters.
+    /// Default: 15000, for a diff 50000.
+    #[schemars(with = "usize")]
+    #[serde(default)]
     pub max_chars: Option<usize>,
-    /// Fields of its document.
+    /// Fields; a.b for nested.
+    #[serde(default, rename = "require_json_fields")]
     pub fields: Vec<String>,
-    /// Patterns that must not match.
+    /// Regexes, up to 20.
+    #[serde(default)]
     pub forbidden_patterns: Vec<String>,
 }
 

@@ -1,7 +1,10 @@
 //! Packing a context: finding and reading the files, masking secrets, and fitting all of it.
 
+use std::num::NonZeroUsize;
+
 use indexmap::IndexSet;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::configuration::Configuration;
 use super::project_files::ProjectFiles;
@@ -17,30 +20,33 @@ use crate::host::project::{FileLines, Found, Project, Refusal};
 /// Omissions that a result lists; the rest is counted.
 const MOST_OMISSIONS: usize = 40;
 
-#[derive(Clone, Debug, Default)]
+// A context to pack, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ContextRequest {
-    /// Paths and patterns.
+    /// Files or globs.
+    #[serde(default)]
     pub files: Vec<String>,
+    /// Known facts.
+    #[serde(default)]
     pub facts: Vec<String>,
     /// Error texts.
+    #[serde(default)]
     pub errors: Vec<String>,
+    /// Constraints on the answer.
+    #[serde(default)]
     pub constraints: Vec<String>,
-    /// The stage whose limits apply.
+    /// For packing limits.
     pub stage: Option<Stage>,
-    /// Characters in all, where the stage's own limit is not wanted.
-    pub max_chars: Option<usize>,
+    /// Default: the stage's, else 40000.
+    #[schemars(with = "NonZeroUsize")]
+    #[serde(default)]
+    pub max_chars: Option<NonZeroUsize>,
 }
 
 impl ContextRequest {
     /// The context that a tool's arguments name.
-    pub fn given(
-        files: Option<Vec<String>>,
-        facts: Option<Vec<String>>,
-        errors: Option<Vec<String>>,
-        stage: Option<Stage>,
-    ) -> Self {
-        let (files, facts, errors) =
-            (files.unwrap_or_default(), facts.unwrap_or_default(), errors.unwrap_or_default());
+    pub fn given(files: Vec<String>, facts: Vec<String>, errors: Vec<String>, stage: Option<Stage>) -> Self {
         Self { files, facts, errors, stage, ..Self::default() }
     }
 
@@ -199,7 +205,7 @@ impl Packing<'_> {
     fn finish(self, request: &ContextRequest) -> PackedContext {
         let limits = PackLimits {
             error_lines: self.limits.max_error_lines,
-            total_chars: request.max_chars.unwrap_or(self.limits.max_total_chars),
+            total_chars: request.max_chars.map_or(self.limits.max_total_chars, NonZeroUsize::get),
         };
         let packed = pack(&self.material, limits);
         let mut omitted = self.omitted;

@@ -74,12 +74,6 @@ impl StageRequest {
         if self.task.trim().is_empty() {
             return Err(Error::InvalidArguments("task is empty".to_owned()));
         }
-        if !(0.0..=1.0).contains(&self.baseline_confidence) {
-            return Err(Error::InvalidArguments(format!(
-                "baseline_confidence must be 0 to 1 (got {})",
-                self.baseline_confidence
-            )));
-        }
         for name in self.providers.iter().flatten() {
             catalogue.get(name)?;
         }

@@ -71,20 +71,26 @@ pub struct Entry {
     /// Use this language's default command.
     pub language: Option<String>,
     /// Seconds; default 600.
+    #[schemars(range(min = 1, max = 7_200))]
     pub timeout_sec: Option<u64>,
     /// Where to run it.
     pub cwd: Option<String>,
 }
 
-#[derive(Clone, Debug, Default)]
+// Checks to run, as a tool takes them: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// The entries; none stands for the project's own checks.
+    /// Each `{command?, type? as lint, args?, language?, timeout_sec?, cwd?}`; empty: detected.
+    #[serde(rename = "commands")]
     pub entries: Vec<Entry>,
-    /// Where they run, if they do not say.
+    /// Where to run.
     pub cwd: Option<String>,
-    /// True if a failure keeps the rest from being run.
+    /// Skip the rest.
+    #[serde(default)]
     pub stop_on_failure: bool,
-    /// True if they run side by side.
+    /// Side by side.
+    #[serde(default)]
     pub parallel: bool,
 }
 

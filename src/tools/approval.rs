@@ -4,13 +4,13 @@ use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::Handle;
 use super::decision::{Question, Told, channel, client_has_asked, undecided};
 use super::dialog::Retry;
-use super::polish::{NoInput, Parameters, arguments};
+use super::polish::{NoInput, Parameters, StageInput, arguments, number};
 use super::reply::{failure, reply};
 use super::report::reporting;
 use crate::domain::address::Address;
@@ -20,29 +20,13 @@ use crate::domain::language::Language;
 use crate::domain::question;
 use crate::domain::report::{Report, stage_name};
 use crate::domain::stage::Stage;
-use crate::domain::text::{Text, say, spread, spread_texts};
+use crate::domain::text::{Text, say, spread};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, may};
 use crate::flow::approval::{critical_questions, decisions, entry, pending};
 use crate::flow::progress::Progress;
 use crate::flow::stage::{Submission, submit};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RequestInput {
-    /// Stage.
-    stage: Stage,
-    /// By the stage's schema.
-    outputs: Map<String, Value>,
-    /// Time it took.
-    #[serde(default)]
-    duration_ms: f64,
-    /// Figures to show.
-    metrics: Option<Map<String, Value>>,
-    /// Default: current run.
-    workflow_id: Option<String>,
-}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -70,28 +54,17 @@ struct HistoryInput {
     /// Only this.
     stage: Option<Stage>,
     /// Max entries.
-    #[serde(default = "twenty")]
+    #[serde(default = "number::<20>")]
     limit: u32,
     /// Only this, with its report and questions.
     request_id: Option<String>,
 }
 
-fn twenty() -> u32 {
-    20
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct QuestionsInput {
-    /// Stage.
-    stage: Stage,
-}
-
 #[tool_router(router = approval_tools, vis = "pub(crate)")]
 impl Handle {
     /// Hands in a stage you did yourself for human review.
-    #[tool(input_schema = arguments::<RequestInput>())]
-    async fn maestro_request_approval(&self, Parameters(input): Parameters<RequestInput>) -> CallToolResult {
+    #[tool(input_schema = arguments::<Submission>())]
+    async fn maestro_request_approval(&self, Parameters(input): Parameters<Submission>) -> CallToolResult {
         reply(self.request(input).await)
     }
 
@@ -119,7 +92,7 @@ impl Handle {
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
-        let pending = pending(&self.kit().log).await.map(|requests| {
+        let pending = pending(&self.kit.log).await.map(|requests| {
             let count = requests.len();
             let message = match count {
                 0 => say!("nothing_pending"),
@@ -140,7 +113,7 @@ impl Handle {
             return reply(self.one_request(id).await);
         }
         let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
-        let decisions = decisions(&self.kit().log, input.stage, limit).await.map(|decisions| {
+        let decisions = decisions(&self.kit.log, input.stage, limit).await.map(|decisions| {
             json!({
                 "count": decisions.history.len(),
                 "total": decisions.total,
@@ -156,39 +129,22 @@ impl Handle {
     }
 
     /// Returns the questions for a stage's reviewer.
-    #[tool(input_schema = arguments::<QuestionsInput>())]
-    async fn maestro_get_stage_questions(
-        &self,
-        Parameters(input): Parameters<QuestionsInput>,
-    ) -> CallToolResult {
+    #[tool(input_schema = arguments::<StageInput>())]
+    async fn maestro_get_stage_questions(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
         reply(Ok(question::list(input.stage)))
     }
 }
 
 impl Handle {
     async fn one_request(&self, id: &str) -> Result<Value, Error> {
-        let found = find(&self.kit().log, id).await?;
+        let found = find(&self.kit.log, id).await?;
         Ok(json!({ "count": 1, "total": 1, "history": [entry(&found.run, &found.request)] }))
     }
 
-    async fn request(&self, input: RequestInput) -> Result<Value, Error> {
-        if !input.duration_ms.is_finite() || input.duration_ms < 0.0 {
-            return Err(Error::InvalidArguments(format!(
-                "duration_ms must be 0 or more (got {})",
-                input.duration_ms
-            )));
-        }
-        self.kit().config.check()?;
-        let submission = Submission {
-            stage: input.stage,
-            outputs: Value::Object(input.outputs),
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 on")]
-            duration_ms: input.duration_ms as u64,
-            metrics: input.metrics,
-            workflow_id: input.workflow_id,
-        };
-        let (_, request) = submit(self.kit(), submission).await?;
-        requested(&find(&self.kit().log, &request).await?)
+    async fn request(&self, submission: Submission) -> Result<Value, Error> {
+        self.kit.config.check()?;
+        let (_, request) = submit(&self.kit, submission).await?;
+        requested(&find(&self.kit.log, &request).await?)
     }
 
     async fn submit(
@@ -198,7 +154,7 @@ impl Handle {
         context: &RequestContext<RoleServer>,
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
-        let kit = self.kit();
+        let kit = &self.kit;
         kit.config.check()?;
         // Before anybody is asked.
         kit.processes.refuse_strangers()?;
@@ -285,44 +241,29 @@ fn requested(open: &Reviewed) -> Result<Value, Error> {
     Ok(spread(shown, &["action_required"]))
 }
 
-#[derive(Serialize)]
-#[serde(remote = "Self")]
-struct DecisionReply {
-    request_id: String,
-    workflow_id: String,
-    status: &'static str,
-    decided_by: DecidedBy,
-    message: Text,
-    next_action: String,
-    next_stage: Option<Stage>,
-    state: String,
-    feedback_summary: Value,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unanswered_critical: Vec<String>,
-}
-
-spread_texts!(DecisionReply: &["message"]);
-
 /// The result of `maestro_submit_approval`.
-fn decided(settled: &Settled, most_rounds: u32) -> DecisionReply {
+fn decided(settled: &Settled, most_rounds: u32) -> Value {
     let Settled { run, request, decided } = settled;
     let next_stage = run.phase.stage();
     let is_escalated = next_stage == Some(Stage::Debug)
         && run.may_start(Stage::Debug, most_rounds).is_err_and(|refusal| refusal.code == "debug_escalated");
     let escalated_after = is_escalated.then_some(most_rounds);
     let (message, next_action) = told(decided.decision, decided.stage, next_stage, escalated_after);
-    DecisionReply {
-        request_id: request.id.clone(),
-        workflow_id: run.id.clone(),
-        status: decided.decision.status(),
-        decided_by: decided.decided_by,
-        message,
-        next_action,
-        next_stage,
-        state: run.phase.to_string(),
-        feedback_summary: feedback(decided),
-        unanswered_critical: decided.unanswered_critical.clone(),
+    let mut shown = json!({
+        "request_id": request.id,
+        "workflow_id": run.id,
+        "status": decided.decision.status(),
+        "decided_by": decided.decided_by,
+        "message": message,
+        "next_action": next_action,
+        "next_stage": next_stage,
+        "state": run.phase.to_string(),
+        "feedback_summary": feedback(decided),
+    });
+    if !decided.unanswered_critical.is_empty() {
+        shown["unanswered_critical"] = json!(decided.unanswered_critical);
     }
+    spread(shown, &["message"])
 }
 
 /// Returns what a decision on a stage means where `next` follows, and what it asks of the model; after so many

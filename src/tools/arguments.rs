@@ -310,10 +310,9 @@ fn without_fraction(value: Value) -> Value {
 }
 
 fn out_of_bounds(wanted: &JsonObject, value: &Value) -> bool {
-    let bound = |name: &str| wanted.get(name).and_then(Value::as_f64);
     value.as_f64().is_some_and(|number| {
-        bound("minimum").is_some_and(|least| number < least)
-            || bound("maximum").is_some_and(|most| number > most)
+        bound(wanted, "minimum").is_some_and(|least| number < least)
+            || bound(wanted, "maximum").is_some_and(|most| number > most)
     })
 }
 
@@ -323,7 +322,15 @@ fn is_a_choice(wanted: &JsonObject, value: &Value) -> bool {
 }
 
 fn refused(wanted: &JsonObject, value: &Value, place: &str) -> String {
-    format!("{place} must be {} (got {}){}", describe(wanted), shown(wanted, value), advice(wanted, value))
+    let wish = match (bound(wanted, "minimum"), bound(wanted, "maximum")) {
+        (Some(least), Some(most)) if out_of_bounds(wanted, value) => format!("{least} to {most}"),
+        _ => describe(wanted),
+    };
+    format!("{place} must be {wish} (got {}){}", shown(wanted, value), advice(wanted, value))
+}
+
+fn bound(wanted: &JsonObject, name: &str) -> Option<f64> {
+    wanted.get(name).and_then(Value::as_f64)
 }
 
 /// Returns what to send instead of a text that is not what is wanted.
@@ -369,8 +376,7 @@ fn describe(wanted: &JsonObject) -> String {
         let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
         return format!("one of {}", names.join(", "));
     }
-    let bound = |name: &str| wanted.get(name).and_then(Value::as_f64);
-    let bounds = match (bound("minimum"), bound("maximum")) {
+    let bounds = match (bound(wanted, "minimum"), bound(wanted, "maximum")) {
         (Some(least), Some(most)) => format!(", {least} to {most}"),
         (Some(least), None) => format!(", {least} or more"),
         (None, Some(most)) => format!(", {most} or less"),

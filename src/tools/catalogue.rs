@@ -37,19 +37,19 @@ type StartAgain =
 /// everything.
 #[derive(Clone)]
 pub struct Handle {
-    kit: Kit,
-    jobs: Jobs,
-    memory: Arc<Memory>,
+    pub(crate) kit: Kit,
+    pub(crate) jobs: Jobs,
+    pub(crate) memory: Arc<Memory>,
     /// Ends the page with the server.
     stop: CancellationToken,
 }
 
 #[derive(Default)]
-struct Memory {
+pub(crate) struct Memory {
     tools: OnceLock<Tools>,
     page: OnceCell<Page>,
-    overview: Overview,
-    toolbox: SharedToolbox,
+    pub(crate) overview: Overview,
+    pub(crate) toolbox: SharedToolbox,
 }
 
 impl Handle {
@@ -66,22 +66,6 @@ impl Handle {
         }
         let start = || Page::start(self.kit.clone(), self.jobs.clone(), self.stop.clone());
         self.memory.page.get_or_try_init(start).await
-    }
-
-    pub(crate) fn kit(&self) -> &Kit {
-        &self.kit
-    }
-
-    pub(crate) fn jobs(&self) -> &Jobs {
-        &self.jobs
-    }
-
-    pub(crate) fn overview(&self) -> &Overview {
-        &self.memory.overview
-    }
-
-    pub(crate) fn toolbox(&self) -> &SharedToolbox {
-        &self.memory.toolbox
     }
 
     /// The tools, made on first need: a client that only says hello does not wait for them.

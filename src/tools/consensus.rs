@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::catalogue::Handle;
-use super::polish::{Parameters, arguments};
-use super::reply::{failure, reply};
-use super::report::reporting;
+use super::polish::{Parameters, arguments, number};
+use super::reply::reply;
+use super::report::replying;
 use crate::domain::calibrate::{Task, USUAL_SAMPLES};
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
@@ -26,8 +26,6 @@ use crate::flow::vote::step::{StepRequest, vote_step};
 
 /// Questions of one calibration.
 const MOST_PROMPTS: usize = 10;
-/// The greatest length of an answer that a caller may allow, in characters.
-const MOST_CHARS: u32 = 15_000;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +48,8 @@ struct VoteInput {
     #[serde(default)]
     require_json: bool,
     /// Discard longer answers; up to 15000.
-    #[serde(default = "two_thousand")]
+    #[serde(default = "number::<2_000>")]
+    #[schemars(range(min = 1, max = 15_000))]
     max_response_chars: u32,
     /// Run it is recorded in; samples have limits of their own.
     workflow_id: Option<String>,
@@ -94,7 +93,8 @@ struct CalibrateInput {
     /// Question that the oracle can judge.
     test_prompt: String,
     /// More such questions, which share the samples.
-    test_prompts: Option<Vec<String>>,
+    #[serde(default)]
+    test_prompts: Vec<String>,
     /// Check; gets each answer on stdin and as file {answer}.
     oracle_command: Option<String>,
     /// Default: as configured, else high.
@@ -103,23 +103,15 @@ struct CalibrateInput {
     #[serde(default = "almost_sure")]
     target_success_rate: f64,
     /// Steps of the whole task.
-    #[serde(default = "hundred")]
+    #[serde(default = "number::<100>")]
     estimated_total_steps: u32,
     /// Up to 100; left out, 30
-    #[schemars(extend("default" = 10))]
+    #[schemars(extend("default" = 10), range(min = 1, max = MOST_SAMPLES))]
     num_samples: Option<u32>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
     /// Run it is recorded in; samples have limits of their own.
     workflow_id: Option<String>,
-}
-
-fn hundred() -> u32 {
-    100
-}
-
-fn two_thousand() -> u32 {
-    2_000
 }
 
 fn almost_sure() -> f64 {
@@ -135,13 +127,12 @@ impl Handle {
         Parameters(input): Parameters<VoteInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let kit = self.kit();
-        let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await;
-        let request = match account.and_then(|account| input.request(account)) {
-            Ok(request) => request,
-            Err(error) => return failure(&error),
-        };
-        reporting(&context, |progress| async move { reply(consensus(kit, request, &progress).await) }).await
+        let kit = &self.kit;
+        replying(&context, |progress| async move {
+            let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
+            consensus(kit, input.request(account)?, &progress).await
+        })
+        .await
     }
 
     /// Votes on a micro-step: schema-bound JSON answers, checked for red flags.
@@ -151,18 +142,18 @@ impl Handle {
         Parameters(input): Parameters<StepInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let kit = self.kit();
-        let request = match Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await {
-            Ok(account) => input.request(account),
-            Err(error) => return failure(&error),
-        };
-        reporting(&context, |progress| async move { reply(vote_step(kit, request, &progress).await) }).await
+        let kit = &self.kit;
+        replying(&context, |progress| async move {
+            let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
+            vote_step(kit, input.request(account), &progress).await
+        })
+        .await
     }
 
     /// Lists micro-steps: schema, default k, red flags, tools, oracle.
     #[tool(input_schema = arguments::<StepsInput>())]
     async fn maestro_get_micro_steps(&self, Parameters(input): Parameters<StepsInput>) -> CallToolResult {
-        reply(self.kit().config.micro_steps().map(|steps| {
+        reply(self.kit.config.micro_steps().map(|steps| {
             let steps: Vec<_> = steps.of_stage(input.stage).collect();
             json!({ "micro_steps": steps, "count": steps.len() })
         }))
@@ -175,26 +166,18 @@ impl Handle {
         Parameters(input): Parameters<CalibrateInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let kit = self.kit();
-        let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Calibration).await;
-        let request = match account.and_then(|account| input.request(account)) {
-            Ok(request) => request,
-            Err(error) => return failure(&error),
-        };
-        reporting(&context, |progress| async move { reply(calibrate(kit, request, &progress).await) }).await
+        let kit = &self.kit;
+        replying(&context, |progress| async move {
+            let account =
+                Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Calibration).await?;
+            calibrate(kit, input.request(account)?, &progress).await
+        })
+        .await
     }
-}
-
-fn within(name: &str, value: u32, most: u32) -> Result<u32, Error> {
-    if (1..=most).contains(&value) {
-        return Ok(value);
-    }
-    Err(Error::InvalidArguments(format!("{name} must be 1 to {most} (got {value})")))
 }
 
 impl VoteInput {
     fn request(self, account: Account) -> Result<ConsensusRequest, Error> {
-        let max_chars = within("max_response_chars", self.max_response_chars, MOST_CHARS)?;
         Ok(ConsensusRequest {
             question: self.question,
             k: self.k,
@@ -208,7 +191,7 @@ impl VoteInput {
             providers: self.providers,
             call: CallOptions::new(None, self.effort, None),
             form: if self.require_json { AnswerForm::Json } else { AnswerForm::Text },
-            max_chars: usize::try_from(max_chars).unwrap_or(usize::MAX),
+            max_chars: usize::try_from(self.max_response_chars).unwrap_or(usize::MAX),
             account,
         })
     }
@@ -233,7 +216,7 @@ impl CalibrateInput {
     fn request(self, account: Account) -> Result<CalibrationRequest, Error> {
         let task = Task::new(self.estimated_total_steps, 1, self.target_success_rate);
         let mut prompts = vec![self.test_prompt];
-        for prompt in self.test_prompts.unwrap_or_default() {
+        for prompt in self.test_prompts {
             if !prompts.contains(&prompt) {
                 prompts.push(prompt);
             }
@@ -243,7 +226,7 @@ impl CalibrateInput {
             let problem = format!("test_prompts and test_prompt must be at most {MOST_PROMPTS} (got {got})");
             return Err(Error::InvalidArguments(problem));
         }
-        let samples = within("num_samples", self.num_samples.unwrap_or(USUAL_SAMPLES), MOST_SAMPLES)?;
+        let samples = self.num_samples.unwrap_or(USUAL_SAMPLES);
         if usize::try_from(samples).is_ok_and(|samples| samples < prompts.len()) {
             let count = prompts.len();
             let problem =

@@ -1,6 +1,6 @@
 //! Asking consultants.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroU64;
 
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;
@@ -9,20 +9,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Handle;
-use super::polish::{NoInput, Parameters, arguments};
-use super::reply::{failure, reply};
-use super::report::reporting;
+use super::polish::{NoInput, Parameters, arguments, number};
+use super::reply::reply;
+use super::report::replying;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
 use crate::domain::stage::{Role, SchemaName, Stage};
-use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::{Consulted, Question, consult};
 use crate::flow::ensemble::{Whom, generate};
 use crate::flow::pack::{ContextRequest, pack_context};
-
-/// How often one provider may be asked in an ensemble.
-const MOST_PER_PROVIDER: u32 = 8;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -34,13 +30,17 @@ struct ConsultInput {
     /// Other than its default.
     model: Option<String>,
     /// Files or globs.
-    context_files: Option<Vec<String>>,
+    #[serde(default)]
+    context_files: Vec<String>,
     /// Known facts.
-    context_facts: Option<Vec<String>>,
+    #[serde(default)]
+    context_facts: Vec<String>,
     /// Error texts.
-    context_errors: Option<Vec<String>>,
+    #[serde(default)]
+    context_errors: Vec<String>,
     /// Constraints on the answer.
-    context_constraints: Option<Vec<String>>,
+    #[serde(default)]
+    context_constraints: Vec<String>,
     /// For packing limits.
     stage: Option<Stage>,
     /// Seconds; default: provider's.
@@ -67,11 +67,14 @@ struct RoleInput {
     /// Default: the first usable.
     provider: Option<String>,
     /// Files or globs.
-    context_files: Option<Vec<String>>,
+    #[serde(default)]
+    context_files: Vec<String>,
     /// Known facts.
-    context_facts: Option<Vec<String>>,
+    #[serde(default)]
+    context_facts: Vec<String>,
     /// Error texts.
-    context_errors: Option<Vec<String>>,
+    #[serde(default)]
+    context_errors: Vec<String>,
     /// For packing limits.
     stage: Option<Stage>,
     /// Seconds; default: provider's.
@@ -96,13 +99,17 @@ struct EnsembleInput {
     /// Default: all installed.
     providers: Option<Vec<String>>,
     /// Files or globs.
-    context_files: Option<Vec<String>>,
+    #[serde(default)]
+    context_files: Vec<String>,
     /// Known facts.
-    context_facts: Option<Vec<String>>,
+    #[serde(default)]
+    context_facts: Vec<String>,
     /// Error texts.
-    context_errors: Option<Vec<String>>,
+    #[serde(default)]
+    context_errors: Vec<String>,
     /// Candidates each, up to 8.
-    #[serde(default = "once")]
+    #[serde(default = "number::<1>")]
+    #[schemars(range(min = 1, max = 8))]
     n_per_provider: u32,
     /// Another provider for one that refuses.
     stand_in: Option<bool>,
@@ -116,34 +123,11 @@ struct EnsembleInput {
     workflow_id: Option<String>,
 }
 
-fn once() -> u32 {
-    1
-}
-
 #[derive(Serialize)]
 struct WithRole {
     #[serde(flatten)]
     reply: Consulted,
     role: Role,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct PackInput {
-    /// Files or globs.
-    files: Option<Vec<String>>,
-    /// Known facts.
-    facts: Option<Vec<String>>,
-    /// Error texts.
-    errors: Option<Vec<String>>,
-    /// Constraints on the answer.
-    constraints: Option<Vec<String>>,
-    /// For packing limits.
-    stage: Option<Stage>,
-    /// Default: the stage's, else 40000.
-    #[schemars(with = "NonZeroUsize")]
-    #[serde(default)]
-    max_chars: Option<NonZeroUsize>,
 }
 
 #[tool_router(router = consult_tools, vis = "pub(crate)")]
@@ -155,10 +139,10 @@ impl Handle {
         Parameters(input): Parameters<ConsultInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (kit, provider, thread) = (self.kit(), input.provider.clone(), input.thread.clone());
+        let (kit, provider, thread) = (&self.kit, input.provider.clone(), input.thread.clone());
         let question = input.question();
-        reporting(&context, |progress| async move {
-            reply(Box::pin(consult(kit, provider, question, thread, &progress)).await)
+        replying(&context, |progress| async move {
+            Box::pin(consult(kit, provider, question, thread, &progress)).await
         })
         .await
     }
@@ -170,13 +154,12 @@ impl Handle {
         Parameters(input): Parameters<RoleInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (kit, role) = (self.kit(), input.role);
+        let (kit, role) = (&self.kit, input.role);
         let (provider, thread) = (input.provider.clone(), input.thread.clone());
         let question = input.question();
-        reporting(&context, |progress| async move {
-            let asked = consult(kit, provider, question, thread, &progress);
-            let answered = Box::pin(asked).await;
-            reply(answered.map(|reply| WithRole { reply, role }))
+        replying(&context, |progress| async move {
+            let reply = Box::pin(consult(kit, provider, question, thread, &progress)).await?;
+            Ok(WithRole { reply, role })
         })
         .await
     }
@@ -188,40 +171,25 @@ impl Handle {
         Parameters(input): Parameters<EnsembleInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        if !(1..=MOST_PER_PROVIDER).contains(&input.n_per_provider) {
-            return failure(&Error::InvalidArguments(format!(
-                "n_per_provider must be 1 to {MOST_PER_PROVIDER} (got {})",
-                input.n_per_provider
-            )));
-        }
         let times = usize::try_from(input.n_per_provider).unwrap_or(1);
-        let kit = self.kit();
+        let kit = &self.kit;
         let whom = Whom { named: input.providers.clone(), times, stand_in: input.stand_in };
         let question = input.question();
-        reporting(&context, |progress| async move { reply(generate(kit, whom, question, &progress).await) })
-            .await
+        replying(&context, |progress| async move { generate(kit, whom, question, &progress).await }).await
     }
 
     /// Lists consultants: installed, enabled, models, timeouts.
     #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(self.overview().look(self.kit()).await.map(|value| value.as_ref().clone()))
+        reply(self.memory.overview.look(&self.kit).await.map(|value| value.as_ref().clone()))
     }
 
     /// Packs files, facts, errors and constraints into the masked text of a consult.
-    #[tool(input_schema = arguments::<PackInput>())]
-    async fn maestro_pack_context(&self, Parameters(input): Parameters<PackInput>) -> CallToolResult {
-        let request = ContextRequest {
-            files: input.files.unwrap_or_default(),
-            facts: input.facts.unwrap_or_default(),
-            errors: input.errors.unwrap_or_default(),
-            constraints: input.constraints.unwrap_or_default(),
-            stage: input.stage,
-            max_chars: input.max_chars.map(NonZeroUsize::get),
-        };
-        let kit = self.kit();
+    #[tool(input_schema = arguments::<ContextRequest>())]
+    async fn maestro_pack_context(&self, Parameters(input): Parameters<ContextRequest>) -> CallToolResult {
+        let kit = &self.kit;
         reply(match kit.config.check() {
-            Ok(()) => pack_context(&kit.config, &kit.project, request).await,
+            Ok(()) => pack_context(&kit.config, &kit.project, input).await,
             Err(error) => Err(error),
         })
     }
@@ -234,7 +202,7 @@ impl ConsultInput {
         let context =
             ContextRequest::given(self.context_files, self.context_facts, self.context_errors, self.stage);
         Question {
-            context: ContextRequest { constraints: self.context_constraints.unwrap_or_default(), ..context },
+            context: ContextRequest { constraints: self.context_constraints, ..context },
             schema: self.schema,
             options: CallOptions::new(self.model, self.effort, self.timeout_sec),
             ..Question::new(self.prompt, account)

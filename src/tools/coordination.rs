@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::Handle;
-use super::polish::{NoInput, Parameters, arguments};
+use super::polish::{NoInput, Parameters, StageInput, arguments};
 use super::reply::{failure, reply};
 use crate::domain::coordination::scaling::{finding, percent};
 use crate::domain::order::Gather;
@@ -80,15 +80,12 @@ struct ArchitectureInput {
     capability_index: Option<f64>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct StrategyInput {
-    /// Stage.
-    stage: Stage,
-}
-
 fn half() -> f64 {
     0.5
+}
+
+fn one() -> u64 {
+    1
 }
 
 fn some_tools() -> f64 {
@@ -103,7 +100,7 @@ impl Handle {
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
-        let kit = self.kit();
+        let kit = &self.kit;
         reply(kit.config.check().map(|()| policy(&kit.config.settings().policy)))
     }
 
@@ -112,7 +109,7 @@ impl Handle {
     async fn maestro_classify_task(&self, Parameters(input): Parameters<TaskInput>) -> CallToolResult {
         let material = [input.code_context.as_deref(), input.error_logs.as_deref()];
         let material: Vec<&str> = material.into_iter().flatten().collect();
-        reply(classify_task(&self.kit().config, &self.kit().log, &input.task_description, &material).await)
+        reply(classify_task(&self.kit.config, &self.kit.log, &input.task_description, &material).await)
     }
 
     /// Chooses a stage's topology, with limits and reasons.
@@ -138,16 +135,13 @@ impl Handle {
                 capability_index: input.capability_index,
             },
         };
-        reply(select_architecture(&self.kit().config, &self.kit().log, &request).await)
+        reply(select_architecture(&self.kit.config, &self.kit.log, &request).await)
     }
 
     /// Returns how a stage makes, checks and chooses candidates.
-    #[tool(input_schema = arguments::<StrategyInput>())]
-    async fn maestro_get_stage_strategy(
-        &self,
-        Parameters(input): Parameters<StrategyInput>,
-    ) -> CallToolResult {
-        reply(stage_strategy(&self.kit().config, input.stage))
+    #[tool(input_schema = arguments::<StageInput>())]
+    async fn maestro_get_stage_strategy(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
+        reply(stage_strategy(&self.kit.config, input.stage))
     }
 }
 
@@ -243,10 +237,11 @@ struct ResultInput {
     #[serde(default)]
     messages_sent: u64,
     /// Reasoning turns.
-    #[serde(default = "once")]
+    #[serde(default = "one")]
     rounds: u64,
     /// Agents' texts, to compare.
-    outputs: Option<Vec<String>>,
+    #[serde(default)]
+    outputs: Vec<String>,
     /// Answers of wrong form.
     #[serde(default)]
     format_errors: u64,
@@ -255,11 +250,8 @@ struct ResultInput {
     /// Its intent, as `maestro_classify_task` names it.
     intent: Option<String>,
     /// Each `{provider, answer, correct?}`.
-    answers: Option<Vec<GivenAnswer>>,
-}
-
-fn once() -> u64 {
-    1
+    #[serde(default)]
+    answers: Vec<GivenAnswer>,
 }
 
 #[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
@@ -278,7 +270,7 @@ impl Handle {
             failures: input.failures,
             redundancy: input.redundancy_rate,
         };
-        reply(check_degradation(&self.kit().log, &counted).await)
+        reply(check_degradation(&self.kit.log, &counted).await)
     }
 
     /// Records how work went under a topology; later choices weigh it.
@@ -288,7 +280,7 @@ impl Handle {
         Parameters(input): Parameters<ResultInput>,
     ) -> CallToolResult {
         match outcome(input) {
-            Ok(outcome) => reply(record(&self.kit().log, &outcome).await),
+            Ok(outcome) => reply(record(&self.kit.log, &outcome).await),
             Err(error) => failure(&error),
         }
     }
@@ -299,14 +291,12 @@ impl Handle {
         &self,
         Parameters(NoInput {}): Parameters<NoInput>,
     ) -> CallToolResult {
-        reply(summary(&self.kit().log).await)
+        reply(summary(&self.kit.log).await)
     }
 }
 
 fn outcome(input: ResultInput) -> Result<Outcome, Error> {
-    let outputs = input.outputs.unwrap_or_default();
-    let answers = input.answers.unwrap_or_default();
-    for (name, count) in [("outputs", outputs.len()), ("answers", answers.len())] {
+    for (name, count) in [("outputs", input.outputs.len()), ("answers", input.answers.len())] {
         if count > MOST_TEXTS {
             return Err(Error::InvalidArguments(format!(
                 "{name} must hold at most {MOST_TEXTS} entries (got {count})"
@@ -322,7 +312,7 @@ fn outcome(input: ResultInput) -> Result<Outcome, Error> {
         format_errors: input.format_errors,
         stage: input.stage,
         intent: input.intent,
-        outputs,
-        answers,
+        outputs: input.outputs,
+        answers: input.answers,
     })
 }

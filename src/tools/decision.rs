@@ -9,8 +9,8 @@ use rmcp::service::RequestContext;
 use serde_json::{Map, Value};
 
 use super::dialog::{
-    Answer, Asking, CriticalQuestion, Decided, Era, Form, Leading, Means, Offered, Retry, Seal, Subject,
-    Visit, Word, ask_legacy, ask_modern, asking, lead_legacy, lead_modern, read_modern, read_visit,
+    Answer, Asking, Choices, CriticalQuestion, Decided, Era, Form, Means, Offered, Retry, Seal, Subject,
+    Word, ask_legacy, ask_modern, asking, read_modern,
 };
 use super::polish::{EVERY, waiting};
 use crate::domain::approvals::DecidedBy;
@@ -84,6 +84,26 @@ pub(crate) enum Told {
     AskAgain(Box<CallToolResponse>),
 }
 
+/// The sheet that the human decides on.
+enum Sheet<'a> {
+    Form(Form),
+    Page(&'a Page),
+}
+
+impl Sheet<'_> {
+    fn form(&self) -> Option<&Form> {
+        match self {
+            Self::Form(form) => Some(form),
+            Self::Page(_) => None,
+        }
+    }
+}
+
+/// The place on the page where a request is decided.
+fn target(open: &Reviewed) -> String {
+    format!("decide/{}", open.request.id)
+}
+
 /// A question to the human about a request.
 pub(crate) struct Question<'a> {
     pub(crate) maestro: &'a Handle,
@@ -125,75 +145,82 @@ impl Question<'_> {
             Means::Both if !self.kit.config.settings().page => false,
             Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
         };
-        if is_on_page {
-            return self.on_page(self.maestro.page().await?, asking.era, open, aside).await;
+        let sheet = if is_on_page {
+            Sheet::Page(self.maestro.page().await?)
+        } else {
+            Sheet::Form(form(open, aside, self.kit.config.loaded().language())?)
+        };
+        let told = match asking.era {
+            Era::Legacy => Box::pin(self.legacy(open, &sheet, aside)).await?,
+            Era::Modern => self.modern(open, &sheet, aside).await?,
+        };
+        if let (Sheet::Page(page), Told::Settled(_) | Told::Undecided(_)) = (&sheet, &told) {
+            page.revoke(&target(open));
         }
-        let form = form(open, aside, self.kit.config.loaded().language())?;
-        match asking.era {
-            Era::Legacy => {
-                let _shown = self.opened(open).await?;
-                self.progress.say("waiting for the human's decision");
-                let elsewhere = || decided_elsewhere(&self.kit.log, &open.request.id);
-                let word = ask_legacy(self.context, &form, self.progress, PATIENCE, elsewhere()).await;
-                let Some(aside) = asked_back(open, &form, word.as_ref()) else {
-                    return self.settle(open, &form, word, None).await;
-                };
-                let again = form.again(&aside);
-                let word = ask_legacy(self.context, &again, self.progress, PATIENCE, elsewhere()).await;
-                self.settle(open, &form, word, None).await
+        Ok(told)
+    }
+
+    /// Asks during the call, and waits for the decision: there, in a terminal, or anywhere else.
+    async fn legacy(&self, open: &Reviewed, sheet: &Sheet<'_>, aside: &str) -> Result<Told, Error> {
+        // While it is open, a relayed word counts nothing.
+        let _shown = self.opened(open).await?;
+        let form = sheet.form();
+        let ask = async |shown| {
+            let decided = decided_elsewhere(&self.kit.log, &open.request.id);
+            ask_legacy(self.context, shown, form, self.progress, PATIENCE, decided).await
+        };
+        let mut word = ask(self.shown(sheet, open, aside)?).await;
+        if let (Some(form), Some(aside)) = (form, asked_back(open, word.as_ref())) {
+            word = ask(form.again(&aside).params(self.choices())).await;
+        }
+        self.settle(open, word, None).await
+    }
+
+    /// Asks by the result, or goes on with the answer that the call brings along.
+    async fn modern(&self, open: &Reviewed, sheet: &Sheet<'_>, aside: &str) -> Result<Told, Error> {
+        let seal = seal(&self.kit.log).await?;
+        let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
+        let again = async |shown, is_back| {
+            let state = self.retry.sealed(&seal, &subject(open, is_back))?;
+            self.noted(open).await?;
+            Ok(Told::AskAgain(Box::new(ask_modern(shown, state))))
+        };
+        let answer = read_modern(&seal, self.retry, &subject(open, is_back), sheet.form())?;
+        let looks = self.retry.looks_again() || answer.is_some() && sheet.form().is_none();
+        if looks && !is_open(&self.kit.log, &open.request.id).await? {
+            return self.elsewhere(open).await;
+        }
+        let Some(Answer { word, nonce }) = answer.filter(|_| !self.retry.looks_again()) else {
+            return again(self.shown(sheet, open, aside)?, is_back).await;
+        };
+        let back = asked_back(open, Some(&word)).filter(|_| !is_back);
+        if matches!(word, Word::Decided(_)) && back.is_none() {
+            return self.settle(open, Some(word), Some(nonce)).await;
+        }
+        use_up(&self.kit.log, &open.request.id, nonce).await?;
+        match (sheet, back, word) {
+            (Sheet::Form(form), Some(aside), _) => {
+                again(form.again(&aside).params(self.choices()), true).await
             }
-            Era::Modern => self.modern(open, &form).await,
+            (Sheet::Page(page), _, Word::Went) if self.decided_on(page, open).await? => {
+                self.elsewhere(open).await
+            }
+            (Sheet::Page(page), _, Word::Went) => {
+                again(self.address(page, open, UNDECIDED_YET)?, is_back).await
+            }
+            (_, _, word) => self.settle(open, Some(word), None).await,
         }
     }
 
-    /// Leads the human to the page, and waits for the decision: there, in a terminal, or anywhere else.
-    async fn on_page(&self, page: &Page, era: Era, open: &Reviewed, aside: &str) -> Result<Told, Error> {
-        let target = format!("decide/{}", open.request.id);
-        let told = match era {
-            Era::Legacy => {
-                // While it is open, a relayed word counts nothing.
-                let _shown = self.opened(open).await?;
-                let params = self.address(page, &target, open, aside)?;
-                let decided = decided_elsewhere(&self.kit.log, &open.request.id);
-                let led =
-                    lead_legacy(self.context, params, &open.request.id, self.progress, PATIENCE, decided);
-                match Box::pin(led).await {
-                    Leading::Decided => self.elsewhere(open).await?,
-                    Leading::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
-                }
-            }
-            Era::Modern => {
-                let seal = seal(&self.kit.log).await?;
-                let subject = subject(open, false);
-                let again = |aside: &str| -> Result<Told, Error> {
-                    let params = self.address(page, &target, open, aside)?;
-                    Ok(Told::AskAgain(Box::new(lead_modern(params, self.retry.sealed(&seal, &subject)?))))
-                };
-                let Some((visit, nonce)) = read_visit(&seal, self.retry, &subject)? else {
-                    self.noted(open).await?;
-                    return again(aside);
-                };
-                if is_open(&self.kit.log, &open.request.id).await? {
-                    if self.retry.looks_again() {
-                        self.noted(open).await?;
-                        return again(aside);
-                    }
-                    use_up(&self.kit.log, &open.request.id, nonce).await?;
-                    match visit {
-                        Visit::Not(word) => Told::Undecided(why_not(&word, &open.request.id)),
-                        Visit::Went if self.decided_on(page, open).await? => self.elsewhere(open).await?,
-                        Visit::Went => {
-                            self.noted(open).await?;
-                            return again(UNDECIDED_YET);
-                        }
-                    }
-                } else {
-                    self.elsewhere(open).await?
-                }
-            }
-        };
-        page.revoke(&target);
-        Ok(told)
+    fn shown(&self, sheet: &Sheet<'_>, open: &Reviewed, aside: &str) -> Result<ElicitRequestParams, Error> {
+        match sheet {
+            Sheet::Form(form) => Ok(form.params(self.choices())),
+            Sheet::Page(page) => self.address(page, open, aside),
+        }
+    }
+
+    fn choices(&self) -> Choices {
+        Choices::of(self.context.protocol_version().as_ref())
     }
 
     /// Waits for the decision of a human who has opened the page; false once nobody looks at it any more.
@@ -211,13 +238,7 @@ impl Question<'_> {
 
     /// Returns what the client is asked to open, with the heart of the decision beside it: where no browser
     /// opens, it is all that the human sees.
-    fn address(
-        &self,
-        page: &Page,
-        target: &str,
-        open: &Reviewed,
-        aside: &str,
-    ) -> Result<ElicitRequestParams, Error> {
+    fn address(&self, page: &Page, open: &Reviewed, aside: &str) -> Result<ElicitRequestParams, Error> {
         let environment = self.kit.config.environment();
         let report = report_of(open)?;
         let [what, heart, risk] = report::heart(&report, self.kit.config.loaded().language());
@@ -237,41 +258,9 @@ impl Question<'_> {
         Ok(ElicitRequestParams::UrlElicitationParams {
             meta: None,
             message: harmless(&message),
-            url: page.link(target, Opened::Dialog, PATIENCE)?,
+            url: page.link(&target(open), Opened::Dialog, PATIENCE)?,
             elicitation_id: open.request.id.clone(),
         })
-    }
-
-    async fn modern(&self, open: &Reviewed, form: &Form) -> Result<Told, Error> {
-        let seal = seal(&self.kit.log).await?;
-        let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
-        let subject = subject(open, is_back);
-        if self.retry.looks_again() && !is_open(&self.kit.log, &open.request.id).await? {
-            return self.elsewhere(open).await;
-        }
-        let read = read_modern(&seal, self.retry, &subject, form)?.filter(|_| !self.retry.looks_again());
-        match read {
-            None => {
-                let state = self.retry.sealed(&seal, &subject)?;
-                self.noted(open).await?;
-                Ok(Told::AskAgain(Box::new(ask_modern(form, state))))
-            }
-            Some(Answer { word: Word::Decided(decided), nonce }) => {
-                let word = Word::Decided(decided);
-                let aside = asked_back(open, form, Some(&word)).filter(|_| !is_back);
-                let Some(aside) = aside else {
-                    return self.settle(open, form, Some(word), Some(nonce)).await;
-                };
-                use_up(&self.kit.log, &open.request.id, nonce).await?;
-                let state = self.retry.sealed(&seal, &self::subject(open, true))?;
-                self.noted(open).await?;
-                Ok(Told::AskAgain(Box::new(ask_modern(&form.again(&aside), state))))
-            }
-            Some(Answer { word, nonce }) => {
-                use_up(&self.kit.log, &open.request.id, nonce).await?;
-                self.settle(open, form, Some(word), None).await
-            }
-        }
     }
 
     /// Records what the human said. The first decision is final: one that came from elsewhere in
@@ -279,7 +268,6 @@ impl Question<'_> {
     async fn settle(
         &self,
         open: &Reviewed,
-        form: &Form,
         word: Option<Word>,
         nonce: Option<String>,
     ) -> Result<Told, Error> {
@@ -288,8 +276,7 @@ impl Question<'_> {
             Some(word) => return Ok(Told::Undecided(why_not(&word, &open.request.id))),
             None => return self.elsewhere(open).await,
         };
-        let verdict = verdict(open, form, decided, nonce);
-        match decide(self.kit, verdict).await {
+        match decide(self.kit, verdict(open, decided, nonce)).await {
             Ok(settled) => Ok(Told::Settled(Box::new(settled))),
             Err(Error::Approval(ApprovalProblem::Contradiction { .. })) => {
                 Ok(Told::Undecided("a revision was asked for without a word on what should be different"))
@@ -320,7 +307,7 @@ fn why_not(word: &Word, request: &str) -> &'static str {
         Word::Declined => "the human declined to answer",
         Word::Cancelled => "the dialog was closed without a decision",
         Word::TimedOut => "nobody answered",
-        Word::Decided(_) => "nothing was decided",
+        Word::Went | Word::Decided(_) => "nothing was decided",
         Word::Unreadable(why) => {
             tracing::warn!(request, why, "an answer to a form cannot be read, and is no approval");
             "the answer could not be read, and that is no approval"
@@ -343,9 +330,9 @@ async fn nobody_looks(page: &Page) {
 }
 
 /// Returns what is asked back about a decision, if anything contradicts it.
-fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<String> {
+fn asked_back(open: &Reviewed, word: Option<&Word>) -> Option<String> {
     let Some(Word::Decided(decided)) = word else { return None };
-    let verdict = verdict(open, form, decided.clone(), None);
+    let verdict = verdict(open, decided.clone(), None);
     let responses = question::read(open.request.asked.stage, &verdict.responses).ok()?;
     let words = Words {
         comment: verdict.feedback.as_deref(),
@@ -355,18 +342,10 @@ fn asked_back(open: &Reviewed, form: &Form, word: Option<&Word>) -> Option<Strin
     (!found.is_empty()).then(|| decision::asked_back(verdict.decision, &found))
 }
 
-fn verdict(open: &Reviewed, form: &Form, decided: Decided, nonce: Option<String>) -> Verdict {
+fn verdict(open: &Reviewed, decided: Decided, nonce: Option<String>) -> Verdict {
     let is_revision = decided.decision == Decision::Revise;
-    let ids: Vec<(String, String)> =
-        form.fields().into_iter().map(|(field, question)| (field, question.id.clone())).collect();
-    let mut responses: Map<String, Value> = decided
-        .responses
-        .into_iter()
-        .map(|(field, said)| {
-            let id = ids.iter().find(|(known, _)| *known == field).map(|(_, id)| id.clone());
-            (id.unwrap_or(field), Value::String(said))
-        })
-        .collect();
+    let mut responses: Map<String, Value> =
+        decided.responses.into_iter().map(|(id, said)| (id, Value::String(said))).collect();
     let chosen = responses.remove(CHOSEN).and_then(|said| said.as_str().map(str::to_owned));
     Verdict {
         chosen,

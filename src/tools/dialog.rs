@@ -2,7 +2,7 @@
 //!
 //! In the older protocols the server asks during the call ([`ask_legacy`]); in the stateless one the
 //! call returns with the question, and the client calls again with the answer ([`ask_modern`],
-//! [`read_modern`]). Only a clear decision counts: nothing here ever becomes an approval
+//! [`read_modern`]). In place of the form it may be shown an address to open. Only a clear decision counts: nothing here ever becomes an approval
 //! by itself.
 
 mod form;
@@ -17,10 +17,8 @@ use rmcp::service::RequestContext;
 pub(crate) use crate::domain::event::Decision;
 use crate::domain::language::Language;
 
-pub(crate) use form::{Seal, Subject, Visit};
-pub(crate) use modern::{
-    Answer, Leading, Retry, ask_legacy, ask_modern, lead_legacy, lead_modern, read_modern, read_visit,
-};
+pub(crate) use form::{Choices, Seal, Subject};
+pub(crate) use modern::{Answer, Retry, ask_legacy, ask_modern, read_modern};
 
 /// A question to a human, as a form.
 #[derive(Clone, Debug)]
@@ -79,7 +77,7 @@ pub(crate) struct Decided {
     pub(crate) decision: Decision,
     /// The comment, word for word.
     pub(crate) comment: Option<String>,
-    /// The answers to critical questions, by [`Form::fields`].
+    /// The answers to critical questions, by their ids.
     pub(crate) responses: BTreeMap<String, String>,
 }
 
@@ -89,6 +87,8 @@ pub(crate) enum Word {
     Decided(Decided),
     /// The human wants to read everything before they decide.
     ReadsFirst,
+    /// The human has opened the address, or says so. That is no decision.
+    Went,
     /// The human does not want to answer.
     Declined,
     /// The dialog was closed, or never shown: a client without a screen answers so by itself.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::catalogue::{Again, Handle};
 use super::polish::{Parameters, arguments};
 use super::reply::{failure, reply};
-use super::report::reporting;
+use super::report::replying;
 use crate::error::Error;
 
 /// Seconds that a call waits where nobody says how many: the least patient host gives up after 60.
@@ -28,6 +28,7 @@ struct JobInput {
     /// Default: wait for the named job, else list.
     action: Option<Action>,
     /// Seconds to wait.
+    #[schemars(range(min = 0, max = MOST_WAIT))]
     wait_sec: Option<u32>,
 }
 
@@ -58,11 +59,7 @@ impl Handle {
         Parameters(input): Parameters<JobInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let jobs = self.jobs();
-        if let Some(seconds) = input.wait_sec.filter(|seconds| *seconds > MOST_WAIT) {
-            let error = format!("wait_sec must be 0 to {MOST_WAIT} (got {seconds})");
-            return failure(&Error::InvalidArguments(error));
-        }
+        let jobs = &self.jobs;
         let action = input.action.unwrap_or(if input.job.is_some() { Action::Wait } else { Action::List });
         let job = match (action, input.job.as_deref()) {
             (Action::List, _) => return reply(jobs.list().await),
@@ -72,15 +69,12 @@ impl Handle {
                 return failure(&Error::InvalidArguments(error));
             }
         };
-        let patience = |seconds: u32| Duration::from_secs(u64::from(seconds));
         match action {
             Action::List | Action::Progress => reply(jobs.look(job).await),
             Action::Wait | Action::Collect => {
                 let seconds = if action == Action::Wait { input.wait_sec.unwrap_or(WAIT) } else { 0 };
-                reporting(&context, |progress| async move {
-                    reply(jobs.wait(job, patience(seconds), &progress).await)
-                })
-                .await
+                let patience = Duration::from_secs(u64::from(seconds));
+                replying(&context, |progress| async move { jobs.wait(job, patience, &progress).await }).await
             }
             Action::Cancel => reply(jobs.cancel(job).await),
             Action::Again => match context.extensions.get::<Again>().cloned() {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::catalogue::Handle;
-use super::polish::{Parameters, arguments};
+use super::polish::{Parameters, StageInput, arguments};
 use super::reply::reply;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::error::Error;
@@ -19,13 +19,6 @@ use crate::flow::document::{self, RoleDocument};
 struct HelpInput {
     /// Tool or topic.
     topic: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct SkillInput {
-    /// Stage.
-    stage: Stage,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -75,22 +68,22 @@ impl Handle {
     #[tool(input_schema = arguments::<HelpInput>())]
     async fn maestro_help(&self, Parameters(input): Parameters<HelpInput>) -> CallToolResult {
         reply(
-            document::topic(&self.kit().config, &input.topic)
+            document::topic(&self.kit.config, &input.topic)
                 .map(|topic| json!({ "topic": topic.name, "content": topic.content })),
         )
     }
 
     /// Returns the guide to a stage: process, output, exit criteria.
-    #[tool(input_schema = arguments::<SkillInput>())]
-    async fn maestro_get_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
-        reply(skill(&self.kit().config, input.stage))
+    #[tool(input_schema = arguments::<StageInput>())]
+    async fn maestro_get_skill(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
+        reply(skill(&self.kit.config, input.stage))
     }
 
     /// Returns a consultant's persona.
     #[tool(input_schema = arguments::<RoleInput>())]
     async fn maestro_get_role(&self, Parameters(input): Parameters<RoleInput>) -> CallToolResult {
         let role = input.role;
-        reply(document::role(&self.kit().config, role).map(|document| RoleReply { role, document }))
+        reply(document::role(&self.kit.config, role).map(|document| RoleReply { role, document }))
     }
 
     /// Returns the JSON schema of a stage's output, a judge's, or all tools.
@@ -104,17 +97,11 @@ impl Handle {
 
 impl Handle {
     fn schema(&self, wanted: SchemaOrTools) -> Result<Value, Error> {
-        let name = match wanted {
-            SchemaOrTools::Stage1Output => SchemaName::Stage1Output,
-            SchemaOrTools::Stage2Output => SchemaName::Stage2Output,
-            SchemaOrTools::Stage3Output => SchemaName::Stage3Output,
-            SchemaOrTools::Stage4Output => SchemaName::Stage4Output,
-            SchemaOrTools::Stage5Output => SchemaName::Stage5Output,
-            SchemaOrTools::JudgeOutput => SchemaName::JudgeOutput,
-            SchemaOrTools::Review => SchemaName::Review,
-            SchemaOrTools::Tools => return Ok(self.tool_schemas()),
-        };
-        document::schema(&self.kit().config, name)
+        // Both are known by the same names.
+        match SchemaName::ALL.iter().find(|name| json!(name) == json!(wanted)) {
+            Some(name) => document::schema(&self.kit.config, *name),
+            None => Ok(self.tool_schemas()),
+        }
     }
 
     fn tool_schemas(&self) -> Value {

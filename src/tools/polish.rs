@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::domain::address::Address;
 use crate::domain::redflag::Flag;
+use crate::domain::stage::Stage;
 use crate::domain::typed::{Misfit, from_value};
 use crate::domain::words::in_plain_words;
 use crate::flow::progress::Progress;
@@ -61,7 +62,7 @@ fn simplify(schema: &mut Map<String, Value>) {
     if schema.get("additionalProperties") == Some(&Value::Bool(true)) {
         schema.shift_remove("additionalProperties");
     }
-    if schema.get("default") == Some(&Value::Null) {
+    if [Some(&Value::Null), Some(&json!([]))].contains(&schema.get("default")) {
         schema.shift_remove("default");
     }
     if let Some(Value::String(words)) = schema.get_mut("description") {
@@ -214,6 +215,19 @@ pub(crate) struct Parameters<T>(pub(crate) T);
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoInput {}
+
+// The arguments of a tool that takes a stage: its schema has the words of the field alone.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StageInput {
+    /// Stage.
+    pub(crate) stage: Stage,
+}
+
+/// A default of a parameter.
+pub(crate) fn number<const N: u32>() -> u32 {
+    N
+}
 
 /// The schema of a tool's arguments. Only what is told apart by type is compiled for each.
 pub(crate) fn arguments<T: JsonSchema>() -> Arc<JsonObject> {

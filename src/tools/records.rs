@@ -8,31 +8,10 @@ use serde::Deserialize;
 use super::catalogue::Handle;
 use super::polish::{Parameters, arguments};
 use super::reply::reply;
-use crate::domain::evidence::{Kind, OfStage};
 use crate::error::Error;
 use crate::flow::evidence::{ChainRequest, LogRequest, chain, log};
 use crate::flow::metrics::{Wanted, metrics};
 use crate::flow::thread::{LISTED, fork, list, search, show};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ChainInput {
-    /// Only this, like patch.
-    evidence_type: Option<Kind>,
-    /// Only this.
-    stage: Option<OfStage>,
-    /// Newest entries, up to 500.
-    #[serde(default = "fifty")]
-    limit: u32,
-    /// This and what it rests on, in full.
-    evidence_id: Option<String>,
-    /// Run; default: all.
-    workflow_id: Option<String>,
-}
-
-fn fifty() -> u32 {
-    50
-}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -42,6 +21,7 @@ struct MetricsInput {
     /// Default: current run.
     workflow_id: Option<String>,
     /// The last so many days of the project, 1 to 366.
+    #[schemars(range(min = 1, max = 366))]
     days: Option<u32>,
 }
 
@@ -58,9 +38,6 @@ enum ScopeName {
 impl MetricsInput {
     fn wanted(self) -> Result<Wanted, Error> {
         if let Some(days) = self.days {
-            if !(1..=366).contains(&days) {
-                return Err(Error::InvalidArguments(format!("days must be 1 to 366 (got {days})")));
-            }
             if self.workflow_id.is_some() || matches!(self.scope, Some(ScopeName::Run)) {
                 return Err(Error::InvalidArguments(
                     "days are of the whole project: leave out scope and workflow_id".to_owned(),
@@ -79,9 +56,6 @@ impl MetricsInput {
     }
 }
 
-/// Threads or hits that one result shows.
-const MOST: u32 = 100;
-
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ThreadsInput {
@@ -94,6 +68,7 @@ struct ThreadsInput {
     /// Fork after this turn; default: the last.
     turn: Option<u32>,
     /// How many, up to 100.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
 
@@ -122,14 +97,6 @@ impl ThreadsInput {
         }
     }
 
-    fn limit(&self) -> Result<usize, Error> {
-        match self.limit {
-            None => Ok(LISTED),
-            Some(limit) if (1..=MOST).contains(&limit) => Ok(usize::try_from(limit).unwrap_or(LISTED)),
-            Some(limit) => Err(Error::InvalidArguments(format!("limit must be 1 to {MOST} (got {limit})"))),
-        }
-    }
-
     fn thread(&self, what: &str) -> Result<&str, Error> {
         self.thread.as_deref().filter(|thread| !thread.trim().is_empty()).ok_or_else(|| {
             Error::InvalidArguments(format!(
@@ -144,27 +111,23 @@ impl Handle {
     /// Records evidence in the project's log. A passed verification opens improve, a failed one shuts it.
     #[tool(input_schema = arguments::<LogRequest>())]
     async fn maestro_log_evidence(&self, Parameters(input): Parameters<LogRequest>) -> CallToolResult {
-        reply(log(self.kit(), input).await)
+        reply(log(&self.kit, input).await)
     }
 
     /// Returns the project's evidence, oldest first: recorded, asked, flagged, changed, decided.
-    #[tool(input_schema = arguments::<ChainInput>())]
-    async fn maestro_get_evidence_chain(&self, Parameters(input): Parameters<ChainInput>) -> CallToolResult {
-        let request = ChainRequest {
-            kind: input.evidence_type,
-            stage: input.stage,
-            limit: usize::try_from(input.limit).unwrap_or(usize::MAX),
-            evidence_id: input.evidence_id,
-            workflow_id: input.workflow_id,
-        };
-        reply(chain(&self.kit().config, &self.kit().log, request).await)
+    #[tool(input_schema = arguments::<ChainRequest>())]
+    async fn maestro_get_evidence_chain(
+        &self,
+        Parameters(input): Parameters<ChainRequest>,
+    ) -> CallToolResult {
+        reply(chain(&self.kit.config, &self.kit.log, input).await)
     }
 
     /// Returns calls, failures, times, tokens and efficiency of a run or the project.
     #[tool(input_schema = arguments::<MetricsInput>())]
     async fn maestro_get_metrics(&self, Parameters(input): Parameters<MetricsInput>) -> CallToolResult {
         reply(match input.wanted() {
-            Ok(wanted) => metrics(self.kit(), wanted).await,
+            Ok(wanted) => metrics(&self.kit, wanted).await,
             Err(error) => Err(error),
         })
     }
@@ -173,11 +136,8 @@ impl Handle {
     /// one.
     #[tool(input_schema = arguments::<ThreadsInput>())]
     async fn maestro_threads(&self, Parameters(input): Parameters<ThreadsInput>) -> CallToolResult {
-        let kit = self.kit();
-        let limit = match input.limit() {
-            Ok(limit) => limit,
-            Err(error) => return super::reply::failure(&error),
-        };
+        let kit = &self.kit;
+        let limit = input.limit.map_or(LISTED, |limit| usize::try_from(limit).unwrap_or(LISTED));
         match input.action() {
             Action::List => reply(list(&kit.config, &kit.log, limit).await),
             Action::Show => reply(match input.thread("show") {

@@ -5,9 +5,12 @@ use std::future::Future;
 use std::pin::Pin;
 
 use rmcp::RoleServer;
-use rmcp::model::{ProgressNotificationParam, ProgressToken};
+use rmcp::model::{CallToolResult, ProgressNotificationParam, ProgressToken};
 use rmcp::service::RequestContext;
+use serde::Serialize;
 
+use super::reply::reply;
+use crate::error::Error;
 use crate::flow::progress::Progress;
 use crate::flow::scope::Scope;
 
@@ -48,6 +51,14 @@ pub(crate) async fn reporting<T, F: Future<Output = T>>(
             }
         }
     }
+}
+
+/// The result of a flow that says what it does.
+pub(crate) async fn replying<T: Serialize, F: Future<Output = Result<T, Error>>>(
+    context: &RequestContext<RoleServer>,
+    work: impl FnOnce(Progress) -> F,
+) -> CallToolResult {
+    reply(reporting(context, work).await)
 }
 
 /// Words still to be said to one client about one call.

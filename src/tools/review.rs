@@ -9,8 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::polish::{Parameters, arguments};
-use super::reply::{failure, reply};
-use super::report::reporting;
+use super::report::replying;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::error::Error;
 use crate::flow::review::{Fixes, ReviewRequest, Target, review};
@@ -28,9 +27,11 @@ struct ReviewInput {
     #[serde(default)]
     working: bool,
     /// Files or globs, as they are.
-    files: Option<Vec<String>>,
+    #[serde(default)]
+    files: Vec<String>,
     /// Additional points to look for.
-    criteria: Option<Vec<String>>,
+    #[serde(default)]
+    criteria: Vec<String>,
     /// Default: all installed.
     providers: Option<Vec<String>>,
     /// With one provider: other than its default.
@@ -61,33 +62,28 @@ impl Handle {
         Parameters(input): Parameters<ReviewInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let request = match input.request() {
-            Ok(request) => request,
-            Err(error) => return failure(&error),
-        };
-        let kit = self.kit();
-        reporting(&context, |progress| async move { reply(Box::pin(review(kit, request, &progress)).await) })
+        let kit = &self.kit;
+        replying(&context, |progress| async move { Box::pin(review(kit, input.request()?, &progress)).await })
             .await
     }
 }
 
 impl ReviewInput {
     fn request(self) -> Result<ReviewRequest, Error> {
-        let files = self.files.filter(|files| !files.is_empty());
-        let given = [self.range.is_some(), self.staged, self.working, files.is_some()];
+        let given = [self.range.is_some(), self.staged, self.working, !self.files.is_empty()];
         if given.iter().filter(|given| **given).count() > 1 {
             let problem = "range, staged, working and files exclude one another: give one of them";
             return Err(Error::InvalidArguments(problem.to_owned()));
         }
-        let target = match (self.range, files) {
-            (Some(range), _) => Target::Range(range.trim().to_owned()),
-            (None, Some(files)) => Target::Files(files),
-            (None, None) if self.staged => Target::Staged,
-            (None, None) => Target::Working,
+        let target = match self.range {
+            Some(range) => Target::Range(range.trim().to_owned()),
+            None if !self.files.is_empty() => Target::Files(self.files),
+            None if self.staged => Target::Staged,
+            None => Target::Working,
         };
         Ok(ReviewRequest {
             target,
-            criteria: self.criteria.unwrap_or_default(),
+            criteria: self.criteria,
             providers: self.providers,
             options: CallOptions::new(self.model, self.effort, self.timeout_sec),
             fixes: if self.try_fixes { Fixes::Tried } else { Fixes::Not },

@@ -7,22 +7,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::Handle;
-use super::change::entries;
 use super::polish::{Parameters, arguments};
-use super::reply::{failure, reply};
-use super::report::reporting;
+use super::reply::reply;
+use super::report::replying;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
 use crate::domain::select::Mode;
-use crate::domain::validate::ContentType;
 use crate::flow::account::Account;
 use crate::flow::inspect::{ValidationRequest, red_flag_check, validate_content};
 use crate::flow::select::{self, CandidateInput, LintResult, SelectRequest, TestResult, select};
 use crate::flow::verify::Entry;
-
-/// Hunks of a candidate that may be undone.
-const MOST_ABLATIONS: usize = 100;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -33,9 +28,11 @@ struct SelectInput {
     #[serde(default)]
     mode: Mode,
     /// Each `{candidate_id, passed, output?}`.
-    test_results: Option<Vec<TestResult>>,
+    #[serde(default)]
+    test_results: Vec<TestResult>,
     /// Each `{candidate_id, score? 0 to 1, output?}`.
-    lint_results: Option<Vec<LintResult>>,
+    #[serde(default)]
+    lint_results: Vec<LintResult>,
     /// Never judges its own: another CLI does, or each author judges the others' candidates.
     #[schemars(with = "String", default = "usual_judge")]
     judge_provider: Option<String>,
@@ -44,20 +41,24 @@ struct SelectInput {
     /// The judge's; default: as configured, else high.
     effort: Option<Effort>,
     /// For the judge.
-    criteria: Option<Vec<String>>,
+    #[serde(default)]
+    criteria: Vec<String>,
     /// The task of the candidates; the judge reads it.
     task: Option<String>,
     /// Files that the judge reads with the task.
-    context_files: Option<Vec<String>>,
+    #[serde(default)]
+    context_files: Vec<String>,
     /// Instead of task: the `ensemble_id` of `maestro_ensemble_generate`.
     ensemble_id: Option<String>,
     /// Checks for diffs, as in `maestro_verify`; empty: detected.
     verify: Option<Vec<Entry>>,
     /// With verify: hunks of a candidate that are undone one at a time, 0 to 100.
     #[serde(default = "ablations")]
-    max_ablations: i64,
+    #[schemars(range(min = 0, max = 100))]
+    max_ablations: usize,
     /// With verify: commands whose output tells apart candidates that pass, as in `maestro_verify`.
-    probe: Option<Vec<Entry>>,
+    #[serde(default)]
+    probe: Vec<Entry>,
     /// Run in whose budget judges count; left out, none.
     workflow_id: Option<String>,
 }
@@ -73,26 +74,8 @@ struct RedFlagInput {
     rules: Option<Vec<String>>,
 }
 
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ValidateInput {
-    /// Text.
-    content: String,
-    /// Wanted form.
-    #[serde(default)]
-    content_type: ContentType,
-    /// Default: 15000, for a diff 50000.
-    #[schemars(with = "usize")]
-    #[serde(default)]
-    max_chars: Option<usize>,
-    /// Fields; a.b for nested.
-    require_json_fields: Option<Vec<String>>,
-    /// Regexes, up to 20.
-    forbidden_patterns: Option<Vec<String>>,
-}
-
-fn ablations() -> i64 {
-    i64::try_from(select::ABLATIONS).unwrap_or_default()
+fn ablations() -> usize {
+    select::ABLATIONS
 }
 
 fn usual_judge() -> String {
@@ -108,17 +91,10 @@ impl Handle {
         Parameters(input): Parameters<SelectInput>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let named = input.workflow_id.clone();
-        let request = match input.request() {
-            Ok(request) => request,
-            Err(error) => return failure(&error),
-        };
-        let account = match Account::of_named(&self.kit().log, named, Purpose::Judge).await {
-            Ok(account) => account,
-            Err(error) => return failure(&error),
-        };
-        reporting(&context, |progress| async move {
-            reply(Box::pin(select(self.kit(), request, &account, &progress)).await)
+        let kit = &self.kit;
+        replying(&context, |progress| async move {
+            let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Judge).await?;
+            Box::pin(select(kit, input.request(), &account, &progress)).await
         })
         .await
     }
@@ -126,46 +102,35 @@ impl Handle {
     /// Checks an answer for red flags: length, schema, hedging, dangerous code, forbidden files.
     #[tool(input_schema = arguments::<RedFlagInput>())]
     async fn maestro_red_flag_check(&self, Parameters(input): Parameters<RedFlagInput>) -> CallToolResult {
-        reply(red_flag_check(&self.kit().config, input.content, input.step_type, input.rules).await)
+        reply(red_flag_check(&self.kit.config, input.content, input.step_type, input.rules).await)
     }
 
     /// Checks a text's length, form (JSON fields or diff) and forbidden phrases.
-    #[tool(input_schema = arguments::<ValidateInput>())]
-    async fn maestro_validate_content(&self, Parameters(input): Parameters<ValidateInput>) -> CallToolResult {
-        let request = ValidationRequest {
-            content: input.content,
-            content_type: input.content_type,
-            max_chars: input.max_chars,
-            fields: input.require_json_fields.unwrap_or_default(),
-            forbidden_patterns: input.forbidden_patterns.unwrap_or_default(),
-        };
-        reply(validate_content(&self.kit().config, request).await)
+    #[tool(input_schema = arguments::<ValidationRequest>())]
+    async fn maestro_validate_content(
+        &self,
+        Parameters(input): Parameters<ValidationRequest>,
+    ) -> CallToolResult {
+        reply(validate_content(&self.kit.config, input).await)
     }
 }
 
 impl SelectInput {
-    fn request(self) -> Result<SelectRequest, crate::error::Error> {
-        let most = usize::try_from(self.max_ablations).ok().filter(|most| *most <= MOST_ABLATIONS);
-        let max_ablations = most.ok_or_else(|| {
-            crate::error::Error::InvalidArguments(format!(
-                "max_ablations must be 0 to {MOST_ABLATIONS} (got {})",
-                self.max_ablations
-            ))
-        })?;
-        Ok(SelectRequest {
-            max_ablations,
-            probe: entries("probe", self.probe.unwrap_or_default())?,
+    fn request(self) -> SelectRequest {
+        SelectRequest {
+            max_ablations: self.max_ablations,
+            probe: self.probe,
             options: CallOptions::new(self.model, self.effort, None),
             candidates: self.candidates,
             mode: self.mode,
-            test_results: self.test_results.unwrap_or_default(),
-            lint_results: self.lint_results.unwrap_or_default(),
+            test_results: self.test_results,
+            lint_results: self.lint_results,
             judge_provider: self.judge_provider,
-            criteria: self.criteria.unwrap_or_default(),
+            criteria: self.criteria,
             task: self.task,
-            context_files: self.context_files.unwrap_or_default(),
+            context_files: self.context_files,
             ensemble_id: self.ensemble_id,
-            verify: self.verify.map(|verify| entries("verify", verify)).transpose()?,
-        })
+            verify: self.verify,
+        }
     }
 }

@@ -6,9 +6,8 @@ use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
-use serde_with::skip_serializing_none;
 
 use super::catalogue::Handle;
 use super::decision::{Question, Told, answers, channel};
@@ -16,13 +15,10 @@ use super::dialog::{Retry, asking};
 use super::polish::{Parameters, arguments};
 use super::reply::{failure_with, reply};
 use super::report::reporting;
-use crate::domain::budget::Balance;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::Decision;
-use crate::domain::event::stage::Mode;
-use crate::domain::pack::Omission;
 use crate::domain::stage::Stage;
-use crate::domain::text::{Text, say, spread_texts};
+use crate::domain::text::{Text, say, spread};
 use crate::error::Error;
 use crate::flow::approval::{DialogAhead, Settled, find};
 use crate::flow::pack::ContextRequest;
@@ -37,14 +33,18 @@ struct StageInput {
     /// Goal.
     task: String,
     /// Files or globs.
-    context_files: Option<Vec<String>>,
+    #[serde(default)]
+    context_files: Vec<String>,
     /// Known facts.
-    context_facts: Option<Vec<String>>,
+    #[serde(default)]
+    context_facts: Vec<String>,
     /// Error texts.
-    context_errors: Option<Vec<String>>,
+    #[serde(default)]
+    context_errors: Vec<String>,
     /// Default: by policy.
     providers: Option<Vec<String>>,
     /// Your chance alone, 0 to 1; from 0.45 no ensemble.
+    #[schemars(range(min = 0, max = 1))]
     #[serde(default)]
     baseline_confidence: f64,
     /// Seconds per consult; default: provider's.
@@ -86,7 +86,7 @@ impl Handle {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let request = input.request(Gate::InRun);
-        let (kit, stage) = (self.kit(), request.stage);
+        let (kit, stage) = (&self.kit, request.stage);
         let work = |progress: Progress| async move { run_stage(kit, request, &progress).await };
         match reporting(&context, work).await {
             Ok(done) => reply(Ok(done)),
@@ -123,7 +123,7 @@ impl Handle {
         context: &RequestContext<RoleServer>,
         progress: &Progress,
     ) -> Result<CallToolResponse, Error> {
-        let kit = self.kit();
+        let kit = &self.kit;
         let answered = answers(&kit.log, retry).await?;
         let ahead = match (&answered, asking(context)) {
             (None, Some(_)) => Some(DialogAhead::new(&kit.log)?),
@@ -138,22 +138,22 @@ impl Handle {
             }
         };
         let Some(note) = &stage.approval else {
-            return Ok(reply(Ok(shown(stage, None))).into());
+            return Ok(reply(Ok(shown(&stage, None))).into());
         };
         if answered.is_none() && note.decision.is_some() {
-            return Ok(reply(Ok(shown(stage, None))).into());
+            return Ok(reply(Ok(shown(&stage, None))).into());
         }
         // The request that the stage ended with, or the one that an answer is about.
         let open = find(&kit.log, answered.as_deref().unwrap_or(&note.request_id)).await?;
         let approvals = open.run.approvals(kit.config.settings().approvals);
         let Some(asking) = channel(approvals, context) else {
-            return Ok(reply(Ok(shown(stage, None))).into());
+            return Ok(reply(Ok(shown(&stage, None))).into());
         };
         let question = Question { maestro: self, kit, context, retry, progress, ahead: ahead.as_ref() };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
-            Told::Undecided(why) => reply(Ok(shown(stage, Some(why)))).into(),
-            Told::Settled(settled) => reply(Ok(shown(after(stage, &settled), None))).into(),
+            Told::Undecided(why) => reply(Ok(shown(&stage, Some(why)))).into(),
+            Told::Settled(settled) => reply(Ok(shown(&after(stage, &settled), None))).into(),
         })
     }
 }
@@ -191,100 +191,43 @@ fn refused_with_approval(stage: Stage) -> Value {
     })
 }
 
-/// A stage with its approval, in the form of `maestro_run_stage_with_approval`.
-#[skip_serializing_none]
-#[derive(Serialize)]
-#[serde(remote = "Self")]
-struct Shown {
-    ok: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    omitted: Vec<Omission>,
-    stage: Stage,
-    stage_display: &'static str,
-    stage_result: Outcome,
-    #[serialize_always]
-    approval: Option<Approval>,
-    action_required: Text,
-    error: Option<String>,
-    elapsed_ms: u64,
-    mode: Mode,
-    why: String,
-    iteration: u32,
-    workflow_id: Option<String>,
-    state: Option<String>,
-    budget: Option<Balance>,
-    solo: Option<Value>,
-    code: Option<String>,
-    hint: Option<String>,
-    retryable: Option<bool>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    from_log: bool,
-    undecided: Option<&'static str>,
-}
-
-spread_texts!(Shown: &["action_required"]);
-
-/// The request for approval, or why it is missing.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Approval {
-    /// The request.
-    Asked(Box<ApprovalNote>),
-    /// The stage is the orchestrator's to do: the request is made when it hands in the outputs.
-    NotYet { request_id: (), status: &'static str, next: &'static str },
-}
-
-#[derive(Serialize)]
-struct Outcome {
-    success: bool,
-    output: Option<Value>,
-    consults_used: u32,
-    elapsed_ms: u64,
-    next_stage: Option<Stage>,
-}
-
-/// A stage with its approval; `undecided` says why a human who was asked did not decide.
-fn shown(stage: StageReply, undecided: Option<&'static str>) -> Shown {
-    let action_required = action(&stage, undecided);
-    let approval = match (stage.approval, &stage.solo) {
-        (Some(note), _) => Some(Approval::Asked(Box::new(note))),
-        (None, Some(_)) => Some(Approval::NotYet {
-            request_id: (),
-            status: "nothing_handed_in",
-            next: "Do the stage, then hand in its outputs with maestro_request_approval: its result has the request_id.",
+/// A stage with its approval, in the form of `maestro_run_stage_with_approval`; `undecided` says why a human who
+/// was asked did not decide.
+fn shown(stage: &StageReply, undecided: Option<&'static str>) -> Value {
+    let approval = match (&stage.approval, &stage.solo) {
+        (Some(note), _) => json!(note),
+        // The stage is the orchestrator's to do: the request is made when it hands in the outputs.
+        (None, Some(_)) => json!({
+            "request_id": null,
+            "status": "nothing_handed_in",
+            "next": "Do the stage, then hand in its outputs with maestro_request_approval: its result has the request_id.",
         }),
-        (None, None) => None,
+        (None, None) => Value::Null,
     };
-    Shown {
-        ok: stage.ok,
-        omitted: stage.omitted,
-        stage: stage.stage,
-        stage_display: stage.stage_display,
-        stage_result: Outcome {
+    let mut shown = json!({
+        "ok": stage.ok,
+        "stage": stage.stage,
+        "stage_display": stage.stage_display,
+        "stage_result": {
             // In solo nobody has done anything yet.
-            success: stage.ok && stage.solo.is_none(),
-            output: stage.output,
-            consults_used: stage.consults_used,
-            elapsed_ms: stage.elapsed_ms,
-            next_stage: stage.next_stage,
+            "success": stage.ok && stage.solo.is_none(),
+            "output": stage.output,
+            "consults_used": stage.consults_used,
+            "elapsed_ms": stage.elapsed_ms,
+            "next_stage": stage.next_stage,
         },
-        approval,
-        action_required,
-        error: stage.error,
-        elapsed_ms: stage.elapsed_ms,
-        mode: stage.mode,
-        why: stage.why,
-        iteration: stage.iteration,
-        workflow_id: stage.workflow_id,
-        state: stage.state,
-        budget: stage.budget,
-        solo: stage.solo,
-        code: stage.code,
-        hint: stage.hint,
-        retryable: stage.retryable,
-        from_log: stage.from_log,
-        undecided,
+        "approval": approval,
+        "action_required": action(stage, undecided),
+    });
+    if let (Some(shown), Value::Object(known)) = (shown.as_object_mut(), json!(stage)) {
+        let is_in_result = |name: &str| matches!(name, "output" | "consults_used" | "next_stage");
+        for (name, value) in known.into_iter().filter(|(name, value)| !value.is_null() && !is_in_result(name))
+        {
+            shown.entry(name).or_insert(value);
+        }
+        shown.extend(undecided.map(|why| ("undecided".to_owned(), json!(why))));
     }
+    spread(shown, &["action_required"])
 }
 
 /// Returns what is to be done next.

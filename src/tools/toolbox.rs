@@ -6,9 +6,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::catalogue::Handle;
-use super::polish::{NoInput, Parameters, arguments};
+use super::polish::{NoInput, Parameters, StageInput, arguments};
 use super::reply::reply;
-use crate::domain::stage::Stage;
 use crate::flow::coordination::recorded_or_nothing;
 use crate::flow::toolbox::{enter_skill, enter_stage, exit_stage, loaded_tools, recommend_tools};
 
@@ -17,13 +16,6 @@ use crate::flow::toolbox::{enter_skill, enter_stage, exit_stage, loaded_tools, r
 struct RecommendInput {
     /// Task.
     task_description: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct StageInput {
-    /// Stage.
-    stage: Stage,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,8 +30,8 @@ impl Handle {
     /// Recommends a stage and tools for a task.
     #[tool(input_schema = arguments::<RecommendInput>())]
     async fn maestro_recommend_tools(&self, Parameters(input): Parameters<RecommendInput>) -> CallToolResult {
-        let runs = recorded_or_nothing(&self.kit().log).await;
-        reply(recommend_tools(&self.kit().config, &input.task_description, &runs, &|name| {
+        let runs = recorded_or_nothing(&self.kit.log).await;
+        reply(recommend_tools(&self.kit.config, &input.task_description, &runs, &|name| {
             self.tools().context_cost(name)
         }))
     }
@@ -47,7 +39,7 @@ impl Handle {
     /// Enters a stage: its tools, their context cost, its skills.
     #[tool(input_schema = arguments::<StageInput>())]
     async fn maestro_enter_stage(&self, Parameters(input): Parameters<StageInput>) -> CallToolResult {
-        reply(enter_stage(&self.kit().config, self.toolbox(), input.stage, &|name| {
+        reply(enter_stage(&self.kit.config, &self.memory.toolbox, input.stage, &|name| {
             self.tools().context_cost(name)
         }))
     }
@@ -55,7 +47,7 @@ impl Handle {
     /// Enters a skill of a stage: its tools and micro-steps.
     #[tool(input_schema = arguments::<SkillInput>())]
     async fn maestro_enter_skill(&self, Parameters(input): Parameters<SkillInput>) -> CallToolResult {
-        reply(enter_skill(&self.kit().config, self.toolbox(), &input.skill_name, &|name| {
+        reply(enter_skill(&self.kit.config, &self.memory.toolbox, &input.skill_name, &|name| {
             self.tools().context_cost(name)
         }))
     }
@@ -63,12 +55,12 @@ impl Handle {
     /// Leaves stage and skill.
     #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_exit_stage(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(exit_stage(&self.kit().config, self.toolbox(), &|name| self.tools().context_cost(name)))
+        reply(exit_stage(&self.kit.config, &self.memory.toolbox, &|name| self.tools().context_cost(name)))
     }
 
     /// Returns stage, skill, loaded tools, their context cost and calls.
     #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_get_loaded_tools(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(loaded_tools(&self.kit().config, self.toolbox(), &|name| self.tools().context_cost(name)))
+        reply(loaded_tools(&self.kit.config, &self.memory.toolbox, &|name| self.tools().context_cost(name)))
     }
 }

@@ -53,13 +53,13 @@ impl Handle {
         Parameters(input): Parameters<WorkflowInput>,
     ) -> CallToolResult {
         let low_risk = if input.auto_approve_low_risk { LowRisk::Approve } else { LowRisk::Ask };
-        reply(start(self.kit(), input.task, input.start_stage, low_risk).await.map(|run| started(&run)))
+        reply(start(&self.kit, input.task, input.start_stage, low_risk).await.map(|run| started(&run)))
     }
 
     /// Returns a run's stage, next step, pending decision, budget and history.
     #[tool(input_schema = arguments::<StateInput>())]
     async fn maestro_workflow_state(&self, Parameters(input): Parameters<StateInput>) -> CallToolResult {
-        let kit = self.kit();
+        let kit = &self.kit;
         let (policy, limits) = (&kit.config.settings().policy, kit.config.limits());
         let shown = state(&kit.config, &kit.log, input.workflow_id).await.map(|overview| {
             let state = overview.run.clone();

@@ -1,5 +1,7 @@
 //! A stage that the orchestrator did itself, handed in for review.
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::finish::{Ids, ReviewFigures, review_figures, with_review};
@@ -19,19 +21,29 @@ use crate::flow::time::now;
 use crate::flow::which_run::find_run;
 use crate::flow::{consult, document};
 
-/// A stage that the orchestrator did itself.
-#[derive(Clone, Debug)]
+// A stage that the orchestrator did itself, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Submission {
-    /// The stage.
+    /// Stage.
     pub stage: Stage,
-    /// Its outputs.
-    pub outputs: Value,
-    /// Milliseconds that it took.
-    pub duration_ms: u64,
-    /// Figures of the orchestrator's own.
+    /// By the stage's schema.
+    pub outputs: Map<String, Value>,
+    /// Time it took.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub duration_ms: f64,
+    /// Figures to show.
     pub metrics: Option<Map<String, Value>>,
-    /// The run.
+    /// Default: current run.
     pub workflow_id: Option<String>,
+}
+
+impl Submission {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is from 0 on")]
+    fn elapsed_ms(&self) -> u64 {
+        self.duration_ms as u64
+    }
 }
 
 /// Hands in a stage for review. The same outputs again are the same request. Returns the run and
@@ -65,16 +77,18 @@ async fn checked(config: &Configuration, submission: &Submission) -> Result<Cand
     let submission = submission.clone();
     off_thread_with(config, move |config| {
         let schema = document::schema(config, submission.stage.schema())?;
-        let schema_errors = consult::schema_errors(&schema, Some(&submission.outputs));
+        let elapsed_ms = submission.elapsed_ms();
+        let outputs = Value::Object(submission.outputs);
+        let schema_errors = consult::schema_errors(&schema, Some(&outputs));
         let masker = config.masker()?;
         let schema_errors = schema_errors.iter().map(|error| masker.mask(error).text.into_owned()).collect();
-        let outputs = masker.mask_value(submission.outputs);
+        let outputs = masker.mask_value(outputs);
         Ok(Candidate {
             id: format!("{ORCHESTRATOR}-1"),
             ok: true,
             provider: ORCHESTRATOR.to_owned(),
             structured: Some(outputs),
-            elapsed_ms: submission.duration_ms,
+            elapsed_ms,
             schema_errors,
             ..Candidate::default()
         })
@@ -148,7 +162,7 @@ impl Submitting {
             provider: ORCHESTRATOR.to_owned(),
             candidates: vec![self.candidate.clone()],
             consults_used: 0,
-            elapsed_ms: self.submission.duration_ms,
+            elapsed_ms: self.submission.elapsed_ms(),
         };
         let metrics = self.submission.metrics.as_ref();
         let limits = self.limits.with_spent(spent);

@@ -17,8 +17,8 @@ use super::*;
 use crate::flow::progress::Progress;
 use crate::host::seal_key::SealKey;
 use crate::tools::dialog::{
-    Asking, CriticalQuestion, Era, Form, Offered, Retry, Seal, Subject, ask_legacy, ask_modern, asking,
-    read_modern,
+    Asking, Choices, CriticalQuestion, Era, Form, Offered, Retry, Seal, Subject, ask_legacy, ask_modern,
+    asking, read_modern,
 };
 use crate::tools::{Parameters, arguments, reporting};
 use asked::Asked;
@@ -58,8 +58,9 @@ impl Handle {
                 let elsewhere = tokio::time::sleep(milliseconds(input.elsewhere_ms));
                 let patience = milliseconds(input.patience_ms);
                 let ask = |progress: Progress| {
-                    let context = &context;
-                    async move { ask_legacy(context, &form(), &progress, patience, elsewhere).await }
+                    let (context, form) = (&context, form());
+                    let shown = form.params(Choices::of(context.protocol_version().as_ref()));
+                    async move { ask_legacy(context, shown, Some(&form), &progress, patience, elsewhere).await }
                 };
                 reporting(&context, ask).await
             }
@@ -74,7 +75,7 @@ impl Handle {
 
 impl Handle {
     fn modern(&self, retry: &Retry, input: AskInput) -> Result<CallToolResponse, Error> {
-        let seal = Seal::new(&SealKey::of_user(&self.kit().project.root().join("state")).unwrap());
+        let seal = Seal::new(&SealKey::of_user(&self.kit.project.root().join("state")).unwrap());
         let subject = Subject {
             is_back: false,
             workflow_id: "w".to_owned(),
@@ -82,8 +83,8 @@ impl Handle {
             stage: "analyze".to_owned(),
             digest: input.digest.unwrap_or_default(),
         };
-        let Some(answer) = read_modern(&seal, retry, &subject, &form())? else {
-            return Ok(ask_modern(&form(), retry.sealed(&seal, &subject)?));
+        let Some(answer) = read_modern(&seal, retry, &subject, Some(&form()))? else {
+            return Ok(ask_modern(form().params(Choices::Titles), retry.sealed(&seal, &subject)?));
         };
         assert_eq!(retry.subject(&seal)?.unwrap(), subject);
         if !USED.with_borrow_mut(|used| used.insert(answer.nonce.clone())) {

@@ -10,7 +10,6 @@ use rmcp::model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use thiserror::Error as ThisError;
 
 use super::{CriticalQuestion, Decided, Decision, Form, Word};
 use crate::domain::language::Language;
@@ -32,7 +31,7 @@ pub(super) const MOST_CHARS: u32 = 10_000;
 
 /// Way in which a choice is written in a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Choices {
+pub(crate) enum Choices {
     /// `enum` and `enumNames`, before 2025-11-25.
     Names,
     /// `oneOf` with titles, since then.
@@ -40,7 +39,7 @@ pub(super) enum Choices {
 }
 
 impl Choices {
-    pub(super) fn of(version: Option<&ProtocolVersion>) -> Self {
+    pub(crate) fn of(version: Option<&ProtocolVersion>) -> Self {
         match version {
             Some(version) if *version < ProtocolVersion::V_2025_11_25 => Self::Names,
             Some(_) | None => Self::Titles,
@@ -71,7 +70,7 @@ impl Choices {
 impl Form {
     /// The critical questions with the names of their fields: the id where that is a plain name and
     /// free, else `question_N` by position.
-    pub(crate) fn fields(&self) -> Vec<(String, &CriticalQuestion)> {
+    fn fields(&self) -> Vec<(String, &CriticalQuestion)> {
         let mut taken: BTreeSet<String> = [DECISION.to_owned(), COMMENT.to_owned()].into();
         // A name by position must not take another question's id away.
         let ids: Vec<&str> = self.critical.iter().map(|question| question.id.as_str()).collect();
@@ -90,7 +89,7 @@ impl Form {
     }
 
     /// Returns what the client is asked to show.
-    pub(super) fn params(&self, choices: Choices) -> ElicitRequestParams {
+    pub(crate) fn params(&self, choices: Choices) -> ElicitRequestParams {
         ElicitRequestParams::FormElicitationParams {
             meta: None,
             message: harmless(&self.message),
@@ -193,15 +192,6 @@ pub(crate) struct Subject {
     pub(crate) is_back: bool,
 }
 
-/// The call that asked; the one that answers must be the same.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
-    /// The tool.
-    pub(super) tool: String,
-    /// The digest of its arguments.
-    pub(super) arguments: String,
-}
-
 /// The content of a state that is ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -211,32 +201,28 @@ pub(super) struct Opened {
 }
 
 /// Why an answer does not count. The exact fault of a state is only in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
-pub(crate) enum StateError {
-    /// The state is not ours for this call.
-    #[error(
-        "the request state does not fit this call: it was changed, is older than a day, or belongs to another question or other arguments"
-    )]
-    Unfit(Unfit),
-    /// An answer without the state that it belongs to.
-    #[error("an answer came without its request state")]
-    Missing,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unfit {
-    /// It was changed, or sealed for another call, or by another project.
+pub(crate) enum StateError {
+    /// The state was changed, or sealed for another call, or by another project.
     Foreign,
     /// Its time is over.
     Expired,
     /// It is about another question.
     OtherSubject,
+    /// An answer without the state that it belongs to.
+    Missing,
 }
 
 impl From<StateError> for Error {
     fn from(error: StateError) -> Self {
         tracing::debug!(?error, "an answer that does not count");
-        Self::RequestState(error.to_string())
+        let why = match error {
+            StateError::Foreign | StateError::Expired | StateError::OtherSubject => {
+                "the request state does not fit this call: it was changed, is older than a day, or belongs to another question or other arguments"
+            }
+            StateError::Missing => "an answer came without its request state",
+        };
+        Self::RequestState(why.to_owned())
     }
 }
 
@@ -253,71 +239,48 @@ impl Seal {
         Self { codec: RequestStateCodec::new_unchecked(key.bytes()) }
     }
 
-    pub(super) fn seal(&self, subject: &Subject, call: &Call, lifetime: Duration) -> Result<String, Error> {
+    pub(super) fn seal(&self, subject: &Subject, call: &str, lifetime: Duration) -> Result<String, Error> {
         let inside = Opened { subject: subject.clone(), nonce: uuid::Uuid::now_v7().to_string() };
-        let bound = call.bound();
-        let options = SealOptions::new().associated_data(bound.as_bytes()).ttl(lifetime);
+        let options = SealOptions::new().associated_data(call.as_bytes()).ttl(lifetime);
         self.codec.seal_json_with(&inside, &options).map_err(|error| Error::Internal(error.to_string()))
     }
 
-    pub(super) fn open(&self, sealed: &str, call: &Call) -> Result<Opened, StateError> {
+    pub(super) fn open(&self, sealed: &str, call: &str) -> Result<Opened, StateError> {
         if sealed.len() > MOST_BYTES {
-            return Err(StateError::Unfit(Unfit::Foreign));
+            return Err(StateError::Foreign);
         }
-        self.codec.open_json_with(sealed, call.bound().as_bytes()).map_err(|error| {
-            StateError::Unfit(match error {
-                RequestStateError::Expired => Unfit::Expired,
-                _ => Unfit::Foreign,
-            })
+        self.codec.open_json_with(sealed, call.as_bytes()).map_err(|error| match error {
+            RequestStateError::Expired => StateError::Expired,
+            _ => StateError::Foreign,
         })
     }
 }
 
-impl Call {
-    /// Returns what a state is bound to without holding it, in a form that no two calls have in common.
-    fn bound(&self) -> String {
-        serde_json::json!(["maestro.dialog.1", self.tool, self.arguments]).to_string()
-    }
+/// The call that asked, by its tool and the digest of its arguments: the one that answers must be the same. A
+/// state is bound to it without holding it, in a form that no two calls have in common.
+pub(super) fn bound_to(tool: &str, arguments: &str) -> String {
+    serde_json::json!(["maestro.dialog.1", tool, arguments]).to_string()
 }
 
-/// Reads the answer to a form.
-pub(super) fn read(form: &Form, result: &ElicitResult) -> Word {
-    match result.action {
-        ElicitationAction::Accept if reads_first(result.content.as_ref()) => Word::ReadsFirst,
-        ElicitationAction::Accept => match decided(form, result.content.as_ref()) {
-            Ok(decided) => Word::Decided(decided),
-            Err(reason) => Word::Unreadable(reason),
-        },
-        ElicitationAction::Decline => Word::Declined,
-        ElicitationAction::Cancel => Word::Cancelled,
+/// Reads the answer to a form, or without one to an address.
+pub(super) fn read(form: Option<&Form>, result: &ElicitResult) -> Word {
+    match (&result.action, form) {
+        (ElicitationAction::Accept, None) => Word::Went,
+        (ElicitationAction::Accept, Some(_)) if reads_first(result.content.as_ref()) => Word::ReadsFirst,
+        (ElicitationAction::Accept, Some(form)) => {
+            decided(form, result.content.as_ref()).map_or_else(Word::Unreadable, Word::Decided)
+        }
+        (ElicitationAction::Decline, _) => Word::Declined,
+        (ElicitationAction::Cancel, _) => Word::Cancelled,
         _ => Word::Unreadable("the action must be accept, decline or cancel".to_owned()),
     }
 }
 
-/// Words that a client says of an address that it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Visit {
-    /// The human has opened it, or says so. That is no decision.
-    Went,
-    /// They have not.
-    Not(Word),
-}
-
-/// Reads the answer to an address.
-pub(super) fn visit(result: &ElicitResult) -> Visit {
-    match result.action {
-        ElicitationAction::Accept => Visit::Went,
-        ElicitationAction::Decline => Visit::Not(Word::Declined),
-        ElicitationAction::Cancel => Visit::Not(Word::Cancelled),
-        _ => Visit::Not(Word::Unreadable("the action must be accept, decline or cancel".to_owned())),
-    }
-}
-
 /// Reads an answer that was not read yet.
-pub(super) fn read_value(form: &Form, value: &Value) -> Word {
+pub(super) fn read_value(form: Option<&Form>, value: &Value) -> Word {
     match serde_json::from_value::<ElicitResult>(value.clone()) {
         Ok(result) => read(form, &result),
-        Err(_) => Word::Unreadable("it does not answer the form".to_owned()),
+        Err(_) => Word::Unreadable("it does not answer the question".to_owned()),
     }
 }
 
@@ -347,7 +310,7 @@ fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
     let mut responses = BTreeMap::new();
     for (name, question) in fields {
         if let Some(said) = filled(content, &name)? {
-            responses.insert(name, response(question, said)?);
+            responses.insert(question.id.clone(), response(question, said)?);
         }
     }
     Ok(Decided { decision, comment: filled(content, COMMENT)?.map(str::to_owned), responses })
@@ -473,16 +436,10 @@ mod tests {
         }
     }
 
-    fn call(tool: &str, arguments: &str) -> Call {
-        Call { tool: tool.to_owned(), arguments: arguments.to_owned() }
-    }
-
-    const FOREIGN: StateError = StateError::Unfit(Unfit::Foreign);
-
     #[test]
     fn a_state_opens_for_its_own_call_after_a_restart() {
         let (root, seal) = seal();
-        let call = call("t", "a");
+        let call = bound_to("t", "a");
         let sealed = seal.seal(&subject(), &call, LIFETIME).unwrap();
         let restarted = Seal::new(&SealKey::of_user(root.path()).unwrap());
         let opened = restarted.open(&sealed, &call).unwrap();
@@ -495,40 +452,40 @@ mod tests {
     fn it_opens_for_no_other_call_and_in_no_other_project() {
         let (_root, one) = seal();
         let (_elsewhere, other) = seal();
-        let sealed = one.seal(&subject(), &call("t", "a"), LIFETIME).unwrap();
-        assert_eq!(one.open(&sealed, &call("t", "b")), Err(FOREIGN));
-        assert_eq!(one.open(&sealed, &call("ta", "")), Err(FOREIGN));
-        assert_eq!(other.open(&sealed, &call("t", "a")), Err(FOREIGN));
-        assert_eq!(one.open("", &call("t", "a")), Err(FOREIGN));
-        assert_eq!(one.open(&"x".repeat(MOST_BYTES + 1), &call("t", "a")), Err(FOREIGN));
+        let sealed = one.seal(&subject(), &bound_to("t", "a"), LIFETIME).unwrap();
+        assert_eq!(one.open(&sealed, &bound_to("t", "b")), Err(StateError::Foreign));
+        assert_eq!(one.open(&sealed, &bound_to("ta", "")), Err(StateError::Foreign));
+        assert_eq!(other.open(&sealed, &bound_to("t", "a")), Err(StateError::Foreign));
+        assert_eq!(one.open("", &bound_to("t", "a")), Err(StateError::Foreign));
+        assert_eq!(one.open(&"x".repeat(MOST_BYTES + 1), &bound_to("t", "a")), Err(StateError::Foreign));
     }
 
     #[test]
     fn its_time_ends() {
         let (_root, seal) = seal();
-        let sealed = seal.seal(&subject(), &call("t", "a"), Duration::ZERO).unwrap();
+        let sealed = seal.seal(&subject(), &bound_to("t", "a"), Duration::ZERO).unwrap();
         std::thread::sleep(Duration::from_millis(5));
-        assert_eq!(seal.open(&sealed, &call("t", "a")), Err(StateError::Unfit(Unfit::Expired)));
+        assert_eq!(seal.open(&sealed, &bound_to("t", "a")), Err(StateError::Expired));
     }
 
     #[test]
     fn what_is_wrong_with_a_state_is_not_told() {
-        let said = |unfit| StateError::Unfit(unfit).to_string();
-        assert_eq!(said(Unfit::Foreign), said(Unfit::Expired));
-        assert_eq!(said(Unfit::Foreign), said(Unfit::OtherSubject));
+        let said = |error| Error::from(error).to_string();
+        assert_eq!(said(StateError::Foreign), said(StateError::Expired));
+        assert_eq!(said(StateError::Foreign), said(StateError::OtherSubject));
     }
 
     proptest! {
         #[test]
         fn no_changed_state_opens(at in any::<proptest::sample::Index>(), letter in "[A-Za-z0-9_.-]") {
             let (_root, seal) = seal();
-            let call = call("t", "a");
+            let call = bound_to("t", "a");
             let sealed = seal.seal(&subject(), &call, LIFETIME).unwrap();
             let at = at.index(sealed.len());
             let mut changed = sealed.clone();
             changed.replace_range(at..=at, &letter);
             if changed != sealed {
-                prop_assert_eq!(seal.open(&changed, &call), Err(FOREIGN));
+                prop_assert_eq!(seal.open(&changed, &call), Err(StateError::Foreign));
             }
         }
     }
@@ -560,7 +517,7 @@ mod more_tests {
     }
 
     fn said(answer: &Value) -> Word {
-        read_value(&form(), answer)
+        read_value(Some(&form()), answer)
     }
 
     fn accepted(content: &Value) -> Word {

@@ -7,8 +7,8 @@ use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
     CallToolResponse, CancelledNotificationParam, ClientResult, CustomNotification, ElicitRequest,
-    ElicitRequestParams, ElicitResult, InputRequest, InputRequests, InputRequiredResult, InputResponses,
-    JsonObject, RequestId, ServerNotification, ServerRequest,
+    ElicitRequestParams, InputRequest, InputRequests, InputRequiredResult, InputResponses, JsonObject,
+    RequestId, ServerNotification, ServerRequest,
 };
 use rmcp::service::{Peer, PeerRequestOptions, RequestContext, ServiceError};
 use rmcp::{ErrorData, RoleServer};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::task::JoinHandle;
 
-use super::form::{self, Call, Choices, LIFETIME, Opened, Seal, StateError, Subject, Unfit, Visit};
+use super::form::{self, LIFETIME, Opened, Seal, StateError, Subject, bound_to};
 use super::{Form, Word};
 use crate::domain::change::Mark;
 use crate::error::Error;
@@ -30,7 +30,8 @@ const QUESTION: &str = "approval";
 ///
 /// As an argument of a tool it must stand before `Parameters`, which takes the arguments away.
 pub(crate) struct Retry {
-    call: Call,
+    /// The call, as its state is bound to it.
+    call: String,
     state: Option<String>,
     responses: Option<InputResponses>,
 }
@@ -45,7 +46,7 @@ pub(crate) struct Answer {
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Retry {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        let call = Call { tool: context.name.to_string(), arguments: digest(context.arguments.as_ref()) };
+        let call = bound_to(&context.name, &digest(context.arguments.as_ref()));
         Ok(Self { call, state: context.request_state.take(), responses: context.input_responses.take() })
     }
 }
@@ -85,43 +86,13 @@ impl Retry {
 }
 
 /// The result that asks.
-pub(crate) fn ask_modern(form: &Form, sealed_state: String) -> CallToolResponse {
-    let question = InputRequest::Elicitation(ElicitRequest::new(form.params(Choices::Titles)));
+pub(crate) fn ask_modern(shown: ElicitRequestParams, sealed_state: String) -> CallToolResponse {
+    let question = InputRequest::Elicitation(ElicitRequest::new(shown));
     let questions: InputRequests = [(QUESTION.to_owned(), question)].into();
     InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
 }
 
-/// The result that leads to a page.
-pub(crate) fn lead_modern(params: ElicitRequestParams, sealed_state: String) -> CallToolResponse {
-    let question = InputRequest::Elicitation(ElicitRequest::new(params));
-    let questions: InputRequests = [(QUESTION.to_owned(), question)].into();
-    InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
-}
-
-/// Returns what a call says of the page that its human was led to; none for a first call.
-///
-/// # Errors
-///
-/// As of [`read_modern`].
-pub(crate) fn read_visit(
-    seal: &Seal,
-    retry: &Retry,
-    subject: &Subject,
-) -> Result<Option<(Visit, String)>, StateError> {
-    let Some(Opened { subject: asked_about, nonce }) = retry.opened(seal)? else { return Ok(None) };
-    if asked_about != *subject {
-        return Err(StateError::Unfit(Unfit::OtherSubject));
-    }
-    let response = retry.responses.as_ref().and_then(|responses| responses.get(QUESTION));
-    let read = response.and_then(|response| serde_json::from_value::<ElicitResult>(response.clone()).ok());
-    let visit = read.map_or_else(
-        || Visit::Not(Word::Unreadable(format!("there is no answer under `{QUESTION}`"))),
-        |result| form::visit(&result),
-    );
-    Ok(Some((visit, nonce)))
-}
-
-/// The answer that a call brings along; none for a first call.
+/// The answer that a call brings along, to a form or to an address; none for a first call.
 ///
 /// # Errors
 ///
@@ -130,13 +101,13 @@ pub(crate) fn read_modern(
     seal: &Seal,
     retry: &Retry,
     subject: &Subject,
-    form: &Form,
+    form: Option<&Form>,
 ) -> Result<Option<Answer>, StateError> {
     let Some(Opened { subject: asked_about, nonce }) = retry.opened(seal)? else {
         return Ok(None);
     };
     if asked_about != *subject {
-        return Err(StateError::Unfit(Unfit::OtherSubject));
+        return Err(StateError::OtherSubject);
     }
     let response = retry.responses.as_ref().and_then(|responses| responses.get(QUESTION));
     let word = match response {
@@ -156,72 +127,28 @@ fn digest(arguments: Option<&JsonObject>) -> String {
 /// The message of a waiting call.
 const WHAT: &str = "your decision";
 
-/// Shows a form to the human and waits for the answer; none where `other` came first, which means
-/// that it was decided elsewhere.
+/// Shows a form or an address to the human and waits for the answer; none where it was decided, there or
+/// elsewhere. That they open an address decides nothing: the decision is still to come.
 ///
 /// The dialog is closed by `notifications/cancelled` when it is no longer wanted: when the patience
-/// ends, when `other` comes first, and when this future is dropped because the call has ended.
+/// ends, when `decided` comes first, and when this future is dropped because the call has ended.
 pub(crate) async fn ask_legacy(
     context: &RequestContext<RoleServer>,
-    form: &Form,
+    shown: ElicitRequestParams,
+    form: Option<&Form>,
     progress: &Progress,
     patience: Duration,
-    other: impl Future<Output = ()>,
+    decided: impl Future<Output = ()>,
 ) -> Option<Word> {
-    let choices = Choices::of(context.protocol_version().as_ref());
-    let request = ServerRequest::ElicitRequest(ElicitRequest::new(form.params(choices)));
+    let address = match &shown {
+        ElicitRequestParams::UrlElicitationParams { elicitation_id, .. } => Some(elicitation_id.clone()),
+        _ => None,
+    };
+    let request = ServerRequest::ElicitRequest(ElicitRequest::new(shown));
     let options = PeerRequestOptions::no_options();
     let mut asked = match context.peer.send_cancellable_request(request, options).await {
         Ok(asked) => asked,
         Err(error) => return Some(not_asked(&error)),
-    };
-    let dialog = OpenDialog { peer: context.peer.clone(), id: Some(asked.id.clone()) };
-    let ending = async {
-        tokio::select! {
-            biased;
-            answer = &mut asked.rx => Ending::Answered(Box::new(answer)),
-            () = other => Ending::DecidedElsewhere,
-            () = tokio::time::sleep(patience) => Ending::NobodyAnswered,
-        }
-    };
-    match waiting(progress, WHAT, EVERY, ending).await {
-        Ending::Answered(answer) => {
-            dialog.has_closed();
-            Some(read(form, *answer))
-        }
-        Ending::DecidedElsewhere => {
-            dialog.close("it was decided elsewhere").await;
-            None
-        }
-        Ending::NobodyAnswered => {
-            dialog.close("nobody answered in time").await;
-            Some(Word::TimedOut)
-        }
-    }
-}
-
-/// Outcome of leading the human to a page.
-pub(crate) enum Leading {
-    /// It was decided, there or elsewhere.
-    Decided,
-    /// The human does not want to, or the dialog was closed.
-    Not(Word),
-}
-
-/// Leads the human to a page and waits until it is decided. That they open it decides nothing.
-pub(crate) async fn lead_legacy(
-    context: &RequestContext<RoleServer>,
-    params: ElicitRequestParams,
-    id: &str,
-    progress: &Progress,
-    patience: Duration,
-    decided: impl Future<Output = ()>,
-) -> Leading {
-    let request = ServerRequest::ElicitRequest(ElicitRequest::new(params));
-    let options = PeerRequestOptions::no_options();
-    let mut asked = match context.peer.send_cancellable_request(request, options).await {
-        Ok(asked) => asked,
-        Err(error) => return Leading::Not(not_asked(&error)),
     };
     let dialog = OpenDialog { peer: context.peer.clone(), id: Some(asked.id.clone()) };
     tokio::pin!(decided);
@@ -229,63 +156,39 @@ pub(crate) async fn lead_legacy(
         tokio::select! {
             biased;
             () = &mut decided => None,
-            answer = &mut asked.rx => Some(visit(answer)),
-            () = tokio::time::sleep(patience) => Some(Visit::Not(Word::TimedOut)),
+            answer = &mut asked.rx => Some(read(form, answer)),
+            () = tokio::time::sleep(patience) => Some(Word::TimedOut),
         }
     };
-    let leading = match waiting(progress, WHAT, EVERY, answered).await {
-        None => {
-            dialog.close("it was decided").await;
-            Leading::Decided
-        }
-        Some(Visit::Not(Word::TimedOut)) => {
-            dialog.close("nobody answered in time").await;
-            Leading::Not(Word::TimedOut)
-        }
-        Some(Visit::Not(word)) => {
-            dialog.has_closed();
-            Leading::Not(word)
-        }
-        // The client has closed its dialog, and the page is open: the decision is still to come.
-        Some(Visit::Went) => {
+    let mut word = waiting(progress, WHAT, EVERY, answered).await;
+    match &word {
+        None => dialog.close("it was decided elsewhere").await,
+        Some(Word::TimedOut) => dialog.close("nobody answered in time").await,
+        Some(Word::Went) => {
             dialog.has_closed();
             let late = async {
                 tokio::select! {
-                    () = &mut decided => Leading::Decided,
-                    () = tokio::time::sleep(patience) => Leading::Not(Word::TimedOut),
+                    () = &mut decided => None,
+                    () = tokio::time::sleep(patience) => Some(Word::TimedOut),
                 }
             };
-            waiting(progress, WHAT, EVERY, late).await
+            word = waiting(progress, WHAT, EVERY, late).await;
         }
-    };
-    // A client that waits for the end of the visit closes its second panel.
-    let done =
-        CustomNotification::new("notifications/elicitation/complete", Some(json!({ "elicitationId": id })));
-    let _ = context.peer.send_notification(ServerNotification::CustomNotification(done)).await;
-    leading
-}
-
-fn visit(received: Received) -> Visit {
-    match received {
-        Ok(Ok(ClientResult::ElicitResult(result))) => form::visit(&result),
-        Ok(Ok(_)) => Visit::Not(Word::Unreadable("the client did not answer the address".to_owned())),
-        Ok(Err(error)) => Visit::Not(not_asked(&error)),
-        Err(_) => Visit::Not(Word::Unreadable("the client has gone away".to_owned())),
+        Some(_) => dialog.has_closed(),
     }
+    if let Some(id) = address {
+        // A client that waits for the end of the visit closes its second panel.
+        let about = Some(json!({ "elicitationId": id }));
+        let done = CustomNotification::new("notifications/elicitation/complete", about);
+        let _ = context.peer.send_notification(ServerNotification::CustomNotification(done)).await;
+    }
+    word
 }
 
-type Received = Result<Result<ClientResult, ServiceError>, RecvError>;
-
-enum Ending {
-    Answered(Box<Received>),
-    DecidedElsewhere,
-    NobodyAnswered,
-}
-
-fn read(form: &Form, received: Received) -> Word {
+fn read(form: Option<&Form>, received: Result<Result<ClientResult, ServiceError>, RecvError>) -> Word {
     match received {
         Ok(Ok(ClientResult::ElicitResult(result))) => form::read(form, &result),
-        Ok(Ok(_)) => Word::Unreadable("the client did not answer the form".to_owned()),
+        Ok(Ok(_)) => Word::Unreadable("the client did not answer the question".to_owned()),
         Ok(Err(error)) => not_asked(&error),
         Err(_) => Word::Unreadable("the client has gone away".to_owned()),
     }
@@ -366,21 +269,21 @@ mod tests {
             hint: String::new(),
         };
         let answered = |lifetime| {
-            let call = Call { tool: "t".to_owned(), arguments: digest(None) };
+            let call = bound_to("t", &digest(None));
             let state = seal.seal(&subject("d"), &call, lifetime).unwrap();
             let approval = json!({ "action": "accept", "content": { "decision": "approve" } });
             let responses = [(QUESTION.to_owned(), approval)].into();
             Retry { call, state: Some(state), responses: Some(responses) }
         };
-        let read = |retry: &Retry, about: &str| read_modern(&seal, retry, &subject(about), &form);
+        let read = |retry: &Retry, about: &str| read_modern(&seal, retry, &subject(about), Some(&form));
         let retry = answered(LIFETIME);
         let answer = read(&retry, "d").unwrap().unwrap();
         assert!(matches!(answer.word, Word::Decided(_)));
         assert_eq!(read(&retry, "d").unwrap().unwrap().nonce, answer.nonce);
-        assert_eq!(read(&retry, "e"), Err(StateError::Unfit(Unfit::OtherSubject)));
+        assert_eq!(read(&retry, "e"), Err(StateError::OtherSubject));
         let retry = answered(Duration::ZERO);
         std::thread::sleep(Duration::from_millis(5));
-        assert_eq!(read(&retry, "d"), Err(StateError::Unfit(Unfit::Expired)));
+        assert_eq!(read(&retry, "d"), Err(StateError::Expired));
     }
 
     #[test]
