@@ -42,7 +42,7 @@ pub use crate::host::wall::WallStanding;
 pub use crate::provider::claude::parse as parse_claude;
 pub use crate::provider::codex::parse as parse_codex;
 pub use crate::server::stdio::serve_handler;
-pub use crate::tools::arguments::ALIASES;
+pub use crate::tools::arguments::aliases;
 
 /// Tables behind `docs/configuration.md`.
 pub mod settings {

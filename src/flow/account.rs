@@ -9,7 +9,7 @@ use super::kit::Kit;
 use super::log::Log;
 use super::scope::off_thread_with;
 use super::time::now;
-use super::which_run::find_run;
+use super::which_run::Meant;
 use crate::domain::budget::{Cap, Caps, Short, Spender, Standing};
 use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
@@ -67,10 +67,9 @@ impl Account {
         if workflow_id.is_none() && stage.is_none() {
             return Ok(outside);
         }
-        let (current, idle_before) = (log.current_run(), log.idle_before());
-        let is_named = workflow_id.is_some() || current.is_some();
+        let meant = Meant::new(log, workflow_id.map(str::to_owned));
         let found = log.journal().read_now(|history| {
-            let run = find_run(history, workflow_id, current.as_deref(), idle_before)?;
+            let run = meant.run(history)?;
             let is_meant = |run: &&Run| {
                 run.phase.is_open()
                     && (workflow_id.is_some()
@@ -81,7 +80,9 @@ impl Account {
         let run = match found {
             Ok(found) => found?,
             // A log that opens no gate blocks no consult, and outside a run no run does.
-            Err(error) if !is_named || matches!(&error, Error::Store(store) if !store.retryable()) => {
+            Err(error)
+                if !meant.is_definite() || matches!(&error, Error::Store(store) if !store.retryable()) =>
+            {
                 tracing::warn!(%error, "the log cannot be read: the consult belongs to no run");
                 None
             }

@@ -137,67 +137,10 @@ pub fn critical_questions(report: &Value) -> Value {
 /// How long a dialog is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A dialog in the log, which it leaves when this is dropped.
+/// A dialog in the log, which it leaves when this is dropped. A call may be going to show it about a request
+/// which is not made yet: the caller that makes the request appends both at once, so that no other word comes
+/// in between. After this is dropped it is not opened.
 pub struct Dialog {
-    log: Log,
-    run: String,
-    id: String,
-}
-
-impl Dialog {
-    /// Notes that a dialog about a request stands before the human.
-    ///
-    /// # Errors
-    ///
-    /// The log cannot be written.
-    pub async fn open(log: &Log, open: &Reviewed) -> Result<Self, Error> {
-        let id = note(log, open).await?;
-        Ok(Self { log: log.clone(), run: open.run.id.clone(), id })
-    }
-}
-
-impl Drop for Dialog {
-    fn drop(&mut self) {
-        close(&self.log, &self.run, &self.id);
-    }
-}
-
-/// Notes a dialog that is answered by another call: an answer, or the time, closes it. Returns the
-/// dialog's id.
-///
-/// # Errors
-///
-/// The log cannot be written.
-pub async fn note(log: &Log, open: &Reviewed) -> Result<String, Error> {
-    // Others take it for closed when this server dies.
-    log.show_alive()?;
-    let id = new_id();
-    let draft = Draft::new(id.clone(), opened(log, &open.request.id));
-    log.journal().record(&open.run.id, vec![draft]).await?;
-    Ok(id)
-}
-
-/// Event of a dialog. Nothing rests on it: it tells of the screen, not of the decision.
-fn opened(log: &Log, request: &str) -> DialogOpened {
-    let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-    DialogOpened {
-        request: request.to_owned(),
-        server: log.server().to_owned(),
-        until: now().saturating_add(patience),
-    }
-}
-
-fn close(log: &Log, run: &str, dialog: &str) {
-    let closed = Draft::new(new_id(), DialogClosed { dialog: dialog.to_owned() });
-    if let Err(error) = log.journal().record_now(run, &[closed]) {
-        tracing::warn!(%error, "the log does not know that a dialog was closed");
-    }
-}
-
-/// The dialog that a call is going to show about a request which is not made yet. The caller that makes the
-/// request appends both at once, so that no other word comes in between. It closes when this is
-/// dropped, and is not opened after that.
-pub struct DialogAhead {
     announced: Announced,
 }
 
@@ -211,7 +154,7 @@ pub struct Announced {
 
 #[derive(Default)]
 enum Ahead {
-    /// The call waits for the request.
+    /// The call waits for its request.
     #[default]
     Waiting,
     /// The dialog was appended with its request, or is about to be.
@@ -220,7 +163,7 @@ enum Ahead {
     Over,
 }
 
-impl DialogAhead {
+impl Dialog {
     /// Others can see from now on whether this server, and with it the dialog, goes on.
     ///
     /// # Errors
@@ -230,6 +173,18 @@ impl DialogAhead {
         log.show_alive()?;
         let announced = Announced { log: log.clone(), id: new_id(), state: Arc::default() };
         Ok(Self { announced })
+    }
+
+    /// Notes that a dialog about a request stands before the human.
+    ///
+    /// # Errors
+    ///
+    /// The log cannot be written.
+    pub async fn open(log: &Log, open: &Reviewed) -> Result<Self, Error> {
+        let dialog = Self::new(log)?;
+        let draft = dialog.announced.draft(&open.run.id, &open.request.id);
+        log.journal().record(&open.run.id, draft.into_iter().collect()).await?;
+        Ok(dialog)
     }
 
     pub fn announced(&self) -> Announced {
@@ -247,11 +202,13 @@ impl DialogAhead {
     }
 }
 
-impl Drop for DialogAhead {
+impl Drop for Dialog {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *self.announced.held(), Ahead::Over);
-        if let Ahead::Appended { run, .. } = state {
-            close(&self.announced.log, &run, &self.announced.id);
+        let Ahead::Appended { run, .. } = state else { return };
+        let closed = Draft::new(new_id(), DialogClosed { dialog: self.announced.id.clone() });
+        if let Err(error) = self.announced.log.journal().record_now(&run, &[closed]) {
+            tracing::warn!(%error, "the log does not know that a dialog was closed");
         }
     }
 }
@@ -266,7 +223,13 @@ impl Announced {
                 *state = Ahead::Appended { run: run.to_owned(), request: request.to_owned() };
             }
         }
-        Some(Draft::new(self.id.clone(), opened(&self.log, request)))
+        // Nothing rests on it: it tells of the screen, not of the decision.
+        let opened = DialogOpened {
+            request: request.to_owned(),
+            server: self.log.server().to_owned(),
+            until: now().saturating_add(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX)),
+        };
+        Some(Draft::new(self.id.clone(), opened))
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Ahead> {

@@ -102,7 +102,7 @@ impl Work<'_> {
     ) -> Result<(), Refusal> {
         // A dry run writes nothing, not even a lock, but it waits for a change under way as well.
         let _waited = if request.dry_run { lock_existing(&self.kit.project, &self.kit.log)? } else { None };
-        let held = if request.dry_run { None } else { Some(self.lock()?) };
+        let held = if request.dry_run { None } else { Some(lock(&self.kit.project, &self.kit.log)?) };
         if let Some((store, _)) = &held {
             outcome.restored_after_crash = undo_open(store, self.project, &self.kit.log);
         }
@@ -135,10 +135,6 @@ impl Work<'_> {
                 let lines = diff::changed_lines(patch);
                 run.run.approved_changes().iter().any(|change| change.lines().as_ref() == Some(&lines))
             })
-    }
-
-    fn lock(&self) -> Result<(Store, Lock), Refusal> {
-        lock(&self.kit.project, &self.kit.log)
     }
 
     fn tree(&self) -> Result<Tree, Refusal> {
@@ -391,7 +387,7 @@ pub(in crate::flow) fn apply_to_copy(
     Ok(details)
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct PatchOutcome {
     /// True if it applies, all of it.
     pub ok: bool,
@@ -436,21 +432,7 @@ fn named_in_any_case<S: Serializer>(note: &Option<ErrorNote>, serializer: S) -> 
 
 impl PatchOutcome {
     fn new(dry_run: bool) -> Self {
-        Self {
-            ok: true,
-            error: None,
-            dry_run,
-            files_changed: Vec::new(),
-            files_created: Vec::new(),
-            files_deleted: Vec::new(),
-            files_failed: Vec::new(),
-            details: Vec::new(),
-            backup_dir: None,
-            backup_session: None,
-            normalised: Vec::new(),
-            offsets: Vec::new(),
-            restored_after_crash: Vec::new(),
-        }
+        Self { ok: true, dry_run, ..Self::default() }
     }
 
     fn refused(mut self, refusal: &Refusal) -> Self {
@@ -489,7 +471,7 @@ impl PatchOutcome {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct RestoreOutcome {
     /// True if everything asked for is as it was.
     pub ok: bool,
@@ -521,16 +503,7 @@ pub struct Failed {
 
 impl RestoreOutcome {
     fn new(session: &str) -> Self {
-        Self {
-            ok: true,
-            error: None,
-            backup_session: session.to_owned(),
-            restored_files: Vec::new(),
-            removed_files: Vec::new(),
-            failed: Vec::new(),
-            changed_since: Vec::new(),
-            undo_session: None,
-        }
+        Self { ok: true, backup_session: session.to_owned(), ..Self::default() }
     }
 
     fn refused(mut self, refusal: &Refusal) -> Self {

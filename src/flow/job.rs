@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::configuration::Configuration;
-use super::journal::{Decided, Journal, new_id};
+use super::journal::{Decided, Journal, new_id, short_id};
 use super::log::Log;
 use super::progress::Progress;
 use super::scope::{Arrived, Scope};
@@ -118,13 +118,6 @@ pub struct Call {
     pub again_of: Option<String>,
 }
 
-fn new_job() -> String {
-    const LETTERS: usize = 12;
-    let id = new_id();
-    let tail: String = id.chars().rev().filter(|letter| *letter != '-').take(LETTERS).collect();
-    format!("job-{tail}")
-}
-
 /// Every text of a document, its secrets masked.
 fn masked(masker: &crate::domain::mask::Masker, value: Value) -> Value {
     match value {
@@ -220,7 +213,7 @@ impl Jobs {
         if self.inner.log.is_logged("") {
             self.inner.log.show_alive()?;
         }
-        let id = new_job();
+        let id = short_id("job");
         let masker = self.inner.config.masker()?;
         let began = JobNoted::Began {
             job: id.clone(),

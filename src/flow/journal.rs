@@ -86,6 +86,14 @@ impl<T> Decided<T> {
     }
 }
 
+/// A new id of something that models and people name: it is short, because they copy it.
+pub fn short_id(kind: &str) -> String {
+    const LETTERS: usize = 12;
+    // The end of an id is random.
+    let tail: String = new_id().chars().rev().filter(|letter| *letter != '-').take(LETTERS).collect();
+    format!("{kind}-{tail}")
+}
+
 /// A new id, which also tells when it was made.
 pub fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()

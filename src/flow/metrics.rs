@@ -5,7 +5,7 @@ use super::account::standings;
 use super::configuration::Configuration;
 use super::kit::Kit;
 use super::time::now;
-use super::which_run::find_run;
+use super::which_run::Meant;
 use crate::domain::history::History;
 use crate::domain::measure::cost::Costs;
 use crate::domain::measure::report::Report;
@@ -31,10 +31,10 @@ pub enum Wanted {
 /// There is no such run, or the log cannot be read.
 pub async fn metrics(kit: &Kit, wanted: Wanted) -> Result<Report, Error> {
     kit.config.check()?;
-    let current = kit.log.current_run();
-    let (idle_before, config) = (kit.log.idle_before(), kit.config.clone());
+    let named = if let Wanted::Run(named) = &wanted { named.clone() } else { None };
+    let (meant, config) = (Meant::new(&kit.log, named), kit.config.clone());
     let read = kit.log.journal().read(move |history| {
-        let scope = scope(history, wanted, current.as_deref(), idle_before)?;
+        let scope = scope(history, &wanted, &meant)?;
         Ok(report(&config, history, scope))
     });
     read.await?
@@ -69,19 +69,16 @@ fn tally(history: &History, scope: &Scope) -> Tally {
     }
 }
 
-fn scope(history: &History, wanted: Wanted, current: Option<&str>, idle_before: u64) -> Result<Scope, Error> {
+fn scope(history: &History, wanted: &Wanted, meant: &Meant) -> Result<Scope, Error> {
+    let run = || Ok::<_, Error>(meant.run(history)?.map(|run| Scope::Run(run.id.clone())));
     match wanted {
         Wanted::Project => Ok(Scope::Project),
-        Wanted::Days(days) => Ok(Scope::Days(days)),
-        Wanted::Current => {
-            let run = find_run(history, None, current, idle_before)?;
-            Ok(run.map_or(Scope::Project, |run| Scope::Run(run.id.clone())))
-        }
-        Wanted::Run(named) => match find_run(history, named.as_deref(), current, idle_before)? {
-            Some(run) => Ok(Scope::Run(run.id.clone())),
-            None => Err(Error::InvalidArguments(
+        Wanted::Days(days) => Ok(Scope::Days(*days)),
+        Wanted::Current => Ok(run()?.unwrap_or(Scope::Project)),
+        Wanted::Run(_) => run()?.ok_or_else(|| {
+            Error::InvalidArguments(
                 "no run goes on here: name one with workflow_id, or ask for the project".to_owned(),
-            )),
-        },
+            )
+        }),
     }
 }

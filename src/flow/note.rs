@@ -5,7 +5,7 @@ use super::configuration::Configuration;
 use super::journal::new_id;
 use super::log::Log;
 use super::told;
-use super::which_run::find_run;
+use super::which_run::Meant;
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::{Changed, Draft, Noted};
 use crate::domain::workflow::{Gate, Held, Run};
@@ -18,13 +18,11 @@ use crate::error::Error;
 ///
 /// There is no run of that name, or the log cannot be used.
 pub async fn note(log: &Log, workflow_id: Option<String>, draft: Draft) -> Result<Option<String>, Error> {
-    let (current, idle_before) = (log.current_run(), log.idle_before());
-    let is_named = workflow_id.is_some();
+    let meant = Meant::new(log, workflow_id);
     let run = log
         .journal()
         .read(move |history| {
-            let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
-            let open = run.filter(|run| is_named || run.phase.is_open());
+            let open = meant.run(history)?.filter(|run| meant.named.is_some() || run.phase.is_open());
             Ok::<_, Error>(open.map(|run| (run.id.clone(), run.grounds())))
         })
         .await??;
@@ -123,11 +121,9 @@ fn run_to_change(
     log: &Log,
     may: impl FnOnce(&Run) -> Result<Gate, Held>,
 ) -> Result<Option<Belonging>, Refusal> {
-    let (current, idle_before) = (log.current_run(), log.idle_before());
+    let meant = Meant::new(log, None);
     let found = log.journal().read_now(|history| {
-        let own = current.as_deref().and_then(|id| history.run(id)).filter(|run| run.phase.is_open());
-        let run = own.filter(|run| !run.is_parked(idle_before)).or_else(|| history.latest_open(idle_before));
-        run.map(|run| may(run).map(|gate| Belonging { run: run.clone(), gate }))
+        meant.open_run(history).map(|run| may(run).map(|gate| Belonging { run: run.clone(), gate }))
     });
     match found {
         Ok(None) => Ok(None),

@@ -105,11 +105,15 @@ async fn broken(kit: &Kit) -> HashMap<String, String> {
     let found = asked.map(|provider| async move {
         let program = kit.config.catalogue().find(provider)?;
         let error = glance(kit, provider, &program).await.err()?;
-        let does_not_run = matches!(&error, Error::CliNotExecutable { .. })
-            || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
-        does_not_run.then(|| (provider.name.clone(), in_words(&error)))
+        does_not_run(&error).then(|| (provider.name.clone(), in_words(&error)))
     });
     join_all(found).await.into_iter().flatten().collect()
+}
+
+/// True if a program is there and cannot be run.
+pub(super) fn does_not_run(error: &Error) -> bool {
+    matches!(error, Error::CliNotExecutable { .. })
+        || matches!(error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken)
 }
 
 /// Words for a CLI that tells nothing of itself. Who else may be asked stands elsewhere.

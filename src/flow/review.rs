@@ -98,7 +98,7 @@ pub struct ReviewRequest {
     pub workflow_id: Option<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Review {
     /// True if anybody reviewed, or there was nothing to review.
     pub ok: bool,
@@ -206,9 +206,14 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
     let (checking, material) = (kit.clone(), Arc::new(material));
     let seen = Arc::clone(&material);
-    let mut review = off_thread(move || checked(&checking.config, &checking.project, &seen, replies))
-        .await?
-        .of(&request.target, &material, &prepared);
+    let checked = off_thread(move || checked(&checking.config, &checking.project, &seen, replies)).await?;
+    let mut review = Review {
+        target: request.target.in_words(),
+        files: material.files.iter().map(|file| file.name.clone()).collect(),
+        left_out: material.left_out.clone(),
+        masked: material.masked + prepared.masked(),
+        ..checked
+    };
     if request.fixes == Fixes::Tried && !review.findings.is_empty() {
         tried(kit, &request, &prepared, &material, &mut review, progress).await;
         review.findings = ranked(std::mem::take(&mut review.findings));
@@ -313,28 +318,15 @@ fn question(request: &ReviewRequest, material: &Material, criteria: &[String], a
     }
 }
 
-struct Checked {
-    findings: Vec<Finding>,
-    discarded: Vec<Discarded>,
-    reviewers: Vec<Reviewer>,
-    failures: Vec<String>,
-    more: usize,
-}
-
 /// Reads the answers and holds each finding against the files. Blocks.
 fn checked(
     config: &Configuration,
     project: &ProjectFiles,
     material: &Material,
     replies: Vec<Consulted>,
-) -> Checked {
-    let mut all = Checked {
-        findings: Vec::new(),
-        discarded: Vec::new(),
-        reviewers: Vec::new(),
-        failures: Vec::new(),
-        more: 0,
-    };
+) -> Review {
+    let mut all = Review::default();
+    let (mut failures, mut unread) = (Vec::new(), 0);
     for reply in replies {
         let read = match (&reply.failure, reply.ok) {
             (None, true) => findings(&reply.content),
@@ -355,7 +347,7 @@ fn checked(
         };
         match read {
             Ok((claims, more)) => {
-                all.more += more;
+                unread += more;
                 for claimed in claims {
                     match held_in(config, project, material, &claimed, &reply.provider) {
                         Ok(finding) => {
@@ -369,11 +361,11 @@ fn checked(
                     }
                 }
             }
-            Err(why) => all.failures.push(format!("{}: {why}", reply.provider)),
+            Err(why) => failures.push(format!("{}: {why}", reply.provider)),
         }
         all.reviewers.push(reviewer);
     }
-    all
+    all.summed_up(failures, unread)
 }
 
 fn held_in(
@@ -409,48 +401,6 @@ fn held_in(
     }
 }
 
-impl Checked {
-    fn of(self, target: &Target, material: &Material, prepared: &Prepared) -> Review {
-        let mut findings = ranked(merged(self.findings));
-        for (number, finding) in (1..).zip(&mut findings) {
-            let number: usize = number;
-            finding.id = format!("F{number}");
-        }
-        let answered = self.reviewers.iter().filter(|reviewer| reviewer.ok).count();
-        let error = (answered == 0)
-            .then(|| Error::EveryCandidateFailed { failures: self.failures.clone(), others: Vec::new() });
-        let mut review = Review {
-            ok: error.is_none(),
-            summary: summary(&findings, self.discarded.len(), answered),
-            highest_severity: findings.iter().map(|finding| finding.severity).min(),
-            findings,
-            reviewers: self.reviewers,
-            target: target.in_words(),
-            files: material.files.iter().map(|file| file.name.clone()).collect(),
-            left_out: material.left_out.clone(),
-            tree_changed: Vec::new(),
-            masked: material.masked + prepared.masked(),
-            warning: None,
-            review_id: None,
-            failure: error.as_ref().map(Error::note),
-            cause: error,
-            discarded: self.discarded,
-        };
-        if answered > 0 && !self.failures.is_empty() {
-            review.warn(&format!("{} of {} reviewers failed", self.failures.len(), review.reviewers.len()));
-        }
-        if self.more > 0 {
-            review.warn(&format!("{} further findings of one answer were not read", self.more));
-        }
-        let more = review.discarded.len().saturating_sub(MOST_DISCARDED);
-        if more > 0 {
-            review.discarded.truncate(MOST_DISCARDED);
-            review.warn(&format!("{more} further discarded findings are not listed"));
-        }
-        review
-    }
-}
-
 impl Review {
     fn of_nothing(target: &Target, left_out: Vec<LeftOut>) -> Self {
         let summary = match left_out.len() {
@@ -458,23 +408,34 @@ impl Review {
             1 => "there is nothing to review: the one file was left out".to_owned(),
             count => format!("there is nothing to review: all {count} files were left out"),
         };
-        Self {
-            ok: true,
-            summary,
-            findings: Vec::new(),
-            discarded: Vec::new(),
-            highest_severity: None,
-            reviewers: Vec::new(),
-            target: target.in_words(),
-            files: Vec::new(),
-            left_out,
-            tree_changed: Vec::new(),
-            masked: 0,
-            warning: None,
-            review_id: None,
-            failure: None,
-            cause: None,
+        Self { ok: true, summary, target: target.in_words(), left_out, ..Self::default() }
+    }
+
+    /// The findings merged, ranked and numbered, with what became of the reviewers.
+    fn summed_up(mut self, failures: Vec<String>, unread: usize) -> Self {
+        self.findings = ranked(merged(self.findings));
+        for (number, finding) in (1..).zip(&mut self.findings) {
+            let number: usize = number;
+            finding.id = format!("F{number}");
         }
+        let answered = self.reviewers.iter().filter(|reviewer| reviewer.ok).count();
+        self.ok = answered > 0;
+        self.summary = summary(&self.findings, self.discarded.len(), answered);
+        self.highest_severity = self.findings.iter().map(|finding| finding.severity).min();
+        if answered > 0 && !failures.is_empty() {
+            self.warn(&format!("{} of {} reviewers failed", failures.len(), self.reviewers.len()));
+        }
+        if unread > 0 {
+            self.warn(&format!("{unread} further findings of one answer were not read"));
+        }
+        let more = self.discarded.len().saturating_sub(MOST_DISCARDED);
+        if more > 0 {
+            self.discarded.truncate(MOST_DISCARDED);
+            self.warn(&format!("{more} further discarded findings are not listed"));
+        }
+        self.cause = (answered == 0).then(|| Error::EveryCandidateFailed { failures, others: Vec::new() });
+        self.failure = self.cause.as_ref().map(Error::note);
+        self
     }
 
     fn warn(&mut self, what: &str) {

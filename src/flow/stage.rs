@@ -19,7 +19,7 @@ use super::pack::{ContextRequest, pack_context};
 use super::progress::Progress;
 use super::scope::off_thread_with;
 use super::time::now;
-use super::which_run::find_run;
+use super::which_run::Meant;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::budget::Limits;
 use crate::domain::call_options::CallOptions;
@@ -152,40 +152,25 @@ async fn done(
     }
 }
 
-/// Waits for the end of an attempt that somebody else works on; false where they are gone.
+/// Waits for the end of an attempt that somebody else works on; false where they are gone: it was cut short, or
+/// somebody began anew.
 async fn has_ended(log: &Log, journal: &Journal, run: &str, attempt: &str) -> Result<bool, Error> {
     loop {
-        match standing(journal, run, attempt).await? {
-            Standing::Ended => return Ok(true),
-            Standing::Open { server } if log.is_worked_on(&server, attempt) => journal.changed().await,
-            Standing::Open { .. } | Standing::Gone => return Ok(false),
+        let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
+        let look = move |history: &History| {
+            // The run may be further on already.
+            if history.run(&run_id).is_some_and(|run| run.has_ended(&attempt_id)) {
+                return (Outcome::Finished, String::new());
+            }
+            let found = find(history, &run_id, &attempt_id);
+            found.map_or((Outcome::Interrupted, String::new()), |it| (it.outcome.clone(), it.server.clone()))
+        };
+        match journal.read(look).await? {
+            (Outcome::Finished | Outcome::Failed, _) => return Ok(true),
+            (Outcome::Open, server) if log.is_worked_on(&server, attempt) => journal.changed().await,
+            (Outcome::Open | Outcome::Interrupted, _) => return Ok(false),
         }
     }
-}
-
-enum Standing {
-    /// Its outputs are in the log, or its failure.
-    Ended,
-    /// A server works on it, unless that was killed.
-    Open { server: String },
-    /// It was cut short, or somebody began anew.
-    Gone,
-}
-
-async fn standing(journal: &Journal, run: &str, attempt: &str) -> Result<Standing, Error> {
-    let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
-    let look = move |history: &History| {
-        // The run may be further on already.
-        if history.run(&run_id).is_some_and(|run| run.has_ended(&attempt_id)) {
-            return Standing::Ended;
-        }
-        match find(history, &run_id, &attempt_id) {
-            Some(Attempt { outcome: Outcome::Open, server, .. }) => Standing::Open { server: server.clone() },
-            Some(Attempt { outcome: Outcome::Finished | Outcome::Failed, .. }) => Standing::Ended,
-            Some(Attempt { outcome: Outcome::Interrupted, .. }) | None => Standing::Gone,
-        }
-    };
-    journal.read(look).await
 }
 
 fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attempt> {
@@ -245,7 +230,7 @@ async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begun, Error> {
     let (ready, solo) = known.await?;
     let this = Arc::new(Beginning {
         digest: request.digest(),
-        current: kit.log.current_run(),
+        meant: Meant::new(&kit.log, request.workflow_id.clone()),
         new_run: new_id(),
         attempt: new_id(),
         config: kit.config.clone(),
@@ -268,7 +253,7 @@ struct Beginning {
     log: Log,
     request: Arc<StageRequest>,
     digest: String,
-    current: Option<String>,
+    meant: Meant,
     new_run: String,
     attempt: String,
     /// Way in which a single agent did at such work, as far as that is recorded.
@@ -300,33 +285,20 @@ impl Beginning {
         if self.is_outside(history)? {
             return self.outside(history);
         }
-        match self.run(history)? {
+        match self.meant.run(history)? {
             Some(run) => self.in_run(run),
             None => self.in_new_run(history, &masker),
         }
     }
 
-    fn run<'h>(&self, history: &'h History) -> Result<Option<&'h Run>, Error> {
-        find_run(
-            history,
-            self.request.workflow_id.as_deref(),
-            self.current.as_deref(),
-            self.log.idle_before(),
-        )
-    }
-
     /// Returns whether the stage is one of its own, in no run.
     fn is_outside(&self, history: &History) -> Result<bool, Error> {
-        let run = self.run(history)?;
+        let run = self.meant.run(history)?;
         Ok(match self.request.gate {
             Gate::Always => false,
             // A run that went through lies behind.
-            Gate::InRun => run.is_none_or(|run| run.phase == Phase::Complete && self.names_no_run()),
+            Gate::InRun => run.is_none_or(|run| run.phase == Phase::Complete && self.meant.named.is_none()),
         })
-    }
-
-    fn names_no_run(&self) -> bool {
-        self.request.workflow_id.is_none()
     }
 
     fn in_run(&self, run: &Run) -> Result<Decision, Error> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::configuration::Configuration;
 use super::kit::Kit;
-use super::providers::{Home, PATIENCE, in_words, print, probe};
+use super::providers::{Home, PATIENCE, does_not_run, in_words, print, probe};
 use super::scope::off_thread;
 use crate::domain::call_options::CallOptions;
 use crate::error::Error;
@@ -136,9 +136,7 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
         }
         Err(error) => {
             state.notes.push(for_person(&in_words(&error)));
-            let does_not_run = matches!(&error, Error::CliNotExecutable { .. } | Error::CliNotFound { .. })
-                || matches!(&error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken);
-            if does_not_run {
+            if matches!(error, Error::CliNotFound { .. }) || does_not_run(&error) {
                 // Whether it is logged in only it could say.
                 state.usable = false;
                 return;

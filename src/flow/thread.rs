@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::configuration::Configuration;
-use super::journal::{Decided, RestsOn, new_id};
+use super::journal::{Decided, RestsOn, new_id, short_id};
 use super::log::Log;
 use super::scope::off_thread_with;
 use super::time::rfc3339;
@@ -47,7 +47,7 @@ pub struct Conversation {
 pub fn converse(log: &Log, named: Option<String>) -> Result<Conversation, Error> {
     let Some(named) = named else {
         let (replayed, last_provider, files) = (None, None, Vec::new());
-        return Ok(Conversation { thread: new_thread(), number: 1, replayed, last_provider, files });
+        return Ok(Conversation { thread: short_id("thread"), number: 1, replayed, last_provider, files });
     };
     let thread = find(log, &named)?;
     let turns = texts(log, &thread)?;
@@ -59,15 +59,6 @@ pub fn converse(log: &Log, named: Option<String>) -> Result<Conversation, Error>
         files: with_files.map(|turn| turn.files.clone()).unwrap_or_default(),
         thread: thread.id,
     })
-}
-
-/// A new id. It is short, because models and people copy it.
-fn new_thread() -> String {
-    const LETTERS: usize = 12;
-    let id = new_id();
-    // The end of an id is random.
-    let tail: String = id.chars().rev().filter(|letter| *letter != '-').take(LETTERS).collect();
-    format!("thread-{tail}")
 }
 
 /// A thread by its id, or by a part of it that no other has. Blocks.
@@ -367,7 +358,7 @@ pub async fn fork(config: &Configuration, log: &Log, id: &str, turn: Option<usiz
         ));
     }
     let id = id.trim().to_owned();
-    let new = new_thread();
+    let new = short_id("thread");
     off_thread_with(log, move |log| {
         log.journal().decide_now(RestsOn::ItsRun, |history| {
             let thread = pick(history, &id)?;
@@ -403,7 +394,7 @@ mod tests {
 
     #[test]
     fn ids_are_short_and_differ() {
-        let (one, two) = (new_thread(), new_thread());
+        let (one, two) = (short_id("thread"), short_id("thread"));
         assert_ne!(one, two);
         assert_eq!(one.len(), "thread-".len() + 12);
     }

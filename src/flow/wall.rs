@@ -187,12 +187,7 @@ fn rules(config: &Configuration) -> Result<Arc<SandboxRules>, Error> {
 fn own_directories(config: &Configuration) -> Vec<PathBuf> {
     let environment = config.environment();
     let log = config.settings().tracing.directory.as_ref().map(|named| config.root().join(named));
-    let state = environment
-        .get("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Some(environment.home()?.join(".local/state")))
-        .map(|state| state.join("maestro"));
-    log.into_iter().chain(state).chain(environment.maestro_home()).collect()
+    log.into_iter().chain(environment.state_directory()).chain(environment.maestro_home()).collect()
 }
 
 /// The directory that is kept for the caches of a project's checks: what they write cannot reach the

@@ -1,25 +1,49 @@
 //! Run that is meant, where a caller may name one and need not.
 
+use super::log::Log;
 use crate::domain::history::History;
 use crate::domain::workflow::Run;
 use crate::error::Error;
 
-/// The run that is meant: the named one, else this server's latest, else the project's latest that
+/// The run that a call means: the named one, else this server's latest, else the project's latest that
 /// goes on and is not parked. A parked one is meant by its name alone.
-///
-/// # Errors
-///
-/// There is no run of that name.
-pub fn find_run<'a>(
-    history: &'a History,
-    named: Option<&str>,
-    current: Option<&str>,
+#[derive(Clone, Debug)]
+pub struct Meant {
+    pub named: Option<String>,
+    current: Option<String>,
     idle_before: u64,
-) -> Result<Option<&'a Run>, Error> {
-    let own = || current.and_then(|id| history.run(id)).filter(|run| !run.is_parked(idle_before));
-    match named {
-        Some(id) => named_run(history, id).map(Some),
-        None => Ok(own().or_else(|| history.latest_open(idle_before))),
+}
+
+impl Meant {
+    pub fn new(log: &Log, named: Option<String>) -> Self {
+        Self { named, current: log.current_run(), idle_before: log.idle_before() }
+    }
+
+    /// True if it names a run, or its server works on one.
+    pub fn is_definite(&self) -> bool {
+        self.named.is_some() || self.current.is_some()
+    }
+
+    /// The run, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// There is no run of that name.
+    pub fn run<'h>(&self, history: &'h History) -> Result<Option<&'h Run>, Error> {
+        match &self.named {
+            Some(id) => named_run(history, id).map(Some),
+            None => Ok(self.own(history).or_else(|| history.latest_open(self.idle_before))),
+        }
+    }
+
+    /// The run that a change of files belongs to: one that goes on.
+    pub fn open_run<'h>(&self, history: &'h History) -> Option<&'h Run> {
+        let own = self.own(history).filter(|run| run.phase.is_open());
+        own.or_else(|| history.latest_open(self.idle_before))
+    }
+
+    fn own<'h>(&self, history: &'h History) -> Option<&'h Run> {
+        history.run(self.current.as_deref()?).filter(|run| !run.is_parked(self.idle_before))
     }
 }
 

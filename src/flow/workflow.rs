@@ -9,7 +9,7 @@ use super::kit::Kit;
 use super::log::Log;
 use super::metrics::figures;
 use super::time::rfc3339;
-use super::which_run::find_run;
+use super::which_run::{Meant, named_run};
 use crate::domain::approvals::Approvals;
 use crate::domain::budget::{Balance, Limits};
 use crate::domain::event::stage::{LowRisk, RunResumed, RunStarted, RunStopped};
@@ -20,7 +20,6 @@ use crate::domain::measure::tally::Scope;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::which_run::named_run;
 
 /// A run that was begun, or that goes on.
 #[derive(Clone, Debug)]
@@ -161,11 +160,11 @@ pub async fn state(
     log: &Log,
     workflow_id: Option<String>,
 ) -> Result<Overview, Error> {
-    let (current, limits, baseline) = (log.current_run(), config.limits(), config.baseline());
+    let (meant, limits, baseline) = (Meant::new(log, workflow_id), config.limits(), config.baseline());
     let idle_before = log.idle_before();
     let most = config.settings().policy.max_debug_iterations;
     let read = log.journal().read(move |history| {
-        let run = find_run(history, workflow_id.as_deref(), current.as_deref(), idle_before)?;
+        let run = meant.run(history)?;
         let scope = run.map_or(Scope::Project, |run| Scope::Run(run.id.clone()));
         let metrics = figures(history, scope, baseline).metrics;
         let outside = figures(history, Scope::Run(String::new()), baseline).metrics;

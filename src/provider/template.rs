@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::events::{Piece, pieces};
+use super::events::pieces;
 use super::failure::{CliFailure, FailureKind, Told};
 use super::schema::in_words;
 use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
@@ -150,20 +150,9 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
 
 /// The documents of an output, wherever they stand.
 fn documents(stdout: &str, told: &mut Told) -> (Vec<Value>, Form) {
-    let (mut documents, mut form) = (Vec::new(), Form::Absent);
-    for piece in pieces(stdout) {
-        match piece {
-            Piece::Document(document) => documents.push(document),
-            Piece::Noise(line) => told.note(line),
-            Piece::Broken(line) => {
-                form = Form::Broken;
-                told.note(line);
-            }
-        }
-    }
-    if form == Form::Absent && !documents.is_empty() {
-        form = Form::Begun;
-    }
+    let mut form = Form::Absent;
+    let pieces = pieces(stdout);
+    let documents = pieces.iter().filter_map(|piece| form.event(piece, told).cloned()).collect();
     (documents, form)
 }
 

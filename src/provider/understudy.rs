@@ -9,10 +9,12 @@ mod write;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
 use crate::domain::cut::{cut, head};
+use crate::domain::packed;
 use crate::domain::stage::{SchemaName, Stage};
 use crate::domain::verification::read::{Does, Reading, Seen, read};
 
@@ -239,42 +241,21 @@ fn keep_item<'a>(items: &mut Vec<&'a str>, line: &'a str) {
 /// Bytes of test names in one command, so that it can be quoted whole.
 const MAX_NAMES: usize = 420;
 
-/// Way in which a runner takes the names of tests.
-enum Picks {
-    /// Any number of them, behind the command.
-    Names,
-    /// One, behind this; several run the whole.
-    One(&'static str),
-    /// None.
-    Nothing,
+/// Way in which a runner is started again.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Runner {
+    name: String,
+    command: String,
+    /// True if it takes the names of any number of tests.
+    #[serde(default)]
+    several: bool,
+    /// Option before the name of a single test.
+    one: Option<String>,
 }
 
-/// Runners by their names in the readers of verification.
-const RUNNERS: [(&str, &str, Picks); 23] = [
-    ("unittest", "python3 -m unittest", Picks::Names),
-    ("pytest", "python3 -m pytest", Picks::Names),
-    ("cargo", "cargo test", Picks::One(" ")),
-    ("nextest", "cargo nextest run", Picks::Names),
-    ("node", "node --test", Picks::One(" --test-name-pattern=")),
-    ("bun", "bun test", Picks::One(" -t ")),
-    ("jest", "npx jest", Picks::One(" -t ")),
-    ("vitest", "npx vitest run", Picks::One(" -t ")),
-    ("mocha", "npx mocha", Picks::One(" --grep ")),
-    ("go", "go test ./...", Picks::One(" -run ")),
-    ("maven", "mvn test", Picks::One(" -Dtest=")),
-    ("gradle", "gradle test", Picks::One(" --tests ")),
-    ("dotnet", "dotnet test", Picks::One(" --filter FullyQualifiedName~")),
-    ("rspec", "bundle exec rspec", Picks::Names),
-    ("phpunit", "vendor/bin/phpunit", Picks::One(" --filter ")),
-    ("ctest", "ctest", Picks::One(" -R ")),
-    ("mix", "mix test", Picks::Nothing),
-    ("swift", "swift test", Picks::Nothing),
-    ("clippy", "cargo clippy", Picks::Nothing),
-    ("tsc", "npx tsc --noEmit", Picks::Nothing),
-    ("eslint", "npx eslint .", Picks::Nothing),
-    ("mypy", "mypy .", Picks::Nothing),
-    ("ruff", "ruff check", Picks::Nothing),
-];
+static RUNNERS: LazyLock<Vec<Runner>> =
+    LazyLock::new(|| packed::read("src/provider/understudy/runners.yaml"));
 
 /// The command of a runner for these failing tests; without a runner the program at `start`, where its
 /// language is run by file.
@@ -283,7 +264,7 @@ fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
         // A test file that was run as a program is run so again.
         return Some(format!("python3 {} {}", quoted(start)?, quoted(name)?));
     }
-    let Some((_, base, picks)) = RUNNERS.iter().find(|(name, ..)| *name == runner) else {
+    let Some(Runner { command, several, one, .. }) = RUNNERS.iter().find(|known| known.name == runner) else {
         return program(start);
     };
     let names: Vec<String> = tests.iter().filter_map(|name| argument(runner, name)).collect();
@@ -292,15 +273,15 @@ fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
         room = room.saturating_sub(word.len());
         room > 0
     };
-    Some(match (picks, names.as_slice()) {
-        (Picks::Names, [_, ..]) => {
+    Some(match (one, names.as_slice()) {
+        (_, [_, ..]) if *several => {
             let fitting: Vec<&str> = names.iter().take_while(fits).map(String::as_str).collect();
-            format!("{base} {}", fitting.join(" "))
+            format!("{command} {}", fitting.join(" "))
         }
-        (Picks::One(option), [name]) if tests.len() == 1 && name.len() < MAX_NAMES => {
-            format!("{base}{option}{name}")
+        (Some(option), [name]) if tests.len() == 1 && name.len() < MAX_NAMES => {
+            format!("{command}{option}{name}")
         }
-        (Picks::Names | Picks::One(_) | Picks::Nothing, _) => (*base).to_owned(),
+        _ => command.clone(),
     })
 }
 

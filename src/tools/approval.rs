@@ -260,8 +260,9 @@ fn decided(settled: &Settled, most_rounds: u32) -> Value {
         "state": run.phase.to_string(),
         "feedback_summary": feedback(decided),
     });
-    if !decided.unanswered_critical.is_empty() {
-        shown["unanswered_critical"] = json!(decided.unanswered_critical);
+    let unanswered = Some(&decided.unanswered_critical).filter(|ids| !ids.is_empty());
+    if let (Some(fields), Some(ids)) = (shown.as_object_mut(), unanswered) {
+        fields.insert("unanswered_critical".to_owned(), json!(ids));
     }
     spread(shown, &["message"])
 }

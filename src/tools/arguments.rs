@@ -4,34 +4,42 @@
 //! meaning is accepted; everything else is refused in the words of JSON, by the argument's name.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use rmcp::model::JsonObject;
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::domain::cut::head;
+use crate::domain::packed;
 use crate::domain::words::grouped;
 
-/// Names of one thing in different tools. A tool takes each for the one that it has.
-pub const ALIASES: [&[&str]; 8] = [
-    &["prompt", "task", "question", "task_description", "test_prompt"],
-    &["context_files", "files"],
-    &["context_errors", "errors"],
-    &["context_facts", "facts"],
-    &["context_constraints", "constraints"],
-    &["timeout_sec", "timeout_seconds"],
-    &["max_chars", "max_response_chars"],
-    &["workflow_id", "run_id"],
-];
+/// Names of parameters, embedded. A test reads them, so that they always parse.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    aliases: Vec<Vec<String>>,
+    alike: Vec<Vec<String>>,
+    lengths: Vec<Length>,
+}
 
-/// Further names that suggest the one that was meant, but are not taken for it: their form may differ.
-const ALIKE: [&[&str]; 6] = [
-    &["prompt", "task", "question", "task_description", "test_prompt", "query", "message"],
-    &["context_files", "files", "file", "paths", "path"],
-    &["context_errors", "errors", "error", "error_logs"],
-    &["timeout_sec", "timeout", "timeout_ms"],
-    &["provider", "providers", "client", "cli"],
-    &["content", "text", "answer", "diff", "patch"],
-];
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Length {
+    names: Vec<String>,
+    most: Option<usize>,
+}
+
+static NAMES: LazyLock<Names> = LazyLock::new(|| packed::read("src/tools/arguments.yaml"));
+
+/// Names of one thing in different tools. A tool takes each for the one that it has.
+pub fn aliases() -> &'static [Vec<String>] {
+    &NAMES.aliases
+}
+
+fn has(names: &[String], wanted: &str) -> bool {
+    names.iter().any(|name| name == wanted)
+}
 
 /// The parameter that says who is asked. Nobody is not everybody, so an empty list is refused.
 const WHOM: &str = "providers";
@@ -39,11 +47,8 @@ const WHOM: &str = "providers";
 /// Similarity that a word needs to a known name to be what was meant.
 const LIKE_ENOUGH: f64 = 0.8;
 
-/// Characters of the texts that are looked at as a whole and sent nowhere, and of names.
-const MOST_OF_A_TASK: usize = 100_000;
+/// Characters of a command.
 const MOST_OF_A_COMMAND: usize = 20_000;
-const MOST_OF_A_NAME: usize = 500;
-const MOST_OF_A_PATH: usize = 4_096;
 
 /// Files and patterns of one call.
 const MOST_FILES: usize = 500;
@@ -147,58 +152,9 @@ fn too_many(name: &str, value: &Value) -> Option<String> {
 /// Why a text is more than anybody means by the name of its place. A new parameter has the limit of a command.
 fn too_long(place: &str, text: &str) -> Option<String> {
     let name = place.rsplit('.').next().unwrap_or(place);
-    let most = match name.split('[').next().unwrap_or(name) {
-        // What holds code, logs and answers: reading them costs no more than their length.
-        "prompt"
-        | "question"
-        | "context"
-        | "content"
-        | "patch"
-        | "code_context"
-        | "error_logs"
-        | "errors"
-        | "facts"
-        | "constraints"
-        | "context_errors"
-        | "context_facts"
-        | "context_constraints"
-        | "output"
-        | "outputs"
-        | "answer"
-        | "test_prompt"
-        | "test_prompts"
-        | "feedback"
-        | "revision_instructions" => return None,
-        "task" | "task_description" => MOST_OF_A_TASK,
-        "topic"
-        | "tool"
-        | "tool_name"
-        | "skill"
-        | "skill_name"
-        | "name"
-        | "role"
-        | "provider"
-        | "providers"
-        | "model"
-        | "workflow_id"
-        | "request_id"
-        | "thread"
-        | "job"
-        | "ensemble_id"
-        | "backup_session"
-        | "cwd"
-        | "id"
-        | "candidate_id"
-        | "evidence_id"
-        | "linked_evidence_ids"
-        | "schema"
-        | "stage"
-        | "language"
-        | "effort"
-        | "intent" => MOST_OF_A_NAME,
-        "files" | "context_files" | "content_file" | "workspace_root" => MOST_OF_A_PATH,
-        _ => MOST_OF_A_COMMAND,
-    };
+    let name = name.split('[').next().unwrap_or(name);
+    let length = NAMES.lengths.iter().find(|length| has(&length.names, name));
+    let most = length.map_or(Some(MOST_OF_A_COMMAND), |length| length.most)?;
     let count = if text.len() > most { text.chars().count() } else { 0 };
     (count > most).then(|| {
         format!("must be at most {} characters (got {})", grouped(most as u64), grouped(count as u64))
@@ -211,8 +167,8 @@ fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
     if known.contains_key(name) {
         return None;
     }
-    let names = ALIASES.iter().find(|names| names.contains(&name))?;
-    let mut own = known.keys().map(String::as_str).filter(|one| names.contains(one));
+    let names = aliases().iter().find(|names| has(names, name))?;
+    let mut own = known.keys().map(String::as_str).filter(|one| has(names, one));
     own.next().filter(|_| own.next().is_none())
 }
 
@@ -429,7 +385,7 @@ fn nearest<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
     };
     let alike = |one: &str| {
         let name = name.to_lowercase();
-        ALIKE.iter().any(|names| names.contains(&one) && names.contains(&name.as_str()))
+        NAMES.alike.iter().any(|names| has(names, one) && has(names, &name))
     };
     known
         .keys()

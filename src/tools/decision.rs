@@ -23,7 +23,7 @@ use crate::domain::report::{self, Report};
 use crate::domain::text::{Text, say};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
-use crate::flow::approval::{Dialog, DialogAhead, PATIENCE, note};
+use crate::flow::approval::{Dialog, PATIENCE};
 use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
 use crate::flow::kit::Kit;
 use crate::flow::log::Log;
@@ -112,11 +112,11 @@ pub(crate) struct Question<'a> {
     pub(crate) retry: &'a Retry,
     pub(crate) progress: &'a Progress,
     /// The dialog that the log may hold since the request was made.
-    pub(crate) ahead: Option<&'a DialogAhead>,
+    pub(crate) ahead: Option<&'a Dialog>,
 }
 
 impl Question<'_> {
-    fn is_ahead(&self, open: &Reviewed) -> Option<&DialogAhead> {
+    fn is_ahead(&self, open: &Reviewed) -> Option<&Dialog> {
         self.ahead.filter(|ahead| ahead.stands_for(&open.request.id))
     }
 
@@ -132,7 +132,7 @@ impl Question<'_> {
     async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
         match self.is_ahead(open) {
             Some(ahead) => ahead.leave_open(),
-            None => drop(note(&self.kit.log, open).await?),
+            None => Dialog::open(&self.kit.log, open).await?.leave_open(),
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::domain::event::Decision;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
 use crate::error::Error;
-use crate::flow::approval::{DialogAhead, Settled, find};
+use crate::flow::approval::{Dialog, Settled, find};
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
@@ -126,14 +126,14 @@ impl Handle {
         let kit = &self.kit;
         let answered = answers(&kit.log, retry).await?;
         let ahead = match (&answered, asking(context)) {
-            (None, Some(_)) => Some(DialogAhead::new(&kit.log)?),
+            (None, Some(_)) => Some(Dialog::new(&kit.log)?),
             (Some(_), _) | (None, None) => None,
         };
         let stage = match &answered {
             // The call that brings the answer does not do the stage again.
             Some(request) => again(&kit.config, &kit.log, request).await?,
             None => {
-                let dialog = ahead.as_ref().map(DialogAhead::announced);
+                let dialog = ahead.as_ref().map(Dialog::announced);
                 run_stage(kit, StageRequest { dialog, ..request }, progress).await?
             }
         };

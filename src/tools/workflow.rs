@@ -26,15 +26,11 @@ struct WorkflowInput {
     /// Goal.
     task: String,
     /// First stage.
-    #[serde(default = "analyze")]
+    #[serde(default)]
     start_stage: Stage,
     /// Policy approves what shows no risk; never implement.
     #[serde(default)]
     auto_approve_low_risk: bool,
-}
-
-fn analyze() -> Stage {
-    Stage::Analyze
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -65,14 +65,11 @@ const UNSEEN: &str = "The lines look the same: what differs cannot be seen, and 
 
 /// A patch, tried on the files.
 pub(super) struct Planned {
-    root: String,
+    plan: Plan,
     pub(super) details: Vec<Detail>,
     pub(super) offsets: Vec<FileOffset>,
     pub(super) normalised: Vec<String>,
     failures: Vec<Refusal>,
-    changes: Vec<Change>,
-    make: Vec<(String, Option<u32>)>,
-    prune: Vec<(String, u32)>,
 }
 
 impl Planned {
@@ -83,25 +80,16 @@ impl Planned {
             let refusal = Refusal::new(first.reason, format!("nothing was written: {}", messages.join("; ")));
             return Err(Refusal { next: first.next.clone(), ..refusal });
         }
-        if self.changes.is_empty() {
+        if self.plan.changes.is_empty() {
             return Err(Refusal::new(Reason::PatchInvalid, "nothing would change"));
         }
-        Ok(Plan {
-            kind: "patch",
-            root: self.root,
-            changes: self.changes,
-            make: self.make,
-            prune: self.prune,
-            ..Plan::default()
-        })
+        Ok(self.plan)
     }
-}
 
-impl Planned {
     /// Returns what the files would hold; none where the patch does not apply.
     pub(super) fn result(&self) -> Option<BTreeMap<&str, Option<&After>>> {
         let is_possible = self.failures.is_empty();
-        is_possible.then(|| self.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).gather())
+        is_possible.then(|| self.plan.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).gather())
     }
 }
 
@@ -125,15 +113,13 @@ pub(super) fn plan(project: &Project, base: &Base, tree: &Tree, patch: &Patch) -
     let changes = trial.changes();
     let (make, prune) = directories(tree, &changes);
     failures.extend(unwritable(tree, &changes));
+    let root = base.root.to_string_lossy().into_owned();
     Planned {
-        root: base.root.to_string_lossy().into_owned(),
+        plan: Plan { kind: "patch", root, changes, make, prune, ..Plan::default() },
         details,
         offsets: trial.offsets,
         normalised: trial.normalised,
         failures,
-        changes,
-        make,
-        prune,
     }
 }
 

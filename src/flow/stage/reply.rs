@@ -7,14 +7,12 @@ use serde_with::skip_serializing_none;
 use crate::domain::address::Address;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::budget::{Balance, Limits};
-use crate::domain::citations::Citation;
 use crate::domain::event::Decision;
 use crate::domain::event::stage::{Candidate, Mode, StageFailed, StageFinished};
 use crate::domain::handover::Handover;
 use crate::domain::history::{History, LooseResult};
 use crate::domain::json_schema::outline;
 use crate::domain::pack::Omission;
-use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, cut_at};
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Phase, Request, Run};
@@ -29,7 +27,7 @@ use crate::flow::scope::off_thread_with;
 use crate::host::answers::Answers;
 
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct StageReply {
     /// True if it has outputs, or is the orchestrator's to do.
     pub ok: bool,
@@ -76,29 +74,7 @@ pub struct StageReply {
 impl StageReply {
     /// A stage without outputs, of which nothing more is known yet.
     fn bare(stage: Stage, mode: Mode, why: String, iteration: u32) -> Self {
-        Self {
-            ok: false,
-            omitted: Vec::new(),
-            stage,
-            stage_display: stage.display_name(),
-            mode,
-            why,
-            iteration,
-            output: None,
-            consults_used: 0,
-            elapsed_ms: 0,
-            error: None,
-            code: None,
-            hint: None,
-            retryable: None,
-            next_stage: None,
-            workflow_id: None,
-            state: None,
-            budget: None,
-            solo: None,
-            approval: None,
-            from_log: false,
-        }
+        Self { stage, stage_display: stage.display_name(), mode, why, iteration, ..Self::default() }
     }
 }
 
@@ -235,10 +211,8 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
         "elapsed_ms": failed.elapsed_ms,
         "candidates": notes(&failed.candidates, None),
     });
-    let bare = match tried {
-        Some(tried) => StageReply::bare(failed.stage, tried.mode, tried.why.clone(), tried.iteration),
-        None => StageReply::bare(failed.stage, Mode::Consult, String::new(), 1),
-    };
+    let (mode, why, iteration) =
+        tried.map_or((Mode::Consult, "", 1), |tried| (tried.mode, tried.why.as_str(), tried.iteration));
     StageReply {
         output: Some(output),
         consults_used: failed.consults_used,
@@ -248,7 +222,7 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
         hint: Some(hint),
         retryable: Some(failed.retryable),
         next_stage: Some(failed.stage),
-        ..bare
+        ..StageReply::bare(failed.stage, mode, why.to_owned(), iteration)
     }
 }
 
@@ -323,89 +297,6 @@ impl ApprovalNote {
     }
 }
 
-/// A candidate without its document: that of the one that is handed on is the stage's output.
-#[skip_serializing_none]
-#[derive(Serialize)]
-struct CandidateNote<'a> {
-    id: &'a str,
-    ok: bool,
-    provider: &'a str,
-    #[serialize_always]
-    model: Option<&'a str>,
-    #[serde(flatten)]
-    told: &'a ModelNote,
-    content: &'a str,
-    content_file: Option<&'a str>,
-    elapsed_ms: u64,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    red_flags: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    schema_errors: &'a [String],
-    consults: u32,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    resample: bool,
-    error: Option<&'a str>,
-    code: Option<&'a str>,
-    retryable: Option<bool>,
-    hint: Option<&'a str>,
-    resets_at: Option<&'a str>,
-    sandbox: Option<&'a str>,
-    note: Option<&'a str>,
-    citations: Option<&'a [Citation]>,
-}
-
-impl<'a> CandidateNote<'a> {
-    /// A candidate with so much of its answer.
-    fn of(candidate: &'a Candidate, content: &'a str) -> Self {
-        // A new field of a candidate is shown, or left out on purpose.
-        let Candidate {
-            id,
-            ok,
-            provider,
-            model,
-            told,
-            content: _,
-            content_file,
-            structured: _,
-            elapsed_ms,
-            red_flags,
-            schema_errors,
-            consults,
-            resample,
-            error,
-            code,
-            retryable,
-            hint,
-            resets_at,
-            sandbox,
-            note,
-            citations,
-        } = candidate;
-        Self {
-            id,
-            ok: *ok,
-            provider,
-            model: Some(model.as_str()).filter(|model| !model.is_empty()),
-            told,
-            content,
-            content_file: content_file.as_deref(),
-            elapsed_ms: *elapsed_ms,
-            red_flags,
-            schema_errors,
-            consults: *consults,
-            resample: *resample,
-            error: error.as_deref(),
-            code: code.as_deref(),
-            retryable: error.as_ref().map(|_| *retryable),
-            hint: hint.as_deref(),
-            resets_at: resets_at.as_deref(),
-            sandbox: sandbox.as_deref(),
-            note: note.as_deref(),
-            citations: citations.as_deref(),
-        }
-    }
-}
-
 /// Every candidate. The one that is handed on is shown beside them, so its answer is not repeated; the
 /// others share the room for one.
 pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Value> {
@@ -414,17 +305,29 @@ pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Va
     let shown = candidates.iter().map(|candidate| {
         let is_from_them = candidate.ok && handed_on == Some(candidate.provider.as_str());
         let is_handed_on = is_from_them && std::mem::take(&mut is_first);
-        let content = if is_handed_on { "" } else { beginning(&candidate.content, room) };
-        let resource = candidate.content_file.as_deref().and_then(Answers::address);
-        let mut value = serde_json::to_value(CandidateNote::of(candidate, content)).unwrap_or_default();
-        if let (Some(resource), Some(fields)) = (resource, value.as_object_mut()) {
-            fields.insert("resource".to_owned(), Value::String(resource.to_string()));
+        // Its document is left out: that of the one that is handed on is the stage's output.
+        let Value::Object(mut note) = json!(Candidate { structured: None, ..candidate.clone() }) else {
+            return Value::Null;
+        };
+        if let Some(Value::Object(told)) = note.shift_remove("told") {
+            note.extend(told);
         }
-        if let Some(fields) = value.as_object_mut().filter(|_| is_handed_on) {
-            fields.remove("content");
-            fields.insert("handed_on".to_owned(), Value::Bool(true));
+        if candidate.model.is_empty() {
+            note.insert("model".to_owned(), Value::Null);
         }
-        value
+        if candidate.error.is_some() {
+            note.insert("retryable".to_owned(), Value::Bool(candidate.retryable));
+        }
+        if let Some(resource) = candidate.content_file.as_deref().and_then(Answers::address) {
+            note.insert("resource".to_owned(), Value::String(resource.to_string()));
+        }
+        if is_handed_on {
+            note.shift_remove("content");
+            note.insert("handed_on".to_owned(), Value::Bool(true));
+        } else {
+            note.insert("content".to_owned(), json!(beginning(&candidate.content, room)));
+        }
+        Value::Object(note)
     });
     shown.collect()
 }

@@ -18,7 +18,7 @@ use crate::flow::journal::{Decided, new_id};
 use crate::flow::kit::Kit;
 use crate::flow::scope::off_thread_with;
 use crate::flow::time::now;
-use crate::flow::which_run::find_run;
+use crate::flow::which_run::Meant;
 use crate::flow::{consult, document};
 
 // A stage that the orchestrator did itself, as a tool takes it: its schema has the words of the fields alone.
@@ -57,8 +57,7 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
     let metrics = masked_metrics(&kit.config, submission.metrics.clone()).await?;
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
-        current: kit.log.current_run(),
-        idle_before: kit.log.idle_before(),
+        meant: Meant::new(&kit.log, submission.workflow_id.clone()),
         limits: review_figures(&kit.config),
         candidate: checked(&kit.config, &submission).await?,
         new_run: new_id(),
@@ -109,8 +108,7 @@ async fn masked_metrics(
 struct Submitting {
     submission: Submission,
     candidate: Candidate,
-    current: Option<String>,
-    idle_before: u64,
+    meant: Meant,
     limits: ReviewFigures,
     new_run: String,
     server: String,
@@ -119,9 +117,7 @@ struct Submitting {
 
 impl Submitting {
     fn decide(&self, history: &History) -> Result<(String, Decided<(String, String)>), Error> {
-        let named = self.submission.workflow_id.as_deref();
-        let run = find_run(history, named, self.current.as_deref(), self.idle_before)?;
-        match run {
+        match self.meant.run(history)? {
             Some(run) => self.in_run(run, history.tally_of(&run.id).as_ref(), Vec::new()),
             None => {
                 let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
