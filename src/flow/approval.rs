@@ -51,23 +51,13 @@ pub async fn pending(log: &Log) -> Result<Vec<Value>, Error> {
     read.await
 }
 
-#[derive(Clone, Debug)]
-pub struct Decisions {
-    /// The requests, newest first, as many as were asked for.
-    pub history: Vec<Value>,
-    pub total: usize,
-    pub approved: usize,
-    pub rejected: usize,
-    /// Of how many another version was asked for.
-    pub revision_requested: usize,
-}
-
-/// Requests of a stage or of all, newest first; pending ones among them.
+/// Requests of a stage or of all, newest first, as many as are asked for; pending ones among them. And how many
+/// there are of each decision.
 ///
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn decisions(log: &Log, stage: Option<Stage>, limit: usize) -> Result<Decisions, Error> {
+pub async fn decisions(log: &Log, stage: Option<Stage>, limit: usize) -> Result<Value, Error> {
     let read = log.journal().read(move |history| {
         let wanted = |request: &Request| stage.is_none_or(|stage| request.asked.stage == stage);
         let all: Vec<(&Run, &Request)> =
@@ -76,13 +66,18 @@ pub async fn decisions(log: &Log, stage: Option<Stage>, limit: usize) -> Result<
             let decided = all.iter().filter_map(|(_, request)| request.decided.as_ref());
             decided.filter(|(_, decided)| decided.decision == decision).count()
         };
-        Decisions {
-            total: all.len(),
-            approved: count(Decision::Approve),
-            rejected: count(Decision::Reject),
-            revision_requested: count(Decision::Revise),
-            history: all.iter().take(limit).map(|(run, request)| in_short(run, request)).collect(),
-        }
+        let history: Vec<Value> =
+            all.iter().take(limit).map(|(run, request)| in_short(run, request)).collect();
+        json!({
+            "count": history.len(),
+            "total": all.len(),
+            "history": history,
+            "summary": {
+                "approved": count(Decision::Approve),
+                "rejected": count(Decision::Reject),
+                "revision_requested": count(Decision::Revise),
+            },
+        })
     });
     read.await
 }

@@ -217,11 +217,7 @@ impl Configuration {
 
     fn make_secret_rules(&self) -> Result<SecretRules, Error> {
         const PATH: &str = "conf/secrets.yaml";
-        let shipped = || Library::embedded(PATH).ok_or_else(|| invalid(PATH, "it is missing"));
-        let document = match self.library().of_user(PATH) {
-            Some(document) => document.map_err(|error| invalid(PATH, error))?,
-            None => shipped()?,
-        };
+        let document = self.library().of_user_or_ours(PATH).map_err(|error| invalid(PATH, error))?;
         let rules =
             SecretRules::from_yaml(&document.text).map_err(|error| invalid(&document.origin, error))?;
         if document.origin != BUILT_IN {

@@ -119,9 +119,17 @@ pub async fn generate(
     kit.config.check()?;
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
-    let Ready { mut providers, prepared, seats, bench, notes } = ready;
+    let Ready { mut providers, prepared, ids, turns, bench, notes } = ready;
     let red_flags = kit.config.red_flags()?;
-    let answered = answered(kit, seats, &bench, progress).await;
+    // With one candidate each, the provider's name says enough.
+    let is_single = ids.len() == providers.len();
+    let names = if is_single { providers.clone() } else { ids.clone() };
+    let replies = answered(kit, turns, names, &bench, progress).await;
+    let answered = ids.into_iter().zip(replies).map(|(id, reply)| {
+        let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
+        Answered { id, reply }
+    });
+    let answered: Vec<Answered> = answered.collect();
     let stage = prepared.account().stage;
     let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, answered, &asked_for));
     let (mut candidates, drafts) = judged.await?;
@@ -153,7 +161,9 @@ pub async fn generate(
 struct Ready {
     providers: Vec<String>,
     prepared: Arc<Prepared>,
-    seats: Vec<Seat>,
+    /// The candidates' ids, and their turns: every provider once before any is asked again.
+    ids: Vec<String>,
+    turns: Vec<Turn>,
     bench: Bench,
     /// Providers that are not asked, and why.
     notes: Vec<String>,
@@ -176,14 +186,17 @@ fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Questio
     let everybody = ready(kit, Work::at(account.stage)).names;
     let unfit = if is_named { None } else { fit(kit, &account, &mut providers, times)? };
     let prepared = prepare(kit, Question { account, ..question }, Layout::Plain, None)?;
-    let seats = seats(kit, &prepared, &providers, times, places)?;
+    let asked = || (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name)));
+    let names: Vec<String> = asked().map(|(_, name)| name.clone()).collect();
+    let ids = asked().map(|(number, name)| format!("{name}-{number}")).collect();
+    let turns = turns(kit, &prepared, &names, places)?;
     let permission = match stand_in {
         Some(true) => Permission::Anybody,
         Some(false) => Permission::Nobody,
         None => Permission::of(is_named),
     };
     let bench = Bench::new(permission, &providers, everybody);
-    Ok(Ready { providers, prepared, seats, bench, notes: left_out.into_iter().chain(unfit).collect() })
+    Ok(Ready { providers, prepared, ids, turns, bench, notes: left_out.into_iter().chain(unfit).collect() })
 }
 
 /// Leaves out those for whom the run's budget does not reach, where nobody was named, and says so. One
@@ -210,48 +223,35 @@ struct AskedFor {
     files: Vec<String>,
 }
 
-/// A candidate that is about to be asked.
-struct Seat {
-    id: String,
-    provider: String,
-    turn: Turn,
-}
-
-/// Returns who is asked: every provider once before any is asked again, all of them reserved or none.
-fn seats(
+/// Turns of several providers with the same question: all of them reserved or none. Blocks.
+pub(super) fn turns(
     kit: &Kit,
     prepared: &Arc<Prepared>,
     providers: &[String],
-    times: usize,
     places: Vec<Place>,
-) -> Result<Vec<Seat>, Error> {
-    let wanted: Vec<(usize, String)> =
-        (1..=times).flat_map(|number| providers.iter().map(move |name| (number, name.clone()))).collect();
-    let names: Vec<String> = wanted.iter().map(|(_, provider)| provider.clone()).collect();
-    let reserved = reserve(kit, prepared.account(), &prepared.asked(), &names)?;
-    let seats = wanted.into_iter().zip(places).zip(reserved).enumerate();
-    Ok(seats
-        .map(|(member, (((number, provider), place), reservation))| {
-            let prepared = prepared.for_member(member, names.len());
-            let turn = Turn::new(kit, &prepared, place, reservation);
-            Seat { id: format!("{provider}-{number}"), provider, turn }
-        })
-        .collect())
+) -> Result<Vec<Turn>, Error> {
+    let reserved = reserve(kit, prepared.account(), &prepared.asked(), providers)?;
+    let turn = |(member, (place, reservation))| {
+        Turn::new(kit, &prepared.for_member(member, providers.len()), place, reservation)
+    };
+    Ok(places.into_iter().zip(reserved).enumerate().map(turn).collect())
 }
 
 /// Returns what each of them says, all side by side as far as there are slots.
-async fn answered(kit: &Kit, seats: Vec<Seat>, bench: &Bench, progress: &Progress) -> Vec<Answered> {
-    // With one candidate each, the provider's name says enough.
-    let is_single = seats.iter().all(|seat| seat.id.ends_with("-1"));
-    let names = seats.iter().map(|seat| if is_single { &seat.provider } else { &seat.id }.clone());
+pub(super) async fn answered(
+    kit: &Kit,
+    turns: Vec<Turn>,
+    names: impl IntoIterator<Item = String>,
+    bench: &Bench,
+    progress: &Progress,
+) -> Vec<Consulted> {
     let watch = &Watch::over(progress, names);
-    join_all(seats.into_iter().enumerate().map(|(member, Seat { id, turn, .. })| async move {
+    let asked = turns.into_iter().enumerate().map(|(member, turn)| async move {
         let reply = ask_or_stand_in(kit, turn, bench, &watch.progress()).await;
         watch.done(member, reply.ok);
-        let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
-        Answered { id, reply }
-    }))
-    .await
+        reply
+    });
+    join_all(asked).await
 }
 
 /// A candidate that was asked.

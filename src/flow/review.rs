@@ -11,19 +11,18 @@ mod related;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::account::{Account, reserve};
+use super::account::Account;
 use super::breaker::{Bench, Permission, StoodIn, ready};
 use super::configuration::Configuration;
-use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask, ask_or_stand_in, prepare};
-use super::ensemble::chosen;
+use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask, prepare};
+use super::ensemble::{answered, chosen, turns};
 use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note_on;
-use super::progress::{Progress, Watch};
+use super::progress::Progress;
 use super::project_files::ProjectFiles;
 use super::scope::{off_thread, off_thread_with};
 use super::select::{Trialled, tried_alone};
@@ -196,13 +195,7 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
         return Ok(Review::of_nothing(&request.target, material.left_out));
     };
     let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
-    let watch = &Watch::over(progress, providers.iter().cloned());
-    let asked = turns.into_iter().enumerate().map(|(member, turn)| async move {
-        let reply = ask_or_stand_in(kit, turn, bench, &watch.progress()).await;
-        watch.done(member, reply.ok);
-        reply
-    });
-    let replies: Vec<Consulted> = join_all(asked).await;
+    let replies = answered(kit, turns, providers, bench, progress).await;
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
     let (checking, material) = (kit.clone(), Arc::new(material));
     let seen = Arc::clone(&material);
@@ -251,13 +244,8 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     }
     let question = question(request, &material, criteria, account);
     let prepared = prepare(kit, question, Layout::Sections, None)?;
-    let reserved = reserve(kit, prepared.account(), &prepared.asked(), &providers)?;
+    let turns = turns(kit, &prepared, &providers, places)?;
     let everybody = ready(kit, Work::default()).names;
-    let turns = places.into_iter().zip(reserved).enumerate();
-    let turns = turns.map(|(member, (place, reservation))| {
-        Turn::new(kit, &prepared.for_member(member, providers.len()), place, reservation)
-    });
-    let turns = turns.collect();
     let asked = Some(Asked { prepared, turns, everybody });
     Ok(Ready { providers, material, asked })
 }

@@ -77,7 +77,10 @@ impl LastInForce {
 
 impl Sources {
     fn read(library: &Library) -> Result<Self, Error> {
-        let document = document(library)?;
+        // A project's file never replaces them.
+        let document = library
+            .of_user_or_ours(DOCUMENT)
+            .map_err(|error| Error::Document { name: DOCUMENT.to_owned(), reason: error.to_string() })?;
         let (project, state) = of_project(library);
         Ok(Self { document, project, state })
     }
@@ -108,15 +111,6 @@ impl InForce {
             }
         }
         Ok(Self { sources, rules, policy, note })
-    }
-}
-
-/// The rules: the user's file or ours. A project's file never replaces them.
-fn document(library: &Library) -> Result<Document, Error> {
-    let invalid = |reason: String| Error::Document { name: DOCUMENT.to_owned(), reason };
-    match library.of_user(DOCUMENT) {
-        Some(document) => document.map_err(|error| invalid(error.to_string())),
-        None => Library::embedded(DOCUMENT).ok_or_else(|| invalid("it is missing".to_owned())),
     }
 }
 

@@ -7,7 +7,11 @@ mod reply;
 mod submit;
 mod work;
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::approval::Announced;
 use super::breaker::{Bench, Permission, Ready, ready};
@@ -22,7 +26,7 @@ use super::time::now;
 use super::which_run::Meant;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::budget::Limits;
-use crate::domain::call_options::CallOptions;
+use crate::domain::call_options::Effort;
 use crate::domain::change::Mark;
 use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::Draft;
@@ -43,29 +47,47 @@ pub use reply::{ApprovalNote, StageReply, again};
 pub use submit::{Submission, submit};
 
 /// End of a stage: with a request for approval, or without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gate {
+    #[default]
     InRun,
     /// Always: outside a run, one is begun.
     Always,
 }
 
-/// A stage to be done.
-#[derive(Clone, Debug)]
+// A stage to be done, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct StageRequest {
-    /// The stage.
+    /// Stage.
     pub stage: Stage,
+    /// Goal.
     pub task: String,
-    pub context: ContextRequest,
-    /// Providers that are asked, where the orchestrator says so.
+    /// Files or globs.
+    #[serde(default)]
+    pub context_files: Vec<String>,
+    /// Known facts.
+    #[serde(default)]
+    pub context_facts: Vec<String>,
+    /// Error texts.
+    #[serde(default)]
+    pub context_errors: Vec<String>,
+    /// Default: by policy.
     pub providers: Option<Vec<String>>,
-    /// Probability that a single agent is to succeed, 0 to 1.
+    /// Your chance alone, 0 to 1; from 0.45 no ensemble.
+    #[schemars(range(min = 0, max = 1))]
+    #[serde(default)]
     pub baseline_confidence: f64,
-    pub options: CallOptions,
-    /// The run.
+    /// Seconds per consult; default: provider's.
+    pub timeout_sec: Option<NonZeroU64>,
+    /// Default: as configured, else high.
+    pub effort: Option<Effort>,
+    /// Default: current run.
     pub workflow_id: Option<String>,
+    #[serde(skip)]
     pub gate: Gate,
     /// The dialog that the call shows afterwards.
+    #[serde(skip)]
     pub dialog: Option<Announced>,
 }
 
@@ -80,14 +102,16 @@ impl StageRequest {
         Ok(())
     }
 
+    fn context(&self) -> ContextRequest {
+        let (files, facts) = (self.context_files.clone(), self.context_facts.clone());
+        ContextRequest::given(files, facts, self.context_errors.clone(), Some(self.stage))
+    }
+
     /// Returns by what the same question is known again; the time and the effort that it may take are no
     /// part of it.
     fn digest(&self) -> String {
-        let context = &self.context;
-        let asked = serde_json::json!([
-            self.stage, self.task, context.files, context.facts, context.errors, context.constraints,
-            self.providers,
-        ]);
+        let (files, facts, errors) = (&self.context_files, &self.context_facts, &self.context_errors);
+        let asked = serde_json::json!([self.stage, self.task, files, facts, errors, [], self.providers]);
         Mark::of(asked.to_string().as_bytes()).sha256
     }
 }
@@ -104,11 +128,9 @@ pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) ->
     kit.config.check()?;
     request.check(kit.config.catalogue())?;
     // Before the stage begins: what is named and not there costs no attempt.
-    let packed = if request.context.is_empty() {
-        None
-    } else {
-        Some(pack_context(&kit.config, &kit.project, request.context.clone()).await?)
-    };
+    let context = request.context();
+    let packed =
+        if context.is_empty() { None } else { Some(pack_context(&kit.config, &kit.project, context).await?) };
     let (omitted, material) =
         packed.map(|packed| (packed.omitted, packed.packed_context)).unwrap_or_default();
     let reply = done(kit, &Arc::new(request), &material, progress).await?;

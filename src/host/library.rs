@@ -68,6 +68,16 @@ impl Library {
         Some(Document { text: packed::text(path)?, origin: BUILT_IN.to_owned() })
     }
 
+    /// The user's document at a path, else ours: what a project must not replace.
+    ///
+    /// # Errors
+    ///
+    /// The user's cannot be read.
+    pub fn of_user_or_ours(&self, path: &str) -> std::io::Result<Document> {
+        let ours = || Self::embedded(path).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound));
+        self.of_user(path).unwrap_or_else(ours)
+    }
+
     /// The user's document at a path, where there is one.
     pub fn of_user(&self, path: &str) -> Option<std::io::Result<Document>> {
         let directory = self.user.as_ref()?;

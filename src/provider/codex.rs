@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::events::{self, Version, kind, pieces, together};
+use super::events::{self, Version, in_short, kind, pieces, together};
 use super::failure::{CliFailure, Told};
 use super::schema::strict;
 use super::{Answer, Ask, Files, Form, Places, Usage};
@@ -166,10 +166,6 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         }
     }
     Err(output.failure(&told, form))
-}
-
-fn in_short(event: &Value) -> String {
-    event.get("error").unwrap_or(event).to_string()
 }
 
 /// The reason within the message of a reconnect, where it has one.

@@ -120,6 +120,11 @@ pub(super) fn any(text: &str, wanted: impl Fn(&Value) -> bool) -> bool {
     pieces(text).iter().any(|piece| matches!(piece, Piece::Document(document) if wanted(document)))
 }
 
+/// The error of an event as it stands there, else the event.
+pub(super) fn in_short(event: &Value) -> String {
+    event.get("error").unwrap_or(event).to_string()
+}
+
 pub(super) fn kind(event: &Value) -> Option<&str> {
     event.get("type").and_then(Value::as_str)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::events::{self, Piece, Version, kind, pieces};
+use super::events::{self, Piece, Version, in_short, kind, pieces};
 use super::failure::{CliFailure, Told};
 use super::schema::in_words;
 use super::{Answer, Ask, Asked, Files, Form, Places, Usage, never_a_command};
@@ -194,10 +194,6 @@ fn reported(event: &Value) -> String {
         (_, Some(message)) => message.to_owned(),
         _ => in_short(event),
     }
-}
-
-fn in_short(event: &Value) -> String {
-    event.get("error").unwrap_or(event).to_string()
 }
 
 /// Returns what its exit code stands for: the low byte of the HTTP status, or one of the CLI's own.

@@ -142,7 +142,7 @@ fn codex(environment: &Environment, private: &Path) -> Login {
 }
 
 pub(super) fn codex_home(environment: &Environment) -> Option<PathBuf> {
-    environment.get("CODEX_HOME").map(PathBuf::from).or_else(|| Some(environment.home()?.join(".codex")))
+    home_of(environment, "CODEX_HOME", ".codex")
 }
 
 fn gemini(environment: &Environment, private: &Path) -> Login {
@@ -178,10 +178,11 @@ pub(super) fn gemini_home(environment: &Environment) -> Option<PathBuf> {
 }
 
 pub(super) fn claude_home(environment: &Environment) -> Option<PathBuf> {
-    environment
-        .get("CLAUDE_CONFIG_DIR")
-        .map(PathBuf::from)
-        .or_else(|| Some(environment.home()?.join(".claude")))
+    home_of(environment, "CLAUDE_CONFIG_DIR", ".claude")
+}
+
+fn home_of(environment: &Environment, variable: &str, usual: &str) -> Option<PathBuf> {
+    environment.get(variable).map(PathBuf::from).or_else(|| Some(environment.home()?.join(usual)))
 }
 
 /// The variables of the CLI's own `.env` that log it in, as far as the environment has none.

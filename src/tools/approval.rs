@@ -113,19 +113,7 @@ impl Handle {
             return reply(self.one_request(id).await);
         }
         let limit = usize::try_from(input.limit).unwrap_or(usize::MAX);
-        let decisions = decisions(&self.kit.log, input.stage, limit).await.map(|decisions| {
-            json!({
-                "count": decisions.history.len(),
-                "total": decisions.total,
-                "history": decisions.history,
-                "summary": {
-                    "approved": decisions.approved,
-                    "rejected": decisions.rejected,
-                    "revision_requested": decisions.revision_requested,
-                },
-            })
-        });
-        reply(decisions)
+        reply(decisions(&self.kit.log, input.stage, limit).await)
     }
 
     /// Returns the questions for a stage's reviewer.
@@ -169,7 +157,7 @@ impl Handle {
         {
             DecidedBy::ClientDialog
         } else if let Some(asking) = channel(approvals, context) {
-            let question = Question { maestro: self, kit, context, retry, progress, ahead: None };
+            let question = Question { maestro: self, context, retry, progress, ahead: None };
             return match question.ask(asking, &open, &claim(&input, kit.config.loaded().language())).await? {
                 Told::AskAgain(response) => Ok(*response),
                 Told::Undecided(why) => Err(undecided(&open.request.id, why)),

@@ -25,7 +25,6 @@ use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Dialog, PATIENCE};
 use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
-use crate::flow::kit::Kit;
 use crate::flow::log::Log;
 use crate::flow::progress::Progress;
 use crate::host::browser::has_display;
@@ -107,7 +106,6 @@ fn target(open: &Reviewed) -> String {
 /// A question to the human about a request.
 pub(crate) struct Question<'a> {
     pub(crate) maestro: &'a Handle,
-    pub(crate) kit: &'a Kit,
     pub(crate) context: &'a RequestContext<RoleServer>,
     pub(crate) retry: &'a Retry,
     pub(crate) progress: &'a Progress,
@@ -124,7 +122,7 @@ impl Question<'_> {
     async fn opened(&self, open: &Reviewed) -> Result<Option<Dialog>, Error> {
         match self.is_ahead(open) {
             Some(_) => Ok(None),
-            None => Dialog::open(&self.kit.log, open).await.map(Some),
+            None => Dialog::open(&self.maestro.kit.log, open).await.map(Some),
         }
     }
 
@@ -132,7 +130,7 @@ impl Question<'_> {
     async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
         match self.is_ahead(open) {
             Some(ahead) => ahead.leave_open(),
-            None => Dialog::open(&self.kit.log, open).await?.leave_open(),
+            None => Dialog::open(&self.maestro.kit.log, open).await?.leave_open(),
         }
         Ok(())
     }
@@ -142,13 +140,13 @@ impl Question<'_> {
         let is_on_page = match asking.means {
             Means::Form => false,
             Means::Page => true,
-            Means::Both if !self.kit.config.settings().page => false,
+            Means::Both if !self.maestro.kit.config.settings().page => false,
             Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
         };
         let sheet = if is_on_page {
             Sheet::Page(self.maestro.page().await?)
         } else {
-            Sheet::Form(form(open, aside, self.kit.config.loaded().language())?)
+            Sheet::Form(form(open, aside, self.maestro.kit.config.loaded().language())?)
         };
         let told = match asking.era {
             Era::Legacy => Box::pin(self.legacy(open, &sheet, aside)).await?,
@@ -166,7 +164,7 @@ impl Question<'_> {
         let _shown = self.opened(open).await?;
         let form = sheet.form();
         let ask = async |shown| {
-            let decided = decided_elsewhere(&self.kit.log, &open.request.id);
+            let decided = decided_elsewhere(&self.maestro.kit.log, &open.request.id);
             ask_legacy(self.context, shown, form, self.progress, PATIENCE, decided).await
         };
         let mut word = ask(self.shown(sheet, open, aside)?).await;
@@ -178,7 +176,7 @@ impl Question<'_> {
 
     /// Asks by the result, or goes on with the answer that the call brings along.
     async fn modern(&self, open: &Reviewed, sheet: &Sheet<'_>, aside: &str) -> Result<Told, Error> {
-        let seal = seal(&self.kit.log).await?;
+        let seal = seal(&self.maestro.kit.log).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
         let again = async |shown, is_back| {
             let state = self.retry.sealed(&seal, &subject(open, is_back))?;
@@ -187,7 +185,7 @@ impl Question<'_> {
         };
         let answer = read_modern(&seal, self.retry, &subject(open, is_back), sheet.form())?;
         let looks = self.retry.looks_again() || answer.is_some() && sheet.form().is_none();
-        if looks && !is_open(&self.kit.log, &open.request.id).await? {
+        if looks && !is_open(&self.maestro.kit.log, &open.request.id).await? {
             return self.elsewhere(open).await;
         }
         let Some(Answer { word, nonce }) = answer.filter(|_| !self.retry.looks_again()) else {
@@ -197,7 +195,7 @@ impl Question<'_> {
         if matches!(word, Word::Decided(_)) && back.is_none() {
             return self.settle(open, Some(word), Some(nonce)).await;
         }
-        use_up(&self.kit.log, &open.request.id, nonce).await?;
+        use_up(&self.maestro.kit.log, &open.request.id, nonce).await?;
         match (sheet, back, word) {
             (Sheet::Form(form), Some(aside), _) => {
                 again(form.again(&aside).params(self.choices()), true).await
@@ -229,7 +227,7 @@ impl Question<'_> {
         let decided = async {
             tokio::select! {
                 biased;
-                () = decided_elsewhere(&self.kit.log, &open.request.id) => true,
+                () = decided_elsewhere(&self.maestro.kit.log, &open.request.id) => true,
                 () = nobody_looks(page) => false,
             }
         };
@@ -239,9 +237,9 @@ impl Question<'_> {
     /// Returns what the client is asked to open, with the heart of the decision beside it: where no browser
     /// opens, it is all that the human sees.
     fn address(&self, page: &Page, open: &Reviewed, aside: &str) -> Result<ElicitRequestParams, Error> {
-        let environment = self.kit.config.environment();
+        let environment = self.maestro.kit.config.environment();
         let report = report_of(open)?;
-        let [what, heart, risk] = report::heart(&report, self.kit.config.loaded().language());
+        let [what, heart, risk] = report::heart(&report, self.maestro.kit.config.loaded().language());
         let way = format!("maestro-mcp page {}", open.request.id);
         let lines = if has_display(environment) {
             [what, heart, risk, "Opening it decides nothing; you decide on the page.".to_owned()]
@@ -276,7 +274,7 @@ impl Question<'_> {
             Some(word) => return Ok(Told::Undecided(why_not(&word, &open.request.id))),
             None => return self.elsewhere(open).await,
         };
-        match decide(self.kit, verdict(open, decided, nonce)).await {
+        match decide(&self.maestro.kit, verdict(open, decided, nonce)).await {
             Ok(settled) => Ok(Told::Settled(Box::new(settled))),
             Err(Error::Approval(ApprovalProblem::Contradiction { .. })) => {
                 Ok(Told::Undecided("a revision was asked for without a word on what should be different"))
@@ -287,7 +285,7 @@ impl Question<'_> {
 
     /// The decision that somebody else made, or the refusal of a run that they ended.
     async fn elsewhere(&self, open: &Reviewed) -> Result<Told, Error> {
-        let settled = find(&self.kit.log, &open.request.id).await?.settled()?;
+        let settled = find(&self.maestro.kit.log, &open.request.id).await?.settled()?;
         tracing::info!(
             request = settled.request.id,
             decision = settled.decided.decision.name(),

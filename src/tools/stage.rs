@@ -1,12 +1,8 @@
 //! Doing one stage of the workflow.
 
-use std::num::NonZeroU64;
-
 use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::Handle;
@@ -15,79 +11,25 @@ use super::dialog::{Retry, asking};
 use super::polish::{Parameters, arguments};
 use super::reply::{failure_with, reply};
 use super::report::reporting;
-use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::Decision;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
 use crate::error::Error;
 use crate::flow::approval::{Dialog, Settled, find};
-use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::stage::{ApprovalNote, Gate, StageReply, StageRequest, again, run_stage};
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct StageInput {
-    /// Stage.
-    stage: Stage,
-    /// Goal.
-    task: String,
-    /// Files or globs.
-    #[serde(default)]
-    context_files: Vec<String>,
-    /// Known facts.
-    #[serde(default)]
-    context_facts: Vec<String>,
-    /// Error texts.
-    #[serde(default)]
-    context_errors: Vec<String>,
-    /// Default: by policy.
-    providers: Option<Vec<String>>,
-    /// Your chance alone, 0 to 1; from 0.45 no ensemble.
-    #[schemars(range(min = 0, max = 1))]
-    #[serde(default)]
-    baseline_confidence: f64,
-    /// Seconds per consult; default: provider's.
-    timeout_sec: Option<NonZeroU64>,
-    /// Default: as configured, else high.
-    effort: Option<Effort>,
-    /// Default: current run.
-    workflow_id: Option<String>,
-}
-
-impl StageInput {
-    fn request(self, gate: Gate) -> StageRequest {
-        StageRequest {
-            stage: self.stage,
-            task: self.task,
-            context: ContextRequest::given(
-                self.context_files,
-                self.context_facts,
-                self.context_errors,
-                Some(self.stage),
-            ),
-            providers: self.providers,
-            baseline_confidence: self.baseline_confidence,
-            options: CallOptions::new(None, self.effort, self.timeout_sec),
-            workflow_id: self.workflow_id,
-            gate,
-            dialog: None,
-        }
-    }
-}
 
 #[tool_router(router = stage_tools, vis = "pub(crate)")]
 impl Handle {
     /// Runs a stage with its policy's consultants and returns validated outputs; a run then waits for approval.
-    #[tool(input_schema = arguments::<StageInput>())]
+    #[tool(input_schema = arguments::<StageRequest>())]
     async fn maestro_run_stage(
         &self,
-        Parameters(input): Parameters<StageInput>,
+        Parameters(input): Parameters<StageRequest>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let request = input.request(Gate::InRun);
-        let (kit, stage) = (&self.kit, request.stage);
-        let work = |progress: Progress| async move { run_stage(kit, request, &progress).await };
+        let (kit, stage) = (&self.kit, input.stage);
+        let work = |progress: Progress| async move { run_stage(kit, input, &progress).await };
         match reporting(&context, work).await {
             Ok(done) => reply(Ok(done)),
             Err(error) => failure_with(&error, &refused(stage)),
@@ -95,14 +37,14 @@ impl Handle {
     }
 
     /// Runs a stage of the gated workflow and asks the human to decide, else leaves it pending.
-    #[tool(input_schema = arguments::<StageInput>())]
+    #[tool(input_schema = arguments::<StageRequest>())]
     async fn maestro_run_stage_with_approval(
         &self,
         retry: Retry,
-        Parameters(input): Parameters<StageInput>,
+        Parameters(input): Parameters<StageRequest>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResponse {
-        let request = input.request(Gate::Always);
+        let request = StageRequest { gate: Gate::Always, ..input };
         let stage = request.stage;
         let work = |progress: Progress| {
             let (context, retry) = (&context, &retry);
@@ -149,7 +91,7 @@ impl Handle {
         let Some(asking) = channel(approvals, context) else {
             return Ok(reply(Ok(shown(&stage, None))).into());
         };
-        let question = Question { maestro: self, kit, context, retry, progress, ahead: ahead.as_ref() };
+        let question = Question { maestro: self, context, retry, progress, ahead: ahead.as_ref() };
         Ok(match question.ask(asking, &open, "").await? {
             Told::AskAgain(response) => *response,
             Told::Undecided(why) => reply(Ok(shown(&stage, Some(why)))).into(),

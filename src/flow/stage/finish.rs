@@ -13,7 +13,6 @@ use crate::domain::change::Mark;
 use crate::domain::diff;
 use crate::domain::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageInterrupted};
 use crate::domain::event::{ApprovalDecided, ApprovalRequested, Decision, Draft, Noted};
-use crate::domain::language::Languages;
 use crate::domain::measure::report::Spent;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::{
@@ -38,7 +37,7 @@ pub(super) async fn finish(
     request: &Arc<StageRequest>,
     task: &Arc<Task>,
 ) -> Result<(), Error> {
-    let (given, limits, request) = (Arc::clone(task), review_figures(config), Arc::clone(request));
+    let (given, config, request) = (Arc::clone(task), config.clone(), Arc::clone(request));
     let ids = Ids::new();
     task.journal
         .decide(&task.run, move |history| {
@@ -67,10 +66,17 @@ pub(super) async fn finish(
                 consults_used: consults(attempt),
                 elapsed_ms,
             };
-            let limits = limits.with_spent(history.tally_of(&given.run).as_ref());
+            let spent = history.tally_of(&given.run);
             let compared = compared(attempt);
             let run = history.run(&given.run);
-            let mut drafts = with_review(run, finished, &ids, &limits, None, request.dialog.as_ref())?;
+            let mut drafts = with_review(
+                run,
+                finished,
+                &ids,
+                &config,
+                spent.as_ref(),
+                Extra::Dialog(request.dialog.as_ref()),
+            )?;
             drafts.extend(
                 compared
                     .transpose()?
@@ -170,15 +176,24 @@ impl Ids {
     }
 }
 
+/// The dialog or the figures that go with a stage's end.
+#[derive(Clone, Copy)]
+pub(super) enum Extra<'a> {
+    /// The dialog that is going to be shown.
+    Dialog(Option<&'a Announced>),
+    /// Figures of the orchestrator's own.
+    Metrics(Option<&'a Map<String, Value>>),
+}
+
 /// The outputs; within a run with the request for approval, and with its approval where the policy gives
 /// it, else with the dialog that is going to be shown.
 pub(super) fn with_review(
     run: Option<&Run>,
     finished: StageFinished,
     ids: &Ids,
-    limits: &ReviewFigures,
-    metrics: Option<&Map<String, Value>>,
-    dialog: Option<&Announced>,
+    config: &Configuration,
+    spent: Option<&Tally>,
+    extra: Extra<'_>,
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
         // It was handed in without being begun.
@@ -188,7 +203,11 @@ pub(super) fn with_review(
     let Some(run) = run else {
         return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
     };
-    let Review { asked, is_approved_by_policy } = review(run, &finished, limits, metrics, now())?;
+    let (dialog, metrics) = match extra {
+        Extra::Dialog(dialog) => (dialog, None),
+        Extra::Metrics(metrics) => (None, metrics),
+    };
+    let (asked, is_approved_by_policy) = review(run, &finished, config, spent, metrics)?;
     let (stage, shown, change) = (asked.stage, asked.digest.clone(), asked.change.clone());
     let mut drafts = vec![
         Draft::new(ids.finished.clone(), finished).on(rests_on),
@@ -210,34 +229,14 @@ pub(super) fn with_review(
             unanswered_critical: Vec::new(),
         };
         drafts.push(Draft::new(ids.decision.clone(), decided).on([ids.request.clone()]));
-    } else if run.approvals(limits.approvals) != Approvals::Relay {
+    } else if run.approvals(config.settings().approvals) != Approvals::Relay {
         drafts.extend(dialog.and_then(|dialog| dialog.draft(&run.id, &ids.request)));
     }
     Ok(drafts)
 }
 
-/// Returns what the report shows beside the run; what the run has spent is added where its log is read.
-pub(super) fn review_figures(config: &Configuration) -> ReviewFigures {
-    let policy = &config.settings().policy;
-    let settings = &config.settings();
-    ReviewFigures {
-        approvals: settings.approvals,
-        low_risk: settings.auto_approve_low_risk,
-        languages: settings.language,
-        max_total: policy.max_consults_total,
-        max_debug_rounds: policy.max_debug_iterations,
-        ..ReviewFigures::default()
-    }
-}
-
-/// A stage ready for review.
-struct Review {
-    asked: ApprovalRequested,
-    /// True if the rule for stages of low risk approves it.
-    is_approved_by_policy: bool,
-}
-
-/// Makes the report of a stage's outputs within its run.
+/// Makes the report of a stage's outputs within its run. Returns whether the rule for stages of low risk approves
+/// it.
 ///
 /// # Errors
 ///
@@ -245,11 +244,13 @@ struct Review {
 fn review(
     run: &Run,
     finished: &StageFinished,
-    figures: &ReviewFigures,
+    config: &Configuration,
+    spent: Option<&Tally>,
     metrics: Option<&Map<String, Value>>,
-    at: u64,
-) -> Result<Review, Error> {
-    let text = rfc3339(at);
+) -> Result<(ApprovalRequested, bool), Error> {
+    let text = rfc3339(now());
+    let (settings, spent) = (config.settings(), spent.map(|tally| Spent::from(&tally.calls)));
+    let most_rounds = settings.policy.max_debug_iterations;
     let (outputs, also) = outputs(finished);
     let material = Material {
         stage: finished.stage,
@@ -263,10 +264,10 @@ fn review(
         cost: Cost {
             consults_stage: finished.consults_used,
             consults_total: run.budget.used(),
-            max_total: Some(figures.max_total),
-            input_tokens: figures.input_tokens,
-            output_tokens: figures.output_tokens,
-            cost_usd: figures.cost_usd,
+            max_total: Some(settings.policy.max_consults_total),
+            input_tokens: spent.as_ref().and_then(|spent| spent.input_tokens),
+            output_tokens: spent.as_ref().and_then(|spent| spent.output_tokens),
+            cost_usd: spent.as_ref().and_then(|spent| spent.cost_usd),
             duration_ms: finished.elapsed_ms,
         },
         metrics,
@@ -274,63 +275,25 @@ fn review(
         began_at: run.start_stage,
         mode: finished.mode,
         why: Some(&finished.why),
-        iteration: Some(iteration(finished, figures.max_debug_rounds)),
-        next: next(run, finished, figures.max_debug_rounds),
+        iteration: Some(iteration(finished, most_rounds)),
+        next: next(run, finished, most_rounds),
         at: &text,
     };
     let report: Report = report::report(&material);
     let is_low_risk = report::is_low_risk(&material).is_ok();
     let value = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Review {
-        is_approved_by_policy: run.low_risk == LowRisk::Approve
-            && figures.may_approve_by_policy(run)
-            && is_low_risk,
-        asked: ApprovalRequested {
-            stage: finished.stage,
-            iteration: finished.iteration,
-            display: report::display(&report, WIDTH, &figures.languages.of_reports()),
-            digest: digest(&value),
-            change: report::proposed_diff(finished.stage, &finished.output).map(|text| diff::digest(&text)),
-            report: value,
-        },
-    })
-}
-
-/// Figures that a report shows and a run does not hold.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ReviewFigures {
-    /// Consults that the run may have.
-    pub(super) max_total: u32,
-    /// Rounds of debug.
-    pub(super) max_debug_rounds: u32,
-    /// Tokens that went into the run's calls so far.
-    pub(super) input_tokens: Option<u64>,
-    /// Tokens that came out of them.
-    pub(super) output_tokens: Option<u64>,
-    /// US dollars that they cost.
-    pub(super) cost_usd: Option<f64>,
-    /// The server's mode of approvals.
-    pub(super) approvals: Approvals,
-    /// True if the user lets the policy approve.
-    pub(super) low_risk: bool,
-    /// The languages of the report.
-    pub(super) languages: Languages,
-}
-
-impl ReviewFigures {
-    fn may_approve_by_policy(&self, run: &Run) -> bool {
-        self.low_risk && run.approvals(self.approvals).takes(DecidedBy::Policy)
-    }
-
-    /// The same with what the run has spent, as far as the CLIs told.
-    pub(super) fn with_spent(self, tally: Option<&Tally>) -> Self {
-        let Some(Spent { input_tokens, output_tokens, cost_usd, .. }) =
-            tally.map(|tally| Spent::from(&tally.calls))
-        else {
-            return self;
-        };
-        Self { input_tokens, output_tokens, cost_usd, ..self }
-    }
+    let asked = ApprovalRequested {
+        stage: finished.stage,
+        iteration: finished.iteration,
+        display: report::display(&report, WIDTH, &settings.language.of_reports()),
+        digest: digest(&value),
+        change: report::proposed_diff(finished.stage, &finished.output).map(|text| diff::digest(&text)),
+        report: value,
+    };
+    let may_policy = settings.auto_approve_low_risk
+        && run.low_risk == LowRisk::Approve
+        && run.approvals(settings.approvals).takes(DecidedBy::Policy);
+    Ok((asked, may_policy && is_low_risk))
 }
 
 /// The digest that identifies a report.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::finish::{Ids, ReviewFigures, review_figures, with_review};
+use super::finish::{Extra, Ids, with_review};
 use crate::domain::event::Draft;
 use crate::domain::event::stage::{Candidate, LowRisk, Mode, RunStarted, StageFinished};
 use crate::domain::history::History;
@@ -58,7 +58,7 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
     let submission = Submission { metrics, ..submission };
     let submitting = Submitting {
         meant: Meant::new(&kit.log, submission.workflow_id.clone()),
-        limits: review_figures(&kit.config),
+        config: kit.config.clone(),
         candidate: checked(&kit.config, &submission).await?,
         new_run: new_id(),
         server: kit.log.server().to_owned(),
@@ -109,7 +109,7 @@ struct Submitting {
     submission: Submission,
     candidate: Candidate,
     meant: Meant,
-    limits: ReviewFigures,
+    config: Configuration,
     new_run: String,
     server: String,
     ids: Ids,
@@ -123,7 +123,7 @@ impl Submitting {
                 let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
                 let task = format!("{} handed in by the orchestrator", start_stage.name());
                 let carried = history.carried(&task, None);
-                let approvals = Some(self.limits.approvals);
+                let approvals = Some(self.config.settings().approvals);
                 let server = Some(self.server.clone());
                 let body = RunStarted { task, start_stage, low_risk, carried, approvals, server };
                 let began = Draft::new(new_id(), body.clone());
@@ -143,7 +143,9 @@ impl Submitting {
         if let Some(open) = self.same(run) {
             return Ok((run.id.clone(), Decided::nothing((run.id.clone(), open))));
         }
-        let iteration = run.may_submit(stage, self.limits.max_debug_rounds).map_err(Error::Workflow)?;
+        let iteration = run
+            .may_submit(stage, self.config.settings().policy.max_debug_iterations)
+            .map_err(Error::Workflow)?;
         let attempt = match (&run.phase, &run.attempt) {
             (Phase::Running(_), Some(attempt)) => attempt.id.clone(),
             _ => String::new(),
@@ -160,10 +162,9 @@ impl Submitting {
             consults_used: 0,
             elapsed_ms: self.submission.elapsed_ms(),
         };
-        let metrics = self.submission.metrics.as_ref();
-        let limits = self.limits.with_spent(spent);
+        let extra = Extra::Metrics(self.submission.metrics.as_ref());
         let mut drafts = before;
-        drafts.extend(with_review(Some(run), finished, &self.ids, &limits, metrics, None)?);
+        drafts.extend(with_review(Some(run), finished, &self.ids, &self.config, spent, extra)?);
         let answer = (run.id.clone(), self.ids.request.clone());
         Ok((run.id.clone(), Decided::append(drafts, answer)))
     }

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::{StageRequest, Task, finish};
+use crate::domain::call_options::CallOptions;
 use crate::domain::citations::Citation;
 use crate::domain::consultant;
 use crate::domain::event::Draft;
@@ -130,9 +131,9 @@ fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepar
     let question = Question {
         prompt: prompt(&kit.config, request, &task.handover, task.attempt.iteration)?,
         role: Some(stage.primary_role()),
-        context: request.context.clone(),
+        context: request.context(),
         schema: Some(stage.schema()),
-        options: request.options.clone(),
+        options: CallOptions::new(None, request.effort, request.timeout_sec),
         account,
     };
     prepare(kit, question, Layout::Sections, None)
