@@ -142,6 +142,10 @@ macro_rules! bodies {
                 };
                 let unreadable = |reason| Unreadable { seq, kind: kind.to_owned(), reason };
                 let (id, rests_on, body) = read.map_err(unreadable)?;
+                let body = match body {
+                    Body::ConsultSettled(settled) => settled.with_prompt().into(),
+                    other => other,
+                };
                 Ok(Self { seq, run, at, id, rests_on, body })
             }
         }
@@ -225,11 +229,11 @@ impl Draft {
     /// # Errors
     ///
     /// As of [`Event::read`].
-    pub fn folded(&self, shown: Shown<'_>) -> Result<Event, Unreadable> {
-        let Body::ConsultSettled(settled) = &self.body else { return Event::fold(shown) };
+    pub fn folded(self, shown: Shown<'_>) -> Result<Event, Unreadable> {
+        let Body::ConsultSettled(settled) = self.body else { return Event::fold(shown) };
         let Shown { seq, run, at, .. } = shown;
-        let body = settled.without_texts().into();
-        Ok(Event { seq, run: run.to_owned(), at, id: self.id.clone(), rests_on: self.rests_on.clone(), body })
+        let body = ConsultSettled { prompt: None, response: None, ..settled }.into();
+        Ok(Event { seq, run: run.to_owned(), at, id: self.id, rests_on: self.rests_on, body })
     }
 }
 
@@ -619,6 +623,22 @@ mod tests {
         assert_eq!(folded, whole);
         let unknown = Event::fold(Shown { kind: "dreamt", ..shown }).unwrap_err();
         assert_eq!(unknown.to_string(), "event 3 (dreamt): this version does not know the kind");
+    }
+
+    #[test]
+    fn a_prompt_that_is_the_question_is_kept_once() {
+        let turn = consult::TurnKept { question: "한".repeat(250_000), ..consult::TurnKept::default() };
+        let prompt = Some(consult::Kept { chars: 250_000, sha256: "s".to_owned(), text: None });
+        let settled = ConsultSettled { prompt, turn: Some(turn), ..ConsultSettled::sample() };
+        let text = Draft::new("a", settled.clone()).text().unwrap();
+        assert_eq!(text.matches('한').count(), 250_000);
+        let Body::ConsultSettled(read) =
+            Event::read(1, String::new(), 1, CONSULT_SETTLED, &text).unwrap().body
+        else {
+            panic!("another kind");
+        };
+        assert_eq!(read.prompt.unwrap().text, Some("한".repeat(200_000)));
+        assert_eq!(read.turn, settled.turn);
     }
 
     #[test]

@@ -270,7 +270,7 @@ impl Reservation {
     pub fn settle(&mut self, id: String, settled: ConsultSettled) -> Result<bool, Error> {
         self.is_over = true;
         match self.drafts(id, settled) {
-            Some((run, drafts)) => self.kit.log.journal().record_now(&run, &drafts).map(|()| true),
+            Some((run, drafts)) => self.kit.log.journal().record_now(&run, drafts).map(|()| true),
             None => Ok(false),
         }
     }
@@ -295,7 +295,7 @@ impl Drop for Reservation {
         if !self.id.is_empty() && !self.is_over {
             let run = self.account.run.as_deref().unwrap_or_default();
             let body = ConsultReleased { reservation: self.id.clone(), why: "it never started".to_owned() };
-            let released = self.kit.log.journal().record_now(run, &[Draft::new(new_id(), body)]);
+            let released = self.kit.log.journal().record_now(run, vec![Draft::new(new_id(), body)]);
             if let Err(error) = released {
                 tracing::warn!(%error, "a consult that never started still counts");
             }
@@ -305,18 +305,10 @@ impl Drop for Reservation {
 
 /// A text as the log keeps it: whole where it is to be saved, else its digest and length.
 pub fn kept(text: &str, is_saved: bool) -> Kept {
-    const MOST_CHARS: usize = 200_000;
-    // Where each byte is a character, none need be counted.
-    let end = match text.as_bytes().get(..MOST_CHARS) {
-        Some(beginning) if !beginning.is_ascii() => text.char_indices().nth(MOST_CHARS).map(|(end, _)| end),
-        Some(_) => Some(MOST_CHARS),
-        None => None,
-    };
-    let shown = end.and_then(|end| text.get(..end)).unwrap_or(text);
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
         sha256: Mark::of(text.as_bytes()).sha256,
-        text: is_saved.then(|| shown.to_owned()),
+        text: is_saved.then(|| Kept::beginning(text).to_owned()),
     }
 }
 

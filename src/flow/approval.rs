@@ -202,7 +202,7 @@ impl Drop for Dialog {
         let state = std::mem::replace(&mut *self.announced.held(), Ahead::Over);
         let Ahead::Appended { run, .. } = state else { return };
         let closed = Draft::new(new_id(), DialogClosed { dialog: self.announced.id.clone() });
-        if let Err(error) = self.announced.log.journal().record_now(&run, &[closed]) {
+        if let Err(error) = self.announced.log.journal().record_now(&run, vec![closed]) {
             tracing::warn!(%error, "the log does not know that a dialog was closed");
         }
     }

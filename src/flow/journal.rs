@@ -184,7 +184,7 @@ impl Journal {
     /// The log cannot be written.
     pub async fn record(&self, run: &str, drafts: Vec<Draft>) -> Result<(), Error> {
         let (inner, run) = (Arc::clone(&self.inner), run.to_owned());
-        off_thread(move || inner.record(&run, &drafts)).await?
+        off_thread(move || inner.record(&run, drafts)).await?
     }
 
     /// The same at once, for a place that cannot wait: the thread is held for one write.
@@ -192,7 +192,7 @@ impl Journal {
     /// # Errors
     ///
     /// The log cannot be written.
-    pub fn record_now(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
+    pub fn record_now(&self, run: &str, drafts: Vec<Draft>) -> Result<(), Error> {
         self.inner.record(run, drafts)
     }
 
@@ -309,7 +309,7 @@ impl Inner {
             self.refresh(&mut folded)?;
             let decided = decision(&folded.history);
             folded.check()?;
-            let (run, drafts) = decided?;
+            let (run, mut drafts) = decided?;
             if drafts.is_empty() {
                 return Ok(());
             }
@@ -317,7 +317,7 @@ impl Inner {
                 RestsOn::ItsRun => Expected::At(folded.history.last_of(&run)),
                 RestsOn::TheLog => Expected::Last(folded.history.last_seq),
             };
-            match self.append(&mut folded, expected, &run, &drafts) {
+            match self.append(&mut folded, expected, &run, &mut drafts) {
                 Ok(()) => return Ok(()),
                 Err(StoreError::Conflict { .. } | StoreError::Replaced) => {}
                 Err(error) => return Err(error.into()),
@@ -326,21 +326,22 @@ impl Inner {
         Err(StoreError::Busy.into())
     }
 
-    fn record(&self, run: &str, drafts: &[Draft]) -> Result<(), Error> {
+    fn record(&self, run: &str, mut drafts: Vec<Draft>) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.append(&mut folded, Expected::Any, run, drafts) {
+        match self.append(&mut folded, Expected::Any, run, &mut drafts) {
             // Events that depend on nothing go into the new log too.
-            Err(StoreError::Replaced) => Ok(self.append(&mut folded, Expected::Any, run, drafts)?),
+            Err(StoreError::Replaced) => Ok(self.append(&mut folded, Expected::Any, run, &mut drafts)?),
             other => Ok(other?),
         }
     }
 
+    /// Appends events, and takes them where that succeeds.
     fn append(
         &self,
         folded: &mut Folded,
         expected: Expected,
         run: &str,
-        drafts: &[Draft],
+        drafts: &mut Vec<Draft>,
     ) -> Result<(), StoreError> {
         let records: Vec<Record> = drafts
             .iter()
@@ -351,7 +352,7 @@ impl Inner {
             .collect::<Result<_, StoreError>>()?;
         let stored = self.store.append(expected, run, now(), &records)?;
         told::told(run, drafts);
-        if let Err(error) = self.go_on_with(folded, drafts, &stored) {
+        if let Err(error) = self.go_on_with(folded, std::mem::take(drafts), &stored) {
             tracing::warn!(%error, "the log was written and could not be read again");
         }
         self.appended.notify_waiters();
@@ -360,12 +361,12 @@ impl Inner {
 
     /// Folds what was just written. Where another process appended in between, its events come first, in the
     /// order of the log.
-    fn go_on_with(&self, folded: &mut Folded, drafts: &[Draft], written: &[Stored]) -> Result<(), Error> {
+    fn go_on_with(&self, folded: &mut Folded, drafts: Vec<Draft>, written: &[Stored]) -> Result<(), Error> {
         let is_next = written.first().is_some_and(|first| first.seq == folded.history.last_seq + 1);
         if !is_next || self.store.generation() != folded.generation {
             return self.refresh(folded);
         }
-        for (draft, stored) in drafts.iter().zip(written) {
+        for (draft, stored) in drafts.into_iter().zip(written) {
             folded.history.apply(draft.folded(stored.shown()).map_err(|error| unreadable(&error))?);
         }
         folded.check()?;

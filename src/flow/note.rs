@@ -150,7 +150,7 @@ pub fn note_change(log: &Log, run: Option<&str>, changed: Changed) {
     }
     let grounds = log.journal().read_now(|history| history.run(name).map(Run::grounds));
     let draft = Draft::new(new_id(), changed).on(grounds.ok().flatten().unwrap_or_default());
-    if let Err(error) = log.journal().record_now(name, &[draft]) {
+    if let Err(error) = log.journal().record_now(name, vec![draft]) {
         tracing::warn!(%error, "a change of files is not in the log");
     }
 }

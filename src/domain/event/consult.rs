@@ -88,6 +88,24 @@ pub struct Kept {
     pub text: Option<String>,
 }
 
+/// Characters of a text that are kept.
+const MOST_CHARS: usize = 200_000;
+
+impl Kept {
+    /// The beginning of a text that is kept.
+    pub fn beginning(text: &str) -> &str {
+        // Where each byte is a character, none need be counted.
+        let end = match text.as_bytes().get(..MOST_CHARS) {
+            Some(beginning) if !beginning.is_ascii() => {
+                text.char_indices().nth(MOST_CHARS).map(|(end, _)| end)
+            }
+            Some(_) => Some(MOST_CHARS),
+            None => None,
+        };
+        end.and_then(|end| text.get(..end)).unwrap_or(text)
+    }
+}
+
 /// A consult ended.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,7 +138,7 @@ pub struct ConsultSettled {
     /// Tokens estimated from the length of the texts; none where no model was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
-    /// The purpose of the question.
+    /// Its text is not kept a second time where it is the turn's question to the letter.
     pub prompt: Option<Kept>,
     pub response: Option<Kept>,
     /// The turn of a conversation that it is.
@@ -128,9 +146,13 @@ pub struct ConsultSettled {
 }
 
 impl ConsultSettled {
-    /// The same without what no state depends on.
-    pub(super) fn without_texts(&self) -> Self {
-        Self { prompt: None, response: None, ..self.clone() }
+    /// Gives the prompt the text of the turn's question, in whose place it is not kept. A turn is kept only
+    /// with its texts.
+    pub(super) fn with_prompt(mut self) -> Self {
+        if let (Some(prompt), Some(turn)) = (&mut self.prompt, &self.turn) {
+            prompt.text.get_or_insert_with(|| Kept::beginning(&turn.question).to_owned());
+        }
+        self
     }
 }
 

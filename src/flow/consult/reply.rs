@@ -376,8 +376,9 @@ impl Recording {
         let is_turn = masked.is_some() && saving.save_prompts && saving.save_responses;
         let turn = prepared.turn.as_ref().filter(|_| is_turn).map(|(turn, ..)| turn.clone());
         let thread = turn.as_ref().map(|turn| turn.thread.clone());
+        let is_question = turn.as_ref().is_some_and(|turn| turn.question == prepared.prompt);
         let settled = ConsultSettled {
-            prompt: Some(kept(&prepared.prompt, saving.save_prompts)),
+            prompt: Some(kept(&prepared.prompt, saving.save_prompts && !is_question)),
             response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
             turn,
             ..settled

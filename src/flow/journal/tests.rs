@@ -160,8 +160,8 @@ fn outside(number: u64) -> Vec<Draft> {
 
 fn fill(journal: &Journal) {
     for number in 0..RUNS {
-        journal.record_now(&format!("run-{number}"), &a_run(number)).unwrap();
-        journal.record_now("", &outside(number)).unwrap();
+        journal.record_now(&format!("run-{number}"), a_run(number)).unwrap();
+        journal.record_now("", outside(number)).unwrap();
     }
 }
 
@@ -222,7 +222,7 @@ fn what_an_earlier_process_folded_is_the_state_of_the_log() {
             .into_iter()
             .skip(1)
             .map(|draft| Draft { id: format!("{}-again", draft.id), ..draft });
-        journal.record_now(&format!("run-{number}"), &again.collect::<Vec<_>>()).unwrap();
+        journal.record_now(&format!("run-{number}"), again.collect()).unwrap();
     }
     assert_eq!(look(&journal), look(&afresh()));
     assert_eq!(look(&Journal::new(open())), look(&afresh()));

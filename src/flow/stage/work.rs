@@ -320,7 +320,7 @@ async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) 
         let attempt = &task.attempt;
         let body = Answered { attempt: attempt.id.clone(), stage: attempt.stage, candidate };
         let draft = Draft::new(new_id(), body).on([attempt.id.clone()]);
-        task.journal.record_now(&task.run, &[draft])?;
+        task.journal.record_now(&task.run, vec![draft])?;
         Ok(if answered && !fits { Recorded::Discarded } else { Recorded::Ended })
     })
     .await?

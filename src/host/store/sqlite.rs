@@ -24,6 +24,10 @@ const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM ev
 const HASH_AT: &str =
     "SELECT hash FROM event WHERE seq = ?1 AND octet_length(hash) <= 64 AND octet_length(body) < 67108864";
 const LAST_HASH: &str = "SELECT hash FROM event ORDER BY seq DESC LIMIT 1";
+/// Columns that stand before the text, which may have hundreds of pages.
+const LAST_PLACE: &str = "SELECT seq, at FROM event ORDER BY seq DESC LIMIT 1";
+/// Changes whenever another connection writes to the file.
+const VERSION: &str = "PRAGMA data_version";
 const CHAIN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq";
 const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
@@ -59,9 +63,16 @@ struct Checked {
     hash: String,
     /// The hash of its first event, if there is one.
     first: Option<String>,
+    /// The file's version for this connection, after which nobody else wrote.
+    version: Option<i64>,
 }
 
 impl Checked {
+    /// Nothing of a log that begins with this event.
+    fn nothing(first: Option<String>) -> Self {
+        Self { seq: 0, hash: START.to_owned(), first, version: None }
+    }
+
     /// Takes over events that this process wrote, if they follow what was checked: they need not be read
     /// again.
     fn goes_on_with(&mut self, written: &[Stored]) -> bool {
@@ -129,7 +140,7 @@ impl SqliteStore {
         self.look(&mut file)?;
         self.open(&mut file).inspect_err(|error| self.keep_trouble(error))?;
         let connection = file.connection.as_ref().ok_or_else(not_open)?;
-        let mut checked = Checked { seq: 0, hash: START.to_owned(), first: hash_at(connection, 1)? };
+        let mut checked = Checked::nothing(hash_at(connection, 1)?);
         follow(connection, &mut checked)?;
         if let (Some(marks), Some(first)) = (&self.marks, &checked.first) {
             marks.save(
@@ -166,7 +177,7 @@ impl SqliteStore {
             (Some(marks), Some(first)) => self.known(marks, first)?,
             (Some(_) | None, _) => None,
         };
-        let mut checked = Checked { seq: 0, hash: START.to_owned(), first };
+        let mut checked = Checked::nothing(first);
         let is_as_it_was = |mark: &&Mark| mark.print.is_some() && mark.print == file.print;
         if let Some(mark) = mark.as_ref().filter(is_as_it_was) {
             checked.seq = mark.seq;
@@ -186,17 +197,23 @@ impl SqliteStore {
 
     /// Returns what was seen is there still, and what is new follows it.
     fn go_on(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
+        // Asked first: what is written from now on changes it again.
+        let version = Some(connection.prepare_cached(VERSION)?.query_row([], |row| row.get(0))?);
+        if checked.version == version {
+            return Ok(());
+        }
+        checked.version = None;
         if checked.seq > 0 && hash_at(connection, checked.seq)?.as_ref() != Some(&checked.hash) {
             let found = last_event(connection)?.map_or(0, |last| last.seq);
             return Err(StoreError::WentBack { seen: checked.seq, found });
         }
-        if last_hash(connection)?.is_none_or(|last| last == checked.hash) {
-            return Ok(());
+        if last_hash(connection)?.is_some_and(|last| last != checked.hash) {
+            follow(connection, checked)?;
+            if checked.first.is_none() {
+                checked.first = hash_at(connection, 1)?;
+            }
         }
-        follow(connection, checked)?;
-        if checked.first.is_none() {
-            checked.first = hash_at(connection, 1)?;
-        }
+        checked.version = version;
         Ok(())
     }
 
@@ -221,7 +238,9 @@ impl SqliteStore {
     }
 
     fn leave_mark(&self, file: &OpenFile, print: Option<Print>) {
-        if let (Some(marks), Some(Checked { seq, hash, first: Some(first) })) = (&self.marks, &file.checked) {
+        if let (Some(marks), Some(Checked { seq, hash, first: Some(first), .. })) =
+            (&self.marks, &file.checked)
+        {
             marks.save(first, &self.place, &Mark { seq: *seq, hash: hash.clone(), print });
         }
     }
@@ -265,12 +284,13 @@ impl SqliteStore {
             let connection = open(&self.place, self.patience)?;
             // The opened file is the checked one only if it is still there.
             if before.is_some() && self.place.find()?.map(|found| found.id) == before {
+                let checked = file.checked.take();
                 *file = OpenFile {
                     known: before,
                     beside: self.place.beside(),
                     connection: Some(connection),
                     print,
-                    checked: file.checked.take(),
+                    checked: checked.map(|checked| Checked { version: None, ..checked }),
                 };
                 return Ok(());
             }
@@ -372,7 +392,7 @@ impl SqliteStore {
         let is_as_it_was = self.is_as_it_was_left(file);
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         check_expected(&transaction, expected, run)?;
-        let stored = insert(&transaction, at, records)?;
+        let stored = insert(&transaction, file.checked.as_ref(), at, records)?;
         if let (Some(marks), Some(first)) = (&self.marks, stored.first().filter(|first| first.seq == 1)) {
             // Before anybody can see it: another server of this user's may read it at once.
             marks.announce(&first.hash);
@@ -555,9 +575,21 @@ fn check_expected(transaction: &Transaction<'_>, expected: Expected, run: &str) 
     Err(StoreError::Conflict { run: run.to_owned(), expected, found })
 }
 
-fn insert(transaction: &Transaction<'_>, at: u64, records: &[Record]) -> Result<Vec<Stored>, StoreError> {
-    let (mut seq, last_at, mut hash) = last_event(transaction)?
-        .map_or_else(|| (0, 0, START.to_owned()), |last| (last.seq, last.at, last.hash));
+fn insert(
+    transaction: &Transaction<'_>,
+    checked: Option<&Checked>,
+    at: u64,
+    records: &[Record],
+) -> Result<Vec<Stored>, StoreError> {
+    let (mut seq, last_at) = transaction
+        .prepare_cached(LAST_PLACE)?
+        .query_row([], |row| Ok((number(row, 0)?, number(row, 1)?)))
+        .optional()?
+        .unwrap_or_default();
+    let mut hash = match checked {
+        Some(checked) if checked.seq == seq => checked.hash.clone(),
+        Some(_) | None => last_hash(transaction)?.unwrap_or_else(|| START.to_owned()),
+    };
     // A clock that was set back must not turn the order of events around.
     let at = at.max(last_at);
     let mut statement = transaction.prepare_cached(INSERT)?;
