@@ -35,6 +35,7 @@ pub(crate) mod order;
 pub(crate) mod pack;
 pub(crate) mod packed;
 pub(crate) mod pairs;
+pub(crate) mod pattern;
 pub(crate) mod permits;
 pub(crate) mod plain;
 pub(crate) mod policy;

@@ -3,15 +3,16 @@
 //!
 //! A reader decides only from its runner's own summary, as a whole: in the form and at the place in
 //! which that runner prints it, with totals that add up. Any other number in a text is prose.
+//! `readers.yaml` says how; what needs more than patterns is read by code.
 
 mod go;
 mod javascript;
-mod jvm;
-mod native;
 mod python;
+mod reader;
 mod rust;
 
-use serde::Serialize;
+use indexmap::IndexSet;
+use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::domain::order::Order;
@@ -35,7 +36,8 @@ pub struct Reading {
 }
 
 /// The state of a run, as its output shows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Seen {
     /// The runner's own summary: it came to its end.
     #[default]
@@ -50,7 +52,8 @@ pub enum Seen {
     TimeOut,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Does {
     /// It tests.
     #[default]
@@ -118,13 +121,12 @@ impl Totals {
     }
 
     fn and(&self, other: &Self) -> Self {
-        let sum = |one: Option<usize>, other: Option<usize>| sum([one, other].into_iter());
         Self {
-            passed: sum(self.passed, other.passed),
-            failed: sum(self.failed, other.failed),
-            skipped: sum(self.skipped, other.skipped),
-            errors: sum(self.errors, other.errors),
-            warnings: sum(self.warnings, other.warnings),
+            passed: sum([self.passed, other.passed]),
+            failed: sum([self.failed, other.failed]),
+            skipped: sum([self.skipped, other.skipped]),
+            errors: sum([self.errors, other.errors]),
+            warnings: sum([self.warnings, other.warnings]),
         }
     }
 }
@@ -137,61 +139,69 @@ struct Output {
     both: String,
 }
 
-type Reader = fn(&Output) -> Option<Reading>;
+/// Code that reads what is left after the cases.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Code {
+    Cargo,
+    Compiler,
+    Go,
+    Unittest,
+}
 
-/// Every reader by the runner it reads.
-const READERS: [(&str, Reader); 25] = [
-    ("nextest", rust::nextest),
-    ("cargo", rust::cargo),
-    ("pytest", python::pytest),
-    ("unittest", python::unittest),
-    ("jest", javascript::jest),
-    ("vitest", javascript::vitest),
-    ("mocha", javascript::mocha),
-    ("node", javascript::node),
-    ("bun", javascript::bun),
-    ("go", go::go),
-    ("maven", jvm::maven),
-    ("gradle", jvm::gradle),
-    ("dotnet", native::dotnet),
-    ("rspec", native::rspec),
-    ("phpunit", native::phpunit),
-    ("ctest", native::ctest),
-    ("mix", native::mix),
-    ("swift", native::swift),
-    ("clippy", rust::clippy),
-    ("tsc", tsc),
-    ("eslint", eslint),
-    ("mypy", mypy),
-    ("ruff", ruff),
-    ("formatter", formatter),
-    ("gofmt", gofmt),
-];
+/// Code that finds the names.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NamesBy {
+    Mocha,
+    Node,
+    Pytest,
+}
+
+fn read_by(code: Code, runner: &'static str, output: &Output) -> Option<Reading> {
+    match code {
+        Code::Cargo => rust::cargo(output),
+        Code::Compiler => rust::compiler(&output.both, runner),
+        Code::Go => go::go(output),
+        Code::Unittest => python::unittest(output),
+    }
+}
+
+fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
+    match by {
+        NamesBy::Mocha => reading.failing = javascript::mocha_names(&output.both),
+        NamesBy::Node => javascript::node_names(&output.both, reading),
+        NamesBy::Pytest => reading.failing = python::pytest_names(output, reading),
+    }
+}
 
 /// Reads an output: by the reader of its runner, where one is known. A script may start anything, so
 /// without a name everybody reads who finds its own summary, and all of them count.
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
     let output =
         Output { stdout: plain(stdout), stderr: plain(stderr), both: plain(&format!("{stdout}\n{stderr}")) };
-    let reading = match READERS.iter().find(|(name, _)| runner == Some(*name)) {
-        Some((_, reader)) => reader(&output),
+    let reading = match reader::all().iter().find(|reader| runner == Some(reader.runner.as_str())) {
+        Some(reader) => reader.read(&output),
         None => anybodys(&output),
     };
     reading.map(|mut reading| {
-        let mut seen = std::collections::HashSet::new();
-        reading.failing.retain(|name| seen.insert(name.clone()));
+        reading.failing = distinct(reading.failing);
         reading.left_out = reading.failing.len().saturating_sub(MOST_NAMES);
         reading.failing.truncate(MOST_NAMES);
         reading
     })
 }
 
+/// Names, each once.
+fn distinct(names: Vec<String>) -> Vec<String> {
+    names.into_iter().collect::<IndexSet<_>>().into_iter().collect()
+}
+
 /// Returns what everybody reads together: tests before what only looks at the code, ends before beginnings.
 fn anybodys(output: &Output) -> Option<Reading> {
-    // A list of files is only known for one by who wrote it.
-    let readers = READERS.iter().filter(|(name, _)| *name != "gofmt");
+    let readers = reader::all().iter().filter(|reader| !reader.is_alone);
     let (mut ends, mut others) = (Vec::new(), Vec::new());
-    for reading in readers.filter_map(|(_, reader)| reader(output)) {
+    for reading in readers.filter_map(|reader| reader.read(output)) {
         if reading.is_test_end() { ends.push(reading) } else { others.push(reading) }
     }
     // The first reader that found failures, because its name is reported.
@@ -218,55 +228,9 @@ fn plain(text: &str) -> String {
     out.replace("\r\n", "\n")
 }
 
-/// `3 failed, 2 passed` as numbers and their words; none where a part is anything else.
-fn counted<'t>(text: &'t str, separator: &str) -> Option<Vec<(usize, &'t str)>> {
-    text.split(separator)
-        .map(|part| {
-            let (number, word) = part.trim().split_once(' ')?;
-            Some((number.parse().ok()?, word.trim()))
-        })
-        .collect()
-}
-
-/// The number of one of these words.
-fn of(counts: &[(usize, &str)], words: &[&str]) -> Option<usize> {
-    sum(counts.iter().map(|(number, word)| words.contains(word).then_some(*number)))
-}
-
-/// True if every word is one of these.
-fn only(counts: &[(usize, &str)], words: &[&str]) -> bool {
-    counts.iter().all(|(_, word)| words.contains(word))
-}
-
-/// The number before one of these words in a line such as `3 failed, 2 passed`.
-fn count(line: &str, words: &[&str]) -> Option<usize> {
-    let mut last = None;
-    for token in line.split_whitespace() {
-        let bare = token.trim_matches(|letter: char| !letter.is_alphanumeric());
-        if let Some(number) = last
-            && words.contains(&bare)
-        {
-            return Some(number);
-        }
-        last = bare.parse().ok();
-    }
-    None
-}
-
-/// The numbers behind their keys in a line such as `Tests run: 3, Failures: 1`, or with `=`; none where
-/// a part is anything else.
-fn keyed<'t>(text: &'t str, is: &str) -> Option<Vec<(usize, &'t str)>> {
-    text.split(',')
-        .map(|part| {
-            let (key, number) = part.trim().split_once(is)?;
-            Some((number.trim().parse().ok()?, key.trim()))
-        })
-        .collect()
-}
-
 /// Adds up what may be there or not.
-fn sum(numbers: impl Iterator<Item = Option<usize>>) -> Option<usize> {
-    numbers.flatten().reduce(|left, right| left + right)
+fn sum<const N: usize>(numbers: [Option<usize>; N]) -> Option<usize> {
+    numbers.into_iter().flatten().reduce(|left, right| left + right)
 }
 
 /// The last line for which something holds.
@@ -288,109 +252,12 @@ fn untimed(name: &str) -> &str {
     name.trim_end()
 }
 
-fn findings(runner: &'static str, errors: usize, warnings: Option<usize>, failing: Vec<String>) -> Reading {
-    let totals = Totals { errors: Some(errors), warnings, ..Totals::default() };
-    Reading { runner, totals, failing, does: Does::Look, ..Reading::default() }
-}
-
-/// `a.ts(1,7): error TS2322: ...`, or with `--pretty` `a.ts:1:7 - error TS2322: ...`.
-fn tsc(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    let failing: Vec<String> =
-        text.lines().filter(|line| line.contains("error TS")).map(|line| line.trim().to_owned()).collect();
-    (!failing.is_empty()).then(|| findings("tsc", failing.len(), None, failing))
-}
-
-/// A file on a line of its own, and `  1:7  error  ...  rule` below it.
-fn eslint(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    let end = last(text, |line| line.starts_with('✖') && line.contains("problem"))?;
-    let mut failing = Vec::new();
-    let mut file = "";
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        if !line.starts_with(' ') {
-            file = line.trim();
-        } else if let (Some(at), Some("error")) = (words.next(), words.next())
-            && at.contains(':')
-        {
-            failing.push(format!("{file}:{at} {}", words.collect::<Vec<_>>().join(" ")));
-        }
-    }
-    let errors = count(end, &["error", "errors"]).unwrap_or(failing.len());
-    Some(findings("eslint", errors, count(end, &["warning", "warnings"]), failing))
-}
-
-fn mypy(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    if text.contains("Success: no issues found in") {
-        return Some(findings("mypy", 0, None, Vec::new()));
-    }
-    let end =
-        last(text, |line| line.starts_with("Found ") && line.contains(" in ") && line.contains(" file"))?;
-    let failing: Vec<String> =
-        text.lines().filter(|line| line.contains(": error: ")).map(str::to_owned).collect();
-    Some(findings("mypy", count(end, &["error", "errors"])?, None, failing))
-}
-
-/// The full form, ` --> a.py:1:8` below the message, and the concise one, `a.py:1:8: F401 ...`.
-fn ruff(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    if text.lines().any(|line| line == "All checks passed!") {
-        return Some(findings("ruff", 0, None, Vec::new()));
-    }
-    let end = last(text, |line| line.starts_with("Found ") && line.contains(" error"))?;
-    let mut failing = Vec::new();
-    let mut message = "";
-    for line in text.lines() {
-        match line.trim_start().strip_prefix("--> ") {
-            Some(at) => failing.push(format!("{at} {message}")),
-            None if line.contains(".py:") && line.contains(": ") && !line.starts_with(' ') => {
-                failing.push(line.to_owned());
-            }
-            None => message = line,
-        }
-    }
-    Some(findings("ruff", count(end, &["error", "errors"])?, None, failing))
-}
-
-/// The files that black, isort, prettier, ruff, rustfmt would change.
-fn formatter(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    let name = |line: &str| {
-        let file = line
-            .strip_prefix("would reformat ")
-            .or_else(|| line.strip_prefix("Would reformat: "))
-            .or_else(|| line.strip_prefix("[warn] ").filter(|file| !file.contains("Run Prettier")))
-            .or_else(|| line.strip_prefix("Diff in ").map(|rest| rest.split(' ').next().unwrap_or(rest)));
-        file.map(|file| file.trim_end_matches(':').to_owned())
-    };
-    let failing: Vec<String> = text.lines().filter_map(name).collect();
-    (!failing.is_empty()).then(|| findings("formatter", failing.len(), None, failing))
-}
-
-/// gofmt -l prints the files that it would change, and exits with 0.
-fn gofmt(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    let is_file = |line: &&str| std::path::Path::new(line).extension().is_some_and(|end| end == "go");
-    let failing: Vec<String> = text.lines().filter(is_file).map(str::to_owned).collect();
-    (!failing.is_empty()).then(|| findings("gofmt", failing.len(), None, failing))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_by_their_words() {
-        assert_eq!(counted("3 failed, 2 passed", ", "), Some(vec![(3, "failed"), (2, "passed")]));
-        assert_eq!(counted("2 failed in staging, see #12", ", "), None);
-        assert_eq!(count("Tests  1 failed | 1 passed (2)", &["failed"]), Some(1));
-        assert_eq!(count("nothing failed", &["failed"]), None);
-        assert_eq!(
-            keyed("failures=1, expected failures=12", "="),
-            Some(vec![(1, "failures"), (12, "expected failures")])
-        );
+    fn colours_and_times_are_taken_off() {
         assert_eq!(plain("\u{1b}[31mred\u{1b}[0m"), "red");
         assert_eq!(untimed("cart > total (net) [0.26ms]"), "cart > total (net)");
         assert_eq!(untimed("cart (s)"), "cart (s)");

@@ -1,97 +1,39 @@
 //! pytest and unittest.
 
-use super::{Output, Reading, Seen, Totals, counted, keyed, last, of, only};
-use crate::domain::packed::list;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use super::reader::Counts;
+use super::{Output, Reading, Seen, distinct, last};
 
 /// The outcome of a test, in the lines of the summary and of `-v`.
 const BAD: [&str; 4] = ["FAILED", "ERROR", "SUBFAILED", "SUBFAIL"];
 
-pub(super) fn pytest(output: &Output) -> Option<Reading> {
+/// The names of the summary; without one, those of `-v` or of the headings, and where the run died.
+pub(super) fn pytest_names(output: &Output, reading: &Reading) -> Vec<String> {
     let text = output.stdout.as_str();
-    let has_session = text.lines().any(|line| is_banner(line, "test session starts"));
-    let has_summary = text.lines().any(|line| is_banner(line, "short test summary info"));
-    let is_progress = |line: &str| line.ends_with("%]") && line.contains(" [");
-    let is_it = has_session || has_summary || text.lines().any(is_progress);
-    let conftest =
-        output.stderr.lines().find_map(|line| line.strip_prefix("ImportError while loading conftest "));
-    if let Some(conftest) = conftest.filter(|_| !is_it) {
-        let name = conftest.trim_matches(|letter| matches!(letter, '\'' | '.')).to_owned();
-        return Some(Reading { failing: vec![name], ..Reading::of("pytest").seen(Seen::Broken) });
-    }
-    // A path that is not there ends with `no tests ran` as well; its exit code says the rest.
-    if output.stderr.lines().any(|line| line.starts_with("ERROR: file or directory not found")) {
-        return None;
-    }
-    let Some((line, counts)) = text.lines().rev().find_map(|line| Some((line, end(line)?))) else {
-        // A run that died has a beginning and no end; the quietest form never has one.
-        let began = has_session || has_summary;
-        return began.then(|| Reading {
-            failing: if has_summary { summary(text) } else { running(text).into_iter().collect() },
-            ..Reading::of("pytest").seen(if has_summary { Seen::End } else { Seen::Crash })
-        });
-    };
-    let (only_listed, bare) =
-        (of(&counts, &["test collected", "tests collected"]).is_some(), counts.is_empty());
-    if !is_it && !only_listed && !bare {
-        return None;
-    }
-    let totals = Totals {
-        passed: of(&counts, &["passed"]),
-        failed: of(&counts, &["failed", "subtests failed"]),
-        skipped: of(&counts, &["skipped"]),
-        errors: of(&counts, &["error", "errors"]),
-        warnings: of(&counts, &["warning", "warnings"]),
-    };
-    let ran = totals.ran() + of(&counts, &["xfailed", "xpassed"]).unwrap_or(0);
-    let was_cut = |what: &str| text.lines().any(|line| line.starts_with("!!!") && line.contains(what));
-    let seen = if was_cut("during collection") {
-        Seen::Broken
-    } else if was_cut("KeyboardInterrupt") {
-        Seen::Crash
-    } else if ran == 0 && !line.contains("error") {
-        Seen::NoTests
-    } else {
-        Seen::End
-    };
     let mut failing = summary(text);
-    if failing.is_empty() && totals.bad() > 0 {
+    if failing.is_empty() && reading.totals.bad() > 0 {
         failing = text.lines().filter_map(verbose).collect();
     }
-    if failing.is_empty() && totals.bad() > 0 {
+    if failing.is_empty() && reading.totals.bad() > 0 {
         failing = headings(text);
     }
-    if seen == Seen::Crash {
+    if reading.seen == Seen::Crash {
         failing.extend(
             text.lines().filter_map(|line| Some(line.strip_suffix(": KeyboardInterrupt")?.to_owned())),
         );
+        if failing.is_empty() {
+            failing.extend(running(text));
+        }
     }
-    Some(Reading { totals, failing, ..Reading::of("pytest").seen(seen) })
+    failing
 }
 
 /// `===== title =====`
 fn is_banner(line: &str, title: &str) -> bool {
     line.starts_with("===") && line.trim_matches('=').trim() == title
-}
-
-/// `=== 1 failed, 2 passed in 0.12s ===`, bare with `-q`.
-fn end(line: &str) -> Option<Vec<(usize, &str)>> {
-    let bare = line.strip_prefix("==").map_or(line, |_| line.trim_matches('=').trim());
-    let (counts, time) = bare.rsplit_once(" in ")?;
-    let seconds = time.split(' ').next().and_then(|time| time.strip_suffix('s'))?;
-    seconds.parse::<f64>().ok()?;
-    if counts == "no tests ran" {
-        return Some(Vec::new());
-    }
-    // `1/3 tests collected (2 deselected)`
-    let counts = counts.split_once(" collected (").map_or(counts, |(counts, _)| counts);
-    if let Some((number, words)) = counts.split_once(' ')
-        && let Some((some, _)) = number.split_once('/')
-        && words.starts_with("test")
-    {
-        return Some(vec![(some.parse().ok()?, "tests collected")]);
-    }
-    let counts = counted(counts, ", ")?;
-    only(&counts, list("pytest_counts")).then_some(counts)
 }
 
 /// The names below the heading of the summary: `FAILED path::test - why`.
@@ -172,68 +114,46 @@ fn is_python(name: &str) -> bool {
 }
 
 pub(super) fn unittest(output: &Output) -> Option<Reading> {
-    let mut whole: Option<Reading> = None;
     // It writes to stderr; a script may have joined the two.
-    for text in [&output.stderr, &output.stdout] {
-        let lines: Vec<&str> = text.lines().collect();
-        let mut begins = 0;
-        for (at, line) in lines.iter().enumerate() {
-            if let Some(run) = unittest_end(&lines, at, begins) {
-                whole = Some(whole.map_or_else(|| run.clone(), |before| before.and(run.clone())));
-                begins = at;
-            } else if line.starts_with("NO TESTS RAN") {
-                begins = at;
-            }
-        }
-    }
-    whole.or_else(|| unfinished(&output.stderr))
+    let runs = [&output.stderr, &output.stdout].into_iter().flat_map(|text| unittest_runs(text));
+    runs.reduce(Reading::and).or_else(|| unfinished(&output.stderr))
 }
 
-/// A run whose line `Ran 2 tests in 0.1s` stands there, below dashes, and above its verdict.
-fn unittest_end(lines: &[&str], at: usize, begins: usize) -> Option<Reading> {
-    let ran = lines.get(at)?.strip_prefix("Ran ")?;
-    let (number, rest) = ran.split_once(" test")?;
-    let number: usize = number.parse().ok()?;
-    let seconds = rest.trim_start_matches('s').strip_prefix(" in ")?.strip_suffix('s')?;
-    seconds.parse::<f64>().ok()?;
-    let is_dashes = |line: &&str| line.len() == 70 && line.bytes().all(|byte| byte == b'-');
-    at.checked_sub(1).and_then(|above| lines.get(above)).filter(|line| is_dashes(line))?;
-    let verdict = lines.iter().skip(at + 1).find(|line| !line.trim().is_empty())?;
-    let counts = match verdict.strip_prefix("OK").or_else(|| verdict.strip_prefix("NO TESTS RAN")) {
-        Some("") => Vec::new(),
-        Some(rest) => keyed(rest.trim().strip_prefix('(')?.strip_suffix(')')?, "=")?,
-        None => keyed(verdict.strip_prefix("FAILED (")?.strip_suffix(')')?, "=")?,
+/// Each run whose line `Ran 2 tests in 0.1s` stands below dashes, and above its verdict.
+fn unittest_runs(text: &str) -> Vec<Reading> {
+    static END: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        let verdict = r"(?:OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$";
+        Regex::new(&format!(r"(?m)^-{{70}}\nRan (\d+) tests? in [\d.]+s\n\s*{verdict}")).ok()
+    });
+    let mut begins = 0;
+    let run = |found: regex::Captures| {
+        let whole = found.get_match();
+        let above = text.get(begins..whole.start()).unwrap_or_default();
+        begins = whole.end();
+        unittest_run(above, found.get(1)?.as_str(), found.get(2).map_or("", |counts| counts.as_str()))
     };
-    let own = || lines.iter().take(at).skip(begins);
-    let mut failing: Vec<String> = own().filter_map(|line| unittest_name(line)).collect();
+    END.iter().flat_map(|end| end.captures_iter(text)).filter_map(run).collect()
+}
+
+fn unittest_run(above: &str, ran: &str, counts: &str) -> Option<Reading> {
+    let ran: usize = ran.parse().ok()?;
     // Older Pythons tell an unexpected success only line by line.
-    let unexpected = |line: &&str| line.strip_suffix(" ... unexpected success").and_then(place_of);
-    for name in own().filter_map(unexpected) {
-        if !failing.contains(&name) {
-            failing.push(name);
-        }
-    }
-    let failures = of(&counts, &["failures", "unexpected successes"]);
-    let skipped = of(&counts, &["skipped"]);
-    let expected = of(&counts, &["expected failures"]).unwrap_or(0);
+    let unexpected = above.lines().filter_map(|line| place_of(line.strip_suffix(" ... unexpected success")?));
+    let failing = distinct(above.lines().filter_map(unittest_name).chain(unexpected).collect());
     let mut tests: Vec<&str> = failing.iter().filter_map(|name| name.split(" [").next()).collect();
     tests.sort_unstable();
     tests.dedup();
     let bad = tests.iter().filter(|name| !name.contains(".setUp") && !name.contains(".tearDown")).count();
-    let passed = number.saturating_sub(bad + skipped.unwrap_or(0) + expected);
-    let totals = Totals {
-        passed: Some(passed),
-        failed: failures,
-        skipped,
-        errors: of(&counts, &["errors"]),
-        warnings: None,
-    };
-    let broken = !failing.is_empty() && failing.iter().all(|name| name.starts_with("unittest.loader."));
-    let nothing = number == skipped.unwrap_or(0);
-    let seen = match (broken, nothing && totals.bad() == 0) {
-        (true, _) => Seen::Broken,
-        (false, true) => Seen::NoTests,
-        (false, false) => Seen::End,
+    let counts = Counts::of(counts);
+    let mut totals = counts.totals()?;
+    let skipped = totals.skipped.unwrap_or(0);
+    totals.passed = Some(ran.saturating_sub(bad + skipped + counts.others()));
+    let seen = if !failing.is_empty() && failing.iter().all(|name| name.starts_with("unittest.loader.")) {
+        Seen::Broken
+    } else if ran == skipped && totals.bad() == 0 {
+        Seen::NoTests
+    } else {
+        Seen::End
     };
     Some(Reading { totals, failing, ..Reading::of("unittest").seen(seen) })
 }

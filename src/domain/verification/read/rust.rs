@@ -1,6 +1,7 @@
-//! cargo test, nextest, clippy, and the compiler beneath them.
+//! cargo test, and the compiler beneath it, nextest and clippy.
 
-use super::{Does, Output, Reading, Seen, Totals, count, counted, last, of, sum};
+use super::reader::Counts;
+use super::{Does, Output, Reading, Seen, Totals, distinct, last};
 
 pub(super) fn cargo(output: &Output) -> Option<Reading> {
     let text = output.both.as_str();
@@ -68,14 +69,7 @@ fn tests(text: &str) -> Option<usize> {
 fn result(line: &str) -> Option<Totals> {
     let rest = line.strip_prefix("test result: ")?;
     let counts = rest.strip_prefix("ok. ").or_else(|| rest.strip_prefix("FAILED. "))?;
-    let counts = counts.split("; finished in").next().unwrap_or(counts);
-    let counts = counted(counts, "; ")?;
-    Some(Totals {
-        passed: sum([of(&counts, &["passed"]), of(&counts, &["measured"])].into_iter()),
-        failed: of(&counts, &["failed"]),
-        skipped: of(&counts, &["ignored"]),
-        ..Totals::default()
-    })
+    Counts::of(counts).totals()
 }
 
 /// `1 test, 0 benchmarks`
@@ -97,60 +91,14 @@ fn died(stderr: &str) -> Option<String> {
     Some(format!("{target} ({how})"))
 }
 
-pub(super) fn nextest(output: &Output) -> Option<Reading> {
-    let text = output.both.as_str();
-    let end = last(text, |line| line.trim_start().starts_with("Summary [") && line.contains(" run: "));
-    let Some(end) = end else {
-        if text.lines().any(|line| line.starts_with("error: no tests to run")) {
-            return Some(Reading::of("nextest").seen(Seen::NoTests));
-        }
-        return compiler(text, "nextest");
-    };
-    let totals = Totals {
-        passed: count(end, &["passed"]),
-        failed: sum(["failed", "timed", "exec"].into_iter().map(|word| count(end, &[word]))),
-        skipped: count(end, &["skipped"]),
-        ..Totals::default()
-    };
-    let mut failing: Vec<String> = Vec::new();
-    for name in text.lines().filter_map(nextest_name) {
-        if !failing.contains(&name) {
-            failing.push(name);
-        }
-    }
-    let nothing = end.contains("] 0 tests run: ");
-    let seen = if nothing { Seen::NoTests } else { Seen::End };
-    Some(Reading { totals, failing, ..Reading::of("nextest").seen(seen) })
-}
-
-/// `FAIL [   0.067s] (2/3) shop tests::low_items`.
-fn nextest_name(line: &str) -> Option<String> {
-    let line = line.trim_start();
-    let bad = ["FAIL", "SIG", "ABORT", "TIMEOUT", "LEAK-FAIL", "XFAIL"];
-    bad.iter().find(|word| line.starts_with(**word))?;
-    let (_, rest) = line.split_once(" [")?;
-    let (_, rest) = rest.split_once(']')?;
-    let rest = rest.trim_start();
-    let name = match rest.strip_prefix('(') {
-        Some(numbered) => numbered.split_once(')')?.1,
-        None => rest,
-    };
-    Some(name.trim().to_owned())
-}
-
-pub(super) fn clippy(output: &Output) -> Option<Reading> {
-    compiler(&output.both, "clippy")
-}
-
 /// Returns what rustc says. Lints are findings; what is an error of the language is broken code.
-fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
+pub(super) fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
     let signs = ["   Compiling ", "    Checking ", "    Finished ", "error: could not compile"];
     if !text.lines().any(|line| signs.iter().any(|sign| line.starts_with(sign))) {
         return None;
     }
     let failed = text.lines().any(|line| line.starts_with("error: could not compile"));
     let mut failing: Vec<String> = Vec::new();
-    let mut errors = 0;
     let mut warnings = 0;
     let mut message = None;
     for line in text.lines() {
@@ -165,17 +113,14 @@ fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
             warnings += 1;
             message = None;
         } else if let (Some(at), Some(said)) = (line.trim_start().strip_prefix("--> "), message) {
-            let finding = format!("{at} {said}");
-            if !failing.contains(&finding) {
-                errors += 1;
-                failing.push(finding);
-            }
+            failing.push(format!("{at} {said}"));
             message = None;
         }
     }
     let lints_only = text.contains("`-D ") || text.contains("clippy::") || text.contains("#[deny(");
     let broken = failed && (text.contains("\nerror[E") || !lints_only);
-    let totals = Totals { errors: Some(errors), warnings: Some(warnings), ..Totals::default() };
+    let failing = distinct(failing);
+    let totals = Totals { errors: Some(failing.len()), warnings: Some(warnings), ..Totals::default() };
     let seen = if broken { Seen::Broken } else { Seen::End };
     Some(Reading { runner, totals, failing, seen, does: Does::Look, ..Reading::default() })
 }
