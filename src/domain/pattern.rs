@@ -1,9 +1,13 @@
-//! Regexes as data: they stand in YAML beside the code, and compile when they are needed first.
+//! Regexes as data: they stand in YAML beside the code that uses them, and compile when they are needed first.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
+use indexmap::IndexMap;
 use regex::{Captures, Regex, RegexBuilder};
 use serde::Deserialize;
+
+use super::packed;
 
 /// A regex in which `^` and `$` are the ends of lines.
 #[derive(Debug, Default, Deserialize)]
@@ -36,5 +40,64 @@ impl Pattern {
 
     pub(crate) fn all<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Captures<'t>> {
         self.regex().into_iter().flat_map(move |regex| regex.captures_iter(text))
+    }
+}
+
+/// A file of patterns by their names.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns(HashMap<String, Pattern>);
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    /// Words that stand for parts of patterns; a later part may use them too.
+    #[serde(default)]
+    parts: IndexMap<String, String>,
+    patterns: HashMap<String, String>,
+}
+
+impl Patterns {
+    /// Reads a file that the binary carries.
+    pub(crate) fn read(path: &str) -> Self {
+        let File { parts, patterns } = packed::read(path);
+        let whole = |pattern: String| {
+            parts.iter().rev().fold(pattern, |pattern, (word, part)| pattern.replace(word, part))
+        };
+        Self(patterns.into_iter().map(|(name, pattern)| (name, whole(pattern).into())).collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Regex> {
+        self.0.get(name)?.regex()
+    }
+
+    pub(crate) fn is_in(&self, name: &str, text: &str) -> bool {
+        self.get(name).is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that the code looks for are those of the file, and each compiles.
+    #[test]
+    fn every_pattern_compiles_and_is_used() {
+        for (path, code) in [
+            ("src/domain/pack/errors.yaml", include_str!("pack/errors.rs")),
+            ("src/domain/redflag/proposal.yaml", include_str!("redflag/proposal.rs")),
+            ("src/domain/citations/places.yaml", include_str!("citations/find.rs")),
+        ] {
+            let Patterns(patterns) = Patterns::read(path);
+            assert!(!patterns.is_empty(), "{path}");
+            for (name, pattern) in &patterns {
+                assert!(pattern.regex().is_some(), "{path}: {name}");
+                assert!(code.contains(&format!("\"{name}\"")), "{path}: {name} is not used");
+            }
+            for call in ["PATTERNS.get(\"", "PATTERNS.is_in(\"", "holds(\""] {
+                for name in code.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
+                    assert!(patterns.contains_key(name), "{path}: {name} has no pattern");
+                }
+            }
+        }
     }
 }

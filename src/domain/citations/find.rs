@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 use serde_json::Value;
 
 use super::shape::form;
 use super::{Claim, Form, Quote, Sense};
 use crate::domain::answer::{document, spoken};
 use crate::domain::order::Order;
+use crate::domain::pattern::Patterns;
 
 /// Places of one answer that are looked at.
 pub const MOST_CLAIMS: usize = 400;
@@ -24,65 +25,7 @@ const MOST_QUOTES: usize = 6;
 /// Characters between a place and what is quoted for it.
 const MOST_APART: usize = 160;
 
-/// The letters of a name. All letters would be `\w`, whose tables take longer to build than an answer to
-/// read; these are they and little more.
-const WORD: &str = r"A-Za-z0-9_\x{C0}-\x{1FFF}\x{2C00}-\x{2FFF}\x{3040}-\x{FEFF}";
-
-/// A path: parts with slashes of either kind, a drive, parts in brackets as routers name them.
-const PATH: &str = r"(?:[A-Za-z]:[\\/])?(?:~?[\\/]+)?(?:(?:[WORD.@+$%-]+|\[[WORD.-]+\]|\([WORD.-]+\))[\\/]+)*(?:\[[WORD.-]+\])?[WORD.@+$%-]*[WORD]";
-
-fn built(pattern: &str) -> Option<Regex> {
-    let pattern = pattern.replace("PATH", PATH).replace("WORD", WORD).replace("NUM", "[0-9]{1,7}");
-    Regex::new(&pattern).ok()
-}
-
-/// The place behind a path.
-static BEHIND: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    built(
-        r#"(?x)(?P<path>PATH)(?:
-          [`*]{0,3}:(?:line\ )?L?(?P<a1>NUM)(?::[0-9]{1,5})?(?:\ ?(?:[-–—]|\.\.)\ ?L?(?P<a2>NUM)(?::[0-9]{1,5})?)?
-        | [`*]{0,3}\#[Ll](?P<b1>NUM)(?:C[0-9]+)?(?:-L?(?P<b2>NUM)(?:C[0-9]+)?)?
-        | \((?P<c1>NUM)(?:,\ ?[0-9]{1,5})?(?:\ ?[-–]\ ?(?P<c2>NUM)(?:,\ ?[0-9]{1,5})?)?\)
-        | ["'`*”’)\]]{0,4}[\ \t,;:|*(\[–—-]{0,8}(?:(?:at|on|around|near|in|@|from)\ {1,2})?(?:the\ )?[*`]{0,3}(?:[Ll]ines?|LINES?|[Ll]n\.?|L|l\.)[\ \t:*`\#~]{0,6}L?(?P<d1>NUM)(?:\ ?(?:[-–—,&]|to|and|through|until|\.\.)\ ?L?(?P<d2>NUM))?
-        | ["'`*”’)\]]{0,4}(?:의|の|的)?[\ (]{0,2}(?:第\ ?)?(?P<e1>NUM)(?:\ ?[-–~]\ ?(?P<e2>NUM))?\ ?(?:행|번째\ ?줄|번째\ ?행|줄|번\ ?라인|行)
-        )"#,
-    )
-});
-
-/// The place before a path.
-static BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    built(
-        r#"(?x)(?-u:\b)(?:[Ll]ines?|LINES?|[Ll]n\.?|L)\ ?\#?(?P<a1>NUM)(?:\ ?(?:[-–—,&]|to|and|through)\ ?L?(?P<a2>NUM))?
-        (?:,?\ (?:col(?:umn)?\.?)\ [0-9]{1,5})?\ (?:of|in|from|at|inside|within)\ (?:the\ )?(?:file\ )?["'`*“‘(\[]{0,4}(?P<path>PATH)"#,
-    )
-});
-
-/// A path with blanks in it, which only marks around it hold together.
-static MARKED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    built(
-        r#"(?x)[`"“](?P<path>[WORD.@+/\\()-]+(?:\ [WORD.@+/\\()-]+)+\.[A-Za-z0-9]{1,8})(?:
-          :(?P<a1>NUM)(?::[0-9]{1,5})?(?:[-–](?P<a2>NUM))?[`"”]?
-        | [`"”](?::|,?\ \(?(?:at\ |on\ )?[Ll]ines?\ )(?P<b1>NUM)(?:[-–](?P<b2>NUM))?)"#,
-    )
-});
-
-/// File and line in two rows, as a list of findings has them.
-static ROWS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    built(
-        r#"(?m)^[ \t>*•|-]*(?:[Ff]ile|[Pp]ath|[Ll]ocation|FILE)[ \t*]*:[ \t*`"]*(?P<path>PATH)[`"*]*[ \t]*\r?\n[ \t>*•|-]*[Ll]ines?[ \t*]*:[ \t*`]*L?(?P<a1>NUM)(?:[ ]?[-–][ ]?L?(?P<a2>NUM))?"#,
-    )
-});
-
-/// An address, of which only a file at a forge is a place.
-static ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| built(r#"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^ \t<>`"'\])]+"#));
-static FORGE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| built(r"/(?:blob|src)/[^/]+/(?P<path>[^#?]+)#L(?P<a1>NUM)(?:-L?(?P<a2>NUM))?"));
-
-/// Code and words in marks.
-static SPAN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    built(r#"``(?P<two>.+?)``|`(?P<one>[^`]+)`|“(?P<curly>[^”]+)”|"(?P<straight>[^"]{3,})""#)
-});
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/citations/places.yaml"));
 
 /// Beginnings of words that introduce code which should stand there and does not yet.
 const PROPOSING: [&str; 26] = [
@@ -202,7 +145,7 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
     if !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return;
     }
-    if let Some(rows) = &*ROWS {
+    if let Some(rows) = PATTERNS.get("rows") {
         found.extend(rows.captures_iter(text).filter_map(|caught| place(&caught)).map(|place| place.claim));
     }
     let lines: Vec<&str> = text.lines().collect();
@@ -275,7 +218,7 @@ fn in_line(line: &str) -> Vec<Place> {
     let mut found: Vec<Place> = Vec::new();
     let mut rest = line.to_owned();
     if line.contains("://")
-        && let (Some(address), Some(forge)) = (&*ADDRESS, &*FORGE)
+        && let (Some(address), Some(forge)) = (PATTERNS.get("address"), PATTERNS.get("forge"))
     {
         for url in address.find_iter(line) {
             let at = |place: Place| Place {
@@ -288,7 +231,7 @@ fn in_line(line: &str) -> Vec<Place> {
         }
     }
     if (rest.contains('`') || rest.contains('"') || rest.contains('“'))
-        && let Some(marked) = &*MARKED
+        && let Some(marked) = PATTERNS.get("marked")
     {
         let opening = marked
             .captures_iter(&rest)
@@ -300,7 +243,7 @@ fn in_line(line: &str) -> Vec<Place> {
             found.push(place);
         }
     }
-    for pattern in [&*BEHIND, &*BEFORE] {
+    for pattern in ["behind", "before"].map(|name| PATTERNS.get(name)) {
         let Some(pattern) = pattern else { continue };
         let mut at = 0;
         let mut caught_here = Vec::new();
@@ -428,7 +371,7 @@ fn blank(line: &mut String, start: usize, end: usize) {
 
 /// Gives each piece of code in a line to the place that is nearest to it.
 fn quote_beside(line: &str, places: &mut [Place]) {
-    let Some(span) = &*SPAN else { return };
+    let Some(span) = PATTERNS.get("span") else { return };
     let mut given: Vec<(usize, usize, Quote)> = Vec::new();
     for caught in span.captures_iter(line) {
         let (Some(whole), Some(text)) = (caught.get(0), caught.iter().skip(1).flatten().next()) else {

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::OnceLock;
-
-use regex::Regex;
+use std::sync::LazyLock;
 
 use super::distinct;
+use crate::domain::pattern::Patterns;
+
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/pack/errors.yaml"));
 
 /// The most important lines of an error, best first: the names of what failed, the messages, what was
 /// expected and found, the frames of the project; then the rest. What was said before, totals and frames of
@@ -66,15 +67,8 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
 
 /// The lines without what a log, a runner of runners or a quotation puts before each of them.
 fn bare(mut lines: Vec<&str>) -> Vec<&str> {
-    static BEFORE: OnceLock<Option<Regex>> = OnceLock::new();
     const ROUNDS: usize = 4;
-    let before = r"(?x)^(?:
-          \[?\d{4}-\d\d-\d\d[T\x20]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]?(?:\s|$)
-        | \[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]?(?:\s|$)
-        | [\w.@/-]+\s*\|(?:\s|$) | [@\w./-]+:[a-z][\w:-]*:(?:\s|$) | \[(?:gw)?\d+\](?:\s|$) | >(?:\s|$)
-        | [^\t]{1,80}\t[^\t]{1,80}\t
-        )";
-    let Some(before) = BEFORE.get_or_init(|| Regex::new(before).ok()) else { return lines };
+    let Some(before) = PATTERNS.get("before") else { return lines };
     for _ in 0..ROUNDS {
         let written = || lines.iter().filter(|line| !line.trim().is_empty());
         let indent = written().map(|line| line.len() - line.trim_start_matches(' ').len()).min().unwrap_or(0);
@@ -252,42 +246,13 @@ enum Heading {
 }
 
 fn heading(line: &str) -> Option<Heading> {
-    static NAME: OnceLock<Option<Regex>> = OnceLock::new();
-    static OPENING: OnceLock<Option<Regex>> = OnceLock::new();
-    let names = r"(?x)
-          ^_{2,}\s.+\s_{2,}\s*$                                   # pytest
-        | ^(?:FAIL|ERROR):\s\S                                     # unittest
-        | ^(?:FAILED|ERROR)\s\S+:: | ^\S+::\S.*\s(?:FAILED|ERROR)\b  # pytest: lists
-        | ^\s*not\sok\b                                           # TAP
-        | ^\s*---\sFAIL:                                          # go
-        | ^===\s+RUN\s                                            # go: of a test that fails
-        | ^\s*-{2,}\s(?:STD(?:OUT|ERR):\s)?\w.*\s-{2,}\s*$          # cargo
-        | ^\s*(?:FAIL|\u25CF|\u2715|\u2717|\u2716|\u00D7|\u2718)\s+\S # jest, vitest, node
-        | ^\s*\d+\)\s+\S                                          # mocha, rspec, phpunit, minitest
-        | ^\s*(?:Failed|X)\s\S.*\[.*m?s\]\s*$                      # dotnet
-        | ^\s*\[\s+FAILED\s+\]\s | ^\s*\[\s+RUN\s+\]\s              # googletest
-        | <<<\s(?:FAILURE|ERROR)!                                 # maven
-        | ^\S.*\s>\s.*\sFAILED\s*$                                 # gradle
-        | \*\*\*(?:Failed|Exception|Timeout|Not\sRun)              # ctest
-        | ^test\s.*\s\.\.\.\sFAILED\s*$                            # cargo: a list
-        | ^\s*(?:Caused\sby|Suppressed):\s | ^\s*--->\s | ^Next\s\S+:\s # Java, .NET, PHP
-        | \[cause\]:\s                                            # node
-        | ^error(?:\[\w+\])?:\s                                    # rustc
-        | :\d+(?::\d+)?:\s(?:fatal\s)?error\b | \(\d+,\d+\):\serror\b | :\[\d+,\d+\]\s\S # compilers
-        ";
-    let opening = r"(?x)
-          ^\s*Traceback\s\(most | ^thread\s'.*\spanicked\sat | ^\s*panic:\s
-        | ^\s*(?:Exception\sin\sthread|Unhandled\s[Ee]xception|(?:PHP\s)?Fatal\serror:)
-        | ^\S*(?:Error|Exception)\b(?:\s\[\w+\])?:\s
-        | ^\[ERROR\]\s+\S
-        ";
     // What a test printed, and the end of a stack of .NET, are no failures.
     if line.contains("--- End of ") || line.contains("--- Captured ") {
         None
-    } else if matches(&NAME, names, line) {
+    } else if PATTERNS.is_in("names", line) {
         Some(Heading::Name)
     } else {
-        matches(&OPENING, opening, line).then_some(Heading::Opening)
+        PATTERNS.is_in("opening", line).then_some(Heading::Opening)
     }
 }
 
@@ -362,13 +327,11 @@ fn started(line: &str) -> Option<&str> {
 
 /// The kind of what pytest found, whose lines begin with an E: the first says what is wrong.
 fn kind_of_found(found: &str, goes_on: bool) -> Kind {
-    static COMPARED: OnceLock<Option<Regex>> = OnceLock::new();
-    let compared = r"^\s*(?:At\sindex|Left\scontains|Right\scontains|Differing\s(?:items|attributes)|Extra\sitems|where\b|and\b)";
     if found.trim().is_empty() {
         Kind::Other
     } else if is_difference(found) {
         Kind::Difference
-    } else if matches(&COMPARED, compared, found) || is_value(found) && goes_on {
+    } else if PATTERNS.is_in("compared", found) || is_value(found) && goes_on {
         Kind::Value
     } else if !goes_on || names_an_error(found) {
         Kind::Failure
@@ -400,47 +363,12 @@ fn kind_of(line: &str) -> Kind {
 
 /// A line that says what went wrong, or of which test.
 fn names_an_error(line: &str) -> bool {
-    static NAMED: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &NAMED,
-        r"(?x)
-          (?:Error|Exception|Failure)\b
-        | (?i:\berror(?:\[\w+\])?:)
-        | (?i:\bpanic(?:ked)?\b)
-        | (?i:\bassert\w*)
-        | ^E\s\s                    # pytest: what was found
-        | ^>\s                      # pytest: the line that failed
-        | \bFAIL(?:ED|URE)?\b
-        | \bFailed\b
-        | \bCaused\sby\b
-        | ^\s*not\sok\b            # TAP
-        | ^\s*---\sFAIL:           # go
-        | ^\s*-{2,}\s\S.*\s-{2,}\s*$ # cargo, node: a test's name between dashes
-        | ^_{2,}\s.+\s_{2,}\s*$     # pytest: a test's name between lines
-        | ^\s*[\u25CF\u2715\u2717\u2716\u00D7\u2718]\s  # jest, mocha, vitest, node
-        | ^\s*\d+\)\s               # mocha, rspec, phpunit
-        | \.\.\.\sFAILED\b
-        | ^\s*(?:[Mm]essages?|failureType|operator|location):\s
-        ",
-        line,
-    )
+    PATTERNS.is_in("named", line)
 }
 
 /// A line that begins what was expected, or what was found instead.
 fn is_value(line: &str) -> bool {
-    static VALUE: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &VALUE,
-        r"(?xi)
-          \b(?:expected|actual|received|but\s+was|but\s+got|which\s+is|value\s+of)\b
-        | ^\s*(?:left|right|want|wanted|got|have|diff)\s*[:=]
-        | ^\s*[+-]\s(?:actual|expected)\b
-        | \b(?:want|wanted|got)\b | \smatches\s | \sto\s(?:be|equal|have|contain|match)\b
-        | ^\s*[^\s/].{0,200}\s(?:!==|!=|\u2260)\s\S
-        | ^\s*error:\s*[|>]
-        ",
-        line,
-    )
+    PATTERNS.is_in("value", line)
 }
 
 /// A line of a comparison: what is only on one side.
@@ -451,97 +379,28 @@ fn is_difference(line: &str) -> bool {
 
 /// Returns the lines about all tests together, or about a passed test.
 fn is_total(line: &str) -> bool {
-    static TOTAL: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &TOTAL,
-        r"(?x)
-          ^\s*\#\s(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s\d  # node
-        | ^\s*\u2139\s(?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms)\s
-        | ^\s*(?:duration_ms|type):\s                                  # TAP
-        | ^\s*(?:---|\.\.\.)\s*$
-        | ^\s*\#\sSubtest:
-        | ^\s*\d+\.\.\d+\s*$
-        | ^\s*ok\s\d+
-        | ^TAP\sversion
-        | ^\s*[\u2713\u2714\u221A]\s
-        | \s\.\.\.\sok\s*$
-        | ^ok\s+\S+\s+[\d.(]                                         # go
-        | ^\s*---\sPASS:
-        | ^=+\s.*\s=+\s*$ | ^=+\s.*\bin\s[\d.]+s                      # pytest
-        | ^(?:platform|rootdir|plugins|configfile|cachedir|collected|collecting)\b
-        | \bPASSED\b
-        | ^PASS\b
-        | ^\s*(?:Test\sSuites|Test\sFiles|Tests|Snapshots|Time|Start\sat|Duration|Ran\sall\stest\ssuites)\b[:.\s]\s*\d?
-        | ^\s*\u23AF+
-        | ^\[INFO\] | ^\[ERROR\]\s+(?:To\ssee|Re-run|For\smore|->|\[Help|Please\srefer|After\scorrecting|Tests\srun:|Failures:|Errors:) | ^\[ERROR\]\s*$
-        | ^\s*\[\s+(?:OK|PASSED|-+|=+)\s+\] | ^\[[-=]+\]
-        | ^\s*(?:Start\s+\d+:|\d+/\d+\s+Test\s.*\sPassed\s)            # ctest
-        | ^\s*Passed\s\S.*\[.*m?s\]\s*$ | ^(?:Passed|Failed)!\s           # dotnet
-        | ^\S.*\s>\s.*\s(?:PASSED|SKIPPED)\s*$                           # gradle
-        | ^Ran\s\d+\stests?\sin
-        | ^test\sresult:
-        | ^running\s\d+\stests?
-        | ^\s*(?:Finished|Compiling|Running|Downloading|Doc-tests)\s
-        ",
-        line,
-    )
+    PATTERNS.is_in("total", line)
 }
 
 /// A place in a library or in the runtime, which nobody here will change.
 fn is_of_a_library(line: &str) -> bool {
-    static LIBRARY: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &LIBRARY,
-        r"(?x)
-          node:internal/ | \(node: | \snode:\w | \binternal/(?:modules|process|timers|test_runner)/
-        | \bnode_modules/ | \bat\s(?:async\s|new\s)?Promise\b | \(<anonymous>\)\s*$
-        | (?:site|dist)-packages/ | /lib(?:64)?/python\d | \bpython\d[\d.]*/lib/ | <frozen\s
-        | \.cargo[/\\](?:registry|git)/ | /rustc/[0-9a-f]+ | /rustlib/ | \bcore::(?:panicking|ops)
-        | std::(?:panicking|rt|sys|thread) | __rust_ | core::(?:option|result)::(?:unwrap|expect)_failed | \btest::(?:run_test|__rust|assert)
-        | \b(?:java|javax|jdk|sun|kotlin|scala)\.[\w.$]+\( | java\.base/ | \borg\.(?:junit|gradle|apache\.maven|testng|hamcrest|mockito|springframework)\.
-        | \bat\s(?:System|Microsoft|Xunit|NUnit)\. | \breflect\.
-        | ^(?:created\sby\s)?(?:testing|runtime|reflect|syscall|sync|net/http|internal/\w+)\.[\w(*]
-        | /usr/local/go/src/ | /go/src/(?:testing|runtime)/ | /go/pkg/mod/ | \$GOROOT
-        | /usr/include/ | /include/c\+\+/ | \\VC\\Tools\\MSVC\\
-        | /gems/ | /vendor/(?:bundle|phpunit|symfony|laravel)/ | /lib/ruby/
-        ",
-        line,
-    )
+    PATTERNS.is_in("library", line)
 }
 
 /// A frame in a form of its own: numbered as in Rust, or with its place at the end.
 fn is_bare_place(line: &str) -> bool {
-    static PLACE: OnceLock<Option<Regex>> = OnceLock::new();
-    let places = r"(?x)
-          ^\s*(?:\d+:|at\s|from\s)
-        | :\d+(?::\d+)?\)?(?:\s\+0x[0-9a-f]+)?[\s{]*$
-        | ^(?:created\sby\s)?\w[\w/]*\.[\w.(*)]+(?:\(|\sin\s)      # go
-        ";
-    matches(&PLACE, places, line)
+    PATTERNS.is_in("place", line)
 }
 
 /// A frame of a stack that is printed outermost first, or a place in a file.
 fn is_frame(line: &str) -> bool {
-    static FRAME: OnceLock<Option<Regex>> = OnceLock::new();
-    matches(
-        &FRAME,
-        r#"(?x)
-          ^\s*File\s"            # Python
-        | ^\s*-->\s              # rustc
-        | \w\.\w+:\d+            # path:line
-        "#,
-        line,
-    )
+    PATTERNS.is_in("frame", line)
 }
 
 /// A frame of a stack that is printed innermost first.
 fn is_frame_below_its_error(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("at ") && line.contains(|letter: char| letter.is_ascii_digit())
-}
-
-fn matches(pattern: &OnceLock<Option<Regex>>, source: &str, line: &str) -> bool {
-    pattern.get_or_init(|| Regex::new(source).ok()).as_ref().is_some_and(|pattern| pattern.is_match(line))
 }
 
 /// A frame below which its source is printed.

@@ -7,40 +7,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Words that warn of something or would take it away.
-static AGAINST: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)\b(?:avoid\w*|never|no|not|(?:do|does|should|must|would|wo|ca)n['’]t|don['’]t|cannot|instead of|rather than|replac\w+|remov\w+|drop\w*|get rid|stop|without|unsafe\w*|insecure\w*|dangerous\w*|vulnerab\w*|injection\w*|exploit\w*|risk\w*|arbitrary|malicious|attack\w*|untrusted|refus\w+|reject\w*|den(?:y|ies|ied)|forbid\w*|forbidden|bann?(?:ed)?|prohibit\w*|harmful|destroy\w*|wip(?:e|es|ed|ing)|beware|careful\w*|warn\w*|delete (?:the )?(?:line|call)|problem with|caused by|culprit|flag(?:s|ged)?|block(?:s|ed)?)\b",
-    )
-    .ok()
-});
+use crate::domain::pattern::Patterns;
 
-/// Words that lead to code that is shown as it is, and not as it should be.
-static SHOWN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:current(?:ly)?|existing|today|at present|before|original(?:ly)?|old|bad|wrong|this is what|at fault|offending|buggy|found|contains|quoted|excerpt|line \d+)\b").ok()
-});
-
-/// Somebody else does it: it is described.
-static DESCRIBED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:runs|uses|calls|contains|has|had|does|did|executes|executed|invokes|deletes|deleted|removes|ran|called|used|ends in|passes|evaluates|builds|which|that|means|lets|allows)\b").ok()
-});
-
-/// The text tells somebody to do it.
-static PROPOSED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?ix)(?:^|\b(?:then|and|just|please|simply|now|first|finally|so|or|to|should|can|could|must|may|might|need\ to|have\ to|want\ to|would|i['’]d|you['’]d|i['’]ll|let['’]s|suggest|recommend)\s+)
-           (?:just\s+|simply\s+|please\s+|first\s+|also\s+)*
-           (?:run|running|execute|executing|do|use|using|type|try|call|calling|enter|add|put|write|paste|invoke|issue|launch|apply|start)\b
-          |\b(?:with|by|via|using|through)\s+(?:sudo\s+|running\s+|a\s+(?:simple|quick)\s+)?[`'\x22]?(?:sudo\s+)?$
-          |\bthe\s+(?:fix|solution|remedy|answer|command)\s+is\b",
-    )
-    .ok()
-});
-
-/// Words that sentences have and commands do not.
-static SENTENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)(?:^|\s)(?:the|an|is|are|was|with|to|and|of|so|because|which|it|this|that|these|by|your|you|we|here|when|where|never|not|avoid|use|uses|just|run|runs|lets|then|may|can|should|instead|don['’]t|do|replace|remove|call|calls|line)(?:\s|$|[,.:;])").ok()
-});
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/redflag/proposal.yaml"));
 
 /// Text that may hold something to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,8 +25,8 @@ pub(super) enum Segment {
     Prose(String),
 }
 
-fn holds(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
-    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+fn holds(pattern: &str, text: &str) -> bool {
+    PATTERNS.is_in(pattern, text)
 }
 
 impl Segment {
@@ -65,7 +34,7 @@ impl Segment {
     pub(super) fn proposed(&self, find: impl Fn(&str) -> Vec<(usize, usize)>) -> Option<String> {
         match self {
             Self::Code { text, lead } => {
-                if holds(&AGAINST, lead) || holds(&SHOWN, lead) && !holds(&PROPOSED, lead) {
+                if holds("against", lead) || holds("shown", lead) && !holds("proposed", lead) {
                     return None;
                 }
                 find(text).first().map(|(at, _)| rest_of_line(text, *at))
@@ -85,22 +54,22 @@ fn rest_of_line(text: &str, at: usize) -> String {
 /// True if what stands between two places of a line is there to be run.
 fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     let outside_code = outside_code(line, from, to);
-    if !holds(&SENTENCE, &outside_code) {
+    if !holds("sentence", &outside_code) {
         // The line is the command.
         return true;
     }
     let (before, after) = clause(line, from, to);
-    if holds(&AGAINST, before) || holds(&AGAINST, after) {
+    if holds("against", before) || holds("against", after) {
         return false;
     }
     let found = line.get(from..to).unwrap_or_default();
     if is_harmless_in_a_sentence(line, from) {
         return false;
     }
-    if holds(&PROPOSED, before.trim_start()) {
+    if holds("proposed", before.trim_start()) {
         return !starts_with_a_subject(before);
     }
-    is_severe(line, from, found) && !holds(&DESCRIBED, before) && !holds(&DESCRIBED, after)
+    is_severe(line, from, found) && !holds("described", before) && !holds("described", after)
 }
 
 /// `The clean target can run x`: told of somebody else.
@@ -165,20 +134,13 @@ fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
 
 /// The files that a sentence would have written to.
 pub(super) fn written_files(prose: &str) -> Vec<&str> {
-    static INTO: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:put|write|save|store|paste|append|insert|dump|copy|hard-?code|add|move|commit)\b[^.;\n]{0,80}?\s(?:in|into|to|inside)\s+(?:the\s+)?(?:file\s+)?[`'\x22]?([\w./~-]+)").ok()
-    });
-    static ITSELF: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)\b(?:edit|modify|overwrite|change|patch|commit|delete)\s+(?:the\s+)?(?:file\s+)?[`'\x22]?([\w./~-]*[./][\w./~-]+)").ok()
-    });
     let mut found = Vec::new();
-    for pattern in [&INTO, &ITSELF] {
-        let Some(pattern) = pattern.as_ref() else { continue };
+    for pattern in ["into", "itself"].into_iter().filter_map(|name| PATTERNS.get(name)) {
         for line in prose.lines() {
             for captures in pattern.captures_iter(line) {
                 let Some(file) = captures.get(1) else { continue };
                 let (before, _) = clause(line, file.start(), file.end());
-                if !holds(&AGAINST, before) {
+                if !holds("against", before) {
                     found.push(file.as_str().trim_end_matches(['.', '!', '?']));
                 }
             }
@@ -204,14 +166,6 @@ pub(super) fn written_files(prose: &str) -> Vec<&str> {
 const LEAST_WORDS: usize = 4;
 /// Letters that it has at least in a script that writes no spaces.
 const LEAST_LETTERS: usize = 8;
-
-/// Words that end one clause and begin the next.
-static BETWEEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?i)[.!?…]+(?:\s+|$)|[。！？]\s*|\n+|[;:]\s+|\s+[—–-]\s+|,\s+(?:but|yet|however|although|though|so|therefore)\s+").ok()
-});
-
-/// Words of a clause that gives its own subject as the reason.
-static BECAUSE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\s(?:because|since|as)\s").ok());
 
 /// A clause that commits to nothing, by the rule that says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -253,7 +207,7 @@ struct Clause<'a> {
 }
 
 fn clauses(prose: &str) -> Vec<Clause<'_>> {
-    let Some(between) = BETWEEN.as_ref() else { return Vec::new() };
+    let Some(between) = PATTERNS.get("between") else { return Vec::new() };
     let mut found = Vec::new();
     let mut from = 0;
     for end in between.find_iter(prose) {
@@ -278,7 +232,7 @@ fn is_definite(clause: &str) -> bool {
 
 /// `The test fails because it does not pass`: the reason holds no word that what it explains does not.
 fn is_circular(clause: &str) -> bool {
-    let Some(found) = BECAUSE.as_ref().and_then(|because| because.find(clause)) else { return false };
+    let Some(found) = PATTERNS.get("because").and_then(|because| because.find(clause)) else { return false };
     let what = stems(clause.get(..found.start()).unwrap_or_default());
     let why = stems(clause.get(found.end()..).unwrap_or_default());
     !what.is_empty() && why.iter().all(|stem| what.contains(stem))
