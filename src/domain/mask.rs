@@ -12,7 +12,6 @@ mod rules;
 mod span;
 mod user;
 mod value;
-mod variables;
 
 use std::borrow::Cow;
 
@@ -103,10 +102,7 @@ impl Masker {
         Ok(Self {
             finder: Finder::new(rules)?,
             keys: KeyBlocks::new(replacement)?,
-            following: Following::new(replacement).map_err(|error| MaskError::UserRegex {
-                pattern: "names of secrets".to_owned(),
-                problem: error.to_string(),
-            })?,
+            following: Following::new(replacement)?,
             values: value_automaton(secret.map(|(_, value)| value), replacement)?,
             user: user::compile(user_regexes)?,
             replacement: replacement.to_owned(),

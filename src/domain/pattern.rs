@@ -70,6 +70,10 @@ impl Patterns {
         self.0.get(name)?.regex()
     }
 
+    pub(crate) fn captures<'t>(&self, name: &str, text: &'t str) -> Option<Captures<'t>> {
+        self.get(name)?.captures(text)
+    }
+
     pub(crate) fn is_in(&self, name: &str, text: &str) -> bool {
         self.get(name).is_some_and(|regex| regex.is_match(text))
     }
@@ -86,6 +90,7 @@ mod tests {
             ("src/domain/pack/errors.yaml", include_str!("pack/errors.rs")),
             ("src/domain/redflag/proposal.yaml", include_str!("redflag/proposal.rs")),
             ("src/domain/citations/places.yaml", include_str!("citations/find.rs")),
+            ("src/domain/mask/following.yaml", include_str!("mask/following.rs")),
         ] {
             let Patterns(patterns) = Patterns::read(path);
             assert!(!patterns.is_empty(), "{path}");
@@ -93,7 +98,7 @@ mod tests {
                 assert!(pattern.regex().is_some(), "{path}: {name}");
                 assert!(code.contains(&format!("\"{name}\"")), "{path}: {name} is not used");
             }
-            for call in ["PATTERNS.get(\"", "PATTERNS.is_in(\"", "holds(\""] {
+            for call in ["PATTERNS.get(\"", "PATTERNS.is_in(\"", "PATTERNS.captures(\"", "holds(\""] {
                 for name in code.split(call).skip(1).filter_map(|rest| rest.split('"').next()) {
                     assert!(patterns.contains_key(name), "{path}: {name} has no pattern");
                 }

@@ -7,13 +7,13 @@ mod reading;
 
 use std::collections::BTreeMap;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{IntoStaticStr, VariantArray};
 
 use super::answer::{Unreadable, looks_like_one, spoken};
-use super::rule::{self, Example, REGEX_SIZE_LIMIT, RuleError};
+use super::rule::{self, Example, RuleError, compile, verdict};
 
 pub use inspect::{AnswerForm, Finding, Findings, Inspector, RedFlag, VoteFlags, VoteRules};
 use reading::Reading;
@@ -107,28 +107,32 @@ impl ForbiddenRule {
 
     fn check_with(&self, regex: &Regex) -> Result<(), RuleError> {
         let matches = |written: &&String| regex.is_match(&Example::parse(written).text);
-        if let Some(example) = self.matching.iter().find(|written| !matches(written)) {
-            return Err(RuleError::Missed {
-                rule: self.name.clone(),
-                example: example.clone(),
-                detail: String::new(),
-            });
-        }
-        match self.not_match.iter().find(matches) {
-            Some(example) => {
-                Err(RuleError::Overreached { rule: self.name.clone(), example: example.clone() })
-            }
-            None => Ok(()),
-        }
+        let missed = self.matching.iter().find(|written| !matches(written));
+        verdict(&self.name, missed.cloned(), self.not_match.iter().find(matches).cloned())
     }
+}
+
+/// The rules by their names, compiled.
+fn named(rules: &[ForbiddenRule]) -> Result<Vec<(String, Regex)>, RuleError> {
+    rules.iter().map(|rule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?))).collect()
+}
+
+/// The same for rules that ignore case.
+fn named_ignoring_case(rules: &[ForbiddenRule]) -> Result<Vec<(String, Regex)>, RuleError> {
+    let one =
+        |rule: &ForbiddenRule| Ok((rule.name.clone(), compile_ignoring_case(&rule.name, &rule.pattern)?));
+    rules.iter().map(one).collect()
 }
 
 /// Judges answers.
 #[derive(Debug)]
 pub struct RedFlags {
-    min_chars: usize,
-    max_chars: usize,
-    max_diff_chars: usize,
+    /// The least length of an answer in characters.
+    pub(super) min_chars: usize,
+    /// The greatest length.
+    pub(super) max_chars: usize,
+    /// The greatest length of an answer that holds a diff.
+    pub(super) max_diff_chars: usize,
     diff_markers: Vec<Regex>,
     forbidden: Vec<(String, Regex)>,
     /// Clauses of an answer that commits to nothing.
@@ -147,16 +151,13 @@ impl RedFlags {
         let inspector = Inspector::new(&rules.step)?;
         let rules = &rules.candidate;
         let marker = |marker: &String| compile("diff_markers", marker);
-        let forbidden = |rule: &ForbiddenRule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?));
-        let named =
-            |rule: &ForbiddenRule| Ok((rule.name.clone(), compile_ignoring_case(&rule.name, &rule.pattern)?));
         Ok(Self {
             min_chars: rules.min_chars,
             max_chars: rules.max_chars,
             max_diff_chars: rules.max_diff_chars,
             diff_markers: rules.diff_markers.iter().map(marker).collect::<Result<_, _>>()?,
-            forbidden: rules.forbidden.iter().map(forbidden).collect::<Result<_, _>>()?,
-            empty: rules.empty.iter().map(named).collect::<Result<_, _>>()?,
+            forbidden: named(&rules.forbidden)?,
+            empty: named_ignoring_case(&rules.empty)?,
             inspector,
         })
     }
@@ -231,16 +232,6 @@ impl RedFlags {
         reasons
     }
 
-    /// The least length of an answer in characters.
-    pub fn min_chars(&self) -> usize {
-        self.min_chars
-    }
-
-    /// The greatest length in characters, of an answer and of one that holds a diff.
-    pub fn max_chars(&self) -> (usize, usize) {
-        (self.max_chars, self.max_diff_chars)
-    }
-
     fn length(&self, text: &str) -> Option<Reason> {
         let chars = text.chars().count();
         if chars < self.min_chars {
@@ -308,13 +299,7 @@ impl Reason {
     }
 }
 
-/// Compiles a pattern; `^` and `$` are line boundaries.
-pub(crate) fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
-    let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
-    built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: rule::problem(&error) })
-}
-
-/// The same for the rules of a step, which ignore case.
+/// Compiles a pattern that ignores case.
 fn compile_ignoring_case(name: &str, pattern: &str) -> Result<Regex, RuleError> {
     compile(name, &format!("(?i){pattern}"))
 }
@@ -369,22 +354,17 @@ pub struct FlagRule {
 
 /// An answer as an example.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Sample {
     /// As it is.
     Text(String),
     /// With what it is held against.
-    Detailed(DetailedSample),
-}
-
-/// An answer as an example, with what it is held against.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DetailedSample {
-    text: String,
-    #[serde(default = "once")]
-    times: usize,
-    schema: Option<Value>,
+    Detailed {
+        text: String,
+        #[serde(default = "once")]
+        times: usize,
+        schema: Option<Value>,
+    },
 }
 
 fn once() -> usize {
@@ -398,14 +378,14 @@ impl Sample {
     fn text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Detailed(sample) => sample.text.repeat(sample.times),
+            Self::Detailed { text, times, .. } => text.repeat(*times),
         }
     }
 
     fn schema(&self) -> Option<&Value> {
         match self {
             Self::Text(_) => None,
-            Self::Detailed(sample) => sample.schema.as_ref(),
+            Self::Detailed { schema, .. } => schema.as_ref(),
         }
     }
 
@@ -464,21 +444,14 @@ impl Flag {
 
     /// True if its rule is a list of patterns.
     fn has_patterns(self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Hedging
-            | Self::DangerousCode
-            | Self::DangerousCommand
-            | Self::ForbiddenFile
-            | Self::FormatError => true,
-            Self::TooLong
-            | Self::TooShort
-            | Self::MissingFields
-            | Self::InvalidJson
-            | Self::InvalidDiff
-            | Self::MultiFile
-            | Self::ExcessiveChanges
-            | Self::Contradiction => false,
-        }
+                | Self::DangerousCode
+                | Self::DangerousCommand
+                | Self::ForbiddenFile
+                | Self::FormatError
+        )
     }
 }
 

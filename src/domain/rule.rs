@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use regex::{Regex, RegexBuilder};
 use serde::de::DeserializeOwned;
 
 use super::typed;
@@ -66,6 +67,26 @@ pub(crate) fn problem(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// Compiles a pattern of a rule; `^` and `$` are line boundaries.
+pub(crate) fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
+    let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
+    built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: problem(&error) })
+}
+
+/// The verdict on a rule by its examples: one that it should match and does not, else one that it should not.
+pub(crate) fn verdict(
+    rule: &str,
+    missed: Option<String>,
+    overreached: Option<String>,
+) -> Result<(), RuleError> {
+    let rule = rule.to_owned();
+    match (missed, overreached) {
+        (Some(example), _) => Err(RuleError::Missed { rule, example, detail: String::new() }),
+        (None, Some(example)) => Err(RuleError::Overreached { rule, example }),
+        (None, None) => Ok(()),
+    }
 }
 
 /// One example line, after its notation is taken off.

@@ -6,54 +6,55 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::mask::{MaskRule, MaskRules, is_modest_pattern};
+use super::packed;
 use super::plain::is_hidden;
 use super::rule::{self, RuleError};
 use crate::domain::order::Gather;
 
 /// Section `files` of `conf/secrets.yaml`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRules {
     /// The rules; the first that applies gives the reason.
     pub rules: Vec<FileRule>,
 }
 
-/// One kind of refused file. All lists are compared without regard to case.
+/// One kind of refused file. All lists are compared without regard to case, so they are read in lower case.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRule {
     /// The reason that messages give.
     pub name: String,
     /// Whole file names.
-    #[serde(default)]
-    pub names: Vec<String>,
+    #[serde(default, deserialize_with = "lower")]
+    pub names: BTreeSet<String>,
     /// `.env` here is `.env` itself and `.env.` with anything but an exempt ending.
-    #[serde(default)]
-    pub dotted: Vec<String>,
+    #[serde(default, deserialize_with = "lower")]
+    pub dotted: BTreeSet<String>,
     /// Endings of `dotted` names that make them ordinary.
-    #[serde(default)]
-    pub exempt: Vec<String>,
-    #[serde(default)]
-    pub prefixes: Vec<String>,
+    #[serde(default, deserialize_with = "lower")]
+    exempt: BTreeSet<String>,
+    #[serde(default, deserialize_with = "lower")]
+    pub prefixes: BTreeSet<String>,
     /// Text anywhere in a file name, unless one of `ordinary` follows its last dot.
-    #[serde(default)]
-    pub contains: Vec<String>,
+    #[serde(default, deserialize_with = "lower")]
+    contains: BTreeSet<String>,
     /// Extensions of files that are ordinary whatever their names hold.
-    #[serde(default)]
-    pub ordinary: Vec<String>,
+    #[serde(default, deserialize_with = "lower")]
+    ordinary: BTreeSet<String>,
     /// Text after the last dot of a file name.
-    #[serde(default)]
-    pub extensions: Vec<String>,
+    #[serde(default, deserialize_with = "lower")]
+    pub extensions: BTreeSet<String>,
     /// Directories that are refused with all that is in them; `a/b` is a `b` directly in an `a`.
-    #[serde(default)]
-    pub directories: Vec<String>,
+    #[serde(default, deserialize_with = "paths")]
+    pub directories: Vec<Vec<String>>,
     /// Paths in `directories` that are ordinary nevertheless, with all that is in them.
-    #[serde(default)]
-    pub allowed: Vec<String>,
+    #[serde(default, deserialize_with = "paths")]
+    allowed: Vec<Vec<String>>,
     /// Paths that it refuses.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
@@ -68,7 +69,7 @@ impl FileRules {
     /// # Errors
     /// At the first rule that does not do what its examples say.
     pub fn check(&self) -> Result<(), RuleError> {
-        self.rules.iter().try_for_each(|rule| SecretPath::new(rule)?.check(rule))
+        self.rules.iter().try_for_each(FileRule::check)
     }
 }
 
@@ -86,20 +87,11 @@ pub fn refusal(rule: &str) -> String {
     }
 }
 
-/// The rules, ready to judge paths.
-#[derive(Debug, Clone)]
-pub struct SecretPaths {
-    rules: Vec<SecretPath>,
-}
-
-impl SecretPaths {
-    /// Prepares the rules. The examples are not tried; see [`FileRules::check`].
-    ///
-    /// # Errors
-    /// If a rule has nothing to refuse, and so was surely written wrongly.
-    pub fn from_rules(rules: &FileRules) -> Result<Self, RuleError> {
-        let rules = rules.rules.iter().map(SecretPath::new).collect::<Result<_, _>>()?;
-        Ok(Self { rules })
+impl FileRules {
+    /// Checks that each rule has something to refuse, or was surely written wrongly. The examples are not tried;
+    /// see [`FileRules::check`].
+    pub fn check_that_they_refuse(&self) -> Result<(), RuleError> {
+        self.rules.iter().try_for_each(FileRule::check_that_it_refuses)
     }
 
     /// The name of the rule that refuses a path, if one does.
@@ -113,58 +105,20 @@ impl SecretPaths {
     }
 }
 
-#[derive(Debug, Clone)]
-struct SecretPath {
-    name: String,
-    names: BTreeSet<String>,
-    dotted: Vec<String>,
-    exempt: BTreeSet<String>,
-    prefixes: Vec<String>,
-    contains: Vec<String>,
-    ordinary: BTreeSet<String>,
-    extensions: BTreeSet<String>,
-    directories: Vec<Vec<String>>,
-    allowed: Vec<Vec<String>>,
-}
-
-impl SecretPath {
-    fn new(rule: &FileRule) -> Result<Self, RuleError> {
-        let compiled = Self {
-            name: rule.name.clone(),
-            names: lower(&rule.names),
-            dotted: rule.dotted.iter().map(|name| name.to_lowercase()).collect(),
-            exempt: lower(&rule.exempt),
-            prefixes: rule.prefixes.iter().map(|name| name.to_lowercase()).collect(),
-            contains: rule.contains.iter().map(|part| part.to_lowercase()).collect(),
-            ordinary: lower(&rule.ordinary),
-            extensions: lower(&rule.extensions),
-            directories: paths(&rule.directories),
-            allowed: paths(&rule.allowed),
-        };
-        let refuses_files = !(compiled.names.is_empty()
-            && compiled.prefixes.is_empty()
-            && compiled.dotted.is_empty()
-            && compiled.contains.is_empty()
-            && compiled.extensions.is_empty());
-        if refuses_files || !compiled.directories.is_empty() {
-            return Ok(compiled);
+impl FileRule {
+    fn check_that_it_refuses(&self) -> Result<(), RuleError> {
+        let names = [&self.names, &self.prefixes, &self.dotted, &self.contains, &self.extensions];
+        if names.iter().any(|names| !names.is_empty()) || !self.directories.is_empty() {
+            return Ok(());
         }
-        Err(RuleError::Incomplete { rule: compiled.name, problem: "it refuses nothing".to_owned() })
+        Err(RuleError::Incomplete { rule: self.name.clone(), problem: "it refuses nothing".to_owned() })
     }
 
-    fn check(&self, rule: &FileRule) -> Result<(), RuleError> {
+    fn check(&self) -> Result<(), RuleError> {
+        self.check_that_it_refuses()?;
         let refuses = |path: &&String| self.refuses(&normal_parts(Path::new(path)));
-        if let Some(path) = rule.matching.iter().find(|path| !refuses(path)) {
-            return Err(RuleError::Missed {
-                rule: self.name.clone(),
-                example: path.clone(),
-                detail: String::new(),
-            });
-        }
-        match rule.not_match.iter().find(refuses) {
-            Some(path) => Err(RuleError::Overreached { rule: self.name.clone(), example: path.clone() }),
-            None => Ok(()),
-        }
+        let missed = self.matching.iter().find(|path| !refuses(path));
+        rule::verdict(&self.name, missed.cloned(), self.not_match.iter().find(refuses).cloned())
     }
 
     fn refuses(&self, parts: &[String]) -> bool {
@@ -198,15 +152,17 @@ impl SecretPath {
     }
 }
 
-fn lower(list: &[String]) -> BTreeSet<String> {
-    list.iter().map(|entry| entry.to_lowercase()).gather()
+fn lower<'de, D: Deserializer<'de>>(list: D) -> Result<BTreeSet<String>, D::Error> {
+    let list = Vec::<String>::deserialize(list)?;
+    Ok(list.iter().map(|entry| entry.to_lowercase()).gather())
 }
 
-fn paths(list: &[String]) -> Vec<Vec<String>> {
+fn paths<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Vec<String>>, D::Error> {
     let split = |path: &String| {
         path.to_lowercase().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
     };
-    list.iter().map(split).filter(|path: &Vec<String>| !path.is_empty()).collect()
+    let list = Vec::<String>::deserialize(list)?;
+    Ok(list.iter().map(split).filter(|path: &Vec<String>| !path.is_empty()).collect())
 }
 
 /// The names of a path as some file system would read them: in any case, and without the dots
@@ -273,7 +229,7 @@ impl SecretRules {
 #[serde(deny_unknown_fields, default)]
 pub struct AddedRules {
     masking: AddedMasks,
-    files: AddedFiles,
+    files: FileRules,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -290,12 +246,6 @@ struct AddedMasks {
 struct AddedVariables {
     words: Vec<String>,
     endings: Vec<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct AddedFiles {
-    rules: Vec<FileRule>,
 }
 
 /// The prefix that keeps the names of a project's patterns apart from ours.
@@ -340,9 +290,9 @@ impl AddedRules {
         Ok(added)
     }
 
-    /// Returns what is ours already says nothing: many a file began as a copy of the shipped one.
+    /// Takes off what is ours already: many a file began as a copy of the shipped one.
     fn without_ours(mut self) -> Self {
-        if let Ok(ours) = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")) {
+        if let Ok(ours) = SecretRules::from_yaml(&packed::text("conf/secrets.yaml").unwrap_or_default()) {
             let known = |rule: &MaskRule| {
                 ours.masking.rules.iter().any(|our| our.name == rule.name && our.pattern == rule.pattern)
             };
@@ -362,8 +312,9 @@ impl AddedRules {
 impl SecretRules {
     /// These rules and a project's.
     pub fn with(mut self, added: AddedRules) -> Self {
-        let AddedMasks { variables, parts, shapes, rules } =
-            added.without_ours().masking_and(&mut self.files);
+        let AddedRules { masking, files } = added.without_ours();
+        self.files.rules.extend(files.rules);
+        let AddedMasks { variables, parts, shapes, rules } = masking;
         self.masking.variables.words.extend(variables.words);
         self.masking.variables.endings.extend(variables.endings);
         let own = |name: &String| format!("{OWN}{name}");
@@ -387,21 +338,14 @@ impl SecretRules {
     }
 }
 
-impl AddedRules {
-    fn masking_and(self, files: &mut FileRules) -> AddedMasks {
-        files.rules.extend(self.files.rules);
-        self.masking
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::rule;
 
-    fn shipped() -> SecretPaths {
+    fn shipped() -> FileRules {
         let rules = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap();
-        SecretPaths::from_rules(&rules.files).unwrap()
+        rules.files
     }
 
     #[test]

@@ -40,14 +40,7 @@ pub struct Demands {
     /// Fields that its document must have; `a.b` is a field of a field.
     pub fields: Vec<String>,
     /// Patterns that must not match.
-    pub forbidden: Vec<ForbiddenPattern>,
-}
-
-/// A pattern of the caller's.
-#[derive(Clone, Debug)]
-pub struct ForbiddenPattern {
-    text: String,
-    regex: Regex,
+    pub forbidden: Vec<Regex>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -80,28 +73,25 @@ pub struct Validation {
     pub reason: String,
 }
 
-impl ForbiddenPattern {
-    /// Compiles the patterns of a call. `^` and `$` are line boundaries.
-    ///
-    /// # Errors
-    ///
-    /// Returns which pattern cannot be used, and why: too many, too long, too large, or no regex.
-    pub fn compile(patterns: &[String]) -> Result<Vec<Self>, String> {
-        if patterns.len() > MOST_PATTERNS {
-            let all = patterns.len();
-            return Err(format!("forbidden_patterns must hold at most {MOST_PATTERNS} patterns (got {all})"));
-        }
-        let one = |(number, text): (usize, &String)| {
-            let place = format!("forbidden_patterns[{number}]");
-            if text.chars().count() > MOST_PATTERN_CHARS {
-                return Err(format!("{place} has more than {MOST_PATTERN_CHARS} characters"));
-            }
-            let built = RegexBuilder::new(text).multi_line(true).size_limit(MOST_PATTERN_BYTES).build();
-            let regex = built.map_err(|error| format!("{place} `{text}`: {}", rule::problem(&error)))?;
-            Ok(Self { text: text.clone(), regex })
-        };
-        patterns.iter().enumerate().map(one).collect()
+/// Compiles the patterns of a call. `^` and `$` are line boundaries.
+///
+/// # Errors
+///
+/// Returns which pattern cannot be used, and why: too many, too long, too large, or no regex.
+pub fn forbidden(patterns: &[String]) -> Result<Vec<Regex>, String> {
+    if patterns.len() > MOST_PATTERNS {
+        let all = patterns.len();
+        return Err(format!("forbidden_patterns must hold at most {MOST_PATTERNS} patterns (got {all})"));
     }
+    let one = |(number, text): (usize, &String)| {
+        let place = format!("forbidden_patterns[{number}]");
+        if text.chars().count() > MOST_PATTERN_CHARS {
+            return Err(format!("{place} has more than {MOST_PATTERN_CHARS} characters"));
+        }
+        let built = RegexBuilder::new(text).multi_line(true).size_limit(MOST_PATTERN_BYTES).build();
+        built.map_err(|error| format!("{place} `{text}`: {}", rule::problem(&error)))
+    };
+    patterns.iter().enumerate().map(one).collect()
 }
 
 /// Holds a content against the rules and the caller's demands. The first thing that is wrong decides:
@@ -115,12 +105,11 @@ pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validatio
 }
 
 fn length(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
-    let (usual, of_a_diff) = rules.max_chars();
     let own = match demands.content_type {
-        ContentType::Diff => of_a_diff,
-        ContentType::General | ContentType::Json => usual,
+        ContentType::Diff => rules.max_diff_chars,
+        ContentType::General | ContentType::Json => rules.max_chars,
     };
-    let (least, most) = (rules.min_chars(), demands.max_chars.unwrap_or(own));
+    let (least, most) = (rules.min_chars, demands.max_chars.unwrap_or(own));
     let (written, all) = (content.trim().chars().count(), content.chars().count());
     if written < least {
         let reason = format!("{written} characters, and {least} are the least");
@@ -159,9 +148,9 @@ fn has(document: &Value, field: &str) -> bool {
 
 fn phrases(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
     let own = demands.forbidden.iter().find_map(|pattern| {
-        let found = pattern.regex.find(content)?.as_str();
+        let found = pattern.find(content)?.as_str();
         let shown: String = found.chars().take(120).collect();
-        Some(format!("`{}` matches `{shown}`", pattern.text))
+        Some(format!("`{}` matches `{shown}`", pattern.as_str()))
     });
     let shipped = || match rules.forbidden(content).next()? {
         Reason::ForbiddenPattern { rule, excerpt } => Some(format!("rule {rule}: `{excerpt}`")),
@@ -220,7 +209,7 @@ mod tests {
 
     #[test]
     fn patterns_that_cannot_be_used_are_named() {
-        let compile = |patterns: &[String]| ForbiddenPattern::compile(patterns).unwrap_err();
+        let compile = |patterns: &[String]| forbidden(patterns).unwrap_err();
         assert!(compile(&["ok".into(), "(".into()]).starts_with("forbidden_patterns[1] `(`: "));
         assert!(compile(&["(?=x)".into()]).contains("look-around"));
         assert!(compile(&vec!["x".into(); 21]).contains("at most 20"));
@@ -230,7 +219,7 @@ mod tests {
 
     #[test]
     fn own_patterns_come_beside_the_shipped_ones() {
-        let forbidden = ForbiddenPattern::compile(&["TODO".into()]).unwrap();
+        let forbidden = forbidden(&["TODO".into()]).unwrap();
         let demands = Demands { forbidden, ..Demands::default() };
         assert_eq!(judged("there is a TODO here", &demands).1, "`TODO` matches `TODO`");
         assert_eq!(judged("I don't know about it", &demands).0, Outcome::ForbiddenPattern);

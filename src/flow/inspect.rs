@@ -7,7 +7,7 @@ use super::configuration::Configuration;
 use super::scope::off_thread_with;
 use crate::domain::microstep::StepType;
 use crate::domain::redflag::{Finding, Flag, Inspector};
-use crate::domain::validate::{ContentType, Demands, ForbiddenPattern, Outcome, Validation, validate};
+use crate::domain::validate::{ContentType, Demands, Outcome, Validation, forbidden, validate};
 use crate::error::{Error, ErrorNote, outcome};
 
 /// Bytes of a text that is looked at.
@@ -147,49 +147,37 @@ pub async fn validate_content(
     request: ValidationRequest,
 ) -> Result<ValidationReport, Error> {
     off_thread_with(config, move |config| {
+        let ValidationRequest { content, content_type, max_chars, fields, forbidden_patterns } = request;
         let rules = config.red_flags()?;
-        let report = |validation, failure| ValidationReport::new(&request, validation, failure);
-        let unusable = |error: &Error| {
-            let validation = Validation { outcome: Outcome::CustomFailure, reason: error.to_string() };
-            report(validation, Some(error.note()))
+        let patterns = || forbidden(&forbidden_patterns).map_err(Error::InvalidArguments);
+        let (validation, failure) = match check_size(&content).and_then(|()| patterns()) {
+            Err(error) => {
+                let validation = Validation { outcome: Outcome::CustomFailure, reason: error.to_string() };
+                (validation, Some(error.note()))
+            }
+            Ok(forbidden) => {
+                let demands = Demands { content_type, max_chars, fields, forbidden };
+                let validation = validate(&rules, &content, &demands);
+                let failure = (validation.outcome != Outcome::Valid).then(|| ErrorNote {
+                    error: validation.reason.clone(),
+                    code: outcome::CONTENT_INVALID,
+                    hint: "Ask for another answer; do not repair this one.".to_owned(),
+                    retryable: false,
+                    resets_at: None,
+                });
+                (validation, failure)
+            }
         };
-        if let Err(error) = check_size(&request.content) {
-            return Ok(unusable(&error));
-        }
-        let forbidden = match ForbiddenPattern::compile(&request.forbidden_patterns) {
-            Ok(forbidden) => forbidden,
-            Err(problem) => return Ok(unusable(&Error::InvalidArguments(problem))),
-        };
-        let demands = Demands {
-            content_type: request.content_type,
-            max_chars: request.max_chars,
-            fields: request.fields.clone(),
-            forbidden,
-        };
-        let validation = validate(&rules, &request.content, &demands);
-        let failure = (validation.outcome != Outcome::Valid).then(|| ErrorNote {
-            error: validation.reason.clone(),
-            code: outcome::CONTENT_INVALID,
-            hint: "Ask for another answer; do not repair this one.".to_owned(),
-            retryable: false,
-            resets_at: None,
-        });
-        Ok(report(validation, failure))
-    })
-    .await
-}
-
-impl ValidationReport {
-    fn new(request: &ValidationRequest, validation: Validation, failure: Option<ErrorNote>) -> Self {
         let is_valid = validation.outcome == Outcome::Valid;
-        Self {
+        Ok(ValidationReport {
             ok: is_valid,
             is_valid,
             result: validation.outcome,
             reason: validation.reason,
-            content_length: request.content.chars().count(),
-            content_type: request.content_type,
+            content_length: content.chars().count(),
+            content_type,
             failure,
-        }
-    }
+        })
+    })
+    .await
 }

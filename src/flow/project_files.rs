@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::configuration::Configuration;
-use crate::domain::secret_path::SecretPaths;
 use crate::error::Error;
 use crate::host::answers::Answers;
 use crate::host::project::Project;
@@ -53,8 +52,10 @@ impl ProjectFiles {
 
     fn make_reader(&self) -> Result<Project, Error> {
         let config = &self.inner.config;
-        let secrets = SecretPaths::from_rules(&config.secret_rules()?.files).map_err(|error| {
-            Error::Document { name: "conf/secrets.yaml".to_owned(), reason: error.to_string() }
+        let secrets = config.secret_rules()?.files.clone();
+        secrets.check_that_they_refuse().map_err(|error| Error::Document {
+            name: "conf/secrets.yaml".to_owned(),
+            reason: error.to_string(),
         })?;
         let project = Project::new(self.root(), &config.settings().repo_roots, secrets);
         Ok(project.of_user(config.environment()))

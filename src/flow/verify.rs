@@ -140,10 +140,7 @@ pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> R
     let (parallel, stop) = (request.parallel, request.stop_on_failure);
     let planning = kit.clone();
     let plan = off_thread(move || plan::plan(&planning.config, &planning.project, &request)).await??;
-    if plan.checks.len() > MOST_CHECKS {
-        let problem = format!("commands must have at most {MOST_CHECKS} checks (got {})", plan.checks.len());
-        return Err(Error::InvalidArguments(problem));
-    }
+    check_count("commands", &plan)?;
     let id = uuid::Uuid::now_v7().to_string();
     let room = run::room(plan.checks.len());
     let results = if parallel {
@@ -165,6 +162,16 @@ pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> R
         report.warning = Some(format!("the result is not in the log: {error}"));
     }
     Ok(report)
+}
+
+/// Refuses more checks than one call may have.
+fn check_count(argument: &str, plan: &Plan) -> Result<(), Error> {
+    match plan.checks.len() {
+        ..=MOST_CHECKS => Ok(()),
+        all => Err(Error::InvalidArguments(format!(
+            "{argument} must have at most {MOST_CHECKS} checks (got {all})"
+        ))),
+    }
 }
 
 async fn side_by_side(kit: &Kit, plan: &Plan, room: usize, progress: &Progress) -> Vec<CheckResult> {
@@ -341,7 +348,7 @@ fn hidden(secrets: &SecretRules) -> Vec<String> {
         all.extend(rule.dotted.iter().flat_map(|name| [spec(name), spec(&format!("{name}.*"))]));
         all.extend(rule.prefixes.iter().map(|prefix| spec(&format!("{prefix}*.json"))));
         all.extend(rule.extensions.iter().map(|extension| spec(&format!("*.{extension}"))));
-        all.extend(rule.directories.iter().map(|directory| spec(&format!("{directory}/**"))));
+        all.extend(rule.directories.iter().map(|directory| spec(&format!("{}/**", directory.join("/")))));
     }
     all
 }
@@ -431,9 +438,7 @@ pub(in crate::flow) async fn settled(
             "verify is empty, and the project has no checks of its own that could be found".to_owned(),
         );
     }
-    if plan.checks.len() > MOST_CHECKS {
-        return invalid(format!("verify must have at most {MOST_CHECKS} checks (got {})", plan.checks.len()));
-    }
+    check_count("verify", &plan)?;
     let mut entries = Vec::new();
     for check in plan.checks {
         match &check.verdict {
@@ -615,7 +620,6 @@ fn own_error(result: &CheckResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::secret_path::SecretPaths;
 
     fn rules() -> SecretRules {
         SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap()
@@ -623,7 +627,7 @@ mod tests {
 
     #[test]
     fn a_path_is_judged_wherever_it_stands() {
-        let paths = SecretPaths::from_rules(&rules().files).unwrap();
+        let paths = rules().files;
         let refused = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
             names_a_secret(&words, |path| paths.refuse(path).map(str::to_owned)).is_some()

@@ -19,7 +19,7 @@ use rustix::process::getuid;
 use super::environment::Environment;
 use crate::domain::cut::cut;
 use crate::domain::order::Order;
-use crate::domain::secret_path::{self, SecretPaths, folded};
+use crate::domain::secret_path::{self, FileRules, folded};
 use crate::error::Error;
 
 pub use names::Names;
@@ -76,7 +76,7 @@ const MOST_NAME: usize = 200;
 #[derive(Debug)]
 pub struct Project {
     roots: Vec<PathBuf>,
-    secrets: SecretPaths,
+    secrets: FileRules,
     /// Maestro's own directories: what is trusted, keys and marks.
     own: Vec<PathBuf>,
     home: Option<PathBuf>,
@@ -152,7 +152,7 @@ impl Project {
     }
 
     /// A project over its root and further roots; those that do not exist are left out.
-    pub fn new(root: &Path, further: &[PathBuf], secrets: SecretPaths) -> Self {
+    pub fn new(root: &Path, further: &[PathBuf], secrets: FileRules) -> Self {
         let roots = std::iter::once(root.to_owned())
             .chain(further.iter().map(|other| root.join(other)))
             .filter_map(|directory| directory.canonicalize().ok())

@@ -2,10 +2,14 @@
 //! triple quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table.
 //! Read line by line, so that a file masked by lines and a text masked as a whole come out alike.
 
-use aho_corasick::AhoCorasick;
-use regex::Regex;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, BuildError};
 
 use super::span::{Span, line_around};
+use crate::domain::pattern::Patterns;
+
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/mask/following.yaml"));
 
 /// Letters of the shortest value that is masked.
 const SHORTEST: usize = 6;
@@ -50,17 +54,6 @@ enum Follows {
 #[derive(Debug)]
 pub(super) struct Following {
     words: AhoCorasick,
-    name: Regex,
-    block: Regex,
-    marks: Regex,
-    marked: Regex,
-    triple: Regex,
-    piece: Regex,
-    entry: Regex,
-    section: Regex,
-    kind: Regex,
-    result: Regex,
-    column: Regex,
     replacement: String,
 }
 
@@ -71,36 +64,10 @@ pub(super) const WORDS: [&str; 22] = [
     "random_password", "random_id",
 ];
 
-const NAMES: &str = "passw(?:or)?d|passwd|passwort|passphrase|pwd|pw|secret(?:[_-]?(?:access[_-]?)?key)?|token|api[_-]?key|access[_-]?key|private[_-]?key|auth[_-]?key|credentials?|contrase(?:ñ|n)a|clave|mot_?de_?passe|mdp|kennwort|senha|비밀번호|암호|пароль|パスワード|密码";
-
 impl Following {
-    pub(super) fn new(replacement: &str) -> Result<Self, regex::Error> {
+    pub(super) fn new(replacement: &str) -> Result<Self, BuildError> {
         let words = AhoCorasick::builder().ascii_case_insensitive(true).build(WORDS);
-        Ok(Self {
-            words: words.map_err(|error| regex::Error::Syntax(error.to_string()))?,
-            name: Regex::new(&format!(
-                r#"(?i)(?:^|[\s\["'._$-]|[a-z0-9]_)(?:{NAMES})(?:[_-]?(?:[0-9]{{1,2}}|dev|prod|test|live|value|b64|base64))?["']?\]?\s*(?::\s*[\w<>&\[\] ]+\s*=|=>|:=|\+?=|:)\s*(?P<rest>\S.*)$"#
-            ))?,
-            block: Regex::new(r"^(?:[&!]\S*\s+)*[|>][0-9+-]{0,2}\s*(?:#.*)?$")?,
-            marks: Regex::new(r"^(?:[&!][\w!:/.-]+\s*)+$")?,
-            marked: Regex::new(
-                r#"^(?:(?:[&!][\w!:/.-]+\s+)+["']?|\(\s*[rbfu]?["'])(?P<value>[^\s"']+)["']?$"#,
-            )?,
-            triple: Regex::new(r#"^[A-Za-z]{0,2}(?P<quote>"""|''')(?P<inner>.*)$"#)?,
-            piece: Regex::new(
-                r#"^\s*(?:[.+&]\s*)?[rbfuL]?(?:"(?P<a>[^"]+)"|'(?P<b>[^']+)'|`(?P<c>[^`]+)`|(?P<d>[^\s"'`+()]+))\s*(?P<more>[+\\.]?)\s*[;,)]*\s*$"#,
-            )?,
-            entry: Regex::new(r#"^\s+["']?[\w./-]+["']?:\s*["']?(?P<value>[^\s"',{}\[\]]+)["']?,?\s*$"#)?,
-            section: Regex::new(r#"^\s*["']?(?P<name>stringData|data)["']?:\s*\{?\s*$"#)?,
-            kind: Regex::new(r#"^\s*["']?kind["']?:\s*["']?Secret["']?,?\s*$"#)?,
-            result: Regex::new(
-                r#""(?:result|bcrypt_hash|secret|private_key_openssh)"\s*:\s*"(?P<value>[^"\\]+(?:\\.[^"\\]*)*)""#,
-            )?,
-            column: Regex::new(&format!(
-                r"(?i)^(?:(?:user|admin|db|login|new|old|initial)[ _-]?)?(?:{NAMES})$"
-            ))?,
-            replacement: replacement.to_owned(),
-        })
+        Ok(Self { words: words?, replacement: replacement.to_owned() })
     }
 
     /// Adds the secrets of a whole text to `found`.
@@ -134,13 +101,13 @@ impl Following {
         let mut add = |span: Span| found.push(offset + span.start..offset + span.end);
         if before.generated > 0 {
             behind.generated -= 1;
-            if let Some(value) = self.result.captures(line).and_then(|found| found.name("value")) {
+            if let Some(value) = PATTERNS.captures("result", line).and_then(|found| found.name("value")) {
                 add(value.range());
             }
         }
         if trimmed.starts_with("---") {
             behind.is_secret = false;
-        } else if trimmed.len() < 40 && trimmed.contains("kind") && self.kind.is_match(line) {
+        } else if trimmed.len() < 40 && trimmed.contains("kind") && PATTERNS.is_in("kind", line) {
             behind.is_secret = true;
         } else if trimmed.contains("\"random_password\"") || trimmed.contains("\"random_id\"") {
             behind.generated = 40;
@@ -151,7 +118,7 @@ impl Following {
         }
         behind.data = before.data.filter(|indent| trimmed.is_empty() || indentation(line) > *indent);
         if let Some(indent) = behind.data {
-            match self.entry.captures(line).and_then(|found| found.name("value")) {
+            match PATTERNS.captures("entry", line).and_then(|found| found.name("value")) {
                 Some(value) if matches!(value.as_str().chars().next(), Some('|' | '>')) => {
                     behind.follows = Follows::Block(indentation(line).max(indent));
                 }
@@ -167,7 +134,7 @@ impl Following {
             }
             return behind;
         }
-        if let Some(section) = self.section.captures(line).filter(|_| trimmed.contains("ata")) {
+        if let Some(section) = PATTERNS.captures("section", line).filter(|_| trimmed.contains("ata")) {
             let is_string = section.name("name").is_some_and(|name| name.as_str() == "stringData");
             behind.data = (is_string || behind.is_secret).then(|| indentation(line));
             return behind;
@@ -205,7 +172,7 @@ impl Following {
                 }
                 next
             }
-            Follows::Pieces | Follows::Continued => match self.piece.captures(line) {
+            Follows::Pieces | Follows::Continued => match PATTERNS.captures("piece", line) {
                 None => Follows::Nothing,
                 Some(piece) => {
                     let names = if before.follows == Follows::Continued { "abcd" } else { "abc" };
@@ -235,22 +202,22 @@ impl Following {
         if !may_open {
             return Follows::Nothing;
         }
-        let Some(rest) = self.name.captures(end).and_then(|found| found.name("rest")) else {
+        let Some(rest) = PATTERNS.captures("name", end).and_then(|found| found.name("rest")) else {
             return Follows::Nothing;
         };
         let text = rest.as_str();
-        if self.block.is_match(text) {
+        if PATTERNS.is_in("block", text) {
             return Follows::Block(indentation(line));
         }
-        if self.marks.is_match(text) {
+        if PATTERNS.is_in("marks", text) {
             return Follows::Line(indentation(line));
         }
-        if let Some(value) = self.marked.captures(text).and_then(|found| found.name("value"))
+        if let Some(value) = PATTERNS.captures("marked", text).and_then(|found| found.name("value"))
             && self.is_value(value.as_str())
         {
             add(inner(line, value.as_str()));
         }
-        if let Some(triple) = self.triple.captures(text) {
+        if let Some(triple) = PATTERNS.captures("triple", text) {
             let quote = if triple.name("quote").is_some_and(|quote| quote.as_str() == "'''") {
                 "'''"
             } else {
@@ -304,7 +271,7 @@ impl Following {
                 (!cell.is_empty() || at_the_edge)
                     && cell.chars().all(|letter| letter.is_alphanumeric() || " _-".contains(letter))
             });
-        let at = is_head.then(|| cells.iter().position(|cell| self.column.is_match(cell)))??;
+        let at = is_head.then(|| cells.iter().position(|cell| PATTERNS.is_in("column", cell)))??;
         Some((mark, at, cells.len()))
     }
 

@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::proposal::{Evasion, contrary, evasion, repetition};
 use super::reading::{self, Reading, is_fence_open};
 use super::{
-    EMPTY_DIFF, Flag, FlagRule, ForbiddenRule, RedFlagRules, Sample, StepRules, compile,
-    compile_ignoring_case,
+    EMPTY_DIFF, Flag, FlagRule, ForbiddenRule, RedFlagRules, Sample, StepRules, compile_ignoring_case, named,
+    named_ignoring_case,
 };
 use crate::domain::answer::{self, document, spoken};
 use crate::domain::json_schema;
-use crate::domain::rule::RuleError;
+use crate::domain::rule::{RuleError, verdict};
 use crate::domain::vote::choice::stated;
 
 /// Characters around a match that a finding shows.
@@ -74,10 +74,7 @@ impl Inspector {
     /// A pattern that does not compile.
     pub fn new(rules: &StepRules) -> Result<Self, RuleError> {
         let compiled = |(flag, rule): (&Flag, &FlagRule)| Ok((*flag, Patterns::new(*flag, rule)?));
-        let named =
-            |rule: &ForbiddenRule| Ok((rule.name.clone(), compile_ignoring_case(&rule.name, &rule.pattern)?));
-        let mut evasive: Vec<(String, Regex)> =
-            rules.non_answers.iter().map(named).collect::<Result<_, RuleError>>()?;
+        let mut evasive = named_ignoring_case(&rules.non_answers)?;
         if let Some(hedging) = rules.rules.get(&Flag::Hedging) {
             for pattern in &hedging.patterns {
                 let name = Flag::Hedging.name();
@@ -91,7 +88,7 @@ impl Inspector {
             max_files: rules.max_files,
             patterns: rules.rules.iter().map(compiled).collect::<Result<_, _>>()?,
             evasive,
-            elided: rules.elided.iter().map(named).collect::<Result<_, RuleError>>()?,
+            elided: named_ignoring_case(&rules.elided)?,
         })
     }
 
@@ -371,19 +368,9 @@ impl StepRules {
             let found = inspector.inspect(&sample.text(), &[flag], sample.schema());
             !found.findings.is_empty()
         };
-        if let Some(missed) = rule.matching.iter().find(|sample| !flags(sample)) {
-            return Err(RuleError::Missed {
-                rule: flag.name().to_owned(),
-                example: missed.shown(),
-                detail: String::new(),
-            });
-        }
-        match rule.not_match.iter().find(flags) {
-            Some(sample) => {
-                Err(RuleError::Overreached { rule: flag.name().to_owned(), example: sample.shown() })
-            }
-            None => Ok(()),
-        }
+        let missed = rule.matching.iter().find(|sample| !flags(sample));
+        let overreached = rule.not_match.iter().find(flags);
+        verdict(flag.name(), missed.map(Sample::shown), overreached.map(Sample::shown))
     }
 }
 
@@ -435,10 +422,9 @@ impl VoteFlags {
     ///
     /// A pattern that does not compile.
     pub fn new(rules: &RedFlagRules) -> Result<Self, RuleError> {
-        let forbidden = |rule: &ForbiddenRule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?));
         Ok(Self {
             min_chars: rules.vote.min_chars,
-            forbidden: rules.vote.forbidden.iter().map(forbidden).collect::<Result<_, _>>()?,
+            forbidden: named(&rules.vote.forbidden)?,
             inspector: Inspector::new(&rules.step)?,
         })
     }

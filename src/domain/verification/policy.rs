@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::Kind;
 use super::rules::{
     AllowRule, Inside, NoCommand, Options, ProjectRules, RefuseRule, Unfit, Value, VerificationRules,
-    compile, stays_inside, undoes, words,
+    stays_inside, undoes, words,
 };
 use crate::domain::order::Order;
-use crate::domain::rule::RuleError;
+use crate::domain::rule::{RuleError, compile, verdict};
 
 /// A command that may be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl Policy {
     /// At the first rule that does not do what its examples say.
     pub fn check(&self, rules: &VerificationRules) -> Result<(), RuleError> {
         for refuse in &self.refuse {
-            let refuses = |text: &String| refuse.refuses(text);
+            let refuses = |text: &&String| refuse.refuses(text);
             examples(&refuse.rule.name, &refuse.rule.matching, &refuse.rule.not_match, refuses)?;
         }
         for rule in &rules.rules {
@@ -250,19 +250,14 @@ fn examples(
     rule: &str,
     matching: &[String],
     not_match: &[String],
-    fits: impl Fn(&String) -> bool,
+    fits: impl Fn(&&String) -> bool,
 ) -> Result<(), RuleError> {
-    let rule = || rule.to_owned();
     if matching.is_empty() {
-        return Err(RuleError::Incomplete { rule: rule(), problem: "it has no `match` example".to_owned() });
+        let problem = "it has no `match` example".to_owned();
+        return Err(RuleError::Incomplete { rule: rule.to_owned(), problem });
     }
-    if let Some(example) = matching.iter().find(|example| !fits(example)) {
-        return Err(RuleError::Missed { rule: rule(), example: example.clone(), detail: String::new() });
-    }
-    match not_match.iter().find(|example| fits(example)) {
-        Some(example) => Err(RuleError::Overreached { rule: rule(), example: example.clone() }),
-        None => Ok(()),
-    }
+    let missed = matching.iter().find(|example| !fits(example));
+    verdict(rule, missed.cloned(), not_match.iter().find(fits).cloned())
 }
 
 fn refused(rule: &str, reason: &str) -> Refused {

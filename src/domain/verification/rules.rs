@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde::Deserialize;
 
 use super::Kind;
-use crate::domain::rule::{self, REGEX_SIZE_LIMIT, RuleError};
+use crate::domain::rule::{self, RuleError};
 use crate::domain::secret_path::folded;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -156,14 +156,6 @@ impl ProjectRules {
     }
 }
 
-/// Compiles a pattern of a rule.
-pub(super) fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
-    RegexBuilder::new(pattern)
-        .size_limit(REGEX_SIZE_LIMIT)
-        .build()
-        .map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: rule::problem(&error) })
-}
-
 /// Tells whether a path, as a word of the command, stays in the project.
 pub type Inside<'a> = &'a dyn Fn(&str) -> bool;
 
@@ -201,7 +193,7 @@ impl Value {
     ///
     /// # Errors
     /// Another word, or a pattern that does not compile.
-    pub fn parse(rule: &str, written: &str) -> Result<Self, RuleError> {
+    pub fn parse(rule_name: &str, written: &str) -> Result<Self, RuleError> {
         match written {
             "none" => Ok(Self::None),
             "text" => Ok(Self::Text),
@@ -210,12 +202,12 @@ impl Value {
             _ => {
                 let pattern = written.strip_prefix('/').and_then(|rest| rest.strip_suffix('/'));
                 let pattern = pattern.ok_or_else(|| RuleError::Incomplete {
-                    rule: rule.to_owned(),
+                    rule: rule_name.to_owned(),
                     problem: format!(
                         "the value must be text, number, path, none or /pattern/ (got `{written}`)"
                     ),
                 })?;
-                compile(rule, pattern).map(Self::Fits)
+                rule::compile(rule_name, pattern).map(Self::Fits)
             }
         }
     }

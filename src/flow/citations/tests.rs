@@ -2,11 +2,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::*;
-use crate::domain::secret_path::{SecretPaths, SecretRules};
+use crate::domain::secret_path::SecretRules;
 
 fn project(root: &Path) -> Project {
     let rules = SecretRules::from_yaml(include_str!("../../../conf/secrets.yaml")).unwrap();
-    Project::new(root, &[], SecretPaths::from_rules(&rules.files).unwrap())
+    Project::new(root, &[], rules.files)
 }
 
 fn write(root: &Path, name: &str, text: &str) {
