@@ -19,7 +19,7 @@ use super::language::Language;
 use super::plain::is_hidden;
 use super::question::{self, Counts, Question};
 use super::stage::Stage;
-use super::text::{Text, gather_texts, say, spread_texts};
+use super::text::{Part, Text, gather_texts, say, spread_texts};
 
 pub use choice::{Choice, meant};
 use content::Content;
@@ -268,10 +268,6 @@ impl Page {
         Self { language, diffs, width: width.max(MIN_WIDTH), lines: Vec::new() }
     }
 
-    fn finish(self) -> Vec<Line> {
-        self.lines
-    }
-
     fn push(&mut self, kind: LineKind, mut text: String) {
         text.truncate(text.trim_end().len());
         self.lines.push(Line { kind, text });
@@ -294,15 +290,16 @@ impl Page {
     }
 
     /// A paragraph.
-    fn text(&mut self, kind: LineKind, indent: usize, text: &str) {
+    fn text(&mut self, kind: LineKind, indent: usize, text: &dyn Part) {
         self.item(kind, &" ".repeat(indent), text);
     }
 
     /// A paragraph behind a mark; its further lines stand below its first.
-    fn item(&mut self, kind: LineKind, mark: &str, text: &str) {
+    fn item(&mut self, kind: LineKind, mark: &str, text: &dyn Part) {
         let indent = columns(mark);
+        let text = text.in_language(self.language);
         let mut mark = mark.to_owned();
-        for line in wrapped(text, self.width.saturating_sub(indent)) {
+        for line in wrapped(&text, self.width.saturating_sub(indent)) {
             self.push(kind, format!("{mark}{line}"));
             mark = " ".repeat(indent);
         }
@@ -398,11 +395,7 @@ fn in_words(round: Iteration) -> Option<Text> {
 
 fn preview(next: Next) -> Text {
     match next {
-        Next::Stage(Stage::Analyze) => say!("preview_analyze"),
-        Next::Stage(Stage::Hypothesize) => say!("preview_hypothesize"),
-        Next::Stage(Stage::Implement) => say!("preview_implement"),
-        Next::Stage(Stage::Debug) => say!("preview_debug"),
-        Next::Stage(Stage::Improve) => say!("preview_improve"),
+        Next::Stage(stage) => Text::said(&format!("preview_{}", stage.name()), &[]),
         Next::DebugAgain(iteration) => say!("preview_again", round = in_words(iteration).unwrap_or_default()),
         Next::Escalate => say!("preview_escalate"),
         Next::Complete => say!("preview_complete"),

@@ -54,6 +54,11 @@ impl Text {
         Self::filled(|catalogue| catalogue.words.get(key), key, parts)
     }
 
+    /// The same, where English has the key.
+    pub fn known(key: &str) -> Option<Self> {
+        Language::ENGLISH.words().words.contains_key(key).then(|| Self::said(key, &[]))
+    }
+
     /// A text of the local page.
     pub fn of_page(key: &str) -> Self {
         Self::filled(|catalogue| catalogue.page.get(key), key, &[])

@@ -14,20 +14,11 @@ use crate::domain::text::{Text, say};
 /// Number of items of a kind a report lists for each output.
 const MAX_LISTED: usize = 8;
 
-/// Something that is counted: its key in results, and the key of its words.
-#[derive(Clone, Copy, Debug)]
-struct Noun {
-    key: &'static str,
-    words: &'static str,
-}
-
-const TEXT_OUTPUT: Noun = Noun { key: "text_outputs", words: "n_text_outputs" };
-
 /// Everything that a stage's outputs say.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Numbers of what the stage is about, in order.
-    counts: Vec<(Noun, usize)>,
+    /// Numbers of what the stage is about, in order, by the keys of their words.
+    counts: Vec<(&'static str, usize)>,
     /// Each with its label.
     pub(super) findings: Vec<Text>,
     /// Risks, as far as the outputs show them.
@@ -86,6 +77,11 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
 /// The name of a source.
 pub(super) fn called(source: &str) -> Text {
     if source == ORCHESTRATOR { say!("the_orchestrator") } else { Text::quoted(source) }
+}
+
+/// A word that a schema offers, as the catalogues say it; any other word as it is.
+fn word(of: &str, written: &str) -> Text {
+    Text::known(&format!("{of}_{}", written.to_lowercase())).unwrap_or_else(|| Text::quoted(written))
 }
 
 /// A text with notes in brackets, if there are any.
@@ -166,14 +162,14 @@ impl Content {
         if text.trim().is_empty() {
             return;
         }
-        self.count(TEXT_OUTPUT, 1);
+        self.count("n_text_outputs", 1);
         let source = called(output.source).map(|name| format!("[{name}]"));
         let said = Text::join(&[source, Text::quoted(read::shortened(text))], " ");
         self.findings.push(Text::join(&[say!("label_answer"), said], ": "));
     }
 
-    fn count(&mut self, noun: Noun, number: usize) {
-        match self.counts.iter_mut().find(|(known, _)| known.key == noun.key) {
+    fn count(&mut self, noun: &'static str, number: usize) {
+        match self.counts.iter_mut().find(|(known, _)| *known == noun) {
             Some((_, total)) => *total += number,
             None => self.counts.push((noun, number)),
         }
@@ -184,19 +180,19 @@ impl Content {
     }
 
     /// Lists items, counts all of them, and says how many are not listed.
-    fn list(&mut self, source: &Source<'_>, label: &Text, noun: Noun, items: Vec<Text>) {
+    fn list(&mut self, source: &Source<'_>, label: &Text, noun: &'static str, items: Vec<Text>) {
         self.count(noun, items.len());
         let left = items.len().saturating_sub(MAX_LISTED);
         for item in items.into_iter().take(MAX_LISTED) {
             self.finding(source, label.clone(), item);
         }
         if left > 0 {
-            let text = say!("more_in_output", count = Text::said(noun.words, &[("n", &left)]));
+            let text = say!("more_in_output", count = Text::said(noun, &[("n", &left)]));
             self.finding(source, label.clone(), text);
         }
     }
 
-    fn quotes(&mut self, source: &Source<'_>, label: &Text, noun: Noun, key: &str) {
+    fn quotes(&mut self, source: &Source<'_>, label: &Text, noun: &'static str, key: &str) {
         let items = read::texts(source.value, key).into_iter().map(Text::quoted).collect();
         self.list(source, label, noun, items);
     }
@@ -205,6 +201,21 @@ impl Content {
     fn quote(&mut self, source: &Source<'_>, label: Text, key: &str) {
         if let Some(text) = read::text(source.value, key) {
             self.finding(source, label, Text::quoted(text));
+        }
+    }
+
+    /// The same, which is also what a question is about; tells whether there is one.
+    fn told(&mut self, source: &Source<'_>, label: Text, key: &str, question: &'static str) -> bool {
+        let Some(text) = read::text(source.value, key).map(Text::quoted) else { return false };
+        self.context(source, question, text.clone());
+        self.finding(source, label, text);
+        true
+    }
+
+    /// The texts under a key, each as a finding.
+    fn each(&mut self, source: &Source<'_>, label: &Text, key: &str) {
+        for text in read::texts(source.value, key) {
+            self.finding(source, label.clone(), Text::quoted(text));
         }
     }
 
@@ -267,12 +278,16 @@ impl Content {
     /// The counts as one phrase, without zeros.
     pub(super) fn phrase(&self) -> Text {
         let some = self.counts.iter().filter(|(_, number)| *number > 0);
-        Text::listed(&some.map(|(noun, number)| Text::said(noun.words, &[("n", number)])).collect::<Vec<_>>())
+        Text::listed(&some.map(|(noun, number)| Text::said(noun, &[("n", number)])).collect::<Vec<_>>())
     }
 
     /// The counts by their keys in results.
     pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        self.counts.iter().map(|(noun, number)| (noun.key, *number))
+        let key = |noun: &'static str| match noun.strip_prefix("n_").unwrap_or(noun) {
+            "files_proposed" => "files_changed",
+            key => key,
+        };
+        self.counts.iter().map(move |(noun, number)| (key(noun), *number))
     }
 }
 
@@ -297,13 +312,6 @@ fn percent(value: f64) -> String {
     format!("{:.0}%", (value * 100.0).clamp(0.0, 100.0))
 }
 
-const OBSERVATIONS: Noun = Noun { key: "observations", words: "n_observations" };
-const STEPS: Noun = Noun { key: "repro_steps", words: "n_repro_steps" };
-const MODULES: Noun = Noun { key: "affected_modules", words: "n_affected_modules" };
-const INVARIANTS: Noun = Noun { key: "invariants", words: "n_invariants" };
-const CONSTRAINTS: Noun = Noun { key: "constraints", words: "n_constraints" };
-const UNKNOWNS: Noun = Noun { key: "unknowns", words: "n_unknowns" };
-
 /// Below it, an output says itself that its record is not complete.
 const LOW_CONFIDENCE: f64 = 0.5;
 
@@ -313,7 +321,7 @@ fn analysis_of(content: &mut Content, source: &Source<'_>) {
     if observations.is_empty() {
         content.risk_of(source, say!("no_fact"));
     }
-    content.list(source, &say!("label_fact"), OBSERVATIONS, observations);
+    content.list(source, &say!("label_fact"), "n_observations", observations);
 
     let steps = texts(value, "repro_steps");
     if steps.is_empty() {
@@ -322,18 +330,18 @@ fn analysis_of(content: &mut Content, source: &Source<'_>) {
         content.context(source, "analyze_repro", Text::quoted(steps.join("; ")));
     }
     let numbered = steps.iter().enumerate().map(|(index, step)| Text::quoted(step_of(index, step))).collect();
-    content.list(source, &say!("label_steps"), STEPS, numbered);
+    content.list(source, &say!("label_steps"), "n_repro_steps", numbered);
 
     let modules = texts(value, "affected_modules");
-    content.count(MODULES, modules.len());
+    content.count("n_affected_modules", modules.len());
     if !modules.is_empty() {
         let joined = modules.join(", ");
         content.context(source, "analyze_files", Text::quoted(joined.clone()));
         content.finding(source, say!("label_modules"), Text::quoted(joined));
     }
-    content.quotes(source, &say!("label_invariant"), INVARIANTS, "invariants");
-    content.quotes(source, &say!("label_constraint"), CONSTRAINTS, "constraints");
-    content.quotes(source, &say!("label_not_known"), UNKNOWNS, "unknowns");
+    content.quotes(source, &say!("label_invariant"), "n_invariants", "invariants");
+    content.quotes(source, &say!("label_constraint"), "n_constraints", "constraints");
+    content.quotes(source, &say!("label_not_known"), "n_unknowns", "unknowns");
     confidence(content, source);
 }
 
@@ -359,18 +367,10 @@ fn observation(item: &Value) -> Text {
         Some(line) if line >= 1.0 => format!("{place}:{line:.0}"),
         Some(_) | None => place,
     });
-    let certainty = text(item, "certainty").map(|certainty| match certainty.to_lowercase().as_str() {
-        "high" => say!("certain"),
-        "medium" => say!("partly_seen"),
-        "low" => say!("uncertain"),
-        _ => Text::quoted(certainty),
-    });
+    let certainty = text(item, "certainty").map(|certainty| word("certainty", &certainty));
     let notes: Vec<Text> = place.map(Text::quoted).into_iter().chain(certainty).collect();
     noted(fact, &notes)
 }
-
-const HYPOTHESES: Noun = Noun { key: "hypotheses", words: "n_hypotheses" };
-const TESTED: Noun = Noun { key: "with_a_test", words: "n_with_a_test" };
 
 fn hypotheses_of(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
@@ -380,10 +380,10 @@ fn hypotheses_of(content: &mut Content, source: &Source<'_>) {
     content.list(
         source,
         &say!("label_hypothesis"),
-        HYPOTHESES,
+        "n_hypotheses",
         hypotheses.iter().map(|one| hypothesis(source, one)).collect(),
     );
-    content.count(TESTED, testable);
+    content.count("n_with_a_test", testable);
     judge_field(content, source, &hypotheses);
     match selected {
         Some(id) => judge_selected(content, source, &hypotheses, &id),
@@ -417,20 +417,13 @@ fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Val
     content.context(source, "hypo_plausibility", Text::quoted(claim.clone()));
     content.context(source, "hypo_priority", Text::quoted(id));
     content.finding(source, say!("label_selected"), Text::quoted(claim));
-    if let Some(prediction) = text(found, "prediction") {
-        content.finding(source, say!("label_predicts"), Text::quoted(prediction));
-    }
-    if let Some(test) = text(found, "verification_test") {
-        content.names_a_check = true;
-        content.context(source, "hypo_testability", Text::quoted(test.clone()));
-        content.finding(source, say!("label_its_test"), Text::quoted(test));
-    }
-    for evidence in texts(found, "evidence_for") {
-        content.finding(source, say!("label_for_it"), Text::quoted(evidence));
-    }
-    for evidence in texts(found, "evidence_against").into_iter().chain(text(found, "counter_evidence")) {
-        content.finding(source, say!("label_against_it"), Text::quoted(evidence));
-    }
+    let found = Source { value: found, ..*source };
+    content.quote(&found, say!("label_predicts"), "prediction");
+    content.names_a_check |=
+        content.told(&found, say!("label_its_test"), "verification_test", "hypo_testability");
+    content.each(&found, &say!("label_for_it"), "evidence_for");
+    content.each(&found, &say!("label_against_it"), "evidence_against");
+    content.quote(&found, say!("label_against_it"), "counter_evidence");
 }
 
 /// The command that decides, and what it is expected to show.

@@ -36,19 +36,18 @@ fn part(report: &Report, mut page: Page) -> Vec<Line> {
     questions(&mut page, report);
     next(&mut page, report);
     page.blank();
-    page.finish()
+    page.lines
 }
 
 fn title(page: &mut Page, report: &Report) {
     page.rule();
     let (number, all) = (report::stage_number(report.stage), Stage::ALL.len());
-    let title = page.say(&say!("title", number = number, all = all, name = report.stage_display_name));
-    page.text(LineKind::Title, 0, &title);
+    let name = &report.stage_display_name;
+    page.text(LineKind::Title, 0, &say!("title", number = number, all = all, name = name));
     let about = about(page, report);
     page.text(LineKind::Faint, 0, &about);
     page.rule();
-    let summary = page.say(&report.summary);
-    page.text(LineKind::Body, 0, &summary);
+    page.text(LineKind::Body, 0, &report.summary);
 }
 
 /// Returns when and how, in one line.
@@ -77,88 +76,79 @@ fn row(finding: &str) -> (LineKind, String, String) {
 }
 
 fn risks(page: &mut Page, report: &Report) {
-    let risks = page.say_all(&report.risks);
-    page.heading(&say!("heading_risks"), &format!("({})", risks.len()));
-    if risks.is_empty() {
-        let none = page.say(&say!("none_found"));
-        page.text(LineKind::Good, 2, &none);
+    page.heading(&say!("heading_risks"), &format!("({})", report.risks.len()));
+    if report.risks.is_empty() {
+        page.text(LineKind::Good, 2, &say!("none_found"));
     }
-    for risk in &risks {
+    for risk in &report.risks {
         page.item(LineKind::Bad, "  ! ", risk);
     }
 }
 
 fn checks(page: &mut Page, report: &Report) {
     page.heading(&say!("heading_checks"), "");
-    let rows = [schema(page, report), flags(page, report), answers(page, report), tests(page, report)];
+    let rows = [
+        ("row_schema", schema(report)),
+        ("row_red_flags", flags(report)),
+        ("row_consultants", answers(report)),
+        ("row_tests", tests(report)),
+    ];
+    let rows = rows.map(|(label, (kind, text))| (kind, page.say(&Text::said(label, &[])), page.say(&text)));
     page.table(&rows);
 }
 
-fn schema(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say(&say!("row_schema"));
+fn schema(report: &Report) -> (LineKind, Text) {
     let name = report.stage.schema().name();
     let outputs = report.counts.get("structured_outputs").copied().unwrap_or_default();
-    if report.schema.is_empty() && outputs == 0 {
-        let none = page.say(&say!("nothing_structured"));
-        return (LineKind::Faint, label, none);
+    match (report.schema.is_empty(), outputs) {
+        (true, 0) => (LineKind::Faint, say!("nothing_structured")),
+        (true, _) => (LineKind::Good, say!("fits", name = name)),
+        (false, _) => {
+            let who = listed_sources(report.schema.iter().map(|one| one.provider.as_str()));
+            (LineKind::Bad, say!("does_not_fit", name = name, who = who))
+        }
     }
-    if report.schema.is_empty() {
-        return (LineKind::Good, label, page.say(&say!("fits", name = name)));
-    }
-    let who = listed_sources(report.schema.iter().map(|one| one.provider.as_str()));
-    (LineKind::Bad, label, page.say(&say!("does_not_fit", name = name, who = who)))
 }
 
-fn flags(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say(&say!("row_red_flags"));
+fn flags(report: &Report) -> (LineKind, Text) {
     if report.red_flags.is_empty() {
-        return (LineKind::Good, label, page.say(&say!("no_red_flags")));
+        return (LineKind::Good, say!("no_red_flags"));
     }
     let who = listed_sources(report.red_flags.iter().map(|one| one.provider.as_str()));
-    let count = report.red_flags.len();
-    (LineKind::Bad, label, page.say(&say!("red_flags_of", n = count, who = who)))
+    (LineKind::Bad, say!("red_flags_of", n = report.red_flags.len(), who = who))
 }
 
-fn answers(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say(&say!("row_consultants"));
-    if report.failures.is_empty() {
-        let (kind, text) = match report.mode {
-            Mode::Solo => (LineKind::Faint, page.say(&say!("none_asked"))),
-            Mode::Consult | Mode::Ensemble => (LineKind::Good, page.say(&say!("all_answered"))),
-        };
-        return (kind, label, text);
+fn answers(report: &Report) -> (LineKind, Text) {
+    match (report.failures.is_empty(), report.mode) {
+        (true, Mode::Solo) => (LineKind::Faint, say!("none_asked")),
+        (true, Mode::Consult | Mode::Ensemble) => (LineKind::Good, say!("all_answered")),
+        (false, _) => {
+            let who = listed_sources(report.failures.iter().map(|one| one.provider.as_str()));
+            (LineKind::Bad, say!("no_answer_from", who = who))
+        }
     }
-    let who = listed_sources(report.failures.iter().map(|one| one.provider.as_str()));
-    (LineKind::Bad, label, page.say(&say!("no_answer_from", who = who)))
 }
 
 fn listed_sources<'s>(sources: impl Iterator<Item = &'s str>) -> Text {
     Text::listed(&sources.map(content::called).collect::<Vec<_>>())
 }
 
-fn tests(page: &Page, report: &Report) -> (LineKind, String, String) {
-    let label = page.say(&say!("row_tests"));
-    let Some(note) = &report.tests else {
-        return (LineKind::Faint, label, page.say(&say!("tests_none")));
+fn tests(report: &Report) -> (LineKind, Text) {
+    let Some(note) = &report.tests else { return (LineKind::Faint, say!("tests_none")) };
+    let listed = |items: &[String], separator: &str| {
+        if items.is_empty() { String::new() } else { format!(": {}", items.join(separator)) }
     };
-    let failing =
-        if note.failing.is_empty() { String::new() } else { format!(": {}", note.failing.join(", ")) };
-    let commands =
-        if note.commands.is_empty() { String::new() } else { format!(": {}", note.commands.join("; ")) };
+    let commands = listed(&note.commands, "; ");
     let summary =
         if note.summary.is_empty() { String::new() } else { format!(" ({}{commands})", note.summary) };
-    if note.shows_tests() {
-        return (LineKind::Good, label, format!("{}{summary}", page.say(&say!("tests_passed"))));
-    }
-    if note.passed {
-        let passed = match (note.is_claim, note.is_old) {
-            (true, _) => say!("tests_claimed"),
-            (false, true) => say!("tests_old"),
-            (false, false) => say!("tests_idle"),
-        };
-        return (LineKind::Bad, label, format!("{}{summary}", page.say(&passed)));
-    }
-    (LineKind::Bad, label, format!("{}{summary}{failing}", page.say(&say!("tests_failed"))))
+    let (kind, text, behind) = match (note.passed, note.is_claim, note.is_old) {
+        _ if note.shows_tests() => (LineKind::Good, say!("tests_passed"), summary),
+        (true, true, _) => (LineKind::Bad, say!("tests_claimed"), summary),
+        (true, false, true) => (LineKind::Bad, say!("tests_old"), summary),
+        (true, false, false) => (LineKind::Bad, say!("tests_idle"), summary),
+        (false, ..) => (LineKind::Bad, say!("tests_failed"), summary + &listed(&note.failing, ", ")),
+    };
+    (kind, text.map(|text| format!("{text}{behind}")))
 }
 
 fn changes(page: &mut Page, report: &Report) {
@@ -168,10 +158,7 @@ fn changes(page: &mut Page, report: &Report) {
         let left = change.lines_left_out;
         match page.diffs {
             Diffs::Here => change.text.lines().for_each(|line| page.diff(line)),
-            Diffs::Above => {
-                let note = page.say(&say!("diff_above"));
-                page.text(LineKind::Faint, 2, &note);
-            }
+            Diffs::Above => page.text(LineKind::Faint, 2, &say!("diff_above")),
         }
         lines_left_out(page, left);
     }
@@ -179,8 +166,7 @@ fn changes(page: &mut Page, report: &Report) {
 
 fn lines_left_out(page: &mut Page, count: usize) {
     if count > 0 {
-        let note = page.say(&say!("lines_not_shown", n = count));
-        page.text(LineKind::Faint, 2, &note);
+        page.text(LineKind::Faint, 2, &say!("lines_not_shown", n = count));
     }
 }
 
@@ -205,8 +191,7 @@ fn applied(page: &mut Page, report: &Report) {
     let count = format!("({})", report.applied.len());
     page.heading(&say!("heading_applied"), &count);
     for change in &report.applied {
-        let title = page.say(&change.title());
-        page.item(LineKind::Body, "  * ", &title);
+        page.item(LineKind::Body, "  * ", &change.title());
         if page.diffs == Diffs::Here {
             change.text.lines().for_each(|line| page.diff(line));
             lines_left_out(page, change.lines_left_out);
@@ -232,18 +217,17 @@ fn cost(page: &mut Page, report: &Report) {
         None => Text::quoted(cost.consults_total.to_string()),
     };
     let consults = say!("consults_used", stage = cost.consults_stage, total = total);
-    let mut rows = vec![
-        (LineKind::Body, page.say(&say!("row_consults")), page.say(&consults)),
-        (LineKind::Body, page.say(&say!("row_time")), page.say(&Text::duration(cost.duration_ms))),
-    ];
+    let mut rows =
+        vec![(say!("row_consults"), consults), (say!("row_time"), Text::duration(cost.duration_ms))];
     if let (Some(input), Some(output)) = (cost.input_tokens, cost.output_tokens) {
         let (input, output) = (grouped(input), grouped(output));
-        let text = page.say(&say!("tokens_used", input = input, output = output));
-        rows.push((LineKind::Body, page.say(&say!("row_tokens")), text));
+        rows.push((say!("row_tokens"), say!("tokens_used", input = input, output = output)));
     }
     if let Some(dollars) = cost.cost_usd {
-        rows.push((LineKind::Body, page.say(&say!("row_price")), format!("${dollars:.4}")));
+        rows.push((say!("row_price"), Text::quoted(format!("${dollars:.4}"))));
     }
+    let said = rows.iter().map(|(label, text)| (LineKind::Body, page.say(label), page.say(text)));
+    let rows: Vec<_> = said.collect();
     page.table(&rows);
 }
 
@@ -254,7 +238,7 @@ fn open_questions(page: &mut Page, report: &Report) {
     let count = format!("({})", report.open_questions.len());
     page.heading(&say!("heading_open_questions"), &count);
     for open in &report.open_questions {
-        page.item(LineKind::Bad, "  ? ", &page.say(&open.text()));
+        page.item(LineKind::Bad, "  ? ", &open.text());
         page.text(LineKind::Faint, 6, &open.id);
     }
 }
@@ -276,8 +260,7 @@ fn questions(page: &mut Page, report: &Report) {
 }
 
 fn one_question(page: &mut Page, question: &Question) {
-    let asked = page.say(&question.question);
-    page.item(LineKind::Body, "    - ", &asked);
+    page.item(LineKind::Body, "    - ", &question.question);
     let answer = if question.requires_text_response {
         page.say(&say!("own_words"))
     } else {
@@ -286,7 +269,7 @@ fn one_question(page: &mut Page, question: &Question) {
     page.text(LineKind::Faint, 6, &format!("{}: {answer}", question.id));
     if let Some(context) = &question.context {
         let mark = format!("      {}: ", page.say(&say!("about")));
-        page.item(LineKind::Faint, &mark, &page.say(context));
+        page.item(LineKind::Faint, &mark, context);
     }
     if let Some(response) = &question.response {
         let mark = format!("      {}: ", page.say(&say!("label_answer")));
@@ -300,9 +283,7 @@ fn next(page: &mut Page, report: &Report) {
         None => say!("heading_next"),
     };
     page.heading(&heading, "");
-    let preview = page.say(&report.next_stage_preview);
-    page.text(LineKind::Body, 2, &preview);
+    page.text(LineKind::Body, 2, &report.next_stage_preview);
     page.heading(&say!("heading_action"), "");
-    let action = page.say(&report.action_required);
-    page.text(LineKind::Body, 2, &action);
+    page.text(LineKind::Body, 2, &report.action_required);
 }

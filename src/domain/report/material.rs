@@ -301,26 +301,11 @@ pub struct ChangedFile {
     pub path: String,
     /// The path that it had, if that is another.
     pub from: Option<String>,
-    pub action: FileAction,
+    pub action: Action,
     /// Lines added.
     pub added: usize,
     /// Lines removed.
     pub removed: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileAction {
-    /// It is made.
-    Create,
-    /// It is changed.
-    Modify,
-    /// It is removed.
-    Delete,
-    /// It gets another name.
-    Rename,
-    /// Another file is made from it.
-    Copy,
 }
 
 impl ProposedChange {
@@ -369,13 +354,7 @@ impl From<&FilePatch> for ChangedFile {
         Self {
             path: path.clone(),
             from,
-            action: match patch.action {
-                Action::Create => FileAction::Create,
-                Action::Modify => FileAction::Modify,
-                Action::Delete => FileAction::Delete,
-                Action::Rename => FileAction::Rename,
-                Action::Copy => FileAction::Copy,
-            },
+            action: patch.action,
             added: lines(Side::Added),
             removed: lines(Side::Removed),
         }

@@ -2,38 +2,25 @@
 
 use serde_json::Value;
 
-use super::{Content, Noun, Source, noted, percent};
-use crate::domain::report::read::{items, number, phrase, says_none, text, texts, truth};
+use super::{Content, Source, noted, percent, word};
+use crate::domain::report::read::{items, number, phrase, text, texts, truth};
 use crate::domain::text::{Text, say};
-
-const PLANNED: Noun = Noun { key: "files_planned", words: "n_files_planned" };
-const CHANGED: Noun = Noun { key: "files_changed", words: "n_files_changed" };
-const ADDED: Noun = Noun { key: "lines_added", words: "n_lines_added" };
-const REMOVED: Noun = Noun { key: "lines_removed", words: "n_lines_removed" };
 
 pub(super) fn implementation(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
     content.quote(source, say!("label_plan"), "patch_plan");
     let planned = texts(value, "files_to_change");
-    content.count(PLANNED, planned.len());
+    content.count("n_files_planned", planned.len());
     if !planned.is_empty() {
         content.finding(source, say!("label_files_planned"), Text::quoted(planned.join(", ")));
     }
     change(content, source, &planned);
-    if let Some(command) = text(value, "verification_command") {
-        content.names_a_check = true;
-        content.context(source, "impl_tests", Text::quoted(command.clone()));
-        content.finding(source, say!("label_to_verify"), Text::quoted(command));
-    }
+    content.names_a_check |=
+        content.told(source, say!("label_to_verify"), "verification_command", "impl_tests");
     content.claim(source);
     lint(content, source);
-    if let Some(command) = text(value, "rollback_command") {
-        content.context(source, "impl_rollback", Text::quoted(command.clone()));
-        content.finding(source, say!("label_to_undo"), Text::quoted(command));
-    }
-    for risk in texts(value, "risks").into_iter().filter(|risk| !says_none(risk)) {
-        content.risk_of(source, Text::quoted(risk));
-    }
+    content.told(source, say!("label_to_undo"), "rollback_command", "impl_rollback");
+    content.risks_named(source);
     next_action(content, source);
 }
 
@@ -45,9 +32,9 @@ fn change(content: &mut Content, source: &Source<'_>, planned: &[String]) {
     let (files, added, removed) = (change.files.len(), change.added, change.removed);
     let beyond = change.beyond(planned);
     let paths = change.files.iter().map(|file| file.path.clone()).collect::<Vec<_>>().join(", ");
-    content.count(CHANGED, files);
-    content.count(ADDED, added);
-    content.count(REMOVED, removed);
+    content.count("n_files_changed", files);
+    content.count("n_lines_added", added);
+    content.count("n_lines_removed", removed);
     if files > 0 {
         content.context(source, "impl_scope", Text::quoted(format!("{paths} (+{added} -{removed})")));
         content.context(source, "impl_review", Text::quoted(paths.clone()));
@@ -88,22 +75,12 @@ fn lint(content: &mut Content, source: &Source<'_>) {
 
 fn next_action(content: &mut Content, source: &Source<'_>) {
     let Some(action) = text(source.value, "next_action") else { return };
-    let shown = match action.as_str() {
-        "proceed_to_improve" => say!("advice_improve"),
-        "proceed_to_debug" => say!("advice_debug"),
-        "revert_and_retry" => say!("advice_revert"),
-        "escalate" => say!("action_escalate"),
-        _ => Text::quoted(action.clone()),
-    };
+    let shown = word("advice", &action);
     if matches!(action.as_str(), "revert_and_retry" | "escalate") {
         content.risk_of(source, say!("advises", what = shown));
     }
     content.finding(source, say!("label_advises"), shown);
 }
-
-const PROPOSED: Noun = Noun { key: "files_changed", words: "n_files_proposed" };
-const ANALYSES: Noun = Noun { key: "error_analyses", words: "n_error_analyses" };
-const ACTIONS: Noun = Noun { key: "next_actions", words: "n_next_actions" };
 
 pub(super) fn debugging(content: &mut Content, source: &Source<'_>) {
     analysis(content, source);
@@ -117,9 +94,9 @@ pub(super) fn debugging(content: &mut Content, source: &Source<'_>) {
     let Some(diff) = source.value.get("change").and_then(diff_of_change) else { return };
     if let Some(change) = content.change(source, diff) {
         let (files, added, removed) = (change.files.len(), change.added, change.removed);
-        content.count(PROPOSED, files);
-        content.count(ADDED, added);
-        content.count(REMOVED, removed);
+        content.count("n_files_proposed", files);
+        content.count("n_lines_added", added);
+        content.count("n_lines_removed", removed);
     }
 }
 
@@ -137,11 +114,11 @@ fn analysis(content: &mut Content, source: &Source<'_>) {
         if said.is_empty() {
             return content.risk_of(source, say!("no_error_analysis"));
         }
-        content.count(ANALYSES, 1);
+        content.count("n_error_analyses", 1);
         content.context(source, "debug_analysis", Text::quoted(said.clone()));
         return content.finding(source, label, Text::quoted(said));
     };
-    content.count(ANALYSES, 1);
+    content.count("n_error_analyses", 1);
     let is_new = truth(analysis, "is_new_error")
         .map(|new| if new { say!("another_error") } else { say!("same_error") });
     let related = truth(analysis, "is_related_to_change")
@@ -150,9 +127,7 @@ fn analysis(content: &mut Content, source: &Source<'_>) {
     let shown = noted(kind, &notes);
     content.context(source, "debug_analysis", shown.clone());
     content.finding(source, label, shown);
-    if let Some(theory) = text(analysis, "root_cause_theory") {
-        content.finding(source, say!("label_cause"), Text::quoted(theory));
-    }
+    content.quote(&Source { value: analysis, ..*source }, say!("label_cause"), "root_cause_theory");
 }
 
 fn update(content: &mut Content, source: &Source<'_>) {
@@ -183,17 +158,11 @@ fn action(content: &mut Content, source: &Source<'_>) {
         if said.is_empty() {
             return content.risk_of(source, say!("no_next_action"));
         }
-        content.count(ACTIONS, 1);
+        content.count("n_next_actions", 1);
         return content.finding(source, label, Text::quoted(said));
     };
-    content.count(ACTIONS, 1);
-    let shown = match kind.as_str() {
-        "edit" => say!("action_edit"),
-        "test" => say!("action_test"),
-        "rollback" => say!("action_rollback"),
-        "escalate" => say!("action_escalate"),
-        _ => Text::quoted(kind.clone()),
-    };
+    content.count("n_next_actions", 1);
+    let shown = word("advice", &kind);
     if matches!(kind.as_str(), "rollback" | "escalate") {
         content.risk_of(source, say!("advises", what = shown));
     }
@@ -209,11 +178,6 @@ fn regression(content: &mut Content, source: &Source<'_>) {
     }
 }
 
-const IMPROVEMENTS: Noun = Noun { key: "improvements", words: "n_improvements" };
-const TESTS: Noun = Noun { key: "regression_tests", words: "n_regression_tests" };
-const CASES: Noun = Noun { key: "edge_cases", words: "n_edge_cases" };
-const CHECKS: Noun = Noun { key: "checklist_items", words: "n_checklist_items" };
-
 pub(super) fn improved(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
     readiness(content, source);
@@ -226,13 +190,16 @@ pub(super) fn improved(content: &mut Content, source: &Source<'_>) {
     if tests.is_empty() {
         content.risk_of(source, say!("no_regression_test"));
     }
-    content.list(source, &say!("label_regression_test"), TESTS, tests.into_iter().map(test).collect());
+    content.list(
+        source,
+        &say!("label_regression_test"),
+        "n_regression_tests",
+        tests.into_iter().map(test).collect(),
+    );
     cases(content, source);
     checklist(content, source);
     if let Some(lessons) = value.get("lessons") {
-        for item in texts(lessons, "prevention_checklist") {
-            content.finding(source, say!("label_lesson"), Text::quoted(item));
-        }
+        content.each(&Source { value: lessons, ..*source }, &say!("label_lesson"), "prevention_checklist");
     }
 }
 
@@ -275,32 +242,17 @@ fn improvements(content: &mut Content, source: &Source<'_>) {
     content.list(
         source,
         &say!("label_improvement"),
-        IMPROVEMENTS,
+        "n_improvements",
         improvements.into_iter().map(improvement).collect(),
     );
 }
 
 fn improvement(item: &Value) -> Text {
     let Some(description) = text(item, "description") else { return Text::quoted(phrase(item)) };
-    let kind = text(item, "type").map(|kind| match kind.as_str() {
-        "refactor" => say!("kind_refactoring"),
-        "edge_case" => say!("kind_edge_case"),
-        "docs" => say!("kind_documentation"),
-        "test" => say!("kind_test"),
-        _ => Text::quoted(kind),
-    });
-    let risk = text(item, "risk").map(|risk| say!("risk_level", level = level(&risk)));
+    let kind = text(item, "type").map(|kind| word("kind", &kind));
+    let risk = text(item, "risk").map(|risk| say!("risk_level", level = word("level", &risk)));
     let notes: Vec<Text> = kind.into_iter().chain(risk).collect();
     noted(description, &notes)
-}
-
-fn level(risk: &str) -> Text {
-    match risk.to_lowercase().as_str() {
-        "low" => say!("level_low"),
-        "medium" => say!("level_medium"),
-        "high" => say!("level_high"),
-        _ => Text::quoted(risk),
-    }
 }
 
 fn test(item: &Value) -> Text {
@@ -328,7 +280,7 @@ fn cases(content: &mut Content, source: &Source<'_>) {
         }
     }
     let all = cases.iter().map(shown).collect();
-    content.list(source, &say!("label_edge_case"), CASES, all);
+    content.list(source, &say!("label_edge_case"), "n_edge_cases", all);
 }
 
 fn checklist(content: &mut Content, source: &Source<'_>) {
@@ -337,5 +289,5 @@ fn checklist(content: &mut Content, source: &Source<'_>) {
         content.risk_of(source, say!("open_item", item = item.trim()));
     }
     let items = items.into_iter().map(Text::quoted).collect();
-    content.list(source, &say!("label_checklist"), CHECKS, items);
+    content.list(source, &say!("label_checklist"), "n_checklist_items", items);
 }
