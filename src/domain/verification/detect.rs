@@ -1,11 +1,12 @@
 //! Finds a project's own checks by the files that it has.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strum::IntoStaticStr;
 
 use super::Kind;
-use crate::domain::packed::{list, pairs};
+use crate::domain::packed::{list, pairs, read};
 use crate::domain::typed::from_yaml;
 
 /// A directory of the project, as far as detection looks at it.
@@ -162,79 +163,54 @@ fn makefile(directory: &dyn Directory) -> Option<Detected> {
     (!checks.is_empty()).then(|| Detected::new("make", marker, checks))
 }
 
-/// Lock files, and the manager that writes them.
-const LOCKS: [(&str, Manager); 7] = [
-    ("pnpm-lock.yaml", Manager::Pnpm),
-    ("pnpm-workspace.yaml", Manager::Pnpm),
-    ("yarn.lock", Manager::Yarn),
-    ("bun.lock", Manager::Bun),
-    ("bun.lockb", Manager::Bun),
-    ("package-lock.json", Manager::Npm),
-    ("npm-shrinkwrap.json", Manager::Npm),
-];
-
 /// The script that `npm init` writes.
 const NO_TEST: &str = "no test specified";
 /// Packages of a workspace that are looked at.
 const MOST_PACKAGES: usize = 200;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-enum Manager {
-    Npm,
-    Pnpm,
-    /// Yarn 1.
-    Yarn,
-    /// Yarn since 2.
-    #[strum(serialize = "yarn")]
-    Berry,
-    Bun,
+/// A manager of packages, and how it runs scripts.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manager {
+    name: String,
+    locks: Vec<String>,
+    script: String,
+    test: String,
+    everywhere: String,
+    berry: Option<String>,
+    test_everywhere: Option<String>,
+}
+
+/// The manager of a package: that of its lock file, else the one that it names.
+fn manager(directory: &dyn Directory, named: &str) -> Option<&'static Manager> {
+    let name = named.split('@').next();
+    let managers = &RUNNERS.javascript;
+    let by_lock = managers.iter().find(|manager| manager.locks.iter().any(|lock| directory.has(lock)));
+    by_lock
+        .or_else(|| managers.iter().find(|manager| name == Some(manager.name.as_str())))
+        .or(managers.last())
 }
 
 impl Manager {
-    fn of(directory: &dyn Directory, manifest: &Value) -> Self {
-        let named = manifest.get("packageManager").and_then(Value::as_str).unwrap_or_default();
-        let by_name = |name: &str| named.split('@').next() == Some(name);
-        let by_lock = LOCKS.iter().find(|(lock, _)| directory.has(lock)).map(|(_, manager)| *manager);
-        let manager = by_lock.unwrap_or_else(|| match () {
-            () if by_name("pnpm") => Self::Pnpm,
-            () if by_name("yarn") => Self::Yarn,
-            () if by_name("bun") => Self::Bun,
-            () => Self::Npm,
-        });
-        let is_berry = directory.has(".yarnrc.yml") || by_name("yarn") && !named.starts_with("yarn@1");
-        if manager == Self::Yarn && is_berry { Self::Berry } else { manager }
-    }
-
-    fn name(self) -> &'static str {
-        self.into()
-    }
-
-    /// Returns how a script of the package itself is run. `bun test` is bun's own runner and no script.
-    fn script(self, script: &str) -> String {
-        match (self, script) {
-            (Self::Bun, _) => format!("bun run {script}"),
-            (_, "test") => format!("{} test", self.name()),
-            _ => format!("{} run {script}", self.name()),
-        }
+    /// Returns how a script of the package itself is run.
+    fn script(&self, script: &str) -> String {
+        if script == "test" { self.test.clone() } else { self.script.replace("{}", script) }
     }
 
     /// Returns how a script is run in every package that has it.
-    fn in_workspaces(self, script: &str) -> String {
-        match (self, script) {
-            (Self::Npm, "test") => "npm test --workspaces --if-present".to_owned(),
-            (Self::Npm, _) => format!("npm run {script} --workspaces --if-present"),
-            (Self::Pnpm, _) => format!("pnpm -r run {script}"),
-            (Self::Yarn, _) => format!("yarn workspaces run {script}"),
-            (Self::Berry, _) => format!("yarn workspaces foreach -A run {script}"),
-            (Self::Bun, _) => format!("bun run --filter '*' {script}"),
-        }
+    fn in_workspaces(&self, script: &str, is_berry: bool) -> String {
+        let test = self.test_everywhere.as_ref().filter(|_| script == "test");
+        let berry = self.berry.as_ref().filter(|_| is_berry);
+        test.or(berry).unwrap_or(&self.everywhere).replace("{}", script)
     }
 }
 
 fn detect_javascript(directory: &dyn Directory) -> Option<Detected> {
     let manifest: Value = serde_json::from_str(&directory.text("package.json")?).ok()?;
-    let manager = Manager::of(directory, &manifest);
+    let named = manifest.get("packageManager").and_then(Value::as_str).unwrap_or_default();
+    let manager = manager(directory, named)?;
+    let is_berry = directory.has(".yarnrc.yml")
+        || named.split('@').next() == Some("yarn") && !named.starts_with("yarn@1");
     let packages: Vec<Value> = packages(directory, &manifest);
     let mut checks: Vec<Check> = Vec::new();
     for (name, kind) in of_types(pairs("package_scripts")) {
@@ -245,10 +221,10 @@ fn detect_javascript(directory: &dyn Directory) -> Option<Detected> {
         if has_script(&manifest, name) {
             checks.push(Check::named(kind, manager.script(name)));
         } else if packages.iter().any(|package| has_script(package, name)) {
-            checks.push(Check::named(kind, manager.in_workspaces(name)));
+            checks.push(Check::named(kind, manager.in_workspaces(name, is_berry)));
         }
     }
-    let runs_bun = manager == Manager::Bun && !checks.iter().any(|check| check.kind == Kind::UnitTest);
+    let runs_bun = manager.name == "bun" && !checks.iter().any(|check| check.kind == Kind::UnitTest);
     if runs_bun && has_bun_tests(directory) {
         checks.insert(0, Check::new(Kind::UnitTest, "bun test", true));
     }
@@ -259,7 +235,7 @@ fn detect_javascript(directory: &dyn Directory) -> Option<Detected> {
     }
     let language = if is_typescript { "typescript" } else { "javascript" };
     let mut detected = Detected::new(language, "package.json", checks);
-    detected.manager = Some(manager.name());
+    detected.manager = Some(manager.name.as_str());
     detected.holds_packages = !packages.is_empty();
     Some(detected)
 }
@@ -357,72 +333,49 @@ const PLACES: [&str; 5] = ["", "tests", "test", "tests/unit", "src/tests"];
 /// Test files whose text is read.
 const MOST_READ: usize = 30;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Runner {
-    /// The interpreter of a virtual environment in the project, or the system's.
-    Python(&'static str),
-    Uv,
-    Poetry,
-    Pdm,
-    Hatch,
-    Pipenv,
+/// Way in which tools of Python are run.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Runner {
+    /// Its name; the interpreter of the system has none.
+    name: Option<String>,
+    #[serde(default)]
+    files: Vec<String>,
+    table: Option<String>,
+    /// The interpreter, which can be looked into; a manager has its own environment.
+    interpreter: Option<String>,
+    tool: String,
+    module: Option<String>,
 }
 
 impl Runner {
-    /// A virtual environment in the project holds what the manager put there; else the manager knows.
-    fn of(directory: &dyn Directory, said: &str) -> Self {
-        let table = |name: &str| said.contains(&format!("[tool.{name}"));
-        for python in [".venv/bin/python", "venv/bin/python"] {
-            if directory.has(python) {
-                return Self::Python(python);
-            }
-        }
-        let managers = [
-            (Self::Uv, directory.has("uv.lock") || table("uv")),
-            (Self::Poetry, directory.has("poetry.lock") || table("poetry")),
-            (Self::Pdm, directory.has("pdm.lock") || table("pdm")),
-            (Self::Hatch, directory.has("hatch.toml") || table("hatch.envs")),
-            (Self::Pipenv, directory.has("Pipfile.lock") || directory.has("Pipfile")),
-        ];
-        managers
-            .into_iter()
-            .find(|(_, is_used)| *is_used)
-            .map_or(Self::Python("python3"), |(runner, _)| runner)
-    }
-
-    fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Python("python3") => None,
-            Self::Python(python) => python.split('/').next(),
-            Self::Uv => Some("uv"),
-            Self::Poetry => Some("poetry"),
-            Self::Pdm => Some("pdm"),
-            Self::Hatch => Some("hatch"),
-            Self::Pipenv => Some("pipenv"),
-        }
+    fn of(directory: &dyn Directory, said: &str) -> Option<&'static Self> {
+        let is_used = |runner: &&Self| {
+            runner.files.iter().any(|file| directory.has(file))
+                || runner.table.as_ref().is_some_and(|table| said.contains(table))
+        };
+        RUNNERS.python.iter().find(is_used).or(RUNNERS.python.last())
     }
 
     /// A tool that is a module and a program of the same name.
-    fn tool(self, tool: &str) -> String {
-        match self {
-            Self::Python(python) => format!("{python} -m {tool}"),
-            Self::Uv => format!("uv run --no-sync python -m {tool}"),
-            Self::Poetry | Self::Pdm | Self::Hatch | Self::Pipenv => {
-                format!("{} run {tool}", self.name().unwrap_or_default())
-            }
-        }
+    fn tool(&self, tool: &str) -> String {
+        self.tool.replace("{}", tool)
     }
 
     /// A module that is no program.
-    fn module(self, module: &str) -> String {
-        match self {
-            Self::Python(_) | Self::Uv => self.tool(module),
-            Self::Poetry | Self::Pdm | Self::Hatch | Self::Pipenv => {
-                self.tool(&format!("python -m {module}"))
-            }
-        }
+    fn module(&self, module: &str) -> String {
+        self.module.as_ref().unwrap_or(&self.tool).replace("{}", module)
     }
 }
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Runners {
+    javascript: Vec<Manager>,
+    python: Vec<Runner>,
+}
+
+static RUNNERS: LazyLock<Runners> = LazyLock::new(|| read("src/domain/verification/detect.yaml"));
 
 fn detect_python(directory: &dyn Directory) -> Option<Detected> {
     let tests = tests(directory);
@@ -431,7 +384,7 @@ fn detect_python(directory: &dyn Directory) -> Option<Detected> {
     let marker = marker.or_else(|| tests.first().cloned())?;
     let said: String =
         list("python_markers").iter().filter_map(|name| directory.text(name)).collect::<Vec<_>>().join("\n");
-    let runner = Runner::of(directory, &said);
+    let runner = Runner::of(directory, &said)?;
     let uses = |tool: &str, files: &[&str]| {
         said.contains(&format!("[tool.{tool}"))
             || said.contains(&format!("[{tool}]"))
@@ -458,26 +411,22 @@ fn detect_python(directory: &dyn Directory) -> Option<Detected> {
         return None;
     }
     let mut detected = Detected::new("python", marker, checks);
-    detected.manager = runner.name();
+    detected.manager = runner.name.as_deref();
     Some(detected)
 }
 
 /// Returns what the project itself says its tests are: a script of its manager, or an environment of nox or
 /// tox.
-fn own_script(directory: &dyn Directory, said: &str, runner: Runner) -> Option<String> {
-    match runner {
-        Runner::Pdm if has_key(said, "[tool.pdm.scripts]", "test") => return Some("pdm run test".to_owned()),
-        Runner::Hatch if has_key(said, "[tool.hatch.envs.default.scripts]", "test") => {
-            return Some("hatch run test".to_owned());
-        }
-        Runner::Hatch if said.contains("[tool.hatch.envs.hatch-test") => {
-            return Some("hatch test".to_owned());
-        }
-        // An environment that is there already answers sooner than one that a tool would make.
-        Runner::Python("python3") => {}
-        Runner::Python(_) | Runner::Uv | Runner::Poetry | Runner::Pdm | Runner::Hatch | Runner::Pipenv => {
-            return None;
-        }
+fn own_script(directory: &dyn Directory, said: &str, runner: &Runner) -> Option<String> {
+    let script = match runner.name.as_deref() {
+        Some("pdm") => has_key(said, "[tool.pdm.scripts]", "test").then_some("pdm run test"),
+        Some("hatch") if has_key(said, "[tool.hatch.envs.default.scripts]", "test") => Some("hatch run test"),
+        Some("hatch") => said.contains("[tool.hatch.envs.hatch-test").then_some("hatch test"),
+        Some(_) | None => None,
+    };
+    // An environment that is there already answers sooner than one that a tool would make.
+    if script.is_some() || runner.name.is_some() {
+        return script.map(str::to_owned);
     }
     if let Some(nox) = directory.text("noxfile.py") {
         let session = ["tests", "test"].into_iter().find(|name| nox.contains(&format!("def {name}(")));
@@ -496,17 +445,13 @@ fn has_key(text: &str, table: &str, key: &str) -> bool {
 }
 
 /// pytest where it is there and the tests use it, or where nothing else could run them.
-fn unit_tests(directory: &dyn Directory, said: &str, runner: Runner, tests: &[String]) -> Option<String> {
+fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[String]) -> Option<String> {
     let texts: Vec<String> = tests.iter().take(MOST_READ).filter_map(|name| directory.text(name)).collect();
     let needs = directory.has("pytest.ini")
         || ["", "tests/", "test/"].iter().any(|place| directory.has(&format!("{place}conftest.py")))
         || texts.iter().any(|text| is_pytest(text));
     let is_unittest = !texts.is_empty() && texts.iter().all(|text| text.contains("unittest"));
-    // A manager has its own environment, which only it can look into.
-    let is_there = || match runner {
-        Runner::Python(python) => directory.has_module(python, "pytest"),
-        Runner::Uv | Runner::Poetry | Runner::Pdm | Runner::Hatch | Runner::Pipenv => true,
-    };
+    let is_there = || runner.interpreter.as_ref().is_none_or(|python| directory.has_module(python, "pytest"));
     let is_named = said.contains("pytest");
     if needs || is_named && (!is_unittest || is_there()) {
         return Some(runner.tool("pytest"));

@@ -233,19 +233,16 @@ pub fn proof(
     let count = |of: fn(&Totals) -> Option<usize>| totals.as_ref().and_then(of).unwrap_or(0);
     let tests = count(|totals| totals.passed);
     let lists = words.iter().find(|word| list("runs_none").contains(&word.as_str()));
+    let seen = |must_be_seen: bool| {
+        let of_others = foreign.map(|foreign| format!("{foreign} are not the project's own tests"));
+        of_others
+            .or_else(|| lists.map(|word| format!("`{word}` runs no test")))
+            .or_else(|| (must_be_seen && tests == 0).then(|| "no test was seen to run".to_owned()))
+    };
     let idle = match kind {
-        Kind::UnitTest | Kind::Integration => match (foreign, lists, status) {
-            (Some(foreign), ..) => Some(format!("{foreign} are not the project's own tests")),
-            (None, Some(word), _) => Some(format!("`{word}` runs no test")),
-            (None, None, Status::Passed) if tests == 0 => Some("no test was seen to run".to_owned()),
-            (None, None, _) => None,
-        },
+        Kind::UnitTest | Kind::Integration => seen(status == Status::Passed),
         // A script or a target may do anything: it shows what its runner's own summary says.
-        Kind::Custom => match (foreign, lists) {
-            (Some(foreign), _) => Some(format!("{foreign} are not the project's own tests")),
-            (None, Some(word)) => Some(format!("`{word}` runs no test")),
-            (None, None) => (tests == 0).then(|| "no test was seen to run".to_owned()),
-        },
+        Kind::Custom => seen(true),
         Kind::Lint | Kind::TypeCheck | Kind::Format | Kind::Build => {
             Some(format!("a check of type {} runs no test", kind.name()))
         }
