@@ -17,7 +17,8 @@ use crate::domain::typed::from_yaml;
 use crate::error::Error;
 
 /// A persona.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RoleDocument {
     /// Its display name.
     pub name: String,
@@ -27,18 +28,12 @@ pub struct RoleDocument {
     pub stage: String,
     /// Its traits.
     pub traits: Vec<String>,
-    pub prompt: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoleHead {
-    name: String,
-    focus: String,
-    stage: String,
-    traits: Vec<String>,
+    #[serde(skip_serializing)]
     #[expect(dead_code, reason = "the tests hold it against the schemas")]
     schema: SchemaName,
+    /// The text below the head.
+    #[serde(skip_deserializing)]
+    pub prompt: String,
 }
 
 /// The persona of a role.
@@ -48,15 +43,9 @@ struct RoleHead {
 /// A replacing file that cannot be used.
 pub fn role(config: &Configuration, role: Role) -> Result<RoleDocument, Error> {
     let document = config.document(&format!("roles/{}.md", role.name()))?;
-    let (head, prompt) = parse::<RoleHead>(&document.text)
+    let (head, prompt) = parse::<RoleDocument>(&document.text)
         .map_err(|reason| Error::Document { name: document.origin, reason })?;
-    Ok(RoleDocument {
-        name: head.name,
-        focus: head.focus,
-        stage: head.stage,
-        traits: head.traits,
-        prompt: prompt.to_owned(),
-    })
+    Ok(RoleDocument { prompt: prompt.to_owned(), ..head })
 }
 
 /// The guide to a stage.

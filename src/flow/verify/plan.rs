@@ -66,6 +66,7 @@ impl Own {
 }
 
 /// One check.
+#[derive(Clone)]
 pub(super) struct Planned {
     pub(super) command: String,
     pub(super) kind: Kind,

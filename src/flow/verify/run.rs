@@ -130,19 +130,13 @@ impl CheckResult {
 
     /// A check that changed what acts by itself, as far as can be told, shows nothing.
     fn is_told_of(&mut self, changed: &[PathBuf]) {
-        const NAMED: usize = 5;
         if changed.is_empty() {
             return;
         }
         self.metadata.wrote = changed.iter().map(|path| path.display().to_string()).collect();
-        let named = self.metadata.wrote.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = match changed.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let what = format!(
-            "while it ran, {named}{more} changed: what lies there runs or permits something by itself"
-        );
+        let named = named(&self.metadata.wrote, 0);
+        let what =
+            format!("while it ran, {named} changed: what lies there runs or permits something by itself");
         self.metadata.proof.tests = 0;
         self.metadata.proof.idle = Some(what.clone());
         let before = self.metadata.note.take().map_or(String::new(), |note| format!("{note}; "));
@@ -152,14 +146,20 @@ impl CheckResult {
 
     /// The result in a line.
     pub(super) fn in_a_line(&self) -> String {
-        const NAMED: usize = 5;
         let status = serde_json::to_value(self.status).unwrap_or_default();
-        let names =
-            self.metadata.failing.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = (self.metadata.failing.len() + self.metadata.failing_left_out).saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let names = if names.is_empty() { names } else { format!(": {names}{more}") };
+        let names = named(&self.metadata.failing, self.metadata.failing_left_out);
+        let names = if names.is_empty() { names } else { format!(": {names}") };
         format!("{} `{}` {}{names}", self.kind.name(), self.command, status.as_str().unwrap_or_default())
+    }
+}
+
+/// The first of some names, and how many more there are.
+fn named(names: &[String], left_out: usize) -> String {
+    const NAMED: usize = 5;
+    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (names.len() + left_out).saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -296,106 +296,84 @@ async fn finished(
     room: usize,
 ) -> CheckResult {
     let (config, project) = (config.clone(), project.clone());
-    let (runner, command) = (permitted.runner.clone(), check.command.clone());
-    let (end, leftovers) = (ending(&outcome), outcome.leftovers);
-    let elapsed = u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX);
-    let exit_code = outcome.exit.code();
-    let (sandbox, behind_wall) =
-        (outcome.wall.in_words(), matches!(outcome.wall.files, FileStanding::Landlock { .. }));
+    let (checked, by) = (check.clone(), permitted.clone());
     // A long output takes a while to read and to mask; other calls go on meanwhile.
-    let reading = move || said(&config, &project, kept, (runner.as_deref(), end), &command, &outcome, room);
-    let said = match off_thread(reading).await.flatten() {
-        Ok(said) => said,
-        Err(error) => return CheckResult::not_run(check, Status::Error, error.to_string()),
-    };
-    let status = said.status;
-    let reading = said.reading.unwrap_or_default();
-    let names_not_read = (status == Status::Failed && reading.failing.is_empty())
-        .then(|| if exit_code == Some(0) { NOT_READ_IN_SUMMARY } else { NOT_READ }.to_owned());
-    let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
-    // A linter counts its findings, not tests.
-    let totals = (reading.does == Does::Test && !reading.runner.is_empty()).then_some(reading.totals);
-    let proof = proof(check.kind, status, &check.command, totals, foreign.as_deref());
-    let metadata = Metadata {
-        proof,
-        cwd: check.cwd_shown.clone(),
-        rule: Some(permitted.rule.clone()),
-        rule_of_project: permitted.by_project,
-        note: note(end, check.timeout)
-            .or_else(|| {
-                let failed = behind_wall && status != Status::Passed;
-                failed
-                    .then(|| wall::may_be_the_reason(&[&said.stdout, &said.stderr]))
-                    .flatten()
-                    .map(str::to_owned)
-            })
-            .or(names_not_read),
-        runner: (!reading.runner.is_empty()).then_some(reading.runner),
-        totals: (!reading.runner.is_empty()).then_some(reading.totals),
-        failing: reading.failing,
-        failing_left_out: reading.left_out,
-        truncated: said.cut,
-        output_file: said.file,
-        sandbox: Some(sandbox),
-        leftovers: (leftovers > 0).then_some(leftovers),
-        ..Metadata::default()
-    };
-    CheckResult {
-        command: check.command.clone(),
-        kind: check.kind,
-        passed: status == Status::Passed,
-        status,
-        exit_code,
-        duration_ms: elapsed,
-        stdout: said.stdout,
-        stderr: said.stderr,
-        whole_stdout: said.whole,
-        metadata,
-    }
+    let reading = move || result(&config, &project, kept, &checked, &by, &outcome, room);
+    let result = off_thread(reading).await.flatten();
+    result.unwrap_or_else(|error| CheckResult::not_run(check, Status::Error, error.to_string()))
 }
 
-/// Output of a check, fit to be shown.
-struct Said {
-    status: Status,
-    stdout: String,
-    stderr: String,
-    whole: String,
-    reading: Option<Reading>,
-    cut: bool,
-    file: Option<PathBuf>,
-}
-
-fn said(
+fn result(
     config: &Configuration,
     project: &ProjectFiles,
     kept: Kept,
-    (runner, end): (Option<&str>, End),
-    command: &str,
+    check: &Planned,
+    permitted: &Permitted,
     outcome: &Outcome,
     room: usize,
-) -> Result<Said, Error> {
+) -> Result<CheckResult, Error> {
     let masker = config.masker()?;
     let clean = |bytes: &[u8]| masker.mask(&String::from_utf8_lossy(bytes)).text.into_owned();
     let (stdout, stderr) = (clean(&outcome.stdout), clean(&outcome.stderr));
+    let (runner, end) = (permitted.runner.as_deref(), ending(outcome));
     let reading = read(runner, &stdout, &stderr);
     let told = Told {
         reading: reading.as_ref(),
         is_known: runner.is_some(),
         output: &format!("{stdout}\n{stderr}"),
     };
-    let status = judge(end, told);
-    let names = reading.as_ref().map_or(&[][..], |reading| reading.failing.as_slice());
+    let (status, exit_code) = (judge(end, told), outcome.exit.code());
+    let runner = reading.as_ref().map(|reading| reading.runner);
+    let totals = reading.as_ref().map(|reading| reading.totals);
+    let is_test = reading.as_ref().is_some_and(|reading| reading.does == Does::Test);
+    let Reading { failing, left_out, .. } = reading.unwrap_or_default();
     let (for_stdout, for_stderr) = share(room, stdout.len(), stderr.len());
-    let (out, err) = (excerpt(&stdout, for_stdout, names), excerpt(&stderr, for_stderr, names));
+    let (out, err) = (excerpt(&stdout, for_stdout, &failing), excerpt(&stderr, for_stderr, &failing));
     let cut = out.cut || err.cut;
-    let file = if kept == Kept::LongOutput && cut && stdout.len() + stderr.len() <= MOST_KEPT {
-        let whole = format!("$ {command}\n\n## stdout\n\n{stdout}\n\n## stderr\n\n{stderr}\n");
-        project.answers().keep("verify", &whole).ok()
-    } else {
-        None
+    let is_kept = kept == Kept::LongOutput && cut && stdout.len() + stderr.len() <= MOST_KEPT;
+    let whole = || format!("$ {}\n\n## stdout\n\n{stdout}\n\n## stderr\n\n{stderr}\n", check.command);
+    let output_file = is_kept.then(|| project.answers().keep("verify", &whole()).ok()).flatten();
+    let behind_wall = matches!(outcome.wall.files, FileStanding::Landlock { .. });
+    let by_wall = || {
+        let failed = behind_wall && status != Status::Passed;
+        failed.then(|| wall::may_be_the_reason(&[&out.text, &err.text])).flatten().map(str::to_owned)
     };
-    let whole = if kept == Kept::Nothing && stdout.len() <= MOST_KEPT { stdout } else { String::new() };
-    Ok(Said { status, stdout: out.text, stderr: err.text, whole, reading, cut, file })
+    let names_not_read = || {
+        (status == Status::Failed && failing.is_empty())
+            .then(|| if exit_code == Some(0) { NOT_READ_IN_SUMMARY } else { NOT_READ }.to_owned())
+    };
+    let note = note(end, check.timeout).or_else(by_wall).or_else(names_not_read);
+    let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
+    // A linter counts its findings, not tests.
+    let proof = proof(check.kind, status, &check.command, totals.filter(|_| is_test), foreign.as_deref());
+    let metadata = Metadata {
+        proof,
+        cwd: check.cwd_shown.clone(),
+        rule: Some(permitted.rule.clone()),
+        rule_of_project: permitted.by_project,
+        note,
+        runner,
+        totals,
+        failing,
+        failing_left_out: left_out,
+        truncated: cut,
+        output_file,
+        sandbox: Some(outcome.wall.in_words()),
+        leftovers: (outcome.leftovers > 0).then_some(outcome.leftovers),
+        ..Metadata::default()
+    };
+    Ok(CheckResult {
+        command: check.command.clone(),
+        kind: check.kind,
+        passed: status == Status::Passed,
+        status,
+        exit_code,
+        duration_ms: u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
+        stdout: out.text,
+        stderr: err.text,
+        whole_stdout: if kept == Kept::Nothing && stdout.len() <= MOST_KEPT { stdout } else { String::new() },
+        metadata,
+    })
 }
 
 /// Half each; what one stream leaves goes to the other.
