@@ -1,22 +1,7 @@
 //! Lines that a program does not run: comments and blank lines of source, and files that only people
 //! read. By the file's name, since a mark that begins a comment here is code elsewhere.
 
-/// The marks of comments in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Marks {
-    /// `#`
-    Hash,
-    /// `//` and `/* */`
-    Slashes,
-    /// `--`
-    Dashes,
-    /// `;`
-    Semicolon,
-    /// `%`
-    Percent,
-    /// `<!-- -->`
-    Markup,
-}
+use super::packed::pairs;
 
 /// True if a line of a file says nothing to a program: blank, or a comment from its first mark on.
 pub fn is_silent(path: &str, line: &str) -> bool {
@@ -24,20 +9,18 @@ pub fn is_silent(path: &str, line: &str) -> bool {
     if line.is_empty() {
         return true;
     }
-    match marks(path) {
+    match mark(path) {
         None => false,
-        Some(Marks::Hash) => line.starts_with('#') && !line.starts_with("#!") && !is_directive(line),
-        Some(Marks::Slashes) => {
+        Some("#") => line.starts_with('#') && !line.starts_with("#!") && !is_directive(line),
+        Some("//") => {
             line.starts_with("//")
                 || (line.starts_with("/*") && line.find("*/").is_none_or(|end| end + 2 == line.len()))
                 || line == "*"
                 || line == "*/"
                 || line.starts_with("* ")
         }
-        Some(Marks::Dashes) => line.starts_with("--"),
-        Some(Marks::Semicolon) => line.starts_with(';'),
-        Some(Marks::Percent) => line.starts_with('%'),
-        Some(Marks::Markup) => line.starts_with("<!--") && line.ends_with("-->"),
+        Some("<!--") => line.starts_with("<!--") && line.ends_with("-->"),
+        Some(mark) => line.starts_with(mark),
     }
 }
 
@@ -69,23 +52,14 @@ fn extension(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-fn marks(path: &str) -> Option<Marks> {
+/// The mark of comments in a file.
+fn mark(path: &str) -> Option<&'static str> {
     let name = file_name(path).to_ascii_lowercase();
-    Some(match extension(&name) {
-        "py" | "pyi" | "rb" | "sh" | "bash" | "zsh" | "yaml" | "yml" | "toml" | "pl" | "pm" | "r" | "mk"
-        | "ex" | "exs" | "jl" | "nix" | "tf" | "cmake" => Marks::Hash,
-        "rs" | "go" | "js" | "jsx" | "mjs" | "cjs" | "ts" | "tsx" | "java" | "kt" | "kts" | "scala" | "c"
-        | "h" | "cc" | "cpp" | "cxx" | "hpp" | "cs" | "swift" | "dart" | "php" | "groovy" | "gradle"
-        | "proto" | "css" | "scss" | "zig" => Marks::Slashes,
-        "sql" | "lua" | "hs" | "elm" | "adb" | "ads" => Marks::Dashes,
-        "ini" | "el" | "clj" | "lisp" | "asm" => Marks::Semicolon,
-        "erl" | "tex" | "m" => Marks::Percent,
-        "html" | "xml" | "svg" | "vue" => Marks::Markup,
-        _ if ["makefile", "dockerfile", "gemfile", "rakefile", "cmakelists.txt"].contains(&name.as_str()) => {
-            Marks::Hash
-        }
-        _ => return None,
-    })
+    let of = |wanted: &str| {
+        let has = |endings: &str| endings.split(' ').any(|ending| ending == wanted);
+        pairs("comment_marks").iter().find(|(endings, _)| has(endings)).map(|(_, mark)| *mark)
+    };
+    of(extension(&name)).or_else(|| of(&name))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use super::json_schema::alternatives;
+
 const MARK: &str = "x-filled-by";
 
 /// A schema without what a consultant cannot know.
@@ -68,10 +70,6 @@ pub fn without_foreign(answer: Value, contract: &Value) -> Value {
         }
         other => other,
     }
-}
-
-fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
-    ["oneOf", "anyOf"].into_iter().filter_map(|name| schema.get(name)?.as_array()).flatten()
 }
 
 fn is_foreign(field: &Value) -> bool {

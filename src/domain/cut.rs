@@ -21,6 +21,12 @@ pub fn cut(text: &str, most: usize) -> String {
     head(text, most - dots.len()).trim_end().to_owned() + dots
 }
 
+/// The first so many characters of a text; an ellipsis beyond them says that there was more.
+pub fn clipped(text: &str, most: usize) -> String {
+    let kept = head(text, most);
+    if kept.len() == text.len() { text.to_owned() } else { format!("{kept}…") }
+}
+
 /// A text in one line, with one blank between two words.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

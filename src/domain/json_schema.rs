@@ -112,7 +112,8 @@ fn nested(field: &Value, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-fn alternatives(schema: &Value) -> &[Value] {
+/// The forms of which a document may have any.
+pub(super) fn alternatives(schema: &Value) -> &[Value] {
     match list(schema, "oneOf") {
         [] => list(schema, "anyOf"),
         forms => forms,

@@ -182,7 +182,7 @@ pub enum ResponseError {
         id: &'static str,
         /// As given.
         given: String,
-        offered: Vec<&'static str>,
+        offered: Vec<String>,
     },
     /// The answer is no text.
     #[error("the answer to `{id}` must be a text")]
@@ -234,11 +234,11 @@ pub fn read(stage: Stage, given: &Map<String, Value>) -> Result<Responses, Vec<R
     for (id, value) in given {
         match one(stage, id, value) {
             Ok(None) => {}
-            Ok(Some((row, _))) if accepted.contains_key(row.id) => {
-                refused.push(ResponseError::Twice { id: row.id });
+            Ok(Some((row, _))) if accepted.contains_key(row.id.as_str()) => {
+                refused.push(ResponseError::Twice { id: &row.id });
             }
             Ok(Some((row, answer))) => {
-                accepted.insert(row.id, answer);
+                accepted.insert(row.id.as_str(), answer);
             }
             Err(error) => refused.push(error),
         }
@@ -247,16 +247,16 @@ pub fn read(stage: Stage, given: &Map<String, Value>) -> Result<Responses, Vec<R
 }
 
 fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, String)>, ResponseError> {
-    let row = rows(stage).iter().find(|row| same(row.id, id)).ok_or_else(|| ResponseError::Unknown {
+    let row = rows(stage).iter().find(|row| same(&row.id, id)).ok_or_else(|| ResponseError::Unknown {
         id: id.to_owned(),
         stage: stage.name(),
-        known: rows(stage).iter().map(|row| row.id).collect(),
+        known: rows(stage).iter().map(|row| row.id.as_str()).collect(),
     })?;
     let answer = match value {
         Value::Null => "",
         Value::String(text) => text.trim(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            return Err(ResponseError::NotText { id: row.id });
+            return Err(ResponseError::NotText { id: &row.id });
         }
     };
     if answer.is_empty() {
@@ -265,12 +265,12 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
     if row.choices.is_empty() {
         return Ok(Some((row, answer.to_owned())));
     }
-    match row.choices.iter().find(|choice| choice.is(answer)) {
-        Some(choice) => Ok(Some((row, choice.text.english().to_owned()))),
+    match row.chosen(answer) {
+        Some((text, _)) => Ok(Some((row, text.english().to_owned()))),
         None => Err(ResponseError::NotOffered {
-            id: row.id,
+            id: &row.id,
             given: answer.to_owned(),
-            offered: row.choices.iter().map(|choice| choice.text.english()).collect(),
+            offered: row.options().iter().map(|option| option.english().to_owned()).collect(),
         }),
     }
 }
@@ -292,16 +292,16 @@ fn says_nothing(answer: &str) -> bool {
 /// An answer with its question, for somebody who was not there; none where it says no more than
 /// that all is well.
 pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
-    let Some(row) = rows(stage).iter().find(|row| same(row.id, id)) else {
+    let Some(row) = rows(stage).iter().find(|row| same(&row.id, id)) else {
         return Some(format!("{id}: {answer}"));
     };
     let bare = answer.trim().trim_end_matches(['.', '!']);
-    let is_all_well = match row.choices.first() {
+    let is_all_well = match row.options().first() {
         // The first answer that is offered is the one without a reservation.
-        Some(first) => first.is(answer),
+        Some(first) => is(first, answer),
         None => says_nothing(bare),
     };
-    (!is_all_well).then(|| format!("{} - {}", row.text.english(), answer.trim()))
+    (!is_all_well).then(|| format!("{} - {}", row.text().english(), answer.trim()))
 }
 
 impl Responses {
@@ -326,19 +326,15 @@ impl Responses {
     /// The answers that name a problem: choices that are
     /// marked so, and whatever but `nothing` answers a question that asks for trouble.
     pub fn concerns(&self) -> Vec<Concern> {
-        self.those(|row, answer| match row.choices.iter().find(|choice| choice.text.english() == answer) {
-            Some(choice) => choice.bearing != Bearing::Fine,
+        self.those(|row, answer| match row.chosen(answer) {
+            Some((_, bearing)) => bearing != Bearing::Fine,
             None => row.asks_for_trouble && !says_nothing(answer),
         })
     }
 
     /// The choices that an approval does not go with.
     pub fn against_approval(&self) -> Vec<Concern> {
-        self.those(|row, answer| {
-            row.choices
-                .iter()
-                .any(|choice| choice.text.english() == answer && choice.bearing == Bearing::Against)
-        })
+        self.those(|row, answer| row.chosen(answer).is_some_and(|(_, bearing)| bearing == Bearing::Against))
     }
 
     /// Answers in the person's own words.
@@ -350,13 +346,12 @@ impl Responses {
         let rows = self.stage.map_or(&[][..], rows);
         rows.iter()
             .filter_map(|row| {
-                let answer = self.get(row.id).filter(|answer| is_one(row, answer))?;
-                let choice = row.choices.iter().find(|choice| choice.text.english() == answer);
+                let answer = self.get(&row.id).filter(|answer| is_one(row, answer))?;
                 Some(Concern {
-                    id: row.id,
+                    id: &row.id,
                     priority: row.priority,
-                    question: row.text.clone(),
-                    response: choice.map_or_else(|| Text::quoted(answer), |choice| choice.text.clone()),
+                    question: row.text(),
+                    response: row.chosen(answer).map_or_else(|| Text::quoted(answer), |(text, _)| text),
                 })
             })
             .collect()
@@ -385,38 +380,46 @@ enum Bearing {
     Against,
 }
 
-/// An answer that is offered.
-#[derive(Clone, Debug)]
-struct Choice {
-    text: Text,
-    bearing: Bearing,
-}
-
-impl Choice {
-    /// True if an answer is this choice, in any language.
-    fn is(&self, answer: &str) -> bool {
-        Language::all().any(|language| same(self.text.of(language), answer))
-    }
-}
-
-/// A question; its answer is in one's own words where no choice is offered.
-#[derive(Debug)]
+/// A question as `questions.yaml` has it; its answer is in one's own words where no choice is offered.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Row {
-    id: &'static str,
+    id: String,
     priority: Priority,
-    text: Text,
-    choices: Vec<Choice>,
+    #[serde(default)]
+    choices: Vec<Bearing>,
     /// Every answer but `nothing` is a concern.
+    #[serde(default)]
     asks_for_trouble: bool,
 }
 
 impl Row {
+    /// A text of its words in each language, English where one has none.
+    fn in_each(&self, of: impl Fn(&QuestionWords) -> Option<&String>) -> Text {
+        let in_one = |language: Language| of(language.words().questions.get(&self.id)?);
+        Text::in_each(|language| in_one(language).or(in_one(Language::ENGLISH)).cloned().unwrap_or_default())
+    }
+
+    fn text(&self) -> Text {
+        self.in_each(|words| Some(&words.question))
+    }
+
+    fn options(&self) -> Vec<Text> {
+        (0..self.choices.len()).map(|place| self.in_each(|words| words.choices.get(place))).collect()
+    }
+
+    /// The choice that an answer is, in any language, and its consequence.
+    fn chosen(&self, answer: &str) -> Option<(Text, Bearing)> {
+        let mut choices = self.options().into_iter().zip(self.choices.iter().copied());
+        choices.find(|(text, _)| is(text, answer))
+    }
+
     fn question(&self) -> Question {
         Question {
-            id: self.id.to_owned(),
+            id: self.id.clone(),
             priority: self.priority,
-            question: self.text.clone(),
-            options: self.choices.iter().map(|choice| choice.text.clone()).collect(),
+            question: self.text(),
+            options: self.options(),
             requires_text_response: self.choices.is_empty(),
             context: None,
             response: None,
@@ -424,50 +427,20 @@ impl Row {
     }
 }
 
+/// True if an answer is this text, in any language.
+fn is(text: &Text, answer: &str) -> bool {
+    Language::all().any(|language| same(text.of(language), answer))
+}
+
 /// True if two texts are the same but for blanks around them and the case of letters.
 fn same(left: &str, right: &str) -> bool {
     left.trim().to_lowercase() == right.trim().to_lowercase()
 }
 
-/// A question as `questions.yaml` has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    id: String,
-    priority: Priority,
-    #[serde(default)]
-    choices: Vec<Bearing>,
-    #[serde(default)]
-    asks_for_trouble: bool,
-}
-
-impl Entry {
-    /// The entry with its words. None where English has none for it.
-    fn row(self) -> Option<Row> {
-        let english = Language::ENGLISH.words().questions.get_key_value(&self.id)?;
-        let words = |language: Language| language.words().questions.get(&self.id).unwrap_or(english.1);
-        let choice = |(place, bearing): (usize, &Bearing)| {
-            let text = |words: &QuestionWords| words.choices.get(place).cloned().unwrap_or_default();
-            Choice { text: Text::in_each(|language| text(words(language))), bearing: *bearing }
-        };
-        Some(Row {
-            id: english.0,
-            priority: self.priority,
-            text: Text::in_each(|language| words(language).question.clone()),
-            choices: self.choices.iter().enumerate().map(choice).collect(),
-            asks_for_trouble: self.asks_for_trouble,
-        })
-    }
-}
-
 /// The questions of a stage, in the order in which they are asked.
 fn rows(stage: Stage) -> &'static [Row] {
     static ROWS: OnceLock<HashMap<Stage, Vec<Row>>> = OnceLock::new();
-    let all = ROWS.get_or_init(|| {
-        let read: HashMap<Stage, Vec<Entry>> = packed::read(QUESTIONS);
-        let rows = |entries: Vec<Entry>| entries.into_iter().filter_map(Entry::row).collect();
-        read.into_iter().map(|(stage, entries)| (stage, rows(entries))).collect()
-    });
+    let all = ROWS.get_or_init(|| packed::read(QUESTIONS));
     all.get(&stage).map_or(&[], Vec::as_slice)
 }
 

@@ -5,13 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::answer::document;
 use super::citations::{Lines, SearchBudget, Sought};
-use super::cut::one_line;
+use super::cut::{clipped, one_line};
 use super::measure::number::mean_pairwise;
 use super::order::Order;
+use super::packed::pairs;
 use super::plain::plain;
 
 /// Findings of one reviewer that are read.
@@ -23,7 +24,7 @@ const LEAST_SCENARIO: usize = 16;
 
 /// The harm of a finding, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -52,18 +53,8 @@ impl Severity {
     /// A severity in a reviewer's own word.
     pub fn written(word: &str) -> Self {
         let word = word.to_lowercase();
-        let is = |names: &[&str]| names.iter().any(|name| word.contains(name));
-        if is(&["critical", "blocker", "p0", "sev0", "fatal"]) {
-            Self::Critical
-        } else if is(&["high", "major", "severe", "p1", "error"]) {
-            Self::High
-        } else if is(&["low", "minor", "p3", "trivial"]) {
-            Self::Low
-        } else if is(&["info", "nit", "style", "note", "suggestion", "p4"]) {
-            Self::Info
-        } else {
-            Self::Medium
-        }
+        let named = pairs("severities").iter().find(|(part, _)| word.contains(part));
+        named.and_then(|(_, name)| name.parse().ok()).unwrap_or(Self::Medium)
     }
 
     /// One step less.
@@ -317,11 +308,7 @@ fn count(many: usize, what: &str) -> String {
 }
 
 fn short(text: &str, most: usize) -> String {
-    let text = text.trim_end();
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    clipped(text.trim_end(), most)
 }
 
 // Findings that several reviewers share, and their order.

@@ -10,6 +10,7 @@ use super::shape::form;
 use super::{Claim, Form, Quote, Sense};
 use crate::domain::answer::{document, spoken};
 use crate::domain::order::Order;
+use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
 
 /// Places of one answer that are looked at.
@@ -26,13 +27,6 @@ const MOST_QUOTES: usize = 6;
 const MOST_APART: usize = 160;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/citations/places.yaml"));
-
-/// Beginnings of words that introduce code which should stand there and does not yet.
-const PROPOSING: [&str; 26] = [
-    "should", "must", "could", "would", "replac", "instead", "chang", "fix", "becom", "suggest", "propos",
-    "patch", "correct", "prefer", "use", "using", "add", "insert", "rewrite", "rather", "return", "with",
-    "to", "into", "try", "make",
-];
 
 /// Fields of a document that name a file, and those that quote it.
 const PATHS: [&str; 6] = ["file", "path", "filename", "file_path", "source_file", "suspected_file"];
@@ -451,7 +445,7 @@ fn proposes(before: &str, words: usize) -> bool {
     let all = before.rsplit(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     all.take(words).any(|word| {
         let word = word.to_lowercase();
-        PROPOSING
+        list("proposing")
             .iter()
             .any(|start| word.strip_prefix(start).is_some_and(|rest| start.len() > 5 || rest.is_empty()))
     }) || before.trim_end().ends_with(['→', '⇒'])

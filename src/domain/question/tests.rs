@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{Bearing, Choice, ResponseError, rows, *};
+use super::{Bearing, ResponseError, rows, *};
 use crate::domain::language::Language;
 
 /// Id, priority and number of choices (0: in one's own words).
@@ -94,11 +94,12 @@ fn options_can_be_told_apart_and_each_choice_has_a_way_out() {
     for &stage in Stage::ALL {
         for row in rows(stage).iter().filter(|row| !row.choices.is_empty()) {
             for language in Language::all() {
-                let texts = row.choices.iter().map(|choice| choice.text.of(language).to_lowercase());
+                let options = row.options();
+                let texts = options.iter().map(|option| option.of(language).to_lowercase());
                 assert_eq!(texts.collect::<BTreeSet<_>>().len(), row.choices.len(), "{}", row.id);
             }
             for is_fine in [true, false] {
-                let is = |choice: &Choice| (choice.bearing == Bearing::Fine) == is_fine;
+                let is = |bearing: &Bearing| (*bearing == Bearing::Fine) == is_fine;
                 assert!(row.choices.iter().any(is), "{}", row.id);
             }
         }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/redflag/proposal.yaml"));
@@ -240,14 +241,6 @@ fn is_circular(clause: &str) -> bool {
 
 /// The words of a clause that mean something, by their stems. Failing and not passing are one.
 fn stems(text: &str) -> Vec<String> {
-    const EMPTY: [&str; 44] = [
-        "the", "a", "an", "it", "its", "this", "that", "these", "they", "them", "is", "are", "was", "were",
-        "be", "been", "being", "do", "does", "did", "not", "no", "has", "have", "had", "in", "on", "of",
-        "to", "and", "or", "you", "i", "we", "there", "here", "just", "so", "then", "when", "will", "would",
-        "can", "get",
-    ];
-    const FAILURE: [&str; 9] =
-        ["fail", "pass", "work", "wrong", "broken", "break", "error", "succeed", "failure"];
     let word = |word: &str| {
         let word = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
         let word = word.strip_suffix("n't").unwrap_or(&word).to_owned();
@@ -256,9 +249,10 @@ fn stems(text: &str) -> Vec<String> {
             .find_map(|end| word.strip_suffix(end).filter(|_| !word.ends_with("ss")))
             .filter(|stem| stem.len() > 2)
             .unwrap_or(&word);
-        let stem = if FAILURE.contains(&stem) { "fail" } else { stem };
-        (!stem.is_empty() && !EMPTY.contains(&word.as_str()) && !EMPTY.contains(&stem))
-            .then(|| stem.to_owned())
+        let stem = if list("failure_stems").contains(&stem) { "fail" } else { stem };
+        let is_empty =
+            stem.is_empty() || [word.as_str(), stem].iter().any(|it| list("empty_words").contains(it));
+        (!is_empty).then(|| stem.to_owned())
     };
     text.split_whitespace().filter_map(word).collect()
 }
