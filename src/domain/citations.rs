@@ -6,7 +6,6 @@
 
 mod find;
 mod judge;
-mod shape;
 
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;

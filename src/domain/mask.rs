@@ -9,7 +9,6 @@ mod following;
 mod keyblock;
 mod redact;
 mod rules;
-mod span;
 mod user;
 mod value;
 
@@ -21,8 +20,7 @@ use regex::Regex;
 use finder::{Finder, Hints};
 use following::{Behind, Following};
 use keyblock::{KeyBlocks, KeyState};
-use redact::Found;
-use span::{Span, line_around};
+use redact::{Found, Span, line_around};
 
 pub use rules::{MaskRule, MaskRules};
 pub use user::{is_modest_pattern, split_user_regexes};

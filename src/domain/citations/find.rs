@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use regex::Captures;
 use serde_json::Value;
 
-use super::shape::form;
 use super::{Claim, Form, Quote, Sense};
 use crate::domain::answer::{document, spoken};
 use crate::domain::order::Order;
@@ -354,6 +353,46 @@ fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
         None => format!("{path}:{line}"),
     };
     Some(Claim { cited, path, line, end_line, quotes: Vec::new(), form })
+}
+
+/// Ports of services: `docs.rs:443` is no line.
+const PORTS: [usize; 24] = [
+    22, 25, 53, 80, 110, 143, 443, 465, 587, 993, 1433, 1521, 3000, 3306, 5000, 5432, 5672, 6379, 8000, 8080,
+    8443, 9000, 9090, 9200,
+];
+
+/// Returns what a word with a number behind it can be; none where it is no place at all.
+fn form(path: &str, line: usize) -> Option<Form> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let lower = name.to_lowercase();
+    let has_directory = path.contains('/');
+    // `user@host`; a scope such as `@types/` stands at the beginning of its part.
+    if path.split('/').any(|part| part.find('@').is_some_and(|at| at > 0)) {
+        return None;
+    }
+    if !name.chars().any(char::is_alphabetic) || list("products").contains(&lower.as_str()) && !has_directory
+    {
+        return None;
+    }
+    let Some((stem, extension)) = lower.rsplit_once('.') else {
+        return Some(if list("source_names").contains(&lower.as_str()) {
+            Form::Place
+        } else {
+            Form::Perhaps
+        });
+    };
+    let is_source = list("source_extensions").contains(&extension);
+    let is_port = !has_directory && PORTS.contains(&line);
+    // `example.com/team/app.web:3`: a host in front makes it an address.
+    let has_host = path.split_once('/').is_some_and(|(first, _)| is_host(first));
+    Some(if is_source && !is_port && !has_host && !stem.is_empty() { Form::Place } else { Form::Perhaps })
+}
+
+/// True if a part of a path is a host's name by its ending.
+fn is_host(part: &str) -> bool {
+    part.rsplit_once('.').is_some_and(|(stem, end)| {
+        !stem.is_empty() && list("host_endings").contains(&end.to_lowercase().as_str())
+    })
 }
 
 fn blank(line: &mut String, start: usize, end: usize) {

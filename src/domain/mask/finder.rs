@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
+use super::redact::{Span, line_around};
 use super::rules::{MaskRule, MaskRules};
-use super::span::{Span, line_around};
 use super::{following, keyblock};
 use crate::domain::rule::{Example, REGEX_SIZE_LIMIT, RuleError, problem};
 

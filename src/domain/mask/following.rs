@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
-use super::span::{Span, line_around};
+use super::redact::{Span, line_around};
 use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/mask/following.yaml"));
@@ -155,10 +155,7 @@ impl Following {
                 if indentation(line) <= indent {
                     return Follows::Nothing;
                 }
-                let value = inner(line, line.trim());
-                if self.is_value(line.get(value.clone()).unwrap_or_default()) {
-                    add(value);
-                }
+                self.offer(line, line.trim(), add);
                 if matches!(before.follows, Follows::Line(_)) { Follows::Nothing } else { before.follows }
             }
             Follows::Quoted(quote) => {
@@ -166,10 +163,7 @@ impl Following {
                     Some((text, _)) => (text, Follows::Nothing),
                     None => (line, before.follows),
                 };
-                let value = inner(line, text.trim());
-                if self.is_value(line.get(value.clone()).unwrap_or_default()) {
-                    add(value);
-                }
+                self.offer(line, text.trim(), add);
                 next
             }
             Follows::Pieces | Follows::Continued => match PATTERNS.captures("piece", line) {
@@ -212,10 +206,8 @@ impl Following {
         if PATTERNS.is_in("marks", text) {
             return Follows::Line(indentation(line));
         }
-        if let Some(value) = PATTERNS.captures("marked", text).and_then(|found| found.name("value"))
-            && self.is_value(value.as_str())
-        {
-            add(inner(line, value.as_str()));
+        if let Some(value) = PATTERNS.captures("marked", text).and_then(|found| found.name("value")) {
+            self.offer(line, value.as_str(), add);
         }
         if let Some(triple) = PATTERNS.captures("triple", text) {
             let quote = if triple.name("quote").is_some_and(|quote| quote.as_str() == "'''") {
@@ -228,10 +220,7 @@ impl Following {
                 Some((value, _)) => (value, true),
                 None => (inside, false),
             };
-            let span = inner(line, value.trim());
-            if self.is_value(line.get(span.clone()).unwrap_or_default()) {
-                add(span);
-            }
+            self.offer(line, value.trim(), add);
             return if is_closed { Follows::Nothing } else { Follows::Quoted(quote) };
         }
         if text.ends_with('\\') {
@@ -255,9 +244,7 @@ impl Following {
             if cells.len() == count {
                 let cell = cells.get(at)?.trim();
                 let cell = cell.trim_matches(['"', '\'', '`']);
-                if self.is_value(cell) {
-                    add(inner(line, cell));
-                }
+                self.offer(line, cell, add);
                 return before;
             }
         }
@@ -273,6 +260,14 @@ impl Following {
             });
         let at = is_head.then(|| cells.iter().position(|cell| PATTERNS.is_in("column", cell)))??;
         Some((mark, at, cells.len()))
+    }
+
+    /// Adds a part of a line, if it is rather a secret than anything else.
+    fn offer(&self, line: &str, part: &str, add: &mut impl FnMut(Span)) {
+        if self.is_value(part) {
+            let at = line.find(part).unwrap_or_default();
+            add(at..at + part.len());
+        }
     }
 
     /// True if a text is rather a secret than a word, a reference or a path.
@@ -304,12 +299,6 @@ fn is_plain(text: &str) -> bool {
 
 fn indentation(line: &str) -> usize {
     line.len() - line.trim_start().len()
-}
-
-/// Returns where a part of a line is in it.
-fn inner(line: &str, part: &str) -> Span {
-    let at = if part.is_empty() { 0 } else { line.find(part).unwrap_or_default() };
-    at..at + part.len()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use aho_corasick::{AhoCorasick, BuildError};
 
-use super::span::{Span, line_around};
+use super::redact::{Span, line_around};
 
 /// Distance to which the end of a block is looked for once a line in it is no key material.
 const LONGEST_BLOCK: usize = 400;

@@ -1,6 +1,17 @@
-//! Replaces spans of a text: never twice, and never a line more or less.
+//! Spans of a text, and how they are replaced: never twice, and never a line more or less.
 
-use super::span::Span;
+use std::ops::Range;
+
+pub(super) type Span = Range<usize>;
+
+/// The line around a position, without its line break.
+pub(super) fn line_around(text: &str, at: usize) -> Span {
+    let before = text.as_bytes().get(..at).unwrap_or_default();
+    let after = text.as_bytes().get(at..).unwrap_or_default();
+    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+    let end = memchr::memchr(b'\n', after).map_or(text.len(), |newline| at + newline);
+    start..end
+}
 
 /// The finds of a pass over a text.
 #[derive(Debug, Default)]

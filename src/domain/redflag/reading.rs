@@ -107,20 +107,13 @@ impl Reading {
         let change = ProposedChange::of(text);
         let around: Vec<&str> = text.lines().filter(|line| !is_line(line)).collect();
         let around = around.join("\n");
-        let mut parts = vec![Segment::Code { text: change.added(), lead: String::new() }];
-        parts.extend(segments(&around));
-        let prose = without_code(&around);
-        Self {
-            document: Err(Unreadable::Nothing),
-            statements: vec![prose.clone()],
-            prose,
-            around: String::new(),
-            has_code: true,
-            segments: parts,
-            whole: vec![text.to_owned()],
-            files: change.files(),
-            changes: vec![change],
-        }
+        let mut reading = Self::of_text(&around);
+        reading.segments.insert(0, Segment::Code { text: change.added(), lead: String::new() });
+        reading.has_code = true;
+        reading.whole = vec![text.to_owned()];
+        reading.files = change.files();
+        reading.changes = vec![change];
+        reading
     }
 
     pub(super) fn count(&self) -> usize {

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use globset::Glob;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -311,21 +312,7 @@ fn expand(directory: &dyn Directory, pattern: &str) -> Vec<String> {
 
 /// True if a name fits a pattern in which `*` stands for anything.
 fn fits(name: &str, pattern: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|start| name.strip_prefix(start)) else {
-        return false;
-    };
-    let parts: Vec<&str> = parts.collect();
-    let Some((end, middle)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    for part in middle {
-        match rest.find(part).and_then(|at| rest.get(at + part.len()..)) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    rest.ends_with(end)
+    Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name))
 }
 
 /// Directories in which tests lie beside the sources.
