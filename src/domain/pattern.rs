@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use indexmap::IndexMap;
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Match, Regex};
 use serde::Deserialize;
 
 use super::packed;
+use super::rule::{RuleError, compile};
 
 /// A regex in which `^` and `$` are the ends of lines.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     written: String,
     #[serde(skip)]
     compiled: OnceLock<Option<Regex>>,
@@ -25,10 +26,23 @@ impl From<String> for Pattern {
 }
 
 impl Pattern {
-    /// A test compiles each, so there always is one.
+    /// Says that case does not matter.
+    pub(crate) fn ignore_case(&mut self) {
+        *self = format!("(?i){}", self.written).into();
+    }
+
+    /// Tells whether it compiles.
+    pub(crate) fn check(&self, rule: &str) -> Result<(), RuleError> {
+        match self.regex() {
+            Some(_) => Ok(()),
+            None => compile(rule, &self.written).map(drop),
+        }
+    }
+
+    /// A test compiles each of ours, so there always is one.
     pub(crate) fn regex(&self) -> Option<&Regex> {
         let compile = || {
-            let built = RegexBuilder::new(&self.written).multi_line(true).build();
+            let built = compile("", &self.written);
             built.inspect_err(|error| tracing::error!(%error, "a pattern does not compile")).ok()
         };
         self.compiled.get_or_init(compile).as_ref()
@@ -36,6 +50,10 @@ impl Pattern {
 
     pub(crate) fn is_in(&self, text: &str) -> bool {
         self.regex().is_some_and(|regex| regex.is_match(text))
+    }
+
+    pub(crate) fn find<'t>(&self, text: &'t str) -> Option<Match<'t>> {
+        self.regex()?.find(text)
     }
 
     pub(crate) fn all<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Captures<'t>> {

@@ -7,13 +7,13 @@ mod reading;
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{IntoStaticStr, VariantArray};
 
 use super::answer::{Unreadable, looks_like_one, spoken};
-use super::rule::{self, Example, RuleError, compile, verdict};
+use super::pattern::Pattern;
+use super::rule::{self, Example, RuleError, verdict};
 
 pub use inspect::{AnswerForm, Finding, Findings, Inspector, RedFlag, VoteFlags, VoteRules};
 use reading::Reading;
@@ -46,7 +46,7 @@ pub struct CandidateRules {
     /// The greatest length of an answer that holds a diff.
     pub max_diff_chars: usize,
     /// A line of each makes an answer one that holds a diff.
-    pub diff_markers: Vec<String>,
+    pub diff_markers: Vec<Pattern>,
     /// Phrases of answers that do not answer.
     pub forbidden: Vec<ForbiddenRule>,
     /// Whole clauses that announce, agree or report, and hold nothing. One that holds only such, and what
@@ -60,8 +60,7 @@ pub struct CandidateRules {
 #[serde(deny_unknown_fields)]
 pub struct ForbiddenRule {
     pub name: String,
-    /// A regex; `^` and `$` are line boundaries.
-    pub pattern: String,
+    pub pattern: Pattern,
     /// Texts that it flags.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
@@ -76,7 +75,12 @@ impl RedFlagRules {
     /// # Errors
     /// If the text is not YAML of this form.
     pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        rule::from_yaml(text)
+        let mut rules: Self = rule::from_yaml(text)?;
+        let StepRules { non_answers, elided, rules: flags, .. } = &mut rules.step;
+        let phrases = rules.candidate.empty.iter_mut().chain(non_answers).chain(elided);
+        phrases.for_each(|rule| rule.pattern.ignore_case());
+        flags.values_mut().for_each(FlagRule::ignore_case);
+        Ok(rules)
     }
 
     /// Compiles every pattern and tries every example.
@@ -84,59 +88,45 @@ impl RedFlagRules {
     /// # Errors
     /// At the first rule that does not do what its examples say.
     pub fn check(&self) -> Result<(), RuleError> {
-        for marker in &self.candidate.diff_markers {
-            compile("diff_markers", marker)?;
-        }
-        let mut forbidden = self.candidate.forbidden.iter().chain(&self.vote.forbidden);
-        forbidden.try_for_each(ForbiddenRule::check)?;
-        self.candidate.empty.iter().try_for_each(ForbiddenRule::check_ignoring_case)?;
+        self.candidate.compile()?;
+        let phrases = self.candidate.forbidden.iter().chain(&self.vote.forbidden);
+        phrases.chain(&self.candidate.empty).try_for_each(ForbiddenRule::check)?;
         self.step.check()
     }
 }
 
+impl CandidateRules {
+    fn compile(&self) -> Result<(), RuleError> {
+        self.diff_markers.iter().try_for_each(|marker| marker.check("diff_markers"))?;
+        self.forbidden.iter().chain(&self.empty).try_for_each(ForbiddenRule::compile)
+    }
+}
+
 impl ForbiddenRule {
+    fn compile(&self) -> Result<(), RuleError> {
+        self.pattern.check(&self.name)
+    }
+
     /// Tries the examples.
-    pub(crate) fn check(&self) -> Result<(), RuleError> {
-        self.check_with(&compile(&self.name, &self.pattern)?)
-    }
-
-    /// The same for a rule that ignores case.
-    fn check_ignoring_case(&self) -> Result<(), RuleError> {
-        self.check_with(&compile_ignoring_case(&self.name, &self.pattern)?)
-    }
-
-    fn check_with(&self, regex: &Regex) -> Result<(), RuleError> {
-        let matches = |written: &&String| regex.is_match(&Example::parse(written).text);
+    fn check(&self) -> Result<(), RuleError> {
+        self.compile()?;
+        let matches = |written: &&String| self.pattern.is_in(&Example::parse(written).text);
         let missed = self.matching.iter().find(|written| !matches(written));
         verdict(&self.name, missed.cloned(), self.not_match.iter().find(matches).cloned())
     }
+
+    fn named(&self) -> Named<'_> {
+        (&self.name, &self.pattern)
+    }
 }
 
-/// The rules by their names, compiled.
-fn named(rules: &[ForbiddenRule]) -> Result<Vec<(String, Regex)>, RuleError> {
-    rules.iter().map(|rule| Ok((rule.name.clone(), compile(&rule.name, &rule.pattern)?))).collect()
-}
-
-/// The same for rules that ignore case.
-fn named_ignoring_case(rules: &[ForbiddenRule]) -> Result<Vec<(String, Regex)>, RuleError> {
-    let one =
-        |rule: &ForbiddenRule| Ok((rule.name.clone(), compile_ignoring_case(&rule.name, &rule.pattern)?));
-    rules.iter().map(one).collect()
-}
+/// A pattern and the name of its rule.
+type Named<'a> = (&'a str, &'a Pattern);
 
 /// Judges answers.
 #[derive(Debug)]
 pub struct RedFlags {
-    /// The least length of an answer in characters.
-    pub(super) min_chars: usize,
-    /// The greatest length.
-    pub(super) max_chars: usize,
-    /// The greatest length of an answer that holds a diff.
-    pub(super) max_diff_chars: usize,
-    diff_markers: Vec<Regex>,
-    forbidden: Vec<(String, Regex)>,
-    /// Clauses of an answer that commits to nothing.
-    empty: Vec<(String, Regex)>,
+    pub(super) rules: CandidateRules,
     /// The rules for every answer, of whatever kind it is.
     inspector: Inspector,
 }
@@ -148,18 +138,8 @@ impl RedFlags {
     /// # Errors
     /// If a pattern does not compile.
     pub fn candidate(rules: &RedFlagRules) -> Result<Self, RuleError> {
-        let inspector = Inspector::new(&rules.step)?;
-        let rules = &rules.candidate;
-        let marker = |marker: &String| compile("diff_markers", marker);
-        Ok(Self {
-            min_chars: rules.min_chars,
-            max_chars: rules.max_chars,
-            max_diff_chars: rules.max_diff_chars,
-            diff_markers: rules.diff_markers.iter().map(marker).collect::<Result<_, _>>()?,
-            forbidden: named(&rules.forbidden)?,
-            empty: named_ignoring_case(&rules.empty)?,
-            inspector,
-        })
+        rules.candidate.compile()?;
+        Ok(Self { rules: rules.candidate.clone(), inspector: Inspector::new(&rules.step)? })
     }
 
     /// Returns what is wrong with an answer.
@@ -177,7 +157,7 @@ impl RedFlags {
     pub fn is_answer(&self, text: &str) -> bool {
         let spoken = spoken(text);
         let text = spoken.text().trim();
-        text.chars().any(char::is_alphanumeric) && self.inspector.no_answer(text, &self.empty).is_none()
+        text.chars().any(char::is_alphanumeric) && self.inspector.no_answer(text, &self.rules.empty).is_none()
     }
 
     /// The phrases in an answer that flag it.
@@ -188,13 +168,14 @@ impl RedFlags {
     /// A phrase says something of an answer where no clause beside it is definite.
     fn phrases(&self, reading: &Reading) -> Vec<Reason> {
         let around = std::iter::once(&reading.around);
-        let evades = |text: &&String| proposal::evasion(text, reading.has_code, &self.forbidden).is_some();
+        let forbidden: Vec<Named> = self.rules.forbidden.iter().map(ForbiddenRule::named).collect();
+        let evades = |text: &&String| proposal::evasion(text, reading.has_code, &forbidden).is_some();
         let said: Vec<&String> = reading.statements.iter().chain(around).filter(evades).collect();
-        let found = |(rule, regex): &(String, Regex)| {
-            let excerpt = said.iter().find_map(|text| Some(excerpt(text, regex.find(text)?.start())))?;
-            Some(Reason::ForbiddenPattern { rule: rule.clone(), excerpt })
+        let found = |(rule, pattern): &Named| {
+            let excerpt = said.iter().find_map(|text| Some(excerpt(text, pattern.find(text)?.start())))?;
+            Some(Reason::ForbiddenPattern { rule: (*rule).to_owned(), excerpt })
         };
-        self.forbidden.iter().filter_map(found).collect()
+        forbidden.iter().filter_map(found).collect()
     }
 
     /// Returns what is wrong with an answer of any kind. The document of a stage has a schema of its own,
@@ -234,11 +215,11 @@ impl RedFlags {
 
     fn length(&self, text: &str) -> Option<Reason> {
         let chars = text.chars().count();
-        if chars < self.min_chars {
+        if chars < self.rules.min_chars {
             return Some(Reason::TooShort);
         }
-        let is_diff = || self.diff_markers.iter().all(|marker| marker.is_match(text));
-        let too_long = chars > self.max_chars && (chars > self.max_diff_chars || !is_diff());
+        let is_diff = || self.rules.diff_markers.iter().all(|marker| marker.is_in(text));
+        let too_long = chars > self.rules.max_chars && (chars > self.rules.max_diff_chars || !is_diff());
         too_long.then_some(Reason::TooLong)
     }
 }
@@ -299,11 +280,6 @@ impl Reason {
     }
 }
 
-/// Compiles a pattern that ignores case.
-fn compile_ignoring_case(name: &str, pattern: &str) -> Result<Regex, RuleError> {
-    compile(name, &format!("(?i){pattern}"))
-}
-
 /// The line of a position from there on, cut to a readable length.
 fn excerpt(text: &str, at: usize) -> String {
     let rest = text.get(at..).unwrap_or_default();
@@ -339,12 +315,12 @@ pub struct StepRules {
 pub struct FlagRule {
     /// Regexes, case ignored, where the flag is found by patterns.
     #[serde(default)]
-    pub patterns: Vec<String>,
+    pub patterns: Vec<Pattern>,
     /// Text before a match that makes it harmless, for example the `def` of a definition.
-    pub not_after: Option<String>,
+    pub not_after: Option<Pattern>,
     /// Pairs of regexes that no answer holds both of.
     #[serde(default)]
-    pub both: Vec<[String; 2]>,
+    pub both: Vec<[Pattern; 2]>,
     /// Answers that it flags.
     #[serde(rename = "match")]
     pub matching: Vec<Sample>,

@@ -106,10 +106,10 @@ pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validatio
 
 fn length(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
     let own = match demands.content_type {
-        ContentType::Diff => rules.max_diff_chars,
-        ContentType::General | ContentType::Json => rules.max_chars,
+        ContentType::Diff => rules.rules.max_diff_chars,
+        ContentType::General | ContentType::Json => rules.rules.max_chars,
     };
-    let (least, most) = (rules.min_chars, demands.max_chars.unwrap_or(own));
+    let (least, most) = (rules.rules.min_chars, demands.max_chars.unwrap_or(own));
     let (written, all) = (content.trim().chars().count(), content.chars().count());
     if written < least {
         let reason = format!("{written} characters, and {least} are the least");

@@ -1,19 +1,14 @@
 //! Holds an answer against the rules.
 
-use std::collections::BTreeMap;
-
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::proposal::{Evasion, contrary, evasion, repetition};
 use super::reading::{self, Reading, is_fence_open};
-use super::{
-    EMPTY_DIFF, Flag, FlagRule, ForbiddenRule, RedFlagRules, Sample, StepRules, compile_ignoring_case, named,
-    named_ignoring_case,
-};
+use super::{EMPTY_DIFF, Flag, FlagRule, ForbiddenRule, Named, RedFlagRules, Sample, StepRules};
 use crate::domain::answer::{self, document, spoken};
 use crate::domain::json_schema;
+use crate::domain::pattern::Pattern;
 use crate::domain::rule::{RuleError, verdict};
 use crate::domain::vote::choice::stated;
 
@@ -25,28 +20,13 @@ const MOST_ERRORS: usize = 5;
 /// Holds answers against compiled rules.
 #[derive(Debug)]
 pub struct Inspector {
-    min_chars: usize,
-    max_chars: usize,
-    max_diff_lines: usize,
-    max_files: usize,
-    patterns: BTreeMap<Flag, Patterns>,
-    /// Clauses that commit to nothing, by rule.
-    evasive: Vec<(String, Regex)>,
-    /// Marks of code that is left out.
-    elided: Vec<(String, Regex)>,
+    rules: StepRules,
 }
 
 /// The rule for the messages of a CLI or a service that stand where an answer should.
 const ERROR_MESSAGE: &str = "error_message";
 /// Rules that tell something of an answer also where they match beside its document.
 const BESIDE: [&str; 3] = ["hedging", "refusal", "undecided"];
-
-#[derive(Debug, Default)]
-struct Patterns {
-    any: Vec<Regex>,
-    not_after: Option<Regex>,
-    both: Vec<(Regex, Regex)>,
-}
 
 /// One red flag, with what raised it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,23 +53,16 @@ impl Inspector {
     ///
     /// A pattern that does not compile.
     pub fn new(rules: &StepRules) -> Result<Self, RuleError> {
-        let compiled = |(flag, rule): (&Flag, &FlagRule)| Ok((*flag, Patterns::new(*flag, rule)?));
-        let mut evasive = named_ignoring_case(&rules.non_answers)?;
-        if let Some(hedging) = rules.rules.get(&Flag::Hedging) {
-            for pattern in &hedging.patterns {
-                let name = Flag::Hedging.name();
-                evasive.push((name.to_owned(), compile_ignoring_case(name, pattern)?));
-            }
-        }
-        Ok(Self {
-            min_chars: rules.min_chars,
-            max_chars: rules.max_chars,
-            max_diff_lines: rules.max_diff_lines,
-            max_files: rules.max_files,
-            patterns: rules.rules.iter().map(compiled).collect::<Result<_, _>>()?,
-            evasive,
-            elided: named_ignoring_case(&rules.elided)?,
-        })
+        rules.non_answers.iter().chain(&rules.elided).try_for_each(ForbiddenRule::compile)?;
+        rules.rules.iter().try_for_each(|(flag, rule)| rule.compile(*flag))?;
+        Ok(Self { rules: rules.clone() })
+    }
+
+    /// Clauses that commit to nothing, by rule.
+    fn evasive(&self) -> impl Iterator<Item = Named<'_>> {
+        let hedging = self.rules.rules.get(&Flag::Hedging).into_iter().flat_map(|rule| &rule.patterns);
+        let hedging = hedging.map(|pattern| (Flag::Hedging.name(), pattern));
+        self.rules.non_answers.iter().map(ForbiddenRule::named).chain(hedging)
     }
 
     /// The flags that say something about a text of which nothing else is known: those of its form
@@ -135,10 +108,10 @@ impl Inspector {
             (found > most).then(|| format!("{found} {what}, and {most} are the most"))
         };
         match flag {
-            Flag::TooLong => more(text.chars().count(), self.max_chars, "characters"),
+            Flag::TooLong => more(text.chars().count(), self.rules.max_chars, "characters"),
             Flag::TooShort => {
                 let chars = text.trim().chars().count();
-                let least = self.min_chars;
+                let least = self.rules.min_chars;
                 (chars < least).then(|| format!("{chars} characters, and {least} are the least"))
             }
             Flag::MissingFields => misfit(&reading.document, schema?),
@@ -151,8 +124,10 @@ impl Inspector {
                     broken.or_else(|| reading.changes_nothing().then(|| EMPTY_DIFF.to_owned()))
                 }
             },
-            Flag::MultiFile => more(reading.count(), self.max_files, "files are changed"),
-            Flag::ExcessiveChanges => more(reading.changed_lines(), self.max_diff_lines, "lines are changed"),
+            Flag::MultiFile => more(reading.count(), self.rules.max_files, "files are changed"),
+            Flag::ExcessiveChanges => {
+                more(reading.changed_lines(), self.rules.max_diff_lines, "lines are changed")
+            }
             Flag::Hedging => {
                 let found = self.evasion(reading).filter(|evasion| evasion.rule != ERROR_MESSAGE)?;
                 Some(shown(&found.rule, &found.clause))
@@ -173,15 +148,15 @@ impl Inspector {
     }
 
     fn matched(&self, flag: Flag, text: &str) -> Option<String> {
-        let patterns = self.patterns.get(&flag)?;
-        patterns.any.iter().find_map(|pattern| patterns.first(pattern, text)).map(|at| excerpt(text, at))
+        let rule = self.rules.rules.get(&flag)?;
+        rule.patterns.iter().find_map(|pattern| rule.first(pattern, text)).map(|at| excerpt(text, at))
     }
 
     /// The first dangerous thing that the answer proposes; warnings and descriptions do not count.
     fn proposed(&self, flag: Flag, reading: &Reading) -> Option<String> {
-        let patterns = self.patterns.get(&flag)?;
+        let rule = self.rules.rules.get(&flag)?;
         let find = |text: &str| -> Vec<(usize, usize)> {
-            patterns.any.iter().flat_map(|pattern| patterns.all(pattern, text)).collect()
+            rule.patterns.iter().flat_map(|pattern| rule.all(pattern, text)).collect()
         };
         let found = reading.segments.iter().find_map(|segment| segment.proposed(find))?;
         Some(excerpt(&found, 0))
@@ -189,23 +164,22 @@ impl Inspector {
 
     /// A place where the answer says nothing definite at all.
     pub(super) fn evasion(&self, reading: &Reading) -> Option<Evasion> {
-        let beside: Vec<(String, Regex)> =
-            self.evasive.iter().filter(|(name, _)| BESIDE.contains(&name.as_str())).cloned().collect();
-        let said = reading.statements.iter().find_map(|text| evasion(text, reading.has_code, &self.evasive));
+        let evasive: Vec<Named> = self.evasive().collect();
+        let beside: Vec<Named> = self.evasive().filter(|(name, _)| BESIDE.contains(name)).collect();
+        let said = reading.statements.iter().find_map(|text| evasion(text, reading.has_code, &evasive));
         said.or_else(|| evasion(&reading.around, reading.has_code, &beside))
     }
 
     /// Why a text is no answer to a question: it refuses, asks back, announces, is an error message, or
     /// holds only such phrases as are given.
-    pub(super) fn no_answer(&self, text: &str, phrases: &[(String, Regex)]) -> Option<String> {
+    pub(super) fn no_answer(&self, text: &str, phrases: &[ForbiddenRule]) -> Option<String> {
         const KINDS: [&str; 4] = ["refusal", "request", "announcement", ERROR_MESSAGE];
         let reading = Reading::of(text);
-        let is_kind = |(name, _): &&(String, Regex)| KINDS.contains(&name.as_str());
         // The fields of a document may be as short as they like.
         let is_document = matches!(&reading.document, Ok(Value::Object(_) | Value::Array(_)));
         let phrases = if is_document { &[] } else { phrases };
-        let rules: Vec<(String, Regex)> =
-            phrases.iter().chain(self.evasive.iter().filter(is_kind)).cloned().collect();
+        let kinds = self.evasive().filter(|(name, _)| KINDS.contains(name));
+        let rules: Vec<Named> = phrases.iter().map(ForbiddenRule::named).chain(kinds).collect();
         let found = reading.statements.iter().find_map(|text| evasion(text, reading.has_code, &rules))?;
         Some(shown(&found.rule, &found.clause))
     }
@@ -213,17 +187,15 @@ impl Inspector {
     /// Code that the answer leaves out where it should stand.
     pub(super) fn left_out(&self, reading: &Reading) -> Option<String> {
         reading.whole.iter().find_map(|text| {
-            let found = |(name, regex): &(String, Regex)| {
-                let found = regex.find(text)?;
-                Some(shown(name, found.as_str().trim()))
-            };
-            self.elided.iter().find_map(found)
+            let found =
+                |rule: &ForbiddenRule| Some(shown(&rule.name, rule.pattern.find(text)?.as_str().trim()));
+            self.rules.elided.iter().find_map(found)
         })
     }
 
     fn contradiction(&self, text: &str) -> Option<String> {
-        let patterns = self.patterns.get(&Flag::Contradiction)?;
-        let pair = patterns.both.iter().find_map(|(one, other)| {
+        let rule = self.rules.rules.get(&Flag::Contradiction)?;
+        let pair = rule.both.iter().find_map(|[one, other]| {
             Some((one.find(text)?.as_str().to_owned(), other.find(text)?.as_str().to_owned()))
         });
         pair.or_else(|| contrary(text))
@@ -231,31 +203,32 @@ impl Inspector {
     }
 }
 
-impl Patterns {
-    fn new(flag: Flag, rule: &FlagRule) -> Result<Self, RuleError> {
-        let compile = |pattern: &String| compile_ignoring_case(flag.name(), pattern);
-        let pair = |[one, other]: &[String; 2]| Ok((compile(one)?, compile(other)?));
-        Ok(Self {
-            any: rule.patterns.iter().map(compile).collect::<Result<_, _>>()?,
-            not_after: rule.not_after.as_ref().map(compile).transpose()?,
-            both: rule.both.iter().map(pair).collect::<Result<_, _>>()?,
-        })
+impl FlagRule {
+    pub(super) fn ignore_case(&mut self) {
+        let pairs = self.both.iter_mut().flatten();
+        self.patterns.iter_mut().chain(&mut self.not_after).chain(pairs).for_each(Pattern::ignore_case);
+    }
+
+    fn compile(&self, flag: Flag) -> Result<(), RuleError> {
+        let mut patterns = self.patterns.iter().chain(&self.not_after).chain(self.both.iter().flatten());
+        patterns.try_for_each(|pattern| pattern.check(flag.name()))
     }
 
     /// Returns where a pattern first matches, and nothing stands before it that makes it harmless.
-    fn first(&self, pattern: &Regex, text: &str) -> Option<usize> {
+    fn first(&self, pattern: &Pattern, text: &str) -> Option<usize> {
         self.all(pattern, text).first().map(|(from, _)| *from)
     }
 
     /// Every place at which it does.
-    fn all(&self, pattern: &Regex, text: &str) -> Vec<(usize, usize)> {
+    fn all(&self, pattern: &Pattern, text: &str) -> Vec<(usize, usize)> {
         let is_meant = |at: usize| {
             let before = text.get(..at).unwrap_or_default();
             let line = before.rsplit('\n').next().unwrap_or_default();
-            !self.not_after.as_ref().is_some_and(|not_after| not_after.is_match(line))
+            !self.not_after.as_ref().is_some_and(|not_after| not_after.is_in(line))
         };
-        let found = pattern.find_iter(text).filter(|found| is_meant(found.start()));
-        found.map(|found| (found.start(), found.end())).collect()
+        let found = pattern.regex().into_iter().flat_map(|regex| regex.find_iter(text));
+        let meant = found.filter(|found| is_meant(found.start()));
+        meant.map(|found| (found.start(), found.end())).collect()
     }
 }
 
@@ -339,7 +312,7 @@ impl StepRules {
     ///
     /// At the first rule that is missing or does not do what its examples say.
     pub fn check(&self) -> Result<(), RuleError> {
-        self.non_answers.iter().chain(&self.elided).try_for_each(ForbiddenRule::check_ignoring_case)?;
+        self.non_answers.iter().chain(&self.elided).try_for_each(ForbiddenRule::check)?;
         let inspector = Inspector::new(self)?;
         Flag::ALL.iter().copied().try_for_each(|flag| self.check_flag(flag, &inspector))
     }
@@ -410,8 +383,7 @@ pub enum AnswerForm {
 /// Judges the answers of votes.
 #[derive(Debug)]
 pub struct VoteFlags {
-    min_chars: usize,
-    forbidden: Vec<(String, Regex)>,
+    rules: VoteRules,
     inspector: Inspector,
 }
 
@@ -422,11 +394,8 @@ impl VoteFlags {
     ///
     /// A pattern that does not compile.
     pub fn new(rules: &RedFlagRules) -> Result<Self, RuleError> {
-        Ok(Self {
-            min_chars: rules.vote.min_chars,
-            forbidden: named(&rules.vote.forbidden)?,
-            inspector: Inspector::new(&rules.step)?,
-        })
+        rules.vote.forbidden.iter().try_for_each(ForbiddenRule::compile)?;
+        Ok(Self { rules: rules.vote.clone(), inspector: Inspector::new(&rules.step)? })
     }
 
     /// Returns what is wrong with an answer of at most so many characters.
@@ -436,7 +405,7 @@ impl VoteFlags {
         let chars = answer.trim().chars().count();
         let mut flags = Vec::new();
         let mut raise = |reason, detail| flags.push(RedFlag { reason, detail });
-        if chars < self.min_chars {
+        if chars < self.rules.min_chars {
             raise("too_short", format!("{chars} characters"));
         }
         if chars > max_chars {
@@ -447,8 +416,8 @@ impl VoteFlags {
         }
         // Reasons may doubt; what is answered in the end counts.
         let said = stated(answer).unwrap_or(answer);
-        if let Some((rule, _)) = self.forbidden.iter().find(|(_, regex)| regex.is_match(said)) {
-            raise("forbidden_pattern", rule.clone());
+        if let Some(rule) = self.rules.forbidden.iter().find(|rule| rule.pattern.is_in(said)) {
+            raise("forbidden_pattern", rule.name.clone());
         } else if form == AnswerForm::Text
             && let Some(finding) = self.inspector.no_answer(said, &[])
         {

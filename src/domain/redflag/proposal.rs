@@ -5,8 +5,7 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
+use super::Named;
 use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
 
@@ -179,14 +178,13 @@ pub(super) struct Evasion {
 
 /// The first clause that says nothing definite, where no other one does. Code that stands in the text
 /// is a commitment, and so is a text of which no clause evades: it may be short.
-pub(super) fn evasion(prose: &str, has_code: bool, evasive: &[(String, Regex)]) -> Option<Evasion> {
+pub(super) fn evasion(prose: &str, has_code: bool, evasive: &[Named]) -> Option<Evasion> {
     if has_code {
         return None;
     }
     let mut found = None;
     for clause in clauses(prose) {
-        let by_rule =
-            evasive.iter().find(|(_, regex)| regex.is_match(clause.text)).map(|(name, _)| name.as_str());
+        let by_rule = evasive.iter().find(|(_, pattern)| pattern.is_in(clause.text)).map(|(name, _)| *name);
         let why = by_rule
             .or_else(|| clause.is_question.then_some("question"))
             .or_else(|| is_circular(clause.text).then_some("circular"));

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use regex::Regex;
 use serde::Serialize;
 
 use super::Kind;
@@ -11,7 +10,7 @@ use super::rules::{
     stays_inside, undoes, words,
 };
 use crate::domain::order::Order;
-use crate::domain::rule::{RuleError, compile, verdict};
+use crate::domain::rule::{RuleError, verdict};
 
 /// A command that may be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,27 +50,19 @@ pub enum ProjectState {
 /// The rules, ready to judge.
 #[derive(Debug)]
 pub struct Policy {
-    refuse: Vec<Refuse>,
+    refuse: Vec<RefuseRule>,
     allow: Vec<Allow>,
     project: Option<(ProjectState, Vec<Allow>)>,
     programs: Programs,
 }
 
-#[derive(Debug)]
-struct Refuse {
-    rule: RefuseRule,
-    pattern: Regex,
-    unless: Option<Regex>,
-}
-
-impl Refuse {
-    fn new(rule: &RefuseRule) -> Result<Self, RuleError> {
-        let unless = rule.unless.as_deref().map(|pattern| compile(&rule.name, pattern)).transpose()?;
-        Ok(Self { pattern: compile(&rule.name, &rule.pattern)?, unless, rule: rule.clone() })
+impl RefuseRule {
+    fn compile(&self) -> Result<(), RuleError> {
+        std::iter::once(&self.pattern).chain(&self.unless).try_for_each(|pattern| pattern.check(&self.name))
     }
 
     fn refuses(&self, joined: &str) -> bool {
-        self.pattern.is_match(joined) && !self.unless.as_ref().is_some_and(|unless| unless.is_match(joined))
+        self.pattern.is_in(joined) && !self.unless.as_ref().is_some_and(|unless| unless.is_in(joined))
     }
 }
 
@@ -86,8 +77,8 @@ impl Policy {
         for rule in &rules.rules {
             check_references(rule, &rules.rules)?;
         }
-        let refuse = rules.refuse.iter().map(Refuse::new).collect::<Result<_, _>>()?;
-        Ok(Self { refuse, allow, project: None, programs })
+        rules.refuse.iter().try_for_each(RefuseRule::compile)?;
+        Ok(Self { refuse: rules.refuse.clone(), allow, project: None, programs })
     }
 
     /// Adds what a project says.
@@ -110,7 +101,7 @@ impl Policy {
     pub fn check(&self, rules: &VerificationRules) -> Result<(), RuleError> {
         for refuse in &self.refuse {
             let refuses = |text: &&String| refuse.refuses(text);
-            examples(&refuse.rule.name, &refuse.rule.matching, &refuse.rule.not_match, refuses)?;
+            examples(&refuse.name, &refuse.matching, &refuse.not_match, refuses)?;
         }
         for rule in &rules.rules {
             let permits = |words: &[String]| matches!(self.judge_words(words, &stays_inside), Ok(permitted) if permitted.rule == rule.name);
@@ -156,7 +147,7 @@ impl Policy {
         }
         let joined = words.join(" ");
         if let Some(refuse) = self.refuse.iter().find(|refuse| refuse.refuses(&joined)) {
-            return Err(refused(&refuse.rule.name, &refuse.rule.reason));
+            return Err(refused(&refuse.name, &refuse.reason));
         }
         let mut reason = None;
         for allow in &self.allow {

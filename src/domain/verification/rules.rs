@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::Deserialize;
 
 use super::Kind;
+use crate::domain::pattern::Pattern;
 use crate::domain::rule::{self, RuleError};
 use crate::domain::secret_path::folded;
 
@@ -56,9 +57,9 @@ pub struct RefuseRule {
     /// Why.
     pub reason: String,
     /// A regex over the words, joined by blanks.
-    pub pattern: String,
+    pub pattern: Pattern,
     /// A regex that excepts commands.
-    pub unless: Option<String>,
+    pub unless: Option<Pattern>,
     /// Commands that it refuses.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
