@@ -206,23 +206,15 @@ fn reserve_in(
             None => wanted.iter().map(|_| None).collect(),
             Some(guard) => guard.admit(history, account.run.as_deref(), &wanted, question)?,
         };
-        let drafts: Vec<Draft> = wanted
-            .iter()
-            .zip(&expected)
-            .map(|(one, expected)| {
-                let provider = one.provider.clone();
-                let body = ConsultReserved { stage, purpose, provider, expected: expected.clone() };
-                Draft::new(new_id(), body).on(account.rests_on.clone())
-            })
-            .collect();
-        let tokens = |expected: &Option<Expected>, provider: &str| match expected {
-            Some(expected) => expected.tokens,
-            None => history.spending.expected(provider, question),
-        };
-        let reserved = drafts.iter().zip(&expected).zip(&wanted);
-        let reserved = reserved
-            .map(|((draft, expected), one)| (draft.id.clone(), tokens(expected, &one.provider)))
-            .collect();
+        let (mut drafts, mut reserved) = (Vec::new(), Vec::new());
+        for (one, expected) in wanted.iter().zip(expected) {
+            let usual = || history.spending.expected(&one.provider, question);
+            let tokens = expected.as_ref().map_or_else(usual, |expected| expected.tokens);
+            let body = ConsultReserved { stage, purpose, provider: one.provider.clone(), expected };
+            let draft = Draft::new(new_id(), body).on(account.rests_on.clone());
+            reserved.push((draft.id.clone(), tokens));
+            drafts.push(draft);
+        }
         let run = account.run.clone().unwrap_or_default();
         Ok((run, Decided::append(drafts, (reserved, stage))))
     })

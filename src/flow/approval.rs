@@ -262,6 +262,14 @@ pub struct Verdict {
     pub nonce: Option<String>,
 }
 
+impl Verdict {
+    /// Words that were said beside the answers.
+    pub fn words(&self) -> Words<'_> {
+        let (comment, instructions) = (self.feedback.as_deref(), self.revision_instructions.as_deref());
+        Words { comment, instructions }
+    }
+}
+
 /// A request as it is now, decided or not.
 #[derive(Clone, Debug)]
 pub struct Reviewed {
@@ -432,11 +440,7 @@ fn draft(
         return Err(ApprovalProblem::OtherReport(request.id.clone()).into());
     }
     let stage = request.asked.stage;
-    let words = Words {
-        comment: verdict.feedback.as_deref(),
-        instructions: verdict.revision_instructions.as_deref(),
-    };
-    let against = contradictions(verdict.decision, &responses, words);
+    let against = contradictions(verdict.decision, &responses, verdict.words());
     if against.iter().any(|one| !verdict.is_meant || one.is_final()) {
         let request = request.id.clone();
         return Err(ApprovalProblem::Contradiction { request, what: against }.into());

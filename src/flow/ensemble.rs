@@ -3,95 +3,59 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use serde::Serialize;
-use serde_json::Value;
-use serde_with::skip_serializing_none;
+use serde_json::{Value, json};
 
 use super::account::{Account, kept, left, reserve};
-use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::breaker::{Bench, Permission, ready};
 use super::configuration::Configuration;
-use super::consult::{Consulted, ContextNote, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
+use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::journal::new_id;
 use super::kit::Kit;
 use super::note::note_on;
 use super::progress::{Progress, Watch};
 use super::scope::off_thread_with;
 use super::slots::Place;
-use crate::domain::citations::Citation;
 use crate::domain::event::{Draft, EnsembleNoted, Noted, RedFlagged};
 use crate::domain::measure::number::mean_pairwise;
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
-use crate::domain::served::ModelNote;
 use crate::domain::size::{MOST_ANSWER, share, weight};
 use crate::domain::stage::Stage;
 use crate::domain::track_record::Work;
-use crate::error::{Error, ErrorNote};
-use crate::provider::Usage;
+use crate::error::Error;
 
 /// Candidates of one ensemble.
 pub const MOST_CANDIDATES: usize = 24;
 
-/// The candidates of an ensemble.
-#[derive(Clone, Debug, Serialize)]
-pub struct Ensemble {
-    pub ok: bool,
-    /// Context that went with the question, and what was left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub context: Option<ContextNote>,
-    pub count: usize,
-    pub providers_used: Vec<String>,
-    /// Every candidate, failed ones included.
-    pub candidates: Vec<Candidate>,
-    /// Id with which a judge finds the question; none where the log keeps no record of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ensemble_id: Option<String>,
-    pub warning: Option<String>,
-    /// Secrets that were masked on the way out.
-    pub masked: usize,
-    #[serde(flatten)]
-    pub failure: Option<ErrorNote>,
+/// A candidate that was asked.
+struct Candidate {
+    /// Its id within the ensemble.
+    id: String,
+    reply: Consulted,
+    red_flag: Option<Value>,
 }
 
-/// One candidate.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
-pub struct Candidate {
-    /// Its id within the ensemble.
-    pub id: String,
-    pub ok: bool,
-    pub provider: String,
-    /// The model that answered; none where nobody told.
-    #[serialize_always]
-    pub model: Option<String>,
-    #[serde(flatten)]
-    pub told: ModelNote,
-    /// The answer, as far as it is shown.
-    pub content: String,
-    pub content_is: Option<&'static str>,
-    /// True if more of it is in `content_file`.
-    pub truncated: bool,
-    pub content_file: Option<String>,
-    /// The same as a resource.
-    pub resource: Option<String>,
-    /// The places that the answer names, and whether they are there.
-    pub citations: Option<Vec<Citation>>,
-    /// Milliseconds, waiting included.
-    pub elapsed_ms: u64,
-    #[serde(skip_serializing_if = "Usage::is_empty")]
-    pub usage: Usage,
-    /// The sandbox that the CLI ran in.
-    pub sandbox: Option<String>,
-    pub red_flag: Option<Value>,
-    /// Note where the answer is not a model's.
-    pub note: Option<&'static str>,
-    /// The ensemble that it belongs to, where the log knows it.
-    pub ensemble_id: Option<String>,
-    /// For whom it answers, and why, where it stands in for one that refused.
-    pub stands_in: Option<StoodIn>,
-    /// Failure.
-    #[serde(flatten)]
-    #[serialize_always]
-    pub failure: Option<ErrorNote>,
+impl Candidate {
+    /// A candidate as its caller sees it: its reply, without what a consult alone tells.
+    fn shown(mut self, ensemble_id: Option<&str>) -> Value {
+        self.reply.context = None;
+        let mut shown = json!({ "id": self.id });
+        if let (Some(fields), Value::Object(reply)) = (shown.as_object_mut(), json!(self.reply)) {
+            for (name, value) in reply {
+                match name.as_str() {
+                    "attempts" | "exit_code" | "masked" | "stderr" => {}
+                    "stood_in_for" => drop(fields.insert("stands_in".to_owned(), value)),
+                    _ => drop(fields.insert(name, value)),
+                }
+            }
+            fields.extend(self.red_flag.map(|flag| ("red_flag".to_owned(), flag)));
+            fields.extend(ensemble_id.map(|id| ("ensemble_id".to_owned(), json!(id))));
+        }
+        shown
+    }
+
+    fn failure(&self) -> Option<String> {
+        Some(format!("{}: {}", self.id, self.reply.failure.as_ref()?.error))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -115,46 +79,74 @@ pub async fn generate(
     whom: Whom,
     question: Question,
     progress: &Progress,
-) -> Result<Ensemble, Error> {
+) -> Result<Value, Error> {
     kit.config.check()?;
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
-    let Ready { mut providers, prepared, ids, turns, bench, notes } = ready;
+    let Ready { providers, prepared, ids, turns, bench, notes } = ready;
     let red_flags = kit.config.red_flags()?;
     // With one candidate each, the provider's name says enough.
     let is_single = ids.len() == providers.len();
     let names = if is_single { providers.clone() } else { ids.clone() };
     let replies = answered(kit, turns, names, &bench, progress).await;
-    let answered = ids.into_iter().zip(replies).map(|(id, reply)| {
+    let candidates = ids.into_iter().zip(replies).map(|(id, reply)| {
         let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
-        Answered { id, reply }
+        Candidate { id, reply, red_flag: None }
     });
-    let answered: Vec<Answered> = answered.collect();
+    let candidates: Vec<Candidate> = candidates.collect();
     let stage = prepared.account().stage;
-    let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, answered, &asked_for));
-    let (mut candidates, drafts) = judged.await?;
+    let judged = off_thread_with(kit, move |kit| judged(kit, &red_flags, stage, candidates, &asked_for));
+    let (candidates, drafts) = judged.await?;
     let id = drafts.last().map(|draft| draft.id.clone());
     note_on(&kit.log, prepared.account(), drafts).await;
+    // The id with which a judge finds the question; none where the log keeps no record of it.
     let is_recorded = prepared.account().run.is_some() || kit.config.settings().tracing.enabled;
     let id = id.filter(|_| is_recorded);
-    for candidate in &mut candidates {
-        candidate.ensemble_id.clone_from(&id);
-    }
-    let stood_in: Vec<String> = candidates.iter().filter_map(Candidate::stood_in).collect();
-    for candidate in candidates.iter().filter(|candidate| candidate.stands_in.is_some()) {
-        providers.push(candidate.provider.clone());
-    }
+    Ok(shown(kit, &prepared, candidates, providers, notes, id.as_deref()))
+}
+
+/// The ensemble as its caller sees it.
+fn shown(
+    kit: &Kit,
+    prepared: &Prepared,
+    candidates: Vec<Candidate>,
+    mut providers: Vec<String>,
+    notes: Vec<String>,
+    id: Option<&str>,
+) -> Value {
+    let replies = || candidates.iter().map(|candidate| &candidate.reply);
+    let stood_in = replies().filter_map(|reply| Some(reply.stood_in.as_ref()?.in_words(&reply.provider)));
+    let count = replies().filter(|reply| reply.ok).count();
+    providers.extend(replies().filter(|reply| reply.stood_in.is_some()).map(|reply| reply.provider.clone()));
+    let warning = match candidates.len() - count {
+        0 => (providers.len() == 1 && count > 1)
+            .then(|| "all candidates come from one provider: their agreement says little".to_owned()),
+        failed => Some(format!("{failed} of {} candidates failed", candidates.len())),
+    };
+    let warnings = warning.into_iter().chain(notes).chain(stood_in);
+    let warning = warnings.reduce(|all, more| format!("{all}; {more}"));
     let installed = kit.config.catalogue().installed();
     let others = installed.map(|one| one.name.clone()).filter(|name| !providers.contains(name)).collect();
-    let mut ensemble = Ensemble::new(providers, candidates, id, prepared.masked(), others);
-    ensemble.warning = ensemble
-        .warning
-        .into_iter()
-        .chain(notes)
-        .chain(stood_in)
-        .reduce(|all, more| format!("{all}; {more}"));
-    ensemble.context = prepared.context_note();
-    Ok(ensemble)
+    let failures = candidates.iter().filter_map(Candidate::failure).collect();
+    let error = (count == 0).then_some(Error::EveryCandidateFailed { failures, others });
+    let shown = candidates.into_iter().map(|candidate| candidate.shown(id));
+    let mut ensemble = json!({
+        "ok": error.is_none(),
+        "context": prepared.context_note(),
+        "count": count,
+        "providers_used": providers,
+        "candidates": shown.collect::<Vec<_>>(),
+        "ensemble_id": id,
+        "warning": warning,
+        "masked": prepared.masked(),
+    });
+    if let Some(fields) = ensemble.as_object_mut() {
+        fields.retain(|name, value| !value.is_null() || name == "warning");
+        if let Value::Object(note) = json!(error.map(|error| error.note())) {
+            fields.extend(note);
+        }
+    }
+    ensemble
 }
 
 /// An ensemble that may be asked.
@@ -254,34 +246,25 @@ pub(super) async fn answered(
     join_all(asked).await
 }
 
-/// A candidate that was asked.
-struct Answered {
-    id: String,
-    reply: Consulted,
-}
-
 /// Returns what the answers are worth, and what the log keeps of that.
 fn judged(
     kit: &Kit,
     red_flags: &RedFlags,
     stage: Option<Stage>,
-    answered: Vec<Answered>,
+    candidates: Vec<Candidate>,
     asked_for: &AskedFor,
 ) -> Result<(Vec<Candidate>, Vec<Draft>), Error> {
-    let compared = compared(&kit.config, answered.iter().map(|one| &one.reply), asked_for)?;
-    let weights: Vec<usize> = answered.iter().map(|one| weight(&one.reply.content)).collect();
+    let compared = compared(&kit.config, candidates.iter().map(|one| &one.reply), asked_for)?;
+    let weights: Vec<usize> = candidates.iter().map(|one| weight(&one.reply.content)).collect();
     let mut drafts = Vec::new();
-    let mut candidates = Vec::new();
-    for (Answered { id, reply }, room) in answered.into_iter().zip(share(&weights, MOST_ANSWER)) {
+    let judged = candidates.into_iter().zip(share(&weights, MOST_ANSWER)).map(|(candidate, room)| {
+        let Candidate { id, reply, .. } = candidate;
         let verdict = reply.ok.then(|| red_flags.verdict(&reply.content));
         drafts.extend(verdict.as_ref().and_then(|verdict| flag(verdict, &reply, stage)));
-        let red_flag = verdict.map(|verdict| serde_json::json!(verdict));
-        candidates.push(Candidate::new(
-            id,
-            reply.cited(&kit.project).cut_to(&kit.config, &kit.project, room),
-            red_flag,
-        ));
-    }
+        let reply = reply.cited(&kit.project).cut_to(&kit.config, &kit.project, room);
+        Candidate { id, reply, red_flag: verdict.map(|verdict| json!(verdict)) }
+    });
+    let candidates = judged.collect();
     drafts.push(compared);
     Ok((candidates, drafts))
 }
@@ -342,68 +325,4 @@ pub(super) fn chosen(
         }
     }
     Ok((chosen, None))
-}
-
-impl Candidate {
-    fn new(id: String, reply: Consulted, red_flag: Option<Value>) -> Self {
-        Self {
-            id,
-            ok: reply.ok,
-            provider: reply.provider,
-            model: reply.model,
-            told: reply.told,
-            content: reply.content,
-            content_is: reply.content_is,
-            truncated: reply.truncated,
-            content_file: reply.content_file,
-            resource: reply.resource,
-            citations: reply.citations,
-            elapsed_ms: reply.elapsed_ms,
-            usage: reply.usage,
-            sandbox: reply.sandbox,
-            red_flag,
-            note: reply.note,
-            ensemble_id: None,
-            stands_in: reply.stood_in,
-            failure: reply.failure,
-        }
-    }
-
-    fn stood_in(&self) -> Option<String> {
-        Some(self.stands_in.as_ref()?.in_words(&self.provider))
-    }
-
-    fn failure(&self) -> Option<String> {
-        Some(format!("{}: {}", self.id, self.failure.as_ref()?.error))
-    }
-}
-
-impl Ensemble {
-    fn new(
-        providers_used: Vec<String>,
-        candidates: Vec<Candidate>,
-        ensemble_id: Option<String>,
-        masked: usize,
-        others: Vec<String>,
-    ) -> Self {
-        let count = candidates.iter().filter(|candidate| candidate.ok).count();
-        let failures: Vec<String> = candidates.iter().filter_map(Candidate::failure).collect();
-        let error = (count == 0).then_some(Error::EveryCandidateFailed { failures, others });
-        let warning = match candidates.len() - count {
-            0 => (providers_used.len() == 1 && count > 1)
-                .then(|| "all candidates come from one provider: their agreement says little".to_owned()),
-            failed => Some(format!("{failed} of {} candidates failed", candidates.len())),
-        };
-        Self {
-            ok: error.is_none(),
-            context: None,
-            count,
-            providers_used,
-            candidates,
-            ensemble_id,
-            warning,
-            masked,
-            failure: error.as_ref().map(Error::note),
-        }
-    }
 }

@@ -118,18 +118,6 @@ pub struct Call {
     pub again_of: Option<String>,
 }
 
-/// Every text of a document, its secrets masked.
-fn masked(masker: &crate::domain::mask::Masker, value: Value) -> Value {
-    match value {
-        Value::String(text) => Value::String(masker.mask(&text).text.into_owned()),
-        Value::Array(items) => items.into_iter().map(|item| masked(masker, item)).collect(),
-        Value::Object(fields) => {
-            fields.into_iter().map(|(name, field)| (name, masked(masker, field))).collect()
-        }
-        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => other,
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -218,7 +206,7 @@ impl Jobs {
         let began = JobNoted::Began {
             job: id.clone(),
             tool: call.tool,
-            arguments: masked(&masker, call.arguments),
+            arguments: masker.mask_value(call.arguments),
             server: self.inner.log.server().to_owned(),
             cause: call.cause,
             since: call.since,
@@ -251,7 +239,7 @@ impl Jobs {
     /// A job ended. A log that cannot be written loses the result, and says so to the operator.
     pub async fn end(&self, job: &str, outcome: Outcome, result: Option<Value>) {
         let result = match (self.inner.config.masker(), result) {
-            (Ok(masker), Some(result)) => Some(masked(&masker, result)),
+            (Ok(masker), Some(result)) => Some(masker.mask_value(result)),
             (_, None) | (Err(_), _) => None,
         };
         tracing::info!(job, ?outcome, "job ended");
@@ -346,12 +334,18 @@ impl Jobs {
     ///
     /// No job has this id, or the log cannot be used.
     pub async fn wait(&self, id: &str, patience: Duration, progress: &Progress) -> Result<Shown, Error> {
+        let job = self.ended_within(patience, id, progress).await?;
+        self.with_result(job).await
+    }
+
+    /// A job once it has ended, or after so long.
+    async fn ended_within(&self, patience: Duration, id: &str, progress: &Progress) -> Result<Shown, Error> {
         let until = Instant::now() + patience;
         let mut said = None;
         loop {
             let job = self.look(id).await?;
             if job.state != State::Running || Instant::now() >= until {
-                return self.with_result(job).await;
+                return Ok(job);
             }
             if job.progress.is_some() && job.progress != said {
                 said.clone_from(&job.progress);
@@ -365,7 +359,7 @@ impl Jobs {
     async fn with_result(&self, mut job: Shown) -> Result<Shown, Error> {
         job.result = self.result_of(&job).await?;
         if !job.collected && matches!(job.state, State::Done | State::Failed) {
-            self.record(JobNoted::Collected { job: job.job.clone() }).await?;
+            self.collected(&job).await?;
             job.next = None;
         }
         Ok(job)
@@ -421,14 +415,7 @@ impl Jobs {
             scope.all.cancel();
             scope.call.cancel();
         }
-        let until = Instant::now() + LAST_WORD;
-        loop {
-            let job = self.look(id).await?;
-            if job.state != State::Running || Instant::now() >= until {
-                return Ok(job);
-            }
-            self.journal().changed().await;
-        }
+        self.ended_within(LAST_WORD, id, &Progress::silent()).await
     }
 
     /// Waits until somebody, here or at another server, wants a job to end.

@@ -29,6 +29,7 @@ use super::select::{Trialled, tried_alone};
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{Draft, Noted, Topic};
+use crate::domain::pack::Omission;
 use crate::domain::prompt::prompt;
 use crate::domain::review::{
     Claimed, Discarded, Finding, FixStatus, Reviewed, Severity, TriedFix, findings, fixes, held, merged,
@@ -40,8 +41,6 @@ use crate::domain::track_record::Work;
 use crate::error::{Error, ErrorNote};
 use crate::provider::Usage;
 use material::Material;
-
-pub use material::LeftOut;
 
 /// Reviewers of one review.
 const MOST_REVIEWERS: usize = 8;
@@ -114,7 +113,7 @@ pub struct Review {
     pub files: Vec<String>,
     /// Parts that no reviewer saw, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<Omission>,
     /// Reviewed files that changed while the reviewers were reading.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tree_changed: Vec<String>,
@@ -390,7 +389,7 @@ fn held_in(
 }
 
 impl Review {
-    fn of_nothing(target: &Target, left_out: Vec<LeftOut>) -> Self {
+    fn of_nothing(target: &Target, left_out: Vec<Omission>) -> Self {
         let summary = match left_out.len() {
             0 => "there is nothing to review: no change".to_owned(),
             1 => "there is nothing to review: the one file was left out".to_owned(),

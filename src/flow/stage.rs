@@ -24,15 +24,13 @@ use super::progress::Progress;
 use super::scope::off_thread_with;
 use super::time::now;
 use super::which_run::Meant;
-use crate::domain::approvals::DecidedBy;
+use crate::domain::approvals::{Approvals, DecidedBy};
 use crate::domain::budget::Limits;
 use crate::domain::call_options::Effort;
 use crate::domain::change::Mark;
 use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::Draft;
-use crate::domain::event::stage::{
-    LowRisk, Mode, RunStarted, StageDelivered, StageInterrupted, StageResumed, StageStarted,
-};
+use crate::domain::event::stage::{LowRisk, Mode, RunStarted, StageDelivered, StageResumed, StageStarted};
 use crate::domain::handover::Handover;
 use crate::domain::history::History;
 use crate::domain::mask::Masker;
@@ -253,7 +251,7 @@ async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begun, Error> {
     let this = Arc::new(Beginning {
         digest: request.digest(),
         meant: Meant::new(&kit.log, request.workflow_id.clone()),
-        new_run: new_id(),
+        new_run: NewRun::new(kit),
         attempt: new_id(),
         config: kit.config.clone(),
         log: kit.log.clone(),
@@ -276,12 +274,40 @@ struct Beginning {
     request: Arc<StageRequest>,
     digest: String,
     meant: Meant,
-    new_run: String,
+    new_run: NewRun,
     attempt: String,
     /// Way in which a single agent did at such work, as far as that is recorded.
     solo: SoloRecord,
     /// Providers that are installed.
     ready: Ready,
+}
+
+/// A run that begins with its first stage.
+struct NewRun {
+    id: String,
+    approvals: Approvals,
+    server: String,
+}
+
+impl NewRun {
+    fn new(kit: &Kit) -> Self {
+        let approvals = kit.config.settings().approvals;
+        Self { id: new_id(), approvals, server: kit.log.server().to_owned() }
+    }
+
+    /// The run, and the event that begins it. Its task is masked.
+    fn begun(&self, history: &History, task: String, start_stage: Stage) -> (Run, Draft) {
+        let body = RunStarted {
+            carried: history.carried(&task, None),
+            task,
+            start_stage,
+            low_risk: LowRisk::Ask,
+            approvals: Some(self.approvals),
+            server: Some(self.server.clone()),
+        };
+        let began = Draft::new(new_id(), body.clone());
+        (Run::new(&self.id, &began.id, now(), &body), began)
+    }
 }
 
 /// Returns what is recorded of single agents at the stage and the kind of work. A log that cannot be read
@@ -348,7 +374,7 @@ impl Beginning {
     }
 
     fn while_running(&self, run: &Run, same: Option<&Attempt>) -> Result<Decision, Error> {
-        let (id, stage) = (run.id.clone(), self.request.stage);
+        let id = run.id.clone();
         let Some(attempt) = run.attempt.as_ref().filter(|it| it.outcome == Outcome::Open) else {
             return Err(self.refused(run));
         };
@@ -360,9 +386,7 @@ impl Beginning {
             return attached.ok_or_else(|| self.refused(run));
         }
         // Its server was killed: what it asked for goes on, or gives way to another question.
-        let why = "its server was killed".to_owned();
-        let cut = Draft::new(new_id(), StageInterrupted { attempt: attempt.id.clone(), stage, why })
-            .on([attempt.id.clone()]);
+        let cut = finish::cut_short(attempt, "its server was killed");
         let after = run.with(&cut, now());
         match same {
             Some(attempt) => Ok((id, self.go_on(&after, attempt, vec![cut])?)),
@@ -399,19 +423,9 @@ impl Beginning {
 
     fn in_new_run(&self, history: &History, masker: &Masker) -> Result<Decision, Error> {
         let task = masker.mask(&self.request.task).text.into_owned();
-        let body = RunStarted {
-            carried: history.carried(&task, None),
-            task,
-            start_stage: self.request.stage,
-            low_risk: LowRisk::Ask,
-            approvals: Some(self.config.settings().approvals),
-            server: Some(self.log.server().to_owned()),
-        };
-        let id = self.new_run.clone();
-        let began = Draft::new(new_id(), body.clone());
-        let run = Run::new(&id, &began.id, now(), &body);
+        let (run, began) = self.new_run.begun(history, task, self.request.stage);
         let decided = self.start(&run, vec![began])?;
-        Ok((id, decided))
+        Ok((run.id, decided))
     }
 
     fn outside(&self, history: &History) -> Result<Decision, Error> {

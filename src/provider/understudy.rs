@@ -54,9 +54,9 @@ pub fn answer(prompt: &str, form: Form) -> Answer {
 
 fn text(prompt: &str, form: Form) -> String {
     let Form::Schema(schema) = form else {
-        return write::prose(&Case::read(prompt, LastResort::AnyErrorWord));
+        return write::prose(&Case::read(prompt, form));
     };
-    let case = || Case::read(prompt, LastResort::None);
+    let case = || Case::read(prompt, form);
     let document = match schema {
         SchemaName::Stage1Output => write::analysis(&case()),
         SchemaName::Stage2Output => write::hypotheses(&case()),
@@ -334,15 +334,6 @@ fn quote(word: &str) -> String {
 const MAX_OUTPUT: usize = 512 * 1024;
 const MAX_TESTS: usize = 50;
 
-/// Other signs of an error, where no tool's way of printing one is found.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LastResort {
-    /// A line with a word such as "Error" in somebody's own question.
-    AnyErrorWord,
-    /// Nothing: the instructions of a stage name errors as examples.
-    None,
-}
-
 struct Case<'a> {
     prompt: Prompt<'a>,
     faults: Vec<Fault>,
@@ -357,11 +348,13 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     /// Reads the sections of errors, and the rest of the prompt where those show none.
-    fn read(text: &'a str, last_resort: LastResort) -> Self {
+    fn read(text: &'a str, form: Form) -> Self {
         let prompt = split(text);
         let (mut faults, mut reading) = (write::find(&prompt.errors, true), test_run(&prompt.errors));
         if faults.is_empty() && reading.is_none() {
-            faults = write::find(&prompt.other, last_resort == LastResort::AnyErrorWord);
+            // In somebody's own question a word such as "Error" is the last resort; the instructions of a stage
+            // name errors as examples.
+            faults = write::find(&prompt.other, form == Form::Prose);
             reading = test_run(&prompt.other);
         }
         let reading = reading.unwrap_or_default();

@@ -7,7 +7,6 @@
 //! - Requests of a client that does not read its replies wait, so that memory stays bounded; that it
 //!   cancels, or leaves, is heard all the same.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +23,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::jobs::Reasons;
+use crate::domain::answer::whole_letters;
 use crate::domain::cut::head;
 
 /// Bytes of one incoming message: an 8 MiB prompt still fits when every character is escaped.
@@ -396,7 +396,8 @@ pub(super) fn read(line: &[u8]) -> Read {
         return Read::Message(Box::new(with_arguments_as_data(message)));
     }
     // `JSON.stringify` writes half of a pair for a string that was cut inside a character.
-    let mended = mended(line);
+    let text = String::from_utf8_lossy(line);
+    let mended = whole_letters(&text);
     if let Ok(message) = serde_json::from_str(&mended) {
         return Read::Message(Box::new(with_arguments_as_data(message)));
     }
@@ -462,42 +463,6 @@ pub(super) fn request_id(id: Value) -> Option<RequestId> {
         Value::String(text) => Some(RequestId::String(text.into())),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
-}
-
-/// The line with replacement characters for what is no character.
-fn mended(line: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(line);
-    if text.contains("\\u") { Cow::Owned(without_lone_surrogates(&text)) } else { text }
-}
-
-fn without_lone_surrogates(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let length = match (unit(escape), escape.get(6..).and_then(unit)) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
-            (Some(0xD800..=0xDFFF), _) => {
-                out.push_str("\\ufffd");
-                rest = escape.get(6..).unwrap_or_default();
-                continue;
-            }
-            (Some(_), _) => 6,
-            // Any other escape is a backslash and one character.
-            (None, _) => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
-        };
-        let (kept, after) = escape.split_at_checked(length).unwrap_or((escape, ""));
-        out.push_str(kept);
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The UTF-16 unit that an escape such as `\ud800` stands for.
-fn unit(escape: &str) -> Option<u16> {
-    u16::from_str_radix(escape.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -582,7 +547,7 @@ mod more_tests {
             (r#""\udc00\ud83d\ude00\ud83d""#, r#""\ufffd\ud83d\ude00\ufffd""#),
             (r#""\\ud800 \n \u00e9""#, r#""\\ud800 \n \u00e9""#),
         ] {
-            assert_eq!(without_lone_surrogates(written), mended);
+            assert_eq!(whole_letters(written), mended);
         }
     }
 
@@ -590,7 +555,7 @@ mod more_tests {
         #[test]
         fn json_stays_what_it_is(text in ".{0,60}") {
             let written = serde_json::to_string(&text).unwrap();
-            prop_assert_eq!(without_lone_surrogates(&written), written);
+            prop_assert_eq!(&*whole_letters(&written), &written);
         }
 
         #[test]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::Handle;
-use super::decision::{Question, Told, channel, client_has_asked, undecided};
+use super::decision::{Question, Told, channel, client_has_asked, report_of, undecided};
 use super::dialog::Retry;
 use super::polish::{NoInput, Parameters, StageInput, arguments, number};
 use super::reply::{failure, reply};
@@ -18,10 +18,9 @@ use crate::domain::approvals::DecidedBy;
 use crate::domain::event::{ApprovalDecided, Decision};
 use crate::domain::language::Language;
 use crate::domain::question;
-use crate::domain::report::{Report, stage_name};
+use crate::domain::report::stage_name;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
-use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, may};
 use crate::flow::approval::{critical_questions, decisions, entry, pending};
@@ -211,8 +210,7 @@ fn verdict(input: SubmitInput, responses: Map<String, Value>, decided_by: Decide
 /// The result of `maestro_request_approval`.
 fn requested(open: &Reviewed) -> Result<Value, Error> {
     let asked = &open.request.asked;
-    let report: Report = from_value(asked.report.clone())
-        .map_err(|error| Error::Internal(format!("the report of a request: {error}")))?;
+    let report = report_of(open)?;
     let shown = json!({
         "request_id": open.request.id,
         "workflow_id": open.run.id,

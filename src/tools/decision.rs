@@ -15,7 +15,7 @@ use super::dialog::{
 use super::polish::{EVERY, waiting};
 use crate::domain::approvals::DecidedBy;
 use crate::domain::cut::{columns, fitted, head};
-use crate::domain::decision::{self, Words, contradictions};
+use crate::domain::decision::{self, contradictions};
 use crate::domain::event::{Decision, Opened};
 use crate::domain::language::Language;
 use crate::domain::question::{self, Priority};
@@ -332,11 +332,7 @@ fn asked_back(open: &Reviewed, word: Option<&Word>) -> Option<String> {
     let Some(Word::Decided(decided)) = word else { return None };
     let verdict = verdict(open, decided.clone(), None);
     let responses = question::read(open.request.asked.stage, &verdict.responses).ok()?;
-    let words = Words {
-        comment: verdict.feedback.as_deref(),
-        instructions: verdict.revision_instructions.as_deref(),
-    };
-    let found = contradictions(verdict.decision, &responses, words);
+    let found = contradictions(verdict.decision, &responses, verdict.words());
     (!found.is_empty()).then(|| decision::asked_back(verdict.decision, &found))
 }
 
@@ -397,7 +393,8 @@ fn subject(open: &Reviewed, is_back: bool) -> Subject {
     }
 }
 
-fn report_of(open: &Reviewed) -> Result<Report, Error> {
+/// The report of a request.
+pub(super) fn report_of(open: &Reviewed) -> Result<Report, Error> {
     from_value(open.request.asked.report.clone())
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))
 }

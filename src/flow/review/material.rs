@@ -11,6 +11,7 @@ use crate::domain::change::Mark;
 use crate::domain::citations::Lines;
 use crate::domain::diff::{self, Patch, Side};
 use crate::domain::mask::Masker;
+use crate::domain::pack::Omission;
 use crate::domain::plain::plain;
 use crate::domain::secret_path;
 use crate::error::Error;
@@ -45,18 +46,9 @@ pub(super) struct File {
 pub(super) struct Material {
     pub(super) files: Vec<File>,
     pub(super) text: String,
-    pub(super) left_out: Vec<LeftOut>,
+    pub(super) left_out: Vec<Omission>,
     pub(super) masked: usize,
     version: Version,
-}
-
-/// Something that a reviewer does not see, and why.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct LeftOut {
-    /// The file.
-    pub path: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// Version of the files under review.
@@ -95,7 +87,7 @@ pub(super) fn material(
         let clean = masker.mask(&shown);
         if text.chars().count() + clean.text.chars().count() > MOST_CHARS {
             let reason = format!("over the limit of {MOST_CHARS} characters");
-            gathered.left_out.push(LeftOut { path: change.name.clone(), reason });
+            gathered.left_out.push(Omission { path: change.name.clone(), reason });
             continue;
         }
         masked += clean.count;
@@ -141,7 +133,7 @@ pub(super) fn other(
 
 struct Gathered {
     changes: Vec<Change>,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<Omission>,
     version: Version,
 }
 
@@ -173,7 +165,7 @@ impl Reader<'_> {
                     return Err(Error::InvalidArguments(problem));
                 }
                 Err(refusal) => {
-                    gathered.left_out.push(LeftOut { path: name.clone(), reason: refusal.to_string() });
+                    gathered.left_out.push(Omission { path: name.clone(), reason: refusal.to_string() });
                     continue;
                 }
             };
@@ -199,10 +191,10 @@ impl Reader<'_> {
         let mut gathered = Gathered { changes: Vec::new(), left_out: Vec::new(), version };
         if !is_whole {
             let reason = format!("the diff has more than {MOST_DIFF} bytes; name a smaller range or files");
-            gathered.left_out.push(LeftOut { path: "the rest of the diff".to_owned(), reason });
+            gathered.left_out.push(Omission { path: "the rest of the diff".to_owned(), reason });
         }
         let conflicts = printed.lines().filter_map(|line| line.strip_prefix("* Unmerged path "));
-        gathered.left_out.extend(conflicts.map(|path| LeftOut {
+        gathered.left_out.extend(conflicts.map(|path| Omission {
             path: path.to_owned(),
             reason: "in conflict: resolve it and stage it, or review `working`".to_owned(),
         }));
@@ -211,7 +203,7 @@ impl Reader<'_> {
                 Ok(patch) => self.take(patch, &mut gathered),
                 Err(error) => {
                     let reason = no_text(part).map_or_else(|| error.to_string(), str::to_owned);
-                    gathered.left_out.push(LeftOut { path: named(part), reason });
+                    gathered.left_out.push(Omission { path: named(part), reason });
                 }
             }
         }
@@ -221,7 +213,7 @@ impl Reader<'_> {
                 && !gathered.left_out.iter().any(|left| left.path == name)
             {
                 let reason = secret_path::refusal(rule);
-                gathered.left_out.push(LeftOut { path: name.to_owned(), reason });
+                gathered.left_out.push(Omission { path: name.to_owned(), reason });
             }
         }
         if new == New::Too {
@@ -393,7 +385,7 @@ impl Gathered {
         });
         match read {
             Ok(text) => self.changes.push(Change { name, text, patch }),
-            Err(reason) => self.left_out.push(LeftOut { path: name, reason }),
+            Err(reason) => self.left_out.push(Omission { path: name, reason }),
         }
     }
 }

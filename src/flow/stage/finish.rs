@@ -155,11 +155,13 @@ pub(super) async fn failed(task: &Arc<Task>, error: &Error) -> Result<(), Error>
 
 /// The server ends before the stage does. Answers are kept.
 pub(super) async fn interrupted(task: &Task) -> Result<(), Error> {
-    let Attempt { id, stage, .. } = &task.attempt;
-    let why = "its server ended".to_owned();
-    let body = StageInterrupted { attempt: id.clone(), stage: *stage, why };
-    let draft = Draft::new(new_id(), body).on([id.clone()]);
-    task.journal.record(&task.run, vec![draft]).await
+    task.journal.record(&task.run, vec![cut_short(&task.attempt, "its server ended")]).await
+}
+
+pub(super) fn cut_short(attempt: &Attempt, why: &str) -> Draft {
+    let Attempt { id, stage, .. } = attempt;
+    let body = StageInterrupted { attempt: id.clone(), stage: *stage, why: why.to_owned() };
+    Draft::new(new_id(), body).on([id.clone()])
 }
 
 /// The ids of a stage's last events, made once, however often the decision is tried.

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::NewRun;
 use super::finish::{Extra, Ids, with_review};
 use crate::domain::event::Draft;
-use crate::domain::event::stage::{Candidate, LowRisk, Mode, RunStarted, StageFinished};
+use crate::domain::event::stage::{Candidate, Mode, StageFinished};
 use crate::domain::history::History;
 use crate::domain::measure::tally::Tally;
 use crate::domain::report::ORCHESTRATOR;
@@ -14,10 +15,9 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
-use crate::flow::journal::{Decided, new_id};
+use crate::flow::journal::Decided;
 use crate::flow::kit::Kit;
 use crate::flow::scope::off_thread_with;
-use crate::flow::time::now;
 use crate::flow::which_run::Meant;
 use crate::flow::{consult, document};
 
@@ -60,8 +60,7 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
         meant: Meant::new(&kit.log, submission.workflow_id.clone()),
         config: kit.config.clone(),
         candidate: checked(&kit.config, &submission).await?,
-        new_run: new_id(),
-        server: kit.log.server().to_owned(),
+        new_run: NewRun::new(kit),
         ids: Ids::new(),
         submission,
     };
@@ -110,8 +109,7 @@ struct Submitting {
     candidate: Candidate,
     meant: Meant,
     config: Configuration,
-    new_run: String,
-    server: String,
+    new_run: NewRun,
     ids: Ids,
 }
 
@@ -120,14 +118,9 @@ impl Submitting {
         match self.meant.run(history)? {
             Some(run) => self.in_run(run, history.tally_of(&run.id).as_ref(), Vec::new()),
             None => {
-                let (start_stage, low_risk) = (self.submission.stage, LowRisk::Ask);
-                let task = format!("{} handed in by the orchestrator", start_stage.name());
-                let carried = history.carried(&task, None);
-                let approvals = Some(self.config.settings().approvals);
-                let server = Some(self.server.clone());
-                let body = RunStarted { task, start_stage, low_risk, carried, approvals, server };
-                let began = Draft::new(new_id(), body.clone());
-                let run = Run::new(&self.new_run, &began.id, now(), &body);
+                let stage = self.submission.stage;
+                let task = format!("{} handed in by the orchestrator", stage.name());
+                let (run, began) = self.new_run.begun(history, task, stage);
                 self.in_run(&run, None, vec![began])
             }
         }

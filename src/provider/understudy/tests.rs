@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Case, Form, LastResort, NAME, answer};
+use super::{Case, Form, NAME, answer};
 use crate::domain::stage::{SchemaName, Stage};
 
 const STAGE1: Form = Form::Schema(SchemaName::Stage1Output);
@@ -75,7 +75,7 @@ fn assert_valid(schemas: &[(Form, jsonschema::Validator)], prompt: &str) {
 
 /// Faults with their places, failing tests, and the command to run again.
 fn seen(prompt: &str) -> Value {
-    let case = Case::read(prompt, LastResort::None);
+    let case = Case::read(prompt, STAGE1);
     let faults: Vec<Value> = case
         .faults
         .iter()
@@ -235,7 +235,7 @@ fn the_same_error_in_a_task_without_sections_is_found() {
     // An example in a stage's instructions is no evidence.
     let case = Case::read(
         "Write the class, such as KeyError: 'x'.\n```json\n{\"a\": \"ValueError: b\"}\n```\n",
-        LastResort::None,
+        STAGE1,
     );
     assert!(case.is_empty());
 }
