@@ -18,7 +18,7 @@ use thiserror::Error;
 use super::change::Mark;
 use super::comment::{is_documentation, is_silent};
 
-pub use apply::{Applied, HunkFailure, Offset, apply};
+pub use apply::{Applied, Offset, apply};
 pub use name::checked;
 pub use parse::parse;
 
@@ -123,118 +123,16 @@ pub enum Side {
     Added,
 }
 
-/// Why a text is no patch that can be understood. Lines are lines of the patch.
+/// Why a text is no patch that can be understood.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum DiffError {
-    /// Nothing in it is a diff.
-    #[error("the text contains no unified diff")]
-    NoDiff,
-    /// Some of it is fenced and some is not.
-    #[error("line {0}: a file or a hunk outside of the code fences, and others inside")]
-    MixedFences(usize),
-    /// A fence that does not end.
-    #[error(
-        "line {0}: the code fence that opens here is never closed, so the patch may have been cut off or a line of it taken for a fence"
-    )]
-    FenceOpen(usize),
-    /// A fence that ends too early.
-    #[error(
-        "line {0}: the code fence closes in the middle of a hunk, and what follows looks like more of it"
-    )]
-    FenceInHunk(usize),
-    /// A format of its own.
-    #[error("line {0}: the `*** Begin Patch` format is not a unified diff")]
-    OtherFormat(usize),
-    /// Contents that are no text.
-    #[error("line {0}: a binary change")]
-    Binary(usize),
-    /// A merge's diff.
-    #[error("line {0}: combined diffs of merges are not supported")]
-    Combined(usize),
-    /// A hunk before any file header.
-    #[error("line {0}: a hunk without a file name before it")]
-    NoName(usize),
-    /// A name that cannot be used.
-    #[error("line {line}: the name `{name}` is refused: {reason}")]
-    Name {
-        line: usize,
-        /// The name.
-        name: String,
-        /// Why.
-        reason: &'static str,
-    },
-    /// Two names that do not belong together.
-    #[error(
-        "line {line}: `{old}` and `{new}` are two files, and no `rename from` says that one becomes the other"
-    )]
-    TwoNames {
-        line: usize,
-        /// The one.
-        old: String,
-        /// The other.
-        new: String,
-    },
-    /// A line that is nothing.
-    #[error("line {line}: `{text}` is neither context nor change, in a hunk")]
-    Stray { line: usize, text: String },
-    /// A line below the header of a file that is no part of one.
-    #[error("line {line}: `{text}` is neither a header nor a hunk, under the header of a file")]
-    UnderHeader { line: usize, text: String },
-    /// Text between two files, or two hunks of one.
-    #[error(
-        "line {line}: `{text}` stands between two parts of the patch; text goes before the first file or after the last"
-    )]
-    Between { line: usize, text: String },
-    /// A header without its file.
-    #[error("line {line}: `{text}` is a header of a file, and no `diff --git` line above it names one")]
-    Orphan { line: usize, text: String },
-    /// A hunk's header that cannot be read.
-    #[error("line {line}: `{text}` is not a complete hunk header (@@ -1,3 +1,4 @@)")]
-    HunkHeader { line: usize, text: String },
-    /// Lines are missing or too many.
-    #[error(
-        "line {line}: the hunk says {} old and {} new lines and has {} and {}; git made it (its index line says so), so lines were lost or added on the way",
-        .stated.0, .stated.1, .found.0, .found.1
-    )]
-    Counts {
-        /// The hunk.
-        line: usize,
-        /// Old and new lines by its header.
-        stated: (usize, usize),
-        /// Old and new lines that are there.
-        found: (usize, usize),
-    },
-    /// The text ends in the middle of a hunk.
-    #[error(
-        "line {0}: the text ends before this hunk has the lines that it says, so the patch seems cut off"
-    )]
-    CutOff(usize),
-    /// Some hunks have numbers and some have none.
-    #[error("line {0}: of two hunks of one file one has line numbers and one has none")]
-    SomeNumbers(usize),
-    /// A hunk that is over by its counts and seems to go on.
-    #[error("line {0}: the hunk is over by its counts, and what follows looks like more of it")]
-    Ambiguous(usize),
-    /// A hunk without a line.
-    #[error("line {0}: a hunk without a line")]
-    EmptyHunk(usize),
-    /// Links and submodules.
-    #[error("line {line}: mode {mode} is neither 100644 nor 100755 (links and submodules are not patched)")]
-    Mode {
-        line: usize,
-        /// The mode.
-        mode: String,
-    },
-    /// Headers that contradict one another or the hunks.
-    #[error("line {line}: {reason}")]
-    Contradiction { line: usize, reason: &'static str },
-    /// A file header without a change.
-    #[error("line {line}: nothing changes in `{name}`")]
-    NoChange {
-        line: usize,
-        /// The file.
-        name: String,
-    },
+#[error("{0}")]
+pub struct DiffError(String);
+
+impl DiffError {
+    /// The problem at a line of the patch.
+    fn at(line: usize, what: &str) -> Self {
+        Self(format!("line {line}: {what}"))
+    }
 }
 
 #[cfg(test)]
@@ -285,7 +183,7 @@ fn has_no_width(letter: char) -> bool {
 /// are left as they are.
 fn shown(text: &str) -> String {
     let text = text.trim_end_matches(['\n', '\r']);
-    escaped(text, |letter| if letter == '\t' { None } else { name(letter) })
+    escaped(text)
 }
 
 /// The same with tabs, line ends and blanks at the end, where they are what differs.
@@ -294,8 +192,7 @@ fn shown_exactly(text: &str) -> String {
     let end = text.strip_prefix(body).unwrap_or_default();
     let trimmed = body.trim_end_matches([' ', '\t']);
     let trailing = body.len() - trimmed.len();
-    let mut shown = escaped(trimmed, |letter| if letter == '\t' { None } else { name(letter) });
-    shown = shown.replace('\t', "\\t");
+    let mut shown = escaped(trimmed).replace('\t', "\\t");
     match trailing {
         0 => {}
         1 => shown += "<1 blank at the end>",
@@ -306,14 +203,14 @@ fn shown_exactly(text: &str) -> String {
     shown + &end.replace('\r', "\\r").replace('\n', "\\n")
 }
 
-fn escaped(text: &str, name: impl Fn(char) -> Option<&'static str>) -> String {
+fn escaped(text: &str) -> String {
     let mut out = String::new();
     for (count, letter) in text.chars().enumerate() {
         if count == MOST {
             out.push('…');
             break;
         }
-        match name(letter) {
+        match name(letter).filter(|_| letter != '\t') {
             Some(name) => {
                 let _ = write!(out, "<U+{:04X} {name}>", u32::from(letter));
             }
@@ -434,7 +331,7 @@ impl FilePatch {
 }
 
 /// A line of the text.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Line<'a> {
     /// Its number, from 1.
     number: usize,

@@ -35,66 +35,47 @@ pub struct Offset {
     pub applied: usize,
 }
 
-/// Why a hunk does not apply.
+/// A hunk that does not apply.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum HunkFailure {
+#[error("hunk {hunk} (patch line {line}): {why}")]
+pub struct HunkFailure {
+    /// The number of the hunk, from 1.
+    hunk: usize,
+    /// Its line in the patch.
+    line: usize,
+    why: Why,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+enum Why {
     /// Its lines are not in the file.
+    #[error("the file does not hold its context and removed lines{}", near(.0))]
+    Mismatch(Nearest),
+    /// Its lines are in the file more than once, first at these two, and not where it says.
     #[error(
-        "hunk {hunk} (patch line {line}): the file does not hold its context and removed lines{}",
-        near(nearest)
+        "its lines stand in the file more than once (at lines {0} and {1}), and its line numbers do not say which place is meant"
     )]
-    Mismatch {
-        /// The number of the hunk, from 1.
-        hunk: usize,
-        /// Its line in the patch.
-        line: usize,
-        nearest: Nearest,
-    },
-    /// Its lines are in the file more than once, and not where it says.
-    #[error(
-        "hunk {hunk} (patch line {line}): its lines stand in the file more than once (at lines {} and {}), and its line numbers do not say which place is meant",
-        places.0, places.1
-    )]
-    NotUnique {
-        hunk: usize,
-        /// Its line in the patch.
-        line: usize,
-        /// The first two places.
-        places: (usize, usize),
-    },
+    NotUnique(usize, usize),
     /// Nothing in it says where it belongs.
-    #[error("hunk {hunk} (patch line {line}): no context and no removed line, and the file is not empty")]
-    NoContext {
-        hunk: usize,
-        /// Its line in the patch.
-        line: usize,
-    },
+    #[error("no context and no removed line, and the file is not empty")]
+    NoContext,
     /// It belongs before a hunk that comes earlier.
-    #[error("hunk {hunk} (patch line {line}): it belongs before or into the hunk above it")]
-    OutOfOrder {
-        hunk: usize,
-        /// Its line in the patch.
-        line: usize,
-    },
+    #[error("it belongs before or into the hunk above it")]
+    OutOfOrder,
     /// Its last line has no end, and the file goes on.
-    #[error("hunk {hunk} (patch line {line}): by its `\\ No newline` the file ends there, and it goes on")]
-    GoesOn {
-        hunk: usize,
-        /// Its line in the patch.
-        line: usize,
-    },
+    #[error("by its `\\ No newline` the file ends there, and it goes on")]
+    GoesOn,
 }
 
 impl HunkFailure {
+    /// True if the lines stand in several places of the file.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(self.why, Why::NotUnique(..))
+    }
+
     /// True if the lines that do not match look as if they did.
     pub fn looks_same(&self) -> bool {
-        match self {
-            Self::Mismatch { nearest, .. } => nearest.places.iter().any(|place| place.looks_same),
-            Self::NotUnique { .. }
-            | Self::NoContext { .. }
-            | Self::OutOfOrder { .. }
-            | Self::GoesOn { .. } => false,
-        }
+        matches!(&self.why, Why::Mismatch(nearest) if nearest.places.iter().any(|place| place.looks_same))
     }
 }
 
@@ -153,7 +134,7 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
                 let is_moved = bent && !bend.own_ends && !applied.offsets.is_empty();
                 let other = is_moved.then(|| apply_bent(content, hunks, Bend { own_ends: true, ..bend }));
                 return match other {
-                    Some(Err(ambiguous @ HunkFailure::NotUnique { .. })) => Err(ambiguous),
+                    Some(Err(failure)) if failure.is_ambiguous() => Err(failure),
                     Some(_) | None => Ok(applied),
                 };
             }
@@ -290,13 +271,14 @@ impl<'a> Work<'a> {
                 None => {
                     let lines = hunk.lines.iter().filter(|line| line.side != Side::Added);
                     let old: Vec<Vec<u8>> = lines.map(|line| self.wanted(line)).collect();
-                    let at = place(&keys, &index, hunk, number, &old)?;
+                    let at = place(&keys, &index, hunk, &old);
+                    let at = at.map_err(|why| HunkFailure { hunk: number, line: hunk.line, why })?;
                     at..at + old.len()
                 }
             };
             let at = stands.start;
             if at < done {
-                return Err(HunkFailure::OutOfOrder { hunk: number, line: hunk.line });
+                return Err(HunkFailure { hunk: number, line: hunk.line, why: Why::OutOfOrder });
             }
             let stated = hunk.old_start.map(|start| start.max(1));
             if stated != Some(at + 1) && !stands.is_empty() {
@@ -306,7 +288,7 @@ impl<'a> Work<'a> {
             done = stands.end;
             let is_open = hunk.lines.iter().any(|line| line.side != Side::Removed && !line.ends);
             if is_open && done < self.lines.len() {
-                return Err(HunkFailure::GoesOn { hunk: number, line: hunk.line });
+                return Err(HunkFailure { hunk: number, line: hunk.line, why: Why::GoesOn });
             }
             self.write(hunk, at, &mut applied.content, &mut ends);
         }
@@ -405,26 +387,18 @@ fn place<'a>(
     lines: &[&'a [u8]],
     index: &OnceCell<Index<'a>>,
     hunk: &Hunk,
-    number: usize,
     old: &[Vec<u8>],
-) -> Result<usize, HunkFailure> {
+) -> Result<usize, Why> {
     if old.is_empty() {
-        return if lines.is_empty() {
-            Ok(0)
-        } else {
-            Err(HunkFailure::NoContext { hunk: number, line: hunk.line })
-        };
+        return if lines.is_empty() { Ok(0) } else { Err(Why::NoContext) };
     }
     match index.get_or_init(|| Index::new(lines)).find(old).as_slice() {
         [at] => Ok(*at),
         [] => {
             let stated = hunk.old_start.map(|start| start.saturating_sub(1));
-            let nearest = Nearest::find(lines, old, stated);
-            Err(HunkFailure::Mismatch { hunk: number, line: hunk.line, nearest })
+            Err(Why::Mismatch(Nearest::find(lines, old, stated)))
         }
-        [one, other, ..] => {
-            Err(HunkFailure::NotUnique { hunk: number, line: hunk.line, places: (one + 1, other + 1) })
-        }
+        [one, other, ..] => Err(Why::NotUnique(one + 1, other + 1)),
     }
 }
 

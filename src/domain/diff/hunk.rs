@@ -55,12 +55,10 @@ pub(super) fn read(
     setting: Setting,
     notes: &mut Vec<String>,
 ) -> Result<Read, DiffError> {
-    let Some(line) = cursor.peek() else {
-        return Err(DiffError::NoDiff);
-    };
+    let line = cursor.peek().unwrap_or_default();
     let number = line.number;
     if line.text.starts_with("@@@") {
-        return Err(DiffError::Combined(number));
+        return Err(combined(number));
     }
     let header = header(line.text);
     cursor.advance(1);
@@ -74,11 +72,12 @@ pub(super) fn read(
             (by_shape(cursor, notes)?, false)
         }
         Header::Bare | Header::Broken => {
-            return Err(DiffError::HunkHeader { line: number, text: shown(line.text) });
+            let what = "is not a complete hunk header (@@ -1,3 +1,4 @@)";
+            return Err(DiffError::at(number, &format!("`{}` {what}", shown(line.text))));
         }
     };
     if lines.is_empty() {
-        return Err(DiffError::EmptyHunk(number));
+        return Err(DiffError::at(number, "a hunk without a line"));
     }
     ends_once(number, &lines)?;
     let (old_start, apart) = match header {
@@ -89,7 +88,7 @@ pub(super) fn read(
     let fits = apart == Some(setting.shift) || !setting.by_git && apart == Some(0);
     if !fits && setting.by_git {
         let reason = "the two places of the hunk's header do not fit the hunks above it";
-        return Err(DiffError::Contradiction { line: number, reason });
+        return Err(DiffError::at(number, reason));
     }
     let place = if fits { Stated::AtOnePlace } else { Stated::AtTwoPlaces };
     Ok(Read { hunk: Hunk { line: number, old_start, place, lines }, counted })
@@ -161,7 +160,8 @@ fn by_counts(
     }
     if ahead.more_after_blanks() {
         let number = ahead.peek().map_or(0, |line| line.number);
-        return if cursor.fence.is_some() { Ok(None) } else { Err(DiffError::Ambiguous(number)) };
+        let what = "the hunk is over by its counts, and what follows looks like more of it";
+        return if cursor.fence.is_some() { Ok(None) } else { Err(DiffError::at(number, what)) };
     }
     // Nothing in a fence is prose, so what stands right below the hunk is a part of it that is damaged.
     let below = ahead.peek().filter(|line| ahead.fence.is_some() && !line.is_blank());
@@ -184,12 +184,20 @@ fn corrected(
     let lines = by_shape(cursor, notes)?;
     let (old, new) = lines.iter().map(|line| share(line.side)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     if setting.by_git {
-        return Err(DiffError::Counts { line: header, stated: (stated.old, stated.new), found: (old, new) });
+        let what = format!(
+            "the hunk says {} old and {} new lines and has {old} and {new}; git made it (its index line says so), so lines were lost or added on the way",
+            stated.old, stated.new
+        );
+        return Err(DiffError::at(header, &what));
     }
     if old < stated.old || new < stated.new {
         let rest = cursor.past_blanks();
         match rest.peek() {
-            None if !setting.text_ends => return Err(DiffError::CutOff(header)),
+            None if !setting.text_ends => {
+                let what =
+                    "the text ends before this hunk has the lines that it says, so the patch seems cut off";
+                return Err(DiffError::at(header, what));
+            }
             Some(line) if !is_boundary(&rest) => return Err(stray(line)),
             None | Some(_) => {}
         }
@@ -234,7 +242,8 @@ fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
         return Ok(());
     };
     if cursor.at_fence_end_amid_hunk() {
-        return Err(DiffError::FenceInHunk(line.number));
+        let what = "the code fence closes in the middle of a hunk, and what follows looks like more of it";
+        return Err(DiffError::at(line.number, what));
     }
     if is_boundary(cursor) {
         return Ok(());
@@ -250,8 +259,13 @@ fn is_boundary(cursor: &Cursor) -> bool {
     cursor.at_header() || cursor.at_preamble() || cursor.at_signature() || cursor.at_end()
 }
 
-fn stray(line: super::Line) -> DiffError {
-    DiffError::Stray { line: line.number, text: shown(line.text) }
+pub(super) fn combined(line: usize) -> DiffError {
+    DiffError::at(line, "combined diffs of merges are not supported")
+}
+
+fn stray(line: Line) -> DiffError {
+    let what = format!("`{}` is neither context nor change, in a hunk", shown(line.text));
+    DiffError::at(line.number, &what)
 }
 
 fn hunk_line(text: &str) -> Option<HunkLine> {
@@ -292,7 +306,7 @@ fn ends_once(line: usize, lines: &[HunkLine]) -> Result<(), DiffError> {
         let mut of_file = lines.iter().filter(|line| line.side == Side::Context || line.side == side);
         if of_file.any(|line| !line.ends) && of_file.next().is_some() {
             let reason = "a line has no end, and another one follows it in the file";
-            return Err(DiffError::Contradiction { line, reason });
+            return Err(DiffError::at(line, reason));
         }
     }
     Ok(())

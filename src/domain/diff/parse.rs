@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
         patch.normalised.push("text around the patch was left out".to_owned());
     }
     if patch.files.is_empty() {
-        return Err(DiffError::NoDiff);
+        return Err(DiffError("the text contains no unified diff".to_owned()));
     }
     Ok(patch)
 }
@@ -92,7 +92,10 @@ impl Reader<'_, '_> {
         match self.cursor.fence {
             // A fence without a file is no patch's; but where only a fence ends a hunk, it may have been
             // a line of the hunk, and the one that is left over the true one.
-            Some(fence) if self.inside.has_files || self.uncounted => Err(DiffError::FenceOpen(fence.line)),
+            Some(fence) if self.inside.has_files || self.uncounted => Err(DiffError::at(
+                fence.line,
+                "the code fence that opens here is never closed, so the patch may have been cut off or a line of it taken for a fence",
+            )),
             Some(_) | None => Ok(()),
         }
     }
@@ -124,13 +127,14 @@ impl Reader<'_, '_> {
         self.finish()?;
         let is_fenced = self.cursor.fence.is_some();
         if if is_fenced { self.outside.has_files } else { self.fenced } {
-            return Err(DiffError::MixedFences(line.number));
+            let what = "a file or a hunk outside of the code fences, and others inside";
+            return Err(DiffError::at(line.number, what));
         }
         self.fenced |= is_fenced;
         let part = self.part();
         part.in_mail = false;
         match part.prose.take() {
-            Some((line, text)) if part.has_files => Err(DiffError::Between { line, text }),
+            Some((line, text)) if part.has_files => Err(between(line, &text)),
             Some(_) | None => {
                 part.has_files = true;
                 Ok(())
@@ -154,8 +158,8 @@ impl Reader<'_, '_> {
     fn hunk(&mut self, line: Line) -> Result<(), DiffError> {
         let Some(draft) = self.draft.as_mut() else {
             return Err(match self.part().prose.take() {
-                Some((line, text)) if self.part().has_files => DiffError::Between { line, text },
-                Some(_) | None => DiffError::NoName(line.number),
+                Some((line, text)) if self.part().has_files => between(line, &text),
+                Some(_) | None => no_name(line.number),
             });
         };
         let setting = Setting { by_git: draft.is_indexed(), text_ends: self.text_ends, shift: draft.shift };
@@ -163,11 +167,12 @@ impl Reader<'_, '_> {
         self.uncounted |= !read.counted && self.cursor.at_fence_end();
         if let Some(last) = draft.hunks.last() {
             if last.old_start.is_some() != read.hunk.old_start.is_some() {
-                return Err(DiffError::SomeNumbers(line.number));
+                let what = "of two hunks of one file one has line numbers and one has none";
+                return Err(DiffError::at(line.number, what));
             }
             if last.lines.iter().any(|line| !line.ends) {
                 let reason = "a hunk follows one that ends with the file's last line";
-                return Err(DiffError::Contradiction { line: line.number, reason });
+                return Err(DiffError::at(line.number, reason));
             }
         }
         draft.shift += read.hunk.shift();
@@ -187,7 +192,7 @@ impl Reader<'_, '_> {
         let ends_file = self.cursor.at_preamble() || self.cursor.at_signature() || is_mail(line.text);
         if !line.is_blank() && !ends_file && self.draft.as_ref().is_some_and(Draft::is_in_header) {
             refuse_unsupported(line)?;
-            return Err(DiffError::UnderHeader { line: line.number, text: shown(line.text) });
+            return Err(under_header(line));
         }
         // A blank line says nothing. But below it git reads no further, neither in its own headers nor
         // for more hunks of what it made.
@@ -207,7 +212,8 @@ impl Reader<'_, '_> {
         }
         // A header of git's without its file would be lost among the prose.
         if is_orphan(line.text) {
-            return Err(DiffError::Orphan { line: line.number, text: shown(line.text) });
+            let what = "is a header of a file, and no `diff --git` line above it names one";
+            return Err(DiffError::at(line.number, &format!("`{}` {what}", shown(line.text))));
         }
         if !at_preamble && !at_signature {
             if !part.in_mail {
@@ -228,9 +234,7 @@ impl Reader<'_, '_> {
     /// Something else than a file stands here: the file must be whole.
     fn leave_file(&mut self, line: Line) -> Result<(), DiffError> {
         match &self.draft {
-            Some(draft) if draft.hunks.is_empty() && !draft.is_whole() => {
-                Err(DiffError::UnderHeader { line: line.number, text: shown(line.text) })
-            }
+            Some(draft) if draft.hunks.is_empty() && !draft.is_whole() => Err(under_header(line)),
             Some(_) => self.finish(),
             None => Ok(()),
         }
@@ -326,18 +330,38 @@ impl Draft {
     }
 }
 
+/// A hunk before any file header.
+fn no_name(line: usize) -> DiffError {
+    DiffError::at(line, "a hunk without a file name before it")
+}
+
+fn two_names(line: usize, old: &str, new: &str) -> DiffError {
+    let what = "are two files, and no `rename from` says that one becomes the other";
+    DiffError::at(line, &format!("`{old}` and `{new}` {what}"))
+}
+
+fn under_header(line: Line) -> DiffError {
+    let what = "is neither a header nor a hunk, under the header of a file";
+    DiffError::at(line.number, &format!("`{}` {what}", shown(line.text)))
+}
+
+fn between(line: usize, text: &str) -> DiffError {
+    let what = "stands between two parts of the patch; text goes before the first file or after the last";
+    DiffError::at(line, &format!("`{text}` {what}"))
+}
+
 /// Refuses what says of itself that it cannot be applied.
 fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     let text = line.text;
     if text.starts_with("*** Begin Patch") || text.starts_with("*** Update File:") {
-        return Err(DiffError::OtherFormat(line.number));
+        return Err(DiffError::at(line.number, "the `*** Begin Patch` format is not a unified diff"));
     }
     let binary = text.starts_with("Binary files ") && text.trim_end().ends_with(" differ");
     if binary || text.starts_with("GIT binary patch") {
-        return Err(DiffError::Binary(line.number));
+        return Err(DiffError::at(line.number, "a binary change"));
     }
     if text.starts_with("diff --cc ") || text.starts_with("diff --combined ") {
-        return Err(DiffError::Combined(line.number));
+        return Err(hunk::combined(line.number));
     }
     Ok(())
 }
@@ -383,7 +407,7 @@ fn with_headers(mut draft: Draft, cursor: &mut Cursor) -> Result<Draft, DiffErro
             padded.get_or_insert(line.number);
         }
         let header = line.and_then(|line| name::header(line.text.strip_prefix(mark)?));
-        header.ok_or(DiffError::NoName(line.map_or(draft.line, |line| line.number)))
+        header.ok_or(no_name(line.map_or(draft.line, |line| line.number)))
     };
     let old = next("--- ")?;
     let new = next("+++ ")?;
@@ -406,7 +430,7 @@ fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     if let Some(word) = EXTENDED.into_iter().find(|word| text.starts_with(word)) {
         if draft.seen.contains(&word) {
             let reason = "a header line of the file stands twice";
-            return Err(DiffError::Contradiction { line: line.number, reason });
+            return Err(DiffError::at(line.number, reason));
         }
         draft.seen.push(word);
         draft.note_blanks(line);
@@ -445,7 +469,8 @@ fn known_mode(mode: &str, line: usize) -> Result<String, DiffError> {
     if mode.len() == 6 && mode.starts_with("100") && mode.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(mode.to_owned());
     }
-    Err(DiffError::Mode { line, mode: mode.to_owned() })
+    let what = format!("mode {mode} is neither 100644 nor 100755 (links and submodules are not patched)");
+    Err(DiffError::at(line, &what))
 }
 
 fn finish(draft: Option<Draft>, patch: &mut Patch) -> Result<(), DiffError> {
@@ -454,15 +479,15 @@ fn finish(draft: Option<Draft>, patch: &mut Patch) -> Result<(), DiffError> {
     };
     let (action, old, new) = meaning(&draft)?;
     let line = draft.line;
-    let valid = |name: String| match name::checked(&name) {
-        Ok(name) => Ok(name),
-        Err(reason) => Err(DiffError::Name { line, name, reason }),
+    let valid = |name: String| {
+        name::checked(&name)
+            .map_err(|reason| DiffError::at(line, &format!("the name `{name}` is refused: {reason}")))
     };
     let (old, new) = (valid(old)?, valid(new)?);
     let executable = draft.mode.as_deref().map(is_executable);
     contradictions(action, &draft)?;
     if action == Action::Modify && draft.hunks.is_empty() && executable.is_none() {
-        return Err(DiffError::NoChange { line, name: new });
+        return Err(DiffError::at(line, &format!("nothing changes in `{new}`")));
     }
     if let Some(padded) = draft.padded {
         patch.normalised.push(format!("line {padded}: blanks at the end of a file's header were left out"));
@@ -483,11 +508,11 @@ fn meaning(draft: &Draft) -> Result<(Action, String, String), DiffError> {
         (None, None) => {}
         _ => {
             let reason = "a rename or copy that names only one of its two files";
-            return Err(DiffError::Contradiction { line: draft.line, reason });
+            return Err(DiffError::at(draft.line, reason));
         }
     }
     let (action, name) = match &draft.headers {
-        Some((Header::Nothing, Header::Nothing)) => return Err(DiffError::NoName(draft.line)),
+        Some((Header::Nothing, Header::Nothing)) => return Err(no_name(draft.line)),
         Some((Header::Nothing, Header::File { name, .. })) => (Action::Create, one_sided(draft, name)),
         Some((Header::File { name, .. }, Header::Nothing)) => (Action::Delete, one_sided(draft, name)),
         Some((Header::File { name: old, epoch: unborn }, Header::File { name: new, epoch: gone })) => {
@@ -495,9 +520,9 @@ fn meaning(draft: &Draft) -> Result<(Action, String, String), DiffError> {
             (named_action(draft, *unborn, *gone), name)
         }
         None => {
-            let (old, new) = draft.git_names().cloned().ok_or(DiffError::NoName(draft.line))?;
+            let (old, new) = draft.git_names().cloned().ok_or_else(|| no_name(draft.line))?;
             if old != new {
-                return Err(DiffError::TwoNames { line: draft.line, old, new });
+                return Err(two_names(draft.line, &old, &new));
             }
             (named_action(draft, false, false), new)
         }
@@ -525,7 +550,7 @@ fn one_sided(draft: &Draft, name: &str) -> String {
 
 fn two_sided(draft: &Draft, old: &str, new: &str) -> Result<String, DiffError> {
     let (old, new) = name::without_prefixes(old, new);
-    name::common(&old, &new).ok_or(DiffError::TwoNames { line: draft.line, old, new })
+    name::common(&old, &new).ok_or_else(|| two_names(draft.line, &old, &new))
 }
 
 fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
@@ -572,7 +597,7 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
         _ if !one_file(draft) => "the lines of its header name different files",
         _ => return Ok(()),
     };
-    Err(DiffError::Contradiction { line: draft.line, reason })
+    Err(DiffError::at(draft.line, reason))
 }
 
 /// True if all lines of a header that name files name the same.

@@ -8,9 +8,7 @@ use serde_with::skip_serializing_none;
 use super::{PatchRequest, Told, Work, below};
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::cut::head;
-use crate::domain::diff::{
-    self, Action, Applied, Changed, ChangedLines, FilePatch, HunkFailure, Offset, Patch, Side,
-};
+use crate::domain::diff::{self, Action, Applied, Changed, ChangedLines, FilePatch, Offset, Patch, Side};
 use crate::domain::order::Gather;
 use crate::domain::workflow::{ApprovedChange, Gate};
 use crate::flow::note::{Belonging, refused};
@@ -230,13 +228,8 @@ impl Trial<'_> {
 
     fn applied(&mut self, file: &FilePatch, path: &str, content: &[u8]) -> Result<Applied, Refusal> {
         let applied = diff::apply(content, file).map_err(|failure| {
-            let reason = match failure {
-                HunkFailure::NotUnique { .. } => Reason::ContextNotUnique,
-                HunkFailure::Mismatch { .. }
-                | HunkFailure::NoContext { .. }
-                | HunkFailure::OutOfOrder { .. }
-                | HunkFailure::GoesOn { .. } => Reason::ContextMismatch,
-            };
+            let reason =
+                if failure.is_ambiguous() { Reason::ContextNotUnique } else { Reason::ContextMismatch };
             let refusal = Refusal::new(reason, format!("{path}: {failure}"));
             if failure.looks_same() { refusal.with_next(UNSEEN.to_owned()) } else { refusal }
         })?;
