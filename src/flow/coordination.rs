@@ -19,7 +19,7 @@ use crate::domain::coordination::record::{Answer, Mark, RunRecord};
 use crate::domain::coordination::statistics::{
     ENOUGH_RUNS, ENOUGH_RUNS_OF_ONE, History, TopologyStatistics, of_run,
 };
-use crate::domain::event::{Draft, Noted, Topic};
+use crate::domain::event::{Draft, Noted};
 use crate::domain::measure::number::mean_pairwise;
 use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
@@ -43,27 +43,66 @@ pub async fn recorded_or_nothing(log: &Log) -> Vec<RunRecord> {
     })
 }
 
-/// A result as a caller gives it.
-#[derive(Clone, Debug)]
+/// The topologies that Maestro arranges.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Arranged {
+    /// One agent.
+    Sas,
+    /// Several that do not see one another.
+    MasIndependent,
+    /// Several with a checking centre.
+    MasCentralized,
+}
+
+impl From<Arranged> for Topology {
+    fn from(arranged: Arranged) -> Self {
+        match arranged {
+            Arranged::Sas => Self::Sas,
+            Arranged::MasIndependent => Self::Independent,
+            Arranged::MasCentralized => Self::Centralized,
+        }
+    }
+}
+
+/// The most outputs or answers of one result.
+const MOST_TEXTS: usize = 32;
+
+// A result as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Outcome {
-    pub topology: Topology,
-    pub success: bool,
-    /// Tokens in all.
-    pub tokens_used: u64,
-    /// Messages between agents.
-    pub messages_sent: u64,
+    /// Topology used.
+    topology: Arranged,
+    /// Result was right.
+    success: bool,
+    /// In all.
+    #[serde(default)]
+    tokens_used: u64,
+    /// Between agents.
+    #[serde(default)]
+    messages_sent: u64,
     /// Reasoning turns.
-    pub rounds: u64,
-    /// Answers discarded for their form.
-    pub format_errors: u64,
-    /// The stage of the work.
-    pub stage: Option<Stage>,
-    /// Intent, as `maestro_classify_task` names it.
-    pub intent: Option<String>,
-    /// Texts of the agents; compared with one another and not kept.
-    pub outputs: Vec<String>,
-    /// Answers by provider; kept as marks.
-    pub answers: Vec<GivenAnswer>,
+    #[serde(default = "one")]
+    rounds: u64,
+    /// Agents' texts, to compare.
+    #[serde(default)]
+    outputs: Vec<String>,
+    /// Answers of wrong form.
+    #[serde(default)]
+    format_errors: u64,
+    /// Stage of the work.
+    stage: Option<Stage>,
+    /// Its intent, as `maestro_classify_task` names it.
+    intent: Option<String>,
+    /// Each `{provider, answer, correct?}`.
+    #[serde(default)]
+    answers: Vec<GivenAnswer>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 // One provider's answer, as a tool takes it; the words of its fields are those of the tool's schema.
@@ -104,13 +143,19 @@ fn definitions() -> BTreeMap<&'static str, &'static str> {
 ///
 /// # Errors
 ///
-/// A provider that is named twice among the answers.
+/// Too many texts, or a provider that is named twice among the answers.
 pub async fn record(log: &Log, outcome: &Outcome) -> Result<Value, Error> {
+    for (name, count) in [("outputs", outcome.outputs.len()), ("answers", outcome.answers.len())] {
+        if count > MOST_TEXTS {
+            return Err(Error::InvalidArguments(format!(
+                "{name} must hold at most {MOST_TEXTS} entries (got {count})"
+            )));
+        }
+    }
     distinct(&outcome.answers)?;
     let run = event(outcome);
-    let content = serde_json::to_value(&run).map_err(|error| Error::Internal(error.to_string()))?;
-    let noted = Draft::new(new_id(), Noted { topic: Topic::Coordination, content });
-    log.journal().record("", vec![noted]).await?;
+    let noted = Noted::of(&run).map_err(|error| Error::Internal(error.to_string()))?;
+    log.journal().record("", vec![Draft::new(new_id(), noted)]).await?;
     let history = History::of(&recorded(log).await?);
     let metrics = of_run(&run, &history);
     Ok(json!({
@@ -151,7 +196,7 @@ fn event(outcome: &Outcome) -> RunRecord {
         correct: given.correct,
     });
     RunRecord {
-        topology: outcome.topology,
+        topology: outcome.topology.into(),
         success: outcome.success,
         tokens: outcome.tokens_used,
         messages: outcome.messages_sent,

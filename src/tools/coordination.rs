@@ -8,40 +8,16 @@ use serde_json::{Value, json};
 
 use super::catalogue::Handle;
 use super::polish::{NoInput, Parameters, StageInput, arguments};
-use super::reply::{failure, reply};
+use super::reply::reply;
 use crate::domain::coordination::scaling::{finding, percent};
 use crate::domain::order::Gather;
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
 use crate::domain::topology::Facts;
-use crate::error::Error;
 use crate::flow::coordination::choice::{Request, select_architecture, stage_strategy};
-use crate::flow::coordination::health::{Asked, Counted, check_degradation};
+use crate::flow::coordination::health::{Counted, check_degradation};
 use crate::flow::coordination::task::classify_task;
-use crate::flow::coordination::{GivenAnswer, Outcome, record, summary};
-
-/// The topologies that Maestro arranges.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub(super) enum Arranged {
-    /// One agent.
-    Sas,
-    /// Several that do not see one another.
-    MasIndependent,
-    /// Several with a checking centre.
-    MasCentralized,
-}
-
-impl From<Arranged> for Topology {
-    fn from(arranged: Arranged) -> Self {
-        match arranged {
-            Arranged::Sas => Self::Sas,
-            Arranged::MasIndependent => Self::Independent,
-            Arranged::MasCentralized => Self::Centralized,
-        }
-    }
-}
+use crate::flow::coordination::{Outcome, record, summary};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -52,44 +28,6 @@ struct TaskInput {
     code_context: Option<String>,
     /// Its errors.
     error_logs: Option<String>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ArchitectureInput {
-    /// Stage.
-    stage: Stage,
-    /// 0 to 1.
-    #[serde(default = "half")]
-    decomposability_score: f64,
-    /// 0 to 1.
-    #[serde(default = "half")]
-    sequential_dependency_score: f64,
-    /// 0 to 1.
-    #[serde(default = "some_tools")]
-    tool_complexity: f64,
-    /// Insist on it.
-    force_topology: Option<Arranged>,
-    /// The task, if known: what it is after counts, and its own scores where none are given.
-    task_description: Option<String>,
-    /// Success rate of one agent, 0 to 1.
-    baseline_success: Option<f64>,
-    /// Tools at hand.
-    tool_count: Option<u32>,
-    /// Intelligence Index, 0 to 100.
-    capability_index: Option<f64>,
-}
-
-fn half() -> f64 {
-    0.5
-}
-
-fn one() -> u64 {
-    1
-}
-
-fn some_tools() -> f64 {
-    0.3
 }
 
 #[tool_router(router = coordination_tools, vis = "pub(crate)")]
@@ -113,28 +51,8 @@ impl Handle {
     }
 
     /// Chooses a stage's topology, with limits and reasons.
-    #[tool(input_schema = arguments::<ArchitectureInput>())]
-    async fn maestro_select_architecture(
-        &self,
-        Parameters(input): Parameters<ArchitectureInput>,
-    ) -> CallToolResult {
-        let scores_given = (input.decomposability_score - half()).abs() > f64::EPSILON
-            || (input.sequential_dependency_score - half()).abs() > f64::EPSILON
-            || (input.tool_complexity - some_tools()).abs() > f64::EPSILON;
-        let request = Request {
-            scores_given,
-            stage: input.stage,
-            decomposability: input.decomposability_score,
-            sequential: input.sequential_dependency_score,
-            tools: input.tool_complexity,
-            forced: input.force_topology.map(Topology::from),
-            task: input.task_description,
-            scaling: Asked {
-                baseline_success: input.baseline_success,
-                tool_count: input.tool_count,
-                capability_index: input.capability_index,
-            },
-        };
+    #[tool(input_schema = arguments::<Request>())]
+    async fn maestro_select_architecture(&self, Parameters(request): Parameters<Request>) -> CallToolResult {
         reply(select_architecture(&self.kit.config, &self.kit.log, &request).await)
     }
 
@@ -198,91 +116,21 @@ fn topology_facts(topology: Topology) -> Value {
     })
 }
 
-/// The most outputs or answers of one result.
-const MOST_TEXTS: usize = 32;
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct DegradationInput {
-    /// Topology in use.
-    current_topology: Arranged,
-    /// Between agents.
-    #[serde(default)]
-    total_messages: u64,
-    /// Reasoning turns.
-    #[serde(default)]
-    total_rounds: u64,
-    /// Runs.
-    #[serde(default)]
-    successes: u64,
-    /// Runs.
-    #[serde(default)]
-    failures: u64,
-    /// Likeness of outputs, 0 to 1.
-    #[serde(default)]
-    redundancy_rate: f64,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ResultInput {
-    /// Topology used.
-    topology: Arranged,
-    /// Result was right.
-    success: bool,
-    /// In all.
-    #[serde(default)]
-    tokens_used: u64,
-    /// Between agents.
-    #[serde(default)]
-    messages_sent: u64,
-    /// Reasoning turns.
-    #[serde(default = "one")]
-    rounds: u64,
-    /// Agents' texts, to compare.
-    #[serde(default)]
-    outputs: Vec<String>,
-    /// Answers of wrong form.
-    #[serde(default)]
-    format_errors: u64,
-    /// Stage of the work.
-    stage: Option<Stage>,
-    /// Its intent, as `maestro_classify_task` names it.
-    intent: Option<String>,
-    /// Each `{provider, answer, correct?}`.
-    #[serde(default)]
-    answers: Vec<GivenAnswer>,
-}
-
 #[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
 impl Handle {
     /// Says by counts whether several agents cost more than they bring.
-    #[tool(input_schema = arguments::<DegradationInput>())]
-    async fn maestro_check_degradation(
-        &self,
-        Parameters(input): Parameters<DegradationInput>,
-    ) -> CallToolResult {
-        let counted = Counted {
-            topology: input.current_topology.into(),
-            messages: input.total_messages,
-            rounds: input.total_rounds,
-            successes: input.successes,
-            failures: input.failures,
-            redundancy: input.redundancy_rate,
-        };
+    #[tool(input_schema = arguments::<Counted>())]
+    async fn maestro_check_degradation(&self, Parameters(counted): Parameters<Counted>) -> CallToolResult {
         reply(check_degradation(&self.kit.log, &counted).await)
     }
 
     /// Records how work went under a topology; later choices weigh it.
-    #[tool(input_schema = arguments::<ResultInput>())]
+    #[tool(input_schema = arguments::<Outcome>())]
     async fn maestro_record_coordination_result(
         &self,
-        Parameters(input): Parameters<ResultInput>,
+        Parameters(outcome): Parameters<Outcome>,
     ) -> CallToolResult {
-        match outcome(input) {
-            Ok(outcome) => reply(record(&self.kit.log, &outcome).await),
-            Err(error) => failure(&error),
-        }
+        reply(record(&self.kit.log, &outcome).await)
     }
 
     /// Returns results by topology, and providers' independence.
@@ -293,26 +141,4 @@ impl Handle {
     ) -> CallToolResult {
         reply(summary(&self.kit.log).await)
     }
-}
-
-fn outcome(input: ResultInput) -> Result<Outcome, Error> {
-    for (name, count) in [("outputs", input.outputs.len()), ("answers", input.answers.len())] {
-        if count > MOST_TEXTS {
-            return Err(Error::InvalidArguments(format!(
-                "{name} must hold at most {MOST_TEXTS} entries (got {count})"
-            )));
-        }
-    }
-    Ok(Outcome {
-        topology: input.topology.into(),
-        success: input.success,
-        tokens_used: input.tokens_used,
-        messages_sent: input.messages_sent,
-        rounds: input.rounds,
-        format_errors: input.format_errors,
-        stage: input.stage,
-        intent: input.intent,
-        outputs: input.outputs,
-        answers: input.answers,
-    })
 }

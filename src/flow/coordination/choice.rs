@@ -1,16 +1,24 @@
 //! Choosing a topology for a stage, and the strategy of a stage.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::health::{Asked, scaling};
-use super::task::read;
+use super::Arranged;
+use super::task::{read, recorded_baseline};
+use crate::domain::coordination::BadInput;
 use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
 use crate::domain::coordination::classify::Scores;
 use crate::domain::coordination::intent::Intent;
-use crate::domain::coordination::scaling::{paper_insight, rationale};
+use crate::domain::coordination::scaling::{
+    ADVISED_GAP, Advice, BASELINE_RANGE, CAPABILITY_RANGE, GAP_ERROR, Inputs, Prediction, TOOLS_RANGE,
+    advice, best_of, outside_the_data, paper_insight, prediction, rationale,
+};
 use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::strategy::{Strategy, strategy};
+use crate::domain::order::Gather;
 use crate::domain::policy::{PolicySettings, SingleAgent, StagePolicy, Topology};
 use crate::domain::stage::Stage;
 use crate::domain::topology::{Facts, Limits};
@@ -18,23 +26,49 @@ use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
 
-#[derive(Clone, Debug)]
+// A wish for a topology, as a tool takes it: its schema has the words of the fields alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Request {
+    /// Stage.
+    stage: Stage,
+    /// 0 to 1.
+    #[serde(default = "half")]
+    decomposability_score: f64,
+    /// 0 to 1.
+    #[serde(default = "half")]
+    sequential_dependency_score: f64,
+    /// 0 to 1.
+    #[serde(default = "some_tools")]
+    tool_complexity: f64,
+    /// Insist on it.
+    force_topology: Option<Arranged>,
+    /// The task, if known: what it is after counts, and its own scores where none are given.
+    task_description: Option<String>,
+    /// Success rate of one agent, 0 to 1.
+    baseline_success: Option<f64>,
+    /// Tools at hand.
+    tool_count: Option<u32>,
+    /// Intelligence Index, 0 to 100.
+    capability_index: Option<f64>,
+}
+
+fn half() -> f64 {
+    0.5
+}
+
+fn some_tools() -> f64 {
+    0.3
+}
+
+impl Request {
     /// True if the caller gave any of the scores.
-    pub scores_given: bool,
-    /// The task, where it is known.
-    pub task: Option<String>,
-    /// The stage.
-    pub stage: Stage,
-    /// Degree to which the task can be taken apart, 0 to 1.
-    pub decomposability: f64,
-    /// Degree to which its steps depend on one another, 0 to 1.
-    pub sequential: f64,
-    /// How much of it is work with tools, 0 to 1.
-    pub tools: f64,
-    /// The topology that the caller insists on.
-    pub forced: Option<Topology>,
-    pub scaling: Asked,
+    fn has_scores(&self) -> bool {
+        let is_given = |score: f64, usual: f64| (score - usual).abs() > f64::EPSILON;
+        is_given(self.decomposability_score, half())
+            || is_given(self.sequential_dependency_score, half())
+            || is_given(self.tool_complexity, some_tools())
+    }
 }
 
 /// A topology for a stage.
@@ -78,19 +112,23 @@ pub async fn select_architecture(
     config.check()?;
     let policy = &config.settings().policy;
     let runs = super::recorded_or_nothing(log).await;
-    let scores =
-        Scores::new(request.decomposability, request.sequential, request.tools).map_err(super::refused)?;
-    let read = request.task.as_deref().map(|task| read(config, task, &[])).transpose()?;
+    let scores = Scores::new(
+        request.decomposability_score,
+        request.sequential_dependency_score,
+        request.tool_complexity,
+    )
+    .map_err(super::refused)?;
+    let read = request.task_description.as_deref().map(|task| read(config, task, &[])).transpose()?;
     let intent = read.as_ref().filter(|read| read.intent.is_known()).map(|read| read.intent.intent.as_str());
     let history = History::of_kind(&runs, Some(request.stage), intent);
     let scores = match &read {
-        Some(read) if !request.scores_given => read.deciding(),
+        Some(read) if !request.has_scores() => read.deciding(),
         Some(_) | None => scores,
     };
     let situation = Situation {
         stage: Some(request.stage),
         scores,
-        forced: request.forced,
+        forced: request.force_topology.map(Topology::from),
         history: read.as_ref().map_or(&history, |read| read.counted(&history)),
         policy,
         intent: read.as_ref().map(|read| &read.intent),
@@ -109,7 +147,7 @@ pub async fn select_architecture(
         never_for: Facts::of(choice.topology).never_for.as_deref(),
         stage_recommendations: strategy(request.stage, policy).arranged(choice.topology),
         in_a_run: in_a_run(request.stage, policy, &choice),
-        scaling: scaling(&request.scaling, &history, choice.topology).map_err(super::refused)?,
+        scaling: scaling(request, &history, choice.topology).map_err(super::refused)?,
     })
 }
 
@@ -128,6 +166,86 @@ fn in_a_run(stage: Stage, settings: &PolicySettings, choice: &Choice) -> InARun 
         None
     };
     InARun { policy, note }
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Best {
+    topology: &'static str,
+    #[serde(flatten)]
+    prediction: Prediction,
+}
+
+/// The topologies that Maestro arranges.
+const HERE: [Topology; 3] = [Topology::Sas, Topology::Independent, Topology::Centralized];
+
+/// Returns what the regression predicts, beside the topology that the rules chose.
+///
+/// # Errors
+///
+/// A success outside 0 to 1, or an index outside 0 to 100.
+fn scaling(request: &Request, history: &History, chosen: Topology) -> Result<Value, BadInput> {
+    let recorded = recorded_baseline(history);
+    let Some(baseline) = request.baseline_success.or(recorded) else {
+        // The given values are checked anyway.
+        Inputs::new(0.0, request.tool_count, request.capability_index)?;
+        return Ok(json!({
+            "missing": "baseline_success: how often a single agent succeeds at such tasks, 0 to 1 (or ten recorded sas results)",
+        }));
+    };
+    let inputs = Inputs::new(baseline, request.tool_count, request.capability_index)?;
+    let source = if request.baseline_success.is_some() { "given" } else { "recorded" };
+    Ok(known(request, &inputs, source, chosen))
+}
+
+/// The predictions for one task.
+fn known(request: &Request, inputs: &Inputs, baseline_source: &str, chosen: Topology) -> Value {
+    let best = |(topology, prediction): (Topology, Prediction)| Best { topology: topology.id(), prediction };
+    let best_multi_agent = best_of(Topology::ALL, inputs).map(best);
+    let best_multi_agent_here = best_of(&HERE, inputs).map(best);
+    // A topology that Maestro cannot arrange is never advised.
+    let advice =
+        best_multi_agent_here.and_then(|best| best.prediction.gap).map_or(Advice::SingleAgent, advice);
+    let outside = outside_the_data(inputs);
+    let agrees = (advice == Advice::SingleAgent) == (chosen == Topology::Sas);
+    let given = [
+        ("tool_count", request.tool_count.is_some()),
+        ("capability_index", request.capability_index.is_some()),
+    ];
+    let assumed: Vec<&str> = given.iter().filter(|(_, is_given)| !is_given).map(|(name, _)| *name).collect();
+    let predictions: BTreeMap<&str, Prediction> =
+        Topology::ALL.iter().map(|topology| (topology.id(), prediction(*topology, inputs))).gather();
+    json!({
+        "inputs": inputs,
+        "baseline_source": baseline_source,
+        "assumed": assumed,
+        "topologies": predictions,
+        "best_multi_agent": best_multi_agent,
+        "best_multi_agent_here": best_multi_agent_here,
+        "advice": advice,
+        "advised_gap": ADVISED_GAP,
+        "agrees_with_topology": agrees,
+        "valid": outside.is_empty(),
+        "outside_the_data": outside,
+        "range": {
+            "baseline_success": [BASELINE_RANGE.start(), BASELINE_RANGE.end()],
+            "tool_count": [TOOLS_RANGE.start(), TOOLS_RANGE.end()],
+            "capability_index": [CAPABILITY_RANGE.start(), CAPABILITY_RANGE.end()],
+        },
+        "note": note(agrees),
+    })
+}
+
+fn note(agrees: bool) -> String {
+    let mut note = format!(
+        "A gap is the predicted success less baseline_success; several agents are advised where the best that is arranged here has {ADVISED_GAP:.2} or more. \
+         It is off by {GAP_ERROR} (standard deviation), and the fit does not carry over to kinds of tasks that it has not seen."
+    );
+    if !agrees {
+        note.push_str(
+            " The topology above follows the rules; the advice here is a second opinion that differs.",
+        );
+    }
+    note
 }
 
 /// The strategy of a stage under the policy in force.
