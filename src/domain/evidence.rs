@@ -4,11 +4,12 @@
 //! deliveries, used states) does not appear, and links lead past it.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::time::{Duration, UNIX_EPOCH};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
-use strum::IntoStaticStr;
+use strum::{IntoStaticStr, VariantArray};
 
 use super::approvals::DecidedBy;
 use super::event::consult::{ConsultSettled, Kept};
@@ -61,7 +62,8 @@ impl From<EvidenceType> for Kind {
 }
 
 /// The stage that a piece of evidence belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -88,19 +90,13 @@ impl OfStage {
 
     /// As it was recorded; any other name belongs to no stage.
     pub fn written(text: &str) -> Self {
-        Stage::ALL.iter().copied().find(|stage| stage.name() == text).into()
+        Self::VARIANTS.iter().copied().find(|stage| stage.name() == text).unwrap_or(Self::Any)
     }
 }
 
 impl From<Stage> for OfStage {
     fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::Analyze => Self::Analyze,
-            Stage::Hypothesize => Self::Hypothesize,
-            Stage::Implement => Self::Implement,
-            Stage::Debug => Self::Debug,
-            Stage::Improve => Self::Improve,
-        }
+        Self::written(stage.name())
     }
 }
 
@@ -120,7 +116,7 @@ pub enum Detail {
 }
 
 /// A piece of evidence.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
     /// The id of its event.
     pub id: String,
@@ -135,9 +131,19 @@ pub struct Evidence {
     /// The ids of what it rests on.
     pub links: Vec<String>,
     /// Milliseconds since 1970.
+    #[serde(rename = "timestamp", serialize_with = "as_text")]
     pub at: u64,
     /// Its run; empty where it belongs to none.
+    #[serde(rename = "workflow_id", skip_serializing_if = "String::is_empty")]
     pub run: String,
+    /// True if something of its content is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shortened: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn as_text<S: Serializer>(at: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(*at)))
 }
 
 impl Evidence {
@@ -150,6 +156,13 @@ impl Evidence {
             run: event.run.clone(),
             ..told(event, detail)?
         })
+    }
+
+    /// Leaves out of its content what goes beyond about so many characters.
+    pub fn shorten(&mut self, room: usize) {
+        let (content, is_cut) = compact(&self.content, room);
+        self.content = content;
+        self.shortened |= is_cut;
     }
 }
 
@@ -213,6 +226,7 @@ fn stage(of: impl Into<OfStage>, source: &str, content: Value) -> Evidence {
         links: Vec::new(),
         at: 0,
         run: String::new(),
+        shortened: false,
     }
 }
 
@@ -333,14 +347,8 @@ fn consult(settled: &ConsultSettled, detail: Detail) -> Evidence {
 }
 
 fn shown(kept: &Kept, detail: Detail) -> Value {
-    match (detail, &kept.text) {
-        (Detail::Whole, Some(text)) => {
-            json!({ "chars": kept.chars, "sha256": kept.sha256, "text": text })
-        }
-        (Detail::Whole, None) | (Detail::Brief, _) => {
-            json!({ "chars": kept.chars, "sha256": kept.sha256 })
-        }
-    }
+    let text = kept.text.as_ref().filter(|_| detail == Detail::Whole);
+    without_nulls(json!({ "chars": kept.chars, "sha256": kept.sha256, "text": text }))
 }
 
 fn recorded(logged: &EvidenceLogged) -> Evidence {
@@ -495,8 +503,8 @@ pub struct Filter {
 pub struct Listing {
     filter: Filter,
     trail: Trail,
-    /// Those that fit and are among the newest, oldest first, each with whether it was shortened.
-    pub kept: VecDeque<(Evidence, bool)>,
+    /// Those that fit and are among the newest, oldest first.
+    pub kept: VecDeque<Evidence>,
     /// Number of those that fit, including those that were left out.
     pub total: usize,
     /// Flagged answers of the run and the stage that are asked for.
@@ -540,9 +548,8 @@ impl Listing {
         if self.kept.len() == self.filter.limit {
             self.kept.pop_front();
         }
-        let (content, is_cut) = compact(&evidence.content, MOST_HELD);
-        evidence.content = content;
-        self.kept.push_back((evidence, is_cut));
+        evidence.shorten(MOST_HELD);
+        self.kept.push_back(evidence);
     }
 }
 

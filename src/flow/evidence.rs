@@ -1,6 +1,6 @@
 //! Evidence: recorded by the orchestrator, and read from the log with all that was recorded beside.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,10 @@ use super::journal::new_id;
 use super::kit::Kit;
 use super::log::Log;
 use super::note::note;
-use super::time::rfc3339;
 use super::which_run::named_run;
 use crate::domain::address::Address;
 use crate::domain::event::{Draft, EvidenceLogged, EvidenceType};
-use crate::domain::evidence::{
-    Behind, Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage, compact,
-};
+use crate::domain::evidence::{Behind, Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage};
 use crate::domain::order::Gather;
 use crate::domain::workflow::{LastVerification, Run};
 use crate::error::Error;
@@ -53,33 +50,11 @@ fn usual_limit() -> usize {
     50
 }
 
-/// A piece of evidence as results show it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Entry {
-    /// The id of its event.
-    pub id: String,
-    pub evidence_type: Kind,
-    /// The stage that it belongs to.
-    pub stage: OfStage,
-    pub content: Value,
-    pub source: String,
-    /// Certainty, 0 to 1.
-    pub confidence: f64,
-    /// The ids of what it rests on.
-    pub links: Vec<String>,
-    pub timestamp: String,
-    /// Its run.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub workflow_id: String,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub shortened: bool,
-}
-
 /// The evidence that was asked for.
 #[derive(Clone, Debug, Serialize)]
 pub struct Chain {
     /// The pieces, oldest first.
-    pub evidence: Vec<Entry>,
+    pub evidence: VecDeque<Evidence>,
     pub count: usize,
     pub total: usize,
     /// Flagged answers of the run and the stage that were asked for.
@@ -122,30 +97,11 @@ async fn check_run(log: &Log, workflow_id: Option<String>) -> Result<(), Error> 
     }
 }
 
-fn shown(listing: Listing) -> Chain {
+fn shown(mut listing: Listing) -> Chain {
     let room = (MOST_CHARS / listing.kept.len().max(1)).max(LEAST_CHARS);
-    let entries = listing.kept.into_iter().map(|(mut evidence, was_cut)| {
-        let (content, is_cut) = compact(&evidence.content, room);
-        evidence.content = content;
-        Entry { shortened: was_cut || is_cut, ..entry(evidence) }
-    });
-    let evidence: Vec<Entry> = entries.collect();
-    Chain { count: evidence.len(), total: listing.total, red_flag_summary: listing.flags, evidence }
-}
-
-fn entry(evidence: Evidence) -> Entry {
-    Entry {
-        id: evidence.id,
-        evidence_type: evidence.evidence_type,
-        stage: evidence.stage,
-        content: evidence.content,
-        source: evidence.source,
-        confidence: evidence.confidence,
-        links: evidence.links,
-        timestamp: rfc3339(evidence.at),
-        workflow_id: evidence.run,
-        shortened: false,
-    }
+    listing.kept.iter_mut().for_each(|evidence| evidence.shorten(room));
+    let Listing { kept: evidence, total, flags: red_flag_summary, .. } = listing;
+    Chain { count: evidence.len(), total, red_flag_summary, evidence }
 }
 
 /// One piece with all that the log holds of it; none where there is no such piece.
@@ -153,7 +109,7 @@ fn entry(evidence: Evidence) -> Entry {
 /// # Errors
 ///
 /// The log cannot be read.
-pub async fn piece(log: &Log, id: &str) -> Result<Option<Entry>, Error> {
+pub async fn piece(log: &Log, id: &str) -> Result<Option<Evidence>, Error> {
     let id = id.to_owned();
     let found = log.journal().visit(
         || (crate::domain::evidence::Trail::default(), None),
@@ -162,7 +118,7 @@ pub async fn piece(log: &Log, id: &str) -> Result<Option<Entry>, Error> {
             *found = found.take().or(evidence.filter(|evidence| evidence.id == id));
         },
     );
-    Ok(found.await?.1.map(entry))
+    Ok(found.await?.1)
 }
 
 fn unknown(id: &str) -> Error {

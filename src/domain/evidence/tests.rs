@@ -92,7 +92,7 @@ fn links_lead_past_bookkeeping() {
     ];
     let listing = listed(all(), &events);
     let links: Vec<(&str, &[String])> =
-        listing.kept.iter().map(|(it, _)| (it.id.as_str(), it.links.as_slice())).collect();
+        listing.kept.iter().map(|it| (it.id.as_str(), it.links.as_slice())).collect();
     let own = |id: &str| vec![id.to_owned()];
     let (seen, consult) = (own("seen"), own("consult"));
     assert_eq!(links, [("seen", &[][..]), ("consult", &seen[..]), ("then", &consult[..])]);
@@ -156,7 +156,7 @@ fn flags_are_counted_by_answer_provider_and_reason() {
         event(4, "d", &[], red),
     ];
     let listing = listed(Filter { kind: Some(Kind::RedFlag), ..all() }, &events);
-    let ids: Vec<&str> = listing.kept.iter().map(|(it, _)| it.id.as_str()).collect();
+    let ids: Vec<&str> = listing.kept.iter().map(|it| it.id.as_str()).collect();
     assert_eq!(ids, ["a", "c", "d"], "an answer that counts is no red flag");
     let summary = json!(listing.flags);
     assert_eq!(
@@ -198,7 +198,7 @@ proptest! {
             .filter(|(_, stage)| only.is_none() || **stage == "debug")
             .map(|(event, _)| event.id.clone())
             .collect();
-        let kept: Vec<String> = listing.kept.iter().map(|(it, _)| it.id.clone()).collect();
+        let kept: Vec<String> = listing.kept.iter().map(|it| it.id.clone()).collect();
         prop_assert_eq!(listing.total, fitting.len());
         prop_assert_eq!(&kept[..], &fitting[fitting.len().saturating_sub(limit)..]);
     }
