@@ -343,59 +343,61 @@ impl NoWinner {
     }
 
     pub fn hint(&self) -> &'static str {
+        self.told().0
+    }
+
+    /// The next step, and the reason in words.
+    fn told(&self) -> (&'static str, String) {
+        const TOO_CLOSE: &str = "No answer is far enough ahead, so none was chosen: give a larger max_rounds, make the question narrower, or decide by a test.";
+        let Self { k, lead, samples, valid, .. } = self;
         match self.stop {
-            Stop::NoValid => {
-                "Read red_flags and failures; ask for an answer of another form, or other providers."
-            }
-            Stop::Budget if self.samples == 0 => {
-                "No provider was asked; the error gives the reason. Decide without a vote, by a test, or tell the user what to change."
-            }
-            Stop::Budget => {
-                "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
-            }
-            Stop::Cancelled => "Call again if it is still wanted.",
-            Stop::NothingRepeats => {
-                "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test."
-            }
-            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds | Stop::CannotWin | Stop::ProvidersFailed => {
-                "No answer is far enough ahead, so none was chosen: give a larger max_rounds, make the question narrower, or decide by a test."
-            }
+            Stop::NoValid => (
+                "Read red_flags and failures; ask for an answer of another form, or other providers.",
+                format!("no valid vote among {samples} samples"),
+            ),
+            Stop::Budget => (
+                if *samples == 0 {
+                    "No provider was asked; the error gives the reason. Decide without a vote, by a test, or tell the user what to change."
+                } else {
+                    "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
+                },
+                format!("the budget refused a further round after {samples} samples"),
+            ),
+            Stop::Cancelled => (
+                "Call again if it is still wanted.",
+                format!("the vote was cancelled after {samples} samples"),
+            ),
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => (
+                TOO_CLOSE,
+                format!(
+                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
+                ),
+            ),
+            Stop::CannotWin => (
+                TOO_CLOSE,
+                format!(
+                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
+                ),
+            ),
+            Stop::NothingRepeats => (
+                "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test.",
+                format!(
+                    "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
+                ),
+            ),
+            Stop::ProvidersFailed => (
+                TOO_CLOSE,
+                format!(
+                    "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
+                ),
+            ),
         }
     }
 }
 
 impl fmt::Display for NoWinner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { k, lead, samples, valid, .. } = self;
-        match self.stop {
-            Stop::NoValid => write!(out, "no valid vote among {samples} samples")?,
-            Stop::Budget => write!(out, "the budget refused a further round after {samples} samples")?,
-            Stop::Cancelled => write!(out, "the vote was cancelled after {samples} samples")?,
-            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => {
-                write!(
-                    out,
-                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
-                )?;
-            }
-            Stop::CannotWin => {
-                write!(
-                    out,
-                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
-                )?;
-            }
-            Stop::NothingRepeats => {
-                write!(
-                    out,
-                    "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
-                )?;
-            }
-            Stop::ProvidersFailed => {
-                write!(
-                    out,
-                    "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
-                )?;
-            }
-        }
+        out.write_str(&self.told().1)?;
         if self.others.is_empty() { Ok(()) } else { write!(out, " ({})", self.others.join("; ")) }
     }
 }

@@ -21,7 +21,8 @@ use crate::domain::calibrate::{
 };
 use crate::domain::calibrate::{CalibrationRecord, Measurement, Rate, Task, Together};
 use crate::domain::call_options::CallOptions;
-use crate::domain::event::{Draft, Noted, Topic};
+use crate::domain::event::{Draft, Noted};
+use crate::domain::measure::number::real;
 use crate::domain::microstep::StepType;
 use crate::domain::order::Gather;
 use crate::domain::pairs::is_default;
@@ -227,8 +228,8 @@ async fn record(log: &Log, request: &CalibrationRequest, measured: &Measured) ->
     if record.providers.is_empty() {
         return Ok(());
     }
-    let content = serde_json::to_value(record).map_err(|error| Error::Internal(error.to_string()))?;
-    let noted = Draft::new(new_id(), Noted { topic: Topic::Calibration, content });
+    let noted = Noted::of(&record).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Draft::new(new_id(), noted);
     let run = request.account.run.as_deref().unwrap_or_default();
     log.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
 }
@@ -443,7 +444,6 @@ pub struct ByProvider {
 impl Calibration {
     fn of(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Self {
         let count = measured.count(|_| true);
-        let valid_rate = f64::from(count.valid + count.unjudged) / f64::from(count.answered.max(1));
         let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
         let agreement = agreement(measured);
         let counted = measured.counted(|_| true);
@@ -459,7 +459,7 @@ impl Calibration {
             calibration_samples: count.answered,
             estimated_p: accuracy.map(|rate| rate.estimate),
             accuracy,
-            estimated_v: valid_rate,
+            estimated_v: counted.valid_rate,
             classes: accuracy.map(|_| counted.classes),
             over_prompts,
             oracle_errors: count.unjudged,
@@ -621,9 +621,7 @@ fn agreement(measured: &Measured) -> Option<Rate> {
 
 fn whole_task(plan: &Plan, request: &CalibrationRequest, measured: &Measured, answered: u32) -> WholeTask {
     let per_sample = plan.samples_in_all / f64::from(answered.max(1));
-    // Token counts are far below 2^52, so that the nearest double is the number itself.
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let tokens = |count: Option<u64>| count.map(|count| count as f64 * per_sample);
+    let tokens = |count: Option<u64>| count.map(|count| real(count) * per_sample);
     WholeTask {
         votes: plan.votes_per_step * f64::from(request.task.steps()),
         samples: plan.samples_in_all,

@@ -51,8 +51,7 @@ pub struct VoteRequest {
     pub check: Check,
 }
 
-/// A vote that has ended.
-#[derive(Debug)]
+/// A vote, under way or ended.
 pub struct Vote {
     ballot: Ballot<Canonical>,
     stop: Stop,
@@ -64,13 +63,8 @@ pub struct Vote {
     voices: Vec<Answer>,
     failures: Vec<Failure>,
     refused: Option<Error>,
-    providers: Vec<String>,
-    /// The events of its samples.
-    consults: Vec<String>,
-    /// Stand-ins among the voters, each with the provider it replaced.
-    stood_in: Vec<String>,
+    sampler: Sampler,
     usage: Usage,
-    masked: usize,
     /// Parts taken off answers, with the number of answers.
     notes: BTreeMap<&'static str, u32>,
     /// The models that answered, by provider.
@@ -120,16 +114,15 @@ pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Resul
     let started = Instant::now();
     let (rule, account) = (request.rule, request.question.account.clone());
     let sampler = Sampler::new(kit, request.question, request.providers, request.check).await?;
-    let mut sampler = sampler.with(Permission::Fallback);
-    let mut vote = Vote::new(rule, &sampler);
+    let mut vote = Vote::new(rule, sampler.with(Permission::Fallback));
     vote.stop = loop {
         if let Some(stop) = vote.ballot.stop() {
             break stop;
         }
-        if sampler.is_deserted() {
+        if vote.sampler.left.is_empty() {
             break if vote.ballot.valid() == 0 { Stop::NoValid } else { Stop::ProvidersFailed };
         }
-        let seats = match sampler.seats(kit, vote.ballot.wanted()).await {
+        let seats = match vote.sampler.seats(kit, vote.ballot.wanted()).await {
             Ok(seats) => seats,
             Err(refused) if refused.is_out_of_budget() => {
                 vote.refused = Some(refused);
@@ -139,23 +132,20 @@ pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Resul
         };
         let round = vote.ballot.next_round();
         progress.say(&vote.in_a_line(round));
-        for sample in sampler.round(kit, seats, progress).await? {
+        for sample in vote.sampler.round(kit, seats, progress).await? {
             vote.take(sample).map_err(|error| Error::Internal(error.to_string()))?;
         }
         if vote.is_cancelled() {
             break Stop::Cancelled;
         }
     };
-    vote.providers = sampler.providers().to_vec();
-    vote.stood_in = sampler.stood_in().to_vec();
-    vote.consults = sampler.consults().to_vec();
     vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     record(&kit.config, &kit.log, &account, request.step_type, &vote).await;
     Ok(vote)
 }
 
 impl Vote {
-    fn new(rule: Rule, sampler: &Sampler) -> Self {
+    fn new(rule: Rule, sampler: Sampler) -> Self {
         Self {
             ballot: Ballot::new(rule),
             stop: Stop::NoValid,
@@ -165,11 +155,8 @@ impl Vote {
             voices: Vec::new(),
             failures: Vec::new(),
             refused: None,
-            providers: sampler.providers().to_vec(),
-            consults: Vec::new(),
-            stood_in: Vec::new(),
+            sampler,
             usage: Usage::default(),
-            masked: sampler.masked(),
             notes: BTreeMap::new(),
             models: BTreeMap::new(),
             elapsed_ms: 0,
@@ -338,7 +325,7 @@ async fn record(
         failed = record.failed,
         "vote ended"
     );
-    note_masked(config, log, account, Noted::of(&record), &vote.consults, flagged.collect()).await;
+    note_masked(config, log, account, Noted::of(&record), &vote.sampler.consults, flagged.collect()).await;
 }
 
 impl Vote {
@@ -392,15 +379,25 @@ pub struct StepRequest {
     pub account: Account,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// The source of a number of the rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum KSource {
+pub enum Source {
     /// The caller named it.
     Caller,
     /// It was measured with everybody who is asked; the largest of their values counts.
     Calibration,
-    /// Nothing else is known: two where three providers answer in turn, else the step's own.
+    /// Nothing else is known: k is two where three providers answer in turn, else the step's own, and the
+    /// most samples follow from k.
+    #[default]
     Default,
+}
+
+impl Source {
+    /// The source of a number that a caller may name.
+    fn of(named: Option<u32>) -> Self {
+        if named.is_some() { Self::Caller } else { Self::Default }
+    }
 }
 
 /// Characters of an answer in `vote_distribution`.
@@ -416,7 +413,7 @@ pub struct Details {
     pub compared: Compared,
     /// The most samples that it could take.
     pub max_rounds: u32,
-    pub max_rounds_source: MaxSource,
+    pub max_rounds_source: Source,
     /// Samples launched.
     pub samples: u32,
     /// Samples whose call failed; they are no votes.
@@ -464,15 +461,6 @@ pub enum Compared {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MaxSource {
-    /// The caller named it.
-    Caller,
-    /// It follows from k.
-    Default,
-}
-
 /// An answer that is ahead and did not win.
 #[derive(Clone, Debug, Serialize)]
 pub struct Leader {
@@ -509,11 +497,11 @@ pub struct FailureNote {
 
 impl Details {
     /// The details of a vote.
-    pub fn of(vote: &Vote, compared: Compared, max_rounds_source: MaxSource, warnings: Vec<String>) -> Self {
+    pub fn of(vote: &Vote, compared: Compared, max_rounds_source: Source, warnings: Vec<String>) -> Self {
         let ballot = &vote.ballot;
         let leader = vote.leader().filter(|_| !vote.stop.is_decision());
         let warnings: Vec<String> =
-            one_voice(vote).into_iter().chain(warnings).chain(vote.stood_in.clone()).collect();
+            one_voice(vote).into_iter().chain(warnings).chain(vote.sampler.stood_in.clone()).collect();
         let note = |(note, count): (&&str, &u32)| format!("{note} ({count} of {} answers)", ballot.valid());
         let notes: Vec<String> = vote.notes.iter().map(note).collect();
         Self {
@@ -540,10 +528,10 @@ impl Details {
                     note: failure.error.note(),
                 })
                 .collect(),
-            providers_used: vote.providers.clone(),
+            providers_used: vote.sampler.providers.clone(),
             usage: vote.usage,
             elapsed_ms: vote.elapsed_ms,
-            masked: vote.masked,
+            masked: vote.sampler.masked(),
             warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
             note: (!notes.is_empty()).then(|| notes.join("; ")),
             models: vote.models.clone(),

@@ -201,25 +201,16 @@ fn hybrid_score(candidate: &Evidence) -> f64 {
         Standing::Failed => 0.0,
         Standing::Open | Standing::Flagged | Standing::NoAnswer => UNKNOWN,
     };
-    WEIGHTS.test * tests
-        + WEIGHTS.lint * candidate.lint.unwrap_or(0.0)
-        + WEIGHTS.judge * candidate.judge.unwrap_or(UNKNOWN)
+    TEST_WEIGHT * tests
+        + LINT_WEIGHT * candidate.lint.unwrap_or(0.0)
+        + JUDGE_WEIGHT * candidate.judge.unwrap_or(UNKNOWN)
 }
 
-/// The weights; their sum is 1. How short a candidate is and who wrote it count nothing: neither
-/// says whether it is right.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Weights {
-    /// Tests passed.
-    pub test: f64,
-    /// The linter's score.
-    pub lint: f64,
-    /// The judge's score.
-    pub judge: f64,
-}
-
-/// The weights of the contract, 0.6 to 0.15 to 0.15, with the rest that counts nothing left out.
-pub const WEIGHTS: Weights = Weights { test: 2.0 / 3.0, lint: 1.0 / 6.0, judge: 1.0 / 6.0 };
+/// The weights of the contract, 0.6 to 0.15 to 0.15, with the rest that counts nothing left out; their sum is
+/// 1. How short a candidate is and who wrote it count nothing: neither says whether it is right.
+const TEST_WEIGHT: f64 = 2.0 / 3.0;
+const LINT_WEIGHT: f64 = 1.0 / 6.0;
+const JUDGE_WEIGHT: f64 = 1.0 / 6.0;
 
 /// The basis of a selection: tests wherever any were known, for they come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

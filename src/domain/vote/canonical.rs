@@ -77,11 +77,6 @@ impl Canonical {
         Self { form: Form::Choice, key: option.to_owned() }
     }
 
-    /// Fields of a document, in their compared form.
-    fn of_fields(key: String) -> Self {
-        Self { form: Form::Fields, key }
-    }
-
     /// The canonical form of a JSON document, wherever in an answer it stood.
     pub fn of_document(document: &Value) -> Self {
         Self { form: Form::Json, key: key_of(document.clone()) }
@@ -249,7 +244,7 @@ fn words(line: &str) -> String {
         match (marked, Number::of(token)) {
             (Marked::Plain, Some(number)) => {
                 // After a word, and without a unit, `3.10` may be a version.
-                let may_be_a_version = follows_a_word && !has_unit && number.unit().is_empty();
+                let may_be_a_version = follows_a_word && !has_unit && number.unit.is_empty();
                 out.push(number.key(may_be_a_version, token));
             }
             // After a number it is a unit: MB is not Mb.
@@ -357,10 +352,6 @@ impl<'a> Number<'a> {
             unit,
             is_dotted: !fraction.is_empty() && exponent.is_none(),
         })
-    }
-
-    fn unit(&self) -> &str {
-        self.unit
     }
 
     /// The number in one spelling, its unit as a word of its own. A possible version is left as it

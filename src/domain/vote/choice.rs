@@ -74,14 +74,14 @@ impl Options {
                 return Err(OptionsError::Same(other, at));
             }
         }
-        let labels: Vec<Option<Labelled>> = written.iter().map(|text| labelled(text)).collect();
-        let marks: BTreeSet<&String> = labels.iter().flatten().map(|one| &one.label).gather();
-        let texts: BTreeSet<&Vec<String>> = labels.iter().flatten().map(|one| &one.text).gather();
+        let labels: Vec<Option<(String, Vec<String>)>> = written.iter().map(|text| labelled(text)).collect();
+        let marks: BTreeSet<&String> = labels.iter().flatten().map(|(label, _)| label).gather();
+        let texts: BTreeSet<&Vec<String>> = labels.iter().flatten().map(|(_, text)| text).gather();
         let has_labels = marks.len() == written.len() && texts.len() == written.len();
-        let option = |(text, label): (String, Option<Labelled>)| {
+        let option = |(text, label): (String, Option<(String, Vec<String>)>)| {
             let mut names = vec![words(&text)];
-            if let Some(labelled) = label.filter(|_| has_labels) {
-                names.extend([vec![labelled.label], labelled.text]);
+            if let Some((label, text)) = label.filter(|_| has_labels) {
+                names.extend([vec![label], text]);
             }
             let letter = names.iter().find_map(|name| match name.as_slice() {
                 [one] if one.chars().count() == 1 && one.chars().all(char::is_alphabetic) => {
@@ -226,18 +226,12 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// `A) token bucket` as its label and its text.
-#[derive(Clone, Debug)]
-struct Labelled {
-    label: String,
-    text: Vec<String>,
-}
-
-fn labelled(text: &str) -> Option<Labelled> {
+fn labelled(text: &str) -> Option<(String, Vec<String>)> {
     let (label, rest) = text.trim().split_once([' ', '\t'])?;
     let is_label = label.ends_with([')', '.', ':'])
         && (1..=3).contains(&label.trim_matches(|letter: char| !letter.is_alphanumeric()).chars().count());
     let (label, text) = (words(label).concat(), words(rest));
-    (is_label && !label.is_empty() && !text.is_empty()).then_some(Labelled { label, text })
+    (is_label && !label.is_empty() && !text.is_empty()).then_some((label, text))
 }
 
 static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {

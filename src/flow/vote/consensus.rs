@@ -6,8 +6,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::measured::{Check, Checked};
-use super::step::KSource;
-use super::{Compared, Details, MaxSource, Vote, VoteRequest, hold, voters};
+use super::{Compared, Details, Source, Vote, VoteRequest, hold, voters};
 use crate::domain::answer::{document, spoken};
 use crate::domain::call_options::CallOptions;
 use crate::domain::prompt::prompt;
@@ -70,7 +69,7 @@ pub struct Consensus {
     pub red_flagged_count: u32,
     /// Rounds; the samples of one run side by side.
     pub rounds: u32,
-    pub k_source: KSource,
+    pub k_source: Source,
     /// Why it ended.
     pub stop_reason: Stop,
     /// Votes by answer.
@@ -99,10 +98,7 @@ pub async fn consensus(
     let k = request.k.unwrap_or_else(|| usual_k(providers.len()));
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
-    let sources = Sources {
-        k: if request.k.is_some() { KSource::Caller } else { KSource::Default },
-        max: if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default },
-    };
+    let (k_source, max_source) = (Source::of(request.k), Source::of(request.max_samples));
     let flags = kit.config.vote_flags()?;
     let (max_chars, reading) = (request.max_chars, how.clone());
     let check: Check = Arc::new(move |answer| {
@@ -112,7 +108,8 @@ pub async fn consensus(
     let question = request.prompt(&how);
     let request = VoteRequest { question, step_type: None, providers, rule, check };
     let vote = hold(kit, request, progress).await?;
-    Ok(Consensus::of(&vote, how.compared(), sources, note.into_iter().collect()))
+    let details = Details::of(&vote, how.compared(), max_source, note.into_iter().collect());
+    Ok(Consensus::of(&vote, k_source, details))
 }
 
 #[derive(Clone, Debug)]
@@ -122,13 +119,6 @@ enum How {
     Line,
     /// Its JSON document.
     Json,
-}
-
-/// Where the numbers of the rule come from.
-#[derive(Clone, Copy, Debug)]
-struct Sources {
-    k: KSource,
-    max: MaxSource,
 }
 
 impl How {
@@ -229,8 +219,7 @@ impl ConsensusRequest {
 }
 
 impl Consensus {
-    fn of(vote: &Vote, compared: Compared, sources: Sources, warnings: Vec<String>) -> Self {
-        let details = Details::of(vote, compared, sources.max, warnings);
+    fn of(vote: &Vote, k_source: Source, details: Details) -> Self {
         let (ballot, winner) = (&vote.ballot, vote.winner());
         let votes = winner.map_or(0, |(_, votes)| votes);
         Self {
@@ -243,7 +232,7 @@ impl Consensus {
             total_valid_votes: ballot.valid(),
             red_flagged_count: ballot.flagged(),
             rounds: ballot.rounds(),
-            k_source: sources.k,
+            k_source,
             stop_reason: vote.stop,
             vote_distribution: details.distribution(),
             failure: vote.no_winner().map(|reason| Error::Vote(reason).note()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{KSource, StepRequest};
+use super::{Source, StepRequest};
 use crate::domain::beta::Score;
 use crate::domain::calibrate::{Measurement, Together};
 use crate::domain::history::History;
@@ -34,10 +34,10 @@ const MARGIN: f64 = 0.15;
 const SURELY: f64 = 0.9;
 
 /// The lead of a vote, and who votes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Chosen {
     pub(super) k: u32,
-    pub(super) source: KSource,
+    pub(super) source: Source,
     /// Measurement that was used, or the reason why none was.
     pub(super) note: String,
     pub(super) providers: Vec<String>,
@@ -56,7 +56,7 @@ impl Chosen {
                 "{provider} was measured with {measured} and answered with {served}: the measured k may not hold"
             ))
         };
-        let others = self.models.iter().filter(|_| self.source == KSource::Calibration).filter_map(other);
+        let others = self.models.iter().filter(|_| self.source == Source::Calibration).filter_map(other);
         self.warnings.iter().cloned().chain(others).collect()
     }
 }
@@ -87,15 +87,7 @@ pub(super) async fn choose(
         })
         .collect();
     let known = known(log, step.kind, providers.clone()).await;
-    let mut chosen = Chosen {
-        k: usual(step, providers.len()),
-        source: KSource::Default,
-        note: String::new(),
-        providers,
-        left_out: Vec::new(),
-        warnings: Vec::new(),
-        models: BTreeMap::new(),
-    };
+    let mut chosen = Chosen { k: usual(step, providers.len()), providers, ..Chosen::default() };
     let known = match known {
         Ok(known) => known,
         Err(error) => {
@@ -156,7 +148,7 @@ impl Chosen {
     fn named(mut self, k: Option<u32>) -> Self {
         if let Some(k) = k {
             self.k = k;
-            self.source = KSource::Caller;
+            self.source = Source::Caller;
             "the caller named it".clone_into(&mut self.note);
         }
         self
@@ -272,7 +264,7 @@ impl Chosen {
             return Err(reason);
         }
         self.k = k;
-        self.source = KSource::Calibration;
+        self.source = Source::Calibration;
         self.note = from;
         Ok(())
     }
@@ -336,17 +328,18 @@ pub struct Seat {
 /// Takes samples.
 pub struct Sampler {
     prepared: Arc<Prepared>,
-    providers: Vec<String>,
+    /// Everybody who is asked.
+    pub(super) providers: Vec<String>,
     /// Those that have not failed for good.
-    left: Vec<String>,
+    pub(super) left: Vec<String>,
     check: Check,
     taken: usize,
     /// Stand-ins for voters that cannot answer.
     bench: Bench,
-    /// Answering provider and model, in words.
-    stood_in: Vec<String>,
+    /// Stand-ins and the voters they replace, in words.
+    pub(super) stood_in: Vec<String>,
     /// The events of the samples.
-    consults: Vec<String>,
+    pub(super) consults: Vec<String>,
 }
 
 impl Sampler {
@@ -374,29 +367,9 @@ impl Sampler {
         Self { bench: Bench::new(permission, &self.providers, Vec::new()), ..self }
     }
 
-    /// Stand-ins and the voters they replace, in words.
-    pub(super) fn stood_in(&self) -> &[String] {
-        &self.stood_in
-    }
-
-    /// The events of the samples.
-    pub(super) fn consults(&self) -> &[String] {
-        &self.consults
-    }
-
-    /// Everybody who is asked.
-    pub fn providers(&self) -> &[String] {
-        &self.providers
-    }
-
     /// Secrets that were masked in the question.
     pub fn masked(&self) -> usize {
         self.prepared.masked()
-    }
-
-    /// True if every provider has failed for good.
-    pub fn is_deserted(&self) -> bool {
-        self.left.is_empty()
     }
 
     /// Reserves so many samples, all or none.

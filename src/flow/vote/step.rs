@@ -5,9 +5,9 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+pub use super::StepRequest;
 use super::measured::{self, Check, Checked, Chosen};
-use super::{Compared, Details, MaxSource, Vote, VoteRequest, hold, voters};
-pub use super::{KSource, StepRequest};
+use super::{Compared, Details, Source, Vote, VoteRequest, hold, voters};
 use crate::domain::answer::document;
 use crate::domain::call_options::CallOptions;
 use crate::domain::microstep::{MicroStep, StepType};
@@ -44,7 +44,7 @@ pub struct StepVote {
     pub final_margin: u32,
     /// The lead that was needed.
     pub k_used: u32,
-    pub k_source: KSource,
+    pub k_source: Source,
     /// Measured k that was used, or the reason why none was.
     pub k_note: String,
     /// Providers that were measured to be clearly worse than the best, and not asked.
@@ -86,7 +86,7 @@ pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> 
     let chosen = measured::choose(&kit.config, &kit.log, &request, &step, providers).await;
     let (k, providers) = (chosen.k, chosen.providers.clone());
     let max = request.max_samples.unwrap_or_else(|| usual_max(k, LEAST_MAX));
-    let max_source = if request.max_samples.is_some() { MaxSource::Caller } else { MaxSource::Default };
+    let max_source = Source::of(request.max_samples);
     let rule = Rule::new(k, max).map_err(|error| Error::InvalidArguments(error.to_string()))?;
     let question = question(&step, &request.prompt, &request.context, request.options, request.account);
     let check = step_check(&kit.config, &step)?;
@@ -171,13 +171,7 @@ pub(in crate::flow) fn question(
 }
 
 impl StepVote {
-    fn of(
-        vote: &Vote,
-        step: &MicroStep,
-        chosen: Chosen,
-        max_source: MaxSource,
-        note: Option<String>,
-    ) -> Self {
+    fn of(vote: &Vote, step: &MicroStep, chosen: Chosen, max_source: Source, note: Option<String>) -> Self {
         let warnings = note.into_iter().chain(chosen.warnings_with(&vote.models)).collect();
         let compared = Compared::Fields { fields: step.vote_by.clone() };
         let details = Details::of(vote, compared, max_source, warnings);

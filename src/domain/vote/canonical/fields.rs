@@ -5,7 +5,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Canonical;
+use super::{Canonical, Form};
 use crate::domain::packed::list;
 use crate::domain::vote::canonical;
 
@@ -59,7 +59,7 @@ impl VoteBy {
         let compared = |(name, how): (&String, &How)| (name.clone(), field(document.get(name), *how, &files));
         let fields: Map<String, Value> = self.0.iter().map(compared).collect();
         let says_something = fields.values().any(|value| !value.is_null());
-        says_something.then(|| Canonical::of_fields(Value::Object(fields).to_string()))
+        says_something.then(|| Canonical { form: Form::Fields, key: Value::Object(fields).to_string() })
     }
 }
 
