@@ -36,11 +36,8 @@ pub struct Item {
 
 impl Item {
     fn counts_in_total(self) -> bool {
-        match self.purpose {
-            Purpose::Plain | Purpose::Candidate | Purpose::Resample | Purpose::Judge => true,
-            // They have their own cap, `max_rounds`.
-            Purpose::Vote | Purpose::Calibration => false,
-        }
+        // Votes and calibrations have their own cap, `max_rounds`.
+        !matches!(self.purpose, Purpose::Vote | Purpose::Calibration)
     }
 
     fn counts_in_stage(self) -> bool {
@@ -49,10 +46,8 @@ impl Item {
 
     /// Returns where it counts: the stage, and in debug the round.
     fn place(self) -> Option<(&'static str, u32)> {
-        self.stage.filter(|_| self.counts_in_stage()).map(|stage| match stage {
-            Stage::Debug => (stage.name(), self.round),
-            Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => (stage.name(), 0),
-        })
+        let stage = self.stage.filter(|_| self.counts_in_stage())?;
+        Some((stage.name(), if stage == Stage::Debug { self.round } else { 0 }))
     }
 }
 
@@ -115,12 +110,10 @@ impl Budget {
         let Some(place) = item.place() else { return Ok(()) };
         let (limit, used) = (limit_of(item, limits), self.used_in(place));
         if used.saturating_add(wanted) > limit {
-            let of = item.stage.map_or_else(String::new, |stage| match stage {
-                Stage::Debug => format!("round {} of debug", item.round),
-                Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve => {
-                    stage.name().to_owned()
-                }
-            });
+            let of = match item.stage {
+                Some(Stage::Debug) => format!("round {} of debug", item.round),
+                stage => stage.map(Stage::name).unwrap_or_default().to_owned(),
+            };
             return Err(Short { of, limit, used, wanted, by: Spender::default() });
         }
         Ok(())
@@ -192,12 +185,7 @@ impl Budget {
 }
 
 fn limit_of(item: Item, limits: Limits) -> u32 {
-    match item.stage {
-        Some(Stage::Debug) => limits.per_debug_round,
-        Some(Stage::Analyze | Stage::Hypothesize | Stage::Implement | Stage::Improve) | None => {
-            limits.per_stage
-        }
-    }
+    if item.stage == Some(Stage::Debug) { limits.per_debug_round } else { limits.per_stage }
 }
 
 /// Caps as they are set; none is no cap.
@@ -286,10 +274,7 @@ impl Cap {
 
     /// True for a cap on a run, false for one on a day.
     pub(crate) fn is_of_run(self) -> bool {
-        match self {
-            Self::RunUsd | Self::RunTokens => true,
-            Self::DayUsd | Self::DayTokens => false,
-        }
+        matches!(self, Self::RunUsd | Self::RunTokens)
     }
 
     /// In words, after "the cap on".

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::words::hex;
+
 /// The text before the first event in place of a hash.
 pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -99,13 +101,7 @@ pub fn hash(prev_hash: &str, seq: u64, run: &str, at: u64, kind: &str, body: &st
     digest.update(at.to_le_bytes());
     add_text(&mut digest, kind);
     add_text(&mut digest, body);
-    let mut text = String::with_capacity(START.len());
-    for byte in digest.finalize() {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(digit), 16).unwrap_or_default());
-        }
-    }
-    text
+    hex(&digest.finalize())
 }
 
 fn add_text(digest: &mut Sha256, text: &str) {

@@ -93,9 +93,7 @@ impl Mark {
     /// The mark of a content.
     pub fn of(content: &[u8]) -> Self {
         use sha2::Digest as _;
-        let digit = |byte: u8| char::from_digit(u32::from(byte), 16).unwrap_or_default();
-        let digest = sha2::Sha256::digest(content);
-        let sha256 = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        let sha256 = super::words::hex(&sha2::Sha256::digest(content));
         Self { sha256, bytes: u64::try_from(content.len()).unwrap_or(u64::MAX) }
     }
 }

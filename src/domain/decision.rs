@@ -63,41 +63,25 @@ pub struct Words<'a> {
 pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_>) -> Vec<Contradiction> {
     let Words { comment, instructions } = words;
     let has_words = instructions.is_some_and(|words| !words.trim().is_empty());
-    let says = |leaning_to: Leaning| {
-        let said = [comment, instructions].into_iter().flatten();
-        said.filter(move |said| leaning(said) == Some(leaning_to))
-            .map(|said| Contradiction::Comment(said.to_owned()))
-            .collect::<Vec<_>>()
+    let says = |said: &[Option<&str>], leaning_to: Leaning| {
+        let said = said.iter().flatten().filter(|said| leaning(said) == Some(leaning_to));
+        said.map(|said| Contradiction::Comment((*said).to_owned())).collect::<Vec<_>>()
     };
     match decision {
         Decision::Approve => {
-            let against = responses.against_approval().into_iter().map(|concern| Contradiction::Answer {
+            let against = responses.against_approval();
+            let refusing = responses.in_own_words();
+            let refusing = refusing.into_iter().filter(|concern| refuses(concern.response.english()));
+            let concerns = against.into_iter().chain(refusing).map(|concern| Contradiction::Answer {
                 id: concern.id,
                 question: concern.question.english().to_owned(),
-                answer: concern.response.english().to_owned(),
+                answer: cut_line(concern.response.english(), MOST_CHARS),
             });
-            let mut found: Vec<Contradiction> = against.collect();
-            for concern in responses.in_own_words() {
-                if refuses(concern.response.english()) {
-                    found.push(Contradiction::Answer {
-                        id: concern.id,
-                        question: concern.question.english().to_owned(),
-                        answer: cut_line(concern.response.english(), MOST_CHARS),
-                    });
-                }
-            }
-            if has_words {
-                found.push(Contradiction::Instructions);
-            }
-            found.extend(
-                comment
-                    .filter(|said| leaning(said) == Some(Leaning::Against))
-                    .map(|said| Contradiction::Comment(said.to_owned())),
-            );
-            found
+            let instructed = has_words.then_some(Contradiction::Instructions);
+            concerns.chain(instructed).chain(says(&[comment], Leaning::Against)).collect()
         }
         Decision::Revise if !has_words => vec![Contradiction::NoWords],
-        Decision::Revise | Decision::Reject => says(Leaning::For),
+        Decision::Revise | Decision::Reject => says(&[comment, instructions], Leaning::For),
     }
 }
 

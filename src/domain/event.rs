@@ -8,7 +8,7 @@ pub(crate) mod stage;
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
@@ -25,7 +25,7 @@ use super::verification::Kind;
 use super::verification::status::{Proof, Status};
 use super::vote::VoteRecord;
 
-use consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, SettledBrief};
+use consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept};
 use stage::{
     Answered, RunResumed, RunStarted, RunStopped, StageDelivered, StageFailed, StageFinished,
     StageInterrupted, StageResumed, StageStarted,
@@ -213,11 +213,8 @@ impl Event {
         if kind != CONSULT_SETTLED {
             return Self::read(seq, run.to_owned(), at, kind, text);
         }
-        let (id, rests_on, body) = envelope::<SettledBrief>(text).map_err(|reason| Unreadable {
-            seq,
-            kind: kind.to_owned(),
-            reason,
-        })?;
+        let (id, rests_on, body) = envelope::<ConsultSettled<IgnoredAny>>(text)
+            .map_err(|reason| Unreadable { seq, kind: kind.to_owned(), reason })?;
         Ok(Self { seq, run: run.to_owned(), at, id, rests_on, body })
     }
 }

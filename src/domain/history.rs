@@ -70,8 +70,9 @@ pub struct History {
     pub jobs: Jobs,
     /// Spending that caps limit.
     pub(crate) spending: Spending,
-    /// The figures.
-    figures: Figures,
+    /// Figures by run and day; what belongs to no run under the empty name. Together they are all that was
+    /// counted, so nothing is counted twice.
+    tallies: HashMap<String, BTreeMap<u64, Tally>>,
 }
 
 /// A stage outside any run.
@@ -103,11 +104,15 @@ impl History {
             Some(last) => *last = event.seq,
             None => drop(self.last.insert(event.run.clone(), event.seq)),
         }
-        self.figures.apply(&event, self.runs.get(&event.run));
+        // The run as it was before.
+        let stage = self.runs.get(&event.run).and_then(worked_on);
+        count(&event, stage, || {
+            self.tallies.entry(event.run.clone()).or_default().entry(event.at / DAY).or_default()
+        });
         self.spending.apply(&event);
         self.judge(&event);
         match &event.body {
-            Body::RunStarted(started) if !self.runs.contains(&event.run) => {
+            Body::RunStarted(started) if !self.runs.known.contains_key(&event.run) => {
                 self.runs.begin(Run::begin(&event, started));
                 return;
             }
@@ -345,13 +350,13 @@ impl History {
 
     /// The same that was folded by an earlier process, with a way to read whole runs from the log.
     pub fn reading_by(mut self, reader: RunReader) -> Self {
-        self.runs.read_by(reader);
+        self.runs.reader = Some(reader);
         self
     }
 
     /// True if a run could not be read from the log: then nothing that was asked since is known.
     pub fn has_lost(&self) -> bool {
-        self.runs.has_lost()
+        self.runs.lost.load(Ordering::Relaxed)
     }
 
     /// Every request that waits for a decision, oldest first.
@@ -391,22 +396,28 @@ impl History {
 
     /// The figures of a run; none where nothing was counted.
     pub fn tally_of(&self, run: &str) -> Option<Tally> {
-        self.figures.of(run)
+        Some(merged(self.tallies.get(run)?.values()))
     }
 
     /// Tokens and money of a run.
     pub(crate) fn cells_of(&self, run: &str) -> Cells {
-        self.figures.cells_of(run)
+        let mut all = Cells::new();
+        for tally in self.tallies.get(run).into_iter().flat_map(BTreeMap::values) {
+            for (key, cell) in &tally.cells {
+                all.entry(key.clone()).or_default().merge(cell);
+            }
+        }
+        all
     }
 
     /// Tally since a time, by the day (UTC) of each event.
     pub(crate) fn tally_since(&self, start: u64) -> Tally {
-        self.figures.since(start)
+        merged(self.tallies.values().flat_map(|days| days.range(start / DAY..).map(|(_, tally)| tally)))
     }
 
     /// The figures of the project, inside runs and outside of them.
     pub fn tally(&self) -> Tally {
-        self.figures.all()
+        merged(self.tallies.values().flat_map(BTreeMap::values))
     }
 
     /// The dialogs about a request that are waited for at a time, whether their servers are alive or not.
@@ -479,18 +490,6 @@ struct Runs {
 }
 
 impl Runs {
-    fn read_by(&mut self, reader: RunReader) {
-        self.reader = Some(reader);
-    }
-
-    fn has_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
-    }
-
-    fn contains(&self, id: &str) -> bool {
-        self.known.contains_key(id)
-    }
-
     fn begin(&mut self, run: Run) {
         self.order.push(run.id.clone());
         self.known.insert(run.id.clone(), Known::Here(Box::new(run)));
@@ -580,44 +579,6 @@ pub fn refolded(events: impl IntoIterator<Item = Event>) -> Option<Run> {
 /// Milliseconds of a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
-/// Tallies by run and day; what belongs to no run under the empty name. Together they are all that was
-/// counted, so nothing is counted twice.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Figures {
-    tallies: HashMap<String, BTreeMap<u64, Tally>>,
-}
-
-impl Figures {
-    /// Counts an event; `run` is its run as it was before.
-    fn apply(&mut self, event: &Event, run: Option<&Run>) {
-        count(event, run.and_then(worked_on), || {
-            self.tallies.entry(event.run.clone()).or_default().entry(event.at / DAY).or_default()
-        });
-    }
-
-    fn of(&self, run: &str) -> Option<Tally> {
-        Some(merged(self.tallies.get(run)?.values()))
-    }
-
-    fn cells_of(&self, run: &str) -> Cells {
-        let mut all = Cells::new();
-        for tally in self.tallies.get(run).into_iter().flat_map(BTreeMap::values) {
-            for (key, cell) in &tally.cells {
-                all.entry(key.clone()).or_default().merge(cell);
-            }
-        }
-        all
-    }
-
-    fn all(&self) -> Tally {
-        merged(self.tallies.values().flat_map(BTreeMap::values))
-    }
-
-    fn since(&self, start: u64) -> Tally {
-        merged(self.tallies.values().flat_map(|days| days.range(start / DAY..).map(|(_, tally)| tally)))
-    }
-}
-
 fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
     let mut all = Tally::default();
     for tally in tallies {
@@ -629,14 +590,10 @@ fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
 /// The stage whose work a check of the project sees: the one that is being done, else the one that
 /// was done last. A stage that is only next has done nothing yet.
 fn worked_on(run: &Run) -> Option<Stage> {
-    match &run.phase {
-        Phase::Running(stage) => Some(*stage),
-        Phase::Ready(_)
-        | Phase::AwaitingApproval { .. }
-        | Phase::Revising(_)
-        | Phase::Stopped(_)
-        | Phase::Complete => run.finished.last().map(|finished| finished.stage),
+    if let Phase::Running(stage) = &run.phase {
+        return Some(*stage);
     }
+    run.finished.last().map(|finished| finished.stage)
 }
 
 #[cfg(test)]

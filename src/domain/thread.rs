@@ -81,7 +81,7 @@ impl Threads {
             at,
             provider: settled.provider.clone(),
             model: settled.model.clone(),
-            brief: brief(&turn.question),
+            brief: cut_line(&turn.question, BRIEF),
             files: turn.files.clone(),
         });
     }
@@ -130,11 +130,6 @@ impl Threads {
         ids.truncate(MOST);
         ids
     }
-}
-
-/// The beginning of a text in one line.
-fn brief(text: &str) -> String {
-    cut_line(text, BRIEF)
 }
 
 /// An earlier turn with its texts.

@@ -1,7 +1,5 @@
 //! Messages and numbers in a form that a reader takes in at once.
 
-use std::fmt::Write as _;
-
 use super::cut::cut;
 
 /// A parser's message without the names of types.
@@ -42,8 +40,6 @@ pub fn grouped(number: u64) -> String {
 
 /// Two lower-case digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -234,14 +234,8 @@ impl Run {
 
     /// The request that waits for a decision.
     pub fn pending(&self) -> Option<&Request> {
-        match &self.phase {
-            Phase::AwaitingApproval { request, .. } => self.request(request),
-            Phase::Ready(_)
-            | Phase::Running(_)
-            | Phase::Revising(_)
-            | Phase::Stopped(_)
-            | Phase::Complete => None,
-        }
+        let Phase::AwaitingApproval { request, .. } = &self.phase else { return None };
+        self.request(request)
     }
 
     /// A request by its id.

@@ -1,5 +1,6 @@
 //! Events of consults.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use strum::{IntoStaticStr, VariantArray};
@@ -109,7 +110,7 @@ impl Kept {
 /// A consult ended.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConsultSettled {
+pub struct ConsultSettled<Text = Kept> {
     /// The reservation, where there was one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reservation: String,
@@ -139,8 +140,8 @@ pub struct ConsultSettled {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
     /// Its text is not kept a second time where it is the turn's question to the letter.
-    pub prompt: Option<Kept>,
-    pub response: Option<Kept>,
+    pub prompt: Option<Text>,
+    pub response: Option<Text>,
     /// The turn of a conversation that it is.
     pub turn: Option<TurnKept>,
 }
@@ -182,30 +183,9 @@ impl ConsultSettled {
     }
 }
 
-/// A consult that ended, without its texts.
-#[derive(Deserialize)]
-pub(super) struct SettledBrief {
-    #[serde(default)]
-    reservation: String,
-    stage: Option<Stage>,
-    purpose: Purpose,
-    provider: String,
-    model: String,
-    #[serde(default)]
-    told: ModelNote,
-    code: Option<String>,
-    resets_at: Option<String>,
-    elapsed_ms: u64,
-    attempts: u32,
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cost_usd: Option<f64>,
-    estimate: Option<Tokens>,
-    turn: Option<TurnKept>,
-}
-
-impl From<SettledBrief> for super::Body {
-    fn from(brief: SettledBrief) -> Self {
+/// A consult that ended, read without its texts.
+impl From<ConsultSettled<IgnoredAny>> for super::Body {
+    fn from(brief: ConsultSettled<IgnoredAny>) -> Self {
         Self::ConsultSettled(ConsultSettled {
             reservation: brief.reservation,
             stage: brief.stage,

@@ -215,24 +215,20 @@ fn judged(tally: &Tally) -> impl Iterator<Item = (&RunTally, bool)> {
 
 impl Runs {
     fn of(tally: &Tally) -> Self {
-        let mut runs = Self {
-            total: 0,
-            judged: 0,
-            succeeded: 0,
-            turns: 0,
-            turns_outside: tally.turns_outside,
-            mean_turns: None,
-        };
+        let (mut total, mut turns, mut ends) = (0, 0, Solved::default());
         for run in tally.runs.values().filter(|run| run.turns > 0) {
-            runs.total += 1;
-            runs.turns += run.turns;
+            total += 1;
+            turns += run.turns;
         }
-        for (_, success) in judged(tally) {
-            runs.judged += 1;
-            runs.succeeded += u64::from(success);
+        judged(tally).for_each(|(_, success)| ends.add(success));
+        Self {
+            total,
+            judged: ends.tasks,
+            succeeded: ends.successes,
+            turns,
+            turns_outside: tally.turns_outside,
+            mean_turns: ratio(turns, total).and_then(shown),
         }
-        runs.mean_turns = ratio(runs.turns, runs.total).and_then(shown);
-        runs
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Attempt, LastChange, LastVerification, Outcome, Phase, Request, Run};
 use crate::domain::budget::Budget;
 use crate::domain::event::stage::{RunStarted, StageFinished, StageResumed, StageStarted};
-use crate::domain::event::{ApprovalDecided, ApprovalRequested, Body, Decision, Event};
+use crate::domain::event::{ApprovalDecided, ApprovalRequested, Body, ChangeKind, Decision, Event};
 use crate::domain::stage::Stage;
 
 impl Run {
@@ -94,7 +94,9 @@ impl Run {
             }
             Body::Changed(changed) => {
                 self.backups.insert(changed.backup_session.clone());
-                self.note_applied(event.seq, changed.kind);
+                if changed.kind == ChangeKind::Applied {
+                    self.applied_at = Some(event.seq);
+                }
                 self.change = Some(LastChange {
                     seq: event.seq,
                     id: event.id,
@@ -185,13 +187,8 @@ impl Run {
         attempt.outcome = outcome;
         let stage = attempt.stage;
         if self.phase == Phase::Running(stage) {
-            let was_revised = self.requests.last().is_some_and(|request| {
-                request.asked.stage == stage
-                    && request
-                        .decided
-                        .as_ref()
-                        .is_some_and(|(_, decided)| decided.decision == Decision::Revise)
-            });
+            let last = self.requests.last();
+            let was_revised = last.is_some_and(|it| it.asked.stage == stage && it.is(Decision::Revise));
             self.phase = if was_revised { Phase::Revising(stage) } else { Phase::Ready(stage) };
         }
         true
@@ -247,9 +244,7 @@ impl Run {
 
     /// Checks and changes after an approved implement or debug open and shut the gate to improve.
     fn turn_to_debug_or_improve(&mut self) {
-        let last_approved = self.requests.iter().rev().find(|request| {
-            request.decided.as_ref().is_some_and(|(_, decided)| decided.decision == Decision::Approve)
-        });
+        let last_approved = self.requests.iter().rev().find(|request| request.is(Decision::Approve));
         let is_between = matches!(self.phase, Phase::Ready(Stage::Debug | Stage::Improve));
         if let Some(stage) = last_approved.map(|request| request.asked.stage)
             && is_between

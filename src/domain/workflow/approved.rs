@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::{Phase, Request, Run};
 use crate::domain::change::Reason;
 use crate::domain::diff::{self, Changed};
+use crate::domain::event::Decision;
 use crate::domain::event::stage::{Candidate, StageFinished};
-use crate::domain::event::{ChangeKind, Decision};
 use crate::domain::order::Gather;
 use crate::domain::report::proposed_diff;
 use crate::domain::stage::Stage;
@@ -121,12 +121,7 @@ impl Run {
 
     /// True if implement is approved and no change followed yet.
     fn owes_the_approved_change(&self) -> bool {
-        let approved = self
-            .requests
-            .iter()
-            .rev()
-            .find(|request| request.asked.stage == Stage::Implement && request.is(Decision::Approve));
-        approved.is_some_and(|request| {
+        self.approval(Stage::Implement).is_some_and(|request| {
             self.applied_at.is_none_or(|applied| request.decided_seq.is_none_or(|decided| applied < decided))
         })
     }
@@ -176,14 +171,6 @@ impl Run {
             finished.candidates.iter().find(by)?.structured.as_ref()
         });
         Some(other.unwrap_or(&finished.output))
-    }
-
-    /// Notes a change of files.
-    pub(super) fn note_applied(&mut self, seq: u64, kind: ChangeKind) {
-        match kind {
-            ChangeKind::Applied => self.applied_at = Some(seq),
-            ChangeKind::RolledBack | ChangeKind::Recovered => {}
-        }
     }
 }
 

@@ -100,7 +100,7 @@ impl Run {
                 self.why_not_verified(),
                 "Run maestro_verify with a check in which tests run; improve opens when it passes.".to_owned(),
             )),
-            Stage::Debug if self.is_revising() => Ok(self.debug_iteration.max(1)),
+            Stage::Debug if matches!(self.phase, Phase::Revising(_)) => Ok(self.debug_iteration.max(1)),
             Stage::Debug if self.debug_iteration >= most_debug_rounds => Err(self.refusal(
                 "debug_escalated",
                 format!("{most_debug_rounds} rounds of debug did not make the checks pass"),
@@ -125,10 +125,6 @@ impl Run {
     fn round_of(&self, stage: Stage) -> u32 {
         let asked = self.requests.iter().filter(|request| request.asked.stage == stage).count();
         u32::try_from(asked).unwrap_or(u32::MAX).saturating_add(1)
-    }
-
-    fn is_revising(&self) -> bool {
-        matches!(self.phase, Phase::Revising(_))
     }
 
     fn why_not_verified(&self) -> String {
