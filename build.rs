@@ -16,8 +16,8 @@ const SOURCES: [&str; 12] = [
 ];
 
 /// Where the texts lie that the binary carries. Packed they take a third.
-const PACKED: [&str; 12] = [
-    "SKILLS.md", "conf", "roles", "schemas", "skills", "src/cli", "src/domain", "src/error",
+const PACKED: [&str; 13] = [
+    "SKILLS.md", "conf", "roles", "schemas", "skills", "src/cli", "src/domain", "src/error", "src/host",
     "src/page/templates", "src/provider", "src/server", "src/tools",
 ];
 

@@ -46,7 +46,7 @@ pub use crate::tools::arguments::aliases;
 
 /// Tables behind `docs/configuration.md`.
 pub mod settings {
-    pub use crate::host::config::variables::{Form, GENERAL, PER_PROVIDER, Variable};
+    pub use crate::host::config::variables::{Form, Variable, variables};
     pub use crate::host::config::{AdapterKind, Config, ContextLimits, Enabled, ProviderSettings};
 }
 

@@ -10,7 +10,7 @@ use std::cell::LazyCell;
 
 use indexmap::IndexMap;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::domain::budget::Cap;
 use crate::domain::language::Language;
@@ -23,7 +23,7 @@ use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
 use crate::host::trust::{ProjectLayer, Standing, shown};
 
-use layer::{Layers, Reading, strictness};
+use layer::{Expansion, Layers, Reading, strictness};
 pub use provider::{
     AdapterKind, AnswerRule, Enabled, ErrorRule, Join, PromptChannel, ProviderSettings, TemplateSettings,
     UsageRule, is_model_name,
@@ -65,7 +65,7 @@ pub struct Config {
     locale: Language,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Clients {
     #[serde(default)]
@@ -85,18 +85,26 @@ impl Config {
             below.add(&origin, document.clone());
             layers.add(&origin, document);
         }
-        let users: Vec<_> = of_user(library, environment, &mut problems);
+        let users = usable(|path| library.of_user(path), environment, &mut problems);
         for (document, origin) in &users {
             below.add(origin, document.clone());
         }
-        let below = below.finish().0;
+        let below = below.finish();
         let mut ignored = Vec::new();
         let mut of_project = match project.standing {
-            Standing::Trusted => trusted(&project, environment, &mut problems),
+            Standing::Trusted => {
+                let found = |path: &str| Library::of_layer(&project, path);
+                let mut own = usable(found, environment, &mut problems);
+                for document in &mut own {
+                    leave_to_the_user(document, &mut problems);
+                }
+                own
+            }
             Standing::Unconfirmed | Standing::Changed => untrusted(&project, &below, &mut ignored),
         };
         for (document, origin) in &mut of_project {
-            ignored.extend(take_what_is_the_users(document).map(|key| format!("{origin}: {key}")));
+            let taken = take_what_is_the_users(document).into_iter();
+            ignored.extend(taken.map(|key| format!("{origin}: {key}")));
         }
         for (document, origin) in &of_project {
             layers.add(origin, document.clone());
@@ -104,19 +112,15 @@ impl Config {
         for (document, origin) in users {
             layers.add(&origin, document);
         }
-        for problem in problems {
-            layers.problem(problem);
-        }
-        variables::add(&mut layers, environment);
+        variables::add(&mut layers, environment, &mut problems);
         for (document, origin) in &of_project {
             keep_stricter(&mut layers, document, origin);
         }
         let origins = layers.origins();
-        let (merged, mut problems) = layers.finish();
-        let providers = typed::<Clients>(&merged, &["providers"], &mut problems)
-            .and_then(|clients| clients.providers)
-            .unwrap_or_default();
-        let settings = typed::<Settings>(&merged, &Settings::KEYS, &mut problems).unwrap_or_default();
+        let (clients, settings) = apart(layers.finish());
+        let clients: Clients = typed(clients, &mut problems);
+        let providers = clients.providers.unwrap_or_default();
+        let settings: Settings = typed(settings, &mut problems);
         let prices = prices(library, environment, &mut problems);
         if project.standing == Standing::Trusted
             && let Some(Ok(document)) = Library::of_layer(&project, PRICES)
@@ -188,13 +192,26 @@ impl Config {
                 .map_or_else(|| "the defaults".to_owned(), |(_, _, origin)| origin.clone())
         };
         let mut found = Vec::new();
+        let mut bad = |path: &str, fault: String| {
+            found.push(Problem::everything(format!("{}: {path} {fault}", origin(path))));
+        };
         let sets = LazyCell::new(toolset::names);
         for name in self.settings.toolsets.iter().filter(|name| !sets.contains(&name.as_str())) {
-            found.push(Problem::everything(format!(
-                "{}: toolsets has an unknown set {name}; known: {}",
-                origin("toolsets"),
-                sets.join(", ")
-            )));
+            bad("toolsets", format!("has an unknown set {name}; known: {}", sets.join(", ")));
+        }
+        let parallel = self.settings.max_parallel;
+        if !(1..=256).contains(&parallel) {
+            bad("max_parallel", format!("must be 1 to 256 (got {parallel})"));
+        }
+        let threshold = self.settings.policy.capability_threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            bad("policy.capability_threshold", format!("must be 0 to 1 (got {threshold})"));
+        }
+        if let Some(turns) = self.settings.policy.single_agent_turns.filter(|turns| *turns <= 0.0) {
+            bad("policy.single_agent_turns", format!("must be above 0 (got {turns})"));
+        }
+        if let Some((key, fault)) = self.settings.caps.fault() {
+            bad(&format!("caps.{key}"), fault);
         }
         let tools = LazyCell::new(|| toolset::tool_names().collect::<Vec<_>>());
         for name in self.settings.disabled_tools.iter().filter(|name| !tools.contains(name)) {
@@ -206,30 +223,6 @@ impl Config {
                 near.filter(|near| likeness(name, near) > NEAR)
                     .map_or(String::new(), |near| format!("; is {near} meant?"))
             )));
-        }
-        if !(1..=256).contains(&self.settings.max_parallel) {
-            found.push(Problem::everything(format!(
-                "{}: max_parallel must be 1 to 256 (got {})",
-                origin("max_parallel"),
-                self.settings.max_parallel
-            )));
-        }
-        let threshold = self.settings.policy.capability_threshold;
-        if !(0.0..=1.0).contains(&threshold) {
-            found.push(Problem::everything(format!(
-                "{}: policy.capability_threshold must be 0 to 1 (got {threshold})",
-                origin("policy.capability_threshold")
-            )));
-        }
-        if let Some(turns) = self.settings.policy.single_agent_turns.filter(|turns| *turns <= 0.0) {
-            found.push(Problem::everything(format!(
-                "{}: policy.single_agent_turns must be above 0 (got {turns})",
-                origin("policy.single_agent_turns")
-            )));
-        }
-        if let Some((key, fault)) = self.settings.caps.fault() {
-            let path = format!("caps.{key}");
-            found.push(Problem::everything(format!("{}: {path} {fault}", origin(&path))));
         }
         for (name, provider) in &self.providers {
             if name.is_empty()
@@ -273,17 +266,24 @@ fn shipped() -> impl Iterator<Item = (Value, String)> {
     })
 }
 
-fn of_user(
-    library: &Library,
+/// The documents of settings of one origin, of which every value holds.
+fn usable(
+    found: impl Fn(&str) -> Option<std::io::Result<Document>>,
     environment: &Environment,
     problems: &mut Vec<Problem>,
 ) -> Vec<(Value, String)> {
     let mut usable = Vec::new();
     for path in [CLIENTS, SETTINGS] {
-        match library.of_user(path) {
-            None => {}
-            Some(Ok(document)) => usable.extend(whole(path, document, environment, problems)),
-            Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
+        let Some(document) = found(path) else { continue };
+        let read = document.map_err(|error| vec![Problem::everything(error.to_string())]).and_then(
+            |Document { text, origin }| {
+                let read = if path == CLIENTS { checked::<Clients> } else { checked::<Settings> };
+                Ok((read(&origin, &text, environment)?, origin))
+            },
+        );
+        match read {
+            Ok(document) => usable.push(document),
+            Err(found) => problems.extend(found),
         }
     }
     usable
@@ -311,48 +311,6 @@ fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Probl
     let shipped = Library::embedded(PRICES).and_then(|shipped| from_yaml(&shipped.text).ok());
     lists.extend(shipped);
     Prices::new(lists)
-}
-
-/// The project's own settings, as a person has confirmed them.
-fn trusted(
-    project: &ProjectLayer,
-    environment: &Environment,
-    problems: &mut Vec<Problem>,
-) -> Vec<(Value, String)> {
-    let mut usable = Vec::new();
-    for path in [CLIENTS, SETTINGS] {
-        match Library::of_layer(project, path) {
-            None => {}
-            Some(Ok(document)) => usable.extend(whole(path, document, environment, problems)),
-            Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
-        }
-    }
-    for document in &mut usable {
-        leave_to_the_user(document, problems);
-    }
-    usable
-}
-
-/// A document whose every value holds.
-fn whole(
-    path: &str,
-    document: Document,
-    environment: &Environment,
-    problems: &mut Vec<Problem>,
-) -> Option<(Value, String)> {
-    let Document { text, origin } = document;
-    let read = if path == CLIENTS {
-        checked::<Clients>(&origin, &text, environment)
-    } else {
-        checked::<Settings>(&origin, &text, environment)
-    };
-    match read {
-        Ok(value) => Some((value, origin)),
-        Err(found) => {
-            problems.extend(found);
-            None
-        }
-    }
 }
 
 /// Returns what holds of a project's own settings before a person has confirmed them; the rest is named.
@@ -412,15 +370,9 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
 }
 
 /// Takes out what no project sets, trusted or not: the walls around what it runs.
-fn take_what_is_the_users(document: &mut Value) -> impl Iterator<Item = &'static str> {
-    let fields = document.as_object_mut();
-    let taken = fields.map(|fields| {
-        ["sandbox", "network"]
-            .into_iter()
-            .filter(|key| fields.shift_remove(*key).is_some())
-            .collect::<Vec<_>>()
-    });
-    taken.unwrap_or_default().into_iter()
+fn take_what_is_the_users(document: &mut Value) -> Vec<&'static str> {
+    let Some(fields) = document.as_object_mut() else { return Vec::new() };
+    ["sandbox", "network"].into_iter().filter(|key| fields.shift_remove(*key).is_some()).collect()
 }
 
 /// Of two safety settings the stricter one counts, from any layer; and what a project masks is
@@ -465,7 +417,7 @@ fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Ve
         if keys.remove(key).is_some() {
             let message =
                 format!("{origin}: {key} is left out: only your own configuration or environment may set it");
-            problems.push(Problem { scope: Scope::Nothing, message });
+            problems.push(Problem::notice(message));
         }
     }
 }
@@ -490,11 +442,10 @@ fn checked<T: serde::de::DeserializeOwned>(
     if !layer::is_needed(text) {
         return parsed::<T>(origin, text).map(|_| document);
     }
-    let source = layer::Source { origin, text };
     let mut last = Vec::new();
     for reading in [Reading::Text, Reading::Scalar] {
-        let mut filled = document.clone();
-        let problems = layer::expand(&mut filled, reading, &source, environment);
+        let (mut filled, mut problems) = (document.clone(), Vec::new());
+        Expansion { origin, text, reading, environment }.expand(&mut filled, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -526,20 +477,21 @@ fn fit_to_show(path: &str, said: &str) -> String {
     if may_be_secret { layer::without_values(said) } else { in_brief(said) }
 }
 
-fn typed<T: serde::de::DeserializeOwned>(
-    merged: &Value,
-    keys: &[&str],
-    problems: &mut Vec<Problem>,
-) -> Option<T> {
-    let chosen: serde_json::Map<_, _> =
-        keys.iter().filter_map(|key| Some(((*key).to_owned(), merged.get(*key)?.clone()))).collect();
-    match from_value(Value::Object(chosen)) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            problems.push(Problem::everything(format!("configuration: {}: {}", error.place(), error)));
-            None
-        }
+/// The providers, and the other settings. Of those, one is read elsewhere.
+fn apart(mut merged: Value) -> (Value, Value) {
+    let mut providers = Map::new();
+    if let Some(settings) = merged.as_object_mut() {
+        settings.shift_remove("log_level");
+        providers.extend(settings.shift_remove_entry("providers"));
     }
+    (Value::Object(providers), merged)
+}
+
+fn typed<T: serde::de::DeserializeOwned + Default>(merged: Value, problems: &mut Vec<Problem>) -> T {
+    from_value(merged).unwrap_or_else(|error| {
+        problems.push(Problem::everything(format!("configuration: {}: {}", error.place(), error)));
+        T::default()
+    })
 }
 
 /// Calls that a problem affects.

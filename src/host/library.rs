@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::own_files::{DIRECTORY, Unread};
+use super::own_files::DIRECTORY;
 use super::trust::{self, ProjectLayer, Standing};
 use crate::domain::packed;
 
@@ -56,7 +56,7 @@ impl Library {
             if let Some(document) =
                 Self::of_layer(&layer, path).filter(|_| layer.standing == Standing::Trusted)
             {
-                return document.map_err(|error| std::io::Error::other(error.to_string()));
+                return document;
             }
         }
         Self::embedded(path).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound))
@@ -95,12 +95,12 @@ impl Library {
     }
 
     /// The document at a path in what was read of a project, whatever it is worth.
-    pub fn of_layer(layer: &ProjectLayer, path: &str) -> Option<Result<Document, LayerError>> {
+    pub fn of_layer(layer: &ProjectLayer, path: &str) -> Option<std::io::Result<Document>> {
         let (name, text) = layer.file(candidates(path))?;
         let origin = trust::shown(name);
         Some(match text {
             Ok(text) => Ok(Document { text: text.to_owned(), origin }),
-            Err(unread) => Err(LayerError { origin, unread: unread.clone() }),
+            Err(unread) => Err(std::io::Error::other(format!("{origin}: {unread}"))),
         })
     }
 
@@ -110,7 +110,7 @@ impl Library {
         let record = self.user.as_ref().map(|user| trust::record(user));
         match &self.project {
             Some(root) => ProjectLayer::read(root, names, record.as_deref()),
-            None => ProjectLayer::nothing(),
+            None => ProjectLayer::default(),
         }
     }
 
@@ -132,14 +132,6 @@ impl Library {
         let Some(root) = &self.project else { return false };
         candidates(path).any(|name| std::fs::symlink_metadata(root.join(DIRECTORY).join(name)).is_ok())
     }
-}
-
-/// Why a file of a project is not read.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{origin}: {unread}")]
-pub struct LayerError {
-    origin: String,
-    unread: Unread,
 }
 
 /// A configuration file may lie in the base itself, where one looks for it first.

@@ -6,9 +6,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::own_files::{DIRECTORY, OwnFiles, Unread, text_of};
+use super::change::Obstacle;
+use super::own_files::{DIRECTORY, Unread, own_files, read, text_of};
+use crate::domain::words::hex;
 
 /// Bytes of all files together.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -17,18 +20,20 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 const RECORD: &str = "trusted.json";
 
 /// Standing of the files: whether a person has confirmed them as they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// The hash is the one that was confirmed.
     Trusted,
     /// Nobody has confirmed anything of this project.
+    #[default]
     Unconfirmed,
     /// They were confirmed, and are others now.
     Changed,
 }
 
 /// Every file of a project that says something to Maestro, as it was read at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProjectLayer {
     /// The text of each, or why it is not read, by its name below `.maestro/`.
     files: BTreeMap<String, Result<String, Unread>>,
@@ -36,15 +41,10 @@ pub struct ProjectLayer {
 }
 
 impl ProjectLayer {
-    /// Returns what a place says that has no files.
-    pub fn nothing() -> Self {
-        Self { files: BTreeMap::new(), standing: Standing::Unconfirmed }
-    }
-
     /// Reads the files of these names.
     pub fn read<'a>(root: &Path, names: impl Iterator<Item = &'a str>, record: Option<&Path>) -> Self {
-        let mut layer = Self::nothing();
-        let own = match OwnFiles::of(root) {
+        let mut layer = Self::default();
+        let own = match own_files(root) {
             Ok(Some(own)) => own,
             Ok(None) => return layer,
             Err(unread) => {
@@ -54,9 +54,9 @@ impl ProjectLayer {
         };
         let mut left = MOST_BYTES;
         for name in names {
-            let text = match own.read(name) {
+            let text = match read(&own, name) {
                 Ok(None) => continue,
-                Ok(Some(bytes)) if bytes.len() > left => Err(Unread::TooLarge),
+                Ok(Some(bytes)) if bytes.len() > left => Err(Obstacle::TooLarge(left as u64).into()),
                 Ok(Some(bytes)) => {
                     left -= bytes.len();
                     text_of(name, bytes)
@@ -97,11 +97,7 @@ impl ProjectLayer {
                 hash.update(part.as_bytes());
             }
         }
-        let mut text = String::from("sha256:");
-        for byte in hash.finalize() {
-            text.push_str(&format!("{byte:02x}"));
-        }
-        text
+        format!("sha256:{}", hex(&hash.finalize()))
     }
 }
 

@@ -275,7 +275,7 @@ fn every_variable_is_set_by_a_test() {
     for directory in ["tests/it", "src/host/config"] {
         texts(std::path::Path::new(directory), &mut all);
     }
-    let names = maestro::testing::settings::GENERAL.iter().map(|variable| variable.name);
+    let names = maestro::testing::settings::variables().general.iter().map(|variable| variable.name.as_str());
     let without: Vec<&str> = names.filter(|name| !all.contains(&format!("\"{name}\""))).collect();
     assert!(without.is_empty(), "no test sets {without:?}");
 }

@@ -107,6 +107,15 @@ impl Tree {
         Ok(Self { root: openat(CWD, root, OFlags::DIRECTORY | READ, Mode::empty())? })
     }
 
+    /// The tree of a directory below; none where a part is missing.
+    ///
+    /// # Errors
+    ///
+    /// A link or a file is in the way.
+    pub fn below(&self, path: &str) -> Result<Option<Self>, Obstacle> {
+        Ok(self.directory(path)?.map(|root| Self { root }))
+    }
+
     /// A directory below, followed part by part; none where a part is missing.
     pub(super) fn directory(&self, path: &str) -> Result<Option<OwnedFd>, Obstacle> {
         let mut directory = None;
@@ -196,23 +205,23 @@ impl Tree {
     fn found(&self, path: &str) -> Result<Option<(File, Metadata)>, Obstacle> {
         let (above, name) = split(path);
         let Some(directory) = self.directory(above)? else { return Ok(None) };
+        let regular = |kind| match kind {
+            FileType::RegularFile => Ok(()),
+            FileType::Symlink => Err(Obstacle::Link(path.to_owned())),
+            FileType::Directory => Err(Obstacle::Directory),
+            _ => Err(Obstacle::Special),
+        };
+        // Looked at before it is opened: opening alone does something to some devices.
+        kind(&directory, name).map_or(Ok(()), regular)?;
         let file = match open_file(&directory, name) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
-            Err(error) => {
-                return Err(match kind(&directory, name) {
-                    Some(FileType::Symlink) => Obstacle::Link(path.to_owned()),
-                    Some(FileType::Directory) => Obstacle::Directory,
-                    _ => error.into(),
-                });
-            }
+            Err(Errno::LOOP) => return Err(Obstacle::Link(path.to_owned())),
+            Err(error) => return Err(error.into()),
         };
         let metadata = file.metadata()?;
-        match metadata.is_dir() {
-            true => Err(Obstacle::Directory),
-            false if !metadata.is_file() => Err(Obstacle::Special),
-            false => Ok(Some((file, metadata))),
-        }
+        regular(FileType::from_raw_mode(metadata.mode()))?;
+        Ok(Some((file, metadata)))
     }
 
     /// Writes a file that is not there yet.
@@ -287,7 +296,8 @@ fn unchanged(directory: &OwnedFd, name: &str, expected: Option<Stamp>) -> Result
 
 /// Opens what has a name, through no link. A pipe without a writer would be waited for otherwise.
 fn open_file(directory: &OwnedFd, name: &str) -> Result<File, Errno> {
-    openat(directory, name, READ | OFlags::NONBLOCK | OFlags::NOFOLLOW, Mode::empty()).map(File::from)
+    let flags = READ | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    openat(directory, name, flags, Mode::empty()).map(File::from)
 }
 
 fn kind(directory: &OwnedFd, name: &str) -> Option<FileType> {

@@ -1,6 +1,6 @@
 //! Laying one document over another, key by key, while remembering who said what.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use regex::{Captures, Regex};
@@ -16,17 +16,16 @@ use crate::host::environment::Environment;
 pub(super) struct Layers {
     merged: Value,
     origins: IndexMap<String, (Value, String)>,
-    problems: Vec<Problem>,
 }
 
 impl Layers {
     pub(super) fn new() -> Self {
-        Self { merged: Value::Object(Map::new()), origins: IndexMap::new(), problems: Vec::new() }
+        Self { merged: Value::Object(Map::new()), origins: IndexMap::new() }
     }
 
     /// Lays a document on top. Mappings merge; everything else replaces.
     pub(super) fn add(&mut self, origin: &str, document: Value) {
-        let Self { merged, origins, .. } = self;
+        let Self { merged, origins } = self;
         merge(merged, document, &mut Vec::new(), &mut |path, value| {
             origins.insert(path, (value.clone(), origin.to_owned()));
         });
@@ -39,10 +38,6 @@ impl Layers {
             .rev()
             .fold(value, |inner, key| Value::Object(Map::from_iter([((*key).to_owned(), inner)])));
         self.add(origin, document);
-    }
-
-    pub(super) fn problem(&mut self, problem: Problem) {
-        self.problems.push(problem);
     }
 
     /// The value at a path of keys, as it is now.
@@ -67,8 +62,8 @@ impl Layers {
             .collect()
     }
 
-    pub(super) fn finish(self) -> (Value, Vec<Problem>) {
-        (self.merged, self.problems)
+    pub(super) fn finish(self) -> Value {
+        self.merged
     }
 }
 
@@ -231,88 +226,66 @@ pub(super) fn is_needed(text: &str) -> bool {
     text.contains("${")
 }
 
-/// Replaces the variables in every string of a document, and says which are not set.
-pub(super) fn expand(
-    document: &mut Value,
-    reading: Reading,
-    source: &Source<'_>,
-    environment: &Environment,
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    expand_value(document, reading, source, environment, &mut problems);
-    problems
-}
-
-/// The file that a document comes from, for its messages.
-pub(super) struct Source<'a> {
+/// The way in which the variables of a file are replaced.
+pub(super) struct Expansion<'a> {
     pub(super) origin: &'a str,
     pub(super) text: &'a str,
+    pub(super) reading: Reading,
+    pub(super) environment: &'a Environment,
 }
 
-fn expand_value(
-    value: &mut Value,
-    reading: Reading,
-    source: &Source<'_>,
-    environment: &Environment,
-    problems: &mut Vec<Problem>,
-) {
-    match value {
-        Value::String(text) => {
-            if let Some(filled) = filled(text, source, environment, problems) {
-                *value = read(&filled, text, reading);
-            } else if text.contains("${") {
-                problems.push(Problem::everything(format!(
-                    "{}: line {}: {text:?} holds a malformed ${{...}}; write ${{NAME}} or ${{NAME:-default}}",
-                    source.origin,
-                    line_of(source.text, "")
-                )));
+impl Expansion<'_> {
+    /// Replaces the variables in every string of a document, and says which are not set.
+    pub(super) fn expand(&self, value: &mut Value, problems: &mut Vec<Problem>) {
+        match value {
+            Value::String(text) => {
+                if let Some(filled) = self.filled(text, problems) {
+                    *value = read(&filled, text, self.reading);
+                } else if text.contains("${") {
+                    problems.push(Problem::everything(format!(
+                        "{}: line {}: {text:?} holds a malformed ${{...}}; write ${{NAME}} or ${{NAME:-default}}",
+                        self.origin,
+                        self.line_of("")
+                    )));
+                }
             }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.expand(item, problems)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.expand(field, problems)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-        Value::Array(items) => {
-            for item in items {
-                expand_value(item, reading, source, environment, problems);
-            }
-        }
-        Value::Object(fields) => {
-            for field in fields.values_mut() {
-                expand_value(field, reading, source, environment, problems);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
-}
 
-/// The text with its variables replaced, where it has any.
-fn filled(
-    text: &str,
-    source: &Source<'_>,
-    environment: &Environment,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let pattern = pattern().filter(|pattern| pattern.is_match(text))?;
-    let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
-        let name = found.name("name").map_or("", |name| name.as_str());
-        let default = found.name("default").map(|default| default.as_str());
-        if let Some(value) = environment.get(name).or(default) {
-            return value.to_owned();
-        }
-        problems.push(Problem::everything(format!(
-            "{}: line {}: ${{{name}}} is not set; set the variable {name}, or write ${{{name}:-default}}",
-            source.origin,
-            line_of(source.text, name)
-        )));
-        String::new()
-    });
-    Some(replaced.into_owned())
+    /// The text with its variables replaced, where it has any.
+    fn filled(&self, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
+        let pattern = pattern().filter(|pattern| pattern.is_match(text))?;
+        let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
+            let name = found.name("name").map_or("", |name| name.as_str());
+            let default = found.name("default").map(|default| default.as_str());
+            if let Some(value) = self.environment.get(name).or(default) {
+                return value.to_owned();
+            }
+            problems.push(Problem::everything(format!(
+                "{}: line {}: ${{{name}}} is not set; set the variable {name}, or write ${{{name}:-default}}",
+                self.origin,
+                self.line_of(name)
+            )));
+            String::new()
+        });
+        Some(replaced.into_owned())
+    }
+
+    /// The line with a variable, comments apart.
+    fn line_of(&self, name: &str) -> usize {
+        let written = format!("${{{name}");
+        let speaks = |line: &str| !line.trim_start().starts_with('#') && line.contains(&written);
+        self.text.lines().position(speaks).map_or(1, |index| index + 1)
+    }
 }
 
 /// A parser's message without the values that it quotes.
 pub(super) fn without_values(message: &str) -> String {
-    static QUOTED: OnceLock<Option<Regex>> = OnceLock::new();
-    QUOTED
-        .get_or_init(|| Regex::new(r#"(?:string )?["`].*["`]"#).ok())
-        .as_ref()
-        .map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
+    static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"(?:string )?["`].*["`]"#).ok());
+    QUOTED.as_ref().map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
 }
 
 fn read(filled: &str, written: &str, reading: Reading) -> Value {
@@ -327,18 +300,10 @@ fn read(filled: &str, written: &str, reading: Reading) -> Value {
     Value::from(filled)
 }
 
-/// The line with a variable, comments apart.
-fn line_of(text: &str, name: &str) -> usize {
-    let written = format!("${{{name}");
-    let speaks = |line: &str| !line.trim_start().starts_with('#') && line.contains(&written);
-    text.lines().position(speaks).map_or(1, |index| index + 1)
-}
-
 fn pattern() -> Option<&'static Regex> {
-    static PATTERN: OnceLock<Option<Regex>> = OnceLock::new();
-    PATTERN
-        .get_or_init(|| Regex::new(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}").ok())
-        .as_ref()
+    static PATTERN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}").ok());
+    PATTERN.as_ref()
 }
 
 #[cfg(test)]

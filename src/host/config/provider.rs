@@ -197,19 +197,11 @@ pub enum Enabled {
 
 impl<'de> Deserialize<'de> for Enabled {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written {
-            Flag(bool),
-            Word(String),
-        }
-        match Written::deserialize(deserializer) {
-            Ok(Written::Flag(true)) => Ok(Self::Yes),
-            Ok(Written::Flag(false)) => Ok(Self::No),
-            Ok(Written::Word(word)) if word == "auto" => Ok(Self::Auto),
-            Ok(Written::Word(_)) | Err(_) => {
-                Err(serde::de::Error::custom("enabled must be true, false or auto"))
-            }
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::Bool(true) => Ok(Self::Yes),
+            serde_json::Value::Bool(false) => Ok(Self::No),
+            word if word == "auto" => Ok(Self::Auto),
+            _ => Err(serde::de::Error::custom("enabled must be true, false or auto")),
         }
     }
 }

@@ -77,14 +77,6 @@ pub enum Network {
 
 pub use crate::domain::approvals::Approvals;
 
-impl Settings {
-    pub(super) const KEYS: [&'static str; 18] = [
-        "language", "max_parallel", "disabled_tools", "toolsets", "repo_roots", "context", "masking",
-        "policy", "caps", "tracing", "approvals", "auto_approve_low_risk", "late_start", "page", "sandbox",
-        "network", "park_after_days", "backups",
-    ];
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContextLimits {

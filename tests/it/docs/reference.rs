@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use maestro::testing::settings::{
-    AdapterKind, Config, ContextLimits, Enabled, Form, GENERAL, PER_PROVIDER, ProviderSettings, Variable,
+    AdapterKind, Config, ContextLimits, Enabled, Form, ProviderSettings, Variable, variables,
 };
 use maestro::testing::{Environment, Library, PAPER_TURNS, Stage, grouped, presets, toolsets};
 use serde::Deserialize;
@@ -35,15 +35,17 @@ pub fn defaults() -> Config {
 /// The variables of the server as a table.
 pub fn server_variables() -> String {
     let (config, words) = (defaults(), words().server);
-    assert_eq!(words.len(), GENERAL.len());
-    table("", &GENERAL, &words, |variable| of_server(&config, variable))
+    let variables = &variables().general;
+    assert_eq!(words.len(), variables.len());
+    table("", variables, &words, |variable| of_server(&config, variable))
 }
 
 /// The variables that every provider has, as a table.
 pub fn provider_variables() -> String {
     let (config, words) = (defaults(), words().provider);
-    assert_eq!(words.len(), PER_PROVIDER.len());
-    table("MAESTRO_<PROVIDER>_", &PER_PROVIDER, &words, |variable| of_providers(&config, variable))
+    let variables = &variables().per_provider;
+    assert_eq!(words.len(), variables.len());
+    table("MAESTRO_<PROVIDER>_", variables, &words, |variable| of_providers(&config, variable))
 }
 
 /// The providers that ship, as a table.
@@ -71,7 +73,7 @@ fn table(
     shipped: impl Fn(&Variable) -> String,
 ) -> String {
     let row = |variable: &Variable| {
-        let word = words.get(variable.name).unwrap_or_else(|| panic!("no words for {}", variable.name));
+        let word = words.get(&variable.name).unwrap_or_else(|| panic!("no words for {}", variable.name));
         let usual = word.default.clone().unwrap_or_else(|| shipped(variable));
         assert!(word.default.is_some() || !usual.is_empty(), "no default of {}", variable.name);
         format!("| `{prefix}{}` | {} | {usual} |\n", variable.name, word.meaning).replace("|  |", "| |")
@@ -80,8 +82,8 @@ fn table(
 }
 
 fn of_server(config: &Config, variable: &Variable) -> String {
-    match variable.path {
-        ["context", _, limit] => of_stages(config, limit),
+    match variable.path.as_slice() {
+        [context, _, limit] if context == "context" => of_stages(config, limit),
         path => {
             shipped(config, &path.join(".")).map(|value| readable(&value, variable.form)).unwrap_or_default()
         }
@@ -104,7 +106,7 @@ fn of_stages(config: &Config, limit: &str) -> String {
 /// Returns what holds for a provider that says nothing, and before it those that ship with something else.
 /// The understudy is no CLI, and has its own row among the providers.
 fn of_providers(config: &Config, variable: &Variable) -> String {
-    let value = |provider: &ProviderSettings| match variable.name {
+    let value = |provider: &ProviderSettings| match variable.name.as_str() {
         "TIMEOUT" => grouped(provider.timeout_sec),
         "STALL_TIMEOUT" => grouped(provider.stall_timeout_sec),
         "ENABLED" => (provider.enabled == Enabled::Yes).to_string(),
