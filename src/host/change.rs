@@ -6,7 +6,7 @@ mod store;
 mod tree;
 
 pub use journal::{After, Change, Plan, Recovery, before, carry_out, roll_back};
-pub use store::{Entry, Keep, Listed, Lock, Manifest, Permission, Pruned, Store, is_session, open_journals};
+pub use store::{Entry, Keep, Lock, Manifest, Permission, Pruned, Store, is_session, open_journals};
 pub use tree::{FileState, Obstacle, Tree};
 
 #[cfg(test)]

@@ -44,28 +44,26 @@ impl Environment {
         self.get("HOME").map(PathBuf::from)
     }
 
+    /// Maestro's directory of a kind of the XDG's: in the one that a variable names, else in its usual place.
+    fn own(&self, variable: &str, usual: &str) -> Option<PathBuf> {
+        let named = self.get(variable).map(PathBuf::from);
+        Some(named.or_else(|| Some(self.home()?.join(usual)))?.join("maestro"))
+    }
+
     /// Returns where the user's own overrides live: `$MAESTRO_HOME`, else the XDG configuration directory.
     pub fn maestro_home(&self) -> Option<PathBuf> {
-        self.get("MAESTRO_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(self.get("XDG_CONFIG_HOME")?).join("maestro")))
-            .or_else(|| Some(self.home()?.join(".config/maestro")))
+        self.get("MAESTRO_HOME").map(PathBuf::from).or_else(|| self.own("XDG_CONFIG_HOME", ".config"))
     }
 
     /// Returns where Maestro keeps what can be made again.
     pub fn cache_directory(&self) -> Option<PathBuf> {
-        self.get("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(self.home()?.join(".cache")))
-            .map(|cache| cache.join("maestro"))
+        self.own("XDG_CACHE_HOME", ".cache")
     }
 
     /// Returns where Maestro keeps what is this user's and no project's: the XDG directory of state, else
     /// below `$MAESTRO_HOME`. A user with several configurations is one user still.
     pub fn state_directory(&self) -> Option<PathBuf> {
-        self.get("XDG_STATE_HOME")
-            .map(|state| PathBuf::from(state).join("maestro"))
-            .or_else(|| Some(self.home()?.join(".local/state/maestro")))
+        self.own("XDG_STATE_HOME", ".local/state")
             .or_else(|| Some(PathBuf::from(self.get("MAESTRO_HOME")?).join("state")))
             .filter(|directory| directory.is_absolute())
     }

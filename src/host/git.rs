@@ -104,6 +104,11 @@ fn links(directory: &Path, left: &mut usize) -> Vec<PathBuf> {
 
 /// The repository that a file in the place of `.git` names; none where that is no file.
 pub(crate) fn named_by(own: &Path) -> Option<PathBuf> {
+    const MOST_BYTES: u64 = 4_096;
+    let about = fs::metadata(own).ok()?;
+    if !about.is_file() || about.len() > MOST_BYTES {
+        return None;
+    }
     let text = fs::read_to_string(own).ok()?;
     own.parent()?.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()
 }
@@ -174,7 +179,7 @@ impl Checkout {
 
     /// True if its repository has more checkouts than the main one.
     pub fn has_others(&self) -> bool {
-        let worktrees = std::fs::read_dir(self.repository.join("worktrees"));
+        let worktrees = fs::read_dir(self.repository.join("worktrees"));
         worktrees.is_ok_and(|mut entries| entries.next().is_some())
     }
 
@@ -186,17 +191,11 @@ impl Checkout {
 
 /// The repository of a checkout: its `.git`, or what that points to, without the worktree's own part.
 fn repository(root: &Path) -> Option<PathBuf> {
-    const MOST_BYTES: u64 = 4_096;
     let git = root.join(".git");
-    let about = std::fs::metadata(&git).ok()?;
-    if about.is_dir() {
+    if git.is_dir() {
         return git.canonicalize().ok();
     }
-    if !about.is_file() || about.len() > MOST_BYTES {
-        return None;
-    }
-    let text = std::fs::read_to_string(&git).ok()?;
-    let own = root.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()?;
+    let own = named_by(&git)?;
     let above = own.parent()?;
     if above.file_name().is_some_and(|name| name == "worktrees") {
         return above.parent().map(Path::to_owned);

@@ -15,6 +15,8 @@ use rustix::io::Errno;
 use sha2::Sha256;
 use thiserror::Error;
 
+use crate::domain::words::hex;
+
 /// The name of the key in the directory of state.
 const KEY_FILE: &str = "key";
 
@@ -62,25 +64,37 @@ impl SealKey {
         }
     }
 
-    /// Returns what only a holder of the key can say of a text, in hexadecimal. `purpose` keeps the texts of
-    /// one kind apart from those of another.
-    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };
+    /// A key that nobody else has, for who keeps it in memory.
+    ///
+    /// # Errors
+    ///
+    /// There is no randomness.
+    pub fn random() -> io::Result<Self> {
+        let mut bytes = [0; LENGTH];
+        getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+        Ok(Self(bytes))
+    }
+
+    /// Returns what only a holder of the key can say of a text. `purpose` keeps the texts of one kind apart
+    /// from those of another.
+    pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; LENGTH] {
+        // HMAC takes keys of any length.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; LENGTH] };
         for part in [&[purpose.as_bytes()], parts].concat() {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
         }
-        crate::domain::words::hex(&mac.finalize().into_bytes())
+        mac.finalize().into_bytes().into()
+    }
+
+    /// The same in hexadecimal.
+    pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
+        hex(&self.mark(purpose, parts))
     }
 
     /// A key that only a holder of this one can make, for one purpose and one thing.
     pub fn bound_to(&self, purpose: &str, what: &[u8]) -> Self {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return self.clone() };
-        for part in [b"key of", purpose.as_bytes(), what] {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part);
-        }
-        Self(mac.finalize().into_bytes().into())
+        Self(self.mark("key of", &[purpose.as_bytes(), what]))
     }
 
     /// Its bytes.
@@ -120,10 +134,9 @@ fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
 /// Writes a key aside and gives it its name, which fails where one has that name already: nobody
 /// ever reads half of a key, and none is replaced.
 fn make(directory: &OwnedFd) -> Result<(), KeyError> {
-    let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    let key = SealKey::random()?;
     let aside = format!("key.{}.new", uuid::Uuid::now_v7());
-    let made = write_new(directory, &aside, &bytes)
+    let made = write_new(directory, &aside, &key.0)
         .and_then(|()| linkat(directory, &aside, directory, KEY_FILE, AtFlags::empty()));
     // Where this fails, a file of no use is left that nobody reads.
     let _ = unlinkat(directory, &aside, AtFlags::empty());

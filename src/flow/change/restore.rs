@@ -21,9 +21,7 @@ use crate::flow::kit::Kit;
 use crate::flow::log::Log;
 use crate::flow::note::run_to_restore;
 use crate::flow::time::now;
-use crate::host::change::{
-    Change, Entry, Keep, Listed, Manifest, Plan, Pruned, Store, Tree, before, is_session,
-};
+use crate::host::change::{Change, Entry, Keep, Manifest, Plan, Pruned, Store, Tree, before, is_session};
 use crate::host::project::{Base, Project};
 
 /// Next step where something else is where a file was.
@@ -282,14 +280,14 @@ pub fn backups(config: &Configuration, log: &Log) -> Result<Vec<Backup>, Error> 
     let listed = store.list().map_err(|obstacle| setup(&failed(&obstacle)))?;
     let open = store.open_sessions().unwrap_or_default();
     let states = states(&listed, &open);
-    let backup = |(listed, state): (Listed, BackupState)| Backup {
+    let backup = |(listed, state): (Manifest, BackupState)| Backup {
         bytes: store.bytes(&listed.session),
-        at_ms: listed.manifest.at_ms,
-        kind: listed.manifest.kind,
-        root: listed.manifest.root,
-        files: listed.manifest.files.len(),
+        at_ms: listed.at_ms,
+        kind: listed.kind,
+        root: listed.root,
+        files: listed.files.len(),
         state,
-        undoes: listed.manifest.undoes,
+        undoes: listed.undoes,
         session: listed.session,
     };
     Ok(listed.into_iter().zip(states).map(backup).rev().collect())
@@ -340,14 +338,14 @@ fn setup(refusal: &Refusal) -> Error {
 
 /// The state of each, in the order of the list, which is that of time. A restore that was itself
 /// undone undoes nothing.
-fn states(listed: &[Listed], open: &[String]) -> Vec<BackupState> {
+fn states(listed: &[Manifest], open: &[String]) -> Vec<BackupState> {
     let mut back: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut states = Vec::new();
-    for Listed { session, manifest } in listed.iter().rev() {
-        let taken = back.get(session.as_str()).cloned().unwrap_or_default();
+    for manifest in listed.iter().rev() {
+        let taken = back.get(manifest.session.as_str()).cloned().unwrap_or_default();
         let stands =
             || manifest.files.iter().map(|file| file.path.as_str()).filter(|path| !taken.contains(path));
-        let state = if open.contains(session) {
+        let state = if open.contains(&manifest.session) {
             BackupState::Open
         } else if taken.is_empty() {
             BackupState::Applied
@@ -368,11 +366,11 @@ fn states(listed: &[Listed], open: &[String]) -> Vec<BackupState> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::change::{Entry, Manifest};
+    use crate::host::change::Entry;
 
-    fn listed(session: &str, undoes: Option<&str>, files: &[&str]) -> Listed {
+    fn listed(session: &str, undoes: Option<&str>, files: &[&str]) -> Manifest {
         let entry = |path: &&str| Entry { path: (*path).to_owned(), before: None, after: None };
-        let manifest = Manifest {
+        Manifest {
             session: session.to_owned(),
             at_ms: 0,
             kind: String::new(),
@@ -382,8 +380,7 @@ mod tests {
             files: files.iter().map(entry).collect(),
             made: Vec::new(),
             directories: Vec::new(),
-        };
-        Listed { session: session.to_owned(), manifest }
+        }
     }
 
     #[test]

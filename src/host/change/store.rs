@@ -44,14 +44,6 @@ pub struct Lock {
     _file: File,
 }
 
-/// A backup, as it is listed.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Listed {
-    /// Its session.
-    pub session: String,
-    pub manifest: Manifest,
-}
-
 /// True if a change of a project is under way, or was when its server was killed.
 pub fn open_journals(root: &Path) -> bool {
     std::fs::read_dir(root.join(BACKUPS).join(OPEN)).is_ok_and(|mut entries| entries.next().is_some())
@@ -289,11 +281,8 @@ impl Store {
     /// # Errors
     ///
     /// They cannot be listed.
-    pub fn list(&self) -> Result<Vec<Listed>, Obstacle> {
-        let listed = |session: String| {
-            let text = self.written(&session).ok()??;
-            Some(Listed { manifest: parsed(&session, &text).ok()??, session })
-        };
+    pub fn list(&self) -> Result<Vec<Manifest>, Obstacle> {
+        let listed = |session: String| parsed(&session, &self.written(&session).ok()??).ok()?;
         Ok(self.sessions()?.into_iter().filter_map(listed).collect())
     }
 
