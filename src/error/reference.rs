@@ -1,7 +1,7 @@
 //! The reference that explains each code, and the next step after every error.
 //! `maestro-mcp errors`. The texts are in `reference.yaml`.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 use serde::Deserialize;
@@ -38,8 +38,8 @@ pub struct Group {
 
 /// Every code, in the order of the document.
 pub fn groups() -> &'static [Group] {
-    static GROUPS: OnceLock<Vec<Group>> = OnceLock::new();
-    GROUPS.get_or_init(|| packed::read(TEXTS))
+    static GROUPS: LazyLock<Vec<Group>> = LazyLock::new(|| packed::read(TEXTS));
+    &GROUPS
 }
 
 /// Every entry, in the order of the document.
@@ -213,30 +213,15 @@ fn there_is(available: &[String]) -> String {
 
 /// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
 pub fn for_person(hint: &str) -> String {
-    static TO_A_MODEL: OnceLock<Option<Regex>> = OnceLock::new();
-    const THEREFORE: [(&str, &str); 13] = [
-        ("maestro_help with the tool's name shows them all", "`--help` shows them all"),
-        ("(maestro_list_providers)", "(`maestro-mcp check` lists them)"),
-        ("maestro_get_evidence_chain lists", "`maestro-mcp evidence export` prints"),
-        ("maestro_get_pending_approvals", "`maestro-mcp approvals`"),
-        ("maestro_workflow_state", "`maestro-mcp runs`"),
-        ("maestro_get_metrics", "`maestro-mcp metrics`"),
-        ("maestro_threads", "`maestro-mcp threads`"),
-        (", or to ", ", or "),
-        (", and tell the user", ""),
-        ("; then tell the user", ""),
-        ("Give the user ", "Give yourself "),
-        ("The user may ", "You may "),
-        ("the user can ", "you can "),
-    ];
-    let pattern = TO_A_MODEL
-        .get_or_init(|| Regex::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)").ok());
-    let Some(pattern) = pattern else { return hint.to_owned() };
+    static TO_A_MODEL: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)").ok());
+    let Some(pattern) = &*TO_A_MODEL else { return hint.to_owned() };
     let said = pattern.replace_all(hint, |found: &Captures<'_>| {
         let first = found.get(2).map_or("", |letter| letter.as_str());
         if found.get(1).is_some() { first.to_uppercase() } else { first.to_owned() }
     });
-    THEREFORE.iter().fold(said.into_owned(), |said, (to_model, to_person)| said.replace(to_model, to_person))
+    let therefore = packed::pairs("to_a_person").iter();
+    therefore.fold(said.into_owned(), |said, (to_model, to_person)| said.replace(to_model, to_person))
 }
 
 #[cfg(test)]
