@@ -25,7 +25,6 @@ use crate::domain::event::Opened;
 use crate::error::Error;
 use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
-use crate::flow::time::now;
 
 use door::Door;
 pub use door::SHORT;
@@ -128,7 +127,7 @@ impl Page {
     /// Returns what the views know beside the log.
     fn now(&self) -> Now {
         let kit = &self.kit;
-        Now { at: now(), most: kit.config.limits().total, idle_before: kit.log.idle_before() }
+        Now { most: kit.config.limits().total, idle_before: kit.log.idle_before() }
     }
 
     /// Does what may block away from the thread that answers.

@@ -1,5 +1,6 @@
 //! An event in one line: what happened, whose word it is, and what it says.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::cut::cut_line;
@@ -13,7 +14,7 @@ use crate::domain::stage::Stage;
 const MOST_LETTERS: usize = 300;
 
 /// An event in one line, in its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Label {
     /// The name of the event in the log.
     pub kind: &'static str,

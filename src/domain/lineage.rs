@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
 /// Somebody with links.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Linked {
     /// Its id.
     pub id: String,
@@ -39,7 +39,7 @@ pub enum Standing {
 }
 
 /// One line of a walk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// Number of links away from the start, along this branch.
     pub depth: usize,

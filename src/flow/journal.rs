@@ -485,7 +485,12 @@ fn unreadable(error: &Unreadable) -> StoreError {
     StoreError::Corrupt { reason: error.to_string() }
 }
 
-fn read(stored: Stored) -> Result<Event, Error> {
+/// An event as it is stored.
+///
+/// # Errors
+///
+/// The log is damaged.
+pub fn read(stored: Stored) -> Result<Event, Error> {
     Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
         .map_err(|error| unreadable(&error).into())
 }

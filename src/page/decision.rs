@@ -8,49 +8,48 @@ use serde_json::{Map, Value, json};
 
 use super::guard::Visit;
 use super::views::decide::{Around, Filled, Problem, field};
+use super::views::parts::with;
 use super::{Page, views};
 use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::Contradiction;
 use crate::domain::event::{Body, Decision};
+use crate::domain::history::History;
 use crate::domain::order::Gather;
 use crate::domain::report::{Choice, Report};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Reviewed, Verdict, decide as record, find, known};
-use crate::flow::time::now;
 
 /// Shows a request, with what somebody typed and why it comes back.
 pub(super) async fn show(visit: &Visit, id: &str, status: StatusCode, filled: Filled) -> Response {
-    visit.framed(status, "decide.html", shown(visit, id, filled).await).await
+    match found(visit, id).await {
+        Ok((Reviewed { run, request }, around)) => {
+            let here = format!("decide/{}", request.id);
+            let view = move |history: &History| {
+                let view = views::decide::decide(&run, &request, &around, &filled).map_err(|error| {
+                    Error::Internal(format!("the report of request {}: {error}", request.id))
+                })?;
+                let next = history.pending().find(|(_, other)| other.id != request.id);
+                Ok(with(&view, json!({ "next_request": next.map(|(_, other)| &other.id) })))
+            };
+            visit.read(status, "decide.html", here, view).await
+        }
+        Err(error) => visit.failed(&error).await,
+    }
 }
 
-async fn shown(visit: &Visit, id: &str, filled: Filled) -> Result<(Value, Value), Error> {
+async fn found(visit: &Visit, id: &str) -> Result<(Reviewed, Around), Error> {
     let page = &visit.page;
-    let kit = &page.kit;
-    let Reviewed { run, request } = find(&kit.log, id).await?;
-    let applied =
-        request.asked.report.get("applied").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
-    let patches = if applied { patches(page, &run.id).await? } else { BTreeMap::new() };
-    let purpose = purpose(&request.id, &request.asked.digest);
+    let found = find(&page.kit.log, id).await?;
+    let asked = &found.request.asked;
+    let applied = asked.report.get("applied").and_then(Value::as_array).is_some_and(|all| !all.is_empty());
+    let patches = if applied { patches(page, &found.run.id).await? } else { BTreeMap::new() };
     let around = Around {
-        now: now(),
-        nonce: visit.nonce(&purpose),
-        left: kit.config.limits().total.saturating_sub(run.budget.used()),
+        nonce: visit.nonce(&purpose(&found.request.id, &asked.digest)),
+        left: page.kit.config.limits().total.saturating_sub(found.run.budget.used()),
         patches,
     };
-    let id = request.id.clone();
-    let read = kit.log.journal().read(move |history| {
-        let view = views::decide::decide(&run, &request, &around, &filled)
-            .map_err(|error| Error::Internal(format!("the report of request {id}: {error}")))?;
-        let mut frame = views::frame(history, &format!("decide/{id}"));
-        // The requests after this one.
-        let next = history.pending().find(|(_, other)| other.id != id).map(|(_, other)| other.id.clone());
-        if let Some(frame) = frame.as_object_mut() {
-            frame.insert("next".to_owned(), json!(next));
-        }
-        Ok::<_, Error>((frame, view))
-    });
-    read.await?
+    Ok((found, around))
 }
 
 /// The whole text of every change of a run, by the session of its backup.
@@ -104,7 +103,7 @@ impl From<Error> for Refusal {
             }
             Error::Workflow(_) => Self::Back(StatusCode::CONFLICT, Problem::Decided),
             Error::InvalidArguments(text) => {
-                Self::Back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Other(text))
+                Self::Back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Other([text]))
             }
             error => Self::Error(Box::new(error)),
         }
@@ -120,7 +119,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
     let found = kit.log.journal().read(move |history| {
         known(history, &asked).map(|(run, request)| Reviewed { run: run.clone(), request: request.clone() })
     });
-    let Reviewed { run, request } = found.await.map_err(Refusal::from)?.map_err(Refusal::from)?;
+    let Reviewed { run, request } = found.await??;
     // A person who saw another report decides on that one.
     let digest = said("digest").unwrap_or_default();
     if said("request") != Some(id) || digest != request.asked.digest {
@@ -129,7 +128,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
     if !visit.is_nonce(&purpose(id, digest), said("nonce").unwrap_or_default()) {
         return back(StatusCode::CONFLICT, Problem::OldForm);
     }
-    run.may_decide(&request).map_err(|refusal| Refusal::from(Error::Workflow(refusal)))?;
+    run.may_decide(&request).map_err(Error::Workflow)?;
     if said("stray").is_some() {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Stray);
     }
@@ -138,7 +137,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoDecision);
     };
     let report: Report = from_value(request.asked.report.clone())
-        .map_err(|error| Refusal::from(Error::Internal(format!("the report of request {id}: {error}"))))?;
+        .map_err(|error| Error::Internal(format!("the report of request {id}: {error}")))?;
     let words = said("feedback").map(|text| text.replace("\r\n", "\n"));
     let is_revision = decision == Decision::Revise;
     let verdict = Verdict {
@@ -154,7 +153,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
         nonce: None,
         opened: Some(visit.visitor.way),
     };
-    let settled = record(kit, verdict).await.map_err(Refusal::from)?;
+    let settled = record(kit, verdict).await?;
     page.door.revoke(&format!("decide/{id}"));
     tracing::info!(request = settled.request.id, decision = decision.name(), "decided on the page");
     Ok(())

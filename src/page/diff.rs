@@ -18,12 +18,8 @@ pub(super) struct File {
     removed: usize,
     is_open: bool,
     is_executable: Option<bool>,
-    hunks: Vec<Hunk>,
-}
-
-#[derive(Debug, Serialize)]
-struct Hunk {
-    lines: Vec<Line>,
+    /// The lines of each hunk.
+    hunks: Vec<Vec<Line>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,7 +77,7 @@ impl From<&FilePatch> for File {
                     Side::Context => 0,
                 };
             }
-            Hunk { lines }
+            lines
         });
         Self {
             path: path.clone(),
@@ -106,7 +102,7 @@ fn lines(hunk: &[HunkLine], mut old: Option<usize>, mut new: Option<usize>) -> V
                 kind: "same",
                 old: take(&mut old),
                 new: take(&mut new),
-                parts: whole(&first.text, false),
+                parts: whole(&first.text),
                 is_cut: !first.ends,
             });
             rest = rest.get(1..).unwrap_or_default();
@@ -117,20 +113,17 @@ fn lines(hunk: &[HunkLine], mut old: Option<usize>, mut new: Option<usize>) -> V
         rest = after;
         let removed: Vec<&HunkLine> = changed.iter().filter(|line| line.side == Side::Removed).collect();
         let added: Vec<&HunkLine> = changed.iter().filter(|line| line.side == Side::Added).collect();
-        let pairs = if removed.len() == added.len() { removed.len() } else { 0 };
-        let marked: Vec<(Vec<Part>, Vec<Part>)> = removed
-            .iter()
-            .zip(&added)
-            .take(pairs)
-            .map(|(one, other)| compared(&one.text, &other.text))
-            .collect();
-        let (mut before, mut behind): (Vec<_>, Vec<_>) = marked.into_iter().unzip();
-        before.extend(removed.iter().skip(pairs).map(|line| whole(&line.text, false)));
-        behind.extend(added.iter().skip(pairs).map(|line| whole(&line.text, false)));
-        for (line, parts) in removed.iter().zip(before) {
+        let is_paired = removed.len() == added.len();
+        let parts = |line: &HunkLine, other: Option<&&HunkLine>| match other.filter(|_| is_paired) {
+            Some(other) => compared(&line.text, &other.text),
+            None => whole(&line.text),
+        };
+        for (place, line) in removed.iter().enumerate() {
+            let parts = parts(line, added.get(place));
             out.push(Line { kind: "del", old: take(&mut old), new: None, parts, is_cut: !line.ends });
         }
-        for (line, parts) in added.iter().zip(behind) {
+        for (place, line) in added.iter().enumerate() {
+            let parts = parts(line, removed.get(place));
             out.push(Line { kind: "add", old: None, new: take(&mut new), parts, is_cut: !line.ends });
         }
     }
@@ -143,12 +136,12 @@ fn take(number: &mut Option<usize>) -> Option<usize> {
     now
 }
 
-fn whole(text: &str, is_changed: bool) -> Vec<Part> {
-    vec![Part { text: text.to_owned(), is_changed }]
+fn whole(text: &str) -> Vec<Part> {
+    vec![Part { text: text.to_owned(), is_changed: false }]
 }
 
-/// Two lines, each in what they have in common at both ends and what differs between.
-fn compared(one: &str, other: &str) -> (Vec<Part>, Vec<Part>) {
+/// A line beside another, in what they have in common at both ends and what differs between.
+fn compared(one: &str, other: &str) -> Vec<Part> {
     let (a, b) = (words(one), words(other));
     let head = a.iter().zip(&b).take_while(|(left, right)| left == right).count();
     let most = a.len().min(b.len()) - head;
@@ -156,20 +149,17 @@ fn compared(one: &str, other: &str) -> (Vec<Part>, Vec<Part>) {
         a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(left, right)| left == right).count();
     // Where little is in common, marks say nothing.
     if (head + tail) * 3 < a.len().max(b.len()) {
-        return (whole(one, false), whole(other, false));
+        return whole(one);
     }
-    let parts = |all: &[&str]| {
-        let middle = all.len() - tail;
-        let part = |range: std::ops::Range<usize>, is_changed| {
-            let text = all.get(range).unwrap_or_default().concat();
-            (!text.is_empty()).then_some(Part { text, is_changed })
-        };
-        [part(0..head, false), part(head..middle, true), part(middle..all.len(), false)]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
+    let middle = a.len() - tail;
+    let part = |range: std::ops::Range<usize>, is_changed| {
+        let text = a.get(range).unwrap_or_default().concat();
+        (!text.is_empty()).then_some(Part { text, is_changed })
     };
-    (parts(&a), parts(&b))
+    [part(0..head, false), part(head..middle, true), part(middle..a.len(), false)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// Runs of letters and digits, and every other character by itself.
@@ -199,12 +189,8 @@ mod tests {
     #[test]
     fn lines_are_numbered_on_both_sides() {
         let files = files(PATCH).unwrap();
-        let numbers: Vec<(&str, Option<usize>, Option<usize>)> = files[0]
-            .hunks
-            .iter()
-            .flat_map(|hunk| &hunk.lines)
-            .map(|line| (line.kind, line.old, line.new))
-            .collect();
+        let numbers: Vec<(&str, Option<usize>, Option<usize>)> =
+            files[0].hunks.iter().flatten().map(|line| (line.kind, line.old, line.new)).collect();
         assert_eq!(
             numbers,
             [
@@ -222,7 +208,8 @@ mod tests {
 
     #[test]
     fn changed_words_are_marked_and_nothing_is_lost() {
-        let (one, other) = compared("  move(sku, 1)", "  move(normalise(sku), 1)");
+        let (a, b) = ("  move(sku, 1)", "  move(normalise(sku), 1)");
+        let (one, other) = (compared(a, b), compared(b, a));
         let marked = |parts: &[Part]| {
             parts.iter().filter(|part| part.is_changed).map(|part| part.text.clone()).collect::<String>()
         };
@@ -230,8 +217,8 @@ mod tests {
         let text = |parts: &[Part]| parts.iter().map(|part| part.text.as_str()).collect::<String>();
         assert_eq!(text(&one), "  move(sku, 1)");
         assert_eq!(text(&other), "  move(normalise(sku), 1)");
-        assert_eq!(compared("", "").0, []);
-        assert_eq!(compared("abc", "xyz").0, whole("abc", false));
+        assert_eq!(compared("", ""), []);
+        assert_eq!(compared("abc", "xyz"), whole("abc"));
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! Admission to the page: links that open once, visitors that are known by a cookie, and the mark that a
 //! form carries. All of it is in memory: a page that ends forgets everybody.
 
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 
 use super::look::Look;
 use crate::domain::event::Opened;
 use crate::domain::words::hex;
 use crate::error::Error;
+use crate::host::seal_key::SealKey;
 
 /// For how long a link of a terminal opens.
 pub const SHORT: Duration = Duration::from_secs(60);
@@ -28,7 +27,7 @@ type Secret = [u8; 32];
 pub(super) struct Door {
     prefix: String,
     cookie: String,
-    key: Secret,
+    key: SealKey,
     state: Mutex<State>,
 }
 
@@ -49,10 +48,8 @@ struct Link {
 }
 
 struct Known {
-    mark: Secret,
-    way: Opened,
+    visitor: Visitor,
     seen: Instant,
-    look: Look,
 }
 
 /// Somebody with a cookie of this page.
@@ -76,7 +73,7 @@ impl Door {
         Ok(Self {
             prefix: hex(&random::<16>()?),
             cookie: format!("maestro_{}", hex(&random::<8>()?)),
-            key: random()?,
+            key: SealKey::random().map_err(|error| no_randomness(&error))?,
             state: Mutex::default(),
         })
     }
@@ -113,7 +110,7 @@ impl Door {
             let place = state.links.iter().position(|link| self.is_same(&link.mark, &mark))?;
             let link = state.links.swap_remove(place);
             make_room(&mut state.visitors);
-            state.visitors.push(Known { mark: known, way: link.way, seen: now, look });
+            state.visitors.push(Known { visitor: Visitor { mark: known, way: link.way, look }, seen: now });
             let target = link.target.clone();
             make_room(&mut state.used);
             state.used.push(link);
@@ -143,24 +140,24 @@ impl Door {
         self.with(|state| {
             let now = Instant::now();
             state.visitors.retain(|known| now.duration_since(known.seen) < IDLE);
-            let known = state.visitors.iter_mut().find(|known| self.is_same(&known.mark, &mark))?;
+            let known = state.visitors.iter_mut().find(|known| self.is_same(&known.visitor.mark, &mark))?;
             known.seen = now;
-            Some(Visitor { mark: known.mark, way: known.way, look: known.look })
+            Some(known.visitor)
         })
     }
 
     /// Remembers in which language and colours a visitor reads.
     pub(super) fn remember(&self, visitor: &Visitor, look: Look) {
         self.with(|state| {
-            if let Some(known) = state.visitors.iter_mut().find(|known| known.mark == visitor.mark) {
-                known.look = look;
+            if let Some(known) = state.visitors.iter_mut().find(|known| known.visitor.mark == visitor.mark) {
+                known.visitor.look = look;
             }
         });
     }
 
     /// The mark of a form: it holds for one visitor and one purpose.
     pub(super) fn nonce(&self, visitor: &Visitor, purpose: &str) -> String {
-        self.mark_hex(&format!("{}|{purpose}", hex(&visitor.mark)))
+        hex(&self.mark(&format!("{}|{purpose}", hex(&visitor.mark))))
     }
 
     /// True if a form is one that this visitor was given for this purpose.
@@ -168,31 +165,13 @@ impl Door {
         self.is_same(&self.mark(&self.nonce(visitor, purpose)), &self.mark(said))
     }
 
-    fn mark_hex(&self, text: &str) -> String {
-        hex(&self.mark(text))
-    }
-
     fn mark(&self, text: &str) -> Secret {
-        match Hmac::<Sha256>::new_from_slice(&self.key) {
-            Ok(mut mac) => {
-                mac.update(text.as_bytes());
-                mac.finalize().into_bytes().into()
-            }
-            // HMAC takes keys of any length.
-            Err(_) => self.key,
-        }
+        self.key.mark("page", &[text.as_bytes()])
     }
 
-    /// Compares in a time that says nothing about where two marks differ.
+    /// Compares marks of the marks: where those differ says nothing of where the two do.
     fn is_same(&self, one: &Secret, other: &Secret) -> bool {
-        Hmac::<Sha256>::new_from_slice(&self.key).is_ok_and(|mut mac| {
-            mac.update(one);
-            let tag = mac.finalize().into_bytes();
-            Hmac::<Sha256>::new_from_slice(&self.key).is_ok_and(|mut mac| {
-                mac.update(other);
-                mac.verify(&tag).is_ok()
-            })
-        })
+        self.mark(&hex(one)) == self.mark(&hex(other))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> T {
@@ -208,13 +187,22 @@ fn make_room<T>(kept: &mut Vec<T>) {
 
 fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Error> {
     let mut bytes = [0; LENGTH];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| no_randomness(&error))?;
     Ok(bytes)
+}
+
+fn no_randomness(error: &dyn Display) -> Error {
+    Error::Internal(format!("no randomness: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::language::Language;
+
+    fn look() -> Look {
+        Look::of(Language::ENGLISH)
+    }
 
     fn cookie_of(door: &Door, opened: &Entry) -> String {
         door.set_cookie(&opened.cookie).split(';').next().unwrap().to_owned()
@@ -224,23 +212,23 @@ mod tests {
     fn a_link_opens_once_and_in_its_time() {
         let door = Door::new().unwrap();
         let token = door.link("queue", Opened::Terminal, SHORT).unwrap();
-        assert!(door.open("", Look::default()).unwrap().is_none());
-        assert!(door.open(&token.to_uppercase(), Look::default()).unwrap().is_none());
-        let opened = door.open(&token, Look::default()).unwrap().unwrap();
+        assert!(door.open("", look()).unwrap().is_none());
+        assert!(door.open(&token.to_uppercase(), look()).unwrap().is_none());
+        let opened = door.open(&token, look()).unwrap().unwrap();
         assert_eq!(opened.target, "queue");
-        assert!(door.open(&token, Look::default()).unwrap().is_none());
+        assert!(door.open(&token, look()).unwrap().is_none());
         let late = door.link("queue", Opened::Terminal, Duration::ZERO).unwrap();
-        assert!(door.open(&late, Look::default()).unwrap().is_none());
+        assert!(door.open(&late, look()).unwrap().is_none());
         let revoked = door.link("decide/1", Opened::Dialog, SHORT).unwrap();
         door.revoke("decide/1");
-        assert!(door.open(&revoked, Look::default()).unwrap().is_none());
+        assert!(door.open(&revoked, look()).unwrap().is_none());
     }
 
     #[test]
     fn a_visitor_is_known_by_this_doors_cookie_alone() {
         let (door, other) = (Door::new().unwrap(), Door::new().unwrap());
         let token = door.link("queue", Opened::Dialog, SHORT).unwrap();
-        let cookie = cookie_of(&door, &door.open(&token, Look::default()).unwrap().unwrap());
+        let cookie = cookie_of(&door, &door.open(&token, look()).unwrap().unwrap());
         assert_eq!(door.visitor(&format!("a=b; {cookie}")).unwrap().way, Opened::Dialog);
         assert!(other.visitor(&cookie).is_none());
         let (name, value) = cookie.split_once('=').unwrap();
@@ -254,7 +242,7 @@ mod tests {
         let door = Door::new().unwrap();
         let enter = || {
             let token = door.link("queue", Opened::Terminal, SHORT).unwrap();
-            let opened = door.open(&token, Look::default()).unwrap().unwrap();
+            let opened = door.open(&token, look()).unwrap().unwrap();
             door.visitor(&cookie_of(&door, &opened)).unwrap()
         };
         let (one, other) = (enter(), enter());
@@ -271,7 +259,7 @@ mod tests {
         let mut cookies = Vec::new();
         for _ in 0..=MOST {
             let token = door.link("queue", Opened::Terminal, SHORT).unwrap();
-            cookies.push(cookie_of(&door, &door.open(&token, Look::default()).unwrap().unwrap()));
+            cookies.push(cookie_of(&door, &door.open(&token, look()).unwrap().unwrap()));
         }
         assert!(door.visitor(&cookies[0]).is_none());
         assert!(door.visitor(&cookies[1]).is_some());

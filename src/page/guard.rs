@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::door::Visitor;
 use super::look::Look;
 use super::{Page, render, views};
+use crate::domain::history::History;
 use crate::error::Error;
 
 /// Nothing but our own style, script and forms; nobody frames the page.
@@ -27,34 +28,12 @@ const ALWAYS: [(HeaderName, &str); 7] = [
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Why a request is not looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
-    /// It was sent to another name: a foreign one that resolves to this machine.
-    Host,
-    /// Another site, or another port of this machine, sent it.
-    Foreign,
-}
-
-impl Refused {
-    fn status(self) -> StatusCode {
-        match self {
-            Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Foreign => StatusCode::FORBIDDEN,
-        }
-    }
-}
-
 /// Holds each request to its host and its origin, and each answer to the headers.
 pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next) -> Response {
     let is_link = request.uri().path() == format!("/{}/open", page.door.prefix());
     let mut response = match checked(&page, request.method(), request.uri(), request.headers(), is_link) {
         Ok(()) => next.run(request).await,
-        Err(refused) => {
-            let mut response = Response::new(refused.status().to_string().into());
-            *response.status_mut() = refused.status();
-            response
-        }
+        Err(refused) => (refused, refused.to_string()).into_response(),
     };
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
@@ -71,18 +50,19 @@ fn checked(
     uri: &Uri,
     headers: &HeaderMap,
     is_link: bool,
-) -> Result<(), Refused> {
+) -> Result<(), StatusCode> {
     let ours = page.host.as_bytes();
     let is_told = only(headers, header::HOST.as_str()).is_ok_and(|host| host == Some(ours));
+    // It was sent to another name: a foreign one that resolves to this machine.
     if !is_told || uri.authority().is_some_and(|asked| asked.as_str().as_bytes() != ours) {
-        return Err(Refused::Host);
+        return Err(StatusCode::MISDIRECTED_REQUEST);
     }
     let is_read = method == Method::GET || method == Method::HEAD;
     let own = format!("http://{}", page.host);
     match only(headers, header::ORIGIN.as_str())? {
         Some(origin) if origin == own.as_bytes() => {}
         None if is_read => {}
-        Some(_) | None => return Err(Refused::Foreign),
+        Some(_) | None => return Err(StatusCode::FORBIDDEN),
     }
     match only(headers, "sec-fetch-site")? {
         // Browsers of before 2023 do not send it; then the origin is what counts.
@@ -90,15 +70,15 @@ fn checked(
         // Typed, or opened by another program.
         Some(b"none") if is_read => Ok(()),
         Some(_) if is_read && is_link => Ok(()),
-        Some(_) => Err(Refused::Foreign),
+        Some(_) => Err(StatusCode::FORBIDDEN),
     }
 }
 
 /// The value of a header, if it has one. Of several, one would be believed and another meant.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Refused> {
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, StatusCode> {
     let mut all = headers.get_all(name).iter();
     let first = all.next().map(HeaderValue::as_bytes);
-    if all.next().is_some() { Err(Refused::Foreign) } else { Ok(first) }
+    if all.next().is_some() { Err(StatusCode::FORBIDDEN) } else { Ok(first) }
 }
 
 /// A page without a view: what happened, and what to do.
@@ -159,14 +139,19 @@ impl Visit {
         self.page.door.is_nonce(&self.visitor, purpose, said)
     }
 
-    /// A view inside the frame that all have.
-    pub(super) async fn framed(
+    /// A view of the fold of the log, inside the frame that all have.
+    pub(super) async fn read(
         &self,
         status: StatusCode,
         template: &'static str,
-        shown: Result<(Value, Value), Error>,
+        here: String,
+        view: impl FnOnce(&History) -> Result<Value, Error> + Send + 'static,
     ) -> Response {
-        match shown {
+        let read = self.page.kit.log.journal().read(move |history| {
+            let view = view(history)?;
+            Ok((views::frame(history, &here), view))
+        });
+        match read.await.and_then(|shown| shown) {
             Ok((frame, view)) => {
                 let shown = json!({
                     "frame": frame,
@@ -185,23 +170,15 @@ impl Visit {
         failed(&self.page, self.visitor.look, error).await
     }
 
+    /// A view that is made already.
     pub(super) async fn show(
         &self,
-        template: &'static str,
-        shown: Result<(Value, Value), Error>,
-    ) -> Response {
-        self.framed(StatusCode::OK, template, shown).await
-    }
-
-    /// A view whose frame is still to be made.
-    pub(super) async fn view(
-        &self,
+        status: StatusCode,
         template: &'static str,
         here: String,
         view: Result<Value, Error>,
     ) -> Response {
-        let shown = self.with_frame(here, view).await;
-        self.show(template, shown).await
+        self.read(status, template, here, |_| view).await
     }
 
     /// A view that is made on a thread that may block.
@@ -212,16 +189,6 @@ impl Visit {
         view: impl FnOnce(&Page) -> Result<Value, Error> + Send + 'static,
     ) -> Response {
         let view = self.page.blocking(view).await.and_then(|it| it);
-        self.view(template, here, view).await
-    }
-
-    pub(super) async fn with_frame(
-        &self,
-        here: String,
-        view: Result<Value, Error>,
-    ) -> Result<(Value, Value), Error> {
-        let view = view?;
-        let frame = self.page.kit.log.journal().read(move |history| views::frame(history, &here)).await?;
-        Ok((frame, view))
+        self.show(StatusCode::OK, template, here, view).await
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::domain::chain::Stored;
-use crate::domain::coordination::record::RunRecord;
+use serde::Serialize;
+
 use crate::domain::event::consult::{ConsultSettled, Kept, Purpose};
 use crate::domain::event::{Body, EnsembleNoted, Event, Topic};
 use crate::domain::label::{Label, label};
@@ -16,6 +16,7 @@ use crate::domain::stage::Stage;
 use crate::domain::typed::from_value;
 use crate::domain::vote::VoteRecord;
 use crate::error::Error;
+use crate::flow::journal::read;
 use crate::flow::log::Log;
 use crate::flow::review::ReviewNoted;
 use crate::host::store::{EventStore as _, StoreError};
@@ -27,6 +28,7 @@ const READ: usize = 512;
 const MOST_TRIES: usize = 10;
 
 /// An event in a line.
+#[derive(Serialize)]
 pub(super) struct Fact {
     pub(super) seq: u64,
     pub(super) linked: Linked,
@@ -35,18 +37,18 @@ pub(super) struct Fact {
     pub(super) label: Label,
 }
 
-/// A vote.
-pub(super) struct Voted {
+/// A result of several consults, as it was noted.
+pub(super) struct Outcome<Record> {
     pub(super) id: String,
     pub(super) run: String,
     pub(super) at: u64,
-    pub(super) record: VoteRecord,
-    /// Its samples, by their events.
+    pub(super) record: Record,
+    /// Its answers, by their events.
     pub(super) samples: Vec<Sample>,
 }
 
 /// An answer of a consult.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 pub(super) struct Sample {
     id: String,
     pub(super) seq: u64,
@@ -59,31 +61,6 @@ pub(super) struct Sample {
     pub(super) cost_usd: Option<f64>,
     pub(super) code: Option<String>,
     pub(super) response: Option<String>,
-}
-
-/// Several answers to one question, outside of a stage.
-pub(super) struct Ensemble {
-    pub(super) id: String,
-    pub(super) run: String,
-    pub(super) at: u64,
-    pub(super) noted: EnsembleNoted,
-    pub(super) samples: Vec<Sample>,
-}
-
-/// A selection among candidates.
-pub(super) struct Selected {
-    pub(super) id: String,
-    pub(super) run: String,
-    pub(super) at: u64,
-    pub(super) record: SelectionRecord,
-}
-
-/// A review.
-pub(super) struct Reviewed {
-    pub(super) id: String,
-    pub(super) run: String,
-    pub(super) at: u64,
-    pub(super) record: ReviewNoted,
 }
 
 /// Something in a run that took time.
@@ -105,6 +82,16 @@ pub(super) enum Work {
         stage: Option<Stage>,
         passed: bool,
     },
+}
+
+impl Work {
+    /// The result of checks.
+    pub(super) fn passed(&self) -> Option<bool> {
+        match self {
+            Self::Checks { passed, .. } => Some(*passed),
+            Self::Stage { .. } => None,
+        }
+    }
 }
 
 /// Events of a run.
@@ -152,11 +139,10 @@ pub(super) struct Index {
     pub(super) facts: Vec<Fact>,
     by_id: HashMap<String, usize>,
     by_run: HashMap<String, OfRun>,
-    pub(super) votes: Vec<Voted>,
-    pub(super) ensembles: Vec<Ensemble>,
-    pub(super) selections: Vec<Selected>,
-    pub(super) reviews: Vec<Reviewed>,
-    pub(super) results: Vec<(String, u64, RunRecord)>,
+    pub(super) votes: Vec<Outcome<VoteRecord>>,
+    pub(super) ensembles: Vec<Outcome<EnsembleNoted>>,
+    pub(super) selections: Vec<Outcome<SelectionRecord>>,
+    pub(super) reviews: Vec<Outcome<ReviewNoted>>,
     /// Where a recorded text is, by its digest.
     texts: HashMap<String, u64>,
     /// Settled consults by run that no vote or ensemble has claimed yet.
@@ -200,31 +186,26 @@ impl Index {
                     if let Ok(record) = from_value::<VoteRecord>(noted.content) {
                         let count = if record.failures.is_empty() { record.samples } else { 0 };
                         let samples = self.claim(&run, Purpose::Vote, &named, count);
-                        self.votes.push(Voted { id, run, at, record, samples });
+                        self.votes.push(Outcome { id, run, at, record, samples });
                     }
                 }
                 Topic::Ensemble => {
-                    if let Some(noted) = noted.read::<EnsembleNoted>() {
-                        let samples = self.claim(&run, Purpose::Candidate, &named, noted.answers);
-                        self.ensembles.push(Ensemble { id, run, at, noted, samples });
+                    if let Ok(record) = from_value::<EnsembleNoted>(noted.content) {
+                        let samples = self.claim(&run, Purpose::Candidate, &named, record.answers);
+                        self.ensembles.push(Outcome { id, run, at, record, samples });
                     }
                 }
                 Topic::Selection => {
-                    if let Some(record) = noted.read::<SelectionRecord>() {
-                        self.selections.push(Selected { id, run, at, record });
-                    }
-                }
-                Topic::Coordination => {
-                    if let Some(record) = noted.read::<RunRecord>() {
-                        self.results.push((id, at, record));
+                    if let Ok(record) = from_value(noted.content) {
+                        self.selections.push(Outcome { id, run, at, record, samples: Vec::new() });
                     }
                 }
                 Topic::Review => {
-                    if let Ok(record) = from_value::<ReviewNoted>(noted.content) {
-                        self.reviews.push(Reviewed { id, run, at, record });
+                    if let Ok(record) = from_value(noted.content) {
+                        self.reviews.push(Outcome { id, run, at, record, samples: Vec::new() });
                     }
                 }
-                Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job => {}
+                Topic::Coordination | Topic::Calibration | Topic::Tools | Topic::Thread | Topic::Job => {}
             },
             _ => {}
         }
@@ -322,7 +303,7 @@ impl Indexed {
                     }
                     let is_last = page.len() < READ;
                     for stored in page {
-                        kept.1.add(event(stored)?);
+                        kept.1.add(read(stored)?);
                     }
                     if is_last {
                         return Ok(look(&kept.1));
@@ -351,13 +332,8 @@ impl Indexed {
         };
         let page = log.store().read_since(seq.saturating_sub(1), None, 1)?;
         let Some(stored) = page.into_iter().next() else { return Ok(None) };
-        let Body::ConsultSettled(settled) = event(stored)?.body else { return Ok(None) };
+        let Body::ConsultSettled(settled) = read(stored)?.body else { return Ok(None) };
         let kept = [settled.prompt, settled.response].into_iter().flatten();
         Ok(kept.into_iter().find(|kept| kept.sha256 == digest).and_then(|kept| kept.text))
     }
-}
-
-fn event(stored: Stored) -> Result<Event, Error> {
-    Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
-        .map_err(|error| StoreError::Corrupt { reason: error.to_string() }.into())
 }

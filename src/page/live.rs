@@ -84,11 +84,8 @@ async fn watch(page: Page) {
     loop {
         if let Some(seen) = look(&page).await {
             out.send_if_modified(|known| {
-                let is_new = *known != seen;
-                if is_new {
-                    *known = seen;
-                }
-                is_new
+                let last = std::mem::replace(known, seen);
+                last != *known
             });
         }
         if page.watch.is_over() {

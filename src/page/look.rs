@@ -1,11 +1,11 @@
 //! Way in which a visitor reads: in which language, in which colours, and whether single keys act.
 
-use strum::IntoStaticStr;
+use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::language::{Language, Languages};
 
 /// The colours.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Theme {
     #[default]
@@ -16,7 +16,7 @@ pub(super) enum Theme {
     Dark,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Keys {
     /// They do.
@@ -33,24 +33,6 @@ pub(super) struct Look {
     pub(super) keys: Keys,
 }
 
-impl Default for Look {
-    fn default() -> Self {
-        Self::of(Language::ENGLISH)
-    }
-}
-
-impl Theme {
-    pub(super) fn name(self) -> &'static str {
-        self.into()
-    }
-}
-
-impl Keys {
-    pub(super) fn name(self) -> &'static str {
-        self.into()
-    }
-}
-
 impl Look {
     /// Returns how somebody reads who is spoken to in this language.
     pub(super) fn of(language: Language) -> Self {
@@ -61,11 +43,8 @@ impl Look {
     pub(super) fn choose(mut self, name: &str, value: &str) -> Self {
         match (name, value) {
             ("lang", code) => self.languages = Languages::named(code).unwrap_or(self.languages),
-            ("theme", "auto") => self.theme = Theme::Auto,
-            ("theme", "light") => self.theme = Theme::Light,
-            ("theme", "dark") => self.theme = Theme::Dark,
-            ("keys", "on") => self.keys = Keys::On,
-            ("keys", "off") => self.keys = Keys::Off,
+            ("theme", theme) => self.theme = theme.parse().unwrap_or(self.theme),
+            ("keys", keys) => self.keys = keys.parse().unwrap_or(self.keys),
             _ => {}
         }
         self

@@ -10,9 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::guard::Visit;
-use super::index::Index;
+use super::index::{Index, Sample};
+use super::views::parts::with;
 use super::{Page, guard, views};
 use crate::domain::cut::one_line;
+use crate::domain::history::History;
 use crate::domain::measure::tally::Scope;
 use crate::domain::order::Gather;
 use crate::error::Error;
@@ -22,13 +24,8 @@ use crate::flow::workflow::stop as end;
 
 pub(super) async fn runs(visit: Visit) -> Response {
     let now = visit.page.now();
-    let read = visit
-        .page
-        .kit
-        .log
-        .journal()
-        .read(move |history| (views::frame(history, "runs"), views::queue::runs(history, now)));
-    visit.show("list.html", read.await).await
+    let runs = move |history: &History| Ok(views::queue::runs(history, now));
+    visit.read(StatusCode::OK, "list.html", "runs".to_owned(), runs).await
 }
 
 pub(super) async fn run(visit: Visit, Path(id): Path<String>) -> Response {
@@ -36,23 +33,17 @@ pub(super) async fn run(visit: Visit, Path(id): Path<String>) -> Response {
 }
 
 async fn show_run(visit: &Visit, id: String, status: StatusCode, problem: Option<&'static str>) -> Response {
-    let shown = run_of(visit, id, problem).await;
-    visit.framed(status, "run.html", shown).await
-}
-
-async fn run_of(visit: &Visit, id: String, problem: Option<&'static str>) -> Result<(Value, Value), Error> {
     let page = visit.page.clone();
-    let (now, limits) = (page.now(), page.kit.config.limits());
+    let (idle_before, limits) = (page.now().idle_before, page.kit.config.limits());
     let nonce = visit.nonce(&format!("stop {id}"));
-    let read = visit.page.kit.log.journal().read(move |history| {
-        let Some(run) = history.run(&id) else { return Err(unknown("run", &id)) };
-        let mut view =
-            page.index(|index| views::run::run(&page.kit.project, history, run, index, limits, now))?;
-        add(&mut view, "nonce", json!(nonce));
-        add(&mut view, "problem", json!(problem));
-        Ok((views::frame(history, &format!("runs/{id}")), view))
-    });
-    read.await?
+    let here = format!("runs/{id}");
+    let run = move |history: &History| {
+        let run = history.run(&id).ok_or_else(|| unknown("run", &id))?;
+        let view =
+            page.index(|index| views::run::run(&page.kit.project, history, run, index, limits, idle_before))?;
+        Ok(with(&view, json!({ "nonce": nonce, "problem": problem })))
+    };
+    visit.read(status, "run.html", here, run).await
 }
 
 /// Ends a run; that needs words.
@@ -79,31 +70,23 @@ pub(super) async fn stop(
 }
 
 pub(super) async fn why(visit: Visit, Path(id): Path<String>) -> Response {
-    let (here, now) = (format!("why/{id}"), visit.page.now().at);
-    let made = visit.make("why.html", here, move |page| {
-        page.index(|index| views::why::why(index, &id, now))?.ok_or_else(|| unknown("event", &id))
+    let made = visit.make("why.html", format!("why/{id}"), move |page| {
+        page.index(|index| views::why::why(index, &id))?.ok_or_else(|| unknown("event", &id))
     });
     made.await
 }
 
 pub(super) async fn compared(visit: Visit) -> Response {
-    let now = visit.page.now().at;
-    let made = visit.make("list.html", "compare".to_owned(), move |page| {
-        let list = page
-            .kit
-            .log
-            .journal()
-            .read_now(|history| page.index(|index| views::compare::list(history, index, now)));
-        list?.map(|list| titled(list, "compare"))
-    });
-    made.await
+    let page = visit.page.clone();
+    let list = move |history: &History| page.index(|index| views::compare::list(history, index));
+    visit.read(StatusCode::OK, "list.html", "compare".to_owned(), list).await
 }
 
 pub(super) async fn compare(visit: Visit, Path(id): Path<String>) -> Response {
     let made = visit.make("compare.html", format!("compare/{id}"), move |page| {
         let texts = texts_of(page, |index| {
-            let found = index.ensembles.iter().find(|it| it.id == id)?;
-            Some(found.samples.iter().filter_map(|one| one.response.clone()).collect())
+            let found = index.ensembles.iter().find(|it| it.id == id);
+            found.map(|found| found.samples.iter().collect()).unwrap_or_default()
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
         let view = page.kit.log.journal().read_now(|history| {
@@ -115,76 +98,64 @@ pub(super) async fn compare(visit: Visit, Path(id): Path<String>) -> Response {
 }
 
 pub(super) async fn votes(visit: Visit) -> Response {
-    let now = visit.page.now().at;
     let made = visit.make("list.html", "votes".to_owned(), move |page| {
         let texts = texts_of(page, |index| {
-            let open = index.open_votes(0);
-            let open = open.iter().flat_map(|(_, samples)| samples);
-            Some(open.filter_map(|one| one.response.clone()).collect())
+            index.open_votes(0).into_iter().flat_map(|(_, samples)| samples).collect()
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
-        page.index(|index| titled(views::vote::list(index, &text, now), "votes"))
+        page.index(|index| views::vote::list(index, &text))
     });
     made.await
 }
 
 pub(super) async fn vote(visit: Visit, Path(id): Path<String>) -> Response {
-    let (here, now) = (format!("votes/{id}"), visit.page.now().at);
-    let made = visit.make("vote.html", here, move |page| {
+    let made = visit.make("vote.html", format!("votes/{id}"), move |page| {
         let texts = texts_of(page, |index| {
-            let found = index.votes.iter().find(|it| it.id == id)?;
-            Some(found.samples.iter().filter_map(|one| one.response.clone()).collect())
+            let found = index.votes.iter().find(|it| it.id == id);
+            found.map(|found| found.samples.iter().collect()).unwrap_or_default()
         })?;
         let text = |digest: &str| texts.get(digest).cloned();
-        page.index(|index| views::vote::one(index, &text, &id, now))?.ok_or_else(|| unknown("vote", &id))
+        page.index(|index| views::vote::one(index, &text, &id))?.ok_or_else(|| unknown("vote", &id))
     });
     made.await
 }
 
 pub(super) async fn threads(visit: Visit) -> Response {
-    let now = visit.page.now().at;
-    let read = visit
-        .page
-        .kit
-        .log
-        .journal()
-        .read(move |history| (views::frame(history, "threads"), views::threads::list(history, now)));
-    visit.show("list.html", read.await).await
+    let list = |history: &History| Ok(views::threads::list(history));
+    visit.read(StatusCode::OK, "list.html", "threads".to_owned(), list).await
 }
 
 pub(super) async fn thread(visit: Visit, Path(id): Path<String>) -> Response {
     let view = thread_of(&visit.page, &id).await;
-    visit.view("thread.html", format!("threads/{id}"), view).await
+    visit.show(StatusCode::OK, "thread.html", format!("threads/{id}"), view).await
 }
 
 async fn thread_of(page: &Page, id: &str) -> Result<Value, Error> {
-    let (wanted, now) = (id.to_owned(), page.now().at);
+    let wanted = id.to_owned();
     let found = page.kit.log.journal().read(move |history| history.threads.get(&wanted).cloned());
     let thread = found.await?.ok_or_else(|| unknown("thread", id))?;
     let places = thread.turns.iter().map(|turn| turn.seq).collect();
     let events = page.kit.log.journal().events_at(places).await?;
-    page.blocking(move |page| views::threads::one(&page.kit.project, &thread, &events, now)).await
+    page.blocking(move |page| views::threads::one(&page.kit.project, &thread, &events)).await
 }
 
 pub(super) async fn reviews(visit: Visit) -> Response {
-    let now = visit.page.now().at;
-    let list = move |page: &Page| page.index(|index| views::reviews::list(index, now));
+    let list = |page: &Page| page.index(views::reviews::list);
     visit.make("list.html", "reviews".to_owned(), list).await
 }
 
 pub(super) async fn review(visit: Visit, Path(id): Path<String>) -> Response {
-    let (here, now) = (format!("reviews/{id}"), visit.page.now().at);
-    let made = visit.make("review.html", here, move |page| {
-        page.index(|index| views::reviews::one(index, &id, now))?.ok_or_else(|| unknown("review", &id))
+    let made = visit.make("review.html", format!("reviews/{id}"), move |page| {
+        page.index(|index| views::reviews::one(index, &id))?.ok_or_else(|| unknown("review", &id))
     });
     made.await
 }
 
+/// Calls that go on without their callers, and consultants whose limit is spent.
 pub(super) async fn jobs(visit: Visit) -> Response {
-    let now = visit.page.now().at;
     let spent = breaker::open(&visit.page.kit.log).await;
-    let view = visit.page.jobs.list().await.map(|jobs| views::jobs::list(&jobs, &spent, now));
-    visit.view("jobs.html", "jobs".to_owned(), view).await
+    let jobs = visit.page.jobs.list().await.map(|jobs| with(&jobs, json!({ "breakers": spent })));
+    visit.show(StatusCode::OK, "jobs.html", "jobs".to_owned(), jobs).await
 }
 
 #[derive(Deserialize)]
@@ -195,7 +166,7 @@ pub(super) struct OfRun {
 
 pub(super) async fn metrics(visit: Visit, Query(of): Query<OfRun>) -> Response {
     let config = visit.page.kit.config.clone();
-    let read = visit.page.kit.log.journal().read(move |history| {
+    let metrics = move |history: &History| {
         let run = of.run.as_deref();
         if let Some(run) = run.filter(|run| history.run(run).is_none()) {
             return Err(unknown("run", run));
@@ -206,10 +177,9 @@ pub(super) async fn metrics(visit: Visit, Query(of): Query<OfRun>) -> Response {
             (None, Some(days)) => Scope::Days(days),
             (None, None) => Scope::Project,
         };
-        let report = report(&config, history, scope);
-        Ok((views::frame(history, "metrics"), views::metrics::metrics(history, &report, run, days)))
-    });
-    visit.show("metrics.html", read.await.and_then(|it| it)).await
+        Ok(views::metrics::metrics(history, &report(&config, history, scope), run, days))
+    };
+    visit.read(StatusCode::OK, "metrics.html", "metrics".to_owned(), metrics).await
 }
 
 pub(super) async fn trust(visit: Visit) -> Response {
@@ -218,14 +188,11 @@ pub(super) async fn trust(visit: Visit) -> Response {
 
 async fn show_trust(visit: &Visit, status: StatusCode, problem: Option<&'static str>) -> Response {
     let found = visit.page.blocking(|page| views::trust::trust(&page.kit.config)).await;
-    let view = found.map(|mut view| {
-        let hash = view.get("hash").and_then(Value::as_str).unwrap_or_default().to_owned();
-        add(&mut view, "nonce", json!(visit.nonce(&format!("trust {hash}"))));
-        add(&mut view, "problem_kind", json!(problem));
-        view
+    let view = found.map(|view| {
+        let hash = view.get("hash").and_then(Value::as_str).unwrap_or_default();
+        with(&view, json!({ "nonce": visit.nonce(&format!("trust {hash}")), "problem_kind": problem }))
     });
-    let shown = visit.with_frame("trust".to_owned(), view).await;
-    visit.framed(status, "trust.html", shown).await
+    visit.show(status, "trust.html", "trust".to_owned(), view).await
 }
 
 /// Confirms the very files that were shown, by their hash.
@@ -269,25 +236,13 @@ pub(super) async fn blob(visit: Visit, Path(digest): Path<String>) -> Response {
     }
 }
 
-/// Adds a field to a view.
-fn add(view: &mut Value, name: &str, value: Value) {
-    if let Some(view) = view.as_object_mut() {
-        view.insert(name.to_owned(), value);
-    }
-}
-
-fn titled(mut list: Value, title: &str) -> Value {
-    add(&mut list, "title", json!(title));
-    list
-}
-
 /// The recorded texts of answers, by digest.
-fn texts_of(
-    page: &Page,
-    of: impl FnOnce(&Index) -> Option<Vec<String>>,
-) -> Result<BTreeMap<String, String>, Error> {
+fn texts_of(page: &Page, of: impl FnOnce(&Index) -> Vec<&Sample>) -> Result<BTreeMap<String, String>, Error> {
+    let digests = page.index(|index| {
+        of(index).into_iter().filter_map(|one| one.response.clone()).collect::<Vec<String>>()
+    })?;
     let mut texts = BTreeMap::new();
-    for digest in page.index(of)?.unwrap_or_default() {
+    for digest in digests {
         if let Some(text) = page.indexed.text(&page.kit.log, &digest)? {
             texts.insert(digest, text);
         }

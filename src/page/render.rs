@@ -8,7 +8,7 @@ use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
 
 use super::look::Look;
-use super::views::parts::{colour, short, tone};
+use super::views::parts::{colour, digest, dollars, short, tone};
 use crate::domain::cut::cut;
 use crate::domain::language::{Language, Languages};
 use crate::domain::packed;
@@ -16,6 +16,7 @@ use crate::domain::plain::is_hidden;
 use crate::domain::text::{Text, fill};
 use crate::error::Error;
 use crate::flow::template;
+use crate::flow::time::now;
 
 fn environment() -> &'static Environment<'static> {
     static MADE: OnceLock<Environment<'static>> = OnceLock::new();
@@ -47,10 +48,17 @@ fn environment() -> &'static Environment<'static> {
         environment.add_filter("colour", colour);
         environment.add_filter("short", |id: &str| short(id).to_owned());
         environment.add_filter("tone", tone);
+        environment.add_filter("digest", digest);
+        environment.add_filter("dollars", |cost: f64, is_partial: Option<bool>| {
+            dollars(cost, is_partial.unwrap_or_default())
+        });
         environment.add_filter("cut", |text: &str, most: usize| cut(text, most));
         environment.add_function("pair", |state: &State<'_, '_>, text: Value| pair(languages(state), &text));
         environment.add_function("ago", |state: &State<'_, '_>, milliseconds: u64| {
             span(languages(state), milliseconds)
+        });
+        environment.add_function("since", |state: &State<'_, '_>, at: u64| {
+            span(languages(state), now().saturating_sub(at))
         });
         let all: Vec<Value> = Language::all()
             .map(|one| minijinja::context! { code => one.tag(), name => one.words().name.as_str() })
@@ -102,8 +110,8 @@ pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Res
     let found = environment().get_template(template).map_err(defect)?;
     let context = minijinja::context! {
         lang => look.languages.name(),
-        theme => look.theme.name(),
-        keys => look.keys.name(),
+        theme => <&str>::from(look.theme),
+        keys => <&str>::from(look.keys),
         ..Value::from(Serde(shown))
     };
     found.render(context).map_err(defect)

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::guard::{Visit, answer, bare, failed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
+use crate::domain::history::History;
 use crate::domain::order::Gather;
 use crate::domain::packed;
 use crate::flow::breaker;
@@ -116,10 +117,8 @@ async fn queue(visit: Visit) -> Response {
     let now = page.now();
     let asks = page.blocking(|page| views::trust::is_asked(&page.kit.config)).await.unwrap_or(false);
     let spent = breaker::open(&page.kit.log).await;
-    let shown = page.kit.log.journal().read(move |history| {
-        (views::frame(history, "queue"), views::queue::queue(history, now, asks, &spent))
-    });
-    visit.show("queue.html", shown.await).await
+    let queue = move |history: &History| Ok(views::queue::queue(history, now, asks, &spent));
+    visit.read(StatusCode::OK, "queue.html", "queue".to_owned(), queue).await
 }
 
 async fn show(visit: Visit, Path(id): Path<String>) -> Response {

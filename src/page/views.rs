@@ -2,7 +2,6 @@
 
 pub(super) mod compare;
 pub(super) mod decide;
-pub(super) mod jobs;
 pub(super) mod metrics;
 pub(super) mod parts;
 pub(super) mod queue;

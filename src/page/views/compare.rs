@@ -2,16 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, cited, dollars};
-use crate::domain::cut::head;
+use super::parts::{citations, cited, percent, shortened, with};
+use crate::domain::event::EnsembleNoted;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
 use crate::domain::measure::number::mean_pairwise;
 use crate::domain::order::Order;
 use crate::domain::report::Choice;
+use crate::domain::select::rank::SelectionRecord;
 use crate::domain::workflow::{Request, Run};
 use crate::flow::project_files::ProjectFiles;
-use crate::page::index::{Ensemble, Index, Selected};
+use crate::page::index::{Index, Outcome};
 
 /// Comparisons that are listed.
 const MOST: usize = 60;
@@ -20,47 +21,37 @@ const MOST: usize = 60;
 const MOST_LETTERS: usize = 6_000;
 
 /// Everything that can be compared, newest first.
-pub(in crate::page) fn list(history: &History, index: &Index, now: u64) -> Value {
+pub(in crate::page) fn list(history: &History, index: &Index) -> Value {
+    let row = |id: &str, at: u64, kind: &str, what: &str, stage: Option<&str>, who: Vec<&str>| {
+        (at, json!({ "id": id, "at": at, "kind": kind, "what": what, "stage": stage, "who": who }))
+    };
     let stages = history.runs().flat_map(|run| {
         run.requests.iter().filter_map(move |request| {
             let finished = run.finished_of(request)?;
             let answers = finished.candidates.iter().filter(|one| one.ok).count();
-            (answers > 1).then(|| {
-                let names: Vec<&str> = finished.candidates.iter().map(|one| one.provider.as_str()).collect();
-                (request.at, json!({
-                    "id": request.id, "kind": "compare_stage", "what": run.task, "stage": finished.stage.name(),
-                    "who": names, "age": now.saturating_sub(request.at),
-                }))
-            })
+            let who = finished.candidates.iter().map(|one| one.provider.as_str()).collect();
+            let stage = Some(finished.stage.name());
+            (answers > 1).then(|| row(&request.id, request.at, "compare_stage", &run.task, stage, who))
         })
     });
     let ensembles = index.ensembles.iter().map(|it| {
-        let names: Vec<&str> = it.samples.iter().map(|one| one.provider.as_str()).collect();
-        let task = it.noted.task.as_ref().and_then(|task| task.text.clone()).unwrap_or_default();
-        (
-            it.at,
-            json!({
-                "id": it.id, "kind": "compare_ensemble", "what": task, "stage": null, "who": names,
-                "age": now.saturating_sub(it.at),
-            }),
-        )
+        let who = it.samples.iter().map(|one| one.provider.as_str()).collect();
+        row(&it.id, it.at, "compare_ensemble", task_of(&it.record), None, who)
     });
     let selections = index.selections.iter().map(|it| {
-        let names: Vec<&str> =
-            it.record.options.iter().map(|one| one.provider.as_deref().unwrap_or(one.id.as_str())).collect();
-        (
-            it.at,
-            json!({
-                "id": it.id, "kind": "compare_selection",
-                "what": it.record.winner_id.as_deref().unwrap_or_default(), "stage": null, "who": names,
-                "age": now.saturating_sub(it.at),
-            }),
-        )
+        let who = it.record.options.iter().map(|one| one.provider.as_deref().unwrap_or(&one.id)).collect();
+        let winner = it.record.winner_id.as_deref().unwrap_or_default();
+        row(&it.id, it.at, "compare_selection", winner, None, who)
     });
     let mut all: Vec<(u64, Value)> = stages.chain(ensembles).chain(selections).collect();
     all.order_by_key(|(at, _)| std::cmp::Reverse(*at));
     let total = all.len();
-    json!({ "list": all.into_iter().take(MOST).map(|(_, value)| value).collect::<Vec<_>>(), "total": total })
+    let list: Vec<Value> = all.into_iter().take(MOST).map(|(_, value)| value).collect();
+    json!({ "title": "compare", "list": list, "total": total })
+}
+
+fn task_of(noted: &EnsembleNoted) -> &str {
+    noted.task.as_ref().and_then(|task| task.text.as_deref()).unwrap_or_default()
 }
 
 /// The comparison with this id, if there is one.
@@ -83,37 +74,17 @@ pub(in crate::page) fn one(
 fn stage(run: &Run, request: &Request, finished: &StageFinished) -> Value {
     let answered: Vec<&Candidate> = finished.candidates.iter().filter(|one| one.ok).collect();
     let texts: Vec<String> = answered.iter().map(|one| text_of(one)).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let answers = finished.candidates.iter().zip(1_u32..).map(|(one, number)| {
         json!({
-            "id": one.id,
+            "of": one,
             "number": number,
             "citations": cited(one.citations.as_deref().unwrap_or_default()),
-            "name": one.provider,
-            "model": one.model,
-            "elapsed": one.elapsed_ms,
-            "text": shortened(&text_of(one)),
-            "flags": one.red_flags,
-            "schema": one.schema_errors,
-            "error": one.error,
+            "text": shortened(&text_of(one), MOST_LETTERS),
             "is_first": one.provider == finished.provider && one.ok,
         })
     });
     let providers: Vec<&str> = answered.iter().map(|one| one.provider.as_str()).collect();
-    let claims = Choice::of_report(&request.asked.report);
-    let claims = claims.iter().map(|choice| {
-        // Who does not say it is silent on it; who selected another one speaks against it.
-        let cells = providers.iter().map(|name| {
-            let of = |all: &[String]| all.iter().any(|it| it == name);
-            if of(&choice.selected_by) {
-                "selects"
-            } else if of(&choice.from) {
-                "says"
-            } else {
-                "silent"
-            }
-        });
-        json!({ "id": choice.id, "claim": choice.claim, "cells": cells.collect::<Vec<_>>() })
-    });
     json!({
         "kind": "compare_stage",
         "what": run.task,
@@ -122,11 +93,9 @@ fn stage(run: &Run, request: &Request, finished: &StageFinished) -> Value {
         "request": request.id,
         "answers": answers.collect::<Vec<_>>(),
         "providers": providers,
-        "claims": claims.collect::<Vec<_>>(),
-        "likeness": likeness(&texts),
+        "claims": Choice::of_report(&request.asked.report),
+        "likeness": mean_pairwise(&texts).map(percent),
         "chosen": request.chosen(),
-        "options": [],
-        "basis": null,
     })
 }
 
@@ -137,81 +106,32 @@ fn text_of(candidate: &Candidate) -> String {
     }
 }
 
-fn shortened(text: &str) -> Value {
-    let head = head(text, MOST_LETTERS);
-    json!({ "head": head, "rest": text.strip_prefix(head).filter(|rest| !rest.is_empty()) })
-}
-
-/// By how much the answers say the same, in percent, where it can be told.
-fn likeness(texts: &[String]) -> Option<u32> {
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let likeness = mean_pairwise(&texts)?;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 100")]
-    Some((likeness.clamp(0.0, 1.0) * 100.0).round() as u32)
-}
-
-fn ensemble(project: &ProjectFiles, found: &Ensemble, texts: &dyn Fn(&str) -> Option<String>) -> Value {
-    let files = &found.noted.context_files;
+fn ensemble(
+    project: &ProjectFiles,
+    found: &Outcome<EnsembleNoted>,
+    texts: &dyn Fn(&str) -> Option<String>,
+) -> Value {
+    let files = &found.record.context_files;
     let answers = found.samples.iter().zip(1_u32..).map(|(one, number)| {
-        let text = one.response.as_deref().and_then(texts);
+        let text = one.response.as_deref().and_then(texts).unwrap_or_default();
         json!({
-            "id": one.seq.to_string(),
+            "of": one,
             "number": number,
-            "citations": citations(project, text.as_deref().unwrap_or_default(), files),
-            "name": one.provider,
-            "model": one.model,
-            "elapsed": one.elapsed_ms,
-            "text": shortened(text.as_deref().unwrap_or_default()),
-            "flags": [],
-            "schema": [],
-            "error": one.code,
-            "cost": one.cost_usd.map(|sum| dollars(sum, false)),
-            "is_first": false,
+            "citations": citations(project, &text, files),
+            "text": shortened(&text, MOST_LETTERS),
         })
     });
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 100")]
-    let likeness = found.noted.redundancy.map(|share| (share.clamp(0.0, 1.0) * 100.0).round() as u32);
     json!({
         "kind": "compare_ensemble",
-        "what": found.noted.task.as_ref().and_then(|task| task.text.clone()).unwrap_or_default(),
-        "stage": null,
+        "what": task_of(&found.record),
         "run": found.run,
-        "request": null,
         "answers": answers.collect::<Vec<_>>(),
-        "providers": [],
-        "claims": [],
-        "likeness": likeness,
-        "chosen": null,
-        "options": [],
-        "basis": null,
+        "likeness": found.record.redundancy.map(percent),
     })
 }
 
-fn selection(found: &Selected) -> Value {
-    let record = &found.record;
-    let options = record.options.iter().map(|one| {
-        json!({
-            "id": one.id,
-            "provider": one.provider,
-            "tests": one.tests,
-            "flags": one.red_flags,
-            "is_winner": record.winner_id.as_ref() == Some(&one.id),
-        })
-    });
-    json!({
-        "kind": "compare_selection",
-        "what": record.winner_id.as_deref().unwrap_or_default(),
-        "stage": null,
-        "run": found.run,
-        "request": null,
-        "answers": [],
-        "providers": [],
-        "claims": [],
-        "likeness": null,
-        "chosen": record.winner_id,
-        "options": options.collect::<Vec<_>>(),
-        "basis": record.basis,
-        "judge": record.judge,
-        "verdict": record.judge_verdict,
-    })
+fn selection(found: &Outcome<SelectionRecord>) -> Value {
+    let winner = &found.record.winner_id;
+    let more = json!({ "kind": "compare_selection", "what": winner, "chosen": winner, "run": found.run });
+    with(&found.record, more)
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::parts::{digest, dollars, mode, stages};
+use super::parts::{stages, with};
+use super::queue::settled;
 use crate::domain::diff as unified;
+use crate::domain::event::ChangeKind;
 use crate::domain::event::stage::{Candidate, StageFinished};
-use crate::domain::event::{ApprovalDecided, ChangeKind};
 use crate::domain::question::{Priority, Question};
 use crate::domain::report::{
-    AppliedChange, Choice, ORCHESTRATOR, ProposedChange, Report, VerificationNote, proposed_diff,
+    AppliedChange, ORCHESTRATOR, ProposedChange, Report, VerificationNote, proposed_diff,
 };
 use crate::domain::stage::Stage;
 use crate::domain::typed::{Misfit, from_value};
@@ -26,8 +28,9 @@ pub(in crate::page) struct Filled {
     pub(in crate::page) problem: Option<Problem>,
 }
 
-/// Why a form comes back.
-#[derive(Clone, Debug)]
+/// Why a form comes back, as its texts are named.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "lines")]
 pub(in crate::page) enum Problem {
     /// A revision without words.
     NoWords,
@@ -44,29 +47,12 @@ pub(in crate::page) enum Problem {
     /// Enter was pressed in a field; only the button records.
     Stray,
     /// Something else, in words.
-    Other(String),
-}
-
-impl Problem {
-    fn value(&self) -> Value {
-        let (kind, lines): (&str, &[String]) = match self {
-            Self::NoWords => ("no_words", &[]),
-            Self::Contradiction(lines) => ("contradiction", lines),
-            Self::Stale => ("stale", &[]),
-            Self::Decided => ("decided", &[]),
-            Self::OldForm => ("old_form", &[]),
-            Self::NoDecision => ("no_decision", &[]),
-            Self::Stray => ("stray", &[]),
-            Self::Other(text) => ("other", std::slice::from_ref(text)),
-        };
-        json!({ "kind": kind, "lines": lines })
-    }
+    Other([String; 1]),
 }
 
 /// Facts of the view beside the run.
 #[derive(Clone, Debug)]
 pub(in crate::page) struct Around {
-    pub(in crate::page) now: u64,
     pub(in crate::page) nonce: String,
     /// Consults that the run may still have for this stage, and in all.
     pub(in crate::page) left: u32,
@@ -90,48 +76,46 @@ pub(in crate::page) fn decide(
     let asked = |all: Vec<&Question>| -> Vec<Value> {
         all.into_iter().map(|question| shown(question, typed(&field(question)))).collect()
     };
-    let what = json!({
+    let shown = json!({
         "nonce": around.nonce,
         "request": request.id,
         "digest": request.asked.digest,
-        "digest_short": digest(&request.asked.digest),
         "run": run.id,
         "task": run.task,
         "stage": request.asked.stage.name(),
         "round": report.iteration,
         "stages": stages(run, Some(request.asked.stage)),
-        "age": around.now.saturating_sub(request.at),
+        "at": request.at,
         "summary": report.summary,
         "lede": lede(&report),
         "who": who(&report, finished),
-        "mode": mode(report.mode),
+        "mode": report.mode,
         "why": report.mode_reason,
-    });
-    let shown = json!({
         "risks": risks,
         "risks_found": risks.iter().filter(|risk| risk["origin"] == "found").count(),
         "changes": changes,
         "applied": report.applied.iter().map(|change| applied(change, &around.patches)).collect::<Vec<_>>(),
         "size": size(&report),
         "tests": report.tests.as_ref().map(tests),
-        "cost": cost(&report),
+        "cost": report.cost,
+    });
+    let asked = json!({
         "findings": findings(&report),
-        "choices": choices(&report, typed("goes_on")),
-        "disagree": report.choices.iter().filter(|choice| !choice.selected_by.is_empty()).count() > 1,
+        "choices": report.choices,
+        "wanted": report.choices.iter().filter(|choice| !choice.selected_by.is_empty()).count(),
         "authors": authors(&report),
         "critical": asked(critical),
         "others": asked(others),
         "open_questions": open_questions(&report),
         "next": report.next_stage_preview,
-        "asks_again": finished.map_or_else(|| ORCHESTRATOR.to_owned(), |it| it.provider.clone()),
+        "asks_again": finished.map_or(ORCHESTRATOR, |it| &it.provider),
         "left": around.left,
         "display": request.asked.display,
-    });
-    let standing = json!({
+        "goes_on": typed("goes_on"),
         "decision": typed("decision"),
         "feedback": typed("feedback"),
-        "problem": filled.problem.as_ref().map(Problem::value),
-        "decided": request.decided.as_ref().map(|(at, decided)| settled(decided, around.now.saturating_sub(*at))),
+        "problem": filled.problem,
+        "decided": request.decided.as_ref().map(|(at, decided)| settled(*at, decided)),
         "decision_event": request.decision,
         "stopped": match &run.phase {
             Phase::Stopped(why) if request.decided.is_none() => Some(why),
@@ -139,11 +123,7 @@ pub(in crate::page) fn decide(
             | Phase::AwaitingApproval { .. } => None,
         },
     });
-    let parts = [what, shown, standing].into_iter().filter_map(|part| match part {
-        Value::Object(fields) => Some(fields),
-        _ => None,
-    });
-    Ok(Value::Object(parts.flatten().collect()))
+    Ok(with(&shown, asked))
 }
 
 /// The name of a question's field.
@@ -236,6 +216,7 @@ fn shown_change(source: &str, text: &str, left_out: usize, problem: Option<&str>
     };
     json!({
         "source": source,
+        "has_text": !text.is_empty(),
         "closed": diff::closed(&files),
         "text": if files.is_empty() { text } else { "" },
         "files": files,
@@ -249,21 +230,16 @@ fn applied(change: &AppliedChange, patches: &BTreeMap<String, String>) -> Value 
     let whole = patches.get(&change.backup_session);
     let text = whole.unwrap_or(&change.text);
     let left_out = if whole.is_some() { 0 } else { change.lines_left_out };
-    let shown = shown_change("", text, left_out, None);
-    json!({
+    let more = json!({
         "kind": match change.kind {
             ChangeKind::Applied if change.approved_by.is_some() => "applied_approved",
             ChangeKind::Applied => "applied_unapproved",
             ChangeKind::RolledBack => "rolled_back",
             ChangeKind::Recovered => "recovered",
         },
-        "names": change.files.iter().map(|file| json!({
-            "path": file.path, "action": file.action, "is_expected": file.is_expected,
-        })).collect::<Vec<_>>(),
-        "backup": change.backup_session,
-        "has_text": !text.is_empty(),
-        "shown": shown,
-    })
+        "shown": shown_change("", text, left_out, None),
+    });
+    with(change, more)
 }
 
 fn size(report: &Report) -> Value {
@@ -285,29 +261,7 @@ fn tests(note: &VerificationNote) -> Value {
         (false, true) => "idle",
         (false, false) => "failed",
     };
-    json!({
-        "state": state,
-        "summary": note.summary,
-        "failing": note.failing,
-        "idle": note.idle,
-        "is_claim": note.is_claim,
-        "is_old": note.is_old,
-        "commands": note.commands,
-        "left_out": note.left_out,
-        "missing": note.missing,
-    })
-}
-
-fn cost(report: &Report) -> Value {
-    let cost = &report.cost;
-    let tokens = cost.input_tokens.zip(cost.output_tokens).map(|(sent, answered)| sent + answered);
-    json!({
-        "used": cost.consults_total,
-        "most": cost.max_total,
-        "tokens": tokens.or(cost.output_tokens),
-        "dollars": cost.cost_usd.map(|sum| dollars(sum, false)),
-        "duration": cost.duration_ms,
-    })
+    with(note, json!({ "state": state }))
 }
 
 fn findings(report: &Report) -> Vec<Value> {
@@ -327,26 +281,6 @@ fn findings(report: &Report) -> Vec<Value> {
 /// How many have brought hypotheses: one alone agrees with nobody.
 fn authors(report: &Report) -> usize {
     report.choices.iter().flat_map(|choice| &choice.from).collect::<std::collections::BTreeSet<_>>().len()
-}
-
-/// The choices, numbered: what a consultant called its own is text and no value of a form.
-fn choices(report: &Report, typed: &str) -> Vec<Value> {
-    let wanted = report.choices.iter().filter(|choice| !choice.selected_by.is_empty()).count();
-    let numbered = report.choices.iter().zip(1_usize..);
-    numbered
-        .map(|(choice, number)| {
-            let Choice { id, claim, test, from, selected_by, also: _ } = choice;
-            let is_chosen = if typed.is_empty() {
-                wanted == 1 && !selected_by.is_empty()
-            } else {
-                typed == number.to_string()
-            };
-            json!({
-                "number": number, "id": id, "claim": claim, "test": test, "from": from,
-                "selected_by": selected_by, "is_chosen": is_chosen,
-            })
-        })
-        .collect()
 }
 
 fn shown(question: &Question, typed: &str) -> Value {
@@ -371,16 +305,4 @@ fn open_questions(report: &Report) -> Vec<Value> {
         .iter()
         .map(|open| json!({ "stage": open.stage.name(), "question": open.question() }))
         .collect()
-}
-
-/// A decision that was made.
-pub(super) fn settled(decided: &ApprovalDecided, age: u64) -> Value {
-    json!({
-        "decision": decided.decision.status(),
-        "by": decided.decided_by,
-        "words": decided.revision_instructions.as_ref().or(decided.feedback.as_ref()),
-        "chosen": decided.chosen,
-        "unanswered": decided.unanswered_critical,
-        "age": age,
-    })
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::parts::dollars;
+use super::parts::{dollars, with};
 use crate::domain::history::History;
-use crate::domain::measure::cost::{Cost, Costs, Named};
+use crate::domain::measure::cost::Costs;
 use crate::domain::measure::report::{Report, Targeted};
 
 /// Runs that can be chosen.
@@ -53,18 +53,6 @@ pub(in crate::page) fn metrics(
             })
         })
         .collect();
-    let providers: Vec<Value> = metrics
-        .provider_stats
-        .iter()
-        .map(|(name, it)| {
-            json!({
-                "name": name,
-                "calls": it.total_calls,
-                "failed": it.failed_calls,
-                "latency": it.avg_latency_ms,
-            })
-        })
-        .collect();
     let runs = history.runs().rev().take(MOST_RUNS).map(|one| json!({ "id": one.id, "task": one.task }));
     json!({
         "run": run,
@@ -74,7 +62,7 @@ pub(in crate::page) fn metrics(
         "headline": summary.headline.0,
         "targets": targets,
         "figures": figures,
-        "providers": providers,
+        "providers": metrics.provider_stats,
         "stages": metrics.consults_per_stage,
         "patches": metrics.patches,
         "verifications": metrics.verifications,
@@ -82,47 +70,10 @@ pub(in crate::page) fn metrics(
     })
 }
 
-/// Tokens and money by model, provider, stage and thread, and the caps.
+/// Tokens and money, with the lists of prices in words.
 fn costs(costs: &Costs) -> Value {
-    let splits = [
-        ("model", &costs.by_model),
-        ("provider", &costs.by_provider),
-        ("stage", &costs.by_stage),
-        ("thread", &costs.by_thread),
-    ];
-    let split = |(key, rows): (&str, &Vec<Named>)| {
-        let rows: Vec<Value> = rows.iter().map(|one| row(one.name.as_deref(), &one.cost)).collect();
-        json!({ "key": key, "rows": rows })
-    };
-    let caps: Vec<Value> = costs
-        .caps
-        .iter()
-        .map(|cap| {
-            let part = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
-            let share = (part(&cap.spent) + part(&cap.reserved)) / part(&cap.limit);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 100")]
-            let width = (share.clamp(0.0, 1.0) * 100.0).round() as u32;
-            json!({ "key": cap.cap, "words": cap.words, "width": width })
-        })
-        .collect();
-    json!({
-        "total": row(None, &costs.total),
-        "splits": splits.into_iter().map(split).collect::<Vec<_>>(),
-        "caps": caps,
-        "notes": costs.notes,
-        "prices": costs.prices.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
-}
-
-fn row(name: Option<&str>, cost: &Cost) -> Value {
-    json!({
-        "name": name,
-        "calls": cost.calls,
-        "input": cost.input_tokens,
-        "output": cost.output_tokens,
-        "untold": cost.calls_without_tokens,
-        "cost": cost.cost_usd.map(|sum| dollars(sum, cost.calls_without_cost > 0)),
-    })
+    let prices: Vec<String> = costs.prices.iter().map(ToString::to_string).collect();
+    with(costs, json!({ "prices": prices }))
 }
 
 /// A figure as people read it; a sum that lacks a part ends in a plus.

@@ -1,9 +1,10 @@
 //! Parts that several views show of a run, a request or a stage.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::citations::{Citation, Standing};
-use crate::domain::event::stage::Mode;
+use crate::domain::cut::head;
 use crate::domain::plain::plain;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Run};
@@ -17,12 +18,10 @@ pub(in crate::page) fn short(id: &str) -> &str {
 }
 
 /// A digest as it is shown beside its whole.
-pub(super) fn digest(digest: &str) -> String {
-    let letters: Vec<char> = digest.chars().collect();
-    match (letters.get(..8), letters.len().checked_sub(8).and_then(|start| letters.get(start..))) {
-        (Some(head), Some(tail)) if letters.len() > 20 => {
-            format!("{}…{}", head.iter().collect::<String>(), tail.iter().collect::<String>())
-        }
+pub(in crate::page) fn digest(digest: &str) -> String {
+    let tail = digest.len().checked_sub(8).and_then(|start| digest.get(start..));
+    match (digest.get(..8), tail) {
+        (Some(head), Some(tail)) if digest.len() > 20 => format!("{head}…{tail}"),
         _ => digest.to_owned(),
     }
 }
@@ -45,13 +44,26 @@ pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
     .collect()
 }
 
-/// Returns how a stage was worked on, by the name of its word.
-pub(super) fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Consult => "mode_consult",
-        Mode::Ensemble => "mode_ensemble",
-        Mode::Solo => "mode_solo",
+/// A record with fields that it does not have itself.
+pub(in crate::page) fn with(record: &impl Serialize, more: Value) -> Value {
+    let mut record = json!(record);
+    if let (Value::Object(fields), Value::Object(more)) = (&mut record, more) {
+        fields.extend(more);
     }
+    record
+}
+
+/// The beginning of a text that is shown at once, and the rest.
+pub(super) fn shortened(text: &str, most_letters: usize) -> Value {
+    let head = head(text, most_letters);
+    json!({ "head": head, "rest": text.strip_prefix(head) })
+}
+
+/// A share from 0 to 1 in percent.
+pub(super) fn percent(share: f64) -> u32 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 100")]
+    let percent = (share.clamp(0.0, 1.0) * 100.0).round() as u32;
+    percent
 }
 
 /// The class that gives a provider its colour; unknown ones share one.
@@ -71,7 +83,7 @@ pub(super) fn cited(found: &[Citation]) -> Value {
 }
 
 /// Figures of money: what lacks a part ends in a plus.
-pub(super) fn dollars(cost: f64, is_partial: bool) -> String {
+pub(in crate::page) fn dollars(cost: f64, is_partial: bool) -> String {
     let digits = if cost > 0.0 && cost < 0.01 { 4 } else { 2 };
     format!("${cost:.digits$}{}", if is_partial { "+" } else { "" })
 }

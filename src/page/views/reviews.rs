@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::parts::with;
 use crate::domain::review::Severity;
-use crate::page::index::{Index, Reviewed};
+use crate::page::index::{Index, Outcome};
 
 /// Reviews that are listed.
 const MOST: usize = 60;
 
 /// Every review, newest first.
-pub(in crate::page) fn list(index: &Index, now: u64) -> Value {
+pub(in crate::page) fn list(index: &Index) -> Value {
     let all = index.reviews.iter().rev().take(MOST).map(|review| {
         json!({
             "id": review.id,
@@ -18,26 +19,15 @@ pub(in crate::page) fn list(index: &Index, now: u64) -> Value {
             "discarded": review.record.discarded,
             "who": review.record.reviewers,
             "worst": review.record.findings.iter().map(|finding| finding.severity).min(),
-            "age": now.saturating_sub(review.at),
+            "at": review.at,
         })
     });
     json!({ "title": "reviews", "list": all.collect::<Vec<_>>(), "total": index.reviews.len() })
 }
 
-pub(in crate::page) fn one(index: &Index, id: &str, now: u64) -> Option<Value> {
-    let Reviewed { id, run, at, record } = index.reviews.iter().find(|review| review.id == id)?;
+pub(in crate::page) fn one(index: &Index, id: &str) -> Option<Value> {
+    let Outcome { id, run, at, record, .. } = index.reviews.iter().find(|review| review.id == id)?;
     let by = |wanted| record.findings.iter().filter(|finding| finding.severity == wanted).count();
-    let counts = Severity::ALL.iter().copied().map(|one| (one, by(one))).filter(|(_, count)| *count > 0);
-    Some(json!({
-        "id": id,
-        "target": record.target,
-        "files": record.files,
-        "who": record.reviewers,
-        "counts": counts.map(|(one, count)| json!({ "severity": one, "count": count })).collect::<Vec<_>>(),
-        "findings": record.findings,
-        "discarded": record.discarded,
-        "changed": record.tree_changed,
-        "run": run,
-        "age": now.saturating_sub(*at),
-    }))
+    let counts = Severity::ALL.iter().map(|one| json!({ "severity": one, "count": by(*one) }));
+    Some(with(record, json!({ "id": id, "at": at, "run": run, "counts": counts.collect::<Vec<_>>() })))
 }

@@ -1,24 +1,25 @@
 //! A run: what is worked on, where its time went, its stages, its budget, and why it is as it is.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::parts::{citations, cited, colour, dollars, stages};
-use super::queue::{Now, working};
+use super::parts::{citations, cited, colour, stages};
+use super::queue::{settled, working};
 use crate::domain::budget::Limits;
 use crate::domain::citations::Citation;
 use crate::domain::history::History;
 use crate::domain::measure::report::Spent;
-use crate::domain::order::Order;
 use crate::domain::stage::Stage;
 use crate::domain::text::gather;
-use crate::domain::workflow::{Phase, Run};
+use crate::domain::workflow::{Phase, Request, Run};
 use crate::flow::project_files::ProjectFiles;
-use crate::page::index::{Index, OfRun, Took, Work};
+use crate::flow::time::now;
+use crate::page::index::{Fact, Index, OfRun, Took, Work};
 
 /// The chart, in its own units.
 const WIDTH: u64 = 1_000;
 const ROW: u64 = 28;
-const LEFT: u64 = 0;
 
 /// Events of a chain that are shown, the latest first; a long run has thousands.
 const MOST_SHORT: usize = 100;
@@ -42,22 +43,15 @@ pub(in crate::page) fn run(
     run: &Run,
     index: &Index,
     limits: Limits,
-    now: Now,
+    idle_before: u64,
 ) -> Value {
+    let now = now();
     let spent = history.tally_of(&run.id).map(|tally| Spent::from(&tally.calls));
-    let waited: u64 =
-        run.requests.iter().map(|request| until(request, now.at).saturating_sub(request.at)).sum();
+    let waited: u64 = run.requests.iter().map(|request| until(request, now).saturating_sub(request.at)).sum();
     let worked: u64 = run.finished.iter().map(|finished| finished.elapsed_ms).sum();
     let nothing = OfRun::default();
     let events = index.of_run(&run.id).unwrap_or(&nothing);
-    let checks: Vec<bool> = events
-        .took
-        .iter()
-        .filter_map(|took| match took.work {
-            Work::Checks { passed, .. } => Some(passed),
-            Work::Stage { .. } => None,
-        })
-        .collect();
+    let checks: Vec<bool> = events.took.iter().filter_map(|took| took.work.passed()).collect();
     json!({
         "id": run.id,
         "task": run.task,
@@ -65,39 +59,39 @@ pub(in crate::page) fn run(
         "stage": run.phase.stage().map(Stage::name),
         "stopped": match &run.phase { Phase::Stopped(why) => Some(why), _ => None },
         "is_open": run.phase.is_open(),
-        "is_parked": run.is_parked(now.idle_before),
-        "age": now.at.saturating_sub(run.started_at),
+        "is_parked": run.is_parked(idle_before),
+        "at": run.started_at,
         "approvals": run.approvals,
         "events": events.count(),
         "pending": run.pending().map(|request| &request.id),
         "stages": stages(run, run.phase.stage()),
-        "working": working(run, now.at),
-        "chart": chart(run, &events.took, now.at),
-        "rows": rows(run, now.at),
+        "working": working(run),
+        "chart": chart(run, &events.took, now),
+        "rows": rows(run),
         "budget": budget(run, limits),
         "worked": worked,
         "waited": waited,
         "tokens": spent.as_ref().and_then(|it| Some(it.input_tokens? + it.output_tokens?)),
-        "cost": spent.as_ref().and_then(|it| it.cost_usd).map(|sum| dollars(sum, false)),
+        "cost": spent.as_ref().and_then(|it| it.cost_usd),
         "patches": events.changes,
         "checks": checks.len(),
         "last_check": checks.last(),
         "chain": chain(index, events, false),
         "all": chain(index, events, true),
+        "side": SIDE,
         "outputs": outputs(project, run),
     })
 }
 
-fn until(request: &crate::domain::workflow::Request, now: u64) -> u64 {
+fn until(request: &Request, now: u64) -> u64 {
     request.decided.as_ref().map_or(now, |(at, _)| *at)
 }
 
-fn rows(run: &Run, now: u64) -> Vec<Value> {
+fn rows(run: &Run) -> Vec<Value> {
     run.requests
         .iter()
         .map(|request| {
             let finished = run.finished_of(request);
-            let decided = request.decided.as_ref();
             let who = finished.into_iter().flat_map(|it| {
                 let own = it.candidates.is_empty().then_some(&it.provider);
                 own.into_iter().chain(it.candidates.iter().filter(|one| one.ok).map(|one| &one.provider))
@@ -108,10 +102,8 @@ fn rows(run: &Run, now: u64) -> Vec<Value> {
                 "round": request.asked.iteration,
                 "who": who.collect::<Vec<_>>(),
                 "summary": gather(request.asked.report.clone(), &["summary"]).get("summary"),
-                "decision": decided.map(|(_, it)| it.decision.status()),
-                "by": decided.map(|(_, it)| it.decided_by),
+                "decided": request.decided.as_ref().map(|(at, decided)| settled(*at, decided)),
                 "time": finished.map(|it| it.elapsed_ms),
-                "waited": until(request, now).saturating_sub(request.at),
             })
         })
         .collect()
@@ -133,23 +125,18 @@ fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
     if total == 0 {
         return None;
     }
-    let place = |at: u64| LEFT + at.saturating_sub(run.started_at).min(total).saturating_mul(WIDTH) / total;
+    let place = |at: u64| at.saturating_sub(run.started_at).min(total).saturating_mul(WIDTH) / total;
     let bar = |from: u64, to: u64, kind: &str, lane: u64, lanes: u64| {
         let (x, right) = (place(from), place(to));
         let height = (ROW - 10) / lanes.max(1);
         json!({ "x": x, "w": (right - x.min(right)).max(2), "y": 4 + lane * height, "h": height.max(3) - 1, "kind": kind })
     };
-    let mut shown: Vec<(Stage, Vec<Value>, u64, u64)> = Vec::new();
-    let mut add = |stage: Stage, value: Value, work: u64, wait: u64| match shown
-        .iter_mut()
-        .find(|(known, ..)| *known == stage)
-    {
-        Some((_, bars, worked, waited)) => {
-            bars.push(value);
-            *worked += work;
-            *waited += wait;
-        }
-        None => shown.push((stage, vec![value], work, wait)),
+    let mut shown: BTreeMap<Stage, (Vec<Value>, u64, u64)> = BTreeMap::new();
+    let mut add = |stage: Stage, value: Value, work: u64, wait: u64| {
+        let (bars, worked, waited) = shown.entry(stage).or_default();
+        bars.push(value);
+        *worked += work;
+        *waited += wait;
     };
     for Took { at, elapsed_ms, work } in took {
         let began = at.saturating_sub(*elapsed_ms);
@@ -175,11 +162,10 @@ fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
         let waited = until.saturating_sub(request.at);
         add(request.asked.stage, bar(request.at, until, "waited", 0, 1), 0, waited);
     }
-    shown.order_by_key(|(stage, ..)| *stage);
     let rows: Vec<Value> = shown
         .into_iter()
         .zip(0_u64..)
-        .map(|((stage, bars, worked, waited), row)| {
+        .map(|((stage, (bars, worked, waited)), row)| {
             json!({ "stage": stage.name(), "y": row * ROW, "bars": bars, "worked": worked, "waited": waited })
         })
         .collect();
@@ -187,21 +173,9 @@ fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
 }
 
 /// From the last event back to the task.
-fn chain(index: &Index, events: &OfRun, with_details: bool) -> Vec<Value> {
+fn chain<'a>(index: &'a Index, events: &'a OfRun, with_details: bool) -> Vec<&'a Fact> {
     let shown = index.latest(events).filter(|fact| with_details || !DETAILS.contains(&fact.label.kind));
-    shown
-        .take(if with_details { MOST_ALL } else { MOST_SHORT })
-        .map(|fact| {
-            json!({
-                "id": fact.linked.id,
-                "seq": fact.seq,
-                "kind": fact.label.kind,
-                "who": fact.label.who,
-                "text": fact.label.content,
-                "is_side": SIDE.contains(&fact.label.kind),
-            })
-        })
-        .collect()
+    shown.take(if with_details { MOST_ALL } else { MOST_SHORT }).collect()
 }
 
 /// Results of each stage, the latest first, with the places that its answers name. Answers of consultants were

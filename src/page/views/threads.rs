@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, dollars};
-use crate::domain::cut::head;
+use super::parts::{citations, shortened, with};
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Event};
 use crate::domain::history::History;
@@ -17,19 +16,9 @@ const MOST: usize = 60;
 const MOST_LETTERS: usize = 12_000;
 
 /// Every conversation, the one that was last used first.
-pub(in crate::page) fn list(history: &History, now: u64) -> Value {
+pub(in crate::page) fn list(history: &History) -> Value {
     let all = history.threads.latest_first();
-    let listed = all.iter().take(MOST).map(|thread| {
-        json!({
-            "id": thread.id,
-            "what": thread.turns.first().map(|turn| turn.brief.as_str()),
-            "last": thread.turns.last().map(|turn| turn.brief.as_str()),
-            "turns": thread.turns.len(),
-            "who": who(&thread.turns),
-            "forked_from": thread.forked_from.as_ref().map(|(of, _)| of),
-            "age": now.saturating_sub(thread.last_at),
-        })
-    });
+    let listed = all.iter().take(MOST).map(|thread| with(thread, json!({ "who": who(&thread.turns) })));
     json!({ "title": "threads", "list": listed.collect::<Vec<_>>(), "total": all.len() })
 }
 
@@ -44,54 +33,29 @@ fn who(turns: &[TurnAt]) -> Vec<&str> {
 }
 
 /// One conversation, with the events of its turns. Looks at the project's files.
-pub(in crate::page) fn one(
-    project: &ProjectFiles,
-    thread: &Thread,
-    events: &[Option<Event>],
-    now: u64,
-) -> Value {
+pub(in crate::page) fn one(project: &ProjectFiles, thread: &Thread, events: &[Option<Event>]) -> Value {
     let turns = thread.turns.iter().zip(events).zip(1_u64..).map(|((at, event), number)| {
         let settled = match event.as_ref().map(|event| &event.body) {
             Some(Body::ConsultSettled(settled)) => Some(settled),
             Some(_) | None => None,
         };
-        turn(project, number, at, settled, now)
+        turn(project, number, at, settled)
     });
-    json!({
-        "id": thread.id,
-        "what": thread.turns.first().map(|turn| turn.brief.as_str()),
-        "forked_from": thread.forked_from.as_ref().map(|(of, _)| of),
-        "who": who(&thread.turns),
-        "age": now.saturating_sub(thread.last_at),
-        "turns": turns.collect::<Vec<_>>(),
-    })
+    with(thread, json!({ "who": who(&thread.turns), "turns": turns.collect::<Vec<_>>() }))
 }
 
-fn turn(
-    project: &ProjectFiles,
-    number: u64,
-    at: &TurnAt,
-    settled: Option<&ConsultSettled>,
-    now: u64,
-) -> Value {
+fn turn(project: &ProjectFiles, number: u64, at: &TurnAt, settled: Option<&ConsultSettled>) -> Value {
     let kept = settled.and_then(|settled| settled.turn.as_ref());
     let answer = settled.and_then(|settled| settled.response.as_ref()).and_then(|kept| kept.text.as_deref());
-    let tokens = settled.and_then(|it| it.input_tokens?.checked_add(it.output_tokens?));
-    let head = answer.map(|text| head(text, MOST_LETTERS));
-    let rest = answer.and_then(|text| text.strip_prefix(head?)).filter(|rest| !rest.is_empty());
-    json!({
+    let more = json!({
         "number": number,
-        "name": at.provider,
-        "model": at.model,
         "question": kept.map_or(at.brief.as_str(), |kept| kept.question.as_str()),
-        "given": kept.map(|kept| kept.given.as_slice()).unwrap_or_default(),
-        "files": at.files,
-        "answer": head,
-        "rest": rest,
+        "given": kept.map(|kept| kept.given.as_slice()),
+        "answer": answer.map(|answer| shortened(answer, MOST_LETTERS)),
         "citations": citations(project, answer.unwrap_or_default(), &at.files),
         "elapsed": settled.map(|settled| settled.elapsed_ms),
-        "tokens": tokens,
-        "cost": settled.and_then(|settled| settled.cost_usd).map(|sum| dollars(sum, false)),
-        "age": now.saturating_sub(at.at),
-    })
+        "tokens": settled.and_then(|it| it.input_tokens?.checked_add(it.output_tokens?)),
+        "cost": settled.and_then(|settled| settled.cost_usd),
+    });
+    with(at, more)
 }

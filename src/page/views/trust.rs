@@ -26,14 +26,9 @@ pub(in crate::page) fn trust(config: &Configuration) -> Value {
         .collect();
     let note = project_note(config.library());
     let ignored = &config.loaded().ignored;
-    let standing = match layer.standing {
-        Standing::Trusted => "trusted",
-        Standing::Unconfirmed => "unconfirmed",
-        Standing::Changed => "changed",
-    };
     json!({
         "hash": layer.hash(),
-        "standing": standing,
+        "standing": layer.standing,
         "files": files,
         "ignored": ignored,
         "runs": note.as_ref().map(|note| note.adds.clone()).unwrap_or_default(),
