@@ -22,7 +22,6 @@ mod threads;
 mod trust;
 mod why;
 
-use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -35,7 +34,7 @@ use crate::host::guardian::{self, GuardianCommand};
 use crate::host::process::{Supervisor, leftover};
 use crate::host::wall::{self, HelperCommand};
 use crate::host::{answers, worktree};
-use arguments::{Command, ServeOptions};
+use arguments::Command;
 
 /// Time that the removal of the last calls' directories may hold up the end.
 const LAST_WORK: Duration = Duration::from_millis(20);
@@ -44,20 +43,21 @@ const LAST_WORK: Duration = Duration::from_millis(20);
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     // The guardian outlives the server and must stay small: it needs nothing of what follows.
-    if words.get(1).map(OsString::as_os_str) == Some(OsStr::new(guardian::GUARDIAN_ARGUMENT)) {
-        guardian::guard_main(std::io::stdin().lock());
-        return ExitCode::SUCCESS;
-    }
-    if words.get(1).map(OsString::as_os_str) == Some(OsStr::new(wall::HELPER_ARGUMENT)) {
-        return wall::helper_main(words.get(2..).unwrap_or_default());
+    match words.get(1).and_then(|word| word.to_str()) {
+        Some(guardian::GUARDIAN_ARGUMENT) => {
+            guardian::guard_main(std::io::stdin().lock());
+            return ExitCode::SUCCESS;
+        }
+        Some(wall::HELPER_ARGUMENT) => return wall::helper_main(words.get(2..).unwrap_or_default()),
+        _ => {}
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let command = if words.len() <= 1 {
         help::a_person();
-        Command::Serve(ServeOptions::default())
+        Command::Serve
     } else {
-        help::parse(words, json).command.unwrap_or_else(|| Command::Serve(ServeOptions::default()))
+        help::parse(words, json).command.unwrap_or(Command::Serve)
     };
     run(command, json)
 }
@@ -85,32 +85,34 @@ fn run(command: Command, json: bool) -> ExitCode {
             Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());
         let kit = Kit::new(environment, &directory, supervisor);
         let reader = match command {
-            Command::Serve(_) => logging::Reader::Client,
+            Command::Serve => logging::Reader::Client,
             _ => logging::Reader::at_standard_error(),
         };
         logging::start(kit.config.environment(), kit.config.made_masker(), reader);
         match command {
-            Command::Serve(_) => crate::server::stdio::serve(kit).await.map(|()| ExitCode::SUCCESS),
-            Command::Check(options) => check::run(kit, &options).await,
-            Command::McpConfig(options) => slash_commands::mcp_config(&kit.config, &options),
-            Command::Install(options) => slash_commands::install(&kit.config, &options),
-            Command::Uninstall(options) => slash_commands::uninstall(&kit.config, &options),
-            Command::Consult(options) => Box::pin(consult::run(kit, options)).await,
-            Command::Review(options) => review::run(kit, options).await,
-            Command::Demo(options) => demo::run(kit, options).await,
-            Command::Trust(options) => trust::run(&kit.config, &kit.log, &options),
-            Command::Approvals(options) => approvals::run(&kit, options).await,
-            Command::Page(options) => page::run(&kit, options).await,
-            Command::Runs(options) => runs::run(&kit.config, &kit.log, options).await,
-            Command::Threads(options) => threads::run(&kit.config, &kit.log, options).await,
-            Command::Watch(options) => runs::watch_run(&kit.config, &kit.log, &options).await,
-            Command::Why(options) => why::run(&kit.config, &kit.log, &options),
-            Command::Evidence(command) => evidence::run(&kit.config, &kit.log, &command),
-            Command::Backups(options) => backups::run(&kit.config, &kit.log, &options),
-            Command::Metrics(options) => metrics::run(&kit, &options).await,
-            Command::Errors(options) => errors::run(&options),
-            Command::Completions(options) => help::completions(&options),
-            Command::Man(options) => help::man(&options),
+            Command::Serve => crate::server::stdio::serve(kit).await.map(|()| ExitCode::SUCCESS),
+            Command::Check { settings } => check::run(kit, settings, json).await,
+            Command::McpConfig(options) => slash_commands::mcp_config(&kit.config, &options, json),
+            Command::Install(options) => slash_commands::install(&kit.config, &options, json),
+            Command::Uninstall(options) => slash_commands::uninstall(&kit.config, &options, json),
+            Command::Consult(options) => Box::pin(consult::run(kit, options, json)).await,
+            Command::Review(options) => review::run(kit, options, json).await,
+            Command::Demo(options) => demo::run(kit, options, json).await,
+            Command::Trust { show } => trust::run(&kit.config, &kit.log, show, json),
+            Command::Approvals { command, all } => approvals::run(&kit, command, all, json).await,
+            Command::Page(options) => page::run(&kit, options, json).await,
+            Command::Runs { command } => runs::run(&kit.config, &kit.log, command, json).await,
+            Command::Threads { command, all } => {
+                threads::run(&kit.config, &kit.log, command, all, json).await
+            }
+            Command::Watch { run } => runs::watch_run(&kit.config, &kit.log, run.as_deref(), json).await,
+            Command::Why { id, forward } => why::run(&kit.config, &kit.log, &id, forward, json),
+            Command::Evidence(command) => evidence::run(&kit.config, &kit.log, &command, json),
+            Command::Backups { action } => backups::run(&kit.config, &kit.log, action.as_ref(), json),
+            Command::Metrics(options) => metrics::run(&kit, &options, json).await,
+            Command::Errors { code, markdown } => errors::run(code.as_deref(), markdown, json),
+            Command::Completions { shell } => help::completions(shell, json),
+            Command::Man => help::man(json),
         }
     });
     // A thread that still reads a file must not hold up the end.

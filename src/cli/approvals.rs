@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use comfy_table::Cell;
 use serde_json::{Map, Value};
 
-use super::arguments::{ApprovalsCommand, ApprovalsOptions, CommentOptions, ReviseOptions, ShowOptions};
+use super::arguments::{ApprovalsCommand, CommentOptions, ReviseOptions};
 use super::person::Person;
 use super::terminal::{
-    self, Kind, Look, Side, Tone, cell, folded, one_line, pick, print, render, short, span, table,
+    self, Look, Tone, cell, document, folded, one_line, pick, print, render, result, short, span, table,
 };
 use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::{Contradiction, Words, asked_back, contradictions};
@@ -29,13 +29,20 @@ use crate::flow::log::Log;
 use crate::flow::time::{now, rfc3339};
 use crate::host::human::{Typed, harmless};
 
-pub(super) async fn run(kit: &Kit, options: ApprovalsOptions) -> Result<ExitCode, Error> {
-    match options.command {
-        None => list_requests(&kit.config, &kit.log, options.all, options.json).await,
-        Some(ApprovalsCommand::Show(show)) => show_request(&kit.config, &kit.log, &show).await,
-        Some(ApprovalsCommand::Approve(said)) => decide_request(kit, Decision::Approve, said.into()).await,
-        Some(ApprovalsCommand::Revise(said)) => decide_request(kit, Decision::Revise, said.into()).await,
-        Some(ApprovalsCommand::Reject(said)) => decide_request(kit, Decision::Reject, said.into()).await,
+pub(super) async fn run(
+    kit: &Kit,
+    command: Option<ApprovalsCommand>,
+    all: bool,
+    json: bool,
+) -> Result<ExitCode, Error> {
+    match command {
+        None => list_requests(&kit.config, &kit.log, all, json).await,
+        Some(ApprovalsCommand::Show { id }) => show_request(&kit.config, &kit.log, &id, json).await,
+        Some(ApprovalsCommand::Approve(said)) => decide_request(kit, Decision::Approve, said, json).await,
+        Some(ApprovalsCommand::Revise(said)) => {
+            decide_request(kit, Decision::Revise, said.into(), json).await
+        }
+        Some(ApprovalsCommand::Reject(said)) => decide_request(kit, Decision::Reject, said, json).await,
     }
 }
 
@@ -45,18 +52,17 @@ async fn request(log: &Log, part: &str) -> Result<Reviewed, Error> {
         let requests = history.requests().into_iter();
         requests.map(|(_, request)| request.id.clone()).collect::<Vec<_>>()
     });
-    find(log, &pick(Kind("request"), &read.await?, part)?).await
+    find(log, &pick("request", &read.await?, part)?).await
 }
 
 /// Columns of a report that goes elsewhere than to a terminal.
 const PLAIN_WIDTH: usize = 100;
 
-async fn show_request(config: &Configuration, log: &Log, options: &ShowOptions) -> Result<ExitCode, Error> {
+async fn show_request(config: &Configuration, log: &Log, id: &str, json: bool) -> Result<ExitCode, Error> {
     config.check()?;
-    let Reviewed { run, request } = request(log, &options.id).await?;
-    if options.json {
-        print(&format!("{:#}\n", entry(&run, &request)))?;
-        return Ok(ExitCode::SUCCESS);
+    let Reviewed { run, request } = request(log, id).await?;
+    if json {
+        return result(json, entry(&run, &request), String::new);
     }
     let report = report(&request)?;
     let width = terminal::width().unwrap_or(PLAIN_WIDTH);
@@ -108,12 +114,7 @@ async fn list_requests(config: &Configuration, log: &Log, all: bool, json: bool)
         requests.into_iter().map(|(run, request)| (Row::of(run, request), entry(run, request))).collect()
     });
     let (rows, entries): (Vec<Row>, Vec<Value>) = read.await.map(|all: Vec<_>| all.into_iter().unzip())?;
-    print(&if json {
-        format!("{:#}\n", Value::Array(entries))
-    } else {
-        text(&rows, now(), Look::of(config))
-    })?;
-    Ok(ExitCode::SUCCESS)
+    result(json, Value::Array(entries), || text(&rows, now(), Look::of(config)))
 }
 
 /// A request in short.
@@ -155,14 +156,7 @@ impl Row {
     }
 }
 
-const COLUMNS: [(&str, Side); 6] = [
-    ("request", Side::Left),
-    ("run", Side::Left),
-    ("stage", Side::Left),
-    ("age", Side::Right),
-    ("state", Side::Left),
-    ("task", Side::Left),
-];
+const COLUMNS: [&str; 6] = ["request", "run", "stage", "age", "state", "task"];
 
 fn text(rows: &[Row], now: u64, look: Look) -> String {
     if rows.is_empty() {
@@ -179,31 +173,20 @@ fn text(rows: &[Row], now: u64, look: Look) -> String {
 /// Characters of what is shown before the questions; the whole report is another command.
 const MOST_CHARS: usize = 6_000;
 
-/// Words that a person says on the command line.
-struct Said {
-    id: String,
-    message: Option<String>,
-    answers: Vec<String>,
-    choice: Option<String>,
-    json: bool,
-}
-
-impl From<CommentOptions> for Said {
-    fn from(options: CommentOptions) -> Self {
-        let CommentOptions { id, message, answer: answers, choose: choice, json } = options;
-        Self { id, message, answers, choice, json }
-    }
-}
-
-impl From<ReviseOptions> for Said {
+impl From<ReviseOptions> for CommentOptions {
     fn from(options: ReviseOptions) -> Self {
-        let ReviseOptions { id, message, answer: answers, json } = options;
-        Self { id, message: Some(message), answers, choice: None, json }
+        let ReviseOptions { id, message, answer } = options;
+        Self { id, message: Some(message), answer, choose: None }
     }
 }
 
-async fn decide_request(kit: &Kit, decision: Decision, said: Said) -> Result<ExitCode, Error> {
-    let person = Person::who_decides(&kit.config, said.json)?;
+async fn decide_request(
+    kit: &Kit,
+    decision: Decision,
+    said: CommentOptions,
+    json: bool,
+) -> Result<ExitCode, Error> {
+    let person = Person::who_decides(&kit.config, json)?;
     kit.config.check()?;
     let message = said.message.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if decision == Decision::Revise && message.is_none() {
@@ -216,7 +199,7 @@ async fn decide_request(kit: &Kit, decision: Decision, said: Said) -> Result<Exi
         person.say(&standing(&run, &request))?;
     }
     run.may_decide(&request).map_err(Error::Workflow)?;
-    let mut responses = given(request.asked.stage, &said.answers)?;
+    let mut responses = given(request.asked.stage, &said.answer)?;
 
     let (report, language) = (report(&request)?, kit.config.loaded().language());
     person.say(&format!(
@@ -225,14 +208,15 @@ async fn decide_request(kit: &Kit, decision: Decision, said: Said) -> Result<Exi
         request.id
     ))?;
     let chosen = match decision {
-        Decision::Approve => choose(person, &report, said.choice)?,
+        Decision::Approve => choose(person, &report, said.choose)?,
         Decision::Revise | Decision::Reject => None,
     };
     ask(person, &report, &mut responses, language)?;
-    let words = match decision {
-        Decision::Revise => Words { instructions: message.as_deref(), comment: None },
-        Decision::Approve | Decision::Reject => Words { comment: message.as_deref(), instructions: None },
+    let (feedback, revision_instructions) = match decision {
+        Decision::Revise => (None, message),
+        Decision::Approve | Decision::Reject => (message, None),
     };
+    let words = Words { comment: feedback.as_deref(), instructions: revision_instructions.as_deref() };
     ask_back(person, &report, decision, words, &mut responses, language)?;
     let word = decision.name();
     let purpose = format!(
@@ -247,10 +231,6 @@ async fn decide_request(kit: &Kit, decision: Decision, said: Said) -> Result<Exi
             return person.nothing_was_done("nothing was decided; the request stays open");
         }
     }
-    let (feedback, revision_instructions) = match decision {
-        Decision::Revise => (None, message),
-        Decision::Approve | Decision::Reject => (message, None),
-    };
     let verdict = Verdict {
         request: request.id,
         decision,
@@ -270,8 +250,8 @@ async fn decide_request(kit: &Kit, decision: Decision, said: Said) -> Result<Exi
         standing(&settled.run, &settled.request),
         settled.run.phase
     ))?;
-    if said.json {
-        print(&format!("{:#}\n", entry(&settled.run, &settled.request)))?;
+    if json {
+        document(&entry(&settled.run, &settled.request))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -311,11 +291,19 @@ fn ask(
         .iter()
         .filter(|question| question.priority == Priority::Critical && !responses.contains_key(&question.id))
         .collect();
-    for question in open {
-        person.say(&shown(question, language))?;
-        if let Some(answer) = answer(person, report.stage, question)? {
-            responses.insert(question.id.clone(), Value::String(answer));
-        }
+    open.into_iter().try_for_each(|question| ask_one(person, report.stage, question, responses, language))
+}
+
+fn ask_one(
+    person: Person,
+    stage: Stage,
+    question: &Question,
+    responses: &mut Map<String, Value>,
+    language: Language,
+) -> Result<(), Error> {
+    person.say(&shown(question, language))?;
+    if let Some(answer) = answer(person, stage, question)? {
+        responses.insert(question.id.clone(), Value::String(answer));
     }
     Ok(())
 }
@@ -360,10 +348,7 @@ fn ask_back(
     for one in found {
         let Contradiction::Answer { id, .. } = one else { continue };
         let Some(question) = report.questions.iter().find(|question| question.id == id) else { continue };
-        person.say(&shown(question, language))?;
-        if let Some(answer) = answer(person, report.stage, question)? {
-            responses.insert(id.to_owned(), Value::String(answer));
-        }
+        ask_one(person, report.stage, question, responses, language)?;
     }
     Ok(())
 }

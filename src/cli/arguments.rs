@@ -29,9 +29,13 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Serve MCP on standard input and output (the default)
-    Serve(ServeOptions),
+    Serve,
     /// Show what works, what does not, and what to do about it
-    Check(CheckOptions),
+    Check {
+        /// Show every setting in force and where it was set
+        #[arg(long)]
+        settings: bool,
+    },
     /// Print the entry for a client's settings, to add it by hand
     McpConfig(InstallOptions),
     /// Register with Claude Code or another client
@@ -45,113 +49,91 @@ pub(super) enum Command {
     /// Show a whole run on a small failing program; costs nothing
     Demo(DemoOptions),
     /// Confirm what this project's own files in .maestro would change
-    Trust(TrustOptions),
+    Trust {
+        /// Only show what would be confirmed; needs no terminal
+        #[arg(long)]
+        show: bool,
+    },
     /// List the stages that wait for your decision, and decide
     #[command(args_conflicts_with_subcommands = true)]
-    Approvals(ApprovalsOptions),
+    Approvals {
+        #[command(subcommand)]
+        command: Option<ApprovalsCommand>,
+        /// List decided requests too, newest first
+        #[arg(long)]
+        all: bool,
+    },
     /// Serve the local web page: read what a decision covers, and decide
     Page(PageOptions),
     /// List the runs of the workflow, show, resume or end one
     #[command(args_conflicts_with_subcommands = true)]
-    Runs(RunsOptions),
+    Runs {
+        #[command(subcommand)]
+        command: Option<RunsCommand>,
+    },
     /// List conversations with consultants, read, search or fork one
     #[command(args_conflicts_with_subcommands = true)]
-    Threads(ThreadsOptions),
+    Threads {
+        #[command(subcommand)]
+        command: Option<ThreadsCommand>,
+        /// List all, not only the latest 20
+        #[arg(long)]
+        all: bool,
+    },
     /// Follow what happens in this project, until Ctrl-C
-    Watch(WatchOptions),
+    Watch {
+        /// Show only this run: its id, or a part of it
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+    },
     /// Show what a decision, patch, check or stage rests on
-    Why(WhyOptions),
+    Why {
+        /// Event, run or backup: its id, or a part of it
+        id: String,
+        /// Show what rests on it instead
+        #[arg(long)]
+        forward: bool,
+    },
     /// Check or export the log of what happened in this project
     #[command(subcommand)]
     Evidence(EvidenceCommand),
     /// Show what a run or the project cost and what came of it
     Metrics(MetricsOptions),
     /// List the patches that can be undone, or remove the oldest
-    Backups(BackupsOptions),
+    Backups {
+        #[command(subcommand)]
+        action: Option<BackupsAction>,
+    },
     /// Explain the code of an error, or all of them
-    Errors(ErrorsOptions),
+    Errors {
+        /// The code from a result or a message [default: all codes in short]
+        code: Option<String>,
+        /// Print all as a Markdown document
+        #[arg(long, conflicts_with_all = ["json", "code"])]
+        markdown: bool,
+    },
     /// Print the completions of a shell
-    Completions(CompletionsOptions),
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
     /// Print the manual page
-    Man(ManOptions),
-}
-
-#[derive(Args, Default)]
-pub(super) struct ServeOptions {
-    /// Change nothing: MCP is JSON already
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct ManOptions {
-    /// Print JSON that holds the page
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct ErrorsOptions {
-    /// The code from a result or a message [default: all codes in short]
-    pub(super) code: Option<String>,
-    /// Print all as a Markdown document
-    #[arg(long, conflicts_with_all = ["json", "code"])]
-    pub(super) markdown: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct CompletionsOptions {
-    /// The shell
-    pub(super) shell: Shell,
-    /// Print JSON that holds the script
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct ApprovalsOptions {
-    #[command(subcommand)]
-    pub(super) command: Option<ApprovalsCommand>,
-    /// List decided requests too, newest first
-    #[arg(long)]
-    pub(super) all: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
+    Man,
 }
 
 #[derive(Subcommand)]
 pub(super) enum ApprovalsCommand {
     /// Print the report of a request
-    Show(ShowOptions),
+    Show {
+        /// The id, or a part of it
+        id: String,
+    },
     /// Approve a stage: the run goes on
     Approve(CommentOptions),
     /// Ask for another version of a stage
     Revise(ReviseOptions),
     /// Reject a stage: the run stops
     Reject(CommentOptions),
-}
-
-#[derive(Args)]
-pub(super) struct ShowOptions {
-    /// The id, or a part of it
-    pub(super) id: String,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct WatchOptions {
-    /// Show only this run: its id, or a part of it
-    #[arg(long, value_name = "ID")]
-    pub(super) run: Option<String>,
-    /// Print one JSON object per line
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -167,9 +149,6 @@ pub(super) struct CommentOptions {
     /// The choice of the report that goes on: its id
     #[arg(long, short, value_name = "ID")]
     pub(super) choose: Option<String>,
-    /// Print the decision as JSON; you are asked on standard error
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -182,9 +161,6 @@ pub(super) struct ReviseOptions {
     /// Answer to a question of the report; can be repeated. Unanswered critical questions are asked
     #[arg(long, short, value_name = "QUESTION=ANSWER")]
     pub(super) answer: Vec<String>,
-    /// Print the decision as JSON; you are asked on standard error
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -197,52 +173,28 @@ pub(super) struct PageOptions {
     /// Serve for N minutes without waiting for keys, then end
     #[arg(long, value_name = "N", conflicts_with = "open", value_parser = clap::value_parser!(u64).range(1..=120))]
     pub(super) minutes: Option<u64>,
-    /// Print each address as JSON, in a terminal only
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct RunsOptions {
-    #[command(subcommand)]
-    pub(super) command: Option<RunsCommand>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Subcommand)]
 pub(super) enum RunsCommand {
     /// Show one run: where it is, what was done, what it spent
-    Show(ShowOptions),
+    Show {
+        /// The id, or a part of it
+        id: String,
+    },
     /// Resume a parked run and show the next step
-    Resume(ShowOptions),
+    Resume {
+        /// The id, or a part of it
+        id: String,
+    },
     /// End a run before its last stage
-    Stop(StopOptions),
-}
-
-#[derive(Args)]
-pub(super) struct StopOptions {
-    /// The run: its id, or a part of it
-    pub(super) id: String,
-    /// Why the run ends
-    #[arg(long, short, value_name = "TEXT")]
-    pub(super) message: String,
-    /// Print the run as JSON; you are asked on standard error
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct ThreadsOptions {
-    #[command(subcommand)]
-    pub(super) command: Option<ThreadsCommand>,
-    /// List all, not only the latest 20
-    #[arg(long)]
-    pub(super) all: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
+    Stop {
+        /// The run: its id, or a part of it
+        id: String,
+        /// Why the run ends
+        #[arg(long, short, value_name = "TEXT")]
+        message: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -251,18 +203,12 @@ pub(super) enum ThreadsCommand {
     Show {
         /// The thread: its id, or a part of it
         id: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Find turns that contain all of some words
     Search {
         /// Words to find; a turn must contain all of them
         #[arg(required = true)]
         words: Vec<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Start a new thread with the turns of another
     Fork {
@@ -271,59 +217,23 @@ pub(super) enum ThreadsCommand {
         /// Last turn to copy [default: the last one]
         #[arg(long, value_name = "N")]
         turn: Option<usize>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
-}
-
-#[derive(Args)]
-pub(super) struct WhyOptions {
-    /// Event, run or backup: its id, or a part of it
-    pub(super) id: String,
-    /// Show what rests on it instead
-    #[arg(long)]
-    pub(super) forward: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Subcommand)]
 pub(super) enum EvidenceCommand {
     /// Check the chain of hashes over all events
-    Verify(VerifyOptions),
+    Verify {
+        /// Hash that you noted before; the log must still contain it
+        #[arg(long, value_name = "HASH")]
+        expect: Option<String>,
+    },
     /// Print the events, one JSON object per line
-    Export(ExportOptions),
-}
-
-#[derive(Args)]
-pub(super) struct VerifyOptions {
-    /// Hash that you noted before; the log must still contain it
-    #[arg(long, value_name = "HASH")]
-    pub(super) expect: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct ExportOptions {
-    /// Print only the events of this run
-    #[arg(long, value_name = "ID")]
-    pub(super) run: Option<String>,
-    /// Print one JSON array instead
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct BackupsOptions {
-    /// Print JSON
-    #[arg(long, global = true)]
-    pub(super) json: bool,
-    #[command(subcommand)]
-    pub(super) action: Option<BackupsAction>,
+    Export {
+        /// Print only the events of this run
+        #[arg(long, value_name = "ID")]
+        run: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -346,26 +256,6 @@ pub(super) struct PruneOptions {
 }
 
 #[derive(Args)]
-pub(super) struct TrustOptions {
-    /// Only show what would be confirmed; needs no terminal
-    #[arg(long)]
-    pub(super) show: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
-pub(super) struct CheckOptions {
-    /// Show every setting in force and where it was set
-    #[arg(long)]
-    pub(super) settings: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Args)]
 pub(super) struct InstallOptions {
     /// The client to register with
     #[arg(long, value_enum, default_value_t = Client::Claude)]
@@ -373,9 +263,6 @@ pub(super) struct InstallOptions {
     /// Use the settings that everybody in this project shares, not your own
     #[arg(long)]
     pub(super) project: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Args)]
@@ -410,9 +297,6 @@ pub(super) struct ConsultOptions {
     /// Conversation to continue; `maestro-mcp threads` lists them
     #[arg(long, value_name = "ID")]
     pub(super) thread: Option<String>,
-    /// Print the whole result as JSON
-    #[arg(long)]
-    pub(super) json: bool,
     /// The question; `-` reads it from standard input
     pub(super) question: String,
 }
@@ -446,15 +330,11 @@ pub(super) struct ReviewOptions {
     /// Ask for fixes and try them in a copy with the project's checks
     #[arg(long)]
     pub(super) fixes: bool,
-    /// Print the whole result as JSON
-    #[arg(long)]
-    pub(super) json: bool,
     /// Files or patterns to review [default: what differs from the last commit]
     pub(super) files: Vec<String>,
 }
 
 #[derive(Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(super) struct DemoOptions {
     /// Ask the installed CLIs, after showing how often and asking you
     #[arg(long)]
@@ -474,9 +354,6 @@ pub(super) struct DemoOptions {
     /// Command that fails in that directory
     #[arg(long, value_name = "COMMAND", requires = "dir")]
     pub(super) command: Option<String>,
-    /// Print what came of it as JSON; the story goes to standard error
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// A value by the name that the tools use for it.

@@ -1,12 +1,12 @@
 //! `maestro-mcp backups`: what can be undone, and removing what is too old or too large.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use comfy_table::Cell;
+use serde_json::json;
 
-use super::arguments::{BackupsAction, BackupsOptions, PruneOptions};
-use super::terminal::{Look, Side, Tone, bytes, cell, print, short, span, table};
+use super::arguments::{BackupsAction, PruneOptions};
+use super::terminal::{Look, Tone, bytes, cell, result, short, span, table};
 use crate::error::Error;
 use crate::flow::change::{Backup, BackupState, backups, keep, prune};
 use crate::flow::configuration::Configuration;
@@ -14,35 +14,26 @@ use crate::flow::log::Log;
 use crate::flow::time::now;
 use crate::host::change::{Keep, Pruned};
 
-pub(super) fn run(config: &Configuration, log: &Log, options: &BackupsOptions) -> Result<ExitCode, Error> {
-    let text = match &options.action {
-        None => list(config, log, options.json)?,
-        Some(BackupsAction::Prune(limits)) => remove(config, log, limits, options.json)?,
-    };
-    print(&text)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn list(config: &Configuration, log: &Log, json: bool) -> Result<String, Error> {
+pub(super) fn run(
+    config: &Configuration,
+    log: &Log,
+    action: Option<&BackupsAction>,
+    json: bool,
+) -> Result<ExitCode, Error> {
+    if let Some(BackupsAction::Prune(limits)) = action {
+        return remove(config, log, limits, json);
+    }
     let found = backups(config, log)?;
-    if json {
-        return pretty(&found);
-    }
-    if found.is_empty() {
-        return Ok(format!("There are no backups in {}.\n", config.root().display()));
-    }
-    let now = now();
-    Ok(table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(config)))
+    result(json, json!(found), || {
+        if found.is_empty() {
+            return format!("There are no backups in {}.\n", config.root().display());
+        }
+        let now = now();
+        table(&COLUMNS, found.iter().map(|backup| row(backup, now)), Look::of(config))
+    })
 }
 
-const COLUMNS: [(&str, Side); 6] = [
-    ("backup", Side::Left),
-    ("age", Side::Right),
-    ("kind", Side::Left),
-    ("files", Side::Right),
-    ("size", Side::Right),
-    ("state", Side::Left),
-];
+const COLUMNS: [&str; 6] = ["backup", "age", "kind", "files", "size", "state"];
 
 fn row(backup: &Backup, now: u64) -> Vec<Cell> {
     let (state, tone) = match backup.state {
@@ -64,7 +55,7 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
     ]
 }
 
-fn remove(config: &Configuration, log: &Log, limits: &PruneOptions, json: bool) -> Result<String, Error> {
+fn remove(config: &Configuration, log: &Log, limits: &PruneOptions, json: bool) -> Result<ExitCode, Error> {
     // Limits of one's own stand instead of the configured ones, not beside them.
     let own = Keep { age: limits.older_than, bytes: limits.keep_bytes, sessions: limits.keep_sessions };
     let limits = if own == Keep::default() {
@@ -74,19 +65,9 @@ fn remove(config: &Configuration, log: &Log, limits: &PruneOptions, json: bool) 
         own
     };
     let pruned = prune(config, log, &limits)?;
-    if json {
-        return pretty(&pruned);
-    }
-    let Pruned { sessions, bytes: freed } = pruned;
-    let mut text = String::new();
-    for name in &sessions {
-        let _ = writeln!(text, "{name}  removed");
-    }
-    let _ = writeln!(text, "{} removed, {} freed.", sessions.len(), bytes(freed));
-    Ok(text)
-}
-
-fn pretty(value: &impl serde::Serialize) -> Result<String, Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(text + "\n")
+    result(json, json!(pruned), || {
+        let Pruned { sessions, bytes: freed } = &pruned;
+        let removed: String = sessions.iter().flat_map(|name| [name.as_str(), "  removed\n"]).collect();
+        format!("{removed}{} removed, {} freed.\n", sessions.len(), bytes(*freed))
+    })
 }

@@ -5,16 +5,15 @@ mod registered;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::arguments::CheckOptions;
+use super::install::{Client, Scope as InstallScope, Targets};
 use super::slash_commands::{COMMANDS, this_binary};
-use super::terminal::{self, Colour, cut, one_line, paint, print, short, span};
+use super::terminal::{self, Colour, cut, one_line, paint, print, result, short, span};
 use crate::domain::breaker::{SPENT, Spent};
 use crate::domain::budget::Standing as CapStanding;
 use crate::domain::cut::wrapping;
@@ -34,7 +33,8 @@ use crate::host::human::harmless;
 use crate::host::trust::Standing as Trust;
 use crate::host::wall::WallStanding;
 use crate::provider::Adapter;
-use registered::{CLAUDE_CODE, Registration, claude_settings, plugin, registrations, shown};
+use crate::provider::catalogue::Provider;
+use registered::{CLAUDE_CODE, Registration, claude, plugin, registrations, shown};
 
 /// The exit status where no consultant can be used.
 const NO_CONSULTANT: u8 = 3;
@@ -63,15 +63,13 @@ struct Section {
     findings: Vec<Finding>,
 }
 
-pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(kit: Kit, settings: bool, json: bool) -> Result<ExitCode, Error> {
     let masker = match kit.config.masker() {
         Ok(masker) => masker,
         // Without the rules nothing is known to be harmless but what is wrong with them.
         Err(error) => {
             let version = env!("CARGO_PKG_VERSION");
-            print(&if options.json {
-                format!("{:#}\n", json!({ "version": version, "problems": [error.to_string()] }))
-            } else {
+            result(json, json!({ "version": version, "problems": [error.to_string()] }), || {
                 format!("maestro-mcp {version}\n\nProblems\n\u{2717} {error}\n")
             })?;
             return Ok(error.exit_code());
@@ -96,11 +94,11 @@ pub(super) async fn run(kit: Kit, options: &CheckOptions) -> Result<ExitCode, Er
         finding.next.iter_mut().for_each(|next| *next = safe(next));
     }
     let status = examined.status();
-    print(&if options.json {
+    print(&if json {
         safe(&examined.as_json(&sections))
     } else {
         let mut out = examined.as_text(&sections);
-        if options.settings {
+        if settings {
             out.push_str(&terminal::folded(&safe(&examined.settings()), terminal::width()));
         }
         out
@@ -143,13 +141,12 @@ impl Examined<'_> {
         findings.extend(self.breakers().iter().map(Breaker::finding));
         let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
         if let Some(first) = off.first() {
-            let variable = first.to_ascii_uppercase().replace('-', "_");
-            findings.push(Finding {
-                next: vec![format!(
-                    "MAESTRO_{variable}_ENABLED=1 in the server's `env` switches {first} on, if it is that CLI"
-                )],
-                ..Finding::good(format!("installed, and off until you want them: {}", off.join(", ")))
-            });
+            let variable = variable(first);
+            let next = format!(
+                "MAESTRO_{variable}_ENABLED=1 in the server's `env` switches {first} on, if it is that CLI"
+            );
+            let found = format!("installed, and off until you want them: {}", off.join(", "));
+            findings.push(Finding::of(Mark::Good, found, vec![next]));
         }
         if self.status() == NO_CONSULTANT {
             findings.push(Finding::bad(
@@ -171,8 +168,7 @@ impl Examined<'_> {
     }
 
     fn is_template(&self, name: &str) -> bool {
-        let provider = self.kit.config.catalogue().iter().find(|provider| provider.name == name);
-        provider.is_some_and(|provider| matches!(provider.adapter, Adapter::Template(_)))
+        provider(&self.kit.config, name).is_some_and(|it| matches!(it.adapter, Adapter::Template(_)))
     }
 
     /// Returns whether Maestro is registered, and with which path.
@@ -193,18 +189,13 @@ impl Examined<'_> {
     /// Returns whether the slash commands are those of this binary.
     fn slash_commands(&self) -> Vec<Finding> {
         let environment = self.kit.config.environment();
-        let user = claude_settings(environment).and_then(|settings| {
-            let given = environment.get("CLAUDE_CONFIG_DIR").is_some_and(|given| !given.is_empty());
-            let directory = settings.parent()?.to_owned();
-            Some(if given { directory } else { directory.join(".claude") }.join("commands"))
-        });
-        let project = self.kit.config.root().join(".claude/commands");
+        let root = self.kit.config.root();
+        let project = Targets::new(Client::Claude, InstallScope::Project(root), environment);
+        let places =
+            [(claude(environment), "maestro-mcp install"), (project, "maestro-mcp install --project")];
         let mut findings = Vec::new();
-        for (directory, again) in user
-            .map(|user| (user, "maestro-mcp install"))
-            .into_iter()
-            .chain([(project, "maestro-mcp install --project")])
-        {
+        for (targets, again) in places {
+            let Some(directory) = targets.and_then(|targets| targets.commands) else { continue };
             findings.extend(commands_in(&directory, &shown(&self.kit.config, &directory), again));
         }
         if findings.is_empty()
@@ -245,7 +236,7 @@ impl Examined<'_> {
         for (key, told) in self.kit.log.untold() {
             if key == "log_in_git" {
                 let told = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
-                findings.push(Finding { mark: Mark::Look, ..Finding::good(format!("log: {told}")) });
+                findings.push(Finding::of(Mark::Look, format!("log: {told}"), Vec::new()));
             }
         }
         findings
@@ -306,7 +297,7 @@ impl Examined<'_> {
 
     fn ignored(&self) -> Vec<Finding> {
         let ignored = &self.kit.config.loaded().ignored;
-        ignored.iter().map(|line| Finding { mark: Mark::Look, ..Finding::good(line) }).collect()
+        ignored.iter().map(|line| Finding::of(Mark::Look, line, Vec::new())).collect()
     }
 
     /// Returns what is wrong with the configuration, but for what stands beside a consultant already.
@@ -320,7 +311,7 @@ impl Examined<'_> {
                 Scope::Nothing => Mark::Look,
                 Scope::Provider(_) | Scope::Everything => Mark::Bad,
             };
-            let finding = Finding { mark, ..Finding::good(&problem.message) };
+            let finding = Finding::of(mark, &problem.message, Vec::new());
             if !findings.contains(&finding) {
                 findings.push(finding);
             }
@@ -329,9 +320,7 @@ impl Examined<'_> {
     }
 
     fn as_text(&self, sections: &[Section]) -> String {
-        let is_terminal = std::io::stdout().is_terminal();
-        let environment = self.kit.config.environment();
-        let colour = Colour::choose(is_terminal, environment.get("NO_COLOR"), environment.get("TERM"));
+        let colour = terminal::colour(&self.kit.config);
         let columns = terminal::width().unwrap_or(USUAL_WIDTH).clamp(40, 100);
         let root = shown(&self.kit.config, self.kit.config.root());
         let mut out =
@@ -446,16 +435,20 @@ struct Finding {
 }
 
 impl Finding {
+    fn of(mark: Mark, found: impl Into<String>, next: Vec<String>) -> Self {
+        Self { mark, found: found.into(), next }
+    }
+
     fn good(found: impl Into<String>) -> Self {
-        Self { mark: Mark::Good, found: found.into(), next: Vec::new() }
+        Self::of(Mark::Good, found, Vec::new())
     }
 
     fn look(found: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { mark: Mark::Look, found: found.into(), next: vec![next.into()] }
+        Self::of(Mark::Look, found, vec![next.into()])
     }
 
     fn bad(found: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { mark: Mark::Bad, found: found.into(), next: vec![next.into()] }
+        Self::of(Mark::Bad, found, vec![next.into()])
     }
 
     /// Its lines on a terminal of so many columns. Longer text goes on below; a path is not broken.
@@ -501,8 +494,7 @@ struct Breaker {
 
 impl Breaker {
     fn of(provider: &str, spent: &Spent, fallback: Vec<String>) -> Self {
-        let ago = span(now().saturating_sub(spent.said_at));
-        let ago = if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") };
+        let ago = ago(spent.said_at);
         let meanwhile = if fallback.is_empty() {
             format!(
                 "another answers meanwhile where nobody is named, or where `fallback: [..]` of {provider} in your own cli_clients.yaml permits it"
@@ -527,7 +519,7 @@ impl Breaker {
     fn finding(&self) -> Finding {
         let Self { provider, until, why, code, .. } = self;
         let found = format!("{provider} is not asked until {until}: {why} ({code})");
-        Finding { next: self.next.clone(), ..Finding::look(found, "") }
+        Finding::of(Mark::Look, found, self.next.clone())
     }
 }
 
@@ -535,7 +527,12 @@ impl Breaker {
 
 /// True if a provider answers by rules and without a model.
 fn is_understudy(config: &Configuration, name: &str) -> bool {
-    config.catalogue().iter().any(|provider| provider.name == name && provider.is_understudy())
+    provider(config, name).is_some_and(Provider::is_understudy)
+}
+
+/// A provider, switched off or not.
+fn provider<'a>(config: &'a Configuration, name: &str) -> Option<&'a Provider> {
+    config.catalogue().iter().find(|provider| provider.name == name)
 }
 
 /// Returns what there is to say of a consultant.
@@ -592,17 +589,14 @@ fn not_installed(config: &Configuration, state: &ProviderState) -> Finding {
         _ => None,
     };
     let set = format!("set MAESTRO_{}_CMD to where it is", variable(name));
-    let command = config.catalogue().iter().find(|provider| provider.name == *name);
-    let command = command.map(crate::provider::catalogue::Provider::command).unwrap_or_default();
+    let command = provider(config, name).map(Provider::command).unwrap_or_default();
     let called = if command == name { String::new() } else { format!(" ({command})") };
     let next = package.map_or_else(
         || format!("install it, or {set}"),
         |package| format!("npm install -g {package}, or {set}"),
     );
-    Finding {
-        next: state.notes.iter().cloned().chain([next]).collect(),
-        ..Finding::bad(format!("{name}: not installed{called}"), "")
-    }
+    let next = state.notes.iter().cloned().chain([next]).collect();
+    Finding::of(Mark::Bad, format!("{name}: not installed{called}"), next)
 }
 
 fn model(state: &ProviderState) -> String {
@@ -622,11 +616,15 @@ fn effort(state: &ProviderState) -> String {
 }
 
 fn in_words(failed: &LastFailure) -> String {
-    let ago = span(now().saturating_sub(failed.at));
-    let when = if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") };
+    let when = ago(failed.at);
     let until = failed.resets_at.as_ref().map_or(String::new(), |at| format!(", resets at {at}"));
     let since = if failed.answered_since { ", answered since" } else { "" };
     format!("last failure: {} {when}{until}{since}", failed.code)
+}
+
+fn ago(at: u64) -> String {
+    let ago = span(now().saturating_sub(at));
+    if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") }
 }
 
 fn variable(name: &str) -> String {

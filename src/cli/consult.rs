@@ -3,8 +3,10 @@
 use std::io::Read as _;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::arguments::ConsultOptions;
-use super::terminal::{StatusLine, complain, fail, print_foreign};
+use super::terminal::{complain, fail, print_foreign, watched};
 use crate::domain::call_options::CallOptions;
 use crate::domain::event::consult::Purpose;
 use crate::error::Error;
@@ -15,30 +17,14 @@ use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 use crate::flow::scope::Scope;
 
-pub(super) async fn run(kit: Kit, options: ConsultOptions) -> Result<ExitCode, Error> {
-    let (provider, thread, json) = (options.provider.clone(), options.thread.clone(), options.json);
+pub(super) async fn run(kit: Kit, options: ConsultOptions, json: bool) -> Result<ExitCode, Error> {
+    let (provider, thread) = (options.provider.clone(), options.thread.clone());
     let question = question(options)?;
-    let work = async {
-        let (progress, mut said) = Progress::channel();
-        let scope = Scope::default();
-        let scope = if provider.is_some() { scope.asking_spent() } else { scope };
-        let asked = scope.around(consult(&kit, provider, question, thread, &progress));
-        tokio::pin!(asked);
-        let mut status = StatusLine::new();
-        let reply = loop {
-            tokio::select! {
-                biased;
-                Some(message) = said.recv() => status.show(&message),
-                reply = &mut asked => break reply,
-            }
-        };
-        status.clear();
-        reply
-    };
-    let answered = tokio::select! {
-        answered = work => answered,
-        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
-    };
+    let (progress, said) = Progress::channel();
+    let scope = Scope::default();
+    let scope = if provider.is_some() { scope.asking_spent() } else { scope };
+    let asked = scope.around(consult(&kit, provider, question, thread, &progress));
+    let answered = Box::pin(watched(asked, said)).await;
     kit.processes.supervisor().shutdown().await;
     show(&answered?, json)
 }
@@ -79,8 +65,7 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
 
 fn show(reply: &Consulted, json: bool) -> Result<ExitCode, Error> {
     if json {
-        let text = serde_json::to_string_pretty(reply).map_err(|error| Error::Internal(error.to_string()))?;
-        print_foreign(&format!("{text}\n"))?;
+        print_foreign(&format!("{:#}\n", json!(reply)))?;
         return Ok(reply.cause.as_ref().map_or(ExitCode::SUCCESS, Error::exit_code));
     }
     if let Some(failure) = &reply.cause {

@@ -28,9 +28,9 @@ use story::Story;
 /// Consults of a run, when every stage asks: the budget of a run bounds them.
 const MOST_CONSULTS: usize = 6;
 
-pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(kit: Kit, options: DemoOptions, json: bool) -> Result<ExitCode, Error> {
     kit.processes.refuse_nested()?;
-    let output = if options.json { Output::Document } else { Output::Story };
+    let output = if json { Output::Document } else { Output::Story };
     OUTPUT.get_or_init(|| output);
     let program = match (&options.dir, &options.command) {
         (Some(directory), Some(command)) => Program::of_the_user(directory, command)?,
@@ -38,16 +38,16 @@ pub(super) async fn run(kit: Kit, options: DemoOptions) -> Result<ExitCode, Erro
     };
     let failure = program.run().await?;
     let binary = std::env::current_exe().map_err(|error| Error::Internal(error.to_string()))?;
-    let mut client = Client::start(&binary, program.directory())?;
+    let mut client = Client::start(&binary, &program.directory)?;
     let outcome = async {
         client.initialize().await?;
         let asked = consultants(&mut client, &options).await?;
-        if !may_spend(&asked, &options, program.is_shipped())? {
+        if !may_spend(&asked, &options, program.is_shipped, json)? {
             print("Nothing was asked.\n")?;
             document(&json!({ "asked": [], "next": "maestro-mcp demo" }))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let leaves_page = is_watched(&kit.config) && !options.no_page && !options.json;
+        let leaves_page = is_watched(&kit.config) && !options.no_page && !json;
         Story::new(&mut client, &kit, &program, &failure, asked, leaves_page).tell().await
     }
     .await;
@@ -79,7 +79,12 @@ async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<S
 }
 
 /// Says what a live demo spends, and asks. The understudy spends nothing.
-fn may_spend(consultants: &[String], options: &DemoOptions, is_whole_run: bool) -> Result<bool, Error> {
+fn may_spend(
+    consultants: &[String],
+    options: &DemoOptions,
+    is_whole_run: bool,
+    json: bool,
+) -> Result<bool, Error> {
     if consultants.iter().all(|name| name == UNDERSTUDY) {
         return Ok(true);
     }
@@ -88,7 +93,7 @@ fn may_spend(consultants: &[String], options: &DemoOptions, is_whole_run: bool) 
         "This asks {} up to {most} times, on your own accounts. It may take some minutes.",
         consultants.join(", ")
     );
-    let person = Person::reading(options.json);
+    let person = Person::reading(json);
     person.say(&format!("{price}\n"))?;
     if options.yes {
         return Ok(true);
@@ -156,14 +161,8 @@ impl Program {
         }
         Ok(Self {
             directory,
-            words: ["python3", "-m", "unittest", "discover", "-s", "tests", "-t", "."]
-                .map(ToOwned::to_owned)
-                .to_vec(),
-            files: SHIPPED
-                .iter()
-                .map(|(name, _)| (*name).to_owned())
-                .filter(|name| !name.ends_with("__init__.py"))
-                .collect(),
+            words: parts("python3 -m unittest discover -s tests -t ."),
+            files: parts("inventory/stock.py inventory/report.py tests/test_report.py"),
             is_shipped: true,
         })
     }
@@ -178,28 +177,13 @@ impl Program {
                 .canonicalize()
                 .map_err(|error| Error::InvalidArguments(format!("{}: {error}", directory.display())))?,
             words,
-            files: ["**/*.py", "**/*.rs", "**/*.js", "**/*.ts", "**/*.go", "**/*.java", "**/*.rb"]
-                .map(ToOwned::to_owned)
-                .to_vec(),
+            files: parts("**/*.py **/*.rs **/*.js **/*.ts **/*.go **/*.java **/*.rb"),
             is_shipped: false,
         })
     }
 
-    /// True if it is the one that ships, in a directory of its own.
-    fn is_shipped(&self) -> bool {
-        self.is_shipped
-    }
-
-    fn directory(&self) -> &Path {
-        &self.directory
-    }
-
     fn command(&self) -> String {
         self.words.join(" ")
-    }
-
-    fn files(&self) -> &[String] {
-        &self.files
     }
 
     /// Runs the command and returns what it printed.
@@ -231,6 +215,10 @@ impl Program {
     }
 }
 
+fn parts(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
 /// A connection to a server of our own.
 struct Client {
     child: Child,
@@ -255,22 +243,15 @@ impl Client {
         Ok(Self { input: child.stdin.take(), child, output: BufReader::new(output).lines(), next_id: 1 })
     }
 
-    /// Says hello, and returns who answered.
-    async fn initialize(&mut self) -> Result<String, Error> {
+    /// Says hello.
+    async fn initialize(&mut self) -> Result<(), Error> {
         let hello = json!({
             "protocolVersion": "2025-11-25",
             "capabilities": {},
             "clientInfo": { "name": "maestro-demo", "version": env!("CARGO_PKG_VERSION") },
         });
-        let answer = self.request("initialize", hello, |_| {}).await?;
-        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await?;
-        let said = |key: &str| answer.pointer(key).and_then(Value::as_str).unwrap_or_default();
-        Ok(format!(
-            "{} {} (MCP {})",
-            said("/serverInfo/name"),
-            said("/serverInfo/version"),
-            said("/protocolVersion")
-        ))
+        self.request("initialize", hello, |_| {}).await?;
+        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await
     }
 
     /// Calls a tool and returns its structured result.
@@ -388,7 +369,7 @@ fn output() -> Output {
 fn document(what: &Value) -> Result<(), Error> {
     match output() {
         Output::Story => Ok(()),
-        Output::Document => terminal::print(&format!("{what:#}\n")),
+        Output::Document => terminal::document(what),
     }
 }
 

@@ -5,26 +5,22 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::arguments::ErrorsOptions;
-use super::terminal::{self, hanging, print};
+use super::terminal::{self, hanging, result};
 use crate::domain::order::Order;
 use crate::error::Error;
 use crate::error::reference::{self, Entry, Group};
 
-pub(super) fn run(options: &ErrorsOptions) -> Result<ExitCode, Error> {
-    let wanted = options.code.as_deref();
+pub(super) fn run(wanted: Option<&str>, markdown: bool, json: bool) -> Result<ExitCode, Error> {
     let entries = match wanted {
         Some(code) => vec![reference::find(code).ok_or_else(|| unknown(code))?],
         None => reference::entries().collect(),
     };
     let width = terminal::width();
-    print(&match wanted {
-        _ if options.json => format!("{:#}\n", entries.iter().map(|entry| as_json(entry)).collect::<Value>()),
-        _ if options.markdown => reference::markdown(),
+    result(json, entries.iter().map(|entry| as_json(entry)).collect(), || match wanted {
+        _ if markdown => reference::markdown(),
         Some(_) => entries.iter().map(|entry| in_full(entry, width)).collect(),
         None => in_short(reference::groups(), width),
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 fn as_json(entry: &Entry) -> Value {

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgAction, Command, CommandFactory as _, FromArgMatches as _};
+use clap_complete::Shell;
 use clap_mangen::Man;
 use serde_json::json;
 
-use super::arguments::{Arguments, CompletionsOptions, ManOptions};
-use super::terminal::print;
+use super::arguments::Arguments;
+use super::terminal::{print, result};
 use crate::domain::packed;
 use crate::domain::prompt::Texts;
 use crate::error::Error;
@@ -35,6 +36,13 @@ fn explained(command: Command, above: &str, texts: &Texts) -> Command {
     let command = match texts.get(name) {
         Some(text) => command.after_help(text.clone()),
         None => command,
+    };
+    // A command that only leads to its own sub-commands prints nothing itself.
+    let command = if name == NAME || command.is_subcommand_required_set() {
+        command
+    } else {
+        let help = texts.get(&format!("{name} --json")).map_or("Print JSON", String::as_str).to_owned();
+        command.arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help(help))
     };
     let below = if name == NAME { "" } else { name };
     command.mut_subcommands(|sub| explained(sub, below, texts))
@@ -90,28 +98,22 @@ const NAME: &str = "maestro-mcp";
 const WIDTH: usize = 78;
 
 /// The completions of a shell.
-pub(super) fn completions(options: &CompletionsOptions) -> Result<ExitCode, Error> {
+pub(super) fn completions(shell: Shell, json: bool) -> Result<ExitCode, Error> {
     let mut out = Vec::new();
-    clap_complete::generate(options.shell, &mut arguments(), NAME, &mut out);
-    let script = String::from_utf8_lossy(&out);
-    print(&if options.json {
-        format!("{:#}\n", json!({ "shell": options.shell.to_string(), "script": script }))
-    } else {
-        script.into_owned()
-    })?;
-    Ok(ExitCode::SUCCESS)
+    clap_complete::generate(shell, &mut arguments(), NAME, &mut out);
+    let script = String::from_utf8_lossy(&out).into_owned();
+    result(json, json!({ "shell": shell.to_string(), "script": script }), || script)
 }
 
 /// The manual page: one for all, with the help of every sub-command in it.
-pub(super) fn man(options: &ManOptions) -> Result<ExitCode, Error> {
+pub(super) fn man(json: bool) -> Result<ExitCode, Error> {
     // As wide everywhere: the page must not depend on the terminal that it is made in.
     let mut command = arguments().version(env!("CARGO_PKG_VERSION")).term_width(WIDTH);
     command.build();
     let mut out = Vec::new();
     render(&command, &mut out).map_err(|error| Error::Internal(format!("the manual page: {error}")))?;
-    let page = String::from_utf8_lossy(&out);
-    print(&if options.json { format!("{:#}\n", json!({ "page": page })) } else { page.into_owned() })?;
-    Ok(ExitCode::SUCCESS)
+    let page = String::from_utf8_lossy(&out).into_owned();
+    result(json, json!({ "page": page }), || page)
 }
 
 fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {

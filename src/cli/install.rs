@@ -10,14 +10,17 @@ mod replace;
 mod toml;
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
+use strum::IntoStaticStr;
 
+use crate::domain::packed;
 use crate::host::environment::Environment;
 
 use jsonc::List;
@@ -60,16 +63,16 @@ pub fn install(
         }),
     };
     let behind_link = Original::missing_behind_link(&targets.settings);
-    let mut report = Report::default();
+    let mut report = Vec::new();
     let placed = targets.commands.as_ref().map(|directory| placing(directory, commands));
     let done = replace_all(&settings, &placed.unwrap_or_default(), &mut report, "registered maestro in");
     if done.is_ok() {
         if let Some(original) = behind_link.or(without_server.take()) {
             remember(targets, original);
         }
-        report.line(targets.next_step.to_owned());
+        report.push(targets.next_step.to_owned());
     }
-    report.write_to(out)?;
+    print(&report, out)?;
     done
 }
 
@@ -93,27 +96,20 @@ pub fn uninstall(
             let list = if original == Some(Original::EmptyList) { List::TheUsers } else { List::Ours };
             let edited = deregister(targets.client, bytes, list);
             let edited = edited.map_err(|fault| refused(targets, fault))?;
-            Ok(match (edited, original) {
-                (None, _) => Verdict::Keep(None),
-                (Some(bytes), Some(Original::Text(text))) if says_nothing(targets.client, &bytes) => {
-                    Verdict::Write { bytes: text.into_bytes(), backup: false }
-                }
-                (Some(bytes), Some(Original::MissingBehindLink { .. }))
-                    if says_nothing(targets.client, &bytes) =>
-                {
-                    Verdict::RemoveTarget
-                }
+            let Some(bytes) = edited else { return Ok(Verdict::Keep(None)) };
+            if !says_nothing(targets.client, &bytes) {
+                return Ok(Verdict::Write { bytes, backup: false });
+            }
+            Ok(match original {
+                Some(Original::Text(text)) => Verdict::Write { bytes: text.into_bytes(), backup: false },
+                Some(Original::MissingBehindLink { .. }) => Verdict::RemoveTarget,
                 // A link is the user's own.
-                (Some(bytes), _)
-                    if says_nothing(targets.client, &bytes) && !targets.settings.is_symlink() =>
-                {
-                    Verdict::Remove
-                }
-                (Some(bytes), _) => Verdict::Write { bytes, backup: false },
+                _ if targets.settings.is_symlink() => Verdict::Write { bytes, backup: false },
+                _ => Verdict::Remove,
             })
         }),
     };
-    let mut report = Report::default();
+    let mut report = Vec::new();
     let removed = targets.commands.as_ref().map(|directory| removing(directory, commands));
     let removed = removed.unwrap_or_default();
     let done = replace_all(&settings, &removed, &mut report, "removed maestro from");
@@ -125,16 +121,14 @@ pub fn uninstall(
         }
         for change in &removed {
             if let Some(restored) = replace::restore(&change.path)? {
-                report.line(format!("put back {}", restored.display()));
+                report.push(format!("put back {}", restored.display()));
             }
         }
-        for directory in
-            targets.commands.iter().map(std::path::PathBuf::as_path).chain(targets.settings.parent())
-        {
+        for directory in targets.commands.as_deref().into_iter().chain(targets.settings.parent()) {
             remove_empty(directory, &targets.base);
         }
     }
-    report.write_to(out)?;
+    print(&report, out)?;
     done
 }
 
@@ -143,12 +137,12 @@ pub fn uninstall(
 /// # Errors
 /// If `out` cannot be written.
 pub fn mcp_config(targets: &Targets, command: &str, out: &mut dyn Write) -> Result<(), InstallError> {
-    let config = alone(targets.client, command).map_err(|fault| refused(targets, fault))?;
-    out.write_all(config.as_bytes()).map_err(InstallError::Output)
+    let config = entered(targets.client, "", command).map_err(|fault| refused(targets, fault))?;
+    out.write_all(config.unwrap_or_default().as_bytes()).map_err(InstallError::Output)
 }
 
 fn refused(targets: &Targets, fault: Fault) -> InstallError {
-    fault.in_file(&targets.settings, targets.client.format())
+    InstallError::Fault { path: targets.settings.clone(), format: targets.client.about().format, fault }
 }
 
 /// Removes the directory if it is empty, then those above it, but not `base`.
@@ -166,48 +160,36 @@ fn remove_empty(directory: &Path, base: &Path) {
 fn replace_all(
     settings: &FileChange<'_>,
     commands: &[FileChange<'_>],
-    report: &mut Report,
+    report: &mut Vec<String>,
     changed: &str,
 ) -> Result<(), InstallError> {
     let staged_settings = Staged::new(settings)?;
     let staged_commands = commands.iter().map(Staged::new).collect::<Result<Vec<_>, _>>()?;
     for staged in staged_commands {
-        let path = staged.path().to_owned();
-        report.outcome("wrote", &path, staged.commit()?);
+        let path = &staged.change.path;
+        report.extend(told("wrote", path, staged.commit()?));
     }
-    report.outcome(changed, &settings.path, staged_settings.commit()?);
+    report.extend(told(changed, &settings.path, staged_settings.commit()?));
     Ok(())
 }
 
-/// The lines to print, kept until the end: a closed pipe must not stop an install half-way.
-#[derive(Debug, Default)]
-struct Report {
-    lines: Vec<String>,
-}
-
-impl Report {
-    fn line(&mut self, line: String) {
-        self.lines.push(line);
-    }
-
-    fn outcome(&mut self, changed: &str, path: &Path, outcome: Outcome) {
-        let path = path.display();
-        match outcome {
-            Outcome::Unchanged(None) => self.line(format!("unchanged {path}")),
-            Outcome::Unchanged(Some(why)) => self.line(format!("left {path}: {why}")),
-            Outcome::Removed => self.line(format!("removed {path}")),
-            Outcome::Written(backup) => {
-                if let Some(backup) = backup {
-                    self.line(format!("backup: {}", backup.display()));
-                }
-                self.line(format!("{changed} {path}"));
-            }
+/// A line about what became of a file. Lines are kept until the end: a closed pipe must not stop an install
+/// half-way.
+fn told(changed: &str, path: &Path, outcome: Outcome) -> Vec<String> {
+    let path = path.display();
+    match outcome {
+        Outcome::Unchanged(None) => vec![format!("unchanged {path}")],
+        Outcome::Unchanged(Some(why)) => vec![format!("left {path}: {why}")],
+        Outcome::Removed => vec![format!("removed {path}")],
+        Outcome::Written(backup) => {
+            let backup = backup.map(|backup| format!("backup: {}", backup.display()));
+            backup.into_iter().chain([format!("{changed} {path}")]).collect()
         }
     }
+}
 
-    fn write_to(&self, out: &mut dyn Write) -> Result<(), InstallError> {
-        self.lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(InstallError::Output)
-    }
+fn print(lines: &[String], out: &mut dyn Write) -> Result<(), InstallError> {
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(InstallError::Output)
 }
 
 // The settings files that had an empty list of servers, no setting at all, or nothing behind a link before.
@@ -322,59 +304,48 @@ const BOM: &str = "\u{feff}";
 
 /// The text that starts `command` as the server, or `None` if it does already.
 fn register(client: Client, bytes: &[u8], command: &str) -> Result<Option<Vec<u8>>, Fault> {
-    edited(bytes, |text| match client.format() {
+    edited(bytes, |text| entered(client, text, command))
+}
+
+fn entered(client: Client, text: &str, command: &str) -> Result<Option<String>, Fault> {
+    let About { format, lists, .. } = client.about();
+    match format {
         Format::Json | Format::Jsonc => {
-            jsonc::register(text, client.format(), client.lists(), NAME, |list| client.entry(list, command))
+            jsonc::register(text, *format, lists, NAME, |list| client.entry(list, command))
         }
         Format::Toml => {
-            let list = table(client);
-            toml::register(text, list, NAME, &client.entry(&[list], command))
+            let list = lists.first().map(Vec::as_slice).unwrap_or_default();
+            toml::register(text, table(client), NAME, &client.entry(list, command))
         }
-    })
+    }
 }
 
 /// Returns what is left without the server, or `None` if it was not there.
 fn deregister(client: Client, bytes: &[u8], list: List) -> Result<Option<Vec<u8>>, Fault> {
-    edited(bytes, |text| match client.format() {
-        Format::Json | Format::Jsonc => jsonc::deregister(text, client.format(), client.lists(), NAME, list),
+    let About { format, lists, .. } = client.about();
+    edited(bytes, |text| match format {
+        Format::Json | Format::Jsonc => jsonc::deregister(text, *format, lists, NAME, list),
         Format::Toml => toml::deregister(text, table(client), NAME),
     })
 }
 
 /// True if a file has a list of servers without any.
 fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
+    let About { format, lists, .. } = client.about();
     let text = String::from_utf8_lossy(bytes);
-    match client.format() {
-        Format::Json | Format::Jsonc => {
-            jsonc::has_empty_list(text.strip_prefix(BOM).unwrap_or(&text), client.format(), client.lists())
-        }
-        Format::Toml => false,
-    }
+    let text = text.strip_prefix(BOM).unwrap_or(&text);
+    *format != Format::Toml && jsonc::has_empty_list(text, *format, lists)
 }
 
 /// True if a file with nothing but this in it may as well not be there.
 fn says_nothing(client: Client, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix(BOM).unwrap_or(&text);
-    text.trim().is_empty() || (client.format() != Format::Toml && jsonc::is_empty(text))
-}
-
-/// A file that holds nothing but the entry.
-fn alone(client: Client, command: &str) -> Result<String, Fault> {
-    match client.format() {
-        Format::Json | Format::Jsonc => {
-            let fresh = |list: &[&str]| client.entry(list, command);
-            Ok(jsonc::register("", client.format(), client.lists(), NAME, fresh)?.unwrap_or_default())
-        }
-        Format::Toml => {
-            let list = table(client);
-            toml::snippet(list, NAME, &client.entry(&[list], command))
-        }
-    }
+    text.trim().is_empty() || (client.about().format != Format::Toml && jsonc::is_empty(text))
 }
 
 fn table(client: Client) -> &'static str {
-    client.lists().first().and_then(|list| list.first()).copied().unwrap_or_default()
+    client.about().lists.first().and_then(|list| list.first()).map_or("", String::as_str)
 }
 
 fn edited(
@@ -399,13 +370,9 @@ fn edited(
 
 /// The name under which every client knows this server.
 const NAME: &str = "maestro";
-/// A consult may take 15 minutes and a stage twice that.
-const LONGEST_CALL_SECONDS: u64 = 1800;
-/// Zed waits no longer, whatever its settings say.
-const LONGEST_CALL_IN_ZED_SECONDS: u64 = 600;
-
 /// A program that speaks MCP to a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, ValueEnum)]
+#[strum(serialize_all = "snake_case")]
 pub enum Client {
     /// Claude Code
     Claude,
@@ -424,9 +391,11 @@ pub enum Client {
 }
 
 /// The format of a client's settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// JSON as the standard has it.
+    #[default]
     Json,
     /// JSON with comments and trailing commas.
     Jsonc,
@@ -443,78 +412,50 @@ pub enum Scope<'a> {
     Project(&'a Path),
 }
 
-impl Client {
-    /// Its name for people, the format of its settings, the members in them that lead to the list of servers, and
-    /// the file of a project.
-    const fn about(self) -> (&'static str, Format, &'static [&'static [&'static str]], &'static str) {
-        match self {
-            Self::Claude => ("Claude Code", Format::Json, &[&["mcpServers"]], ".mcp.json"),
-            Self::Codex => ("Codex", Format::Toml, &[&["mcp_servers"]], ".codex/config.toml"),
-            Self::Gemini => ("Gemini", Format::Jsonc, &[&["mcpServers"]], ".gemini/settings.json"),
-            Self::Vscode => ("VS Code", Format::Jsonc, &[&["servers"]], ".vscode/mcp.json"),
-            Self::Cursor => ("Cursor", Format::Jsonc, &[&["mcpServers"]], ".cursor/mcp.json"),
-            Self::Zed => ("Zed", Format::Jsonc, &[&["context_servers"]], ".zed/settings.json"),
-            // Its second version keeps the servers one level deeper.
-            Self::Opencode => ("opencode", Format::Jsonc, &[&["mcp", "servers"], &["mcp"]], "opencode.json"),
-        }
-    }
-
+/// Facts about a client; `clients.yaml` has them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::cli) struct About {
     /// Name for people.
-    pub(in crate::cli) const fn name(self) -> &'static str {
-        self.about().0
+    pub(in crate::cli) name: String,
+    format: Format,
+    pub(in crate::cli) lists: Vec<Vec<String>>,
+    entry: Value,
+    nested: Value,
+    user: Vec<String>,
+    macos: Vec<String>,
+    project: String,
+    also_jsonc: bool,
+    user_commands: Vec<String>,
+    project_commands: Option<String>,
+    next: String,
+    next_in_project: Option<String>,
+}
+
+impl Client {
+    pub(in crate::cli) fn about(self) -> &'static About {
+        static ALL: LazyLock<HashMap<String, About>> =
+            LazyLock::new(|| packed::read("src/cli/install/clients.yaml"));
+        static NONE: LazyLock<About> = LazyLock::new(About::default);
+        ALL.get(<&str>::from(self)).unwrap_or(&NONE)
     }
 
-    fn format(self) -> Format {
-        self.about().1
+    /// A fresh entry in a list.
+    fn entry(self, list: &[String], command: &str) -> Value {
+        let About { entry, nested, .. } = self.about();
+        filled(if list.len() > 1 { nested } else { entry }, command)
     }
+}
 
-    /// The members that lead to the list of servers; the first that is there counts, else the last.
-    pub(in crate::cli) fn lists(self) -> &'static [&'static [&'static str]] {
-        self.about().2
-    }
-
-    /// A fresh entry in that list.
-    fn entry(self, list: &[&str], command: &str) -> Value {
-        match self {
-            Self::Claude => json!({ "type": "stdio", "command": command, "args": [], "env": {} }),
-            Self::Codex => json!({ "command": command, "tool_timeout_sec": LONGEST_CALL_SECONDS }),
-            Self::Gemini => {
-                json!({ "command": command, "args": [], "timeout": LONGEST_CALL_SECONDS * 1000 })
-            }
-            Self::Vscode | Self::Cursor => json!({ "type": "stdio", "command": command, "args": [] }),
-            Self::Zed => {
-                json!({ "command": command, "args": [], "env": {}, "timeout": LONGEST_CALL_IN_ZED_SECONDS })
-            }
-            Self::Opencode if list.len() > 1 => json!({ "type": "local", "command": [command] }),
-            Self::Opencode => json!({
-                "type": "local", "command": [command], "enabled": true,
-                "timeout": LONGEST_CALL_SECONDS * 1000
-            }),
+/// An entry with its command.
+fn filled(entry: &Value, command: &str) -> Value {
+    match entry {
+        Value::String(text) if text == "$COMMAND" => command.into(),
+        Value::Array(items) => items.iter().map(|item| filled(item, command)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), filled(value, command))).collect()
         }
-    }
-
-    /// The next step after an install.
-    fn next_step(self, scope: Scope<'_>) -> &'static str {
-        match (self, scope) {
-            (Self::Claude, Scope::User) => "next: restart Claude Code; `/mcp` shows maestro",
-            (Self::Claude, Scope::Project(_)) => {
-                "next: restart Claude Code in this project and approve the server when asked; \
-                 `/mcp` shows maestro"
-            }
-            (Self::Codex, Scope::User) => "next: restart Codex; `codex mcp list` shows maestro",
-            (Self::Codex, Scope::Project(_)) => {
-                "next: start Codex in this project and trust it when asked; `/mcp` shows maestro"
-            }
-            (Self::Gemini, Scope::User) => "next: restart Gemini CLI; `gemini mcp list` shows maestro",
-            (Self::Gemini, Scope::Project(_)) => {
-                "next: start Gemini CLI in this project and trust the folder when asked; `/mcp` shows maestro"
-            }
-            (Self::Vscode, _) => "next: run `MCP: List Servers` in VS Code and start maestro",
-            (Self::Cursor, _) => "next: restart Cursor and switch maestro on in its list of MCP servers",
-            (Self::Zed, Scope::User) => "next: open the settings of Zed's agent panel; maestro is listed",
-            (Self::Zed, Scope::Project(_)) => "next: open the project in Zed and trust it when asked",
-            (Self::Opencode, _) => "next: restart opencode; `opencode mcp list` shows maestro",
-        }
+        other => other.clone(),
     }
 }
 
@@ -539,56 +480,40 @@ pub struct Targets {
 impl Targets {
     /// The places where `client` looks, or `None` if the home directory is needed and not known.
     pub fn new(client: Client, scope: Scope<'_>, environment: &Environment) -> Option<Self> {
-        let next_step = client.next_step(scope);
-        let targets = |base: PathBuf, settings: PathBuf, commands, settings_mode| Self {
+        let about = client.about();
+        let resolved = |places: &[String]| {
+            places.iter().find_map(|place| {
+                let (variable, below) = place.strip_prefix('$')?.split_once('/')?;
+                Some(PathBuf::from(environment.get(variable)?).join(below))
+            })
+        };
+        let (base, settings, commands, settings_mode, next_step) = match scope {
+            Scope::Project(root) => (
+                root.to_owned(),
+                root.join(&about.project),
+                about.project_commands.as_ref().map(|place| root.join(place)),
+                0o644,
+                about.next_in_project.as_ref().unwrap_or(&about.next).as_str(),
+            ),
+            Scope::User => {
+                let is_own = cfg!(target_os = "macos") && !about.macos.is_empty();
+                let settings = resolved(if is_own { &about.macos } else { &about.user })?;
+                let base = environment.home().unwrap_or_else(|| settings.clone());
+                // These files may hold tokens, and their owners keep them private too.
+                (base, settings, resolved(&about.user_commands), 0o600, about.next.as_str())
+            }
+        };
+        let with_comments = settings.with_extension("jsonc");
+        Some(Self {
             client,
-            settings,
+            settings: if about.also_jsonc && with_comments.exists() { with_comments } else { settings },
             settings_mode,
             commands,
             base,
             next_step,
             memory: environment.state_directory().map(|directory| directory.join("own_lists")),
-        };
-        if let Scope::Project(root) = scope {
-            let commands = (client == Client::Claude).then(|| root.join(".claude/commands"));
-            return Some(targets(root.to_owned(), project_file(client, root), commands, 0o644));
-        }
-        let named = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = environment.home();
-        let in_home = |directory: &str| home.as_ref().map(|home| home.join(directory));
-        let config = || named("XDG_CONFIG_HOME").or_else(|| in_home(".config"));
-        let (settings, commands) = match client {
-            Client::Claude => match named("CLAUDE_CONFIG_DIR") {
-                Some(directory) => (directory.join(".claude.json"), Some(directory.join("commands"))),
-                None => (in_home(".claude.json")?, in_home(".claude/commands")),
-            },
-            Client::Codex => (named("CODEX_HOME").or_else(|| in_home(".codex"))?.join("config.toml"), None),
-            Client::Gemini => {
-                (named("GEMINI_CLI_HOME").or_else(|| home.clone())?.join(".gemini/settings.json"), None)
-            }
-            Client::Vscode if cfg!(target_os = "macos") => {
-                (in_home("Library/Application Support/Code/User/mcp.json")?, None)
-            }
-            Client::Vscode => (config()?.join("Code/User/mcp.json"), None),
-            Client::Cursor => (in_home(".cursor/mcp.json")?, None),
-            Client::Zed if cfg!(target_os = "macos") => (in_home(".config/zed/settings.json")?, None),
-            Client::Zed => (config()?.join("zed/settings.json"), None),
-            Client::Opencode => (opencode_file(&config()?.join("opencode")), None),
-        };
-        let base = home.clone().unwrap_or_else(|| settings.clone());
-        // These files may hold tokens, and their owners keep them private too.
-        Some(targets(base, settings, commands, 0o600))
+        })
     }
-}
-
-fn project_file(client: Client, root: &Path) -> PathBuf {
-    if client == Client::Opencode { opencode_file(root) } else { root.join(client.about().3) }
-}
-
-/// Either spelling is read; the one that is there already is meant.
-fn opencode_file(directory: &Path) -> PathBuf {
-    let with_comments = directory.join("opencode.jsonc");
-    if with_comments.exists() { with_comments } else { directory.join("opencode.json") }
 }
 
 #[cfg(test)]

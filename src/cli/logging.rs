@@ -2,7 +2,6 @@
 //! in it: nothing of ours says what was asked or answered, dependencies say nothing at all, and what is
 //! left goes through the masker.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +11,7 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
@@ -80,17 +79,13 @@ impl Visit for Words {
 /// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. A level that does not parse is a problem of the
 /// configuration, which says so; the log does not stop for it.
 pub(super) fn start(environment: &Environment, masker: MadeMasker, reader: Reader) {
-    let level = match environment.get("MAESTRO_LOG_LEVEL").map(str::to_ascii_lowercase).as_deref() {
-        Some("error") => LevelFilter::ERROR,
-        Some("info") => LevelFilter::INFO,
-        Some("debug") => LevelFilter::DEBUG,
-        Some("trace") => LevelFilter::TRACE,
-        _ => LevelFilter::WARN,
-    };
+    let level = environment.get("MAESTRO_LOG_LEVEL").and_then(|level| level.parse().ok());
+    let level = level.filter(|level| *level != LevelFilter::OFF).unwrap_or(LevelFilter::WARN);
     // Only this crate: rmcp logs whole requests at debug, and with them whatever secrets they hold.
     let ours = Targets::new().with_target("maestro", level);
+    let log = Arc::new(Log { masker, own: OnceLock::new(), environment: environment.clone(), reader });
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(Log { masker, own: OnceLock::new(), environment: environment.clone(), reader })
+        .with_writer(move || Line(Arc::clone(&log)))
         .with_target(level > LevelFilter::INFO)
         // Colours would come between a name and its value, where the masker looks.
         .with_ansi(false);
@@ -129,7 +124,7 @@ impl Log {
 
     fn print(&self, event: &str) {
         let line = match self.masker() {
-            Some(masker) => one_line(&masker.mask(event.trim_end()).text).into_owned(),
+            Some(masker) => one_line(&masker.mask(event.trim_end()).text),
             None => "a line that cannot be masked is left out of the log".to_owned(),
         };
         // There is nowhere left to say that the log cannot be written, and no call may fail for it.
@@ -150,33 +145,23 @@ fn built_in(environment: &Environment) -> Option<Masker> {
 }
 
 /// An event is one line, whatever is in its fields: nobody can forge another.
-fn one_line(event: &str) -> Cow<'_, str> {
-    if !event.contains(char::is_control) {
-        return Cow::Borrowed(event);
-    }
-    let mut line = String::with_capacity(event.len());
-    for letter in event.chars() {
-        if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
-    }
-    Cow::Owned(line)
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Line<'a>;
-
-    fn make_writer(&'a self) -> Line<'a> {
-        Line { log: self }
-    }
+fn one_line(event: &str) -> String {
+    event.chars().fold(String::with_capacity(event.len()), |mut line, letter| {
+        if letter.is_control() {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+        line
+    })
 }
 
 /// A line about to be written: the subscriber gives it whole.
-struct Line<'a> {
-    log: &'a Log,
-}
+struct Line(Arc<Log>);
 
-impl Write for Line<'_> {
+impl Write for Line {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.log.print(&String::from_utf8_lossy(event));
+        self.0.print(&String::from_utf8_lossy(event));
         Ok(event.len())
     }
 

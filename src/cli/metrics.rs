@@ -3,15 +3,17 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use comfy_table::Cell;
+use comfy_table::{Cell, CellAlignment};
+use serde_json::json;
 
 use super::terminal::Colour;
 pub(super) use super::terminal::Tone;
-use super::terminal::{self, Side, cell, cut, hanging, one_line, print, rows_only};
+use super::terminal::{self, cell, cut, hanging, one_line, paint, result, rows_only};
 use crate::domain::cut::head;
 use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
 use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::report::{Metrics, ProviderStats, Reached, Report, Spent, Target, Targeted};
+use crate::domain::report::LineKind;
 pub(super) use crate::domain::words::grouped as count;
 use crate::error::Error;
 use crate::flow::kit::Kit;
@@ -30,9 +32,6 @@ pub struct MetricsOptions {
     /// Figures of the last N days
     #[arg(long, value_name = "N", conflicts_with_all = ["run", "all"], value_parser = clap::value_parser!(u32).range(1..=366))]
     pub days: Option<u32>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 impl MetricsOptions {
@@ -51,19 +50,9 @@ impl MetricsOptions {
 ///
 /// # Errors
 /// There is no such run, or the log cannot be read, or standard output not written.
-pub async fn run(kit: &Kit, options: &MetricsOptions) -> Result<ExitCode, Error> {
+pub async fn run(kit: &Kit, options: &MetricsOptions, json: bool) -> Result<ExitCode, Error> {
     let report = metrics(kit, options.wanted()).await?;
-    print(&text(&report, kit.config.environment(), options)?)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn text(report: &Report, environment: &Environment, options: &MetricsOptions) -> Result<String, Error> {
-    if options.json {
-        let text =
-            serde_json::to_string_pretty(report).map_err(|error| Error::Internal(error.to_string()))?;
-        return Ok(format!("{text}\n"));
-    }
-    Ok(render(report, look(environment)))
+    result(json, json!(report), || render(&report, look(kit.config.environment())))
 }
 
 /// Colours and blocks for a person at a terminal that shows them, plain text for everything else.
@@ -116,11 +105,8 @@ fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
     };
     let rows = |named: &[Named], nameless: &str| -> Vec<Row> {
         let row = |one: &Named| Row {
-            label: one.name.clone().unwrap_or_else(|| nameless.to_owned()),
-            value: value(money(&one.cost)),
             share: share(&one.cost),
-            details: taken(&one.cost),
-            tone: Tone::Plain,
+            ..plain(one.name.as_deref().unwrap_or(nameless), money(&one.cost), taken(&one.cost))
         };
         named.iter().map(row).collect()
     };
@@ -133,13 +119,9 @@ fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
     let cap = |one: &CapNote| {
         let part = |number: &serde_json::Number| number.as_f64().unwrap_or(0.0);
         let share = (part(&one.spent) + part(&one.reserved)) / part(&one.limit);
-        Row {
-            label: one.cap.to_owned(),
-            value: value(percent(share * 100.0)),
-            share: Some(share),
-            details: vec![one.words.clone()],
-            tone: if share >= 1.0 { Tone::Bad } else { Tone::Good },
-        }
+        let tone = if share >= 1.0 { Tone::Bad } else { Tone::Good };
+        let details = vec![one.words.clone()];
+        Row { share: Some(share), tone, ..plain(one.cap, percent(share * 100.0), details) }
     };
     section(out, look, "Caps", &costs.caps.iter().map(cap).collect::<Vec<_>>());
 }
@@ -154,17 +136,21 @@ fn money(cost: &Cost) -> String {
 }
 
 fn taken(cost: &Cost) -> Vec<String> {
-    let mut details = vec![things(cost.calls, "call", "calls")];
-    let tokens = |tokens: Option<u64>, way: &str| Some(format!("{} tokens {way}", count(tokens?)));
-    details
-        .extend([tokens(cost.input_tokens, "in"), tokens(cost.output_tokens, "out")].into_iter().flatten());
-    if cost.calls_without_tokens > 0 {
-        details.push(format!("{} without tokens", count(cost.calls_without_tokens)));
-    }
-    if cost.calls_without_cost > 0 {
-        details.push(format!("{} without cost", count(cost.calls_without_cost)));
-    }
-    details
+    let calls = [things(cost.calls, "call", "calls")];
+    let missing =
+        parts(&[(cost.calls_without_tokens, "without tokens"), (cost.calls_without_cost, "without cost")]);
+    calls.into_iter().chain(tokens(cost.input_tokens, cost.output_tokens)).chain(missing).collect()
+}
+
+fn tokens(sent: Option<u64>, answered: Option<u64>) -> impl Iterator<Item = String> {
+    let told = |(tokens, way): (Option<u64>, &str)| Some(format!("{} tokens {way}", count(tokens?)));
+    [(sent, "in"), (answered, "out")].into_iter().filter_map(told)
+}
+
+/// Numbers with their words, as far as there are any.
+fn parts(parts: &[(u64, &str)]) -> Vec<String> {
+    let parts = parts.iter().filter(|(number, _)| *number > 0);
+    parts.map(|(number, word)| format!("{} {word}", count(*number))).collect()
 }
 
 fn target(target: &Target) -> Row {
@@ -186,13 +172,8 @@ fn target(target: &Target) -> Row {
         Reached::Missed => ("missed", Tone::Bad),
         Reached::Unknown => ("unknown", Tone::Faint),
     };
-    Row {
-        label,
-        value: value(shown.unwrap_or_else(|| "-".to_owned())),
-        share,
-        details: vec![word.to_owned()],
-        tone,
-    }
+    let shown = shown.unwrap_or_else(|| "-".to_owned());
+    Row { share, tone, ..plain(&label, shown, vec![word.to_owned()]) }
 }
 
 fn coordination(report: &Report) -> Vec<Row> {
@@ -222,11 +203,8 @@ fn providers(metrics: &Metrics) -> Vec<Row> {
         .provider_stats
         .iter()
         .map(|(name, stats)| Row {
-            label: name.clone(),
-            value: value(count(stats.total_calls)),
             share: ratio(stats.total_calls, metrics.total_calls),
-            details: provider(stats),
-            tone: Tone::Plain,
+            ..plain(name, count(stats.total_calls), provider(stats))
         })
         .collect()
 }
@@ -248,12 +226,8 @@ fn provider(stats: &ProviderStats) -> Vec<String> {
     details
 }
 
-fn spent(spent: &Spent) -> Vec<String> {
-    let tokens = |tokens: Option<u64>, way: &str| Some(format!("{} tokens {way}", count(tokens?)));
-    [tokens(spent.input_tokens, "in"), tokens(spent.output_tokens, "out"), spent.cost_usd.map(dollars)]
-        .into_iter()
-        .flatten()
-        .collect()
+fn spent(spent: &Spent) -> impl Iterator<Item = String> {
+    tokens(spent.input_tokens, spent.output_tokens).chain(spent.cost_usd.map(dollars))
 }
 
 fn purposes(metrics: &Metrics) -> Vec<Row> {
@@ -261,11 +235,8 @@ fn purposes(metrics: &Metrics) -> Vec<Row> {
         .calls_by_purpose
         .iter()
         .map(|(purpose, calls)| Row {
-            label: (*purpose).to_owned(),
-            value: value(count(*calls)),
             share: ratio(*calls, metrics.total_calls),
-            details: Vec::new(),
-            tone: Tone::Plain,
+            ..plain(purpose, count(*calls), Vec::new())
         })
         .collect()
 }
@@ -278,21 +249,12 @@ fn stages(metrics: &Metrics) -> Vec<Row> {
         .filter_map(|stage| Some((stage.name(), metrics.stage_stats.get(stage.name())?)))
         .map(|(name, stats)| {
             let mut details = vec![things(stats.work.runs, "run", "runs")];
-            for (number, word) in [(stats.work.solo, "solo"), (stats.work.failed, "failed")] {
-                if number > 0 {
-                    details.push(format!("{} {word}", count(number)));
-                }
-            }
+            details.extend(parts(&[(stats.work.solo, "solo"), (stats.work.failed, "failed")]));
             if let Some(each) = stats.work.total_elapsed_ms.checked_div(stats.work.runs) {
                 details.push(format!("{} each", duration(each)));
             }
-            Row {
-                label: name.to_owned(),
-                value: value(count(stats.work.consults)),
-                share: (most > 0).then(|| real(stats.work.consults) / real(most)),
-                details,
-                tone: Tone::Plain,
-            }
+            let share = (most > 0).then(|| real(stats.work.consults) / real(most));
+            Row { share, ..plain(name, count(stats.work.consults), details) }
         })
         .collect()
 }
@@ -301,11 +263,9 @@ fn evidence(metrics: &Metrics) -> Vec<Row> {
     let Metrics { verifications, patches, .. } = metrics;
     let checks = verifications.passed + verifications.failed + verifications.undecided;
     let mut rows = Vec::new();
-    let mut add = |label: &str, total: u64, parts: &[(u64, &str)]| {
+    let mut add = |label: &str, total: u64, of: &[(u64, &str)]| {
         if total > 0 {
-            let parts = parts.iter().filter(|(number, _)| *number > 0);
-            let details = parts.map(|(number, word)| format!("{} {word}", count(*number))).collect();
-            rows.push(plain(label, count(total), details));
+            rows.push(plain(label, count(total), parts(of)));
         }
     };
     add(
@@ -338,7 +298,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
         return;
     }
     out.push('\n');
-    heading(out, look, "Notes");
+    out.push_str(&paint(LineKind::Title, "Notes", look.colour));
     // Several figures can lack the same thing: it is named once.
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for (figure, note) in &metrics.notes {
@@ -415,7 +375,8 @@ const LONGEST_VALUE: usize = 10;
 /// Letters of a bar, and the narrowest terminal that has room for a table.
 const BAR: usize = 12;
 const ROOM_FOR_TABLES: usize = 60;
-const SIDES: [Side; 4] = [Side::Left, Side::Right, Side::Left, Side::Left];
+const SIDES: [CellAlignment; 4] =
+    [CellAlignment::Left, CellAlignment::Right, CellAlignment::Left, CellAlignment::Left];
 
 /// A heading and its rows; nothing without rows.
 fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
@@ -423,7 +384,7 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
         return;
     }
     out.push('\n');
-    heading(out, look, title);
+    out.push_str(&paint(LineKind::Title, title, look.colour));
     if look.width < ROOM_FOR_TABLES {
         for row in rows {
             paragraph(out, look, "  ", &format!("{}: {}", row.label, row.value));
@@ -444,21 +405,13 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
         cells.push(cell(one_line(&row.details.join(", ")), row.tone));
         cells
     };
-    let sides: &[Side] = if has_bars { &SIDES } else { &[Side::Left, Side::Right, Side::Left] };
+    let sides = SIDES.get(..if has_bars { 4 } else { 3 }).unwrap_or_default();
     out.push_str(&rows_only(sides, rows.iter().map(cells), look.into()));
 }
 
 impl From<Look> for terminal::Look {
     fn from(look: Look) -> Self {
         Self { width: Some(look.width), colour: look.colour }
-    }
-}
-
-/// A heading, bold where there are colours.
-fn heading(out: &mut String, look: Look, title: &str) {
-    match look.colour {
-        Colour::Ansi => out.push_str(&format!("\x1b[1m{title}\x1b[0m\n")),
-        Colour::Plain => out.push_str(&format!("{title}\n")),
     }
 }
 
@@ -558,16 +511,6 @@ mod tests {
         assert_eq!(MetricsOptions { all: true, ..options.clone() }.wanted(), Wanted::Project);
         let run = MetricsOptions { run: Some("w1".to_owned()), ..options };
         assert_eq!(run.wanted(), Wanted::Run(Some("w1".to_owned())));
-    }
-
-    #[test]
-    fn json_is_the_report() {
-        let report = Report::of(Scope::Run("w1".to_owned()), &Tally::default(), Baseline::default());
-        let options = MetricsOptions { json: true, ..MetricsOptions::default() };
-        let text = text(&report, &Environment::default(), &options).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(json, serde_json::to_value(&report).unwrap());
-        assert_eq!(json["scope"], serde_json::json!({ "kind": "run", "id": "w1" }));
     }
 
     fn consult(provider: &str, purpose: Purpose, stage: Option<Stage>, elapsed_ms: u64) -> ConsultSettled {

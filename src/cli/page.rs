@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::PageOptions;
 use super::person::Person;
-use super::terminal::{Kind, complain, folded, hanging, pick, print, width};
+use super::terminal::{complain, folded, hanging, pick, print, width};
 use crate::domain::event::Opened;
 use crate::error::Error;
 use crate::flow::job::Jobs;
@@ -19,7 +19,7 @@ use crate::host::browser;
 use crate::host::human::{Standard, Terminal as _};
 use crate::page::{Page, SHORT};
 
-pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Error> {
+pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<ExitCode, Error> {
     // The address is for the person alone: it goes to a terminal with `--json` too, and into no pipe.
     Person::who_decides(&kit.config, false)?;
     kit.config.check()?;
@@ -33,7 +33,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
     if let Some(minutes) = options.minutes {
         let lifetime = Duration::from_secs(minutes * 60);
         let address = page.link(&target, Opened::Terminal, lifetime)?;
-        print(&if options.json {
+        print(&if json {
             let shown = json!({ "address": address, "minutes": minutes, "process": std::process::id() });
             format!("{shown}\n")
         } else {
@@ -58,10 +58,10 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
         kit.config.root().display(),
         port = page.port()
     );
-    Person::reading(options.json).say(&folded(&how, width()))?;
+    Person::reading(json).say(&folded(&how, width()))?;
     loop {
         let address = page.link(&target, Opened::Terminal, SHORT)?;
-        print(&if options.json {
+        print(&if json {
             let shown = json!({ "address": address, "port": page.port(), "opens_within_s": SHORT.as_secs() });
             format!("{shown}\n")
         } else {
@@ -84,7 +84,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions) -> Result<ExitCode, Err
         }
     }
     stop.cancel();
-    Person::reading(options.json).say("\nThe page has ended.\n")?;
+    Person::reading(json).say("\nThe page has ended.\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,5 +109,5 @@ async fn target(log: &Log, part: Option<&str>) -> Result<String, Error> {
     let read = log.journal().read(|history| {
         history.requests().into_iter().map(|(_, request)| request.id.clone()).collect::<Vec<_>>()
     });
-    Ok(format!("decide/{}", pick(Kind("request"), &read.await?, part)?))
+    Ok(format!("decide/{}", pick("request", &read.await?, part)?))
 }

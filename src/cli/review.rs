@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use serde_json::json;
+
 use super::arguments::ReviewOptions;
-use super::terminal::{StatusLine, complain, fail, print_foreign};
+use super::terminal::{complain, fail, print_foreign, watched};
 use crate::domain::call_options::CallOptions;
 use crate::domain::review::{FixStatus, Status};
 use crate::error::Error;
@@ -15,34 +17,15 @@ use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
 /// Exit status of a review with findings of that severity.
 const FOUND: u8 = 1;
 
-pub(super) async fn run(kit: Kit, options: ReviewOptions) -> Result<ExitCode, Error> {
-    let (json, fail_on) = (options.json, options.fail_on);
+pub(super) async fn run(kit: Kit, options: ReviewOptions, json: bool) -> Result<ExitCode, Error> {
+    let fail_on = options.fail_on;
     let request = request(options);
-    let work = async {
-        let (progress, mut said) = Progress::channel();
-        let asked = Box::pin(review(&kit, request, &progress));
-        tokio::pin!(asked);
-        let mut status = StatusLine::new();
-        let reviewed = loop {
-            tokio::select! {
-                biased;
-                Some(message) = said.recv() => status.show(&message),
-                reviewed = &mut asked => break reviewed,
-            }
-        };
-        status.clear();
-        reviewed
-    };
-    let reviewed = tokio::select! {
-        reviewed = work => reviewed,
-        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
-    };
+    let (progress, said) = Progress::channel();
+    let reviewed = watched(Box::pin(review(&kit, request, &progress)), said).await;
     kit.processes.supervisor().shutdown().await;
     let reviewed = reviewed?;
     if json {
-        let text =
-            serde_json::to_string_pretty(&reviewed).map_err(|error| Error::Internal(error.to_string()))?;
-        print_foreign(&format!("{text}\n"))?;
+        print_foreign(&format!("{:#}\n", json!(reviewed)))?;
     } else {
         for left in &reviewed.left_out {
             complain(&format!("left out: {}: {}", left.path, left.reason));

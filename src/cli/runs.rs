@@ -6,31 +6,40 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::arguments::{RunsCommand, RunsOptions, ShowOptions, StopOptions, WatchOptions};
+use super::arguments::RunsCommand;
 use super::person::Person;
 use super::terminal::{
-    self, Kind, Look, Side, Tone, cell, cut, hanging, one_line, pick, print, short, span, table,
+    self, Look, Tone, cell, cut, document, hanging, one_line, pick, result, short, span, table,
 };
 use crate::domain::event::Event;
 use crate::domain::label::label;
 use crate::domain::workflow::Run;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
+use crate::flow::journal::read;
 use crate::flow::log::Log;
 use crate::flow::time::{now, rfc3339};
 use crate::flow::workflow::{self as workflow, RunState, state, stop};
 use crate::host::human::{Typed, harmless};
-use crate::host::store::{EventStore as _, StoreError};
+use crate::host::store::EventStore as _;
 
 /// The word to type.
 const WORD: &str = "stop";
 
-pub(super) async fn run(config: &Configuration, log: &Log, options: RunsOptions) -> Result<ExitCode, Error> {
-    match options.command {
-        None => list(config, log, options.json).await,
-        Some(RunsCommand::Show(options)) => show(config, log, &options).await,
-        Some(RunsCommand::Resume(options)) => resume(config, log, &options).await,
-        Some(RunsCommand::Stop(options)) => end(config, log, options).await,
+pub(super) async fn run(
+    config: &Configuration,
+    log: &Log,
+    command: Option<RunsCommand>,
+    json: bool,
+) -> Result<ExitCode, Error> {
+    match command {
+        None => list(config, log, json).await,
+        Some(RunsCommand::Show { id }) => {
+            let run = the_run(config, log, &id).await?;
+            result(json, json!(run), || shown(&run, terminal::width()))
+        }
+        Some(RunsCommand::Resume { id }) => resume(config, log, &id, json).await,
+        Some(RunsCommand::Stop { id, message }) => end(config, log, &id, &message, json).await,
     }
 }
 
@@ -38,12 +47,8 @@ async fn list(config: &Configuration, log: &Log, json: bool) -> Result<ExitCode,
     config.check()?;
     let (most, idle_before) = (config.limits().total, log.idle_before());
     let runs = log.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
-    print(&if json {
-        format!("{:#}\n", Value::Array(runs.iter().map(|run| as_json(run, most, idle_before)).collect()))
-    } else {
-        as_text(&runs, (most, idle_before), now(), Look::of(config))
-    })?;
-    Ok(ExitCode::SUCCESS)
+    let all = runs.iter().map(|run| as_json(run, most, idle_before)).collect();
+    result(json, all, || as_text(&runs, (most, idle_before), now(), Look::of(config)))
 }
 
 fn as_json(run: &Run, most: u32, idle_before: u64) -> Value {
@@ -60,14 +65,7 @@ fn as_json(run: &Run, most: u32, idle_before: u64) -> Value {
     })
 }
 
-const COLUMNS: [(&str, Side); 6] = [
-    ("run", Side::Left),
-    ("age", Side::Right),
-    ("consults", Side::Right),
-    ("state", Side::Left),
-    ("pending", Side::Left),
-    ("task", Side::Left),
-];
+const COLUMNS: [&str; 6] = ["run", "age", "consults", "state", "pending", "task"];
 
 fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) -> String {
     if runs.is_empty() {
@@ -92,20 +90,19 @@ fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) 
     table(&COLUMNS, runs.iter().map(row), look)
 }
 
+/// The id of the run that is meant.
+async fn the_id(log: &Log, part: &str) -> Result<String, Error> {
+    let ids =
+        log.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
+    pick("workflow", &ids.await?, part)
+}
+
 /// The run that is meant.
 async fn the_run(config: &Configuration, log: &Log, part: &str) -> Result<RunState, Error> {
     config.check()?;
-    let ids =
-        log.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
-    let id = pick(Kind("workflow"), &ids.await?, part)?;
+    let id = the_id(log, part).await?;
     let found = state(config, log, Some(id)).await?.run;
     found.ok_or_else(|| Error::Internal("the run is gone".to_owned()))
-}
-
-async fn show(config: &Configuration, log: &Log, options: &ShowOptions) -> Result<ExitCode, Error> {
-    let run = the_run(config, log, &options.id).await?;
-    print(&if options.json { format!("{:#}\n", json!(run)) } else { shown(&run, terminal::width()) })?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn shown(run: &RunState, width: Option<usize>) -> String {
@@ -131,8 +128,8 @@ fn shown(run: &RunState, width: Option<usize>) -> String {
 }
 
 /// Takes a parked run up again: from then on it gates the project's work, as before it was parked.
-async fn resume(config: &Configuration, log: &Log, options: &ShowOptions) -> Result<ExitCode, Error> {
-    let run = the_run(config, log, &options.id).await?;
+async fn resume(config: &Configuration, log: &Log, id: &str, json: bool) -> Result<ExitCode, Error> {
+    let run = the_run(config, log, id).await?;
     let was_parked = run.parked;
     if was_parked {
         workflow::resume(log, &run.workflow_id).await?;
@@ -140,12 +137,10 @@ async fn resume(config: &Configuration, log: &Log, options: &ShowOptions) -> Res
         workflow::may_go_on(log, &run.workflow_id).await?;
     }
     let next = how_to_go_on(&run);
-    print(&if options.json {
-        let resumed = json!({
-            "workflow_id": run.workflow_id, "state": run.state, "was_parked": was_parked, "next": next,
-        });
-        format!("{resumed:#}\n")
-    } else {
+    let resumed = json!({
+        "workflow_id": run.workflow_id, "state": run.state, "was_parked": was_parked, "next": next,
+    });
+    result(json, resumed, || {
         let done = if was_parked {
             "The run was parked and is active again."
         } else {
@@ -153,8 +148,7 @@ async fn resume(config: &Configuration, log: &Log, options: &ShowOptions) -> Res
         };
         let width = terminal::width();
         hanging("", done, width) + &hanging("next: ", &next, width)
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 /// Returns what a person types next, here or in the client.
@@ -177,35 +171,34 @@ fn how_to_go_on(run: &RunState) -> String {
     }
 }
 
-async fn end(config: &Configuration, log: &Log, options: StopOptions) -> Result<ExitCode, Error> {
-    let person = Person::who_decides(config, options.json)?;
+async fn end(
+    config: &Configuration,
+    log: &Log,
+    part: &str,
+    message: &str,
+    json: bool,
+) -> Result<ExitCode, Error> {
+    let person = Person::who_decides(config, json)?;
     config.check()?;
-    let why = one_line(&options.message);
+    let why = one_line(message);
     if why.is_empty() {
         return Err(Error::InvalidArguments("--message must say why the run ends (got nothing)".to_owned()));
     }
-    let runs = log.journal().read(|history| history.runs().rev().cloned().collect::<Vec<_>>()).await?;
-    let ids: Vec<String> = runs.iter().map(|run| run.id.clone()).collect();
-    let id = pick(Kind("workflow"), &ids, &options.id)?;
-    let Some(run) = runs.iter().find(|run| run.id == id) else {
-        return Err(Error::Internal(format!("run {id} is gone")));
-    };
+    let id = the_id(log, part).await?;
+    let wanted = id.clone();
+    let run = log.journal().read(move |history| history.run(&wanted).cloned()).await?;
+    let run = run.ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
     run.may_go_on().map_err(Error::Workflow)?;
-    person.say(&as_text(
-        std::slice::from_ref(run),
-        (config.limits().total, log.idle_before()),
-        now(),
-        Look::of(config),
-    ))?;
+    let (most, idle_before) = (config.limits().total, log.idle_before());
+    person.say(&as_text(&[run], (most, idle_before), now(), Look::of(config)))?;
     match person.confirmed("to end this run before its last stage", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return person.nothing_was_done("nothing was done; the run goes on"),
     }
     let run = stop(config, log, &id, why).await?;
     person.say(&format!("The run is {}.\n", run.phase))?;
-    if options.json {
-        let (most, idle_before) = (config.limits().total, log.idle_before());
-        print(&format!("{:#}\n", as_json(&run, most, idle_before)))?;
+    if json {
+        document(&as_json(&run, most, idle_before))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -221,17 +214,13 @@ const EARLIER: usize = 10;
 pub(super) async fn watch_run(
     config: &Configuration,
     log: &Log,
-    options: &WatchOptions,
+    run: Option<&str>,
+    json: bool,
 ) -> Result<ExitCode, Error> {
     config.check()?;
-    let run = match &options.run {
+    let run = match run {
         None => None,
-        Some(part) => {
-            let ids = log
-                .journal()
-                .read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
-            Some(pick(Kind("workflow"), &ids.await?, part)?)
-        }
+        Some(part) => Some(the_id(log, part).await?),
     };
     let store = log.store();
     let mut after = 0;
@@ -242,9 +231,7 @@ pub(super) async fn watch_run(
         let whole = page.len() == PAGE;
         for stored in page {
             after = stored.seq;
-            let event = Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
-                .map_err(|error| StoreError::Corrupt { reason: error.to_string() })?;
-            earlier.push(line(&event, options.json));
+            earlier.push(line(&read(stored)?, json));
             if first && earlier.len() > EARLIER {
                 earlier.remove(0);
             }

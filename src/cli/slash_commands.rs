@@ -26,16 +26,24 @@ pub(super) const COMMANDS: &[SlashCommand<'_>] = slash_commands![
     "maestro-review.md", "maestro-workflow.md",
 ];
 
-pub(super) fn mcp_config(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {
+pub(super) fn mcp_config(
+    config: &Configuration,
+    options: &InstallOptions,
+    json: bool,
+) -> Result<ExitCode, Error> {
     let targets = targets(config, options)?;
     let command = command(config, options)?;
-    if !options.json {
+    if !json {
         terminal::complain(&format!("this belongs into {}", targets.settings.display()));
     }
-    told(&targets, options, ENTRY, |out| install::mcp_config(&targets, &command, out))
+    told(&targets, options, json, ENTRY, |out| install::mcp_config(&targets, &command, out))
 }
 
-pub(super) fn install(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {
+pub(super) fn install(
+    config: &Configuration,
+    options: &InstallOptions,
+    json: bool,
+) -> Result<ExitCode, Error> {
     let targets = targets(config, options)?;
     let command = command(config, options)?;
     if options.project && command != NAME {
@@ -44,18 +52,23 @@ pub(super) fn install(config: &Configuration, options: &InstallOptions) -> Resul
              put {NAME} on your PATH and run this again"
         ));
     }
-    told(&targets, options, "done", |out| install::install(&targets, &command, COMMANDS, out))
+    told(&targets, options, json, "done", |out| install::install(&targets, &command, COMMANDS, out))
 }
 
-pub(super) fn uninstall(config: &Configuration, options: &InstallOptions) -> Result<ExitCode, Error> {
+pub(super) fn uninstall(
+    config: &Configuration,
+    options: &InstallOptions,
+    json: bool,
+) -> Result<ExitCode, Error> {
     let targets = targets(config, options)?;
-    told(&targets, options, "done", |out| install::uninstall(&targets, COMMANDS, out))
+    told(&targets, options, json, "done", |out| install::uninstall(&targets, COMMANDS, out))
 }
 
 /// Runs one of them and prints what it says: as it is, or as a text of a JSON object.
 fn told(
     targets: &Targets,
     options: &InstallOptions,
+    json: bool,
     key: &str,
     run: impl FnOnce(&mut Vec<u8>) -> Result<(), InstallError>,
 ) -> Result<ExitCode, Error> {
@@ -63,17 +76,17 @@ fn told(
     let outcome = run(&mut out);
     let text = String::from_utf8_lossy(&out);
     match &outcome {
-        Ok(()) if options.json => {
+        Ok(()) if json => {
             let shown = serde_json::json!({
-                "client": options.client.name(),
+                "client": options.client.about().name,
                 "settings": targets.settings,
                 key: serde_json::from_str::<serde_json::Value>(&text)
                     .unwrap_or_else(|_| text.lines().collect()),
             });
-            terminal::print(&format!("{shown:#}\n"))?;
+            terminal::document(&shown)?;
         }
         // The error is the document then.
-        Err(_) if options.json => {}
+        Err(_) if json => {}
         Ok(()) if key == ENTRY => terminal::print(&text)?,
         Ok(()) | Err(_) => terminal::print(&terminal::folded(&text, terminal::width()))?,
     }

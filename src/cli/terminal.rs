@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Row, Table};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::language::Language;
@@ -36,9 +37,30 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-/// Writes a text that came from elsewhere: on a terminal, without what could steer it.
+/// Prints a document for a program.
+pub(super) fn document(document: &Value) -> Result<(), Error> {
+    print(&format!("{document:#}\n"))
+}
+
+/// Prints a result, as a document for a program or in words for a person.
+#[expect(clippy::needless_pass_by_value, reason = "each call makes it")]
+pub(super) fn result(
+    json: bool,
+    as_json: Value,
+    in_words: impl FnOnce() -> String,
+) -> Result<ExitCode, Error> {
+    if json { document(&as_json) } else { print(&in_words()) }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A text that came from elsewhere: for a terminal, without what could steer it.
+pub(super) fn foreign(text: &str) -> String {
+    if io::stdout().is_terminal() { harmless(text) } else { text.to_owned() }
+}
+
+/// Writes a text that came from elsewhere.
 pub(super) fn print_foreign(text: &str) -> Result<(), Error> {
-    if io::stdout().is_terminal() { print(&harmless(text)) } else { print(text) }
+    print(&foreign(text))
 }
 
 /// Columns of the terminal that standard output is, if it is one.
@@ -133,6 +155,26 @@ impl StatusLine {
     }
 }
 
+/// Waits for work while a line tells what goes on, until Ctrl-C.
+pub(super) async fn watched<T>(
+    work: impl Future<Output = Result<T, Error>>,
+    mut said: UnboundedReceiver<String>,
+) -> Result<T, Error> {
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(work, interrupt);
+    let mut status = StatusLine::new();
+    let done = loop {
+        tokio::select! {
+            biased;
+            Some(message) = said.recv() => status.show(&message),
+            done = &mut work => break done,
+            _ = &mut interrupt => break Err(Error::Cancelled),
+        }
+    };
+    status.clear();
+    done
+}
+
 /// Columns that a text has beside its label, however narrow the terminal is.
 const NARROWEST: usize = 20;
 
@@ -181,12 +223,8 @@ pub(super) fn span(milliseconds: u64) -> String {
 /// Lines that a row takes at most; what is longer ends in dots.
 const TALLEST: usize = 3;
 
-/// The place of a column's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    Left,
-    Right,
-}
+/// Columns of figures, which stand to the right.
+const FIGURES: [&str; 5] = ["age", "consults", "files", "size", "turns"];
 
 /// A cell with the weight of what it says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,13 +264,9 @@ impl Look {
 }
 
 /// The table with these columns; the last one wraps where the terminal is narrow.
-pub(super) fn table<R: Into<Row>>(
-    columns: &[(&str, Side)],
-    rows: impl IntoIterator<Item = R>,
-    look: Look,
-) -> String {
+pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item = R>, look: Look) -> String {
     let mut table = Table::new();
-    let heads = columns.iter().map(|(head, _)| Cell::new(head).add_attribute(Attribute::Bold));
+    let heads = columns.iter().map(|head| Cell::new(head).add_attribute(Attribute::Bold));
     table.set_header(heads.collect::<Vec<_>>());
     for row in rows {
         let mut row = row.into();
@@ -241,13 +275,14 @@ pub(super) fn table<R: Into<Row>>(
         }
         table.add_row(row);
     }
-    let sides: Vec<Side> = columns.iter().map(|(_, side)| *side).collect();
-    laid_out(table, &sides, look)
+    let alignment =
+        |head: &&str| if FIGURES.contains(head) { CellAlignment::Right } else { CellAlignment::Left };
+    laid_out(table, &columns.iter().map(alignment).collect::<Vec<_>>(), look)
 }
 
 /// The rows of a table without a heading, each as tall as it needs to be.
 pub(super) fn rows_only<R: Into<Row>>(
-    sides: &[Side],
+    sides: &[CellAlignment],
     rows: impl IntoIterator<Item = R>,
     look: Look,
 ) -> String {
@@ -256,7 +291,7 @@ pub(super) fn rows_only<R: Into<Row>>(
     laid_out(table, sides, look)
 }
 
-fn laid_out(mut table: Table, sides: &[Side], look: Look) -> String {
+fn laid_out(mut table: Table, sides: &[CellAlignment], look: Look) -> String {
     table.load_style(NOTHING);
     match look.width {
         Some(width) => {
@@ -277,10 +312,7 @@ fn laid_out(mut table: Table, sides: &[Side], look: Look) -> String {
         let is_last = place + 1 == sides.len();
         let Some(column) = table.column_mut(place) else { continue };
         column.set_padding((0, if is_last { 0 } else { 2 }));
-        column.set_cell_alignment(match side {
-            Side::Left => CellAlignment::Left,
-            Side::Right => CellAlignment::Right,
-        });
+        column.set_cell_alignment(*side);
         if !is_last {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
@@ -348,13 +380,9 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
-/// The kind of thing that a part of an id may belong to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kind(pub(super) &'static str);
-
-/// The one id that is meant: the very id, else the only one that holds the part. Letter case does
+/// The one id of a kind of thing that is meant: the very id, else the only one that holds the part. Letter case does
 /// not count.
-pub(super) fn pick(kind: Kind, ids: &[String], part: &str) -> Result<String, Error> {
+pub(super) fn pick(kind: &'static str, ids: &[String], part: &str) -> Result<String, Error> {
     let wanted = part.trim().to_ascii_lowercase();
     if let Some(id) = ids.iter().find(|id| id.eq_ignore_ascii_case(&wanted)) {
         return Ok(id.clone());
@@ -363,10 +391,10 @@ pub(super) fn pick(kind: Kind, ids: &[String], part: &str) -> Result<String, Err
         ids.iter().filter(|id| !wanted.is_empty() && id.to_ascii_lowercase().contains(&wanted)).collect();
     matches.dedup();
     match matches.as_slice() {
-        [] => Err(Error::Unknown { kind: kind.0, name: part.to_owned(), available: ids.to_vec() }),
+        [] => Err(Error::Unknown { kind, name: part.to_owned(), available: ids.to_vec() }),
         [id] => Ok((*id).clone()),
         several => Err(Error::Ambiguous {
-            kind: kind.0,
+            kind,
             part: part.to_owned(),
             matches: several.iter().map(|id| (*id).clone()).collect(),
         }),
@@ -485,7 +513,7 @@ mod tests {
         }
     }
 
-    const COLUMNS: [(&str, Side); 3] = [("run", Side::Left), ("age", Side::Right), ("task", Side::Left)];
+    const COLUMNS: [&str; 3] = ["run", "age", "task"];
 
     fn shown(task: &str, width: Option<usize>, colour: Colour) -> String {
         let row = vec![cell("4f2a", Tone::Plain), cell("2 d", Tone::Faint), cell(task, Tone::Bad)];
@@ -531,7 +559,7 @@ mod tests {
         }
     }
 
-    const REQUEST: Kind = Kind("request");
+    const REQUEST: &str = "request";
 
     fn ids(ids: &[&str]) -> Vec<String> {
         ids.iter().map(|id| (*id).to_owned()).collect()

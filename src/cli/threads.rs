@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use serde::Serialize;
+use serde_json::json;
 
-use super::arguments::{ThreadsCommand, ThreadsOptions};
-use super::terminal::{self, Look, Side, Tone, cell, cut, folded, one_line, print, print_foreign, table};
+use super::arguments::ThreadsCommand;
+use super::terminal::{self, Look, Tone, cell, cut, folded, foreign, one_line, result, table};
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
@@ -15,43 +15,35 @@ use crate::flow::thread::{Hits, LISTED, List, Listed, Shown, fork, list, search,
 pub(super) async fn run(
     config: &Configuration,
     log: &Log,
-    options: ThreadsOptions,
+    command: Option<ThreadsCommand>,
+    all: bool,
+    json: bool,
 ) -> Result<ExitCode, Error> {
-    let (json, width, look) = (options.json, terminal::width(), Look::of(config));
-    let most = if options.all { usize::MAX } else { LISTED };
-    match options.command {
-        None if json => say(json, &list(config, log, most).await?, |_| String::new())?,
-        // The cells hold no control characters, and the table has colours.
-        None => print(&listed(&list(config, log, most).await?, look))?,
-        Some(ThreadsCommand::Show { id, json: own }) => {
-            say(json || own, &show(config, log, &id).await?, |thread| folded(&shown(thread), width))?;
+    let width = terminal::width();
+    let most = if all { usize::MAX } else { LISTED };
+    let (document, text) = match command {
+        None => {
+            let threads = list(config, log, most).await?;
+            // The cells hold no control characters, and the table has colours.
+            return result(json, json!(threads), || listed(&threads, Look::of(config)));
         }
-        Some(ThreadsCommand::Search { words, json: own }) => {
+        Some(ThreadsCommand::Show { id }) => {
+            let thread = show(config, log, &id).await?;
+            (json!(thread), folded(&shown(&thread), width))
+        }
+        Some(ThreadsCommand::Search { words }) => {
             let hits = search(config, log, &words.join(" "), most).await?;
-            say(json || own, &hits, |hits| found(hits, width))?;
+            (json!(hits), found(&hits, width))
         }
-        Some(ThreadsCommand::Fork { id, turn, json: own }) => {
-            say(json || own, &fork(config, log, &id, turn).await?, |fork| folded(&forked(fork), width))?;
+        Some(ThreadsCommand::Fork { id, turn }) => {
+            let thread = fork(config, log, &id, turn).await?;
+            (json!(thread), folded(&forked(&thread), width))
         }
-    }
-    Ok(ExitCode::SUCCESS)
+    };
+    result(json, document, || foreign(&text))
 }
 
-fn say<T: Serialize>(json: bool, value: &T, text: impl Fn(&T) -> String) -> Result<(), Error> {
-    if json {
-        let json = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
-        return print(&format!("{json}\n"));
-    }
-    print_foreign(&text(value))
-}
-
-const COLUMNS: [(&str, Side); 5] = [
-    ("thread", Side::Left),
-    ("turns", Side::Right),
-    ("last used", Side::Left),
-    ("by", Side::Left),
-    ("last question", Side::Left),
-];
+const COLUMNS: [&str; 5] = ["thread", "turns", "last used", "by", "last question"];
 
 fn listed(list: &List, look: Look) -> String {
     if list.threads.is_empty() {

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::arguments::TrustOptions;
 use super::person::Person;
-use super::terminal::{folded, print, width};
+use super::terminal::{document, folded, result, width};
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
@@ -21,30 +20,29 @@ use crate::host::trust::{ProjectLayer, Standing, shown};
 /// The word to type.
 const WORD: &str = "trust";
 
-pub(super) fn run(config: &Configuration, log: &Log, options: &TrustOptions) -> Result<ExitCode, Error> {
-    let person = if options.show {
-        Person::reading(options.json)
+pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> Result<ExitCode, Error> {
+    let person = if show {
+        Person::reading(json)
     } else {
-        Person::at_terminal(config, options.json).map_err(|why| {
+        Person::at_terminal(config, json).map_err(|why| {
             Error::InvalidArguments(format!(
                 "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
             ))
         })?
     };
     if let Some(why) = foreign_log(log) {
-        return take_over(log, options, why, person);
+        return take_over(log, show, json, why, person);
     }
     let layer = config.library().layer();
     let root = config.root().display();
-    if options.show && options.json {
-        print(&format!("{:#}\n", as_json(config, &layer)))?;
-        return Ok(ExitCode::SUCCESS);
+    if show && json {
+        return result(json, as_json(config, &layer), String::new);
     }
     // What it ends with: the document for a program, else the words.
     let done = |words: &str| {
         person.say(&folded(words, width()))?;
-        if options.json {
-            print(&format!("{:#}\n", as_json(config, &config.library().layer())))?;
+        if json {
+            document(&as_json(config, &config.library().layer()))?;
         }
         Ok(ExitCode::SUCCESS)
     };
@@ -61,7 +59,7 @@ pub(super) fn run(config: &Configuration, log: &Log, options: &TrustOptions) -> 
         Standing::Unconfirmed | Standing::Changed if ignored.is_empty() => {
             return done("All of it holds without your word: nothing to confirm.\n");
         }
-        Standing::Unconfirmed | Standing::Changed if options.show => return Ok(ExitCode::SUCCESS),
+        Standing::Unconfirmed | Standing::Changed if show => return Ok(ExitCode::SUCCESS),
         Standing::Unconfirmed | Standing::Changed => {}
     }
     if let Some(problem) = project_note(config.library()).and_then(|note| note.problem) {
@@ -88,17 +86,16 @@ fn foreign_log(log: &Log) -> Option<&'static str> {
 }
 
 /// A log that was moved here is this user's own if a person says so.
-fn take_over(log: &Log, options: &TrustOptions, why: &str, person: Person) -> Result<ExitCode, Error> {
+fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Result<ExitCode, Error> {
     let directory = log.store_directory();
-    if options.show && options.json {
-        print(&format!("{:#}\n", json!({ "log": directory, "log_is_not_honoured": why })))?;
-        return Ok(ExitCode::SUCCESS);
+    if show && json {
+        return result(json, json!({ "log": directory, "log_is_not_honoured": why }), String::new);
     }
     person.say(&harmless(&format!(
         "The event log in {} is not honoured: {why}.\nIts runs and approvals would count as yours. `maestro-mcp evidence export` shows what it holds; a log that git tracks stays refused.\n\n",
         directory.display()
     )))?;
-    if options.show {
+    if show {
         return Ok(ExitCode::SUCCESS);
     }
     match person.says("to take it over as your own", WORD)? {
@@ -107,8 +104,8 @@ fn take_over(log: &Log, options: &TrustOptions, why: &str, person: Person) -> Re
             person.say(&format!(
                 "Taken over, with {events} events. Run `maestro-mcp trust` again for the project's own files.\n"
             ))?;
-            if options.json {
-                print(&format!("{:#}\n", json!({ "log": directory, "taken_over_events": events })))?;
+            if json {
+                document(&json!({ "log": directory, "taken_over_events": events }))?;
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -5,41 +5,35 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::arguments::WhyOptions;
-use super::terminal::Colour;
-use super::terminal::{self, Kind, colour, cut, hanging, one_line, pick, print, short};
+use super::evidence::pages;
+use super::terminal::{self, Colour, colour, cut, hanging, one_line, pick, result, short};
 use crate::domain::cut::head;
 use crate::domain::event::{Body, ChangeKind, Event};
 use crate::domain::label::{Label, label};
 use crate::domain::lineage::{Direction, Linked, Standing, Step, walk};
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
+use crate::flow::journal::read;
 use crate::flow::log::Log;
 use crate::flow::time::rfc3339;
-use crate::host::store::{EventStore, StoreError};
+use crate::host::store::EventStore;
 
-/// Events that are in memory at the same time.
-const PAGE: usize = 1_000;
-
-/// Way in which an id is meant, in refusals.
-const EVENT: Kind = Kind("event");
-
-pub(super) fn run(config: &Configuration, log: &Log, options: &WhyOptions) -> Result<ExitCode, Error> {
+pub(super) fn run(
+    config: &Configuration,
+    log: &Log,
+    part: &str,
+    forward: bool,
+    json: bool,
+) -> Result<ExitCode, Error> {
     config.check()?;
     let facts = facts(log.store().as_ref())?;
-    let start = start(&facts, &options.id)?;
-    let direction = if options.forward { Direction::Forward } else { Direction::Back };
+    let start = start(&facts, part)?;
+    let direction = if forward { Direction::Forward } else { Direction::Back };
     let links: Vec<Linked> = facts.iter().map(|fact| fact.linked.clone()).collect();
     let by_id: HashMap<&str, &Fact> = facts.iter().map(|fact| (fact.linked.id.as_str(), fact)).collect();
     let steps = walk(&links, &start, direction);
-    print(&if options.json {
-        let all: Vec<Value> =
-            steps.iter().map(|it| as_json(it, by_id.get(it.id.as_str()).copied())).collect();
-        format!("{:#}\n", Value::Array(all))
-    } else {
-        as_text(&steps, &by_id, terminal::width(), colour(config))
-    })?;
-    Ok(ExitCode::SUCCESS)
+    let all = steps.iter().map(|it| as_json(it, by_id.get(it.id.as_str()).copied())).collect();
+    result(json, all, || as_text(&steps, &by_id, terminal::width(), colour(config)))
 }
 
 /// An event without what takes much room.
@@ -73,17 +67,12 @@ impl Fact {
 
 fn facts(store: &dyn EventStore) -> Result<Vec<Fact>, Error> {
     let mut facts = Vec::new();
-    let mut after = 0;
-    loop {
-        let page = store.read_since(after, None, PAGE)?;
-        let Some(last) = page.last() else { return Ok(facts) };
-        after = last.seq;
-        for stored in page {
-            let event = Event::read(stored.seq, stored.run, stored.at, &stored.kind, &stored.body)
-                .map_err(|error| StoreError::Corrupt { reason: error.to_string() })?;
-            facts.push(Fact::of(event));
+    for page in pages(store, None) {
+        for stored in page? {
+            facts.push(Fact::of(read(stored)?));
         }
     }
+    Ok(facts)
 }
 
 /// The event that is meant: by its id, by that of the run that it began, or by the backup of its
@@ -97,7 +86,7 @@ fn start(facts: &[Fact], part: &str) -> Result<String, Error> {
         .map(|fact| fact.linked.id.clone())
         .chain(aliases.iter().map(|(alias, _)| alias.clone()))
         .collect();
-    let id = pick(EVENT, &ids, part)?;
+    let id = pick("event", &ids, part)?;
     Ok(aliases.into_iter().find(|(alias, _)| *alias == id).map_or(id, |(_, event)| event))
 }
 

@@ -46,18 +46,11 @@ pub(super) enum Standing {
     NotFollowed,
 }
 
-/// A file in which a client names its servers.
-struct Place {
-    client: &'static str,
-    file: PathBuf,
-    servers: Vec<String>,
-}
-
 /// The entries of all clients.
 pub(super) fn registrations(config: &Configuration, own: &Path) -> Vec<Registration> {
     let environment = config.environment();
     let mut found = Vec::new();
-    for Place { client, file, servers } in places(config) {
+    for (client, file, servers) in places(config) {
         let Some(document) = document(&file) else { continue };
         let servers = servers.iter().try_fold(&document, |value, key| value.get(key));
         for (name, entry) in servers.and_then(Value::as_object).into_iter().flatten() {
@@ -89,7 +82,8 @@ fn is_ours(word: &str) -> bool {
     Path::new(word).file_name().is_some_and(|name| name == BINARY)
 }
 
-fn places(config: &Configuration) -> Vec<Place> {
+/// Each file in which a client names its servers, and the keys that lead to them.
+fn places(config: &Configuration) -> Vec<(&'static str, PathBuf, Vec<String>)> {
     let (environment, root) = (config.environment(), config.root());
     let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
     let mut places = Vec::new();
@@ -97,42 +91,37 @@ fn places(config: &Configuration) -> Vec<Place> {
     for scope in [Scope::Project(root), Scope::User] {
         for client in Client::value_variants() {
             let Some(targets) = Targets::new(*client, scope, environment) else { continue };
-            let place = |list: &&[&str]| Place {
-                client: client.name(),
-                file: targets.settings.clone(),
-                servers: keys(list),
-            };
-            places.extend(client.lists().iter().map(place));
+            let about = client.about();
+            let place = |list: &Vec<String>| (about.name.as_str(), targets.settings.clone(), list.clone());
+            places.extend(about.lists.iter().map(place));
         }
     }
-    if let Some(settings) = claude_settings(environment) {
+    if let Some(settings) = claude(environment).map(|claude| claude.settings) {
         let here = root.display().to_string();
         let of_project = keys(&["projects", &here, "mcpServers"]);
-        places.push(Place { client: CLAUDE_CODE, file: settings, servers: of_project });
+        places.push((CLAUDE_CODE, settings, of_project));
     }
     let Some(home) = environment.home() else { return places };
     let config = environment.get("XDG_CONFIG_HOME").map_or_else(|| home.join(".config"), PathBuf::from);
     let desktop = "claude_desktop_config.json";
     for file in [config.join("Claude"), home.join("Library/Application Support/Claude")] {
-        let (file, servers) = (file.join(desktop), keys(&["mcpServers"]));
-        places.push(Place { client: "Claude Desktop", file, servers });
+        places.push(("Claude Desktop", file.join(desktop), keys(&["mcpServers"])));
     }
     places
 }
 
 /// The client that everybody should find it in.
-pub(super) const CLAUDE_CODE: &str = Client::Claude.name();
+pub(super) const CLAUDE_CODE: &str = "Claude Code";
 
-/// The file in which Claude Code keeps the user's servers.
-pub(super) fn claude_settings(environment: &Environment) -> Option<PathBuf> {
-    let given = environment.get("CLAUDE_CONFIG_DIR").filter(|given| !given.is_empty()).map(PathBuf::from);
-    Some(given.or_else(|| environment.home())?.join(".claude.json"))
+/// The user's files of Claude Code.
+pub(super) fn claude(environment: &Environment) -> Option<Targets> {
+    Targets::new(Client::Claude, Scope::User, environment)
 }
 
 /// The plugin that Claude Code has switched on and that brings Maestro with it.
 pub(super) fn plugin(environment: &Environment) -> Option<String> {
-    let given = environment.get("CLAUDE_CONFIG_DIR").filter(|given| !given.is_empty()).map(PathBuf::from);
-    let directory = given.or_else(|| Some(environment.home()?.join(".claude")))?;
+    let commands = claude(environment)?.commands?;
+    let directory = commands.parent()?;
     let settings = document(&directory.join("settings.json"))?;
     let plugins = settings.get("enabledPlugins")?.as_object()?.clone();
     let is_ours = |name: &str| name.split('@').next().is_some_and(|name| name.starts_with(NAME));

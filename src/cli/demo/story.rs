@@ -67,9 +67,9 @@ impl<'a> Story<'a> {
         leaves_page: bool,
     ) -> Self {
         let own = outer.config.environment().iter().map(|(name, value)| (name.clone(), value.clone()));
-        let project = ("CLAUDE_PROJECT_DIR".into(), program.directory().as_os_str().to_owned());
+        let project = ("CLAUDE_PROJECT_DIR".into(), program.directory.as_os_str().to_owned());
         let environment = own.chain([project]).collect();
-        let kit = Kit::new(environment, program.directory(), Supervisor::new(None));
+        let kit = Kit::new(environment, &program.directory, Supervisor::new(None));
         Self { client, kit, program, failure, asked, workflow: String::new(), leaves_page }
     }
 
@@ -79,7 +79,7 @@ impl<'a> Story<'a> {
         }
         self.failing_test()?;
         self.material().await?;
-        if !self.program.is_shipped() {
+        if !self.program.is_shipped {
             return self.consult().await;
         }
         let started = self.call("maestro_workflow_with_hitl", json!({ "task": TASK })).await?;
@@ -96,7 +96,7 @@ impl<'a> Story<'a> {
     }
 
     fn failing_test(&self) -> Result<(), Error> {
-        heading("1", "A failing test", &self.program.directory().display().to_string())?;
+        heading("1", "A failing test", &self.program.directory.display().to_string())?;
         print(&format!("   $ {}\n", self.program.command()))?;
         demo::outcome(&indented(&symptoms(self.failure).join("\n")), false)
     }
@@ -104,11 +104,10 @@ impl<'a> Story<'a> {
     /// Returns what a consultant would be sent.
     async fn material(&mut self) -> Result<(), Error> {
         let packed = self
-            .call("maestro_pack_context", json!({ "files": self.program.files(), "errors": [self.failure] }))
+            .call("maestro_pack_context", json!({ "files": self.program.files, "errors": [self.failure] }))
             .await?;
         heading("2", "All that a consultant sees", "text, in an empty directory, with no tools")?;
-        let files = packed.get("files").and_then(Value::as_array).into_iter().flatten();
-        let files: Vec<&str> = files.filter_map(|file| file.get("path")?.as_str()).collect();
+        let files: Vec<&str> = all(&packed, "/files").filter_map(|file| file.get("path")?.as_str()).collect();
         let letters = packed.pointer("/stats/total_chars").and_then(Value::as_u64).unwrap_or_default();
         let masked = packed.get("masked").and_then(Value::as_u64).unwrap_or_default();
         print(&wrapped(&format!(
@@ -118,7 +117,7 @@ impl<'a> Story<'a> {
     }
 
     fn context(&self) -> Value {
-        json!({ "context_files": self.program.files(), "context_errors": [self.failure] })
+        json!({ "context_files": self.program.files, "context_errors": [self.failure] })
     }
 
     /// One question on a program of the user's. Nobody approves changes to it here, so none is made.
@@ -133,8 +132,7 @@ impl<'a> Story<'a> {
             }),
         );
         let ensemble = self.call("maestro_ensemble_generate", question).await?;
-        let candidates = ensemble.get("candidates").and_then(Value::as_array).into_iter().flatten();
-        for candidate in candidates {
+        for candidate in all(&ensemble, "/candidates") {
             print(&format!("   {} {}\n", text(candidate, "/provider"), text(candidate, "/model")))?;
             let said = match text(candidate, "/error").as_str() {
                 "" => text(candidate, "/content"),
@@ -177,7 +175,12 @@ impl<'a> Story<'a> {
         if let Some(risk) = report.risks.first() {
             print(&one_line(&format!("first risk: {}", risk.english())))?;
         }
-        self.decide(&request, Decision::Approve, "the demo approves every stage", None).await
+        self.approve(&request).await
+    }
+
+    async fn approve(&self, request: &str) -> Result<(), Error> {
+        self.decide(request, Decision::Approve, "the demo approves every stage", None).await?;
+        demo::outcome("   approved (by the demo; in your project, only you can)\n", true)
     }
 
     /// Runs a stage. Returns its result and the request that waits.
@@ -221,11 +224,7 @@ impl<'a> Story<'a> {
             seen: None,
             nonce: None,
         };
-        decide(&self.kit, verdict).await?;
-        if decision == Decision::Approve {
-            demo::outcome("   approved (by the demo; in your project, only you can)\n", true)?;
-        }
-        Ok(())
+        decide(&self.kit, verdict).await.map(drop)
     }
 
     /// The approved change: a CLI's where it wrote one that applies, else the script's, which the
@@ -239,7 +238,7 @@ impl<'a> Story<'a> {
             if tried.get("ok") == Some(&Value::Bool(true)) {
                 heading("5", "Implement: the smallest change", &author)?;
                 demo::diff(&diff)?;
-                self.decide(&request, Decision::Approve, "the demo approves every stage", None).await?;
+                self.approve(&request).await?;
                 return Ok(diff);
             }
         }
@@ -262,8 +261,7 @@ impl<'a> Story<'a> {
     async fn hand_in(&mut self, stage: &str, outputs: Value) -> Result<(), Error> {
         let asked =
             self.call("maestro_request_approval", json!({ "stage": stage, "outputs": outputs })).await?;
-        self.decide(&text(&asked, "/request_id"), Decision::Approve, "the demo approves every stage", None)
-            .await
+        self.approve(&text(&asked, "/request_id")).await
     }
 
     /// Applies a change. Returns the session of the backup.
@@ -271,8 +269,7 @@ impl<'a> Story<'a> {
         let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
         let backup = text(&applied, "/backup_session");
         heading("6", "The patch, and the tests after it", "the approved change and no other")?;
-        let files = applied.get("files_changed").and_then(Value::as_array).into_iter().flatten();
-        let files: Vec<&str> = files.filter_map(Value::as_str).collect();
+        let files: Vec<&str> = all(&applied, "/files_changed").filter_map(Value::as_str).collect();
         print(&wrapped(&format!("changed {}; a backup can undo it", files.join(", "))))?;
         Ok(backup)
     }
@@ -315,7 +312,7 @@ impl<'a> Story<'a> {
     async fn record(&mut self) -> Result<ExitCode, Error> {
         let state = self.call("maestro_workflow_state", json!({ "workflow_id": self.workflow })).await?;
         heading("8", "On record", "a log with a chain of hashes, .maestro/maestro.db")?;
-        for stage in state.pointer("/workflow/history").and_then(Value::as_array).into_iter().flatten() {
+        for stage in all(&state, "/workflow/history") {
             print(&wrapped(&format!(
                 "{:<12} {:<9} by {:<13} {} ({})",
                 text(stage, "/stage"),
@@ -325,10 +322,10 @@ impl<'a> Story<'a> {
                 text(stage, "/decided_by"),
             )))?;
         }
-        let directory = self.program.directory().display();
+        let directory = self.program.directory.display();
         let where_to = format!("The project stays in {directory}. The run and its decisions, in a browser:");
         print(&format!("\n{}", folded(&where_to)))?;
-        if !(self.leaves_page && leave_page(self.program.directory())) {
+        if !(self.leaves_page && leave_page(&self.program.directory)) {
             print("   maestro-mcp page --open     # in that directory, in a terminal of your own\n")?;
         }
         print(
@@ -337,7 +334,7 @@ impl<'a> Story<'a> {
              \x20  maestro-mcp install         # register with Claude Code\n",
         )?;
         demo::document(&json!({
-            "project": self.program.directory(),
+            "project": self.program.directory,
             "asked": self.asked,
             "workflow": state.get("workflow"),
             "next": ["maestro-mcp page --open", "maestro-mcp demo --live", "maestro-mcp install"],
@@ -410,6 +407,10 @@ fn merge(base: &mut Value, more: Value) {
     if let (Value::Object(base), Value::Object(more)) = (base, more) {
         base.extend(more);
     }
+}
+
+fn all<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn text(value: &Value, pointer: &str) -> String {

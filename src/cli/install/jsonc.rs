@@ -3,6 +3,7 @@
 //! `jsonc-parser` reads the text and says where its parts stand. Its own editing lays objects out anew,
 //! so the few bytes of an edit are put in place here.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value as Node};
@@ -26,9 +27,9 @@ static SURROGATE: LazyLock<Option<Regex>> =
 pub(super) fn register(
     text: &str,
     format: Format,
-    lists: &[&[&str]],
+    lists: &[Vec<String>],
     name: &str,
-    entry: impl Fn(&[&str]) -> Value,
+    entry: impl Fn(&[String]) -> Value,
 ) -> Result<Option<String>, Fault> {
     let text = if text.trim().is_empty() { "{}\n" } else { text };
     let list = the_list(text, format, lists)?;
@@ -50,7 +51,7 @@ pub(super) fn register(
                     let below = list.iter().skip(depth + 1).rev();
                     let value = below.fold(
                         serde_json::json!({ name: &fresh }),
-                        |value, key| serde_json::json!({ *key: value }),
+                        |value, key| serde_json::json!({ key.as_str(): value }),
                     );
                     return Ok(file.append(object, &layout, key, &value));
                 }
@@ -72,7 +73,7 @@ pub(super) fn register(
 pub(super) fn deregister(
     text: &str,
     format: Format,
-    lists: &[&[&str]],
+    lists: &[Vec<String>],
     name: &str,
     list: List,
 ) -> Result<Option<String>, Fault> {
@@ -85,7 +86,7 @@ pub(super) fn deregister(
             now = next;
             changed = true;
         }
-        let mut way = *list;
+        let mut way = list.as_slice();
         while let (true, Some((key, above))) = (changed && !keeps_lists, way.split_last()) {
             if let Some(next) = remove(&now, format, above, key, Emptiness::Wanted)? {
                 now = next;
@@ -97,19 +98,10 @@ pub(super) fn deregister(
 }
 
 /// True if one of the lists is there and empty.
-pub(super) fn has_empty_list(text: &str, format: Format, lists: &[&[&str]]) -> bool {
+pub(super) fn has_empty_list(text: &str, format: Format, lists: &[Vec<String>]) -> bool {
     let mut has_one = false;
     let looked = edit(text, format, |_, root| {
-        has_one = lists.iter().any(|list| {
-            let mut object = Some(root);
-            for key in *list {
-                object = object.and_then(|object| match &last(object, key)?.value {
-                    Node::Object(value) => Some(value),
-                    _ => None,
-                });
-            }
-            object.is_some_and(|list| list.properties.is_empty())
-        });
+        has_one = lists.iter().any(|list| at(root, list).is_some_and(|list| list.properties.is_empty()));
         Ok(Vec::new())
     });
     looked.is_ok() && has_one
@@ -139,7 +131,7 @@ enum Emptiness {
 fn remove(
     text: &str,
     format: Format,
-    way: &[&str],
+    way: &[String],
     key: &str,
     emptiness: Emptiness,
 ) -> Result<Option<String>, Fault> {
@@ -172,23 +164,25 @@ fn remove(
 }
 
 /// The first list that the text has, else the last.
-fn the_list<'a>(text: &str, format: Format, lists: &[&'a [&'a str]]) -> Result<&'a [&'a str], Fault> {
+fn the_list<'a>(text: &str, format: Format, lists: &'a [Vec<String>]) -> Result<&'a [String], Fault> {
     let mut there = None;
     edit(text, format, |_, root| {
-        there = lists.iter().find(|list| {
-            let mut object = Some(root);
-            for key in **list {
-                object = object.and_then(|object| match &last(object, key)?.value {
-                    Node::Object(value) => Some(value),
-                    _ => None,
-                });
-            }
-            // A server of this name has a command; a list has not.
-            object.is_some_and(|object| list.len() == 1 || last(object, "command").is_none())
-        });
+        // A server of this name has a command; a list has not.
+        let is_list = |list: &&Vec<String>| {
+            at(root, list).is_some_and(|object| list.len() == 1 || last(object, "command").is_none())
+        };
+        there = lists.iter().find(is_list);
         Ok(Vec::new())
     })?;
-    Ok(there.or(lists.last()).copied().unwrap_or_default())
+    Ok(there.or(lists.last()).map(Vec::as_slice).unwrap_or_default())
+}
+
+/// The object at the end of a way of members.
+fn at<'a, 'b>(root: &'b Object<'a>, way: &[String]) -> Option<&'b Object<'a>> {
+    way.iter().try_fold(root, |object, key| match &last(object, key)?.value {
+        Node::Object(value) => Some(value),
+        _ => None,
+    })
 }
 
 /// The members of an entry that start the server: brought up to date where they are there, and `command`
@@ -220,18 +214,21 @@ fn last<'a, 'b>(object: &'b Object<'a>, key: &str) -> Option<&'b ObjectProp<'a>>
 
 /// Bytes of the text that others replace.
 struct Splice {
-    start: usize,
-    end: usize,
+    range: Range<usize>,
     text: String,
 }
 
 impl Splice {
     fn at(place: usize, text: String) -> Self {
-        Self { start: place, end: place, text }
+        Self { range: place..place, text }
     }
 
     fn over(node: &Node<'_>, text: String) -> Self {
-        Self { start: node.start(), end: node.end(), text }
+        Self { range: node.start()..node.end(), text }
+    }
+
+    fn out(range: Range<usize>) -> Self {
+        Self { range, text: String::new() }
     }
 }
 
@@ -288,19 +285,28 @@ fn edit(
     if splices.is_empty() {
         return Ok(None);
     }
-    splices.order_by_key(|splice| splice.start);
-    let mut edited = String::with_capacity(text.len() + 256);
-    let mut from = 0;
-    for splice in &splices {
-        edited.push_str(text.get(from..splice.start).unwrap_or_default());
-        edited.push_str(&splice.text);
-        from = from.max(splice.end);
+    splices.order_by_key(|splice| splice.range.start);
+    let mut edited = text.to_owned();
+    for Splice { range, text } in splices.into_iter().rev() {
+        edited.replace_range(range, &text);
     }
-    edited.push_str(text.get(from..).unwrap_or_default());
     Ok(Some(edited))
 }
 
 impl File<'_> {
+    /// One level of indentation, from the first line that has some.
+    fn unit(&self) -> String {
+        self.bare
+            .lines()
+            .skip(1)
+            .filter(|line| !line.trim().is_empty())
+            .find_map(|line| {
+                let indent = line.get(..line.len() - line.trim_start().len())?;
+                (!indent.is_empty()).then(|| indent.to_owned())
+            })
+            .unwrap_or_else(|| UNIT.to_owned())
+    }
+
     fn newline(&self) -> &'static str {
         if self.text.contains("\r\n") { "\r\n" } else { "\n" }
     }
@@ -375,10 +381,10 @@ impl File<'_> {
                 let space = gap.get(..at).unwrap_or_default();
                 let blank = self.text.get(before.range.end..comma) == Some(space);
                 let begin = if blank { before.range.end } else { comma };
-                splices.push(Splice { start: begin, end: comma + 1, text: String::new() });
+                splices.push(Splice::out(begin..comma + 1));
             }
         }
-        splices.push(Splice { start: from, end: until, text: String::new() });
+        splices.push(Splice::out(from..until));
         splices
     }
 }
@@ -406,7 +412,7 @@ impl Layout {
                 Self::Lines { newline: file.newline(), indent: indent.to_owned(), unit: file.unit() }
             }
             None => {
-                let text = file.text.get(last.name_end()..last.value.start()).unwrap_or_default();
+                let text = file.text.get(last.name.end()..last.value.start()).unwrap_or_default();
                 Self::Line { gap: if text.ends_with(' ') { " " } else { "" } }
             }
         }
@@ -467,31 +473,5 @@ impl Layout {
             }
             other => other.to_string(),
         }
-    }
-}
-
-/// The place after a member's name.
-trait NameEnd {
-    fn name_end(&self) -> usize;
-}
-
-impl NameEnd for ObjectProp<'_> {
-    fn name_end(&self) -> usize {
-        self.name.end()
-    }
-}
-
-impl File<'_> {
-    /// One level of indentation, from the first line that has some.
-    fn unit(&self) -> String {
-        self.bare
-            .lines()
-            .skip(1)
-            .filter(|line| !line.trim().is_empty())
-            .find_map(|line| {
-                let indent = line.get(..line.len() - line.trim_start().len())?;
-                (!indent.is_empty()).then(|| indent.to_owned())
-            })
-            .unwrap_or_else(|| UNIT.to_owned())
     }
 }

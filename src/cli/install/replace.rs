@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempPath};
 
 use super::Format;
 
@@ -53,7 +53,7 @@ pub(super) struct FileChange<'a> {
 
 /// A change that is ready: everything that can fail for lack of rights or space is behind it.
 pub(super) struct Staged<'a> {
-    change: &'a FileChange<'a>,
+    pub(super) change: &'a FileChange<'a>,
     /// The file itself, where `change.path` is a symbolic link to it.
     target: PathBuf,
     seen: Option<Seen>,
@@ -96,10 +96,6 @@ impl<'a> Staged<'a> {
         Ok(Self { change, target, seen, step })
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.change.path
-    }
-
     /// Puts the change in place, starting over if another program wrote the file meanwhile.
     pub(super) fn commit(self) -> Result<Outcome, InstallError> {
         let change = self.change;
@@ -128,10 +124,8 @@ impl<'a> Staged<'a> {
                 Ok(Some(Outcome::Removed))
             }
             Step::Write { new, old } => {
-                let backup = old
-                    .map(|copy| Backup::place(copy, path))
-                    .transpose()
-                    .map_err(InstallError::file("write a backup of", path))?;
+                let unkept = || InstallError::file("write a backup of", path);
+                let backup = old.map(|copy| place(copy, path)).transpose().map_err(unkept())?;
                 // Dropping the backup on the way out takes it back.
                 let seen = self.seen.as_ref();
                 if !still(target, seen)? || !persist(new, target, seen)? {
@@ -139,7 +133,8 @@ impl<'a> Staged<'a> {
                 }
                 sync_directory(path);
                 sync_directory(target);
-                Ok(Some(Outcome::Written(backup.map(Backup::keep))))
+                let kept = backup.map(TempPath::keep).transpose();
+                Ok(Some(Outcome::Written(kept.map_err(|error| unkept()(error.error))?)))
             }
         }
     }
@@ -235,43 +230,20 @@ fn sync_directory(file: &Path) {
     let _ = File::open(directory_of(file)).and_then(|directory| directory.sync_all());
 }
 
-/// A backup that is taken back on drop unless it is [kept](Backup::keep): the change that it
-/// was made for may still fail.
-#[derive(Debug)]
-pub(super) struct Backup {
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Backup {
-    /// Gives `copy`, a finished temporary file in the directory of `original`, the first free
-    /// name: `<name>.maestro-backup`, then `.2`, `.3` and so on. Never overwrites.
-    pub(super) fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<Self> {
-        let mut number = 1_u32;
-        loop {
-            let path = name_of(original, number);
-            match copy.persist_noclobber(&path) {
-                Ok(_) => return Ok(Self { path, kept: false }),
-                Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
-                    copy = refused.file;
-                    number = number.saturating_add(1);
-                }
-                Err(refused) => return Err(refused.error),
+/// Gives `copy`, a finished temporary file in the directory of `original`, the first free name:
+/// `<name>.maestro-backup`, then `.2`, `.3` and so on. Never overwrites. Dropping the path takes the backup
+/// back: the change that it was made for may still fail.
+fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<TempPath> {
+    let mut number = 1_u32;
+    loop {
+        let path = name_of(original, number);
+        match copy.persist_noclobber(&path) {
+            Ok(_) => return TempPath::try_from_path(path),
+            Err(refused) if refused.error.kind() == io::ErrorKind::AlreadyExists => {
+                copy = refused.file;
+                number = number.saturating_add(1);
             }
-        }
-    }
-
-    pub(super) fn keep(mut self) -> PathBuf {
-        self.kept = true;
-        self.path.clone()
-    }
-}
-
-impl Drop for Backup {
-    fn drop(&mut self) {
-        if !self.kept {
-            // Nothing better can be done here than to leave the copy behind.
-            let _ = std::fs::remove_file(&self.path);
+            Err(refused) => return Err(refused.error),
         }
     }
 }
@@ -297,48 +269,24 @@ fn name_of(original: &Path, number: u32) -> PathBuf {
 
 /// Why a text cannot be edited; the caller knows which file it came from.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub enum Fault {
+    /// It cannot be read as what it should be, at a line and a column from 1.
     Syntax { line: usize, column: usize, reason: String },
+    /// Something that has to hold the servers is another kind of value.
     NotObject { line: usize, what: String },
-}
-
-impl Fault {
-    pub(super) fn in_file(self, path: &Path, format: Format) -> InstallError {
-        let path = path.to_owned();
-        match self {
-            Self::Syntax { line, column, reason } => {
-                InstallError::Unreadable { path, line, column, reason, format }
-            }
-            Self::NotObject { line, what } => InstallError::NotObject { path, line, what, format },
-        }
-    }
 }
 
 /// Why an install, an uninstall or a printed configuration failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
-    /// The settings file cannot be read as what it should be.
-    #[error("{} is not {}: line {line}, column {column}: {reason}", .path.display(), .format.label())]
-    Unreadable {
+    /// The settings file cannot be edited.
+    #[error("{}", told(.path, *.format, .fault))]
+    Fault {
         /// The settings file.
         path: PathBuf,
-        /// The line of the fault, from 1.
-        line: usize,
-        /// The column of the fault, from 1.
-        column: usize,
-        reason: String,
         format: Format,
-    },
-    /// Something that has to hold the servers is another kind of value.
-    #[error("{}, line {line}: {what} is not {}", .path.display(), .format.list())]
-    NotObject {
-        /// The settings file.
-        path: PathBuf,
-        /// The line where the value starts, from 1.
-        line: usize,
-        what: String,
-        format: Format,
+        fault: Fault,
     },
     /// Another program wrote the file each time it was about to be replaced.
     #[error("{} was changed by another program at every attempt", .path.display())]
@@ -359,19 +307,17 @@ pub enum InstallError {
     Output(#[source] io::Error),
 }
 
-impl Format {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Json | Self::Jsonc => "JSON",
-            Self::Toml => "TOML",
+fn told(path: &Path, format: Format, fault: &Fault) -> String {
+    let path = path.display();
+    let (label, list) = match format {
+        Format::Json | Format::Jsonc => ("JSON", "a JSON object"),
+        Format::Toml => ("TOML", "a table"),
+    };
+    match fault {
+        Fault::Syntax { line, column, reason } => {
+            format!("{path} is not {label}: line {line}, column {column}: {reason}")
         }
-    }
-
-    fn list(self) -> &'static str {
-        match self {
-            Self::Json | Self::Jsonc => "a JSON object",
-            Self::Toml => "a table",
-        }
+        Fault::NotObject { line, what } => format!("{path}, line {line}: {what} is not {list}"),
     }
 }
 
@@ -379,18 +325,18 @@ impl InstallError {
     /// Returns what the user can do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Unreadable { format: Format::Json, .. } => {
+            Self::Fault { format: Format::Json, fault: Fault::Syntax { .. }, .. } => {
                 "the file was left as it is; correct that line (JSON allows no comments \
                  and no trailing commas) and run the command again"
             }
-            Self::Unreadable { .. } => {
+            Self::Fault { fault: Fault::Syntax { .. }, .. } => {
                 "the file was left as it is; correct that line and run the command again"
             }
-            Self::NotObject { format: Format::Json | Format::Jsonc, .. } => {
+            Self::Fault { format: Format::Json | Format::Jsonc, .. } => {
                 "the file was left as it is; make that value an object such as {} \
                  and run the command again"
             }
-            Self::NotObject { format: Format::Toml, .. } => {
+            Self::Fault { format: Format::Toml, .. } => {
                 "the file was left as it is; make that value a table and run the command again"
             }
             Self::Busy { .. } => "close the client and run the command again",

@@ -50,11 +50,6 @@ pub(super) fn deregister(text: &str, list: &str, name: &str) -> Result<Option<St
     })
 }
 
-/// An entry as it is written in a file of its own.
-pub(super) fn snippet(list: &str, name: &str, fresh: &Json) -> Result<String, Fault> {
-    Ok(register("", list, name, fresh)?.unwrap_or_default())
-}
-
 fn entry(fresh: &Json, inline: bool) -> Item {
     let members = fresh.as_object().into_iter().flatten();
     let fields = members.filter_map(|(key, value)| Some((key.as_str(), toml(value)?)));
