@@ -23,13 +23,6 @@ const DEMO_NAME: &str = "maestro-mcp dmo";
 /// No chain of parents is followed further.
 const MOST_PARENTS: usize = 64;
 
-/// Programs that run scripts. A shell is not in the list: it runs a command.
-const INTERPRETERS: [&str; 5] = ["node", "bun", "deno", "python", "ruby"];
-
-/// Programs that start a server for a client and hand its input through.
-const LAUNCHERS: [&str; 11] =
-    ["node", "npm", "npx", "pnpm", "yarn", "bun", "bunx", "uv", "uvx", "pipx", "env"];
-
 /// A parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
@@ -79,7 +72,7 @@ impl Process {
         let known = |name: &str| list("agents").iter().copied().find(|agent| *agent == name);
         let program = self.words.first().map_or("", |word| base(word));
         known(&self.name).or_else(|| known(program)).or_else(|| {
-            let is_interpreter = INTERPRETERS.iter().any(|name| program.starts_with(name));
+            let is_interpreter = list("interpreters").iter().any(|name| program.starts_with(name));
             let script = self.words.iter().skip(1).find(|word| !word.starts_with('-'));
             let script = Path::new(script.filter(|_| is_interpreter)?);
             let of_package = || {
@@ -97,7 +90,7 @@ impl Process {
 
     fn is_launcher(&self) -> bool {
         let program = self.words.first().map_or("", |word| base(word));
-        LAUNCHERS.iter().any(|known| *known == self.name || *known == program)
+        list("launchers").iter().any(|known| *known == self.name || *known == program)
     }
 }
 

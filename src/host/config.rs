@@ -291,26 +291,26 @@ fn usable(
 
 /// Prices of models: the user's own before those that ship.
 fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Problem>) -> Prices {
-    let mut lists = Vec::new();
-    match library.of_user(PRICES) {
-        None => {}
-        Some(Ok(Document { text, origin })) => {
-            let read = checked::<PriceList>(&origin, &text, environment);
-            match read.map(from_value::<PriceList>) {
-                Ok(Ok(list)) => match list.fault() {
-                    None => lists.push(list),
-                    Some(fault) => problems.push(Problem::everything(format!("{origin}: {fault}"))),
-                },
-                // An empty file is one of comments.
-                Ok(Err(_)) => {}
-                Err(found) => problems.extend(found),
-            }
-        }
-        Some(Err(error)) => problems.push(Problem::everything(error.to_string())),
-    }
+    let own = own_prices(library, environment).unwrap_or_else(|found| {
+        problems.extend(found);
+        None
+    });
     let shipped = Library::embedded(PRICES).and_then(|shipped| from_yaml(&shipped.text).ok());
-    lists.extend(shipped);
-    Prices::new(lists)
+    Prices::new(own.into_iter().chain(shipped).collect())
+}
+
+fn own_prices(library: &Library, environment: &Environment) -> Result<Option<PriceList>, Vec<Problem>> {
+    let everything = |message: String| vec![Problem::everything(message)];
+    let Some(document) = library.of_user(PRICES) else { return Ok(None) };
+    let Document { text, origin } = document.map_err(|error| everything(error.to_string()))?;
+    // An empty file is one of comments.
+    let Ok(list) = from_value::<PriceList>(checked::<PriceList>(&origin, &text, environment)?) else {
+        return Ok(None);
+    };
+    match list.fault() {
+        None => Ok(Some(list)),
+        Some(fault) => Err(everything(format!("{origin}: {fault}"))),
+    }
 }
 
 /// Returns what holds of a project's own settings before a person has confirmed them; the rest is named.

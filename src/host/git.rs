@@ -7,14 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Settings that git is given first: they switch off the keys with which a repository makes git start programs.
-const QUIET: [&str; 17] = [
-    "core.fsmonitor=false", "core.hooksPath=/dev/null", "safe.bareRepository=explicit", "core.pager=cat",
-    "core.editor=false", "core.sshCommand=false", "core.gitProxy=", "core.askPass=false",
-    "core.alternateRefsCommand=", "credential.helper=", "gpg.program=false", "gpg.ssh.program=false",
-    "gpg.x509.program=false", "log.showSignature=false", "diff.external=", "protocol.allow=never",
-    "submodule.recurse=false",
-];
+use crate::domain::packed::list;
 
 /// Environment of git.
 pub(crate) const VARIABLES: [(&str, &str); 9] = [
@@ -37,8 +30,8 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
         options.push("--git-dir=its `.git` leads to another repository".into());
     }
     let mut set = |setting: String| options.extend(["-c".into(), setting.into()]);
-    for setting in QUIET {
-        set(setting.to_owned());
+    for setting in list("git_settings") {
+        set((*setting).to_owned());
     }
     let configured = configured(program, directory);
     for key in configured.iter().filter(|key| *key != ELSEWHERE) {

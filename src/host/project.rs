@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use globset::GlobBuilder;
-use ignore::WalkBuilder;
+use ignore::{DirEntry, WalkBuilder};
 use rustix::process::getuid;
 
 use super::environment::Environment;
@@ -227,9 +227,6 @@ impl Project {
     pub fn walked(&self, relative: PathBuf) -> Result<Found, Refusal> {
         let root = self.root();
         let real = root.join(&relative);
-        if self.is_own(&real) {
-            return Err(Refusal::Secret("maestro-own".to_owned()));
-        }
         self.judge_name(&real)?;
         Ok(Found { shown: self.shown(&real), root: root.to_owned(), relative })
     }
@@ -292,9 +289,7 @@ impl Project {
         const LIKE_ENOUGH: f64 = 0.75;
         let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
         let wanted = (given.trim_start_matches("./").to_lowercase(), name_of(given));
-        let files = self.roots.iter().flat_map(|root| {
-            WalkBuilder::new(root).follow_links(false).require_git(false).build().filter_map(Result::ok)
-        });
+        let files = self.roots.iter().flat_map(|root| walk(root));
         let likeness = |shown: &str| {
             let by_name = strsim::normalized_damerau_levenshtein(&name_of(shown), &wanted.1);
             let by_path = strsim::normalized_damerau_levenshtein(&shown.to_lowercase(), &wanted.0);
@@ -340,9 +335,6 @@ impl Project {
             _ => Refusal::Unreadable(error.to_string()),
         })?;
         let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
-        if self.is_own(&real) {
-            return Err(Refusal::Secret("maestro-own".to_owned()));
-        }
         // Both names count: a link must not lend a secret an innocent one, nor the other way round.
         self.judge_name(&real)?;
         if real != path {
@@ -364,6 +356,9 @@ impl Project {
 
     /// Judges a path below a root by its name; what lies elsewhere is judged by where it lies.
     fn judge_name(&self, path: &Path) -> Result<(), Refusal> {
+        if self.is_own(path) {
+            return Err(Refusal::Secret("maestro-own".to_owned()));
+        }
         let below = self.roots.iter().find_map(|root| path.strip_prefix(root).ok());
         match below.and_then(|relative| self.secrets.refuse(relative)) {
             Some(rule) => Err(Refusal::Secret(rule.to_owned())),
@@ -415,12 +410,7 @@ fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     let mut found: HashSet<Found> = HashSet::new();
     let mut looked_at = 0;
     for root in &project.roots {
-        for entry in WalkBuilder::new(root.join(literal_start(pattern)))
-            .follow_links(false)
-            .require_git(false)
-            .build()
-            .filter_map(Result::ok)
-        {
+        for entry in walk(&root.join(literal_start(pattern))) {
             looked_at += 1;
             if looked_at > MOST_ENTRIES {
                 return Err(Refusal::TooBroad(MOST_ENTRIES));
@@ -440,6 +430,11 @@ fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     let mut found: Vec<Found> = found.into_iter().collect();
     found.order_by(|left, right| left.shown.cmp(&right.shown));
     Ok(found)
+}
+
+/// What is below a directory, as a search would find it.
+fn walk(directory: &Path) -> impl Iterator<Item = DirEntry> + use<> {
+    WalkBuilder::new(directory).follow_links(false).require_git(false).build().filter_map(Result::ok)
 }
 
 /// The directory in front of the first wildcard: nothing else needs to be walked.

@@ -2,7 +2,7 @@
 //! was there before each.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
+use std::fs::{DirEntry, File, TryLockError};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -269,11 +269,7 @@ impl Store {
         if Tree::open(&self.root)?.directory_mode(&format!("{BACKUPS}/{OPEN}"))?.is_none() {
             return Ok(Vec::new());
         }
-        let entries = std::fs::read_dir(self.directory().join(OPEN))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut sessions: Vec<String> = names.filter(|name| is_session(name)).collect();
-        sessions.sort();
-        Ok(sessions)
+        Ok(sessions(std::fs::read_dir(self.directory().join(OPEN))?.filter_map(Result::ok)))
     }
 
     /// Every backup that can be restored, oldest first.
@@ -320,13 +316,17 @@ impl Store {
     /// The names of all sessions, oldest first.
     fn sessions(&self) -> Result<Vec<String>, Obstacle> {
         let entries = std::fs::read_dir(self.directory())?;
-        let is_directory = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let directories = entries.filter_map(Result::ok).filter(is_directory);
-        let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut sessions: Vec<String> = names.filter(|name| is_session(name)).collect();
-        sessions.sort();
-        Ok(sessions)
+        let is_directory = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+        Ok(sessions(entries.filter_map(Result::ok).filter(is_directory)))
     }
+}
+
+/// The sessions among some entries, oldest first.
+fn sessions(entries: impl Iterator<Item = DirEntry>) -> Vec<String> {
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut sessions: Vec<String> = names.filter(|name| is_session(name)).collect();
+    sessions.sort();
+    sessions
 }
 
 fn parsed(session: &str, text: &[u8]) -> Result<Option<Manifest>, Obstacle> {

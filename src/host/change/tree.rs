@@ -155,10 +155,8 @@ impl Tree {
     ///
     /// A link or a file is in the way.
     pub fn directory_mode(&self, path: &str) -> Result<Option<u32>, Obstacle> {
-        match self.directory(path)? {
-            Some(directory) => Ok(Some(File::from(directory).metadata()?.mode() & 0o7777)),
-            None => Ok(None),
-        }
+        let mode = |directory| Ok(File::from(directory).metadata()?.mode() & 0o7777);
+        self.directory(path)?.map(mode).transpose()
     }
 
     /// True if files can be made in a directory; one that is not there yet is made in its turn.
