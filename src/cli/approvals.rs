@@ -400,8 +400,12 @@ fn chosen(question: &Question, typed: &str) -> String {
 mod tests {
     use unicode_width::UnicodeWidthStr as _;
 
-    use super::terminal::Colour;
+    use super::terminal::{Colour, Marks};
     use super::*;
+
+    fn plain(width: Option<usize>) -> Look {
+        Look { width, colour: Colour::Plain, marks: Marks::Ascii }
+    }
 
     fn row(task: &str) -> Row {
         Row {
@@ -417,15 +421,14 @@ mod tests {
 
     #[test]
     fn a_row_names_request_run_stage_age_and_task() {
-        let text = text(&[row("mend the mean")], 121_000, Look { width: None, colour: Colour::Plain });
+        let text = text(&[row("mend the mean")], 121_000, plain(None));
         let line = text.lines().nth(1).unwrap();
         assert_eq!(line, "0123456789ab  ba9876543210  analyze  2 min  pending  mend the mean");
     }
 
     #[test]
     fn no_row_is_wider_than_the_terminal() {
-        let text =
-            text(&[row(&"평균을 고치기 ".repeat(20))], 0, Look { width: Some(70), colour: Colour::Plain });
+        let text = text(&[row(&"평균을 고치기 ".repeat(20))], 0, plain(Some(70)));
         assert!(text.lines().all(|line| line.width() <= 70), "{text}");
     }
 

@@ -69,7 +69,7 @@ async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<S
     if !options.live {
         return Ok(vec![UNDERSTUDY.to_owned()]);
     }
-    let listed = call(client, "maestro_list_providers", json!({})).await?;
+    let listed = client.call("maestro_list_providers", json!({})).await?;
     let installed = listed.get("asked_by_default").and_then(Value::as_array).into_iter().flatten();
     let asked: Vec<String> = installed.filter_map(|name| Some(name.as_str()?.to_owned())).collect();
     if asked.is_empty() || asked == [UNDERSTUDY] {
@@ -106,13 +106,6 @@ fn may_spend(
         });
     }
     Ok(matches!(person.asked("Go on? [y/N] ")?.to_lowercase().as_str(), "y" | "yes"))
-}
-
-async fn call(client: &mut Client, tool: &str, arguments: Value) -> Result<Value, Error> {
-    let mut status = StatusLine::new();
-    let result = client.call(tool, arguments, |message| status.show(message)).await;
-    status.clear();
-    result
 }
 
 macro_rules! shipped {
@@ -225,6 +218,7 @@ struct Client {
     input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
     next_id: u64,
+    status: StatusLine,
 }
 
 impl Client {
@@ -240,7 +234,8 @@ impl Client {
             .spawn()
             .map_err(broken)?;
         let output = child.stdout.take().ok_or_else(gone)?;
-        Ok(Self { input: child.stdin.take(), child, output: BufReader::new(output).lines(), next_id: 1 })
+        let (input, output) = (child.stdin.take(), BufReader::new(output).lines());
+        Ok(Self { input, child, output, next_id: 1, status: StatusLine::new() })
     }
 
     /// Says hello.
@@ -250,21 +245,17 @@ impl Client {
             "capabilities": {},
             "clientInfo": { "name": "maestro-demo", "version": env!("CARGO_PKG_VERSION") },
         });
-        self.request("initialize", hello, |_| {}).await?;
+        self.request("initialize", hello).await?;
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await
     }
 
     /// Calls a tool and returns its structured result.
-    async fn call(
-        &mut self,
-        tool: &str,
-        arguments: Value,
-        progress: impl FnMut(&str),
-    ) -> Result<Value, Error> {
+    async fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, Error> {
         let params =
             json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": self.next_id } });
-        let result = self.request("tools/call", params, progress).await?;
-        result.get("structuredContent").cloned().ok_or_else(gone)
+        let result = self.request("tools/call", params).await;
+        self.status.clear();
+        result?.get("structuredContent").cloned().ok_or_else(gone)
     }
 
     /// Ends the connection, and with it the server.
@@ -274,12 +265,7 @@ impl Client {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.child.wait()).await;
     }
 
-    async fn request(
-        &mut self,
-        method: &str,
-        params: Value,
-        mut progress: impl FnMut(&str),
-    ) -> Result<Value, Error> {
+    async fn request(&mut self, method: &str, params: Value) -> Result<Value, Error> {
         let id = self.next_id;
         self.next_id += 1;
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
@@ -288,7 +274,7 @@ impl Client {
             let message: Value =
                 serde_json::from_str(&line).map_err(|error| Error::Internal(error.to_string()))?;
             if let Some(said) = message.pointer("/params/message").and_then(Value::as_str) {
-                progress(said);
+                self.status.show(said);
             }
             if message.get("id") != Some(&json!(id)) {
                 continue;

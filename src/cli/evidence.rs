@@ -31,56 +31,44 @@ pub(super) fn run(
 
 fn verify(store: &dyn EventStore, expect: Option<&str>, json: bool) -> Result<ExitCode, Error> {
     let mut check = Check::default();
-    let mut broken = None;
     let expected = expect.map(|hash| hash.trim().to_ascii_lowercase());
     // Before the first event every log is the same.
     let mut expected_at = expected.as_deref().filter(|hash| *hash == START).map(|_| 0);
-    'pages: for page in pages(store, None) {
+    for page in pages(store, None) {
         for event in page? {
-            if let Err(found) = check.add(&event) {
-                broken = Some(found);
-                break 'pages;
+            if let Err(why) = check.add(&event) {
+                return broken(&format!("the chain is broken: {why}"), check.so_far().events, json);
             }
             if expected.as_ref() == Some(&event.hash) {
                 expected_at = Some(event.seq);
             }
         }
     }
-    if let Some(broken) = broken {
-        if json {
-            let fit = check.so_far().events;
-            let what = format!("the chain is broken: {broken}");
-            document(&json!({ "ok": false, "error": what, "events_that_fit": fit }))?;
-        }
-        complain(&format!(
-            "the chain is broken: {broken}\n  {} before it fit together",
-            events(check.so_far().events)
-        ));
-        return Ok(ExitCode::from(1));
-    }
     let checked = check.so_far();
+    let since = expected_at.map(|at| checked.events - at);
+    let is_missing = expected.is_some() && expected_at.is_none();
     if json {
-        let since = expected_at.map(|at| checked.events - at);
         document(&json!({
             "events": checked.events, "last_hash": checked.last_hash, "expected_at": expected_at, "since": since
         }))?;
-        return Ok(ExitCode::from(u8::from(expected.is_some() && expected_at.is_none())));
-    }
-    print(&format!("{}, no break found\nlast hash: {}\n", events(checked.events), checked.last_hash))?;
-    match (expected, expected_at) {
-        (None, _) => {}
-        (Some(_), Some(at)) => {
-            print(&format!(
-                "the expected hash is that of event {at}; {} since\n",
-                events(checked.events - at)
-            ))?;
+    } else {
+        print(&format!("{}, no break found\nlast hash: {}\n", events(checked.events), checked.last_hash))?;
+        if let Some((at, since)) = expected_at.zip(since) {
+            print(&format!("the expected hash is that of event {at}; {} since\n", events(since)))?;
         }
-        (Some(_), None) => {
+        if is_missing {
             complain("no event has the expected hash: the end was cut off, or the log was rewritten");
-            return Ok(ExitCode::from(1));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(u8::from(is_missing)))
+}
+
+fn broken(what: &str, fit: u64, json: bool) -> Result<ExitCode, Error> {
+    if json {
+        document(&json!({ "ok": false, "error": what, "events_that_fit": fit }))?;
+    }
+    complain(&format!("{what}\n  {} before it fit together", events(fit)));
+    Ok(ExitCode::from(1))
 }
 
 /// Prints each event as it is stored, its body as the text that was hashed.

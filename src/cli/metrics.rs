@@ -6,9 +6,8 @@ use clap::Args;
 use comfy_table::{Cell, CellAlignment};
 use serde_json::json;
 
-use super::terminal::Colour;
-pub(super) use super::terminal::Tone;
-use super::terminal::{self, cell, cut, hanging, one_line, paint, result, rows_only};
+use super::terminal::Tone;
+use super::terminal::{Look, Marks, cell, cut, hanging, one_line, paint, result, rows_only};
 use crate::domain::cut::head;
 use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
 use crate::domain::measure::number::{ratio, real};
@@ -18,7 +17,6 @@ pub(super) use crate::domain::words::grouped as count;
 use crate::error::Error;
 use crate::flow::kit::Kit;
 use crate::flow::metrics::{Wanted, metrics};
-use crate::host::environment::Environment;
 
 /// The options of `metrics`.
 #[derive(Args, Clone, Debug, Default)]
@@ -52,25 +50,12 @@ impl MetricsOptions {
 /// There is no such run, or the log cannot be read, or standard output not written.
 pub async fn run(kit: &Kit, options: &MetricsOptions, json: bool) -> Result<ExitCode, Error> {
     let report = metrics(kit, options.wanted()).await?;
-    result(json, json!(report), || render(&report, look(kit.config.environment())))
-}
-
-/// Colours and blocks for a person at a terminal that shows them, plain text for everything else.
-fn look(environment: &Environment) -> Look {
-    let Some(width) = terminal::width() else {
-        return Look::PLAIN;
-    };
-    Look::of_terminal(
-        width,
-        ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| environment.get(name)),
-        environment.get("TERM"),
-        environment.get("NO_COLOR").is_some(),
-    )
+    result(json, json!(report), || render(&report, Look::of(&kit.config)))
 }
 
 /// The figures of a report as text.
-pub fn render(report: &Report, look: Look) -> String {
-    let look = Look { width: look.width.max(Look::NARROWEST), ..look };
+fn render(report: &Report, look: Look) -> String {
+    let look = Look { width: Some(look.width.map_or(WIDTH, |width| width.max(NARROWEST))), ..look };
     let Report { scope, metrics, summary, cost } = report;
     let mut out = String::new();
     paragraph(&mut out, look, "", &format!("Metrics of {}", scope.title()));
@@ -320,45 +305,10 @@ fn known(figure: Option<f64>, shown: fn(f64) -> String) -> String {
     figure.map_or_else(|| "-".to_owned(), shown)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marks {
-    /// Block elements of Unicode.
-    Blocks,
-    /// Letters that every terminal and every file can hold.
-    Ascii,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
-    /// Letters in a line, 40 at least.
-    pub width: usize,
-    pub colour: Colour,
-    pub marks: Marks,
-}
-
-impl Look {
-    /// For a file or another program.
-    pub const PLAIN: Self = Self { width: 80, colour: Colour::Plain, marks: Marks::Ascii };
-
-    /// Below it, lines would be torn to pieces.
-    const NARROWEST: usize = 40;
-
-    /// For a terminal of this width, by what its environment says of it: the locale in force, the
-    /// kind of terminal, and whether the user wants no colours.
-    pub fn of_terminal(width: usize, locale: Option<&str>, term: Option<&str>, no_colour: bool) -> Self {
-        let locale = locale.unwrap_or_default().to_ascii_lowercase();
-        let simple = term.is_none_or(|term| term == "dumb");
-        Self {
-            width: width.max(Self::NARROWEST),
-            colour: if simple || no_colour { Colour::Plain } else { Colour::Ansi },
-            marks: if locale.contains("utf-8") || locale.contains("utf8") {
-                Marks::Blocks
-            } else {
-                Marks::Ascii
-            },
-        }
-    }
-}
+/// Letters in a line where there is no terminal.
+const WIDTH: usize = 80;
+/// Below it, lines would be torn to pieces.
+const NARROWEST: usize = 40;
 
 /// One row of a section.
 struct Row {
@@ -385,7 +335,7 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
     }
     out.push('\n');
     out.push_str(&paint(LineKind::Title, title, look.colour));
-    if look.width < ROOM_FOR_TABLES {
+    if look.width.is_some_and(|width| width < ROOM_FOR_TABLES) {
         for row in rows {
             paragraph(out, look, "  ", &format!("{}: {}", row.label, row.value));
             if !row.details.is_empty() {
@@ -406,18 +356,12 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
         cells
     };
     let sides = SIDES.get(..if has_bars { 4 } else { 3 }).unwrap_or_default();
-    out.push_str(&rows_only(sides, rows.iter().map(cells), look.into()));
-}
-
-impl From<Look> for terminal::Look {
-    fn from(look: Look) -> Self {
-        Self { width: Some(look.width), colour: look.colour }
-    }
+    out.push_str(&rows_only(sides, rows.iter().map(cells), look));
 }
 
 /// A text over as many lines as it needs, those after the first ones indented.
 fn paragraph(out: &mut String, look: Look, first: &str, text: &str) {
-    out.push_str(&hanging(first, &one_line(text), Some(look.width)));
+    out.push_str(&hanging(first, &one_line(text), look.width));
 }
 
 /// A value that is never wider than its column may be.
@@ -494,8 +438,8 @@ mod tests {
     use proptest::prelude::*;
     use unicode_width::UnicodeWidthStr as _;
 
-    use super::terminal::Colour;
     use super::*;
+    use crate::cli::terminal::Colour;
     use crate::domain::event::ChangeKind;
     use crate::domain::event::consult::{ConsultSettled, Purpose};
     use crate::domain::event::stage::Mode;
@@ -563,7 +507,8 @@ mod tests {
         Report::of(Scope::Run("w1".to_owned()), tally, Baseline::default())
     }
 
-    const TERMINAL: Look = Look { width: 100, colour: Colour::Plain, marks: Marks::Blocks };
+    const TERMINAL: Look = Look { width: Some(100), colour: Colour::Plain, marks: Marks::Blocks };
+    const PLAIN: Look = Look { width: None, colour: Colour::Plain, marks: Marks::Ascii };
 
     fn check(name: &str, text: &str) {
         insta::with_settings!({ snapshot_path => "../../tests/snapshots", prepend_module_to_snapshot => false }, {
@@ -578,14 +523,14 @@ mod tests {
 
     #[test]
     fn a_full_run_in_plain_text() {
-        let text = render(&report(&full()), Look::PLAIN);
+        let text = render(&report(&full()), PLAIN);
         assert!(text.is_ascii());
         check("metrics_plain", &text);
     }
 
     #[test]
     fn a_full_run_in_a_narrow_terminal() {
-        check("metrics_narrow", &render(&report(&full()), Look { width: 20, ..TERMINAL }));
+        check("metrics_narrow", &render(&report(&full()), Look { width: Some(20), ..TERMINAL }));
     }
 
     #[test]
@@ -599,23 +544,16 @@ mod tests {
     #[test]
     fn nothing_recorded() {
         let report = Report::of(Scope::Project, &Tally::default(), Baseline::configured(Some(5.0)));
-        check("metrics_nothing", &render(&report, Look::PLAIN));
+        check("metrics_nothing", &render(&report, PLAIN));
     }
 
     #[test]
     fn a_terminal_is_taken_at_its_word() {
         let utf8 = Some("ko_KR.UTF-8");
-        let term = Some("xterm");
-        assert_eq!(
-            Look::of_terminal(120, utf8, term, false),
-            Look { width: 120, colour: Colour::Ansi, marks: Marks::Blocks }
-        );
-        assert_eq!(Look::of_terminal(120, Some("C"), term, false).marks, Marks::Ascii);
-        assert_eq!(Look::of_terminal(120, None, term, false).marks, Marks::Ascii);
-        for (term, no_colour) in [(term, true), (Some("dumb"), false), (None, false)] {
-            assert_eq!(Look::of_terminal(120, utf8, term, no_colour).colour, Colour::Plain);
+        assert_eq!(Marks::of(Some(120), utf8), Marks::Blocks);
+        for (width, locale) in [(Some(120), Some("C")), (Some(120), None), (None, utf8)] {
+            assert_eq!(Marks::of(width, locale), Marks::Ascii);
         }
-        assert_eq!(Look::of_terminal(3, utf8, term, false).width, 40);
     }
 
     proptest! {
@@ -636,7 +574,7 @@ mod tests {
             tally.add_consult(Some("w1"), &call);
             tally.calls.total = u64::MAX / 2;
             let report = Report::of(Scope::Run(id), &tally, Baseline::configured(Some(1e-9)));
-            let text = render(&report, Look { width, ..TERMINAL });
+            let text = render(&report, Look { width: Some(width), ..TERMINAL });
             prop_assert!(!text.contains('\x1b'));
             for line in text.lines() {
                 prop_assert!(line.width() <= width.max(40), "{}", line);

@@ -248,18 +248,39 @@ pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
     }
 }
 
-/// The width and the colours of a table.
+/// The width, the colours and the marks of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
     /// Columns of the terminal; none where there is no terminal.
     pub(super) width: Option<usize>,
     pub(super) colour: Colour,
+    pub(super) marks: Marks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marks {
+    /// Block elements of Unicode.
+    Blocks,
+    /// Letters that every terminal and every file can hold.
+    Ascii,
+}
+
+impl Marks {
+    /// Blocks for a terminal, where its locale has them.
+    pub(super) fn of(width: Option<usize>, locale: Option<&str>) -> Self {
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        let has_blocks = width.is_some() && (locale.contains("utf-8") || locale.contains("utf8"));
+        if has_blocks { Self::Blocks } else { Self::Ascii }
+    }
 }
 
 impl Look {
     /// For standard output.
     pub(super) fn of(config: &Configuration) -> Self {
-        Self { width: width(), colour: colour(config) }
+        let width = width();
+        let locale =
+            ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| config.environment().get(name));
+        Self { width, colour: colour(config), marks: Marks::of(width, locale) }
     }
 }
 
@@ -517,7 +538,7 @@ mod tests {
 
     fn shown(task: &str, width: Option<usize>, colour: Colour) -> String {
         let row = vec![cell("4f2a", Tone::Plain), cell("2 d", Tone::Faint), cell(task, Tone::Bad)];
-        table(&COLUMNS, [row], Look { width, colour })
+        table(&COLUMNS, [row], Look { width, colour, marks: Marks::Ascii })
     }
 
     #[test]

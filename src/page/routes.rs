@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::door::Visitor;
 use super::guard::{Visit, answer, bare, failed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
@@ -70,11 +71,13 @@ pub(super) fn routes(page: Page) -> Router {
         .with_state(page)
 }
 
+fn visitor(page: &Page, headers: &HeaderMap) -> Option<Visitor> {
+    headers.get_all(header::COOKIE).iter().find_map(|value| page.door.visitor(value.to_str().ok()?))
+}
+
 /// Lets visitors of this page in, and nobody else.
 async fn known(State(page): State<Page>, mut request: Request, next: Next) -> Response {
-    let mut cookies = request.headers().get_all(header::COOKIE).iter();
-    let visitor = cookies.find_map(|value| page.door.visitor(value.to_str().ok()?));
-    match visitor {
+    match visitor(&page, request.headers()) {
         Some(visitor) => {
             request.extensions_mut().insert(visitor);
             next.run(request).await
@@ -99,15 +102,11 @@ async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<
             let text = answer(StatusCode::OK, "bare.html", page.look, shown).await;
             ([(header::SET_COOKIE, cookie)], text).into_response()
         }
-        Ok(None) => {
-            let cookies = headers.get_all(header::COOKIE).iter();
-            let mut visitors = cookies.filter_map(|value| page.door.visitor(value.to_str().ok()?));
-            match (visitors.next(), page.door.led_to(&token.t)) {
-                (Some(_), Some(target)) => Redirect::to(&page.path(&target)).into_response(),
-                (Some(visitor), None) => bare(&page, visitor.look, StatusCode::FORBIDDEN, "used_known").await,
-                (None, _) => bare(&page, page.look, StatusCode::FORBIDDEN, "used").await,
-            }
-        }
+        Ok(None) => match (visitor(&page, &headers), page.door.led_to(&token.t)) {
+            (Some(_), Some(target)) => Redirect::to(&page.path(&target)).into_response(),
+            (Some(visitor), None) => bare(&page, visitor.look, StatusCode::FORBIDDEN, "used_known").await,
+            (None, _) => bare(&page, page.look, StatusCode::FORBIDDEN, "used").await,
+        },
         Err(error) => failed(&page, page.look, &error).await,
     }
 }

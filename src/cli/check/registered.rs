@@ -142,7 +142,7 @@ fn document(file: &Path) -> Option<Value> {
     parse_to_serde_value(text, &ParseOptions::default()).ok()
 }
 
-/// TOML as JSON.
+/// The tables, lists and texts of TOML as JSON; nothing else is looked at.
 fn as_json(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
         return table.iter().map(|(key, item)| (key.to_owned(), as_json(item))).collect();
@@ -150,12 +150,7 @@ fn as_json(item: &Item) -> Value {
     if let Some(list) = item.as_array() {
         return list.iter().map(|value| as_json(&Item::Value(value.clone()))).collect();
     }
-    if let Some(list) = item.as_array_of_tables() {
-        return list.iter().map(|table| as_json(&Item::Table(table.clone()))).collect();
-    }
-    let number = item.as_integer().map(Value::from).or(item.as_float().map(Value::from));
-    let plain = item.as_str().map(Value::from).or(item.as_bool().map(Value::from)).or(number);
-    plain.or(item.as_datetime().map(|date| date.to_string().into())).unwrap_or_default()
+    item.as_str().map(Value::from).unwrap_or_default()
 }
 
 fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -> Standing {

@@ -11,7 +11,7 @@ use std::process::{ExitCode, Stdio};
 
 use serde_json::{Map, Value, json};
 
-use super::{Client, Program, call, print};
+use super::{Client, Program, print};
 use crate::cli::demo;
 use crate::domain::approvals::DecidedBy;
 use crate::domain::cut::{fitted, one_line as in_one_line, wrapping};
@@ -154,7 +154,7 @@ impl<'a> Story<'a> {
     }
 
     async fn call(&mut self, tool: &str, arguments: Value) -> Result<Value, Error> {
-        let result = call(self.client, tool, arguments).await?;
+        let result = self.client.call(tool, arguments).await?;
         if result.get("ok") == Some(&Value::Bool(false)) && tool != "maestro_verify" {
             let said = format!("{tool}: {} [{}]", text(&result, "/error"), text(&result, "/code"));
             demo::outcome(&wrapped(&said), false)?;
