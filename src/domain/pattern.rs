@@ -109,6 +109,7 @@ mod tests {
             ("src/domain/redflag/proposal.yaml", include_str!("redflag/proposal.rs")),
             ("src/domain/citations/places.yaml", include_str!("citations/find.rs")),
             ("src/domain/mask/following.yaml", include_str!("mask/following.rs")),
+            ("src/provider/failure/evidence.yaml", include_str!("../provider/failure/evidence.rs")),
         ] {
             let Patterns(patterns) = Patterns::read(path);
             assert!(!patterns.is_empty(), "{path}");

@@ -12,13 +12,16 @@ use std::time::Duration;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ZonedDateTime as Zoned};
-use regex::{Captures, Regex};
+use regex::Captures;
 
 use super::rules::{Find, Says, rule, thing};
 use super::{CliFailure, FailureKind, normalised, telling_lines};
 use crate::domain::cut::head;
 use crate::domain::packed;
+use crate::domain::pattern::Patterns;
 use crate::host::process::Exit;
+
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/provider/failure/evidence.yaml"));
 
 /// Lines of a channel that are shown where no rule knows one.
 const SHOWN_LINES: usize = 8;
@@ -177,10 +180,7 @@ fn meaning(says: Says, whole: &str, reset: Option<Reset>) -> (FailureKind, Sure)
 
 /// Returns what lines that no rule knows are about: by the things that they speak of.
 fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdict> {
-    static LOGGED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"(?i)^\W?\d{4}-\d\d-\d\d[t ]\S+ +(?:trace|debug|info|warn\w*|error)\b|^\W?(?:trace|debug|info|warn(?:ing)?)\b").ok()
-    });
-    let is_logged = |line: &&String| LOGGED.as_ref().is_some_and(|logged| logged.is_match(line));
+    let is_logged = |line: &&String| PATTERNS.is_in("logged", line);
     let said: Vec<String> = lines.iter().filter(|line| !is_logged(line)).cloned().collect();
     let (says, line) = known(&said, &normalised(&said.join("\n")), thing)?;
     let (kind, sure) = meaning(says, whole, reset);
@@ -214,10 +214,7 @@ fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Res
 
 /// True if words name something that can be used up.
 fn speaks_of_use(words: &str) -> bool {
-    static USED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"\b(?:limit|cap|quota|usage|allowance|credit|request|message|prompt|token|plan|window|budget|exceeded|exhausted|used up|run out)s?\b").ok()
-    });
-    USED.as_ref().is_some_and(|used| used.is_match(words))
+    PATTERNS.is_in("used", words)
 }
 
 /// The class that an HTTP status stands for, refined by the class that the words beside it have.
@@ -261,26 +258,15 @@ fn by_status(
 ///
 /// A time decides; where none is named, words do.
 fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
-    static SHORT_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"per[- ](?:min|sec)|perminute|persecond|/min\b|\b[rt]pm\b|temporar|concurren|slow down|throttl|burst|acceleration|retryablequotaerror").ok()
-    });
-    // Google's services and CLI use these words for every limit, short or not.
-    static STOCK_PHRASES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"resource_exhausted|resource has been exhausted \(e\.g\. check quota\)|to increase your limits.{0,160}").ok()
-    });
-    static ACCOUNT_WORDS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r"\bspent\b|exhausted|\bcredits?\b|\bplan\b|\bplans\b|upgrade|\bbuy\b|purchase|\bfunds\b|afford|\btrial\b|allotment|allowance|payment|wallet|top[- ]up|declined|subscribe|\bincluded\b|this (?:week|month)|today's|for today|weekly|daily|monthly|\bsession\b|per[- ](?:day|week|month)|billing|balance|used up|depleted|\bquota\b|subscription|overage|\byour \w+ limit\b").ok()
-    });
-    let says = |words: &LazyLock<Option<Regex>>, text: &str| {
-        words.as_ref().is_some_and(|words| words.is_match(text))
-    };
     match reset.map(|reset| reset.named) {
         Some(Named::AsWait(wait)) if wait <= SHORT => return FailureKind::RateLimited,
         Some(Named::AsWait(_) | Named::AsMoment) => return FailureKind::QuotaExceeded,
         None => {}
     }
-    let whole = STOCK_PHRASES.as_ref().map_or(whole.into(), |phrases| phrases.replace_all(whole, ""));
-    if !says(&SHORT_WORDS, &whole) && says(&ACCOUNT_WORDS, &whole) {
+    // Google's services and CLI use these words for every limit, short or not.
+    let phrases = PATTERNS.get("stock_phrases");
+    let whole = phrases.map_or(whole.into(), |phrases| phrases.replace_all(whole, ""));
+    if !PATTERNS.is_in("short_words", &whole) && PATTERNS.is_in("account_words", &whole) {
         FailureKind::QuotaExceeded
     } else {
         FailureKind::RateLimited
@@ -352,14 +338,7 @@ fn excerpt(line: &str) -> String {
 
 /// An HTTP status that words name as one; they are normalised.
 fn status_in(words: &str) -> Option<u16> {
-    static STATUS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#"(?x)
-            (?: unexpected\ status | last\ status:? | api\ error:? | "code": | "status": | status\ code:? | status: | got\ status:? | \bstatus\ | \bhttp/?\d?(?:\.\d)? | error\ code:? | streaming\ error:? | request\ rejected\ \( )
-            \s* "? \(? ([45]\d\d) \b
-            | ^\W{0,3}(?:error:?\s*|http\s*)? (40[0-9]|413|422|426|429|50[0-4]|52[0-9])\b:?\ "#)
-            .ok()
-    });
-    let found = STATUS.as_ref()?.captures(words)?;
+    let found = PATTERNS.captures("status", words)?;
     found.get(1).or_else(|| found.get(2))?.as_str().parse().ok()
 }
 
@@ -390,79 +369,22 @@ const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Characters behind a word such as `resets` in which its time begins and ends.
 const SPAN: usize = 120;
 
-macro_rules! pattern {
-    ($name:ident, $text:expr) => {
-        static $name: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new($text).ok());
-    };
-}
-
-// The words before a time, and those between them and the time.
-pattern!(
-    KEY,
-    r#"(?x)
-    (?: resets? (?:[-_](?:at|in|on|time|date|after|requests|tokens|credits|limit)){0,2} | reset(?:ting|s?at) | reset\ (?:time|date) | renewal(?:\ date)?
-      | (?:cycle|period|window|month|week|day|limit|quota|block|pause|cooldown)\ (?:ends|expires|closes|is\ over) | (?:try|trying|retry|retrying|check|come|be)\ (?:back|again)
-      | retry[-_\ ]?(?:after|delay|in) | retry(?:ing)? | available | refresh(?:es)? | renew(?:s|ed)? | restored | resumes?
-      | replenish(?:es|ed)? | refill(?:s|ed)? | (?:re)?opens? | unlock(?:s|ed)? | lifted | until | wait(?:ing)? | back\ (?:at|on|in) )
-    ["'\s:=(]* (?: (?:again|will|be|is|at|on|in|after|for|by|about|around|approximately|less|than|another|it|your|limits?|quota|usage|the|next|please)\b ["'\s:=(]* ){0,6}"#
-);
-pattern!(
-    AFTER_SECONDS,
-    r#"(?:retry[-_ ]?after(?:[-_ ]?(?:seconds|secs|s))?|resets?[-_]?(?:in|after)[-_]?(?:seconds|secs|s)|resets?[-_](?:in|after)|ratelimit-reset(?:-[a-z]+)?)["'\s:=]*(\d{1,9})(?:\.\d+)?\b"#
-);
-pattern!(
-    AFTER_MILLISECONDS,
-    r#"(?:retry[-_ ]?after|resets?[-_ ]?(?:in|after))[-_ ]?(?:ms|millis|milliseconds)["'\s:=]*(\d{1,12})\b"#
-);
-pattern!(CLOCK_WAIT, r"^(\d{1,3}):([0-5]\d)(?::([0-5]\d))?\b");
-pattern!(EPOCH, r"^(\d{10}|\d{13})\b");
-pattern!(AFTER_BAR, r"\|\s*(\d{10}|\d{13})\b");
-pattern!(
-    WAIT,
-    r"(?x)^(?: \d+(?:\.\d+)? \s* (?:milliseconds?|msecs?|ms|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s) [\s,]* (?:and\s+)? )+"
-);
-pattern!(ISO_WAIT, r"^p(?:\d+d)?t(?:\d+[hms])+\b");
-pattern!(
-    PART,
-    r"(\d+(?:\.\d+)?)\s*(ms|msecs?|milliseconds?|weeks?|w|days?|d|hours?|hrs?|h|minutes?|mins?|m|seconds?|secs?|s)"
-);
-pattern!(
-    DATE,
-    r"(?x)^(?: (?P<y>\d{4})[-/.](?P<mo>\d{1,2})[-/.](?P<d>\d{1,2})
-      | (?P<p1>\d{1,2})[/.](?P<p2>\d{1,2})[/.](?P<y3>\d{4})\b
-      | (?: (?:mon|tues?|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?,? \s+ )?
-        (?: (?P<n1>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? \s+ (?P<d1>\d{1,2})(?:st|nd|rd|th)?\b (?: ,?\s+ (?P<y1>\d{4})\b )?
-          | (?P<d2>\d{1,2})(?:st|nd|rd|th)? \s+ (?:of\s+)? (?P<n2>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (?: ,?\s+ (?P<y2>\d{4})\b )? )
-      | (?P<rel>today|tomorrow)\b
-      | (?P<wd>mon|tues?|wed|wednes|thu|thurs?|fri|sat|satur|sun)(?:day)?\b
-    ) (?: t | ,?\s*(?:at)?\s* )"
-);
-pattern!(
-    CLOCK,
-    r"(?x)^(?: (?P<h>\d{1,2}) (?: :(?P<m>\d\d) (?: :(?P<s>\d\d)(?:\.\d+)? )? )? \s* (?P<half>[ap]\.?m\b\.?)? | (?P<name>noon|midnight)\b )"
-);
-pattern!(BEHIND, r"^[\s,]*(?:on\s+)?");
-pattern!(
-    ZONE,
-    r"^\s*(?:\(?\s*(?:(?:gmt|utc)\s*)?(?P<offset>[+-]\d{1,2}(?::?\d\d)?)\b|\(?\s*(?P<name>[a-z][a-z0-9_+-]*(?:/[a-z0-9_+-]+)*))"
-);
-
 /// The first end of a limit that these words name. They are in small letters, with plain apostrophes and
 /// single blanks.
 pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
-    if let Some(found) = AFTER_BAR.as_ref().and_then(|bar| bar.captures(words)) {
+    if let Some(found) = PATTERNS.captures("after_bar", words) {
         return epoch(found.get(1)?.as_str());
     }
-    if let Some(found) = AFTER_SECONDS.as_ref().and_then(|after| after.captures(words))
+    if let Some(found) = PATTERNS.captures("after_seconds", words)
         && !continues(words, &found)
     {
         let seconds = found.get(1)?.as_str().parse().ok()?;
         return after(Duration::from_secs(seconds), now);
     }
-    if let Some(found) = AFTER_MILLISECONDS.as_ref().and_then(|after| after.captures(words)) {
+    if let Some(found) = PATTERNS.captures("after_milliseconds", words) {
         return after(Duration::from_millis(found.get(1)?.as_str().parse().ok()?), now);
     }
-    KEY.as_ref()?.find_iter(words).find_map(|key| {
+    PATTERNS.get("key")?.find_iter(words).find_map(|key| {
         let rest = words.get(key.end()..)?;
         let rest = head(rest, SPAN);
         clock_wait(key.as_str(), rest, now).or_else(|| time_at(rest, now))
@@ -472,7 +394,8 @@ pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
 /// A wait in the form of a clock: `in 2:30:00`.
 fn clock_wait(key: &str, words: &str, now: &Zoned) -> Option<Reset> {
     let last = key.split(|letter: char| !letter.is_alphanumeric()).rfind(|word| !word.is_empty())?;
-    let found = CLOCK_WAIT.as_ref()?.captures(words).filter(|_| matches!(last, "in" | "for" | "another"))?;
+    let found =
+        PATTERNS.captures("clock_wait", words).filter(|_| matches!(last, "in" | "for" | "another"))?;
     let behind = words.get(found.get(0)?.end()..)?.trim_start();
     if behind.starts_with(['a', 'p', '(']) || behind.starts_with("utc") {
         return None;
@@ -492,16 +415,16 @@ fn continues(words: &str, found: &Captures<'_>) -> bool {
 }
 
 fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
-    if let Some(found) = EPOCH.as_ref()?.captures(words) {
+    if let Some(found) = PATTERNS.captures("epoch", words) {
         return epoch(found.get(1)?.as_str());
     }
     let words = &*with_digits(words);
-    if let Some(found) = ISO_WAIT.as_ref()?.find(words)
+    if let Some(found) = PATTERNS.get("iso_wait")?.find(words)
         && let Ok(wait) = found.as_str().parse::<SignedDuration>()
     {
         return after(wait.try_into().ok()?, now);
     }
-    if let Some(found) = WAIT.as_ref()?.find(words)
+    if let Some(found) = PATTERNS.get("wait")?.find(words)
         && !words
             .get(found.as_str().trim_end_matches([' ', ',']).len()..)
             .is_some_and(|rest| rest.starts_with(char::is_alphabetic))
@@ -545,7 +468,7 @@ fn after(wait: Duration, now: &Zoned) -> Option<Reset> {
 
 fn length(words: &str) -> Option<Duration> {
     let mut seconds = 0.0;
-    for part in PART.as_ref()?.captures_iter(words) {
+    for part in PATTERNS.get("part")?.captures_iter(words) {
         let number: f64 = part.get(1)?.as_str().parse().ok()?;
         let unit = part.get(2)?.as_str();
         seconds += number
@@ -565,16 +488,16 @@ fn length(words: &str) -> Option<Duration> {
 fn moment(words: &str, now: &Zoned) -> Option<Reset> {
     let length =
         |date: &Option<Captures<'_>>| date.as_ref().and_then(|date| date.get(0)).map_or(0, |date| date.end());
-    let date = DATE.as_ref()?.captures(words);
+    let date = PATTERNS.captures("date", words);
     let rest = words.get(length(&date)..)?;
     let (time, rest) = match clock(rest) {
         Some((time, length)) => (Some(time), rest.get(length..)?),
         None => (None, rest),
     };
     // Some say the day after the time.
-    let behind = BEHIND.as_ref()?.find(rest).map_or(0, |found| found.end());
+    let behind = PATTERNS.get("behind")?.find(rest).map_or(0, |found| found.end());
     let day = rest.get(behind..).filter(|_| date.is_none() && time.is_some());
-    let day = DATE.as_ref()?.captures(day.unwrap_or_default());
+    let day = PATTERNS.captures("date", day.unwrap_or_default());
     let rest = if day.is_some() { rest.get(behind + length(&day)..)? } else { rest };
     let date = date.or(day);
     if date.is_none() && time.is_none() {
@@ -596,7 +519,7 @@ fn moment(words: &str, now: &Zoned) -> Option<Reset> {
 
 /// The time of a clock, and how many bytes name it.
 fn clock(words: &str) -> Option<(Time, usize)> {
-    let found = CLOCK.as_ref()?.captures(words)?;
+    let found = PATTERNS.captures("clock", words)?;
     let length = found.get(0)?.end();
     match found.name("name").map(|name| name.as_str()) {
         Some("noon") => return Some((Time::constant(12, 0, 0, 0), length)),
@@ -618,7 +541,7 @@ fn clock(words: &str) -> Option<(Time, usize)> {
 /// The zone that is named behind a time; none where it is named and nobody knows it.
 fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
     let own = || Some(now.time_zone().clone());
-    let Some(found) = ZONE.as_ref()?.captures(words) else { return own() };
+    let Some(found) = PATTERNS.captures("zone", words) else { return own() };
     if let Some(offset) = found.name("offset") {
         let digits: String = offset.as_str().chars().filter(char::is_ascii_digit).collect();
         let number: i32 = digits.parse().ok()?;
