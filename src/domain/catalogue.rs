@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::packed;
+use super::pattern::Pattern;
 
 /// The catalogues, one file each.
 const CATALOGUES: &str = "src/domain/catalogue";
@@ -47,15 +48,15 @@ pub struct Catalogue {
 #[serde(deny_unknown_fields)]
 pub struct CommentWords {
     /// Words that only look like one of the others.
-    pub harmless: Vec<String>,
+    pub harmless: Vec<Pattern>,
     /// A refusal.
-    pub refuses: Vec<String>,
+    pub refuses: Vec<Pattern>,
     /// A fault of what is decided on.
-    pub faults: Vec<String>,
+    pub faults: Vec<Pattern>,
     /// A word for it.
-    pub praises: Vec<String>,
+    pub praises: Vec<Pattern>,
     /// Words that turn praise into a wish.
-    pub turns: Vec<String>,
+    pub turns: Vec<Pattern>,
 }
 
 #[derive(Debug, Deserialize)]

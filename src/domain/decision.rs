@@ -1,13 +1,10 @@
 //! Questions asked back before a decision counts, wherever it is made: a form, a terminal, a page or
 //! the model's words. It is asked once; the same decision again counts.
 
-use std::sync::OnceLock;
-
-use regex::Regex;
-
 use super::catalogue::{Catalogue, CommentWords};
 use super::cut::{cut_line, one_line};
 use super::event::Decision;
+use super::pattern::Pattern;
 use super::question::Responses;
 
 /// Something in an answer that does not go with the decision.
@@ -109,31 +106,9 @@ enum Leaning {
     Against,
 }
 
-struct Patterns {
-    harmless: Vec<Regex>,
-    refuses: Vec<Regex>,
-    faults: Vec<Regex>,
-    praises: Vec<Regex>,
-    turns: Vec<Regex>,
-}
-
-/// The patterns of all languages: a reader of Korean may write English.
-fn patterns() -> &'static Patterns {
-    static READ: OnceLock<Patterns> = OnceLock::new();
-    READ.get_or_init(|| {
-        let all = |of: fn(&CommentWords) -> &Vec<String>| {
-            let texts = Catalogue::all().iter().flat_map(|known| of(&known.comments));
-            // A test reads each.
-            texts.filter_map(|text| Regex::new(text).ok()).collect()
-        };
-        Patterns {
-            harmless: all(|words| &words.harmless),
-            refuses: all(|words| &words.refuses),
-            faults: all(|words| &words.faults),
-            praises: all(|words| &words.praises),
-            turns: all(|words| &words.turns),
-        }
-    })
+/// True if a pattern of any language is in a text: a reader of Korean may write English.
+fn any(of: fn(&CommentWords) -> &Vec<Pattern>, text: &str) -> bool {
+    Catalogue::all().iter().flat_map(|known| of(&known.comments)).any(|known| known.is_in(text))
 }
 
 /// The sentences of a comment in lower case, without what is harmless.
@@ -147,34 +122,28 @@ fn sentences(said: &str) -> Vec<String> {
         // A question asks, it says nothing yet.
         .filter(|sentence| !sentence.trim_end().ends_with('?'))
         .map(|sentence| {
-            let line = one_line(sentence);
-            patterns()
-                .harmless
-                .iter()
-                .fold(line, |line, known| known.replace_all(&line, " ").trim().to_owned())
+            let harmless = Catalogue::all().iter().flat_map(|known| &known.comments.harmless);
+            harmless
+                .filter_map(Pattern::regex)
+                .fold(one_line(sentence), |line, known| known.replace_all(&line, " ").trim().to_owned())
         })
         .collect()
 }
 
-fn any(patterns: &[Regex], text: &str) -> bool {
-    patterns.iter().any(|known| known.is_match(text))
-}
-
 /// True if a text refuses what is decided on.
 fn refuses(said: &str) -> bool {
-    sentences(said).iter().any(|sentence| any(&patterns().refuses, sentence))
+    sentences(said).iter().any(|sentence| any(|words| &words.refuses, sentence))
 }
 
 /// Where a comment leans; none where its words do not tell.
 fn leaning(said: &str) -> Option<Leaning> {
-    let known = patterns();
     let sentences = sentences(said);
-    if sentences.iter().any(|one| any(&known.refuses, one) || any(&known.faults, one)) {
+    if sentences.iter().any(|one| any(|words| &words.refuses, one) || any(|words| &words.faults, one)) {
         return Some(Leaning::Against);
     }
     let is_short = said.split_whitespace().count() <= MOST_PRAISE;
-    let praises = sentences.iter().any(|one| any(&known.praises, one));
-    let turns = sentences.iter().any(|one| any(&known.turns, one));
+    let praises = sentences.iter().any(|one| any(|words| &words.praises, one));
+    let turns = sentences.iter().any(|one| any(|words| &words.turns, one));
     (is_short && praises && !turns).then_some(Leaning::For)
 }
 
@@ -298,8 +267,8 @@ mod tests {
     fn every_pattern_is_one() {
         for known in Catalogue::all() {
             let CommentWords { harmless, refuses, faults, praises, turns } = &known.comments;
-            for text in [harmless, refuses, faults, praises, turns].into_iter().flatten() {
-                Regex::new(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            for pattern in [harmless, refuses, faults, praises, turns].into_iter().flatten() {
+                assert!(pattern.regex().is_some(), "{pattern:?}");
             }
         }
     }

@@ -106,6 +106,7 @@ mod tests {
     fn every_pattern_compiles_and_is_used() {
         for (path, code) in [
             ("src/domain/pack/errors.yaml", include_str!("pack/errors.rs")),
+            ("src/domain/select/guard.yaml", include_str!("select/guard.rs")),
             ("src/domain/redflag/proposal.yaml", include_str!("redflag/proposal.rs")),
             ("src/domain/citations/places.yaml", include_str!("citations/find.rs")),
             ("src/domain/mask/following.yaml", include_str!("mask/following.rs")),

@@ -3,10 +3,9 @@
 
 use std::sync::LazyLock;
 
-use regex::Regex;
-
 use crate::domain::comment::is_silent;
 use crate::domain::diff::{Action, FilePatch, Patch, Side};
+use crate::domain::pattern::Patterns;
 
 /// The role of a file for the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,70 +36,19 @@ impl Touched {
     }
 }
 
-static TEST: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x)
-        (^|/)(tests?|__tests__|specs?|__snapshots__|snapshots?|testdata|test-data|fixtures?|e2e|cypress|__mocks__)/
-        | (^|/)(test_[^/]*|[^/]*[_.-](test|tests|spec|specs|e2e)\.[A-Za-z]+|tests?\.[A-Za-z]+)$
-        | (^|/)[A-Za-z0-9]*(Test|Tests|TestCase|Spec|IT)\.(java|kt|kts|groovy|scala|cs|fs|vb|php|swift)$
-        | (^|/)Test[A-Z][A-Za-z0-9]*\.(java|kt|groovy|scala|php|swift)$
-        | \.(snap|snap\.new|golden|approved\.[a-z]+)$",
-    )
-    .ok()
-});
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/select/guard.yaml"));
 
-static RUNNER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?x)
-        (^|/)(conftest\.py|pytest\.(ini|toml)|\.pytest\.(ini|toml)|tox\.ini|noxfile\.py|\.coveragerc|sitecustomize\.py|usercustomize\.py
-            |(jest|vitest|karma|playwright|cypress|ava|wdio|web-test-runner)[^/]*\.(c|m)?[jt]s(on)?|\.mocharc[^/]*|\.taprc|\.nycrc[^/]*|\.rspec
-            |phpunit[^/]*\.xml[^/]*|Makefile|makefile|GNUmakefile|[Jj]ustfile|Taskfile\.ya?ml|Rakefile|CTestTestfile\.cmake|bunfig\.toml|\.runsettings|[^/]*\.runsettings)$
-        # A module of the runner's name in the project is taken for the runner; so is what is installed in it.
-        | (^|/)(unittest|doctest|pytest|_pytest|pluggy|coverage|nose2|tox|nox)(\.py|/__(init|main)__\.py)$
-        | (^|/)(node_modules|site-packages|\.venv|venv|vendor/bin)/
-        | (^|/)\.config/nextest\.toml$ | (^|/)\.cargo/config(\.toml)?$ | \.pth$",
-    )
-    .ok()
-});
-
-/// Manifests: most of what they say is no matter of tests, and some is.
-static MIXED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(^|/)(pyproject\.toml|setup\.cfg|package\.json|Cargo\.toml|deno\.jsonc?|pom\.xml|build\.gradle(\.kts)?|composer\.json|mix\.exs|CMakeLists\.txt|[^/]*\.(cs|fs|vb)proj|Directory\.Build\.props)$",
-    )
-    .ok()
-});
-
-static RUNNER_LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r#"(?i)pytest|addopts|testpaths|python_files|norecursedirs|collect_ignore|filterwarnings|unittest|jest|vitest|mocha|"test[^"]*"\s*:|"scripts"|nyc|\[\[?(test|bench)|autotests|harness|doctest|surefire|failsafe|skip_?tests|testNamePattern|testMatch|testRegex|<test|\btest\s*[({]|useJUnit|enable_testing|add_test|exclude|phpunit"#,
-    )
-    .ok()
-});
-
-static SKIP: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)pytest\.(mark\.)?skip|unittest\.skip|@skip|\.skip\(|\.skip\b|skiptest|\bt\.skip|skipif|xfail|\bxit\b|\bxdescribe\b|\bxtest\b|\.only\b|\bfit\(|\bfdescribe\(|#\[ignore|@disabled|@ignore\b|\[ignore|^\s*pending\b|\.todo\(|expectedfailure|importorskip",
-    )
-    .ok()
-});
-
-/// Lines of a test that say what it uses and not what it expects.
-static IMPORT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"^\s*(import\b|from\s+\S+\s+import\b|use\s|require\b|(const|let|var)\s.*\brequire\(|#include|using\s|package\s|export\s+\{|\)\s*$|\w+,?\s*$)").ok()
-});
-
-fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
-    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+fn fits(pattern: &str, text: &str) -> bool {
+    PATTERNS.is_in(pattern, text)
 }
 
 /// Returns what a file is to the tests, by its name.
 pub fn part(path: &str) -> Option<Part> {
-    if fits(&RUNNER, path) {
+    if fits("runner", path) {
         Some(Part::Runner)
-    } else if fits(&TEST, path) {
+    } else if fits("test", path) {
         Some(Part::Test)
-    } else if fits(&MIXED, path) {
+    } else if fits("mixed", path) {
         Some(Part::Mixed)
     } else {
         None
@@ -115,7 +63,7 @@ pub fn without_tests(patch: &Patch, content: &dyn Fn(&str) -> Option<String>) ->
         match part(&file.old).or_else(|| part(&file.new)) {
             Some(Part::Runner) => touched.runner.push(file.new.clone()),
             Some(Part::Test) => note_test(file, &mut touched),
-            Some(Part::Mixed) if changed(file).any(|(_, text)| fits(&RUNNER_LINE, text)) => {
+            Some(Part::Mixed) if changed(file).any(|(_, text)| fits("runner_line", text)) => {
                 touched.runner.push(file.new.clone());
             }
             Some(Part::Mixed) => kept.files.push(file.clone()),
@@ -143,8 +91,8 @@ fn note_test(file: &FilePatch, touched: &mut Touched) {
 /// in.
 fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)>) -> bool {
     lines.any(|(side, text)| match side {
-        Side::Removed => !is_silent(&file.old, text) && !fits(&IMPORT, text),
-        Side::Added => fits(&SKIP, text),
+        Side::Removed => !is_silent(&file.old, text) && !fits("import", text),
+        Side::Added => fits("skip", text),
         Side::Context => false,
     })
 }
