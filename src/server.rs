@@ -63,7 +63,7 @@ struct Inner {
     jobs_stop: CancellationToken,
     asking: Asking,
     reasons: Reasons,
-    /// Whether jobs of other servers may end without this one hearing of it.
+    /// True if jobs of other servers may end without this one hearing of it.
     looks_elsewhere: AtomicBool,
 }
 

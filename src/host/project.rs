@@ -432,7 +432,7 @@ fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     Ok(found)
 }
 
-/// What is below a directory, as a search would find it.
+/// Entries below a directory, as a search would find them.
 fn walk(directory: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     WalkBuilder::new(directory).follow_links(false).require_git(false).build().filter_map(Result::ok)
 }

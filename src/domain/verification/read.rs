@@ -262,4 +262,17 @@ mod tests {
         assert_eq!(untimed("cart > total (net) [0.26ms]"), "cart > total (net)");
         assert_eq!(untimed("cart (s)"), "cart (s)");
     }
+
+    /// Lines that a runner prints only with some settings stand between those of its summary.
+    #[test]
+    fn a_summary_may_have_more_lines() {
+        let totals = |output: &str| {
+            let Totals { passed, failed, errors, .. } = read(None, output, "").unwrap().totals;
+            (passed, failed, errors)
+        };
+        let vitest = " Test Files  1 passed (1)\n      Tests  2 passed (2)\nType Errors  no errors\n     Errors  1 error\n   Start at  10:00:00\n   Duration  6ms\n";
+        assert_eq!(totals(vitest), (Some(2), None, Some(1)));
+        let dotnet = "Test run summary: Failed!\n  error: 1\n\n  total: 3\n  failed: 1\n  succeeded: 2\n  skipped: 0\n  duration: 1s 2ms\n";
+        assert_eq!(totals(dotnet), (Some(2), Some(1), None));
+    }
 }

@@ -201,7 +201,7 @@ impl Judging<'_> {
         ready.await.unwrap_or_default().names.into_iter().filter(is_model).collect()
     }
 
-    /// Who judges what: one who wrote none of them, the wanted one first; else everybody who is there
+    /// The judges of each candidate: one who wrote none of them, the wanted one first; else everybody who is there
     /// compares what is not their own. With what is to be said about it.
     fn seats(&self, entries: &[Entry], there: &[String]) -> Result<(Vec<Seat>, String), String> {
         let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
