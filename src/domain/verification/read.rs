@@ -170,7 +170,7 @@ fn read_by(code: Code, runner: &'static str, output: &Output) -> Option<Reading>
 fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
     match by {
         NamesBy::Mocha => reading.failing = javascript::mocha_names(&output.both),
-        NamesBy::Node => javascript::node_names(&output.both, reading),
+        NamesBy::Node => javascript::node_names(&output.stdout, reading),
         NamesBy::Pytest => reading.failing = python::pytest_names(output, reading),
     }
 }
@@ -274,5 +274,14 @@ mod tests {
         assert_eq!(totals(vitest), (Some(2), None, Some(1)));
         let dotnet = "Test run summary: Failed!\n  error: 1\n\n  total: 3\n  failed: 1\n  succeeded: 2\n  skipped: 0\n  duration: 1s 2ms\n";
         assert_eq!(totals(dotnet), (Some(2), Some(1), None));
+    }
+
+    #[test]
+    fn a_test_that_prints_a_summary_to_stderr_is_not_believed() {
+        let summary = "# tests 1\n# suites 0\n# pass 1\n# fail 0\n# cancelled 0\n# skipped 0\n# todo 0\n# duration_ms 5\n";
+        let passed = |stdout, stderr| read(Some("node"), stdout, stderr).and_then(|read| read.totals.passed);
+        assert_eq!(passed(summary, ""), Some(1));
+        assert_eq!(passed(summary, summary), Some(1));
+        assert_eq!(passed("", summary), None);
     }
 }

@@ -56,6 +56,9 @@ pub(super) struct Reader {
     /// True if it reads only what it is asked to read.
     #[serde(default)]
     pub(super) is_alone: bool,
+    /// True if the runner prints nothing of it to stderr, where a test may print anything.
+    #[serde(default)]
+    is_on_stdout: bool,
     #[serde(default)]
     when: Vec<Pattern>,
     #[serde(default)]
@@ -108,7 +111,7 @@ fn fit(when: &[Pattern], unless: &[Pattern], text: &str) -> bool {
 
 impl Reader {
     pub(super) fn read(&'static self, output: &Output) -> Option<Reading> {
-        let text = output.both.as_str();
+        let text = self.text(output);
         if !fit(&self.when, &self.unless, text) {
             return None;
         }
@@ -116,8 +119,12 @@ impl Reader {
         by_case.or_else(|| read_by(self.code?, &self.runner, output))
     }
 
+    fn text<'o>(&self, output: &'o Output) -> &'o str {
+        if self.is_on_stdout { &output.stdout } else { &output.both }
+    }
+
     fn by_case(&'static self, case: &'static Case, output: &Output) -> Option<Reading> {
-        let text = output.both.as_str();
+        let text = self.text(output);
         if !fit(&case.when, &case.unless, text) {
             return None;
         }
