@@ -48,7 +48,7 @@ pub fn main() -> ExitCode {
             guardian::guard_main(std::io::stdin().lock());
             return ExitCode::SUCCESS;
         }
-        Some(wall::HELPER_ARGUMENT) => return wall::helper_main(words.get(2..).unwrap_or_default()),
+        Some(wall::HELPER_ARGUMENT) => return wall::helper_main(),
         _ => {}
     }
     // A client starts the server without arguments and waits for it: nothing is parsed then.

@@ -9,21 +9,20 @@
 
 use std::future::pending;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime as Zoned;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::ChildStdin;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{ChildStdin, ChildStdout};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use self::capture::{Capture, Scanned, Stream};
 use self::registry::{Orphans, Registry};
-use self::spawn::{Running, Through};
-use self::tree::{Settled, Tree};
+use self::spawn::{Running, Through, Waiting};
+use self::tree::Settled;
 use super::guardian::GuardianCommand;
 use super::wall::report::Report;
 use super::wall::{FileStanding, HelperCommand, WallStanding};
@@ -49,6 +48,8 @@ const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
 const SHUTDOWN_SWEEP: Duration = Duration::from_millis(15);
 /// Interval at which a waiting call looks for a shutdown.
 const SHUTDOWN_LOOK: Duration = Duration::from_millis(40);
+/// Time for the last lines of a report whose helper is gone.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 /// The pause between two looks at what is still running.
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 
@@ -112,24 +113,35 @@ impl Supervisor {
     async fn watched(
         &self,
         running: Running,
-        Launch { limits, program, stdin: prompt, .. }: Launch,
+        mut launch: Launch,
         started: Instant,
         watch: &mut impl FnMut(&Activity),
     ) -> Result<Outcome, ProcessError> {
         let Running { tree, stdin, orders, capture, through } = running;
         let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
+        let prompt = std::mem::take(&mut launch.stdin);
+        let limits = &launch.limits;
+        let mut told = Told::by(through)?;
         let mut meter = Meter::new(limits.clone(), started);
         let stopped = tokio::select! {
             biased;
             () = tree.exited() => None,
-            reason = observe(&capture, &mut meter, &limits, watch) => Some(reason),
+            () = told.ended() => None,
+            reason = observe(&capture, &mut meter, limits, watch) => Some(reason),
             () = feed(stdin, [orders, prompt]) => None,
         };
-        let settled = end(tree, stopped, limits.drain).await;
+        let settled = match stopped {
+            Some(_) => Settled { exit: tree.kill().await, leftovers: 0 },
+            None if told.report.ended.is_some() => {
+                tree.leave();
+                Settled { exit: Exit::Unknown, leftovers: 0 }
+            }
+            None => tree.settle(limits.drain).await,
+        };
         if self.registry.is_closed() {
             return Err(ProcessError::ShuttingDown);
         }
-        let (settled, wall) = reported(through, settled, &program)?;
+        let (settled, wall) = told.outcome(settled, &launch).await?;
         collect(capture, limits.output_bytes, stopped, settled, wall, started).await
     }
 
@@ -179,13 +191,19 @@ impl Supervisor {
         let waiting = Arc::new(());
         let waits = Arc::downgrade(&waiting);
         let start = move || {
+            // It starts while the program's files are made.
+            let helper =
+                helper.map(|helper| Waiting::start(&helper, &registry, runtime.clone())).transpose()?;
             let (launch, hold) = make()?;
             if waits.strong_count() == 0 {
                 // We were dropped meanwhile: nothing is started.
                 return Err(ProcessError::ShuttingDown.into());
             }
             let hold = Box::new(Mutex::new(hold));
-            let running = spawn::start(&launch, hold, registry, runtime, helper.as_ref())?;
+            let running = match helper {
+                Some(helper) => helper.ordered(&launch, hold)?,
+                None => spawn::directly(&launch, hold, &registry, runtime)?,
+            };
             Ok((running, launch))
         };
         // If we are dropped here, the result is dropped there, and the tree with it.
@@ -265,40 +283,64 @@ impl End {
     }
 }
 
-async fn end(tree: Tree, stopped: Option<Ended>, drain: Duration) -> Settled {
-    match stopped {
-        Some(_) => Settled { exit: tree.kill().await, leftovers: 0 },
-        None => tree.settle(drain).await,
-    }
+/// Everything that is known of the wall around a program, and of its end, besides the exit of its process.
+struct Told {
+    /// The helper's own words, as far as they came.
+    pipe: Option<(ChildStdout, Vec<u8>)>,
+    report: Report,
 }
 
-/// Returns how the program itself ended, and behind which wall, by the helper's report.
-fn reported(
-    through: Through,
-    settled: Settled,
-    program: &Path,
-) -> Result<(Settled, WallStanding), ProcessError> {
-    let file = match through {
-        Through::Helper(file) => file,
-        Through::Nothing(standing) => return Ok((settled, standing)),
-    };
-    let report = Report::read(&file);
-    if let Some(reason) = report.refused {
-        return Err(ProcessError::NoWall(reason));
+impl Told {
+    fn by(through: Through) -> Result<Self, ProcessError> {
+        let (pipe, standing) = match through {
+            Through::Helper(pipe) => (Some(ChildStdout::from_std(pipe).map_err(ProcessError::Spawn)?), None),
+            Through::Nothing(standing) => (None, Some(standing)),
+        };
+        let report = Report { standing, ..Report::default() };
+        Ok(Self { pipe: pipe.map(|pipe| (pipe, Vec::new())), report })
     }
-    if let Some((number, words)) = report.not_started {
-        let error = number.map_or_else(|| io::Error::other(words), io::Error::from_raw_os_error);
-        return Err(spawn::explain(program, error));
+
+    /// Returns when the helper has told how the program ended. Never where it says nothing more: then its own exit
+    /// tells.
+    async fn ended(&mut self) {
+        while self.report.ended.is_none() {
+            let Some((pipe, text)) = &mut self.pipe else { return pending().await };
+            let Ok(1..) = pipe.read_buf(text).await else { return pending().await };
+            self.report = Report::parse(text);
+        }
     }
-    let settled = match report.ended {
-        Some((exit, outlived)) => Settled { exit, leftovers: settled.leftovers + outlived },
-        None => settled,
-    };
-    let standing = report.standing.unwrap_or_else(|| WallStanding {
-        files: FileStanding::Missing { reason: "the helper was killed before it reported".to_owned() },
-        ..WallStanding::default()
-    });
-    Ok((settled, standing))
+
+    /// Returns how the program itself ended, and behind which wall.
+    async fn outcome(
+        mut self,
+        settled: Settled,
+        launch: &Launch,
+    ) -> Result<(Settled, WallStanding), ProcessError> {
+        if self.report.ended.is_none()
+            && let Some((pipe, text)) = &mut self.pipe
+        {
+            // The helper is gone, and what it said is there.
+            let _ = timeout(LAST_WORDS, pipe.read_to_end(text)).await;
+            self.report = Report::parse(text);
+        }
+        let report = self.report;
+        if let Some(reason) = report.refused {
+            return Err(ProcessError::NoWall(reason));
+        }
+        if let Some((number, words)) = report.not_started {
+            let error = number.map_or_else(|| io::Error::other(words), io::Error::from_raw_os_error);
+            return Err(spawn::explain(launch, error));
+        }
+        let settled = match report.ended {
+            Some((exit, outlived)) => Settled { exit, leftovers: settled.leftovers + outlived },
+            None => settled,
+        };
+        let standing = report.standing.unwrap_or_else(|| WallStanding {
+            files: FileStanding::Missing { reason: "the helper was killed before it reported".to_owned() },
+            ..WallStanding::default()
+        });
+        Ok((settled, standing))
+    }
 }
 
 async fn collect(

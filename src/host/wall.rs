@@ -1,8 +1,8 @@
 //! The wall around a program: which files it may touch, which network it sees, and that everything
 //! it starts ends with it.
 //!
-//! On Linux a run goes through a helper, which is our own binary with a hidden argument. The helper
-//! puts itself behind the wall (Landlock for files, a network namespace for the network), becomes
+//! On Linux a run goes through a helper, which is our own binary with a hidden argument. It starts while the
+//! program's files are made, and waits for its orders. Then it puts itself behind the wall (Landlock for files, a network namespace for the network), becomes
 //! the subreaper of whatever it starts, starts the program, and ends when the program and all its
 //! descendants are gone. So a descendant that changed its session, cleared its environment and
 //! forked twice ends as well: the kernel hands it to the helper.
@@ -11,8 +11,9 @@
 //! wall was there.
 
 use std::collections::HashSet;
+use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,8 +35,6 @@ pub use report::{FileStanding, WallStanding};
 
 /// The argument that makes our binary a helper.
 pub const HELPER_ARGUMENT: &str = "contain";
-/// The file of a helper in the directory that takes a program's output.
-pub(super) const REPORT: &str = "report";
 
 /// Files and networks that a program may touch. The default is no sandbox.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +56,11 @@ impl Rules {
     /// Rules that `find` returns. It may block.
     pub fn found_by(find: impl Fn() -> FileRules + Send + Sync + 'static) -> Self {
         Self(Arc::new(find))
+    }
+
+    /// The rules as the machine is now. Blocks.
+    pub(super) fn find(&self) -> FileRules {
+        (self.0)()
     }
 }
 
@@ -145,20 +149,25 @@ pub enum Strictness {
     Required,
 }
 
-/// Instructions to the helper. It reads them from its standard input: their length, then JSON. What the program
-/// reads there follows.
+/// Instructions to the helper, as JSON. It reads them from its standard input: eight bytes with their length, the
+/// orders, then whatever the program is to read. Its standard output takes its [`report`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Orders {
-    files: Option<FileRules>,
-    network: Network,
-    strictness: Strictness,
-    input: Input,
-    /// The file that takes the helper's [`report`].
-    report: PathBuf,
-    /// How long descendants may live on after the program, in milliseconds.
-    drain_ms: u64,
-    /// How long they may take to end after SIGTERM, in milliseconds.
-    grace_ms: u64,
+    pub(super) program: OsString,
+    pub(super) args: Vec<OsString>,
+    /// The whole environment of the program.
+    pub(super) env: Vec<(OsString, OsString)>,
+    pub(super) cwd: OsString,
+    /// The existing files that take what the program writes to stdout and stderr.
+    pub(super) output: [OsString; 2],
+    pub(super) files: Option<FileRules>,
+    pub(super) network: Network,
+    pub(super) strictness: Strictness,
+    pub(super) input: Input,
+    /// How long descendants may live on after the program.
+    pub(super) drain: Duration,
+    /// How long they may take to end after SIGTERM.
+    pub(super) grace: Duration,
 }
 
 /// Standard input of the program.
@@ -171,25 +180,9 @@ pub(super) enum Input {
 }
 
 impl Orders {
-    /// Looks up the rules, which blocks. The answer is what the helper reads.
-    pub(super) fn of(
-        wall: &Wall,
-        input: Input,
-        directory: &Path,
-        drain: Duration,
-        grace: Duration,
-    ) -> std::io::Result<Vec<u8>> {
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let orders = Self {
-            files: wall.files.as_ref().map(|rules| (rules.0)()),
-            network: wall.network,
-            strictness: wall.strictness,
-            input,
-            report: directory.join(REPORT),
-            drain_ms: milliseconds(drain),
-            grace_ms: milliseconds(grace),
-        };
-        let text = serde_json::to_vec(&orders)?;
+    /// The bytes that the helper reads.
+    pub(super) fn written(&self) -> std::io::Result<Vec<u8>> {
+        let text = serde_json::to_vec(self)?;
         Ok([(text.len() as u64).to_le_bytes().as_slice(), &text].concat())
     }
 }
@@ -208,15 +201,15 @@ impl HelperCommand {
     }
 }
 
-/// The helper's whole life. `program` are the arguments after [`HELPER_ARGUMENT`].
+/// The helper's whole life.
 #[cfg(target_os = "linux")]
-pub fn helper_main(program: &[std::ffi::OsString]) -> std::process::ExitCode {
-    helper::main(program)
+pub fn helper_main() -> std::process::ExitCode {
+    helper::main()
 }
 
 /// There is no helper on this system.
 #[cfg(not(target_os = "linux"))]
-pub fn helper_main(_program: &[std::ffi::OsString]) -> std::process::ExitCode {
+pub fn helper_main() -> std::process::ExitCode {
     std::process::ExitCode::FAILURE
 }
 

@@ -379,18 +379,21 @@ fn a_helper_without_its_orders_runs_nothing() {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
     let directory = tempfile::tempdir().unwrap();
-    let (report, made) = (directory.path().join("report"), directory.path().join("made"));
-    std::fs::write(&report, "").unwrap();
+    let (output, made) = (directory.path().join("output"), directory.path().join("made"));
+    std::fs::write(&output, "").unwrap();
+    let word = |text: &str| json!({ "Unix": text.as_bytes() });
+    let (output, made_at) = (word(output.to_str().unwrap()), word(made.to_str().unwrap()));
     let orders = json!({
+        "program": word("/bin/sh"), "args": [word("-c"), word("cat > \"$1\""), word("sh"), made_at],
+        "env": [[word("PATH"), word("/usr/bin:/bin")]], "cwd": word("/"), "output": [output, output],
         "files": null, "network": "as_is", "strictness": "best_effort", "input": "Follows",
-        "report": report, "drain_ms": 10, "grace_ms": 10,
+        "drain": { "secs": 0, "nanos": 10_000_000 }, "grace": { "secs": 0, "nanos": 10_000_000 },
     });
     let text = orders.to_string().into_bytes();
     let whole = [(text.len() as u64).to_le_bytes().as_slice(), &text, b"its own input"].concat();
     let run = |orders: &[u8]| {
         let mut helper = Command::new(crate::harness::binary());
-        helper.args(["contain", "/bin/sh", "-c", "cat > \"$1\"", "sh"]).arg(&made);
-        let mut helper = helper.stdin(Stdio::piped()).spawn().unwrap();
+        let mut helper = helper.arg("contain").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         helper.stdin.take().unwrap().write_all(orders).unwrap();
         helper.wait().unwrap().success()
     };

@@ -337,8 +337,7 @@ impl Call {
         permit: &Arc<OwnedSemaphorePermit>,
         progress: &Progress,
     ) -> Result<Consulted, Box<Failed>> {
-        let id = uuid::Uuid::now_v7().to_string();
-        let outcome = self.run(id.clone(), chosen, Arc::clone(permit), progress).await;
+        let outcome = self.run(chosen, Arc::clone(permit), progress).await;
         let call = Arc::clone(self);
         let ended = off_thread(move || {
             let name = &call.provider.name;
@@ -346,7 +345,7 @@ impl Call {
                 Ok(outcome) => call.judged(outcome),
                 Err(error) => (Consulted::refused(name, None, error), Asked::default()),
             };
-            let reply = Consulted { consult: id, attempts: number, ..reply };
+            let reply = Consulted { consult: uuid::Uuid::now_v7().to_string(), attempts: number, ..reply };
             if reply.ok {
                 Ok(recording.end(&call.kit, &call.prepared, call.named(reply)))
             } else {
@@ -360,7 +359,6 @@ impl Call {
 
     async fn run(
         self: &Arc<Self>,
-        id: String,
         chosen: Option<String>,
         permit: Arc<OwnedSemaphorePermit>,
         progress: &Progress,
@@ -371,7 +369,7 @@ impl Call {
         }
         progress.say(&format!("{}: started", self.provider.name));
         let (call, model) = (Arc::clone(self), chosen.clone());
-        let make = move || call.launch(id, model.as_deref(), permit);
+        let make = move || call.launch(model.as_deref(), permit);
         let model = self.ask(chosen.as_deref()).model;
         let watch = |activity: &Activity| progress.say(&self.doing(model, activity));
         let outcome = self.kit.processes.supervisor().run_made(make, watch).await;
@@ -405,7 +403,6 @@ impl Call {
     /// The process to start, with its private directory, files and wall. Blocks.
     fn launch(
         &self,
-        id: String,
         chosen: Option<&str>,
         permit: Arc<OwnedSemaphorePermit>,
     ) -> Result<(Launch, Held), Unable> {
@@ -432,7 +429,6 @@ impl Call {
                 ..Limits::default()
             },
             wall,
-            marker: id,
             ..Launch::new(&self.program, &directory)
         };
         for (name, value) in login.home.iter().chain(&login.env) {

@@ -32,11 +32,8 @@ pub struct Launch {
     pub limits: Limits,
     /// Files it may touch. `capture_dir` must lie outside of what it may write.
     pub wall: Wall,
-    /// An existing private directory; the files `stdout`, `stderr` and `report` are made anew in it.
+    /// An existing private directory; the files `stdout` and `stderr` are made anew in it.
     pub capture_dir: PathBuf,
-    /// An id that no call of another process has: ASCII letters, digits, `-`, `_` and `.`. The value
-    /// of [`MARKER_VARIABLE`] begins with it; a number follows, so a retry may use it again.
-    pub marker: String,
 }
 
 impl Launch {
@@ -51,7 +48,6 @@ impl Launch {
             limits: Limits::default(),
             wall: Wall::default(),
             capture_dir: directory.capture().to_owned(),
-            marker: uuid::Uuid::now_v7().to_string(),
         }
     }
 

@@ -34,7 +34,6 @@ pub(super) enum Orphans {
 #[derive(Debug)]
 struct State {
     closed: bool,
-    started: u64,
     calls: HashMap<String, Option<Pid>>,
     guardian: Guardian,
 }
@@ -42,7 +41,7 @@ struct State {
 impl Registry {
     pub(super) fn new(guardian: Option<GuardianCommand>, orphans: Orphans) -> Self {
         let guardian = Guardian::new(guardian);
-        let state = State { closed: false, started: 0, calls: HashMap::new(), guardian };
+        let state = State { closed: false, calls: HashMap::new(), guardian };
         Self { state: Mutex::new(state), starting: RwLock::new(()), orphans }
     }
 
@@ -76,16 +75,14 @@ impl Registry {
 
     /// A process is about to start; the answer is the marker it has to carry. The first call starts
     /// the guardian, which blocks for a millisecond or two.
-    pub(super) fn announce(&self, call: &str) -> Result<String, ProcessError> {
+    pub(super) fn announce(&self) -> Result<String, ProcessError> {
         let mut state = self.lock();
         if state.closed {
             return Err(ProcessError::ShuttingDown);
         }
-        let State { calls, guardian, started, .. } = &mut *state;
+        let State { calls, guardian, .. } = &mut *state;
         guardian.ensure(calls);
-        // A call may be tried again while strays of its last try are still being looked for.
-        *started += 1;
-        let marker = format!("{call}.{started}");
+        let marker = uuid::Uuid::now_v7().to_string();
         state.set(&marker, None);
         Ok(marker)
     }

@@ -1,22 +1,19 @@
 //! Starts the program: everything about a run that blocks.
 
-use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::capture::{Capture, anew};
+use super::capture::Capture;
 use super::registry::Registry;
 use super::tree::{Hold, Tree};
 use super::{Launch, MARKER_VARIABLE, ProcessError};
-use crate::host::wall::{HELPER_ARGUMENT, HelperCommand, Input, Orders, REPORT, Strictness, WallStanding};
+use crate::host::wall::{HELPER_ARGUMENT, HelperCommand, Input, Orders, Rules, Strictness, WallStanding};
 
 /// Number of times that a program file that is still open for writing is tried again.
 const BUSY_TRIES: u32 = 5;
@@ -35,53 +32,108 @@ pub(super) struct Running {
 
 #[derive(Debug)]
 pub(super) enum Through {
-    /// By the helper, which reports here. The file stays readable when its directory is gone.
-    Helper(File),
+    /// By the helper, which reports here.
+    Helper(ChildStdout),
     /// Directly, with whatever wall that leaves.
     Nothing(WallStanding),
 }
 
-/// Starts `launch`. `hold` is dropped once no process of it is left.
-pub(super) fn start(
-    launch: &Launch,
-    hold: Hold,
-    registry: Arc<Registry>,
-    runtime: Handle,
-    helper: Option<&HelperCommand>,
-) -> Result<Running, ProcessError> {
-    check_marker(&launch.marker)?;
-    let through = match helper {
-        Some(_) => Through::Helper(report(&launch.capture_dir).map_err(ProcessError::Capture)?),
-        None => Through::Nothing(without_helper(launch)?),
-    };
-    let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
-    // Until the group is known, the new process must not be taken for an orphan.
-    let announcing = Arc::clone(&registry);
-    let starting = announcing.starting();
-    let marker = registry.announce(&launch.marker)?;
-    let mut child = match spawn(launch, &capture, &marker, helper) {
-        Ok(child) => child,
-        Err(error) => {
-            registry.done(&marker);
-            return Err(error);
-        }
-    };
-    let stdin = child.stdin.take();
-    // From here on dropping the tree kills it.
-    let tree = Tree::new(child, marker, launch.limits.grace, registry, runtime, hold);
-    tree.enlist()?;
-    drop(starting);
-    // The helper starts meanwhile. It runs nothing before it has them.
-    let orders = helper.map(|_| orders(launch)).transpose().map_err(ProcessError::Spawn)?.unwrap_or_default();
-    if let Some(stdin) = &stdin {
-        widen(stdin, orders.len() + launch.stdin.len());
-    }
-    Ok(Running { tree, stdin, orders, capture, through })
+/// A helper that was started and waits for its orders. Dropped, it ends.
+pub(super) struct Waiting {
+    tree: Tree,
+    stdin: Option<ChildStdin>,
+    report: ChildStdout,
 }
 
-/// A new file for the helper's report.
-fn report(directory: &Path) -> io::Result<File> {
-    anew(OpenOptions::new().read(true).write(true), &directory.join(REPORT))
+impl Waiting {
+    /// Starts a helper. Its environment is empty: it is no process of the call.
+    pub(super) fn start(
+        helper: &HelperCommand,
+        registry: &Arc<Registry>,
+        runtime: Handle,
+    ) -> Result<Self, ProcessError> {
+        let mut command = Command::new(&helper.program);
+        command.arg0("maestro-helper").arg(HELPER_ARGUMENT).env_clear().current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let spawn = |_: &str| patiently(&mut command).map_err(ProcessError::Spawn);
+        let (tree, stdin, report) = begin(registry, runtime, spawn)?;
+        let report = report.ok_or_else(|| ProcessError::Spawn(ErrorKind::BrokenPipe.into()))?;
+        Ok(Self { tree, stdin, report })
+    }
+
+    /// Writes the orders to run `launch`. `hold` is dropped once no process of it is left.
+    pub(super) fn ordered(self, launch: &Launch, hold: Hold) -> Result<Running, ProcessError> {
+        let Self { mut tree, stdin, report } = self;
+        let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
+        let orders = orders(launch, tree.marker()).written().map_err(ProcessError::Spawn)?;
+        if let Some(stdin) = &stdin {
+            widen(stdin, orders.len() + launch.stdin.len());
+        }
+        tree.hold(hold, launch.limits.grace);
+        Ok(Running { tree, stdin, orders, capture, through: Through::Helper(report) })
+    }
+}
+
+fn orders(launch: &Launch, marker: &str) -> Orders {
+    let output = ["stdout", "stderr"].map(|name| launch.capture_dir.join(name).into_os_string());
+    Orders {
+        program: launch.program.clone().into_os_string(),
+        args: launch.args.clone(),
+        env: launch.env.iter().cloned().chain([(MARKER_VARIABLE.into(), marker.into())]).collect(),
+        cwd: launch.cwd.clone().into_os_string(),
+        output,
+        files: launch.wall.files.as_ref().map(Rules::find),
+        network: launch.wall.network,
+        strictness: launch.wall.strictness,
+        input: if launch.stdin.is_empty() { Input::Null } else { Input::Follows },
+        drain: launch.limits.drain,
+        // It must be done before the group is killed.
+        grace: launch.limits.grace * 9 / 10,
+    }
+}
+
+/// Starts `launch` where there is no helper. `hold` is dropped once no process of it is left.
+pub(super) fn directly(
+    launch: &Launch,
+    hold: Hold,
+    registry: &Arc<Registry>,
+    runtime: Handle,
+) -> Result<Running, ProcessError> {
+    let through = Through::Nothing(without_helper(launch)?);
+    let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.args).current_dir(&launch.cwd);
+    command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
+    command.stdin(if launch.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(capture.stdout.sink().map_err(ProcessError::Capture)?);
+    command.stderr(capture.stderr.sink().map_err(ProcessError::Capture)?);
+    let spawn = |marker: &str| {
+        patiently(command.env(MARKER_VARIABLE, marker)).map_err(|error| explain(launch, error))
+    };
+    let (mut tree, stdin, _) = begin(registry, runtime, spawn)?;
+    tree.hold(hold, launch.limits.grace);
+    if let Some(stdin) = &stdin {
+        widen(stdin, launch.stdin.len());
+    }
+    Ok(Running { tree, stdin, orders: Vec::new(), capture, through })
+}
+
+/// Starts a process in a group of its own, which the guardian and a shutdown know. `spawn` gets the marker of its
+/// call.
+fn begin(
+    registry: &Arc<Registry>,
+    runtime: Handle,
+    spawn: impl FnOnce(&str) -> Result<Child, ProcessError>,
+) -> Result<(Tree, Option<ChildStdin>, Option<ChildStdout>), ProcessError> {
+    // Until the group is known, the new process must not be taken for an orphan.
+    let _starting = registry.starting();
+    let marker = registry.announce()?;
+    let mut child = spawn(&marker).inspect_err(|_| registry.done(&marker))?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    // From here on dropping the tree kills it.
+    let tree = Tree::new(child, marker, Arc::clone(registry), runtime);
+    tree.enlist()?;
+    Ok((tree, stdin, stdout))
 }
 
 /// The wall where the system has no helper: none.
@@ -91,66 +143,6 @@ fn without_helper(launch: &Launch) -> Result<WallStanding, ProcessError> {
         (Strictness::Required, Some(reason)) => Err(ProcessError::NoWall(reason.to_owned())),
         _ => Ok(standing),
     }
-}
-
-/// The marker travels in lines of words to the guardian.
-fn check_marker(marker: &str) -> Result<(), ProcessError> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !marker.is_empty() && marker.bytes().all(fits) {
-        return Ok(());
-    }
-    let reason = "a marker consists of ASCII letters, digits, '-', '_' and '.'";
-    Err(ProcessError::Spawn(io::Error::new(ErrorKind::InvalidInput, reason)))
-}
-
-fn spawn(
-    launch: &Launch,
-    capture: &Capture,
-    marker: &str,
-    helper: Option<&HelperCommand>,
-) -> Result<Child, ProcessError> {
-    let mut command = command(launch, capture, marker, helper).map_err(ProcessError::Capture)?;
-    patiently(&mut command).map_err(|error| {
-        // The system blames a missing working directory in the same words as a missing program.
-        if launch.cwd.is_dir() {
-            return explain(&launch.program, error);
-        }
-        let reason = format!("no working directory {}: {error}", launch.cwd.display());
-        ProcessError::Spawn(io::Error::new(error.kind(), reason))
-    })
-}
-
-fn command(
-    launch: &Launch,
-    capture: &Capture,
-    marker: &str,
-    helper: Option<&HelperCommand>,
-) -> io::Result<Command> {
-    let mut command = match helper {
-        Some(helper) => through(helper, launch),
-        None => Command::new(&launch.program),
-    };
-    command.args(&launch.args).current_dir(&launch.cwd).process_group(0);
-    command.env_clear().envs(launch.env.iter().map(|(name, value)| (name, value)));
-    command.env(MARKER_VARIABLE, marker);
-    let is_fed = helper.is_some() || !launch.stdin.is_empty();
-    command.stdin(if is_fed { Stdio::piped() } else { Stdio::null() });
-    command.stdout(capture.stdout.sink()?).stderr(capture.stderr.sink()?);
-    Ok(command)
-}
-
-fn through(helper: &HelperCommand, launch: &Launch) -> Command {
-    let mut command = Command::new(&helper.program);
-    command.arg0(launch.program.file_name().unwrap_or(OsStr::new("maestro-helper")));
-    command.arg(HELPER_ARGUMENT).arg(&launch.program);
-    command
-}
-
-fn orders(launch: &Launch) -> io::Result<Vec<u8>> {
-    // It must be done before the group is killed.
-    let grace = launch.limits.grace * 9 / 10;
-    let input = if launch.stdin.is_empty() { Input::Null } else { Input::Follows };
-    Orders::of(&launch.wall, input, &launch.capture_dir, launch.limits.drain, grace)
 }
 
 /// Lets a pipe take the whole input at once, as far as the system allows. Each time that it is full, writer and
@@ -172,6 +164,7 @@ fn widen(_stdin: &ChildStdin, _bytes: usize) {}
 /// A file that somebody has open for writing cannot be executed. Right after an installation that
 /// passes: another thread's child may hold the file for the moment between its fork and exec.
 fn patiently(command: &mut Command) -> io::Result<Child> {
+    command.process_group(0);
     for _ in 1..BUSY_TRIES {
         match exclusively(|| command.spawn()) {
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => sleep(BUSY_PAUSE),
@@ -198,8 +191,13 @@ fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
 }
 
 /// Why the program did not start.
-pub(super) fn explain(program: &Path, error: io::Error) -> ProcessError {
-    let program = program.to_owned();
+pub(super) fn explain(launch: &Launch, error: io::Error) -> ProcessError {
+    // The system blames a missing working directory in the same words as a missing program.
+    if !launch.cwd.is_dir() {
+        let reason = format!("no working directory {}: {error}", launch.cwd.display());
+        return ProcessError::Spawn(io::Error::new(error.kind(), reason));
+    }
+    let program = launch.program.clone();
     match error.kind() {
         ErrorKind::NotFound => ProcessError::NotFound { program },
         ErrorKind::PermissionDenied => ProcessError::PermissionDenied { program },

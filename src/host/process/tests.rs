@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
@@ -19,14 +18,11 @@ struct Call {
 
 impl Call {
     fn new(program: &str, args: &[&str]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let dir = CallDir::create().unwrap();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let launch = Launch {
             args: args.iter().map(Into::into).collect(),
             env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
             limits: Limits { timeout: Some(seconds(15)), ..Limits::default() },
-            marker: format!("test-{}-{number}", std::process::id()),
             ..Launch::new(program.as_ref(), &dir)
         };
         Self { dir, launch }

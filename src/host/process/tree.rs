@@ -45,14 +45,8 @@ pub(super) struct Settled {
 }
 
 impl Tree {
-    pub(super) fn new(
-        child: Child,
-        marker: String,
-        grace: Duration,
-        registry: Arc<Registry>,
-        runtime: Handle,
-        hold: Hold,
-    ) -> Self {
+    /// A program that holds nothing yet and is given no time to end.
+    pub(super) fn new(child: Child, marker: String, registry: Arc<Registry>, runtime: Handle) -> Self {
         let group = Pid::from_child(&child);
         let quarry = Quarry { groups: vec![group], markers: vec![marker.clone()] };
         let body = Body {
@@ -60,14 +54,26 @@ impl Tree {
             quarry,
             child,
             marker,
-            grace,
+            grace: Duration::ZERO,
             exit: Exit::Unknown,
             over: false,
             registry,
             runtime,
-            _hold: hold,
+            hold: None,
         };
         Self { body: Some(body) }
+    }
+
+    pub(super) fn marker(&self) -> &str {
+        self.body.as_ref().map_or("", |body| &body.marker)
+    }
+
+    /// Lets go of `hold` once no process is left, and gives them `grace` between SIGTERM and SIGKILL.
+    pub(super) fn hold(&mut self, hold: Hold, grace: Duration) {
+        if let Some(body) = &mut self.body {
+            body.hold = Some(hold);
+            body.grace = grace;
+        }
     }
 
     /// Puts the group on the list of what a shutdown kills.
@@ -93,6 +99,15 @@ impl Tree {
         match timeout(longest, body.kill_in_background()).await {
             Ok(Ok(exit)) => exit,
             _ => Exit::Unknown,
+        }
+    }
+
+    /// Lets go of a helper that has ended all that it started: what is held goes now, and the helper ends by itself.
+    pub(super) fn leave(mut self) {
+        if let Some(mut body) = self.body.take() {
+            body.hold = None;
+            let runtime = body.runtime.clone();
+            drop(runtime.spawn(body.left()));
         }
     }
 
@@ -133,7 +148,7 @@ struct Body {
     over: bool,
     registry: Arc<Registry>,
     runtime: Handle,
-    _hold: Hold,
+    hold: Option<Hold>,
 }
 
 impl Body {
@@ -174,6 +189,14 @@ impl Body {
         group::terminate(self.group);
         let runtime = self.runtime.clone();
         runtime.spawn(self.finish_off())
+    }
+
+    /// The end of a helper that was left alone.
+    async fn left(mut self) {
+        match timeout(LAST_WAIT, self.exited()).await {
+            Ok(()) if self.reap() == GroupIs::Gone => self.sweep_in_background(),
+            _ => drop(self.finish_off().await),
+        }
     }
 
     /// From SIGTERM on to the end.

@@ -1,6 +1,5 @@
 //! The helper: raises the wall, runs one program, and outlives all that it started.
 
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -21,15 +20,11 @@ const FALLBACK: Duration = Duration::from_millis(250);
 /// Exit code of a shell where a signal ended the program.
 const SIGNAL_BASE: i32 = 128;
 
-pub(super) fn main(program: &[OsString]) -> ExitCode {
-    let Ok(orders) = receive() else {
+pub(super) fn main() -> ExitCode {
+    let (Ok(orders), Ok(report)) = (receive(), io::stdout().as_fd().try_clone_to_owned()) else {
         return ExitCode::FAILURE;
     };
-    // Opened before the wall stands: the program behind it cannot write here.
-    let Ok(report) = OpenOptions::new().append(true).open(&orders.report) else {
-        return ExitCode::FAILURE;
-    };
-    contain(&orders, program, &report)
+    contain(orders, &report.into())
 }
 
 /// Reads the orders and no byte of what follows them.
@@ -42,8 +37,10 @@ fn receive() -> io::Result<Orders> {
     Ok(serde_json::from_slice(&text)?)
 }
 
-fn contain(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
+fn contain(orders: Orders, report: &File) -> ExitCode {
     let _ = set_child_subreaper(Some(getpid()));
+    // Opened before the wall stands: behind it nothing here can be opened.
+    let output = orders.output.each_ref().map(|path| OpenOptions::new().append(true).open(path));
     // As a single thread, for a namespace and a domain belong to threads.
     let standing = WallStanding {
         network: match orders.network {
@@ -63,7 +60,7 @@ fn contain(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
         return ExitCode::FAILURE;
     };
-    runtime.block_on(run(orders, program, report))
+    runtime.block_on(run(orders, output, report))
 }
 
 fn tell(mut report: &File, line: &Line) {
@@ -75,20 +72,20 @@ fn tell(mut report: &File, line: &Line) {
 }
 
 /// SIGTERM comes to the whole group, the program included: it is waited for, then all else is ended.
-async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
+async fn run(orders: Orders, output: [io::Result<File>; 2], report: &File) -> ExitCode {
     let (Ok(mut children), Ok(mut terminate)) =
         (signal(SignalKind::child()), signal(SignalKind::terminate()))
     else {
         return ExitCode::FAILURE;
     };
-    let child = match start(program, orders.input) {
+    let (drain, grace) = (orders.drain, orders.grace);
+    let child = match start(orders, output) {
         Ok(child) => child,
         Err(error) => {
             tell(report, &Line::NotStarted(error.raw_os_error(), error.to_string()));
             return ExitCode::FAILURE;
         }
     };
-    let drain = Duration::from_millis(orders.drain_ms);
     let mut family = Family { program: child, end: None };
     let mut deadline = None;
     // Until the program has ended, or its grace after SIGTERM is over.
@@ -98,7 +95,7 @@ async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
             _ = timeout(look, children.recv()) => {}
             _ = terminate.recv() => {
                 ask_runaways_to_end();
-                deadline.get_or_insert(Instant::now() + Duration::from_millis(orders.grace_ms));
+                deadline.get_or_insert(Instant::now() + grace);
             }
         }
         family.reap();
@@ -123,12 +120,11 @@ async fn run(orders: &Orders, program: &[OsString], report: &File) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-fn start(program: &[OsString], input: Input) -> io::Result<Pid> {
-    let (program, arguments) = program.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    // The group, directory, environment and streams of the helper are the program's.
-    let mut command = Command::new(program);
-    command.args(arguments).stdout(Stdio::inherit()).stderr(Stdio::inherit());
-    command.stdin(match input {
+/// Starts the program, in the helper's group.
+fn start(orders: Orders, [stdout, stderr]: [io::Result<File>; 2]) -> io::Result<Pid> {
+    let mut command = Command::new(orders.program);
+    command.args(orders.args).env_clear().envs(orders.env).current_dir(orders.cwd);
+    command.stdout(stdout?).stderr(stderr?).stdin(match orders.input {
         Input::Follows => Stdio::inherit(),
         Input::Null => Stdio::null(),
     });

@@ -1,7 +1,5 @@
 //! Report of the helper: which wall held, and how the program ended.
 
-use std::fs::File;
-use std::io::{Read as _, Seek as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -127,19 +125,10 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Reads a report from its beginning. Unreadable parts stay unknown.
-    pub(crate) fn read(mut file: &File) -> Self {
-        let mut text = String::new();
-        let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-        if let Err(error) = read {
-            tracing::debug!(%error, "the helper's report cannot be read");
-        }
-        Self::parse(&text)
-    }
-
-    fn parse(text: &str) -> Self {
+    /// Reads the whole lines of a report. Unreadable parts stay unknown.
+    pub(crate) fn parse(text: &[u8]) -> Self {
         let mut report = Self::default();
-        for line in text.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        for line in text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()) {
             match line {
                 Line::Raised(standing) => report.standing = Some(standing),
                 Line::Refused(reason) => report.refused = Some(reason),
@@ -205,11 +194,11 @@ mod tests {
             serde_json::to_string(&raised).unwrap(),
             serde_json::to_string(&Line::Ended(End::Signal(9), 2)).unwrap()
         );
-        let read = Report::parse(&whole);
+        let read = Report::parse(whole.as_bytes());
         assert_eq!(read.ended, Some((Exit::Signal(9), 2)));
         assert_eq!(read.standing.unwrap().in_words(), "landlock (ABI 7)");
         for cut in 0..whole.len() {
-            let torso = Report::parse(whole.get(..cut).unwrap());
+            let torso = Report::parse(&whole.as_bytes()[..cut]);
             assert!(torso.ended.is_none() || cut == whole.len() - 1, "{cut}");
         }
     }

@@ -20,7 +20,7 @@ while not os.path.exists(sys.argv[1]): time.sleep(0.005)
 #[cfg(target_os = "linux")]
 fn escape(then: &str) -> (Call, PathBuf) {
     let mut call = Call::python(&format!("{ESCAPE}{then}"));
-    let note = std::env::temp_dir().join(format!("{}.pid", call.launch.marker));
+    let note = std::env::temp_dir().join(format!("{}.pid", uuid::Uuid::now_v7()));
     call.launch.args.push(note.clone().into());
     (call, note)
 }

@@ -56,11 +56,11 @@ async fn a_program_gets_its_environment_directory_and_group_and_nothing_else() {
     assert_eq!(names.collect::<HashSet<_>>(), HashSet::from([MARKER_VARIABLE, "PATH"]));
 
     let call = Call::sh("pwd -P; ps -o pgid= -p $$; echo $$; echo $CONSULT_CALL_ID");
-    let (marker, cwd) = (call.launch.marker.clone(), call.launch.cwd.canonicalize().unwrap());
+    let cwd = call.launch.cwd.canonicalize().unwrap();
     let outcome = call.run().await.unwrap();
     let lines: Vec<&str> = text(&outcome.stdout).lines().map(str::trim).collect();
     assert_eq!((Path::new(lines[0]), lines[1]), (cwd.as_path(), lines[2]));
-    assert!(lines[3].starts_with(&marker));
+    assert!(!lines[3].is_empty());
 }
 
 #[cfg(target_os = "linux")]
@@ -96,9 +96,6 @@ async fn the_kinds_of_failure_to_start() {
     let mut nowhere = Call::sh("true");
     nowhere.launch.cwd = "/nonexistent".into();
     assert!(matches!(nowhere.run().await, Err(ProcessError::Spawn(_))));
-    let mut unmarked = Call::sh("true");
-    unmarked.launch.marker = "two words".into();
-    assert!(matches!(unmarked.run().await, Err(ProcessError::Spawn(_))));
     let mut uncaught = Call::sh("true");
     uncaught.launch.capture_dir = "/nonexistent".into();
     assert!(matches!(uncaught.run().await, Err(ProcessError::Capture(_))));
@@ -115,13 +112,15 @@ async fn a_failed_start_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_directory_and_a_marker_serve_several_runs() {
+async fn a_directory_serves_several_runs_with_a_marker_each() {
     let supervisor = Supervisor::new(None);
-    let call = Call::sh("echo once");
+    let call = Call::sh("echo $CONSULT_CALL_ID");
+    let mut markers = HashSet::new();
     for _ in 0..10 {
         let outcome = supervisor.run(call.launch.clone(), (), |_| {}).await.unwrap();
-        assert_eq!(text(&outcome.stdout), "once\n");
+        markers.insert(outcome.stdout);
     }
+    assert_eq!(markers.len(), 10);
 }
 
 #[tokio::test]
