@@ -24,9 +24,6 @@ const PACKED: [&str; 13] = [
 /// The functions that a server needs, made by packaging/link-order.py.
 const LINK_ORDER: &str = "packaging/link-order.ld";
 
-/// Set where the binary is for other machines.
-const FOR_OTHERS: &str = "MAESTRO_BUILD_FOR_OTHERS";
-
 fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "unknown".to_owned());
     let profile = variable("PROFILE");
@@ -53,11 +50,11 @@ fn linker() {
     println!("cargo::rerun-if-changed={LINK_ORDER}");
     // Functions of the same machine code become one: about 130 KB.
     pass(&["-Xlinker", "--icf=all"]);
-    // A table of addresses becomes a map of bits: about 700 KB. A C library before glibc 2.36 cannot read it, so
-    // it is for this machine alone, and where an empty program shows that it can.
-    println!("cargo::rerun-if-env-changed={FOR_OTHERS}");
-    if std::env::var_os(FOR_OTHERS).is_none() && std::env::var_os("HOST") == std::env::var_os("TARGET") {
-        pass(&["-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"]);
+    // At a fixed place, as Go's programs are: no table of addresses, which takes 700 KB, and no hundred pages that
+    // each start has to adjust. A static program of musl is left as it is.
+    let is_gnu = std::env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|env| env == "gnu");
+    if is_gnu && std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        pass(&["-no-pie"]);
     }
     // Functions that a server needs lie side by side: it starts faster then, and takes half the memory.
     if let Ok(script) = Path::new(LINK_ORDER).canonicalize() {

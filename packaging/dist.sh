@@ -28,7 +28,7 @@ flags="-C force-frame-pointers=yes --remap-path-prefix=$build=/target --remap-pa
 export RUSTFLAGS=$flags
 export CFLAGS="-fno-asynchronous-unwind-tables -ffile-prefix-map=$build=/target -ffile-prefix-map=$root=/maestro -ffile-prefix-map=$cargo_home=/cargo"
 unset CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_TARGET
-export LC_ALL=C TZ=UTC CARGO_INCREMENTAL=0 MAESTRO_BUILD_FOR_OTHERS=1
+export LC_ALL=C TZ=UTC CARGO_INCREMENTAL=0
 
 host=$(rustc -vV | sed -n 's/^host: //p')
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)

@@ -38,6 +38,8 @@ use arguments::Command;
 
 /// Time that the removal of the last calls' directories may hold up the end.
 const LAST_WORK: Duration = Duration::from_millis(20);
+/// Time after the start at which what killed servers left is removed.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// Returns what `maestro-mcp` does, from its arguments to its exit code.
 pub fn main() -> ExitCode {
@@ -75,11 +77,19 @@ fn run(command: Command, json: bool) -> ExitCode {
         Err(error) => return terminal::fail(&Error::Internal(error.to_string())),
     };
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    drop(runtime.spawn_blocking(|| {
+    let clean = || {
         leftover::remove_old();
         worktree::remove_abandoned(&std::env::temp_dir());
         answers::prune_aside();
-    }));
+    };
+    match command {
+        // A client that waits for its first reply comes first.
+        Command::Serve => drop(runtime.spawn(async move {
+            tokio::time::sleep(SETTLED).await;
+            drop(tokio::task::spawn_blocking(clean));
+        })),
+        _ => drop(runtime.spawn_blocking(clean)),
+    }
     let outcome = runtime.block_on(async {
         let supervisor =
             Supervisor::with_helper(GuardianCommand::own_binary().ok(), HelperCommand::own_binary());

@@ -59,11 +59,16 @@ pub async fn consult(
                 ready(kit, work).next(conversation.last_provider.as_deref())?
             }
         };
+        // The helper of the CLI starts while the question is prepared.
+        let is_program = !kit.config.catalogue().get(&provider)?.is_understudy();
+        let ahead = (is_program && place.is_first()).then(|| kit.processes.supervisor().ahead());
         let prepared = prepare(kit, question, Layout::Plain, Some(conversation))?;
-        Turn::reserved(kit, &provider, &prepared, prepared.account(), place)
+        let turn = Turn::reserved(kit, &provider, &prepared, prepared.account(), place)?;
+        Ok((turn, ahead))
     });
     let bench = Bench::new(Permission::Fallback, &[], Vec::new());
-    Ok(ask_or_stand_in(kit, turn.await?, &bench, progress).await)
+    let (turn, _ahead) = turn.await?;
+    Ok(ask_or_stand_in(kit, turn, &bench, progress).await)
 }
 
 /// Asks one provider; if it cannot answer for reasons of its own, a permitted stand-in, with its

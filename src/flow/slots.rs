@@ -74,6 +74,11 @@ impl Slots {
 }
 
 impl Place {
+    /// True if nobody is before it.
+    pub fn is_first(&self) -> bool {
+        matches!(self.permit, Turn::Now(_))
+    }
+
     /// Waits for the slot, which is free again when the permit is dropped.
     ///
     /// # Errors

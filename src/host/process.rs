@@ -7,9 +7,10 @@
 //! `launch` says what to run, `spawn` starts it, `meter` decides whether it goes on, `tree` ends
 //! it, `sweep` finds descendants that ran away, `registry` knows all that is running.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime as Zoned;
@@ -54,10 +55,24 @@ const LAST_WORDS: Duration = Duration::from_millis(50);
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs programs and knows those that are running. Clones share everything.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Supervisor {
     registry: Arc<Registry>,
     helper: Option<HelperCommand>,
+    ahead: Arc<Mutex<BTreeMap<String, Waiting>>>,
+}
+
+/// A helper that waits for a program which is expected. Where none came, it ends when this is dropped.
+pub struct Ahead {
+    marker: String,
+    ahead: Arc<Mutex<BTreeMap<String, Waiting>>>,
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        let unused = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.marker);
+        drop(unused);
+    }
 }
 
 impl Supervisor {
@@ -71,7 +86,17 @@ impl Supervisor {
     /// process may have no other supervisor: it ends children that it does not know.
     pub fn with_helper(guardian: Option<GuardianCommand>, helper: Option<HelperCommand>) -> Self {
         let orphans = if helper.is_some() { Orphans::Adopted } else { Orphans::Unknown };
-        Self { registry: Arc::new(Registry::new(guardian, orphans)), helper }
+        Self { registry: Arc::new(Registry::new(guardian, orphans)), helper, ahead: Arc::default() }
+    }
+
+    /// Starts the helper of a program that is expected within milliseconds; the next program takes it. Blocks for
+    /// less than one. `None` where there is no helper, or it does not start.
+    pub fn ahead(&self) -> Option<Ahead> {
+        let helper = Waiting::start(self.helper.as_ref()?, &self.registry, Handle::current()).ok()?;
+        let marker = helper.marker().to_owned();
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        ahead.insert(marker.clone(), helper);
+        Some(Ahead { marker, ahead: Arc::clone(&self.ahead) })
     }
 
     /// Runs a program to its end and returns what it wrote.
@@ -186,14 +211,18 @@ impl Supervisor {
         &self,
         make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
     ) -> Result<(Running, Launch), E> {
-        let (registry, helper) = (Arc::clone(&self.registry), self.helper.clone());
+        let Self { registry, helper, ahead } = self.clone();
         let runtime = Handle::current();
         let waiting = Arc::new(());
         let waits = Arc::downgrade(&waiting);
         let start = move || {
             // It starts while the program's files are made.
-            let helper =
-                helper.map(|helper| Waiting::start(&helper, &registry, runtime.clone())).transpose()?;
+            let expected = ahead.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
+            let helper = match (expected, helper) {
+                (Some((_, helper)), _) => Some(helper),
+                (None, Some(helper)) => Some(Waiting::start(&helper, &registry, runtime.clone())?),
+                (None, None) => None,
+            };
             let (launch, hold) = make()?;
             if waits.strong_count() == 0 {
                 // We were dropped meanwhile: nothing is started.

@@ -260,7 +260,7 @@ fn copy(source: &Dir, tree: &Dir, path: &Path, left: &mut u64) -> Result<(), Tre
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// git in a directory.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Git<'a> {
     supervisor: &'a Supervisor,
     program: PathBuf,
