@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, RequestId,
-    ServerJsonRpcMessage,
+    CallToolRequest, CallToolRequestMethod, CallToolRequestParams, ClientJsonRpcMessage, ClientNotification,
+    ClientRequest, ErrorCode, ErrorData, JsonRpcMessage, JsonRpcVersion2_0, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Mutex, Notify};
@@ -392,6 +393,9 @@ pub(super) fn read(line: &[u8]) -> Read {
     if line.is_empty() {
         return Read::Nothing;
     }
+    if let Some(call) = tool_call(line) {
+        return Read::Message(Box::new(call));
+    }
     if let Ok(message) = serde_json::from_slice(line) {
         return Read::Message(Box::new(with_arguments_as_data(message)));
     }
@@ -411,6 +415,26 @@ pub(super) fn read(line: &[u8]) -> Read {
             Read::Refused(request_id(id_of(line)), refusal)
         }
     }
+}
+
+/// The call of a tool. rmcp reads a line as one of twenty kinds of message, for which it copies the line several
+/// times; a prompt may have a megabyte.
+fn tool_call(line: &[u8]) -> Option<ClientJsonRpcMessage> {
+    #[derive(Deserialize)]
+    struct Call {
+        #[expect(dead_code, reason = "only its form counts")]
+        jsonrpc: JsonRpcVersion2_0,
+        id: RequestId,
+        #[expect(dead_code, reason = "only its form counts")]
+        method: CallToolRequestMethod,
+        params: CallToolRequestParams,
+    }
+    let Call { id, mut params, .. } = serde_json::from_slice(line).ok()?;
+    let meta = params.meta.take();
+    let mut request = CallToolRequest::new(params);
+    // Where rmcp looks for it.
+    meta.map(|meta| request.extensions.insert(meta));
+    Some(ClientJsonRpcMessage::request(ClientRequest::CallToolRequest(request), id))
 }
 
 /// A request whose arguments came as the text of an object, with the object: some hosts pass on what their
@@ -548,6 +572,31 @@ mod more_tests {
             (r#""\\ud800 \n \u00e9""#, r#""\\ud800 \n \u00e9""#),
         ] {
             assert_eq!(whole_letters(written), mended);
+        }
+    }
+
+    /// A call that is read at once is the one that rmcp reads, however it is written.
+    #[test]
+    fn a_tool_call_is_what_rmcp_reads() {
+        let calls = [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
+            r#"{"id":"x","params":{"arguments":{"n":1e3,"t":"\u00e9","l":[null,18446744073709551615]},"name":"a","_meta":{"progressToken":7,"k":{}}},"method":"tools/call","jsonrpc":"2.0"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","more":1,"params":{"name":"a","arguments":null,"_meta":null,"task":{"ttl":5}}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","inputResponses":{"q":{"action":"accept","content":{}}},"requestState":"s"}}"#,
+        ];
+        for line in calls {
+            let whole: ClientJsonRpcMessage = serde_json::from_str(line).unwrap();
+            let read = tool_call(line.as_bytes()).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{whole:?}"), "{line}");
+            assert_eq!(serde_json::to_value(&read).unwrap(), serde_json::to_value(&whole).unwrap(), "{line}");
+        }
+        for line in [
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"name":"a"}}"#,
+            r#"{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":"{}"}}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"tools/call","params":{"name":"a"}}"#,
+        ] {
+            assert!(tool_call(line.as_bytes()).is_none(), "{line}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The form of every result: the object as structured content and as text, and an error as an
 //! object with a code and a hint.
 
-use rmcp::model::{CallToolResponse, CallToolResult};
+use rmcp::model::{CallToolResponse, CallToolResult, ContentBlock};
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
@@ -48,11 +48,12 @@ pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
 
 pub(crate) fn structured(mut value: Value) -> CallToolResult {
     round(&mut value);
-    if value.get("ok") == Some(&Value::Bool(false)) {
-        CallToolResult::structured_error(value)
-    } else {
-        CallToolResult::structured(value)
-    }
+    // As `CallToolResult::structured` does, whose way to text takes twice as long.
+    let text = vec![ContentBlock::text(serde_json::to_string(&value).unwrap_or_default())];
+    let is_error = value.get("ok") == Some(&Value::Bool(false));
+    let mut result = if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
+    result.structured_content = Some(value);
+    result
 }
 
 /// Others' data, whose numbers are theirs.
