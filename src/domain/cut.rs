@@ -5,26 +5,29 @@ use std::borrow::Cow;
 use textwrap::{Options, WordSplitter};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-const DOTS: &str = "...";
+/// Stands where something was cut.
+pub const DOTS: &str = "...";
 
 /// The first so many characters.
 pub fn head(text: &str, most: usize) -> &str {
-    text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+    let Some(beginning) = text.as_bytes().get(..most) else { return text };
+    // Where each byte is a character, none need be counted.
+    let end =
+        if beginning.is_ascii() { Some(most) } else { text.char_indices().nth(most).map(|(end, _)| end) };
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+pub fn is_longer(text: &str, most: usize) -> bool {
+    head(text, most).len() < text.len()
 }
 
 /// A text in at most so many characters; one that was longer ends in dots, which count.
 pub fn cut(text: &str, most: usize) -> String {
-    if head(text, most).len() == text.len() {
+    if !is_longer(text, most) {
         return text.to_owned();
     }
     let dots = head(DOTS, most);
     head(text, most - dots.len()).trim_end().to_owned() + dots
-}
-
-/// The first so many characters of a text; an ellipsis beyond them says that there was more.
-pub fn clipped(text: &str, most: usize) -> String {
-    let kept = head(text, most);
-    if kept.len() == text.len() { text.to_owned() } else { format!("{kept}…") }
 }
 
 /// A text in one line, with one blank between two words.

@@ -2,7 +2,7 @@
 //! the model's words. It is asked once; the same decision again counts.
 
 use super::catalogue::{Catalogue, CommentWords};
-use super::cut::{cut_line, one_line};
+use super::cut::{cut_line, head, one_line};
 use super::event::Decision;
 use super::pattern::Pattern;
 use super::question::Responses;
@@ -113,7 +113,7 @@ fn any(of: fn(&CommentWords) -> &Vec<Pattern>, text: &str) -> bool {
 
 /// The sentences of a comment in lower case, without what is harmless.
 fn sentences(said: &str) -> Vec<String> {
-    let lower: String = said.chars().take(MOST_READ).collect::<String>().to_lowercase();
+    let lower: String = head(said, MOST_READ).to_lowercase();
     let plain = lower
         .replace(['\u{2019}', '\u{2018}', '`'], "'")
         .replace(['*', '_', '"', '\u{201c}', '\u{201d}'], " ");

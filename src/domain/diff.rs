@@ -17,6 +17,7 @@ use thiserror::Error;
 
 use super::change::Mark;
 use super::comment::{is_documentation, is_silent};
+use super::cut::DOTS;
 
 pub use apply::{Applied, Offset, apply};
 pub use name::checked;
@@ -207,7 +208,7 @@ fn escaped(text: &str) -> String {
     let mut out = String::new();
     for (count, letter) in text.chars().enumerate() {
         if count == MOST {
-            out.push('…');
+            out.push_str(DOTS);
             break;
         }
         match name(letter).filter(|_| letter != '\t') {
@@ -473,7 +474,7 @@ mod more_tests {
         );
         assert_eq!(shown("\ta  \r\n"), "\ta  ");
         assert_eq!(shown_exactly("\ta  \r\n"), "\\ta<2 blanks at the end>\\r\\n");
-        assert_eq!(shown(&"x".repeat(130)), format!("{}…", "x".repeat(120)));
+        assert_eq!(shown(&"x".repeat(130)), format!("{}...", "x".repeat(120)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::approvals::DecidedBy;
+use super::cut::{DOTS, ends};
 use super::event::consult::{ConsultSettled, Kept};
 use super::event::stage::{Answered, StageFailed, StageFinished, StageStarted};
 use super::event::{
@@ -426,7 +427,7 @@ impl Cutter {
                 let mut shown = Vec::new();
                 for item in items {
                     if !self.has_room_for(2) {
-                        shown.push(Value::String(format!("... {} more", items.len() - shown.len())));
+                        shown.push(Value::String(format!("{DOTS} {} more", items.len() - shown.len())));
                         break;
                     }
                     shown.push(self.value(item));
@@ -439,10 +440,8 @@ impl Cutter {
                     if !self.has_room_for(name.chars().count() + 4) {
                         let rest: Vec<&str> =
                             fields.keys().skip(shown.len()).take(10).map(String::as_str).collect();
-                        shown.insert(
-                            "...".to_owned(),
-                            Value::String(format!("left out: {}", rest.join(", "))),
-                        );
+                        shown
+                            .insert(DOTS.to_owned(), Value::String(format!("left out: {}", rest.join(", "))));
                         break;
                     }
                     let field = self.value(field);
@@ -469,14 +468,17 @@ impl Cutter {
 
     fn text(&mut self, text: &str) -> String {
         let room = self.left.min(self.longest);
-        if let Some((end, _)) = text.char_indices().nth(room) {
-            self.is_cut = true;
-            self.left -= room;
-            let more = text.chars().count() - room;
-            return format!("{} ... {more} more characters", text.get(..end).unwrap_or_default());
+        match ends(text, room, 0) {
+            Some((shown, more, _)) => {
+                self.is_cut = true;
+                self.left -= room;
+                format!("{shown} {DOTS} {more} more characters")
+            }
+            None => {
+                self.left = self.left.saturating_sub(text.chars().count());
+                text.to_owned()
+            }
         }
-        self.left = self.left.saturating_sub(text.chars().count());
-        text.to_owned()
     }
 }
 

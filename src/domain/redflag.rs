@@ -12,6 +12,7 @@ use serde_json::Value;
 use strum::{IntoStaticStr, VariantArray};
 
 use super::answer::{Unreadable, looks_like_one, spoken};
+use super::cut::cut;
 use super::pattern::Pattern;
 use super::rule::{self, Example, RuleError, verdict};
 
@@ -280,10 +281,10 @@ impl Reason {
     }
 }
 
-/// The line of a position from there on, cut to a readable length.
+/// The first line with text from a position on, cut to a readable length.
 fn excerpt(text: &str, at: usize) -> String {
-    let rest = text.get(at..).unwrap_or_default();
-    rest.lines().next().unwrap_or_default().chars().take(EXCERPT).collect()
+    let rest = text.get(at..).unwrap_or_default().trim_start();
+    cut(rest.lines().next().unwrap_or_default(), EXCERPT)
 }
 
 /// The section `step` of `conf/redflags.yaml`: when an answer to a step is flagged.
@@ -366,7 +367,7 @@ impl Sample {
     }
 
     fn shown(&self) -> String {
-        self.text().chars().take(SHOWN).collect()
+        cut(&self.text(), SHOWN)
     }
 }
 

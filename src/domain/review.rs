@@ -9,7 +9,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::answer::document;
 use super::citations::{Lines, SearchBudget, Sought};
-use super::cut::{clipped, one_line};
+use super::cut::{cut, one_line};
 use super::measure::number::mean_pairwise;
 use super::order::Order;
 use super::packed::pairs;
@@ -308,7 +308,7 @@ fn count(many: usize, what: &str) -> String {
 }
 
 fn short(text: &str, most: usize) -> String {
-    clipped(text.trim_end(), most)
+    cut(text.trim_end(), most)
 }
 
 // Findings that several reviewers share, and their order.

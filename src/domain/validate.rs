@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::answer;
+use super::cut::cut;
 use super::diff;
 use super::redflag::{Reason, RedFlags};
 use super::rule;
@@ -149,8 +150,7 @@ fn has(document: &Value, field: &str) -> bool {
 fn phrases(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
     let own = demands.forbidden.iter().find_map(|pattern| {
         let found = pattern.find(content)?.as_str();
-        let shown: String = found.chars().take(120).collect();
-        Some(format!("`{}` matches `{shown}`", pattern.as_str()))
+        Some(format!("`{}` matches `{}`", pattern.as_str(), cut(found, 120)))
     });
     let shipped = || match rules.forbidden(content).next()? {
         Reason::ForbiddenPattern { rule, excerpt } => Some(format!("rule {rule}: `{excerpt}`")),
@@ -164,6 +164,7 @@ fn phrases(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validat
 mod tests {
     use super::*;
     use crate::domain::redflag::RedFlagRules;
+    use crate::domain::rule::RuleFile as _;
 
     fn judged(content: &str, demands: &Demands) -> (Outcome, String) {
         let rules = RedFlagRules::from_yaml(include_str!("../../conf/redflags.yaml")).unwrap();

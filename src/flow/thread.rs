@@ -7,7 +7,7 @@ use super::journal::{Decided, RestsOn, new_id, short_id};
 use super::log::Log;
 use super::scope::off_thread_with;
 use super::time::rfc3339;
-use crate::domain::cut::one_line;
+use crate::domain::cut::{DOTS, head, is_longer, one_line};
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::{Body, Draft, Event, Noted};
 use crate::domain::history::History;
@@ -338,10 +338,10 @@ fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
     }
     let at = searched.find(wanted.first()?.as_str())?;
     let begin = searched.get(..at)?.chars().count().saturating_sub(BEFORE);
-    let shown: String = line.chars().skip(begin).take(MOST).collect();
-    let (head, tail) =
-        (if begin > 0 { "..." } else { "" }, if line.chars().count() > begin + MOST { "..." } else { "" });
-    Some(format!("{head}{}{tail}", shown.trim()))
+    let rest = line.get(head(&line, begin).len()..)?;
+    let dots = |there_is_more| if there_is_more { DOTS } else { "" };
+    let (before, after) = (dots(begin > 0), dots(is_longer(rest, MOST)));
+    Some(format!("{before}{}{after}", head(rest, MOST).trim()))
 }
 
 /// Begins a thread with the turns of another, up to one of them.

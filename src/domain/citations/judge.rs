@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::{Citation, Claim, Quote, Sense, Standing};
-use crate::domain::cut::{clipped, one_line};
+use crate::domain::cut::{cut, one_line};
 
 /// Characters of a quote that a result shows.
 const MOST_SHOWN: usize = 160;
@@ -236,5 +236,5 @@ pub fn judged(claim: &Claim, file: &str, lines: &Lines, budget: &mut SearchBudge
 }
 
 fn shown(text: &str) -> String {
-    clipped(text.trim(), MOST_SHOWN)
+    cut(text.trim(), MOST_SHOWN)
 }

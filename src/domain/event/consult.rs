@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::domain::cut::head;
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
 use crate::domain::tokens::{Expected, Tokens};
@@ -95,15 +96,7 @@ const MOST_CHARS: usize = 200_000;
 impl Kept {
     /// The beginning of a text that is kept.
     pub fn beginning(text: &str) -> &str {
-        // Where each byte is a character, none need be counted.
-        let end = match text.as_bytes().get(..MOST_CHARS) {
-            Some(beginning) if !beginning.is_ascii() => {
-                text.char_indices().nth(MOST_CHARS).map(|(end, _)| end)
-            }
-            Some(_) => Some(MOST_CHARS),
-            None => None,
-        };
-        end.and_then(|end| text.get(..end)).unwrap_or(text)
+        head(text, MOST_CHARS)
     }
 }
 

@@ -5,15 +5,16 @@ use serde_json::Value;
 
 use super::proposal::{Evasion, contrary, evasion, repetition};
 use super::reading::{self, Reading, is_fence_open};
-use super::{EMPTY_DIFF, Flag, FlagRule, ForbiddenRule, Named, RedFlagRules, Sample, StepRules};
+use super::{
+    EMPTY_DIFF, EXCERPT, Flag, FlagRule, ForbiddenRule, Named, RedFlagRules, Sample, StepRules, excerpt,
+};
 use crate::domain::answer::{self, document, spoken};
+use crate::domain::cut::cut;
 use crate::domain::json_schema;
 use crate::domain::pattern::Pattern;
 use crate::domain::rule::{RuleError, verdict};
 use crate::domain::vote::choice::stated;
 
-/// Characters around a match that a finding shows.
-const EXCERPT: usize = 120;
 /// Places at which an answer differs from its schema that a finding names.
 const MOST_ERRORS: usize = 5;
 
@@ -239,7 +240,7 @@ fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Optio
         Err(unreadable) => return Some(format!("{unreadable}, and so none of the fields is there")),
     };
     let errors = json_schema::misfits(schema, document, MOST_ERRORS);
-    let errors: Vec<String> = errors.iter().map(|error| error.chars().take(2 * EXCERPT).collect()).collect();
+    let errors: Vec<String> = errors.iter().map(|error| cut(error, 2 * EXCERPT)).collect();
     (!errors.is_empty()).then(|| errors.join("; "))
 }
 
@@ -298,11 +299,6 @@ fn is_trace(text: &str) -> bool {
 
 fn shown(rule: &str, found: &str) -> String {
     format!("{rule}: {}", excerpt(found, 0))
-}
-
-fn excerpt(text: &str, at: usize) -> String {
-    let rest = text.get(at..).unwrap_or_default().trim_start();
-    rest.lines().next().unwrap_or_default().chars().take(EXCERPT).collect()
 }
 
 impl StepRules {

@@ -6,6 +6,7 @@
 use std::sync::LazyLock;
 
 use super::Named;
+use crate::domain::cut::head;
 use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
 
@@ -90,7 +91,7 @@ fn is_harmless_in_a_sentence(line: &str, from: usize) -> bool {
 
 /// Returns what no description needs to repeat as advice: the root, the home, all of it, a whole disk.
 fn is_severe(line: &str, from: usize, found: &str) -> bool {
-    let command: String = line.get(from..).unwrap_or_default().chars().take(80).collect();
+    let command = head(line.get(from..).unwrap_or_default(), 80);
     let words: Vec<&str> = command.split(['`', '\n']).next().unwrap_or_default().split_whitespace().collect();
     let is_everything = |word: &&str| {
         let word = word.trim_matches(|letter: char| "\"'.,;".contains(letter));
