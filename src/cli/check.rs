@@ -19,6 +19,7 @@ use crate::domain::budget::Standing as CapStanding;
 use crate::domain::cut::wrapping;
 use crate::domain::measure::cost::CapNote;
 use crate::domain::report::LineKind;
+use crate::domain::words::{in_a_variable, things};
 use crate::error::reference::for_person;
 use crate::error::{Error, reference};
 use crate::flow::account::today;
@@ -141,7 +142,7 @@ impl Examined<'_> {
         findings.extend(self.breakers().iter().map(Breaker::finding));
         let off: Vec<&str> = self.states.iter().filter(is_off).map(|state| state.name.as_str()).collect();
         if let Some(first) = off.first() {
-            let variable = variable(first);
+            let variable = in_a_variable(first);
             let next = format!(
                 "MAESTRO_{variable}_ENABLED=1 in the server's `env` switches {first} on, if it is that CLI"
             );
@@ -226,10 +227,7 @@ impl Examined<'_> {
                 "make its directory writable for you; until then nothing is recorded, and no run goes on",
             )
         } else if *exists {
-            Finding::good(format!(
-                "log: {file}, {events} {}, every hash fits",
-                if *events == 1 { "event" } else { "events" }
-            ))
+            Finding::good(format!("log: {file}, {}, every hash fits", things(*events, "event")))
         } else {
             Finding::good(format!("log: none yet; the first event makes {file}"))
         }];
@@ -242,12 +240,12 @@ impl Examined<'_> {
         findings
     }
 
-    /// Decisions that wait.
     fn caps(&self) -> Vec<Finding> {
         let notes = self.caps.iter().map(CapNote::from);
         notes.map(|note| Finding::good(format!("cap on {}", note.words))).collect()
     }
 
+    /// Decisions that wait.
     fn waiting(&self) -> Vec<Finding> {
         const SHOWN: usize = 3;
         const TASK: usize = 40;
@@ -575,7 +573,7 @@ fn finding(config: &Configuration, state: &ProviderState, failed: Option<&LastFa
         next.push(entry.user.clone());
     }
     if !enabled {
-        next.push(format!("MAESTRO_{}_ENABLED=1 switches it on", variable(name)));
+        next.push(format!("MAESTRO_{}_ENABLED=1 switches it on", in_a_variable(name)));
     }
     Finding { mark, found: format!("{name}{version} \u{b7} {}", parts.join(" \u{b7} ")), next }
 }
@@ -588,7 +586,7 @@ fn not_installed(config: &Configuration, state: &ProviderState) -> Finding {
         "gemini" => Some("@google/gemini-cli"),
         _ => None,
     };
-    let set = format!("set MAESTRO_{}_CMD to where it is", variable(name));
+    let set = format!("set MAESTRO_{}_CMD to where it is", in_a_variable(name));
     let command = provider(config, name).map(Provider::command).unwrap_or_default();
     let called = if command == name { String::new() } else { format!(" ({command})") };
     let next = package.map_or_else(
@@ -625,10 +623,6 @@ fn in_words(failed: &LastFailure) -> String {
 fn ago(at: u64) -> String {
     let ago = span(now().saturating_sub(at));
     if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") }
-}
-
-fn variable(name: &str) -> String {
-    name.to_ascii_uppercase().replace('-', "_")
 }
 
 #[cfg(test)]

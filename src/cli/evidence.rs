@@ -7,6 +7,7 @@ use serde_json::json;
 use super::arguments::EvidenceCommand;
 use super::terminal::{complain, document, print, print_foreign};
 use crate::domain::chain::{Check, START, Stored};
+use crate::domain::words::things;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
@@ -52,9 +53,13 @@ fn verify(store: &dyn EventStore, expect: Option<&str>, json: bool) -> Result<Ex
             "events": checked.events, "last_hash": checked.last_hash, "expected_at": expected_at, "since": since
         }))?;
     } else {
-        print(&format!("{}, no break found\nlast hash: {}\n", events(checked.events), checked.last_hash))?;
+        print(&format!(
+            "{}, no break found\nlast hash: {}\n",
+            things(checked.events, "event"),
+            checked.last_hash
+        ))?;
         if let Some((at, since)) = expected_at.zip(since) {
-            print(&format!("the expected hash is that of event {at}; {} since\n", events(since)))?;
+            print(&format!("the expected hash is that of event {at}; {} since\n", things(since, "event")))?;
         }
         if is_missing {
             complain("no event has the expected hash: the end was cut off, or the log was rewritten");
@@ -67,7 +72,7 @@ fn broken(what: &str, fit: u64, json: bool) -> Result<ExitCode, Error> {
     if json {
         document(&json!({ "ok": false, "error": what, "events_that_fit": fit }))?;
     }
-    complain(&format!("{what}\n  {} before it fit together", events(fit)));
+    complain(&format!("{what}\n  {} before it fit together", things(fit, "event")));
     Ok(ExitCode::from(1))
 }
 
@@ -104,8 +109,4 @@ pub(super) fn pages<'a>(
         after = page.as_ref().ok().map_or(after, |page| page.last().map_or(after, |last| last.seq));
         Some(page).filter(|page| !page.as_ref().is_ok_and(Vec::is_empty))
     })
-}
-
-fn events(count: u64) -> String {
-    if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
 }

@@ -14,6 +14,7 @@ use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::report::{Metrics, ProviderStats, Reached, Report, Spent, Target, Targeted};
 use crate::domain::report::LineKind;
 pub(super) use crate::domain::words::grouped as count;
+use crate::domain::words::{dollars, percent, share_in_percent, things};
 use crate::error::Error;
 use crate::flow::kit::Kit;
 use crate::flow::metrics::{Wanted, metrics};
@@ -121,7 +122,7 @@ fn money(cost: &Cost) -> String {
 }
 
 fn taken(cost: &Cost) -> Vec<String> {
-    let calls = [things(cost.calls, "call", "calls")];
+    let calls = [things(cost.calls, "call")];
     let missing =
         parts(&[(cost.calls_without_tokens, "without tokens"), (cost.calls_without_cost, "without cost")]);
     calls.into_iter().chain(tokens(cost.input_tokens, cost.output_tokens)).chain(missing).collect()
@@ -145,9 +146,11 @@ fn target(target: &Target) -> Row {
             target.value.map(percent),
             target.value.map(|value| value / target.bound),
         ),
-        Targeted::TestCoverageRate => {
-            (format!("tests decide above {}", share(target.bound)), target.value.map(share), target.value)
-        }
+        Targeted::TestCoverageRate => (
+            format!("tests decide above {}", share_in_percent(target.bound)),
+            target.value.map(share_in_percent),
+            target.value,
+        ),
         Targeted::EfficiencyScore => {
             (format!("efficiency above {}", number(target.bound)), target.value.map(number), target.value)
         }
@@ -171,7 +174,7 @@ fn coordination(report: &Report) -> Vec<Row> {
             "turns of a run",
             known(runs.mean_turns, number),
             vec![
-                things(runs.total, "run", "runs"),
+                things(runs.total, "run"),
                 format!("{} with a verdict", count(runs.judged)),
                 format!("{} succeeded", count(runs.succeeded)),
             ],
@@ -197,7 +200,7 @@ fn providers(metrics: &Metrics) -> Vec<Row> {
 fn provider(stats: &ProviderStats) -> Vec<String> {
     let mut details = Vec::new();
     if let Some(rate) = stats.success_rate {
-        details.push(format!("{} ok", share(rate)));
+        details.push(format!("{} ok", share_in_percent(rate)));
     }
     if let Some(latency) = &stats.latency {
         details.extend([
@@ -233,7 +236,7 @@ fn stages(metrics: &Metrics) -> Vec<Row> {
         .copied()
         .filter_map(|stage| Some((stage.name(), metrics.stage_stats.get(stage.name())?)))
         .map(|(name, stats)| {
-            let mut details = vec![things(stats.work.runs, "run", "runs")];
+            let mut details = vec![things(stats.work.runs, "run")];
             details.extend(parts(&[(stats.work.solo, "solo"), (stats.work.failed, "failed")]));
             if let Some(each) = stats.work.total_elapsed_ms.checked_div(stats.work.runs) {
                 details.push(format!("{} each", duration(each)));
@@ -392,11 +395,6 @@ fn bar_of(share: f64, width: usize, marks: Marks) -> String {
     bar
 }
 
-/// A number of things, by the word for one and for several.
-fn things(number: u64, one: &str, several: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { several })
-}
-
 /// Milliseconds in the unit that suits them.
 fn duration(ms: u64) -> String {
     let seconds = ms.saturating_add(500) / 1_000;
@@ -409,28 +407,11 @@ fn duration(ms: u64) -> String {
     }
 }
 
-/// US dollars; parts of a cent where there is no more.
-fn dollars(amount: f64) -> String {
-    if amount > 0.0 && amount < 0.01 { format!("${amount:.4}") } else { format!("${amount:.2}") }
-}
-
 /// A number with as many decimals as it needs, two at most.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
-}
-
-/// A number of percent with one decimal at most.
-fn percent(value: f64) -> String {
-    let text = format!("{value:.1}");
-    let text = text.strip_suffix(".0").unwrap_or(&text);
-    format!("{} %", if text == "-0" { "0" } else { text })
-}
-
-/// A share from 0 to 1 as percent.
-fn share(value: f64) -> String {
-    percent(value * 100.0)
 }
 
 #[cfg(test)]
@@ -605,22 +586,14 @@ mod tests {
     #[test]
     fn amounts_read_well() {
         assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(count),
-            ["0", "999", "1,000", "1,234,567"].map(str::to_owned)
-        );
-        assert_eq!(
             [0, 999, 1_200, 59_940, 59_960, 185_000, 3_599_700, 7_380_000].map(duration),
             ["0 ms", "999 ms", "1.2 s", "59.9 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 03 min"]
                 .map(str::to_owned)
         );
         assert!(duration(u64::MAX).ends_with(" min"));
-        assert_eq!([0.0, 0.004, 1.5].map(dollars), ["$0.00", "$0.0040", "$1.50"].map(str::to_owned));
         assert_eq!(
             [0.0, -0.001, 0.4, 2.345_6, 300.0].map(number),
             ["0", "0", "0.4", "2.35", "300"].map(str::to_owned)
         );
-        assert_eq!([-58.333, -0.01, 300.0].map(percent), ["-58.3 %", "0 %", "300 %"].map(str::to_owned));
-        assert_eq!(share(0.805), "80.5 %");
-        assert_eq!(things(1, "run", "runs"), "1 run");
     }
 }

@@ -14,6 +14,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::domain::language::Language;
 use crate::domain::report::{Line, LineKind, Report};
+pub(super) use crate::domain::words::short;
 use crate::domain::{cut, report};
 use crate::error::reference::for_person;
 use crate::error::{Error, reference};
@@ -419,15 +420,6 @@ pub(super) fn pick(kind: &'static str, ids: &[String], part: &str) -> Result<Str
             part: part.to_owned(),
             matches: several.iter().map(|id| (*id).clone()).collect(),
         }),
-    }
-}
-
-/// The end of an id, which is random and therefore enough; a short id is whole.
-pub(super) fn short(id: &str) -> &str {
-    const LONG: usize = 36;
-    match id.rsplit_once('-') {
-        Some((_, end)) if id.len() == LONG => end,
-        Some(_) | None => id,
     }
 }
 

@@ -13,6 +13,7 @@ use super::event::consult::Purpose;
 use super::measure::number::Sum;
 use super::spending::Weight;
 use super::stage::Stage;
+use super::words::{dollars, things};
 
 /// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -329,18 +330,8 @@ impl Amount {
 impl std::fmt::Display for Amount {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Dollars(sum) => {
-                let value = sum.value();
-                let digits = match value {
-                    0.1.. => 2,
-                    0.0001.. => 4,
-                    _ if value > 0.0 => 8,
-                    _ => 2,
-                };
-                write!(formatter, "${value:.digits$}")
-            }
-            Self::Tokens(1) => formatter.write_str("1 token"),
-            Self::Tokens(count) => write!(formatter, "{} tokens", super::words::grouped(*count)),
+            Self::Dollars(sum) => formatter.write_str(&dollars(sum.value())),
+            Self::Tokens(count) => formatter.write_str(&things(*count, "token")),
         }
     }
 }
@@ -510,18 +501,17 @@ mod tests {
         String::new()
     }
 
-    fn dollars(sum: f64) -> Weight {
+    fn weight(sum: f64) -> Weight {
         Weight { dollars: Sum::of(sum).unwrap(), ..Weight::default() }
     }
 
     #[test]
     fn a_cap_is_reached_and_never_passed() {
         let caps = Caps { run_usd: Some(1.0), ..Caps::default() };
-        let standing =
-            caps.standings(Some((dollars(0.5), dollars(0.25))), (dollars(9.0), dollars(9.0)), nobody);
+        let standing = caps.standings(Some((weight(0.5), weight(0.25))), (weight(9.0), weight(9.0)), nobody);
         assert_eq!(standing.len(), 1);
-        assert!(standing[0].clone().admits(dollars(0.25), Some("r")).is_ok());
-        let passed = standing[0].clone().admits(dollars(0.26), Some("r")).unwrap_err();
+        assert!(standing[0].clone().admits(weight(0.25), Some("r")).is_ok());
+        let passed = standing[0].clone().admits(weight(0.26), Some("r")).unwrap_err();
         assert_eq!((passed.run.as_deref(), passed.wanted.to_string().as_str()), (Some("r"), "$0.26"));
     }
 

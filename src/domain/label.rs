@@ -9,6 +9,7 @@ use crate::domain::event::Body;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
+use crate::domain::words::share_in_percent;
 
 /// Letters of a text that a line quotes.
 const MOST_LETTERS: usize = 300;
@@ -127,7 +128,7 @@ fn settled(it: &ConsultSettled) -> String {
 
 fn evidence(it: &EvidenceLogged) -> String {
     let kind: &str = it.evidence_type.into();
-    format!("{kind}, {:.0} % sure: {}", it.confidence * 100.0, said(&it.content))
+    format!("{kind}, {} sure: {}", share_in_percent(it.confidence), said(&it.content))
 }
 
 fn changed(it: &Changed) -> String {

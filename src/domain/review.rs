@@ -14,6 +14,7 @@ use super::measure::number::mean_pairwise;
 use super::order::Order;
 use super::packed::pairs;
 use super::plain::plain;
+use super::words::things;
 
 /// Findings of one reviewer that are read.
 pub const MOST_FINDINGS: usize = 60;
@@ -304,7 +305,7 @@ pub fn summary(findings: &[Finding], discarded: usize, reviewers: usize) -> Stri
 }
 
 fn count(many: usize, what: &str) -> String {
-    if many == 1 { format!("1 {what}") } else { format!("{many} {what}s") }
+    things(many as u64, what)
 }
 
 fn short(text: &str, most: usize) -> String {

@@ -23,6 +23,11 @@ pub fn in_brief(message: &str) -> String {
     cut(message, MOST)
 }
 
+/// A provider's name inside of a variable's: `MY_OWN` for `my-own`.
+pub fn in_a_variable(provider: &str) -> String {
+    provider.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_").to_ascii_uppercase()
+}
+
 /// A whole number with its thousands set apart.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -36,10 +41,64 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// The end of an id, which is random and therefore enough; a short id is whole.
+pub fn short(id: &str) -> &str {
+    const LONG: usize = 36;
+    match id.rsplit_once('-') {
+        Some((_, end)) if id.len() == LONG => end,
+        Some(_) | None => id,
+    }
+}
+
+/// A number of things: `1 call`, `1,200 calls`.
+pub fn things(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A number of percent with one decimal at most.
+pub fn percent(value: f64) -> String {
+    let text = format!("{value:.1}");
+    let text = text.strip_suffix(".0").unwrap_or(&text);
+    format!("{}%", if text == "-0" { "0" } else { text })
+}
+
+/// A share from 0 to 1 in percent.
+pub fn share_in_percent(value: f64) -> String {
+    percent(value.clamp(0.0, 1.0) * 100.0)
+}
+
+/// US dollars; parts of a cent where there is little more.
+pub fn dollars(amount: f64) -> String {
+    let digits = match amount {
+        0.1.. => 2,
+        0.0001.. => 4,
+        _ if amount > 0.0 => 8,
+        _ => 2,
+    };
+    format!("${amount:.digits$}")
+}
+
 // Bytes as hexadecimal digits.
 
 /// Two lower-case digits for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_well() {
+        let grouped = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0.0, 0.004, 0.0310, 1.5].map(dollars), ["$0.00", "$0.0040", "$0.0310", "$1.50"]);
+        assert_eq!([-58.333, -0.01, 300.0].map(percent), ["-58.3%", "0%", "300%"]);
+        assert_eq!([0.805, 1.2].map(share_in_percent), ["80.5%", "100%"]);
+        assert_eq!(short("019a1b2c-3d4e-7f00-8000-0123456789ab"), "0123456789ab");
+        assert_eq!(short("ab"), "ab");
+        assert_eq!([1, 0, 2_000].map(|number| things(number, "run")), ["1 run", "0 runs", "2,000 runs"]);
+    }
 }

@@ -11,6 +11,7 @@ use super::kit::Kit;
 use super::providers::{Home, PATIENCE, does_not_run, in_words, print, probe};
 use super::scope::off_thread;
 use crate::domain::call_options::CallOptions;
+use crate::domain::words::in_a_variable;
 use crate::error::Error;
 use crate::error::reference::for_person;
 use crate::host::config::Enabled;
@@ -117,7 +118,7 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
         state.usable = false;
         state.notes.push(format!(
             "it lies in this project and was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
-            provider.name.to_ascii_uppercase().replace('-', "_")
+            in_a_variable(&provider.name)
         ));
         return;
     }

@@ -8,12 +8,13 @@ use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, State, UndefinedBehavior, Value};
 
 use super::look::Look;
-use super::views::parts::{colour, digest, dollars, short, tone};
+use super::views::parts::{colour, digest, dollars, tone};
 use crate::domain::cut::cut;
 use crate::domain::language::{Language, Languages};
 use crate::domain::packed;
 use crate::domain::plain::is_hidden;
 use crate::domain::text::{Text, fill};
+use crate::domain::words::short;
 use crate::error::Error;
 use crate::flow::template;
 use crate::flow::time::now;

@@ -18,6 +18,7 @@ use crate::domain::cut::ends;
 use crate::domain::packed;
 use crate::domain::plain::plain;
 use crate::domain::prompt::{Texts, filled};
+use crate::domain::words::in_a_variable;
 
 pub use evidence::Told;
 use rules::chatter;
@@ -137,7 +138,7 @@ impl FailureKind {
         let kind: &str = self.into();
         let own = |key: &str| Some(format!("{key}.{provider}")).filter(|own| HINTS.contains_key(own));
         let update = own("update").map(|key| filled(&HINTS, &key, &[])).unwrap_or_default();
-        let variable = provider.to_ascii_uppercase().replace('-', "_");
+        let variable = in_a_variable(provider);
         let values = [("provider", provider), ("variable", &variable), ("update", &update)];
         filled(&HINTS, own(kind).as_deref().unwrap_or(kind), &values)
     }

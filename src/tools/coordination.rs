@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use super::catalogue::Handle;
 use super::polish::{NoInput, Parameters, StageInput, arguments};
 use super::reply::reply;
-use crate::domain::coordination::scaling::{finding, percent};
+use crate::domain::coordination::scaling::finding;
 use crate::domain::order::Gather;
 use crate::domain::policy::{PolicySettings, Topology};
 use crate::domain::stage::Stage;
 use crate::domain::topology::Facts;
+use crate::domain::words::share_in_percent;
 use crate::flow::coordination::choice::{Request, select_architecture, stage_strategy};
 use crate::flow::coordination::health::{Counted, check_degradation};
 use crate::flow::coordination::task::classify_task;
@@ -98,7 +99,7 @@ fn policy(settings: &PolicySettings) -> Value {
         "topologies": topologies,
         "paper_insights": {
             "tool_coordination_tradeoff": finding("tool_coordination_tradeoff", &[]),
-            "capability_saturation": finding("capability_saturation", &[("percent", &percent(settings))]),
+            "capability_saturation": finding("capability_saturation", &[("percent", &share_in_percent(settings.capability_threshold))]),
             "error_amplification": finding("error_amplification", &[]),
             "sequential_degradation": finding("sequential_degradation", &[]),
         },

@@ -18,6 +18,7 @@ use crate::domain::order::Gather;
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
+use crate::domain::words::percent;
 use crate::flow::workflow::{Overview, Started, start, state};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -122,7 +123,7 @@ fn spent(overview: &Overview) -> String {
         }
     };
     let overhead = match metrics.coordination_overhead_percent {
-        Some(percent) => format!("overhead {percent:.1} %"),
+        Some(value) => format!("overhead {}", percent(value)),
         None => "overhead not known yet".to_owned(),
     };
     let efficiency = match metrics.efficiency_score {

@@ -23,6 +23,7 @@ use crate::domain::packed;
 use crate::domain::policy::PolicySettings;
 use crate::domain::prompt::{Texts, filled};
 use crate::domain::topology::{Facts, Line, Topology};
+use crate::domain::words::share_in_percent;
 
 /// The gap from which on several agents are advised. At 0.10 and above they won 9 of 10 times in
 /// the paper's data, left out a cell at a time; below, about as often as a coin.
@@ -222,16 +223,13 @@ pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) ->
         (Topology::Sas, Rule::SequentialDependency | Rule::SingleAgentStage) => {
             finding("single_sequential", &[])
         }
-        (Topology::Sas, _) => finding("single", &[("percent", &percent(policy))]),
+        (Topology::Sas, _) => {
+            finding("single", &[("percent", &share_in_percent(policy.capability_threshold))])
+        }
         (Topology::Independent, _) => several("several_independent"),
         (Topology::Centralized, _) => several("several_centralized"),
         (Topology::Decentralized | Topology::Hybrid, _) => several("several_peers"),
     }
-}
-
-/// The threshold of a policy in percent.
-pub fn percent(policy: &PolicySettings) -> String {
-    format!("{:.0}", policy.capability_threshold * 100.0)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::domain::pairs::is_default;
 use crate::domain::spending::{Cell, Prices, Whose};
 use crate::domain::stage::Stage;
 use crate::domain::tokens::Tokens;
+use crate::domain::words::things;
 
 /// Threads that are listed, the dearest first.
 const MOST_THREADS: usize = 20;
@@ -245,7 +246,7 @@ fn grouped(cells: &Cells, prices: &Prices, name: impl Fn(&Key) -> Option<String>
 
 fn notes(total: &Cost, without: &BTreeSet<String>) -> Vec<String> {
     let mut notes = Vec::new();
-    let calls = |count: u64| if count == 1 { "1 call".to_owned() } else { format!("{count} calls") };
+    let calls = |count: u64| things(count, "call");
     if total.calls_without_tokens > 0 {
         let estimate = match total.estimated_tokens {
             0 => "nothing is known of them".to_owned(),

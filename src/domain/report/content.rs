@@ -10,6 +10,7 @@ use super::read::{self, items, number, phrase, text, texts};
 use crate::domain::permits::power;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
+use crate::domain::words::share_in_percent;
 
 /// Number of items of a kind a report lists for each output.
 const MAX_LISTED: usize = 8;
@@ -307,11 +308,6 @@ pub(super) fn what_acts<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<Tex
     with_power.map(|(path, power)| say!("changes_what_acts", path = path, power = power.words())).collect()
 }
 
-/// A probability as people write it.
-fn percent(value: f64) -> String {
-    format!("{:.0}%", (value * 100.0).clamp(0.0, 100.0))
-}
-
 /// Below it, an output says itself that its record is not complete.
 const LOW_CONFIDENCE: f64 = 0.5;
 
@@ -347,7 +343,7 @@ fn analysis_of(content: &mut Content, source: &Source<'_>) {
 
 fn confidence(content: &mut Content, source: &Source<'_>) {
     let Some(confidence) = number(source.value, "confidence") else { return };
-    let shown = percent(confidence);
+    let shown = share_in_percent(confidence);
     content.finding(source, say!("label_completeness"), say!("own_estimate", share = shown));
     if confidence < LOW_CONFIDENCE {
         content.risk_of(source, say!("incomplete_record", share = shown));
@@ -447,7 +443,7 @@ fn hypothesis(source: &Source<'_>, item: &Value) -> Text {
     let Some(claim) = text(item, "claim") else { return Text::quoted(phrase(item)) };
     let whose = if source.among_others { format!("{}:", source.name) } else { String::new() };
     let id = text(item, "id").map(|id| format!("{whose}{id} ")).unwrap_or_default();
-    match number(item, "confidence").map(percent) {
+    match number(item, "confidence").map(share_in_percent) {
         Some(confidence) => say!("confident", id = id, confidence = confidence, claim = claim),
         None => Text::quoted(format!("{id}{claim}")),
     }

@@ -6,7 +6,7 @@ use crate::domain::question::{Counts, Priority, Question};
 use crate::domain::report;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
-use crate::domain::words::grouped;
+use crate::domain::words::{dollars, grouped};
 
 /// The whole report in these languages, for a terminal of so many columns. Only lines of a diff may
 /// be wider.
@@ -223,8 +223,8 @@ fn cost(page: &mut Page, report: &Report) {
         let (input, output) = (grouped(input), grouped(output));
         rows.push((say!("row_tokens"), say!("tokens_used", input = input, output = output)));
     }
-    if let Some(dollars) = cost.cost_usd {
-        rows.push((say!("row_price"), Text::quoted(format!("${dollars:.4}"))));
+    if let Some(cost_usd) = cost.cost_usd {
+        rows.push((say!("row_price"), Text::quoted(dollars(cost_usd))));
     }
     let said = rows.iter().map(|(label, text)| (LineKind::Body, page.say(label), page.say(text)));
     let rows: Vec<_> = said.collect();

@@ -11,6 +11,7 @@ use crate::domain::call_options::Effort;
 use crate::domain::language::Languages;
 use crate::domain::mask::split_user_regexes;
 use crate::domain::packed;
+use crate::domain::words::in_a_variable;
 use crate::host::environment::Environment;
 
 /// The form in which a variable is written.
@@ -72,11 +73,7 @@ fn target<'a>(name: &str, providers: &'a [String]) -> Option<(Vec<&'a str>, Form
 }
 
 fn prefix(provider: &str) -> String {
-    let upper: String = provider
-        .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' })
-        .collect();
-    format!("MAESTRO_{upper}_")
+    format!("MAESTRO_{}_", in_a_variable(provider))
 }
 
 fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) -> Option<Problem> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, cited, percent, shortened, with};
+use super::parts::{citations, cited, shortened, with};
 use crate::domain::event::EnsembleNoted;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::history::History;
@@ -10,6 +10,7 @@ use crate::domain::measure::number::mean_pairwise;
 use crate::domain::order::Order;
 use crate::domain::report::Choice;
 use crate::domain::select::rank::SelectionRecord;
+use crate::domain::words::share_in_percent;
 use crate::domain::workflow::{Request, Run};
 use crate::flow::project_files::ProjectFiles;
 use crate::page::index::{Index, Outcome};
@@ -94,7 +95,7 @@ fn stage(run: &Run, request: &Request, finished: &StageFinished) -> Value {
         "answers": answers.collect::<Vec<_>>(),
         "providers": providers,
         "claims": Choice::of_report(&request.asked.report),
-        "likeness": mean_pairwise(&texts).map(percent),
+        "likeness": mean_pairwise(&texts).map(share_in_percent),
         "chosen": request.chosen(),
     })
 }
@@ -126,7 +127,7 @@ fn ensemble(
         "what": task_of(&found.record),
         "run": found.run,
         "answers": answers.collect::<Vec<_>>(),
-        "likeness": found.record.redundancy.map(percent),
+        "likeness": found.record.redundancy.map(share_in_percent),
     })
 }
 

@@ -6,6 +6,7 @@ use super::parts::{dollars, with};
 use crate::domain::history::History;
 use crate::domain::measure::cost::Costs;
 use crate::domain::measure::report::{Report, Targeted};
+use crate::domain::words::{percent, share_in_percent};
 
 /// Runs that can be chosen.
 const MOST_RUNS: usize = 20;
@@ -24,8 +25,8 @@ pub(in crate::page) fn metrics(
             let key = <&str>::from(target.figure);
             let it = summary.figures.get(key);
             let shown = |value: f64| match target.figure {
-                Targeted::CoordinationOverheadPercent => format!("{value:.0} %"),
-                Targeted::TestCoverageRate => format!("{:.0} %", value * 100.0),
+                Targeted::CoordinationOverheadPercent => percent(value),
+                Targeted::TestCoverageRate => share_in_percent(value),
                 Targeted::EfficiencyScore => format!("{value:.2}"),
             };
             json!({
@@ -80,7 +81,7 @@ fn costs(costs: &Costs) -> Value {
 fn figure(key: &str, value: f64, is_partial: bool) -> String {
     match key {
         "cost_usd" => dollars(value, is_partial),
-        "success_rate" | "redundancy" => format!("{:.0} %", value * 100.0),
+        "success_rate" | "redundancy" => share_in_percent(value),
         "avg_latency_ms" => format!("{:.1} s", value / 1000.0),
         "tokens" => format!("{value:.0}{}", if is_partial { "+" } else { "" }),
         _ => format!("{value:.2}"),

@@ -7,15 +7,10 @@ use crate::domain::citations::{Citation, Standing};
 use crate::domain::cut::{DOTS, ends, head};
 use crate::domain::plain::plain;
 use crate::domain::stage::Stage;
+use crate::domain::words;
 use crate::domain::workflow::{Phase, Run};
 use crate::flow::citations::citations as check;
 use crate::flow::project_files::ProjectFiles;
-
-/// The end of an id, which differs most.
-pub(in crate::page) fn short(id: &str) -> &str {
-    let start = id.char_indices().rev().nth(11).map_or(0, |(place, _)| place);
-    id.get(start..).unwrap_or(id)
-}
 
 /// A digest as it is shown beside its whole.
 pub(in crate::page) fn digest(digest: &str) -> String {
@@ -58,13 +53,6 @@ pub(super) fn shortened(text: &str, most_letters: usize) -> Value {
     json!({ "head": head, "rest": text.strip_prefix(head) })
 }
 
-/// A share from 0 to 1 in percent.
-pub(super) fn percent(share: f64) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is 0 to 100")]
-    let percent = (share.clamp(0.0, 1.0) * 100.0).round() as u32;
-    percent
-}
-
 /// The class that gives a provider its colour; unknown ones share one.
 pub(in crate::page) fn colour(provider: &str) -> &'static str {
     ["codex", "gemini", "claude"].into_iter().find(|known| provider.starts_with(known)).unwrap_or("other")
@@ -83,8 +71,7 @@ pub(super) fn cited(found: &[Citation]) -> Value {
 
 /// Figures of money: what lacks a part ends in a plus.
 pub(in crate::page) fn dollars(cost: f64, is_partial: bool) -> String {
-    let digits = if cost > 0.0 && cost < 0.01 { 4 } else { 2 };
-    format!("${cost:.digits$}{}", if is_partial { "+" } else { "" })
+    words::dollars(cost) + if is_partial { "+" } else { "" }
 }
 
 /// The class that gives a decision, a verdict, a severity or a state its colour, by its name.
@@ -110,7 +97,7 @@ mod tests {
         assert_eq!(digest("ab"), "ab");
         assert_eq!(
             (dollars(0.05, true), dollars(0.0012, false)),
-            ("$0.05+".to_owned(), "$0.0012".to_owned())
+            ("$0.0500+".to_owned(), "$0.0012".to_owned())
         );
     }
 }

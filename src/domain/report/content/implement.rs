@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Content, Source, noted, percent, word};
+use super::{Content, Source, noted, word};
 use crate::domain::report::read::{items, number, phrase, text, texts, truth};
 use crate::domain::text::{Text, say};
+use crate::domain::words::share_in_percent;
 
 pub(super) fn implementation(content: &mut Content, source: &Source<'_>) {
     let value = source.value;
@@ -139,7 +140,7 @@ fn update(content: &mut Content, source: &Source<'_>) {
         }
         return;
     };
-    let now = percent(confidence);
+    let now = share_in_percent(confidence);
     let reason = text(update, "reason").map(|reason| format!(": {reason}")).unwrap_or_default();
     let shown = say!("confidence_now", id = id, now = now, reason = reason);
     content.context(source, "debug_hypothesis", shown.clone());
