@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use memchr::memmem;
-use regex::Regex;
 use serde_json::{Deserializer, Value};
 use thiserror::Error;
+
+use super::cut::cut;
+use super::pattern::Pattern;
 
 /// The JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
 /// Reasoning is not part of the answer, so a draft in it is not an answer either.
@@ -258,7 +259,7 @@ fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadabl
             Some(Err(error)) if begins_an_object(here) => {
                 if broken.is_none() && kind(text, at, fences) == Kind::Offered {
                     let line = text.get(..at).unwrap_or_default().matches('\n').count() + 1;
-                    let problem = error.to_string().chars().take(SHOWN).collect();
+                    let problem = cut(&error.to_string(), SHOWN);
                     broken = Some(Unreadable::Broken { line, problem });
                 }
                 // A whole document inside of it is only a part of it.
@@ -358,19 +359,16 @@ pub fn texts(value: &Value) -> Vec<(&str, &str)> {
     found
 }
 
-/// The names of such blocks, in the marks that models put around them.
-const NAMES: &str = "think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|scratchpad|scratch_pad|analysis|chain_of_thought|chain-of-thought|cot|inner_monologue|internal_monologue|deliberation|antml:thinking|antml:reasoning|seed:think";
-
 /// Marks that may enclose the whole of what comes after the reasoning.
 const WRAPPERS: [&str; 6] = ["answer", "final_answer", "final", "response", "output", "result"];
 
 /// An opening or closing mark: `<think>`, `[THINK]`, `<|begin_of_thought|>`, `◁think▷`.
-static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let pattern = format!(
-        r"(?i)<(?P<slash>/?)\s*(?:{NAMES})(?:\s[^<>\n]{{0,80}})?>|\[(?P<bracket>/?)think\]|<\|(?P<turn>begin|end)_of_(?:thought|thinking|reasoning)\|>|<\|(?P<bar>/?)(?:think|thinking|reasoning)\|>|◁(?P<triangle>/?)think▷"
-    );
-    Regex::new(&pattern).ok()
-});
+static MARK: Pattern = Pattern::new(concat!(
+    r"(?i)<(?P<slash>/?)\s*(?:",
+    // The names of such blocks.
+    "think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|scratchpad|scratch_pad|analysis|chain_of_thought|chain-of-thought|cot|inner_monologue|internal_monologue|deliberation|antml:thinking|antml:reasoning|seed:think",
+    r")(?:\s[^<>\n]{0,80})?>|\[(?P<bracket>/?)think\]|<\|(?P<turn>begin|end)_of_(?:thought|thinking|reasoning)\|>|<\|(?P<bar>/?)(?:think|thinking|reasoning)\|>|◁(?P<triangle>/?)think▷",
+));
 
 /// An answer without its reasoning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -458,7 +456,6 @@ pub fn spoken(answer: &str) -> Spoken<'_> {
 }
 
 fn marks(answer: &str) -> Vec<Mark> {
-    let Some(pattern) = MARK.as_ref() else { return Vec::new() };
     let closes = |found: &regex::Captures<'_>| {
         let slash = ["slash", "bracket", "bar", "triangle"]
             .iter()
@@ -469,7 +466,7 @@ fn marks(answer: &str) -> Vec<Mark> {
         let whole = found.get(0)?;
         Some(Mark { start: whole.start(), end: whole.end(), closes: closes(&found) })
     };
-    pattern.captures_iter(answer).filter_map(mark).collect()
+    MARK.all(answer).filter_map(mark).collect()
 }
 
 /// True if a place is inside a code fence, or between backticks on its line.

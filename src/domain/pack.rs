@@ -3,12 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::OnceLock;
 
-use regex::Regex;
 use serde::Serialize;
 
-use super::cut::{ends, head};
+use super::cut::{ends, head, is_longer};
+use super::pattern::Pattern;
 use super::size::share;
 use crate::domain::order::Gather;
 use errors::error_lines;
@@ -196,11 +195,6 @@ impl Packer {
     }
 }
 
-/// True if a line has more than so many characters.
-fn is_long(text: &str, most: usize) -> bool {
-    text.char_indices().nth(most).is_some()
-}
-
 /// A line as it is shown: where it is longer than `most`, its middle is left out, for a message begins and
 /// ends with what matters.
 fn shown_line(text: &str, most: usize) -> Cow<'_, str> {
@@ -316,7 +310,7 @@ impl Block {
         let all: Vec<&str> = text.lines().collect();
         let shown = |(index, text): (usize, &&str)| {
             let near = [index + 1, index + 2, index.wrapping_sub(1), index.wrapping_sub(2)];
-            let is_compared = |other: &&&str| is_long(text, line_chars) && is_long(other, line_chars);
+            let is_compared = |other: &&&str| is_longer(text, line_chars) && is_longer(other, line_chars);
             let other = near.iter().filter_map(|near| all.get(*near)).find(is_compared);
             match other.and_then(|other| shown_value(text, other, line_chars)) {
                 Some(text) => Line { number: index + 1, text, is_cut: true },
@@ -497,20 +491,14 @@ pub fn mentions<'a>(texts: impl DoubleEndedIterator<Item = &'a str>) -> Vec<Ment
 }
 
 fn in_text(text: &str) -> Vec<Mention> {
-    static PLACE: OnceLock<Option<Regex>> = OnceLock::new();
-    let Some(place) = PLACE.get_or_init(|| {
-        Regex::new(
-            r#"(?x)
+    static PLACE: Pattern = Pattern::new(
+        r#"(?x)
               File\s"(?P<python>[^"\n]+)",\sline\s(?P<python_line>\d{1,7})
             | (?P<path>[\w./\\@+-]*\w\.\w+)[:(](?P<line>\d{1,7})
             "#,
-        )
-        .ok()
-    }) else {
-        return Vec::new();
-    };
-    place
-        .captures_iter(text)
+    );
+    PLACE
+        .all(text)
         .filter_map(|found| {
             let path = found.name("python").or_else(|| found.name("path"))?;
             let line = found.name("python_line").or_else(|| found.name("line"))?;

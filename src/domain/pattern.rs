@@ -1,10 +1,11 @@
-//! Regexes as data: they stand in YAML beside the code that uses them, and compile when they are needed first.
+//! Regexes, in the code or as data in YAML beside the code that uses them. They compile when they are needed first.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use indexmap::IndexMap;
-use regex::{Captures, Match, Regex};
+use regex::{Captures, Match, Regex, Replacer};
 use serde::Deserialize;
 
 use super::packed;
@@ -14,18 +15,23 @@ use super::rule::{RuleError, compile};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Pattern {
-    written: String,
+    written: Cow<'static, str>,
     #[serde(skip)]
     compiled: OnceLock<Option<Regex>>,
 }
 
 impl From<String> for Pattern {
     fn from(written: String) -> Self {
-        Self { written, compiled: OnceLock::new() }
+        Self { written: written.into(), compiled: OnceLock::new() }
     }
 }
 
 impl Pattern {
+    /// One of the code.
+    pub(crate) const fn new(written: &'static str) -> Self {
+        Self { written: Cow::Borrowed(written), compiled: OnceLock::new() }
+    }
+
     /// Says that case does not matter.
     pub(crate) fn ignore_case(&mut self) {
         *self = format!("(?i){}", self.written).into();
@@ -39,7 +45,7 @@ impl Pattern {
         }
     }
 
-    /// A test compiles each of ours, so there always is one.
+    /// Tests use each of ours, so there always is one.
     pub(crate) fn regex(&self) -> Option<&Regex> {
         let compile = || {
             let built = compile("", &self.written);
@@ -54,6 +60,14 @@ impl Pattern {
 
     pub(crate) fn find<'t>(&self, text: &'t str) -> Option<Match<'t>> {
         self.regex()?.find(text)
+    }
+
+    pub(crate) fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        self.regex()?.captures(text)
+    }
+
+    pub(crate) fn replaced<'t>(&self, text: &'t str, with: impl Replacer) -> Cow<'t, str> {
+        self.regex().map_or(Cow::Borrowed(text), |regex| regex.replace_all(text, with))
     }
 
     pub(crate) fn all<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Captures<'t>> {

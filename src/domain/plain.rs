@@ -4,23 +4,23 @@
 //! terminal would have overwritten. A carriage return ends a line.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 use serde_json::Value;
+
+use super::pattern::Pattern;
 
 /// A title or a link ends with its line at the latest, so that a sequence without its end takes no
 /// answer with it.
-static SEQUENCE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let text = r"(?x)
+static SEQUENCE: Pattern = Pattern::new(
+    r"(?x)
         \r+\n? | [\u{2028}\u{2029}]
         | (?: \x1b\[ | \u{9b} ) [0-?]* [\x20-/]* [@-~]?
         | (?: \x1b[\]PX^_] | [\u{90}\u{98}\u{9d}\u{9e}\u{9f}] ) [^\x07\x1b\u{9c}\n\r]* (?: \x07 | \x1b\\ | \u{9c} )?
         | \x1b [\x20-/]* [0-~]?
         | [\x00-\x08\x0b-\x1f\x7f-\u{9f}]
-        | [\u{202a}-\u{202e}\u{2066}-\u{2069}]";
-    Regex::new(text).ok()
-});
+        | [\u{202a}-\u{202e}\u{2066}-\u{2069}]",
+);
 
 /// The text without terminal sequences, control characters and what turns the order of letters around;
 /// line ends and tabs stay.
@@ -29,15 +29,13 @@ pub fn plain(text: &str) -> Cow<'_, str> {
         letter.is_control() && letter != '\n' && letter != '\t'
             || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    match &*SEQUENCE {
-        Some(sequence) if may_act(text) && text.contains(acts) => {
-            sequence.replace_all(text, |found: &Captures<'_>| {
-                let ends_line = |text: &str| text.starts_with(['\r', '\u{2028}', '\u{2029}']);
-                if found.get(0).is_some_and(|found| ends_line(found.as_str())) { "\n" } else { "" }
-            })
-        }
-        Some(_) | None => Cow::Borrowed(text),
+    if !(may_act(text) && text.contains(acts)) {
+        return Cow::Borrowed(text);
     }
+    SEQUENCE.replaced(text, |found: &Captures<'_>| {
+        let ends_line = found.get_match().as_str().starts_with(['\r', '\u{2028}', '\u{2029}']);
+        if ends_line { "\n" } else { "" }
+    })
 }
 
 /// True if a text has a byte with which begins what may act: most answers need no second look. Eight bytes

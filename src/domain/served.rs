@@ -1,11 +1,9 @@
 //! The model that answered, beside the one that was asked for.
 
-use std::sync::OnceLock;
-
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::cut::cut_line;
+use super::pattern::Pattern;
 
 /// Notes about the model that answered, beside its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,12 +64,10 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
 
 /// A name without what vendors put around it: `us.anthropic.claude-x-20260101-v1:0`, `models/x`, `x[1m]`.
 fn bare(name: &str) -> String {
-    static AROUND: OnceLock<Option<Regex>> = OnceLock::new();
+    static AROUND: Pattern =
+        Pattern::new(r"\A(?:.*/)?(?:[a-z]+\.)*(.*?)(?:\[[^\]]*\]|[-@]20\d{6}|-latest|-v\d+(?::\d+)?)*\z");
     let name = name.trim().to_lowercase();
-    let around = AROUND.get_or_init(|| {
-        Regex::new(r"^(?:.*/)?(?:[a-z]+\.)*(.*?)(?:\[[^\]]*\]|[-@]20\d{6}|-latest|-v\d+(?::\d+)?)*$").ok()
-    });
-    let inner = around.as_ref().and_then(|around| Some(around.captures(&name)?.get(1)?.as_str().to_owned()));
+    let inner = AROUND.captures(&name).and_then(|found| Some(found.get(1)?.as_str().to_owned()));
     inner.unwrap_or(name)
 }
 

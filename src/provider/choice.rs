@@ -1,9 +1,7 @@
 //! Model and effort of a call: the order of those whose word counts.
 
 use std::path::Path;
-use std::sync::OnceLock;
 
-use regex::Regex;
 use serde_json::Value;
 use toml_edit::{DocumentMut, Item, TableLike};
 
@@ -13,6 +11,7 @@ use super::effort::Wish;
 use super::events::{read, read_json};
 use super::login::{claude_home, codex_home, gemini_home};
 use crate::domain::call_options::CallOptions;
+use crate::domain::pattern::Pattern;
 use crate::host::environment::Environment;
 
 /// Model and effort that a call asks for.
@@ -172,9 +171,8 @@ fn text(settings: &Value, place: &str) -> Option<String> {
 
 /// A value that can only be a name, wherever it is put on a command line.
 fn harmless(value: &str) -> Option<String> {
-    static NAME: OnceLock<Option<Regex>> = OnceLock::new();
-    let name = NAME.get_or_init(|| Regex::new(r"^[A-Za-z0-9._:/@\[\]][A-Za-z0-9._:/@\[\]-]{0,99}$").ok());
-    name.as_ref().is_some_and(|name| name.is_match(value)).then(|| value.to_owned())
+    static NAME: Pattern = Pattern::new(r"\A[A-Za-z0-9._:/@\[\]][A-Za-z0-9._:/@\[\]-]{0,99}\z");
+    NAME.is_in(value).then(|| value.to_owned())
 }
 
 #[cfg(test)]

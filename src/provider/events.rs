@@ -9,13 +9,12 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::{LazyLock, OnceLock};
 
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
-use regex::Regex;
 use serde_json::Value;
 
 use crate::domain::answer::{document, looks_like_one};
+use crate::domain::pattern::Pattern;
 use crate::domain::vote::choice::stated;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 
@@ -107,12 +106,11 @@ fn has_a_key_of_events(line: &str) -> bool {
 
 /// True if a line is the rest of an event whose beginning is lost.
 fn is_rest(line: &str) -> bool {
-    static LAST_VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(r#""\s*:\s*(?:"(?:[^"\\]|\\.)*"|true|false|null|[-+.\dEe]+|\[[^\[\]]*\])\s*\}+\s*$"#).ok()
-    });
+    static LAST_VALUE: Pattern =
+        Pattern::new(r#""\s*:\s*(?:"(?:[^"\\]|\\.)*"|true|false|null|[-+.\dEe]+|\[[^\[\]]*\])\s*\}+\s*$"#);
     let count = |wanted: char| line.chars().filter(|letter| *letter == wanted).count();
     let more_close = line.trim_end().ends_with('}') && line.contains('"') && count('}') > count('{');
-    more_close || LAST_VALUE.as_ref().is_some_and(|value| value.is_match(line))
+    more_close || LAST_VALUE.is_in(line)
 }
 
 /// True if one of the documents in an output is as wanted.
@@ -180,11 +178,8 @@ impl Version {
 
     /// The first version in what a CLI prints for `--version`.
     pub fn find(printed: &str) -> Option<Self> {
-        static VERSION: OnceLock<Option<Regex>> = OnceLock::new();
-        let found = VERSION
-            .get_or_init(|| Regex::new(r"\b(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b").ok())
-            .as_ref()?
-            .captures(printed)?;
+        static VERSION: Pattern = Pattern::new(r"\b(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b");
+        let found = VERSION.captures(printed)?;
         let number = |index: usize| found.get(index)?.as_str().parse().ok();
         Some(Self::new(number(1)?, number(2)?, number(3)?))
     }

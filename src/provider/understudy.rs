@@ -8,13 +8,13 @@ mod write;
 
 use std::sync::LazyLock;
 
-use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Answer;
 use crate::domain::cut::{cut, head};
 use crate::domain::packed;
+use crate::domain::pattern::Pattern;
 use crate::domain::stage::{SchemaName, Stage};
 use crate::domain::verification::read::{Does, Reading, Seen, read};
 
@@ -427,12 +427,12 @@ fn test_run(lines: &[&str]) -> Option<Reading> {
     read(None, &lines.get(lines.len() - kept..)?.join("\n"), "")
 }
 
-static CANDIDATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)^[#*\s>-]*(?:candidate|answer)\s*(?:id)?\s*[:#]?\s*["'`]?([A-Za-z0-9][\w.-]*)|"(?:candidate_)?id"\s*:\s*"([^"]+)""#).ok()
-});
-static RESULT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"(?i)\b(?:tests?(?:_result|_passed|s)?(?: result)?|passed|verification)["*`]*\s*[:=]\s*["*`]*(true|false|passed|failed|pass|fail)\b"#).ok()
-});
+static CANDIDATE: Pattern = Pattern::new(
+    r#"(?i)^[#*\s>-]*(?:candidate|answer)\s*(?:id)?\s*[:#]?\s*["'`]?([A-Za-z0-9][\w.-]*)|"(?:candidate_)?id"\s*:\s*"([^"]+)""#,
+);
+static RESULT: Pattern = Pattern::new(
+    r#"(?i)\b(?:tests?(?:_result|_passed|s)?(?: result)?|passed|verification)["*`]*\s*[:=]\s*["*`]*(true|false|passed|failed|pass|fail)\b"#,
+);
 
 struct Candidate<'a> {
     id: &'a str,
@@ -477,8 +477,8 @@ fn candidates(prompt: &str) -> Vec<Candidate<'_>> {
     found
 }
 
-fn group<'a>(pattern: &LazyLock<Option<Regex>>, line: &'a str, number: usize) -> Option<&'a str> {
-    pattern.as_ref()?.captures(line)?.get(number).map(|found| found.as_str())
+fn group<'a>(pattern: &Pattern, line: &'a str, number: usize) -> Option<&'a str> {
+    pattern.captures(line)?.get(number).map(|found| found.as_str())
 }
 
 fn candidate_of(line: &str) -> Option<&str> {

@@ -4,23 +4,21 @@
 //! so the few bytes of an edit are put in place here.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value as Node};
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, CommentCollectionStrategy, ParseOptions, parse_to_ast};
-use regex::Regex;
 use serde_json::Value;
 
 use super::Format;
 use super::replace::Fault;
 use crate::domain::order::Order;
+use crate::domain::pattern::Pattern;
 
 const UNIT: &str = "  ";
 
 /// One half of a character outside the basic plane; alone it is no character, and the parser refuses it.
-static SURROGATE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}").ok());
+static SURROGATE: Pattern = Pattern::new(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}");
 
 /// The text with the entry in the list, or `None` if it says that already. Of an entry that is there, only
 /// the members that start the server change.
@@ -259,10 +257,7 @@ fn edit(
     };
     let collect = CollectOptions { comments: CommentCollectionStrategy::Separate, tokens: false };
     // As long as the text, so that each place in it is the same.
-    let readable = match &*SURROGATE {
-        Some(surrogate) => surrogate.replace_all(text, r"\ufffd"),
-        None => text.into(),
-    };
+    let readable = SURROGATE.replaced(text, r"\ufffd");
     let parsed = parse_to_ast(&readable, &collect, &options).map_err(|error| Fault::Syntax {
         line: error.line_display(),
         column: error.column_display(),

@@ -8,9 +8,7 @@
 pub(crate) mod fields;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde::Serialize;
 use serde_json::Value;
 use strum::IntoStaticStr;
@@ -21,6 +19,7 @@ use crate::domain::cut::one_line;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
 use crate::domain::order::{Gather, Order};
 use crate::domain::packed::list;
+use crate::domain::pattern::Pattern;
 
 /// The compared form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
@@ -123,12 +122,9 @@ fn lines(text: &str) -> String {
 const LEAST_FOLDED: usize = 4;
 
 /// Words before an answer that are not part of it.
-static LEAD_IN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)^(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:(?:and\s+)?(?:my|the|our)\s+)?(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|result|choice)\s*(?:is|would\s+be)?\s*[:：=]\s*|^(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:my|the|our)\s+(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|choice)\s+(?:is|would\s+be)\s+",
-    )
-    .ok()
-});
+static LEAD_IN: Pattern = Pattern::new(
+    r"(?i)\A(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:(?:and\s+)?(?:my|the|our)\s+)?(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|result|choice)\s*(?:is|would\s+be)?\s*[:：=]\s*|\A(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:my|the|our)\s+(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|choice)\s+(?:is|would\s+be)\s+",
+);
 
 /// One line in its compared form.
 fn text_key(line: &str) -> String {
@@ -142,7 +138,7 @@ fn text_key(line: &str) -> String {
 
 /// The line without the words that lead in an answer.
 fn without_lead_in(line: &str) -> &str {
-    let found = LEAD_IN.as_ref().and_then(|pattern| pattern.find(line));
+    let found = LEAD_IN.find(line);
     match found.and_then(|found| line.get(found.end()..)) {
         Some(rest) if !rest.trim().is_empty() => undressed_but_code(rest),
         Some(_) | None => line,

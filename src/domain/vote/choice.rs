@@ -1,14 +1,12 @@
 //! A closed list of options, and which of them an answer names.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
-
-use regex::Regex;
 use thiserror::Error;
 
 use super::canonical::{Canonical, unfenced};
 use crate::domain::order::Gather;
 use crate::domain::packed::list;
+use crate::domain::pattern::Pattern;
 
 /// Options of one vote.
 pub const MOST_OPTIONS: usize = 20;
@@ -234,13 +232,13 @@ fn labelled(text: &str) -> Option<(String, Vec<String>)> {
     (is_label && !label.is_empty() && !text.is_empty()).then_some((label, text))
 }
 
-static LINE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?im)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$").ok()
-});
+static LINE: Pattern = Pattern::new(
+    r"(?i)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$",
+);
 
 /// Returns what the last `ANSWER:` line says; where it says nothing itself, what follows it does.
 pub fn stated(answer: &str) -> Option<&str> {
-    let found = LINE.as_ref()?.captures_iter(answer).last()?;
+    let found = LINE.all(answer).last()?;
     let said = found.name("said")?;
     let own = said.as_str().trim();
     let bare = own.trim_end_matches(['*', '_']).trim_end();

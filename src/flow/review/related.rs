@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use crate::domain::cut::head;
 use crate::domain::diff::Patch;
 use crate::domain::mask::Masker;
 use crate::domain::order::Gather;
+use crate::domain::pattern::Pattern;
 use crate::host::project::Project;
 
 /// Names that are looked for.
@@ -38,11 +36,10 @@ const WORDS: [&str; 14] = [
     "println", "format", "range",
 ];
 
-static DEFINES: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?:fn|def|func|function|class|struct|enum|trait|interface|type|const|static|module|sub)[ \t]+([A-Za-z_][A-Za-z0-9_]{2,})").ok()
-});
-static CALLS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"([A-Za-z_][A-Za-z0-9_]{3,})[ \t]*\(").ok());
+static DEFINES: Pattern = Pattern::new(
+    r"(?:fn|def|func|function|class|struct|enum|trait|interface|type|const|static|module|sub)[ \t]+([A-Za-z_][A-Za-z0-9_]{2,})",
+);
+static CALLS: Pattern = Pattern::new(r"([A-Za-z_][A-Za-z0-9_]{3,})[ \t]*\(");
 
 /// Lines of other files with the names of a change, and how many secrets were masked in them.
 pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) -> (String, usize) {
@@ -93,11 +90,10 @@ fn names(changes: &[Change]) -> Vec<String> {
     type Lines = fn(&Change) -> Vec<&str>;
     let mut names: Vec<String> = Vec::new();
     // A change within a function concerns its callers: what is defined counts around the change too.
-    let seen: [(_, Lines); 2] = [(&*DEFINES, Change::seen), (&*CALLS, Change::touched)];
+    let seen: [(_, Lines); 2] = [(&DEFINES, Change::seen), (&CALLS, Change::touched)];
     for (pattern, lines) in seen {
-        let Some(pattern) = pattern else { continue };
         for line in changes.iter().flat_map(lines) {
-            for name in pattern.captures_iter(line).filter_map(|caught| caught.get(1)) {
+            for name in pattern.all(line).filter_map(|caught| caught.get(1)) {
                 let name = name.as_str();
                 let is_new = !WORDS.contains(&name) && !names.iter().any(|known| known == name);
                 if names.len() < MOST_NAMES && is_new {

@@ -1,14 +1,13 @@
 //! Laying one document over another, key by key, while remembering who said what.
 
-use std::sync::LazyLock;
-
 use indexmap::IndexMap;
-use regex::{Captures, Regex};
+use regex::Captures;
 use serde_json::{Map, Value};
 
 use super::Problem;
 use crate::domain::cut::head;
 use crate::domain::mask::is_modest_pattern;
+use crate::domain::pattern::Pattern;
 use crate::domain::typed::from_yaml;
 use crate::host::environment::Environment;
 
@@ -257,8 +256,10 @@ impl Expansion<'_> {
 
     /// The text with its variables replaced, where it has any.
     fn filled(&self, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
-        let pattern = pattern().filter(|pattern| pattern.is_match(text))?;
-        let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
+        if !VARIABLE.is_in(text) {
+            return None;
+        }
+        let replaced = VARIABLE.replaced(text, |found: &Captures<'_>| {
             let name = found.name("name").map_or("", |name| name.as_str());
             let default = found.name("default").map(|default| default.as_str());
             if let Some(value) = self.environment.get(name).or(default) {
@@ -284,13 +285,12 @@ impl Expansion<'_> {
 
 /// A parser's message without the values that it quotes.
 pub(super) fn without_values(message: &str) -> String {
-    static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"(?:string )?["`].*["`]"#).ok());
-    QUOTED.as_ref().map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
+    static QUOTED: Pattern = Pattern::new(r#"(?:string )?["`].*["`]"#);
+    QUOTED.regex().map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
 }
 
 fn read(filled: &str, written: &str, reading: Reading) -> Value {
-    let is_nothing_else =
-        pattern().and_then(|pattern| pattern.find(written)).is_some_and(|found| found.len() == written.len());
+    let is_nothing_else = VARIABLE.find(written).is_some_and(|found| found.len() == written.len());
     if reading == Reading::Scalar
         && is_nothing_else
         && let Ok(scalar @ (Value::Bool(_) | Value::Number(_))) = from_yaml(filled)
@@ -300,11 +300,7 @@ fn read(filled: &str, written: &str, reading: Reading) -> Value {
     Value::from(filled)
 }
 
-fn pattern() -> Option<&'static Regex> {
-    static PATTERN: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}").ok());
-    PATTERN.as_ref()
-}
+static VARIABLE: Pattern = Pattern::new(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^}]*))?\}");
 
 #[cfg(test)]
 mod tests {

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use regex::{Regex, RegexSet};
+use regex::RegexSet;
 use serde_json::{Value, json};
 
 use super::{ANSWERED_BY, Case};
 use crate::domain::cut::cut;
 use crate::domain::order::Order;
 use crate::domain::packed::list;
+use crate::domain::pattern::Pattern;
 
 /// Longest document, in bytes: what is longer is flagged as rambling, and rightly so.
 const MAX_DOCUMENT: usize = 9_000;
@@ -245,47 +246,37 @@ const MAX_LAST_RESORT: usize = 5;
 /// Frames come this many lines after their error, or belong to something else.
 const REACH: usize = 60;
 
-/// Pattern of a static; one that does not compile matches nothing (and fails the tests).
-type Pattern = LazyLock<Option<Regex>>;
-
 /// Colours of a terminal, and the time that a build server writes before each line.
-static NOISE: Pattern =
-    LazyLock::new(|| Regex::new(r"\x1b\[[0-9;:?]*[A-Za-z]|^\d{4}-\d\d-\d\dT[\d:.]+Z ").ok());
+static NOISE: Pattern = Pattern::new(r"\x1b\[[0-9;:?]*[A-Za-z]|^\d{4}-\d\d-\d\dT[\d:.]+Z ");
 
 /// A file of source and a line, in the ways in which the common languages print them.
-static PLACE: Pattern = LazyLock::new(|| {
-    Regex::new(concat!(
-        r#"File "(?P<python>[^"]+)", line (?P<python_line>\d{1,9})"#,
-        r"|(?P<file>[\w@./\\+-]*[\w+-]\.(?:py|[mc]?[jt]sx?|vue|svelte|rs|go|java|kts?|scala|groovy|cs|fs|vb|rb|php|cc?|cpp|cxx|hh?|hpp|mm?|swift|exs?|erl|hs|mli?|lua|p[lm]|sh|dart|zig|jl|clj))",
-        r"(?::line | on line |:\[|[:(])(?P<line>\d{1,9})",
-    ))
-    .ok()
-});
+static PLACE: Pattern = Pattern::new(concat!(
+    r#"File "(?P<python>[^"]+)", line (?P<python_line>\d{1,9})"#,
+    r"|(?P<file>[\w@./\\+-]*[\w+-]\.(?:py|[mc]?[jt]sx?|vue|svelte|rs|go|java|kts?|scala|groovy|cs|fs|vb|rb|php|cc?|cpp|cxx|hh?|hpp|mm?|swift|exs?|erl|hs|mli?|lua|p[lm]|sh|dart|zig|jl|clj))",
+    r"(?::line | on line |:\[|[:(])(?P<line>\d{1,9})",
+));
 
 /// Lines that are an error in some tool's words.
 static ERROR: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(list("error_lines")).ok());
 
 /// Python's last line of a traceback, whatever the class is called.
-static RAISED: Pattern = LazyLock::new(|| Regex::new(r"^(?:E +)?[\s|]*(?:\w+\.)*[A-Z]\w*(?:: .*)?$").ok());
+static RAISED: Pattern = Pattern::new(r"^(?:E +)?[\s|]*(?:\w+\.)*[A-Z]\w*(?:: .*)?$");
 /// The error itself stands on the next line.
-static ANNOUNCED: Pattern = LazyLock::new(|| Regex::new(r"panicked at [^']*:\d+:$|^\s+error: \|-?$").ok());
+static ANNOUNCED: Pattern = Pattern::new(r"panicked at [^']*:\d+:$|^\s+error: \|-?$");
 /// The place that pytest prints behind an error.
-static PYTEST: Pattern = LazyLock::new(|| Regex::new(r"^\S+\.py:\d+: [A-Z]\w*$").ok());
+static PYTEST: Pattern = Pattern::new(r"^\S+\.py:\d+: [A-Z]\w*$");
 /// The place that pytest prints above one.
-static PYTEST_ABOVE: Pattern = LazyLock::new(|| Regex::new(r"^\S+\.py:\d+:(?: in \S+)?\s*$").ok());
+static PYTEST_ABOVE: Pattern = Pattern::new(r"^\S+\.py:\d+:(?: in \S+)?\s*$");
 static LAST_RESORT: Pattern =
-    LazyLock::new(|| Regex::new(r"(?i)\b(?:\w+error|\w+exception)\b|\b(?:error|fatal|panic)(?:: |! )").ok());
+    Pattern::new(r"(?i)\b(?:\w+error|\w+exception)\b|\b(?:error|fatal|panic)(?:: |! )");
 
 /// A library or a runtime, not the project.
-static LIBRARY: Pattern = LazyLock::new(|| {
-    Regex::new(concat!(
-        r"(?:site|dist)-packages|/lib/(?:python|ruby)|\\lib\\|node_modules/|node:|internal/(?:modules|process)/",
-        r"|/rustc/|\.cargo/registry|/library/(?:std|core|alloc)/|/pkg/mod/|/usr/(?:local/go/src/|include|lib)",
-        r"|/gems/|<frozen|<string>|<stdin>|sysdeps/|libsanitizer|/csu/|/_pytest/",
-        r"|^\s*at (?:java|javax|jdk|sun|kotlin|org\.junit|org\.gradle|System|Microsoft|Xunit|NUnit)\.",
-    ))
-    .ok()
-});
+static LIBRARY: Pattern = Pattern::new(concat!(
+    r"(?:site|dist)-packages|/lib/(?:python|ruby)|\\lib\\|node_modules/|node:|internal/(?:modules|process)/",
+    r"|/rustc/|\.cargo/registry|/library/(?:std|core|alloc)/|/pkg/mod/|/usr/(?:local/go/src/|include|lib)",
+    r"|/gems/|<frozen|<string>|<stdin>|sysdeps/|libsanitizer|/csu/|/_pytest/",
+    r"|^\s*at (?:java|javax|jdk|sun|kotlin|org\.junit|org\.gradle|System|Microsoft|Xunit|NUnit)\.",
+));
 
 /// A file of the project and a line in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -325,7 +316,7 @@ pub(super) fn find(lines: &[&str], last_resort: bool) -> Vec<Fault> {
         reader.line(at, &plain(line));
     }
     if reader.faults.is_empty() && last_resort {
-        let words = lines.iter().map(|line| plain(line)).filter(|line| is(&LAST_RESORT, line));
+        let words = lines.iter().map(|line| plain(line)).filter(|line| LAST_RESORT.is_in(line));
         for line in words.take(MAX_LAST_RESORT) {
             reader.error(0, &line);
         }
@@ -359,10 +350,10 @@ impl Reader {
             return;
         }
         let is_error = ERROR.as_ref().is_some_and(|set| set.is_match(line))
-            || (!self.above.is_empty() && is(&RAISED, line));
+            || (!self.above.is_empty() && RAISED.is_in(line));
         if is_error && !list("beside_errors").iter().any(|start| line.starts_with(start)) {
             self.error(at, line);
-            self.is_announced = is(&ANNOUNCED, line);
+            self.is_announced = ANNOUNCED.is_in(line);
         } else if let Some(place) = place(line) {
             self.place(at, line, place);
         }
@@ -379,7 +370,7 @@ impl Reader {
     }
 
     fn place(&mut self, at: usize, line: &str, place: Frame) {
-        if line.contains("File \"") || is(&PYTEST_ABOVE, line) {
+        if line.contains("File \"") || PYTEST_ABOVE.is_in(line) {
             // The frames nearest to the error count.
             if self.above.len() == MAX_FRAMES {
                 self.above.remove(0);
@@ -390,7 +381,7 @@ impl Reader {
         let Some(fault) = self.faults.last_mut().filter(|fault| at - fault.at <= REACH) else {
             return;
         };
-        if is(&PYTEST, line) {
+        if PYTEST.is_in(line) {
             fault.frames.insert(0, place);
         } else if fault.frames.len() < MAX_FRAMES {
             fault.frames.push(place);
@@ -401,10 +392,10 @@ impl Reader {
 /// The place of the project that a line names.
 fn place(line: &str) -> Option<Frame> {
     // Most lines name none, and a digit is quickly seen.
-    if !line.bytes().any(|byte| byte.is_ascii_digit()) || is(&LIBRARY, line) {
+    if !line.bytes().any(|byte| byte.is_ascii_digit()) || LIBRARY.is_in(line) {
         return None;
     }
-    let found = PLACE.as_ref()?.captures(line)?;
+    let found = PLACE.captures(line)?;
     let file = found.name("python").or_else(|| found.name("file"))?.as_str();
     let number = found.name("python_line").or_else(|| found.name("line"))?;
     let file = file.strip_prefix("//").unwrap_or(file);
@@ -427,15 +418,9 @@ fn is_test_file(file: &str) -> bool {
             .any(|part| name.contains(part))
 }
 
-fn is(pattern: &Pattern, line: &str) -> bool {
-    pattern.as_ref().is_some_and(|pattern| pattern.is_match(line))
-}
-
 fn plain(line: &str) -> Cow<'_, str> {
-    match NOISE.as_ref() {
-        Some(noise) if line.starts_with("20") || line.contains('\x1b') => noise.replace_all(line, ""),
-        _ => Cow::Borrowed(line),
-    }
+    let may_have_noise = line.starts_with("20") || line.contains('\x1b');
+    if may_have_noise { NOISE.replaced(line, "") } else { Cow::Borrowed(line) }
 }
 
 #[cfg(test)]
@@ -446,7 +431,7 @@ mod tests {
     fn every_pattern_compiles() {
         assert!(ERROR.is_some());
         for pattern in [&NOISE, &PLACE, &LIBRARY, &RAISED, &ANNOUNCED, &PYTEST, &PYTEST_ABOVE, &LAST_RESORT] {
-            assert!(pattern.is_some());
+            assert!(pattern.regex().is_some());
         }
     }
 

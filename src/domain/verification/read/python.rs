@@ -1,11 +1,8 @@
 //! pytest and unittest.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::reader::Counts;
 use super::{Output, Reading, Seen, distinct, last};
+use crate::domain::pattern::Pattern;
 
 /// The outcome of a test, in the lines of the summary and of `-v`.
 const BAD: [&str; 4] = ["FAILED", "ERROR", "SUBFAILED", "SUBFAIL"];
@@ -121,10 +118,8 @@ pub(super) fn unittest(output: &Output) -> Option<Reading> {
 
 /// Each run whose line `Ran 2 tests in 0.1s` stands below dashes, and above its verdict.
 fn unittest_runs(text: &str) -> Vec<Reading> {
-    static END: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let verdict = r"(?:OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$";
-        Regex::new(&format!(r"(?m)^-{{70}}\nRan (\d+) tests? in [\d.]+s\n\s*{verdict}")).ok()
-    });
+    static END: Pattern =
+        Pattern::new(r"^-{70}\nRan (\d+) tests? in [\d.]+s\n\s*(?:OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$");
     let mut begins = 0;
     let run = |found: regex::Captures| {
         let whole = found.get_match();
@@ -132,7 +127,7 @@ fn unittest_runs(text: &str) -> Vec<Reading> {
         begins = whole.end();
         unittest_run(above, found.get(1)?.as_str(), found.get(2).map_or("", |counts| counts.as_str()))
     };
-    END.iter().flat_map(|end| end.captures_iter(text)).filter_map(run).collect()
+    END.all(text).filter_map(run).collect()
 }
 
 fn unittest_run(above: &str, ran: &str, counts: &str) -> Option<Reading> {
