@@ -277,33 +277,6 @@ impl ApprovalProblem {
             Self::Contradiction { .. } => "answers_contradict",
         }
     }
-
-    pub fn hint(&self) -> String {
-        match self {
-            Self::HumanWanted(request) | Self::OtherReport(request) => format!(
-                "Ask the human to run `maestro-mcp approvals show {request}` in a terminal, and then approve, revise or reject it there."
-            ),
-            Self::Contradiction { what, .. } if what.iter().any(Contradiction::is_final) => {
-                "Ask the human what should be different, and give it as revision_instructions.".to_owned()
-            }
-            Self::Contradiction { .. } => {
-                "Ask the human which of the two holds: correct the answers or the decision, or submit the same with is_meant: true if they say so again.".to_owned()
-            }
-            Self::LateStart { setting, .. } => {
-                format!("Begin without start_stage; it counts once {setting}.")
-            }
-            Self::SecondServer(_) => {
-                "Use the tools of the server that the client registered, or ask the human to decide in a terminal of their own: `maestro-mcp approvals`.".to_owned()
-            }
-            Self::DialogOpen(request) => format!(
-                "The human answers there. If the dialog is gone, ask them to run `maestro-mcp approvals show {request}` in a terminal and decide there."
-            ),
-            Self::NoPerson(_) => "Ask the human to run this command in a terminal of their own.".to_owned(),
-            Self::Undecided { request, .. } => format!(
-                "The request stays open: ask again with maestro_submit_approval, or `maestro-mcp approvals show {request}` in a terminal."
-            ),
-        }
-    }
 }
 
 /// An error as a result tells it.

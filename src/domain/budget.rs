@@ -264,13 +264,8 @@ impl Cap {
     }
 
     /// The variable that sets it.
-    pub(crate) fn variable(self) -> &'static str {
-        match self {
-            Self::RunUsd => "MAESTRO_CAP_RUN_USD",
-            Self::RunTokens => "MAESTRO_CAP_RUN_TOKENS",
-            Self::DayUsd => "MAESTRO_CAP_DAY_USD",
-            Self::DayTokens => "MAESTRO_CAP_DAY_TOKENS",
-        }
+    pub(crate) fn variable(self) -> String {
+        format!("MAESTRO_CAP_{}", self.key().to_ascii_uppercase())
     }
 
     /// True for a cap on a run, false for one on a day.

@@ -37,8 +37,7 @@ pub type Texts = HashMap<String, String>;
 
 /// The text under a key, with its values.
 pub fn filled(texts: &Texts, key: &str, values: &[(&str, &str)]) -> String {
-    let values: Vec<_> = values.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    texts.get(key).map_or_else(String::new, |text| fill(text, &values))
+    texts.get(key).map_or_else(String::new, |text| fill(text, values))
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ impl Text {
 }
 
 /// Puts values in the place of their `{names}`. Other braces stay.
-pub fn fill(template: &str, values: &[(&str, String)]) -> String {
+pub fn fill(template: &str, values: &[(&str, impl AsRef<str>)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
@@ -147,7 +147,7 @@ pub fn fill(template: &str, values: &[(&str, String)]) -> String {
             .and_then(|(name, after)| Some((values.iter().find(|(known, _)| *known == name)?, after)));
         match value {
             Some(((_, value), after)) => {
-                out.push_str(value);
+                out.push_str(value.as_ref());
                 rest = after;
             }
             None => {

@@ -342,54 +342,38 @@ impl NoWinner {
         }
     }
 
-    pub fn hint(&self) -> &'static str {
-        self.told().0
+    /// The next step, where it is not that of the code.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.stop {
+            Stop::Budget if self.samples == 0 => Some(
+                "No provider was asked; the error gives the reason. Decide without a vote, by a test, or tell the user what to change.",
+            ),
+            Stop::Cancelled => Some("Call again if it is still wanted."),
+            Stop::NothingRepeats => Some(
+                "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test.",
+            ),
+            _ => None,
+        }
     }
 
-    /// The next step, and the reason in words.
-    fn told(&self) -> (&'static str, String) {
-        const TOO_CLOSE: &str = "No answer is far enough ahead, so none was chosen: give a larger max_rounds, make the question narrower, or decide by a test.";
+    /// The reason in words.
+    fn reason(&self) -> String {
         let Self { k, lead, samples, valid, .. } = self;
         match self.stop {
-            Stop::NoValid => (
-                "Read red_flags and failures; ask for an answer of another form, or other providers.",
-                format!("no valid vote among {samples} samples"),
+            Stop::NoValid => format!("no valid vote among {samples} samples"),
+            Stop::Budget => format!("the budget refused a further round after {samples} samples"),
+            Stop::Cancelled => format!("the vote was cancelled after {samples} samples"),
+            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => format!(
+                "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
             ),
-            Stop::Budget => (
-                if *samples == 0 {
-                    "No provider was asked; the error gives the reason. Decide without a vote, by a test, or tell the user what to change."
-                } else {
-                    "The budget allows no further sample; decide from vote_distribution yourself, or by a test."
-                },
-                format!("the budget refused a further round after {samples} samples"),
+            Stop::CannotWin => format!(
+                "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
             ),
-            Stop::Cancelled => (
-                "Call again if it is still wanted.",
-                format!("the vote was cancelled after {samples} samples"),
+            Stop::NothingRepeats => format!(
+                "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
             ),
-            Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => (
-                TOO_CLOSE,
-                format!(
-                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
-                ),
-            ),
-            Stop::CannotWin => (
-                TOO_CLOSE,
-                format!(
-                    "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
-                ),
-            ),
-            Stop::NothingRepeats => (
-                "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test.",
-                format!(
-                    "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
-                ),
-            ),
-            Stop::ProvidersFailed => (
-                TOO_CLOSE,
-                format!(
-                    "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
-                ),
+            Stop::ProvidersFailed => format!(
+                "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
             ),
         }
     }
@@ -397,7 +381,7 @@ impl NoWinner {
 
 impl fmt::Display for NoWinner {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.told().1)?;
+        out.write_str(&self.reason())?;
         if self.others.is_empty() { Ok(()) } else { write!(out, " ({})", self.others.join("; ")) }
     }
 }

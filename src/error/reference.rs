@@ -3,13 +3,17 @@
 
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 use serde::Deserialize;
 
-use super::Error;
+use super::{ApprovalProblem, Error};
 use crate::domain::budget::{Passed, Spender, Standing};
 use crate::domain::cut::cut_line;
+use crate::domain::decision::Contradiction;
 use crate::domain::packed;
+use crate::domain::pattern::Pattern;
+use crate::domain::text::fill;
+use crate::domain::words::in_a_variable;
 
 /// The texts, embedded. A test reads them, so they always parse.
 const TEXTS: &str = "src/error/reference.yaml";
@@ -24,7 +28,7 @@ pub struct Entry {
     pub model: String,
     /// Next step of the person.
     pub user: String,
-    /// Next step as a result gives it, where it is the same in every case.
+    /// Next step as a result gives it, with `{names}` of the values of a case.
     pub hint: Option<String>,
 }
 
@@ -52,7 +56,7 @@ pub fn find(code: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.code == code)
 }
 
-/// The next step after an error of a code, where it is the same in every case.
+/// The next step after an error of a code, with `{names}` of the values of a case; empty where each case has its own.
 pub fn hint_of(code: &str) -> &'static str {
     find(code).and_then(|entry| entry.hint.as_deref()).unwrap_or_default()
 }
@@ -87,35 +91,31 @@ pub fn markdown() -> String {
 const OF_PROJECT: &str = ".maestro/";
 
 impl Error {
+    /// The next step: the one of its code with the values of this case, unless this case has its own.
     pub fn hint(&self) -> String {
+        let own = hint_of(self.code());
+        let for_provider = |provider: &str| {
+            let variable = in_a_variable(provider);
+            fill(own, &[("provider", provider), ("variable", variable.as_str())])
+        };
         match self {
-            Self::Unknown { kind: "evidence", .. } => {
-                "maestro_get_evidence_chain lists the ids that there are; every result that is recorded names its own.".into()
-            }
-            Self::Unknown { available, .. } => there_is(available),
+            Self::Unknown { available, .. } if own.is_empty() => there_is(available),
             Self::Ambiguous { matches, .. } => {
                 const SHOWN: usize = 4;
                 format!("Give more of the id: {}.", first(SHOWN, matches))
             }
-            Self::ProviderDisabled(name) => format!(
-                "Set `enabled: true` for {name} in .maestro/cli_clients.yaml, or ask another provider (maestro_list_providers)."
-            ),
+            Self::ProviderDisabled(provider) | Self::Stalled { provider, .. } => for_provider(provider),
             Self::CliNotFound { provider, installed, .. } => {
-                let variable = provider.to_ascii_uppercase().replace('-', "_");
                 let others = match installed.as_slice() {
                     [] => "No other CLI is installed; provider `understudy` answers by rules, without a model.".to_owned(),
                     some => format!("Installed: {}.", some.join(", ")),
                 };
-                format!("Install it, or set MAESTRO_{variable}_CMD to where it is. {others}")
+                format!("{} {others}", for_provider(provider))
             }
             Self::Setup { hint, .. } => hint.clone(),
             Self::NoVoter => {
                 "Install codex, gemini or claude, and name one of them; without a model decide yourself, or by a test. `maestro-mcp check` shows what is missing.".into()
             }
-            Self::Stalled { provider, .. } => format!(
-                "Ask again or ask another provider; MAESTRO_{}_STALL_TIMEOUT (seconds, 0 = off) sets the patience.",
-                provider.to_ascii_uppercase().replace('-', "_")
-            ),
             Self::Cli { provider, failure, others } => {
                 let until = failure.resets_at.map(|at| format!("The limit ends at {at}. ")).unwrap_or_default();
                 let next = match others.split_first() {
@@ -129,20 +129,35 @@ impl Error {
                 format!("{until}{}{next}", failure.kind.hint(provider))
             }
             Self::EveryCandidateFailed { others, .. } => match others.as_slice() {
-                [] => "Read each candidate's code and hint. No other CLI is installed: go on without a consultant.".into(),
+                [] => format!("{own} No other CLI is installed: go on without a consultant."),
                 some => format!(
-                    "Read each candidate's code and hint. Installed and not asked: {}. Ask them, or go on without a consultant.",
+                    "{own} Installed and not asked: {}. Ask them, or go on without a consultant.",
                     some.join(", ")
                 ),
             },
-            Self::Vote(no_winner) => no_winner.hint().into(),
+            Self::Vote(no_winner) => no_winner.hint().unwrap_or(own).to_owned(),
             Self::Workflow(refusal) => refusal.next.clone(),
             Self::BudgetExhausted(short) => exhausted(&short.by),
             Self::CapReached(passed) => capped(passed),
-            Self::PriceUnknown { provider, model } => priceless(provider, model),
-            Self::Store(error) => error.hint().into(),
-            Self::Approval(problem) => problem.hint(),
-            Self::InvalidArguments(_) | Self::CliNotExecutable { .. } | Self::NoSandbox(_) | Self::NoProvider | Self::ConfigInvalid(_) | Self::PromptTooLong { .. } | Self::Timeout { .. } | Self::OutputTooLarge { .. } | Self::NestedConsult | Self::RequestState(_) | Self::Cancelled | Self::ShuttingDown | Self::Busy(_) | Self::Document { .. } | Self::Internal(_) | Self::Oracle(_) => hint_of(self.code()).to_owned(),
+            Self::PriceUnknown { provider, model } => {
+                let model = if model.is_empty() { "*" } else { model };
+                fill(own, &[("provider", provider.as_str()), ("model", model)])
+            }
+            Self::Approval(problem) => match problem {
+                ApprovalProblem::HumanWanted(request)
+                | ApprovalProblem::OtherReport(request)
+                | ApprovalProblem::DialogOpen(request)
+                | ApprovalProblem::Undecided { request, .. } => fill(own, &[("request", request)]),
+                ApprovalProblem::LateStart { setting, .. } => fill(own, &[("setting", setting)]),
+                ApprovalProblem::Contradiction { what, .. } if what.iter().any(Contradiction::is_final) => {
+                    "Ask the human what should be different, and give it as revision_instructions.".to_owned()
+                }
+                ApprovalProblem::NoPerson(_) => {
+                    "Ask the human to run this command in a terminal of their own.".to_owned()
+                }
+                ApprovalProblem::Contradiction { .. } | ApprovalProblem::SecondServer(_) => own.to_owned(),
+            },
+            _ => own.to_owned(),
         }
     }
 }
@@ -157,7 +172,7 @@ fn capped(passed: &Passed) -> String {
         Some(run) => format!("The run {run}: {figures}."),
         None => format!("Today: {figures}; a new day begins at midnight in the user's time zone."),
     };
-    let raise = if set_by == cap.variable() {
+    let raise = if *set_by == cap.variable() {
         format!("The cap is `{key}`, set by {set_by}: the user raises it there")
     } else if set_by.starts_with(OF_PROJECT) {
         format!(
@@ -169,14 +184,6 @@ fn capped(passed: &Passed) -> String {
     };
     format!(
         "Nothing was asked. {who} Go on without a consultant, or ask for less. {raise} and restarts the server; maestro_get_metrics shows what was spent."
-    )
-}
-
-/// The words for a price.
-fn priceless(provider: &str, model: &str) -> String {
-    let model = if model.is_empty() { "*" } else { model };
-    format!(
-        "Nothing was asked. The user adds its price to prices.yaml in ~/.config/maestro, for example `models: [{{ provider: {provider}, model: \"{model}\", input: 5, output: 25 }}]` (US dollars for a million tokens), or caps tokens instead (`caps.day_tokens`, MAESTRO_CAP_DAY_TOKENS)."
     )
 }
 
@@ -213,10 +220,9 @@ fn there_is(available: &[String]) -> String {
 
 /// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
 pub fn for_person(hint: &str) -> String {
-    static TO_A_MODEL: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)").ok());
-    let Some(pattern) = &*TO_A_MODEL else { return hint.to_owned() };
-    let said = pattern.replace_all(hint, |found: &Captures<'_>| {
+    static TO_A_MODEL: Pattern =
+        Pattern::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)");
+    let said = TO_A_MODEL.replaced(hint, |found: &Captures<'_>| {
         let first = found.get(2).map_or("", |letter| letter.as_str());
         if found.get(1).is_some() { first.to_uppercase() } else { first.to_owned() }
     });
@@ -254,6 +260,12 @@ mod tests {
             "invalid_arguments", "cli_not_executable", "no_sandbox", "no_provider", "config_invalid",
             "prompt_too_long", "timeout", "output_too_large", "nested_consult", "request_state_invalid",
             "cancelled", "shutting_down", "busy", "document_invalid", "internal", "oracle_unusable",
+            "provider_disabled", "cli_not_found", "stalled", "every_candidate_failed", "vote_undecided",
+            "no_valid_vote", "vote_over_budget", "price_unknown", "human_wanted", "other_report",
+            "second_server", "dialog_open", "undecided", "late_start", "answers_contradict",
+            "store_conflict", "store_replaced", "store_busy", "store_read_only", "store_full",
+            "store_corrupt", "store_newer", "store_went_back", "store_foreign", "store_not_ours",
+            "store_unavailable",
         ];
         for code in refusals.chain(errors) {
             let hint = hint_of(code);

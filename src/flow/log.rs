@@ -14,6 +14,7 @@ use super::journal::{Journal, new_id};
 use super::scope::off_thread;
 use crate::domain::event::consult::ConsultSettled;
 use crate::error::Error;
+use crate::error::reference::hint_of;
 use crate::host::seal_key::SealKey;
 use crate::host::store::lease::Lease;
 use crate::host::store::{Marks, MemoryStore, Note, SqliteStore, check_root, lease};
@@ -206,8 +207,8 @@ impl Log {
             Note::InGit(warning) => ("log_in_git", json!(warning)),
         });
         let trouble = store.trouble().map(|error| {
-            let warning = json!({ "error": error.to_string(), "code": error.code(), "hint": error.hint() });
-            ("log_warning", warning)
+            let code = error.code();
+            ("log_warning", json!({ "error": error.to_string(), "code": code, "hint": hint_of(code) }))
         });
         notes.chain(trouble).collect()
     }

@@ -268,33 +268,6 @@ impl StoreError {
         }
     }
 
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Conflict { .. } => "Read the run's state again, then decide again.",
-            Self::Replaced => "Call again: what is there now is read from its beginning.",
-            Self::Busy => "Call again; if it stays, look for a program that holds .maestro/maestro.db open.",
-            Self::ReadOnly { .. } => {
-                "Give the user write permission to the directory of the log, or set MAESTRO_TRACE_DIR to one that can be written to."
-            }
-            Self::Full => "Make room on the disk, then call again; what was stored before is whole.",
-            Self::Corrupt { .. } => {
-                "Nothing was changed in it. Keep the file for examination, put a backup in its place, or move it away to begin a new log."
-            }
-            Self::Newer { .. } => "Use the newer Maestro that wrote it; the file was left as it is.",
-            Self::WentBack { .. } => {
-                "Tell the user. Put the log back that was there, or move this one away to begin a new one; nothing was changed in it."
-            }
-            Self::Foreign { .. } => {
-                "Tell the user. Take it out of git or move it away; a log of the user's own that was moved here is taken over with `maestro-mcp trust` in a terminal."
-            }
-            Self::NotOurs { .. } => {
-                "Move it away, or set MAESTRO_TRACE_DIR to another directory; it was left as it is."
-            }
-            Self::Unfit { .. } => "This is a defect of Maestro: report it.",
-            Self::Io { .. } => "Look at the disk and at the permissions of the directory, then call again.",
-        }
-    }
-
     /// True if the same call may succeed a little later.
     pub fn retryable(&self) -> bool {
         matches!(self, Self::Conflict { .. } | Self::Replaced | Self::Busy)
