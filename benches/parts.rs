@@ -8,7 +8,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use maestro::testing::{
     Config, Ended, Environment, Exit, FileText, Kit, Library, Masker, Material, Outcome, PackLimits,
-    SecretRules, Supervisor, WallStanding, citations, file_lines, pack,
+    RuleFile as _, SecretRules, Supervisor, WallStanding, citations, file_lines, pack,
 };
 
 const RULES: &str = include_str!("../conf/secrets.yaml");

@@ -15,6 +15,7 @@ pub use crate::domain::history::History;
 pub use crate::domain::mask::Masker;
 pub use crate::domain::measure::tally::PAPER_TURNS;
 pub use crate::domain::pack::{FileText, Material, PackLimits, file_lines, pack};
+pub use crate::domain::rule::RuleFile;
 pub use crate::domain::secret_path::SecretRules;
 pub use crate::domain::served::ModelNote;
 pub use crate::domain::stage::Stage;

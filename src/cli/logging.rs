@@ -15,6 +15,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::domain::mask::{DEFAULT_REPLACEMENT, Masker};
+use crate::domain::rule::RuleFile as _;
 use crate::domain::secret_path::SecretRules;
 use crate::flow::configuration::MadeMasker;
 use crate::host::environment::Environment;

@@ -12,7 +12,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::json_schema;
 use super::prompt::prompt;
 use super::redflag::{Findings, Flag, Inspector};
-use super::rule::{self, RuleError};
+use super::rule::{RuleError, RuleFile};
 use super::stage::Stage;
 use super::vote::canonical::fields::VoteBy;
 
@@ -115,23 +115,18 @@ pub struct MicroSteps {
     steps: Vec<MicroStep>,
 }
 
-impl MicroSteps {
-    /// Reads the list.
-    ///
-    /// # Errors
-    ///
-    /// If the text is not YAML of this form, a step is missing or there twice, or a schema is invalid.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        let rules: Self = rule::from_yaml(text)?;
+impl RuleFile for MicroSteps {
+    /// Refuses a step that is missing or there twice, and a schema that is none.
+    fn completed(self) -> Result<Self, RuleError> {
         let incomplete =
             |kind: StepType, problem| Err(RuleError::Incomplete { rule: kind.name().to_owned(), problem });
         for &kind in StepType::ALL {
-            let count = rules.steps.iter().filter(|step| step.kind == kind).count();
+            let count = self.steps.iter().filter(|step| step.kind == kind).count();
             if count != 1 {
                 return incomplete(kind, format!("the step is there {count} times, and must be there once"));
             }
         }
-        for step in &rules.steps {
+        for step in &self.steps {
             if let Err(error) = json_schema::check(&step.output_schema) {
                 return incomplete(step.kind, format!("its output_schema is not a schema: {error}"));
             }
@@ -149,9 +144,11 @@ impl MicroSteps {
                 );
             }
         }
-        Ok(rules)
+        Ok(self)
     }
+}
 
+impl MicroSteps {
     /// A step by its name.
     pub fn get(&self, kind: StepType) -> Option<&MicroStep> {
         self.steps.iter().find(|step| step.kind == kind)

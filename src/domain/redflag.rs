@@ -14,7 +14,7 @@ use strum::{IntoStaticStr, VariantArray};
 use super::answer::{Unreadable, looks_like_one, spoken};
 use super::cut::cut;
 use super::pattern::Pattern;
-use super::rule::{self, Example, RuleError, verdict};
+use super::rule::{Example, RuleError, RuleFile, verdict};
 
 pub use inspect::{AnswerForm, Finding, Findings, Inspector, RedFlag, VoteFlags, VoteRules};
 use reading::Reading;
@@ -70,25 +70,17 @@ pub struct ForbiddenRule {
     pub not_match: Vec<String>,
 }
 
-impl RedFlagRules {
-    /// Reads the rule file. The examples are not tried; see [`RedFlagRules::check`].
-    ///
-    /// # Errors
-    /// If the text is not YAML of this form.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        let mut rules: Self = rule::from_yaml(text)?;
-        let StepRules { non_answers, elided, rules: flags, .. } = &mut rules.step;
-        let phrases = rules.candidate.empty.iter_mut().chain(non_answers).chain(elided);
+impl RuleFile for RedFlagRules {
+    /// Says of phrases that case does not matter.
+    fn completed(mut self) -> Result<Self, RuleError> {
+        let StepRules { non_answers, elided, rules: flags, .. } = &mut self.step;
+        let phrases = self.candidate.empty.iter_mut().chain(non_answers).chain(elided);
         phrases.for_each(|rule| rule.pattern.ignore_case());
         flags.values_mut().for_each(FlagRule::ignore_case);
-        Ok(rules)
+        Ok(self)
     }
 
-    /// Compiles every pattern and tries every example.
-    ///
-    /// # Errors
-    /// At the first rule that does not do what its examples say.
-    pub fn check(&self) -> Result<(), RuleError> {
+    fn check(&self) -> Result<(), RuleError> {
         self.candidate.compile()?;
         let phrases = self.candidate.forbidden.iter().chain(&self.vote.forbidden);
         phrases.chain(&self.candidate.empty).try_for_each(ForbiddenRule::check)?;

@@ -57,6 +57,25 @@ pub enum RuleError {
     },
 }
 
+/// A file of rules.
+pub trait RuleFile: DeserializeOwned {
+    /// Reads its text. The examples are not tried.
+    fn from_yaml(text: &str) -> Result<Self, RuleError> {
+        from_yaml::<Self>(text)?.completed()
+    }
+
+    /// Completes what was read, where something in it does not hold by its form alone.
+    fn completed(self) -> Result<Self, RuleError> {
+        Ok(self)
+    }
+
+    /// Compiles every pattern and tries every example. The first rule that does not do what its examples say is the
+    /// error.
+    fn check(&self) -> Result<(), RuleError> {
+        Ok(())
+    }
+}
+
 /// Reads a rule file (or a section of one).
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, RuleError> {
     typed::from_yaml(text).map_err(|error| RuleError::Yaml(in_brief(&error)))

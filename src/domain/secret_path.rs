@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::mask::{MaskRule, MaskRules, is_modest_pattern};
 use super::packed;
 use super::plain::is_hidden;
-use super::rule::{self, RuleError};
+use super::rule::{self, RuleError, RuleFile};
 use crate::domain::order::Gather;
 
 /// Section `files` of `conf/secrets.yaml`.
@@ -204,20 +204,8 @@ pub struct SecretRules {
     pub files: FileRules,
 }
 
-impl SecretRules {
-    /// Reads the rule file. The examples are not tried; see [`SecretRules::check`].
-    ///
-    /// # Errors
-    /// If the text is not YAML of this form.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        rule::from_yaml(text)
-    }
-
-    /// Compiles every pattern and tries every example.
-    ///
-    /// # Errors
-    /// At the first rule that does not do what its examples say.
-    pub fn check(&self) -> Result<(), RuleError> {
+impl RuleFile for SecretRules {
+    fn check(&self) -> Result<(), RuleError> {
         self.masking.check()?;
         self.files.check()
     }
@@ -254,15 +242,9 @@ const OWN: &str = "own_";
 /// Rules of a project that nobody has confirmed.
 const MOST_RULES: usize = 20;
 
-impl AddedRules {
-    /// Reads a project's file.
-    ///
-    /// # Errors
-    /// If the text is not YAML of this form.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        rule::from_yaml(text)
-    }
+impl RuleFile for AddedRules {}
 
+impl AddedRules {
     /// Reads the file of a project that nobody has confirmed: it may add little, and that is tried.
     ///
     /// # Errors
@@ -341,7 +323,6 @@ impl SecretRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rule;
 
     fn shipped() -> FileRules {
         let rules = SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap();

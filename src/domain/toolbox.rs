@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::microstep::StepType;
-use super::rule::{self, RuleError};
+use super::rule::{RuleError, RuleFile};
 use super::stage::Stage;
 use crate::domain::order::Order;
 
@@ -207,34 +207,29 @@ pub struct Skill {
     pub optional_tools: Vec<String>,
 }
 
-impl Manifest {
-    /// Reads the manifest. Names of tools are looked up later, when a stage is loaded.
-    ///
-    /// # Errors
-    ///
-    /// If the text is not YAML of this form, or a stage has no budget, a name stands for two
-    /// skills, or there is no such micro step.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        let mut manifest: Self = rule::from_yaml(text)?;
+impl RuleFile for Manifest {
+    /// Refuses a stage without a budget, and two skills of one name. Names of tools are looked up later, when
+    /// a stage is loaded.
+    fn completed(mut self) -> Result<Self, RuleError> {
         let incomplete = |rule: &str, problem: &str| {
             Err(RuleError::Incomplete { rule: rule.to_owned(), problem: problem.to_owned() })
         };
-        if let Some(stage) =
-            Stage::ALL.iter().find(|stage| !manifest.stage_budgets.contains_key(stage.name()))
-        {
+        if let Some(stage) = Stage::ALL.iter().find(|stage| !self.stage_budgets.contains_key(stage.name())) {
             return incomplete(stage.name(), "it has no budget in stage_budgets");
         }
         let mut names = BTreeSet::new();
-        for skill in &manifest.skills {
+        for skill in &self.skills {
             if !names.insert(&skill.name) {
                 return incomplete(&skill.name, "two skills have this name");
             }
         }
         // A stable sort: skills of equal priority stay in the order of the file.
-        manifest.skills.order_by_key(|skill| skill.priority);
-        Ok(manifest)
+        self.skills.order_by_key(|skill| skill.priority);
+        Ok(self)
     }
+}
 
+impl Manifest {
     /// A skill by its name.
     pub fn skill(&self, name: &str) -> Option<&Skill> {
         self.skills.iter().find(|skill| skill.name == name)

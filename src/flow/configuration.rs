@@ -14,7 +14,7 @@ use crate::domain::mask::Masker;
 use crate::domain::measure::tally::Baseline;
 use crate::domain::microstep::MicroSteps;
 use crate::domain::redflag::{Inspector, RedFlagRules, RedFlags, VoteFlags};
-use crate::domain::rule::RuleError;
+use crate::domain::rule::{RuleError, RuleFile};
 use crate::domain::secret_path::{AddedRules, SecretRules};
 use crate::domain::stage::Stage;
 use crate::error::Error;
@@ -218,19 +218,13 @@ impl Configuration {
     fn make_secret_rules(&self) -> Result<SecretRules, Error> {
         const PATH: &str = "conf/secrets.yaml";
         let document = self.library().of_user_or_ours(PATH).map_err(|error| invalid(PATH, error))?;
-        let rules =
-            SecretRules::from_yaml(&document.text).map_err(|error| invalid(&document.origin, error))?;
-        if document.origin != BUILT_IN {
-            rules.check().map_err(|error| invalid(&document.origin, error))?;
-        }
+        let rules: SecretRules = read(&document)?;
         let layer = self.library().layer();
         let Some(added) = Library::of_layer(&layer, PATH) else { return Ok(rules) };
         match layer.standing {
             trust::Standing::Trusted => {
                 let added = added.map_err(|error| invalid(PATH, error))?;
-                let read =
-                    AddedRules::from_yaml(&added.text).map_err(|error| invalid(&added.origin, error))?;
-                let rules = rules.with(read);
+                let rules = rules.with(read(&added)?);
                 rules.check().map_err(|error| invalid(&added.origin, error))?;
                 Ok(rules)
             }
@@ -266,28 +260,20 @@ impl Configuration {
     ///
     /// A list that cannot be used.
     pub fn lexicon(&self) -> Result<Arc<Lexicon>, Error> {
-        once(&self.inner.lexicon, || self.rules("conf/intents.yaml", Lexicon::from_yaml))
+        once(&self.inner.lexicon, || self.rules("conf/intents.yaml"))
     }
 
-    /// Rules that a document holds, read in their own way.
-    fn rules<T>(&self, path: &str, read: impl FnOnce(&str) -> Result<T, RuleError>) -> Result<T, Error> {
-        let document = self.document(path)?;
-        read(&document.text).map_err(|error| invalid(&document.origin, error))
+    /// The rules of a document.
+    pub(in crate::flow) fn rules<T: RuleFile>(&self, path: &str) -> Result<T, Error> {
+        self.document(path).and_then(|document| read(&document))
     }
 
-    /// Makes something of the red-flag rules; a file that replaces ours has its examples tried.
     fn of_red_flag_rules<T>(
         &self,
         make: impl FnOnce(&RedFlagRules) -> Result<T, RuleError>,
     ) -> Result<T, Error> {
         let document = self.document("conf/redflags.yaml")?;
-        let made = RedFlagRules::from_yaml(&document.text).and_then(|rules| {
-            if document.origin != BUILT_IN {
-                rules.check()?;
-            }
-            make(&rules)
-        });
-        made.map_err(|error| invalid(&document.origin, error))
+        make(&read(&document)?).map_err(|error| invalid(&document.origin, error))
     }
 
     /// The red-flag rules of votes.
@@ -305,7 +291,7 @@ impl Configuration {
     ///
     /// A list that replaces ours and cannot be used.
     pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
-        once(&self.inner.micro_steps, || self.rules("conf/micro_steps.yaml", MicroSteps::from_yaml))
+        once(&self.inner.micro_steps, || self.rules("conf/micro_steps.yaml"))
     }
 
     /// The rules of checks, as they are in force now.
@@ -325,6 +311,16 @@ impl Configuration {
     pub fn document(&self, path: &str) -> Result<Document, Error> {
         self.library().read(path).map_err(|error| invalid(path, error))
     }
+}
+
+/// Rules as a document has them; those that replace ours have their examples tried.
+fn read<T: RuleFile>(document: &Document) -> Result<T, Error> {
+    let wrong = |error| invalid(&document.origin, error);
+    let rules = T::from_yaml(&document.text).map_err(wrong)?;
+    if document.origin != BUILT_IN {
+        rules.check().map_err(wrong)?;
+    }
+    Ok(rules)
 }
 
 fn once<T>(cell: &Once<T>, read: impl FnOnce() -> Result<T, Error>) -> Result<Arc<T>, Error> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::domain::rule::RuleError;
+use crate::domain::rule::{RuleError, RuleFile as _};
 use crate::domain::verification::policy::{Policy, ProjectState};
 use crate::domain::verification::rules::{ProjectRules, VerificationRules};
 use crate::error::Error;

@@ -42,9 +42,7 @@ struct Bench<'a> {
 impl<'a> Bench<'a> {
     fn new(config: &Configuration, cost: Cost<'a>) -> Result<Self, Error> {
         config.check()?;
-        let document = config.document("conf/skill_manifest.yaml")?;
-        let manifest = Manifest::from_yaml(&document.text)
-            .map_err(|error| Error::Document { name: document.origin, reason: error.to_string() })?;
+        let manifest = config.rules("conf/skill_manifest.yaml")?;
         let max_tools = usize::try_from(config.settings().policy.max_tools).unwrap_or(usize::MAX);
         Ok(Self { manifest, limits: Limits { max_tools, cost } })
     }

@@ -620,6 +620,7 @@ fn own_error(result: &CheckResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rule::RuleFile as _;
 
     fn rules() -> SecretRules {
         SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap()

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::packed::list;
-use crate::domain::rule::{self, RuleError};
+use crate::domain::rule::RuleFile;
 use crate::domain::stage::Stage;
 
 /// The extra weight of the first word that says something.
@@ -136,16 +136,9 @@ fn fits(phrase: &[String], words: &[String]) -> bool {
     same && fits(rest, left)
 }
 
-impl Lexicon {
-    /// Reads the file.
-    ///
-    /// # Errors
-    ///
-    /// A text that is not YAML of this form.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        rule::from_yaml(text)
-    }
+impl RuleFile for Lexicon {}
 
+impl Lexicon {
     /// Returns what a task is after, by its description; a trace of a failure in what goes with it decides.
     pub fn intent(&self, task: &str, material: &[&str]) -> Intent {
         let words = words(task);

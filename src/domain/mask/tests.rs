@@ -3,7 +3,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::rule::Example;
+use crate::domain::rule::{Example, RuleFile as _};
 use crate::domain::secret_path::SecretRules;
 
 /// That of `conf/maestro.yaml`.

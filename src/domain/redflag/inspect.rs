@@ -426,6 +426,7 @@ impl VoteFlags {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::rule::RuleFile as _;
 
     #[test]
     fn answers_to_any_question() {

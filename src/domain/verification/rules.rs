@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Kind;
 use crate::domain::pattern::Pattern;
-use crate::domain::rule::{self, RuleError};
+use crate::domain::rule::{self, RuleError, RuleFile};
 use crate::domain::secret_path::folded;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -126,16 +126,10 @@ pub struct ProjectRules {
     pub rules: Vec<AllowRule>,
 }
 
-impl VerificationRules {
-    /// Reads the rule file. The examples are not tried; see
-    /// [`Policy::check`](super::policy::Policy::check).
-    ///
-    /// # Errors
-    /// If the text is not YAML of this form.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        rule::from_yaml(text)
-    }
+impl RuleFile for VerificationRules {}
+impl RuleFile for ProjectRules {}
 
+impl VerificationRules {
     /// The default command of a language for a type.
     pub fn default_command(&self, language: &str, kind: Kind) -> Option<&str> {
         self.defaults.get(language)?.get(&kind).map(String::as_str)
@@ -143,14 +137,6 @@ impl VerificationRules {
 }
 
 impl ProjectRules {
-    /// Reads a project's file.
-    ///
-    /// # Errors
-    /// If the text is not YAML of this form.
-    pub fn from_yaml(text: &str) -> Result<Self, RuleError> {
-        rule::from_yaml(text)
-    }
-
     /// Returns what it adds, for a person to read: a rule and its commands each.
     pub fn described(&self) -> Vec<String> {
         self.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.commands.join(", "))).collect()

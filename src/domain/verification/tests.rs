@@ -7,6 +7,7 @@ use super::policy::{Policy, ProjectState};
 use super::read::{Reading, read};
 use super::rules::{ProjectRules, VerificationRules, stays_inside};
 use super::status::{End, Told, judge};
+use crate::domain::rule::RuleFile as _;
 
 fn shipped() -> (VerificationRules, Policy) {
     let rules = VerificationRules::from_yaml(include_str!("../../../conf/verification.yaml")).unwrap();

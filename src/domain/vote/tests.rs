@@ -243,6 +243,7 @@ fn right_answers_in_many_wordings_win() {
     use crate::domain::answer::document;
     use crate::domain::microstep::{MicroSteps, StepType};
     use crate::domain::redflag::{Inspector, RedFlagRules};
+    use crate::domain::rule::RuleFile as _;
     use crate::domain::vote::canonical::Canonical;
 
     let steps = MicroSteps::from_yaml(include_str!("../../../conf/micro_steps.yaml")).unwrap();

@@ -2,6 +2,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::*;
+use crate::domain::rule::RuleFile as _;
 use crate::domain::secret_path::SecretRules;
 
 fn project(root: &Path) -> Project {
