@@ -19,6 +19,7 @@ use super::event::{
     ApprovalDecided, ApprovalRequested, Body, ChangeKind, Changed, Event, EvidenceLogged, EvidenceType,
     Noted, Topic, Verified,
 };
+use super::pairs::without_nulls;
 use super::stage::Stage;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -206,13 +207,6 @@ fn told(event: &Event, detail: Detail) -> Option<Evidence> {
         | Body::ConsultReserved(_)
         | Body::ConsultReleased(_) => return None,
     })
-}
-
-fn without_nulls(mut content: Value) -> Value {
-    if let Some(fields) = content.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    content
 }
 
 /// Returns what became of a stage; what others build on.

@@ -1,11 +1,34 @@
 //! Help for serde: a map as a list of pairs, since a key of JSON is a text (`#[serde(with = "pairs")]`), and
-//! fields that are left out.
+//! fields that are left out or added.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+
+/// A record with more fields behind its own; nothing is added that is no object.
+pub(crate) fn with(record: impl Serialize, more: impl Serialize) -> Value {
+    let mut record = json!(record);
+    if let (Value::Object(fields), Value::Object(more)) = (&mut record, json!(more)) {
+        fields.extend(more);
+    }
+    record
+}
 
 /// True if there is nothing to say of a field: `#[serde(skip_serializing_if = "is_default")]`.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// A record without the fields that say nothing.
+pub(crate) fn without_nulls(record: Value) -> Value {
+    without_nulls_but(record, &[])
+}
+
+/// The same, and some fields stay in any case.
+pub(crate) fn without_nulls_but(mut record: Value, these: &[&str]) -> Value {
+    if let Value::Object(fields) = &mut record {
+        fields.retain(|name, value| !value.is_null() || these.contains(&name.as_str()));
+    }
+    record
 }
 
 pub(crate) fn serialize<'a, M, S: Serializer>(map: &'a M, serializer: S) -> Result<S::Ok, S::Error>

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use serde_with::skip_serializing_none;
+use serde_json::{Value, json};
 
 use super::account::Account;
 use super::journal::new_id;
@@ -25,7 +25,7 @@ use crate::domain::event::{Draft, Noted};
 use crate::domain::measure::number::real;
 use crate::domain::microstep::StepType;
 use crate::domain::order::Gather;
-use crate::domain::pairs::is_default;
+use crate::domain::pairs::{without_nulls, without_nulls_but};
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{Discarded, Discards, MOST_K};
@@ -95,11 +95,7 @@ pub(super) enum TakenAs {
 ///
 /// Nobody can be asked, an unknown provider, an oracle that cannot be run, no answer at all, or
 /// rules that cannot be used.
-pub async fn calibrate(
-    kit: &Kit,
-    request: CalibrationRequest,
-    progress: &Progress,
-) -> Result<Calibration, Error> {
+pub async fn calibrate(kit: &Kit, request: CalibrationRequest, progress: &Progress) -> Result<Value, Error> {
     kit.config.check()?;
     let step = step_of(&kit.config, request.kind)?;
     let (providers, _) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
@@ -140,7 +136,7 @@ pub async fn calibrate(
         Some(_) => record(&kit.log, &request, &measured).await,
         None => Ok(()),
     };
-    Ok(Calibration::of(&request, &measured, kept.err().as_ref()))
+    Ok(result(&request, &measured, kept.err().as_ref()))
 }
 
 /// Returns how many samples each of so many questions gets.
@@ -339,159 +335,71 @@ impl Measured {
     }
 }
 
-/// Measurement and its meaning.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
-pub struct Calibration {
-    pub ok: bool,
-    /// The step.
-    pub step_type: StepType,
-    /// Answers that came in.
-    pub calibration_samples: u32,
-    /// Number of times that a valid answer is right, by the oracle; none without one.
-    #[serialize_always]
-    pub estimated_p: Option<f64>,
-    /// The same with its 95% interval.
-    pub accuracy: Option<Rate>,
-    pub estimated_v: f64,
-    /// The largest right and wrong answers, which decide the lead.
-    pub classes: Option<Classes>,
-    /// Result of each question, where there are several.
-    pub over_prompts: Option<OverPrompts>,
-    /// Answers of which the oracle said nothing, because it failed by itself.
-    #[serde(skip_serializing_if = "is_default")]
-    pub oracle_errors: u32,
-    pub warning: Option<String>,
-    /// The share of the most frequent answer among the valid ones. It is no accuracy.
-    #[serialize_always]
-    pub agreement: Option<Rate>,
-    /// The success rate that is wanted for the whole task.
-    pub target_success_rate: f64,
-    /// The steps of the whole task.
-    pub estimated_total_steps: u32,
-    /// The lead that reaches the target on the lower end of the interval; none where nothing can be
-    /// promised.
-    #[serialize_always]
-    pub recommended_k: Option<u32>,
-    /// Samples of one decision with that lead: the cost of the vote in units of one answer.
-    #[serialize_always]
-    pub expected_cost_multiplier: Option<f64>,
-    /// Why nothing is recommended.
-    pub no_recommendation: Option<String>,
-    /// Consequences of the interval's lower end, and of the estimate.
-    pub plans: Vec<Plan>,
-    /// Expected cost of the whole task with the recommended lead.
-    pub whole_task: Option<WholeTask>,
-    /// The same by provider.
-    pub by_provider: BTreeMap<String, ByProvider>,
-    /// Why answers were discarded.
-    pub red_flags: Vec<Discarded>,
-    /// First outputs of the oracle on wrong answers.
-    pub wrong: Vec<String>,
-    /// Calls that failed; they are no samples.
-    pub failures: Vec<String>,
-    #[serde(skip_serializing_if = "Usage::is_empty")]
-    pub usage: Usage,
-    /// Secrets that were masked on the way out.
-    pub masked: usize,
-    /// Why later votes do not know of it, where the log could not be written.
-    pub not_kept: Option<String>,
-    /// In a few sentences.
-    pub insight: String,
+/// The measurement and its meaning.
+fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Value {
+    const EVEN_IF_NULL: [&str; 4] = ["agreement", "estimated_p", "expected_cost_multiplier", "recommended_k"];
+    let count = measured.count(|_| true);
+    let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
+    let agreement = agreement(measured);
+    let counted = measured.counted(|_| true);
+    let planned = |basis| accuracy.and_then(|_| plan(basis, counted, request.task));
+    let promised = planned(Basis::IntervalLow);
+    let likely = planned(Basis::Estimate);
+    let no_recommendation = no_recommendation(request, accuracy, promised.as_ref(), counted.classes);
+    let over_prompts = accuracy.and_then(|_| OverPrompts::of(request, measured, promised.as_ref()));
+    let failure = |(provider, error): &(String, Error)| format!("{provider}: {} ({error})", error.code());
+    let result = json!({
+        "ok": true,
+        "step_type": request.kind,
+        "calibration_samples": count.answered,
+        // By the oracle; none without one.
+        "estimated_p": accuracy.map(|rate| rate.estimate),
+        "accuracy": accuracy,
+        "estimated_v": counted.valid_rate,
+        "classes": accuracy.map(|_| counted.classes),
+        "over_prompts": over_prompts,
+        "oracle_errors": Some(count.unjudged).filter(|errors| *errors > 0),
+        "warning": warning(request, count, counted.classes, over_prompts.as_ref()),
+        // The share of the most frequent valid answer. It is no accuracy.
+        "agreement": agreement,
+        "target_success_rate": request.task.target(),
+        "estimated_total_steps": request.task.steps(),
+        "recommended_k": promised.map(|plan| plan.k),
+        "expected_cost_multiplier": promised.map(|plan| plan.samples_per_step),
+        "no_recommendation": no_recommendation,
+        "plans": promised.into_iter().chain(likely).collect::<Vec<_>>(),
+        "whole_task": promised.map(|plan| whole_task(&plan, request, measured, count.answered)),
+        "by_provider": by_provider(request, measured),
+        "red_flags": red_flags(measured),
+        "wrong": wrong(measured),
+        "failures": measured.failures.iter().map(failure).collect::<Vec<_>>(),
+        "usage": Some(measured.usage).filter(|usage| !usage.is_empty()),
+        "masked": measured.masked,
+        // Later votes do not know of it then.
+        "not_kept": not_kept.map(ToString::to_string),
+        "insight": insight(
+            request,
+            promised.as_ref(),
+            likely.as_ref(),
+            agreement,
+            no_recommendation.as_deref(),
+        ),
+    });
+    without_nulls_but(result, &EVEN_IF_NULL)
 }
 
 /// The spread between the questions of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct OverPrompts {
+struct OverPrompts {
     /// Number of times that a valid answer to each question is right, in their order; none where none was
     /// judged.
-    pub accuracy: Vec<Option<f64>>,
-    /// The mean of those.
-    pub mean: Option<f64>,
+    accuracy: Vec<Option<f64>>,
+    mean: Option<f64>,
     /// Their standard deviation.
-    pub spread: Option<f64>,
+    spread: Option<f64>,
     /// The probability that the whole task is right with the recommended lead, over the questions as they
     /// differ.
-    pub promise: Option<f64>,
-}
-
-/// The expected cost of a whole task.
-#[skip_serializing_none]
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct WholeTask {
-    /// Votes that count.
-    pub votes: f64,
-    /// Samples, discarded ones included.
-    pub samples: f64,
-    /// Tokens sent, where the CLIs tell theirs.
-    pub input_tokens: Option<f64>,
-    /// Output tokens of the whole task.
-    pub output_tokens: Option<f64>,
-    /// US dollars of the whole task.
-    pub cost_usd: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct ByProvider {
-    /// Answers that came in.
-    pub answered: u32,
-    /// Those that counted.
-    pub valid: u32,
-    /// How often those were right; none without an oracle.
-    pub accuracy: Option<Rate>,
-}
-
-impl Calibration {
-    fn of(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Self {
-        let count = measured.count(|_| true);
-        let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
-        let agreement = agreement(measured);
-        let counted = measured.counted(|_| true);
-        let planned = |basis| accuracy.and_then(|_| plan(basis, counted, request.task));
-        let promised = planned(Basis::IntervalLow);
-        let likely = planned(Basis::Estimate);
-        let no_recommendation = no_recommendation(request, accuracy, promised.as_ref(), counted.classes);
-        let over_prompts = accuracy.and_then(|_| OverPrompts::of(request, measured, promised.as_ref()));
-        let warning = warning(request, count, counted.classes, over_prompts.as_ref());
-        Self {
-            ok: true,
-            step_type: request.kind,
-            calibration_samples: count.answered,
-            estimated_p: accuracy.map(|rate| rate.estimate),
-            accuracy,
-            estimated_v: counted.valid_rate,
-            classes: accuracy.map(|_| counted.classes),
-            over_prompts,
-            oracle_errors: count.unjudged,
-            warning,
-            agreement,
-            target_success_rate: request.task.target(),
-            estimated_total_steps: request.task.steps(),
-            recommended_k: promised.map(|plan| plan.k),
-            expected_cost_multiplier: promised.map(|plan| plan.samples_per_step),
-            insight: insight(
-                request,
-                promised.as_ref(),
-                likely.as_ref(),
-                agreement,
-                no_recommendation.as_deref(),
-            ),
-            no_recommendation,
-            plans: promised.into_iter().chain(likely).collect(),
-            whole_task: promised.map(|plan| whole_task(&plan, request, measured, count.answered)),
-            by_provider: by_provider(request, measured),
-            red_flags: red_flags(measured),
-            wrong: wrong(measured),
-            failures: measured
-                .failures
-                .iter()
-                .map(|(provider, error)| format!("{provider}: {} ({error})", error.code()))
-                .collect(),
-            usage: measured.usage,
-            masked: measured.masked,
-            not_kept: not_kept.map(ToString::to_string),
-        }
-    }
+    promise: Option<f64>,
 }
 
 impl OverPrompts {
@@ -619,23 +527,27 @@ fn agreement(measured: &Measured) -> Option<Rate> {
     Rate::of(counts.values().copied().max()?, counts.values().sum())
 }
 
-fn whole_task(plan: &Plan, request: &CalibrationRequest, measured: &Measured, answered: u32) -> WholeTask {
+/// The expected cost of the whole task with the recommended lead. Tokens and dollars only where the CLIs tell them.
+fn whole_task(plan: &Plan, request: &CalibrationRequest, measured: &Measured, answered: u32) -> Value {
     let per_sample = plan.samples_in_all / f64::from(answered.max(1));
+    let usage = measured.usage;
     let tokens = |count: Option<u64>| count.map(|count| real(count) * per_sample);
-    WholeTask {
-        votes: plan.votes_per_step * f64::from(request.task.steps()),
-        samples: plan.samples_in_all,
-        input_tokens: tokens(measured.usage.input_tokens),
-        output_tokens: tokens(measured.usage.output_tokens),
-        cost_usd: measured.usage.cost_usd.map(|cost| cost * per_sample),
-    }
+    let cost = json!({
+        "votes": plan.votes_per_step * f64::from(request.task.steps()),
+        "samples": plan.samples_in_all,
+        "input_tokens": tokens(usage.input_tokens),
+        "output_tokens": tokens(usage.output_tokens),
+        "cost_usd": usage.cost_usd.map(|cost| cost * per_sample),
+    });
+    without_nulls(cost)
 }
 
-fn by_provider(request: &CalibrationRequest, measured: &Measured) -> BTreeMap<String, ByProvider> {
+fn by_provider(request: &CalibrationRequest, measured: &Measured) -> BTreeMap<String, Value> {
     let of = |provider: &String| {
         let count = measured.count(|taken| taken.provider == *provider);
         let accuracy = request.oracle.as_ref().and_then(|_| Rate::of(count.right, count.valid));
-        (provider.clone(), ByProvider { answered: count.answered, valid: count.valid, accuracy })
+        let one = json!({ "answered": count.answered, "valid": count.valid, "accuracy": accuracy });
+        (provider.clone(), one)
     };
     measured.providers.iter().map(of).gather()
 }

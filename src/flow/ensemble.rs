@@ -17,6 +17,7 @@ use super::scope::off_thread_with;
 use super::slots::Place;
 use crate::domain::event::{Draft, EnsembleNoted, Noted, RedFlagged};
 use crate::domain::measure::number::mean_pairwise;
+use crate::domain::pairs::{with, without_nulls_but};
 use crate::domain::redflag::{Reason, RedFlags, Verdict};
 use crate::domain::size::{MOST_ANSWER, share, weight};
 use crate::domain::stage::Stage;
@@ -130,7 +131,7 @@ fn shown(
     let failures = candidates.iter().filter_map(Candidate::failure).collect();
     let error = (count == 0).then_some(Error::EveryCandidateFailed { failures, others });
     let shown = candidates.into_iter().map(|candidate| candidate.shown(id));
-    let mut ensemble = json!({
+    let ensemble = json!({
         "ok": error.is_none(),
         "context": prepared.context_note(),
         "count": count,
@@ -140,13 +141,7 @@ fn shown(
         "warning": warning,
         "masked": prepared.masked(),
     });
-    if let Some(fields) = ensemble.as_object_mut() {
-        fields.retain(|name, value| !value.is_null() || name == "warning");
-        if let Value::Object(note) = json!(error.map(|error| error.note())) {
-            fields.extend(note);
-        }
-    }
-    ensemble
+    with(without_nulls_but(ensemble, &["warning"]), error.map(|error| error.note()))
 }
 
 /// An ensemble that may be asked.

@@ -7,8 +7,8 @@ pub(crate) mod step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use indexmap::IndexMap;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::breaker::Permission;
 use super::configuration::Configuration;
@@ -23,14 +23,15 @@ use crate::domain::cut::cut_line;
 use crate::domain::event::{Draft, Noted, RedFlagged};
 use crate::domain::microstep::StepType;
 use crate::domain::order::Order;
+use crate::domain::pairs::{with, without_nulls_but};
 use crate::domain::track_record::Work;
+use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::canonical::fields::VoteBy;
-use crate::domain::vote::canonical::{Canonical, Form};
 use crate::domain::vote::{
-    Ballot, Discarded, Discards, FailureRecord, NoWinner, NotAsked, OptionRecord, Rule, Stop, Tally,
-    VoteRecord, confidence,
+    Ballot, Discards, FailureRecord, NoWinner, NotAsked, OptionRecord, Rule, Stop, Tally, VoteRecord,
+    confidence,
 };
-use crate::error::{Error, ErrorNote};
+use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_masked;
@@ -316,7 +317,7 @@ async fn record(
     let record = vote.record(step_type);
     tracing::info!(
         winner = record.winner_provider,
-        stop = %serde_json::json!(record.stop_reason),
+        stop = %json!(record.stop_reason),
         k = record.k,
         lead = record.lead,
         rounds = record.rounds,
@@ -403,45 +404,6 @@ impl Source {
 /// Characters of an answer in `vote_distribution`.
 const LABEL: usize = 80;
 
-/// Details of every vote beside its result.
-#[derive(Clone, Debug, Serialize)]
-pub struct Details {
-    /// The lead that was needed.
-    pub k: u32,
-    /// The lead that there was.
-    pub lead: u32,
-    pub compared: Compared,
-    /// The most samples that it could take.
-    pub max_rounds: u32,
-    pub max_rounds_source: Source,
-    /// Samples launched.
-    pub samples: u32,
-    /// Samples whose call failed; they are no votes.
-    pub failed_count: u32,
-    /// Leader where nobody won. It was not chosen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub leader: Option<Leader>,
-    /// Every answer, most votes first.
-    pub answers: Vec<AnswerVotes>,
-    /// Why answers were discarded.
-    pub red_flags: Vec<Discarded>,
-    pub failures: Vec<FailureNote>,
-    pub providers_used: Vec<String>,
-    #[serde(skip_serializing_if = "Usage::is_empty")]
-    pub usage: Usage,
-    /// Milliseconds.
-    pub elapsed_ms: u64,
-    /// Secrets that were masked on the way out.
-    pub masked: usize,
-    pub warning: Option<String>,
-    /// Parts taken off answers before they were read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// The models that answered, by provider.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub models: BTreeMap<String, Vec<String>>,
-}
-
 /// Part of the answers that a vote compares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
@@ -461,86 +423,54 @@ pub enum Compared {
     },
 }
 
-/// An answer that is ahead and did not win.
-#[derive(Clone, Debug, Serialize)]
-pub struct Leader {
-    /// The answer, verbatim.
-    pub answer: String,
-    /// Its votes.
-    pub votes: u32,
-    pub provider: String,
-}
-
-/// An answer and its votes.
-#[derive(Clone, Debug, Serialize)]
-pub struct AnswerVotes {
-    /// Its beginning, as in `vote_distribution`.
-    pub answer: String,
-    /// Its votes.
-    pub votes: u32,
-    /// The same by provider.
-    pub by_provider: BTreeMap<String, u32>,
-    pub compared_as: Form,
-    /// The beginning of its compared form.
-    pub key: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct FailureNote {
-    /// The provider.
-    pub provider: String,
-    pub count: u32,
-    /// Error, the first time.
-    #[serde(flatten)]
-    pub note: ErrorNote,
-}
-
-impl Details {
-    /// The details of a vote.
-    pub fn of(vote: &Vote, compared: Compared, max_rounds_source: Source, warnings: Vec<String>) -> Self {
-        let ballot = &vote.ballot;
-        let leader = vote.leader().filter(|_| !vote.stop.is_decision());
+impl Vote {
+    /// The result of a vote: the fields of its own kind, and those of every vote.
+    fn result(
+        &self,
+        own: Value,
+        compared: &Compared,
+        max_rounds_source: Source,
+        warnings: impl IntoIterator<Item = String>,
+    ) -> Value {
+        const EVEN_IF_NULL: [&str; 4] = ["confidence", "warning", "winner", "winner_provider"];
+        let ballot = &self.ballot;
+        let leader = self.leader().filter(|_| !self.stop.is_decision());
         let warnings: Vec<String> =
-            one_voice(vote).into_iter().chain(warnings).chain(vote.sampler.stood_in.clone()).collect();
+            one_voice(self).into_iter().chain(warnings).chain(self.sampler.stood_in.clone()).collect();
         let note = |(note, count): (&&str, &u32)| format!("{note} ({count} of {} answers)", ballot.valid());
-        let notes: Vec<String> = vote.notes.iter().map(note).collect();
-        Self {
-            k: ballot.rule().k(),
-            lead: ballot.lead(),
-            compared,
-            max_rounds: ballot.rule().max_samples(),
-            max_rounds_source,
-            samples: ballot.samples(),
-            failed_count: ballot.failed(),
-            leader: leader.map(|(candidate, votes)| Leader {
-                answer: candidate.text.clone(),
-                votes,
-                provider: candidate.provider.clone(),
+        let notes: Vec<String> = self.notes.iter().map(note).collect();
+        let failure =
+            |it: &Failure| with(json!({ "provider": it.provider, "count": it.count }), it.error.note());
+        let answers = answers(self);
+        let votes = |one: &Value| Some((one.get("answer")?.as_str()?.to_owned(), one.get("votes")?.clone()));
+        let all = json!({
+            "red_flagged_count": ballot.flagged(),
+            "stop_reason": self.stop,
+            "vote_distribution": answers.iter().filter_map(votes).collect::<Map<_, _>>(),
+            "k": ballot.rule().k(),
+            // The lead that there was, not the one that was needed.
+            "lead": ballot.lead(),
+            "compared": compared,
+            "max_rounds": ballot.rule().max_samples(),
+            "max_rounds_source": max_rounds_source,
+            "samples": ballot.samples(),
+            "failed_count": ballot.failed(),
+            "leader": leader.map(|(candidate, votes)| {
+                json!({ "answer": candidate.text, "votes": votes, "provider": candidate.provider })
             }),
-            answers: answers(vote),
-            red_flags: vote.discards.list(),
-            failures: vote
-                .failures
-                .iter()
-                .map(|failure| FailureNote {
-                    provider: failure.provider.clone(),
-                    count: failure.count,
-                    note: failure.error.note(),
-                })
-                .collect(),
-            providers_used: vote.sampler.providers.clone(),
-            usage: vote.usage,
-            elapsed_ms: vote.elapsed_ms,
-            masked: vote.sampler.masked(),
-            warning: (!warnings.is_empty()).then(|| warnings.join("; ")),
-            note: (!notes.is_empty()).then(|| notes.join("; ")),
-            models: vote.models.clone(),
-        }
-    }
-
-    /// Votes by answer, most first.
-    pub fn distribution(&self) -> IndexMap<String, u32> {
-        self.answers.iter().map(|answer| (answer.answer.clone(), answer.votes)).collect()
+            "answers": answers,
+            "red_flags": self.discards.list(),
+            "failures": self.failures.iter().map(failure).collect::<Vec<_>>(),
+            "providers_used": self.sampler.providers,
+            "usage": Some(self.usage).filter(|usage| !usage.is_empty()),
+            "elapsed_ms": self.elapsed_ms,
+            "masked": self.sampler.masked(),
+            "warning": (!warnings.is_empty()).then(|| warnings.join("; ")),
+            "note": (!notes.is_empty()).then(|| notes.join("; ")),
+            "models": Some(&self.models).filter(|models| !models.is_empty()),
+        });
+        let result = without_nulls_but(with(own, all), &EVEN_IF_NULL);
+        with(result, self.no_winner().map(|reason| Error::Vote(reason).note()))
     }
 }
 
@@ -556,25 +486,27 @@ fn one_voice(vote: &Vote) -> Option<String> {
     })
 }
 
-fn answers(vote: &Vote) -> Vec<AnswerVotes> {
-    let mut named: Vec<AnswerVotes> = Vec::new();
+/// Every answer by its beginning, most votes first.
+fn answers(vote: &Vote) -> Vec<Value> {
+    let mut named: Vec<(String, u32, Value)> = Vec::new();
     for (candidate, option) in vote.candidates.iter().zip(vote.ballot.options()) {
-        let key = label(option.answer.key());
         let label = label(&candidate.text);
         // Two long answers may begin alike.
         let mut names =
             std::iter::once(label.clone()).chain((2..).map(|number| format!("{label} ({number})")));
-        let is_free = |name: &String| named.iter().all(|other| other.answer != *name);
-        named.push(AnswerVotes {
-            answer: names.find(is_free).unwrap_or_default(),
-            votes: option.votes,
-            by_provider: candidate.votes.clone(),
-            compared_as: option.answer.form(),
-            key,
+        let is_free = |name: &String| named.iter().all(|(other, ..)| other != name);
+        let answer = names.find(is_free).unwrap_or_default();
+        let shown = json!({
+            "answer": answer,
+            "votes": option.votes,
+            "by_provider": candidate.votes,
+            "compared_as": option.answer.form(),
+            "key": self::label(option.answer.key()),
         });
+        named.push((answer, option.votes, shown));
     }
-    named.order_by_key(|answer| std::cmp::Reverse(answer.votes));
-    named
+    named.order_by_key(|(_, votes, _)| std::cmp::Reverse(*votes));
+    named.into_iter().map(|(.., shown)| shown).collect()
 }
 
 /// The beginning of an answer in one line.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
 use crate::domain::language::{Language, Languages};
+use crate::domain::pairs::with;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::oversize::{cut_down, is_oversize};
@@ -22,16 +23,13 @@ pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
 
 /// The result of an error.
 pub(crate) fn failure(error: &Error) -> CallToolResult {
-    let mut object = json!({ "ok": false });
-    if let (Some(fields), Ok(Value::Object(note))) =
-        (object.as_object_mut(), serde_json::to_value(error.note()))
-    {
-        fields.extend(note);
-        if let Error::Unknown { kind: "topic", available, .. } = error {
-            fields.insert("available_topics".into(), json!(available));
+    let object = with(json!({ "ok": false }), error.note());
+    structured(match error {
+        Error::Unknown { kind: "topic", available, .. } => {
+            with(object, json!({ "available_topics": available }))
         }
-    }
-    structured(object)
+        _ => object,
+    })
 }
 
 /// The result of an error with further fields, which never take the place of the error's own.

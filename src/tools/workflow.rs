@@ -15,6 +15,7 @@ use crate::domain::event::stage::LowRisk;
 use crate::domain::language::Language;
 use crate::domain::measure::report::Metrics;
 use crate::domain::order::Gather;
+use crate::domain::pairs::with;
 use crate::domain::question;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
@@ -69,27 +70,22 @@ impl Handle {
             };
             let summary = format!("{summary} {}", spent(&overview));
             let outside = overview.outside.total_calls;
-            let mut workflow = json!({
+            let workflow = json!({
                 "current_stage": null, "history": [], "context_summary": null,
                 "total_consults": outside, "max_consults": limits.total,
                 "consults_outside_runs": outside,
                 "consulted_outside_runs": consulted(&overview.outside),
             });
-            if let (None, Some(fields)) = (&state, workflow.as_object_mut()) {
-                fields.insert("a_run_would_allow".to_owned(), json!({
+            let workflow = match &state {
+                Some(state) => with(with(workflow, state), json!({ "total_consults": state.budget.used })),
+                None => with(workflow, json!({ "a_run_would_allow": {
                     "consults": limits.total,
                     "consults_per_stage": limits.per_stage,
                     "consults_per_debug_round": limits.per_debug_round,
                     "debug_rounds": policy.max_debug_iterations,
                     "capability_threshold": policy.capability_threshold,
-                }));
-            }
-            if let (Some(fields), Some(Ok(Value::Object(known)))) =
-                (workflow.as_object_mut(), state.as_ref().map(serde_json::to_value))
-            {
-                fields.extend(known);
-                fields.insert("total_consults".into(), json!(state.as_ref().map(|state| state.budget.used)));
-            }
+                } })),
+            };
             json!({ "workflow": workflow, "metrics": overview.metrics, "summary": summary })
         });
         reply(shown)

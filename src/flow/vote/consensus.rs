@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::measured::{Check, Checked};
-use super::{Compared, Details, Source, Vote, VoteRequest, hold, voters};
+use super::{Compared, Source, VoteRequest, hold, voters};
 use crate::domain::answer::{document, spoken};
 use crate::domain::call_options::CallOptions;
 use crate::domain::prompt::prompt;
@@ -15,8 +14,8 @@ use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::{Canonical, Form};
 use crate::domain::vote::choice::stated;
 use crate::domain::vote::choice::{NoChoice, Options};
-use crate::domain::vote::{Rule, Stop, usual_k, usual_max};
-use crate::error::{Error, ErrorNote};
+use crate::domain::vote::{Rule, usual_k, usual_max};
+use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::consult::Question;
 use crate::flow::kit::Kit;
@@ -46,51 +45,12 @@ pub struct ConsensusRequest {
     pub account: Account,
 }
 
-/// The result of a vote.
-#[derive(Clone, Debug, Serialize)]
-pub struct Consensus {
-    pub ok: bool,
-    /// The answer that won: its `ANSWER:` line, the option, or all of it, as it first came; none where
-    /// nobody is k ahead.
-    pub winner: Option<String>,
-    /// The whole reply of the first that gave it, where it says more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub winner_text: Option<String>,
-    /// Its votes.
-    pub votes_for_winner: u32,
-    /// How sure the vote is that it is the more probable one of the two leading answers; 0 where nobody
-    /// won. Agreement is no accuracy: `maestro_calibrate` measures that.
-    pub confidence: f64,
-    /// Answers that came in, discarded ones included.
-    pub total_votes: u32,
-    /// Those that counted.
-    pub total_valid_votes: u32,
-    /// Those that did not.
-    pub red_flagged_count: u32,
-    /// Rounds; the samples of one run side by side.
-    pub rounds: u32,
-    pub k_source: Source,
-    /// Why it ended.
-    pub stop_reason: Stop,
-    /// Votes by answer.
-    pub vote_distribution: IndexMap<String, u32>,
-    #[serde(flatten)]
-    pub details: Details,
-    /// Why nobody won.
-    #[serde(flatten)]
-    pub failure: Option<ErrorNote>,
-}
-
 /// Puts a question to the vote. A vote that nobody wins is `ok: false`, with everything that it found.
 ///
 /// # Errors
 ///
 /// Nobody can be asked, an unknown provider, or rules that cannot be used.
-pub async fn consensus(
-    kit: &Kit,
-    request: ConsensusRequest,
-    progress: &Progress,
-) -> Result<Consensus, Error> {
+pub async fn consensus(kit: &Kit, request: ConsensusRequest, progress: &Progress) -> Result<Value, Error> {
     kit.config.check()?;
     let work = Work::at(request.account.stage);
     let (providers, note) = voters(kit, request.providers.clone(), work).await?;
@@ -108,8 +68,21 @@ pub async fn consensus(
     let question = request.prompt(&how);
     let request = VoteRequest { question, step_type: None, providers, rule, check };
     let vote = hold(kit, request, progress).await?;
-    let details = Details::of(&vote, how.compared(), max_source, note.into_iter().collect());
-    Ok(Consensus::of(&vote, k_source, details))
+    let (ballot, winner) = (&vote.ballot, vote.winner());
+    let own = json!({
+        "ok": winner.is_some(),
+        // Its `ANSWER:` line, the option, or all of it, as it first came.
+        "winner": winner.map(|(candidate, _)| &candidate.text),
+        "winner_text": winner.and_then(|(candidate, _)| candidate.whole.as_ref()),
+        "votes_for_winner": winner.map_or(0, |(_, votes)| votes),
+        // Agreement is no accuracy: `maestro_calibrate` measures that.
+        "confidence": winner.map_or(0.0, |_| vote.confidence()),
+        "total_votes": ballot.valid() + ballot.flagged(),
+        "total_valid_votes": ballot.valid(),
+        "rounds": ballot.rounds(),
+        "k_source": k_source,
+    });
+    Ok(vote.result(own, &how.compared(), max_source, note))
 }
 
 #[derive(Clone, Debug)]
@@ -215,28 +188,5 @@ impl ConsensusRequest {
             _ => prompt("vote", &[("question", &self.question), ("form", &form), ("chars", &chars)]),
         };
         Question { options: self.call.clone(), ..Question::new(text, self.account.clone()) }
-    }
-}
-
-impl Consensus {
-    fn of(vote: &Vote, k_source: Source, details: Details) -> Self {
-        let (ballot, winner) = (&vote.ballot, vote.winner());
-        let votes = winner.map_or(0, |(_, votes)| votes);
-        Self {
-            ok: winner.is_some(),
-            winner: winner.map(|(candidate, _)| candidate.text.clone()),
-            winner_text: winner.and_then(|(candidate, _)| candidate.whole.clone()),
-            votes_for_winner: votes,
-            confidence: winner.map_or(0.0, |_| vote.confidence()),
-            total_votes: ballot.valid() + ballot.flagged(),
-            total_valid_votes: ballot.valid(),
-            red_flagged_count: ballot.flagged(),
-            rounds: ballot.rounds(),
-            k_source,
-            stop_reason: vote.stop,
-            vote_distribution: details.distribution(),
-            failure: vote.no_winner().map(|reason| Error::Vote(reason).note()),
-            details,
-        }
     }
 }

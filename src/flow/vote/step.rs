@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexMap;
-use serde::Serialize;
+use serde_json::{Value, json};
 
 pub use super::StepRequest;
-use super::measured::{self, Check, Checked, Chosen};
-use super::{Compared, Details, Source, Vote, VoteRequest, hold, voters};
+use super::measured::{self, Check, Checked};
+use super::{Compared, Source, VoteRequest, hold, voters};
 use crate::domain::answer::document;
 use crate::domain::call_options::CallOptions;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::redflag::{Flag, RedFlag};
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
-use crate::domain::vote::{Rule, Stop, usual_max};
-use crate::error::{Error, ErrorNote};
+use crate::domain::vote::{Rule, usual_max};
+use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::configuration::Configuration;
 use crate::flow::consult::Question;
@@ -26,49 +25,6 @@ use crate::flow::progress::Progress;
 /// The least of the most samples, where the caller names none.
 const LEAST_MAX: u32 = 15;
 
-/// The result of a vote on a step.
-#[derive(Clone, Debug, Serialize)]
-pub struct StepVote {
-    pub ok: bool,
-    /// The same.
-    pub converged: bool,
-    /// The step.
-    pub step_type: StepType,
-    /// The answer that won, verbatim as it first came; none where nobody is k ahead.
-    pub winner: Option<String>,
-    pub winner_provider: Option<String>,
-    /// How sure the vote is that its winner is the more probable one of the two leading answers; none
-    /// where nobody won. Agreement is no accuracy: `maestro_calibrate` measures that.
-    pub confidence: Option<f64>,
-    /// The lead at the end.
-    pub final_margin: u32,
-    /// The lead that was needed.
-    pub k_used: u32,
-    pub k_source: Source,
-    /// Measured k that was used, or the reason why none was.
-    pub k_note: String,
-    /// Providers that were measured to be clearly worse than the best, and not asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<String>,
-    /// Rounds; the samples of one run side by side.
-    pub total_rounds: u32,
-    /// Samples launched.
-    pub total_samples: u32,
-    /// Answers discarded.
-    pub red_flagged_count: u32,
-    /// True if a command can tell a right answer from a wrong one: then run it on the winner.
-    pub has_oracle: bool,
-    /// Why it ended.
-    pub stop_reason: Stop,
-    /// Votes by answer.
-    pub vote_distribution: IndexMap<String, u32>,
-    #[serde(flatten)]
-    pub details: Details,
-    /// Why nobody won.
-    #[serde(flatten)]
-    pub failure: Option<ErrorNote>,
-}
-
 /// Puts a micro-step to the vote. A vote that nobody wins is `ok: false`, with everything that it
 /// found.
 ///
@@ -76,7 +32,7 @@ pub struct StepVote {
 ///
 /// A rule that no vote can follow, nobody can be asked, an unknown provider, or rules that cannot be
 /// used.
-pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> Result<StepVote, Error> {
+pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> Result<Value, Error> {
     kit.config.check()?;
     let step = step_of(&kit.config, request.kind)?;
     if step.vote_by.is_empty() {
@@ -92,7 +48,26 @@ pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> 
     let check = step_check(&kit.config, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
     let vote = hold(kit, request, progress).await?;
-    Ok(StepVote::of(&vote, &step, chosen, max_source, note))
+    let warnings: Vec<String> = note.into_iter().chain(chosen.warnings_with(&vote.models)).collect();
+    let (ballot, winner) = (&vote.ballot, vote.winner());
+    let own = json!({
+        "ok": winner.is_some(),
+        "converged": winner.is_some(),
+        "step_type": step.kind,
+        "winner": winner.map(|(candidate, _)| &candidate.text),
+        "winner_provider": winner.map(|(candidate, _)| &candidate.provider),
+        // Agreement is no accuracy: `maestro_calibrate` measures that.
+        "confidence": winner.map(|_| vote.confidence()),
+        "final_margin": ballot.lead(),
+        "k_used": ballot.rule().k(),
+        "k_source": chosen.source,
+        "k_note": chosen.note,
+        "left_out": Some(chosen.left_out).filter(|names| !names.is_empty()),
+        "total_rounds": ballot.rounds(),
+        "total_samples": ballot.samples(),
+        "has_oracle": step.has_oracle,
+    });
+    Ok(vote.result(own, &Compared::Fields { fields: step.vote_by.clone() }, max_source, warnings))
 }
 
 /// Answers whose useful part is prose never say the same in the same words.
@@ -167,35 +142,5 @@ pub(in crate::flow) fn question(
         context: ContextRequest { stage: Some(step.stage), ..ContextRequest::default() },
         options,
         ..Question::new(asked, Account { stage: Some(step.stage), ..account })
-    }
-}
-
-impl StepVote {
-    fn of(vote: &Vote, step: &MicroStep, chosen: Chosen, max_source: Source, note: Option<String>) -> Self {
-        let warnings = note.into_iter().chain(chosen.warnings_with(&vote.models)).collect();
-        let compared = Compared::Fields { fields: step.vote_by.clone() };
-        let details = Details::of(vote, compared, max_source, warnings);
-        let (ballot, winner) = (&vote.ballot, vote.winner());
-        Self {
-            ok: winner.is_some(),
-            converged: winner.is_some(),
-            step_type: step.kind,
-            winner: winner.map(|(candidate, _)| candidate.text.clone()),
-            winner_provider: winner.map(|(candidate, _)| candidate.provider.clone()),
-            confidence: winner.map(|_| vote.confidence()),
-            final_margin: ballot.lead(),
-            k_used: ballot.rule().k(),
-            k_source: chosen.source,
-            k_note: chosen.note,
-            left_out: chosen.left_out,
-            total_rounds: ballot.rounds(),
-            total_samples: ballot.samples(),
-            red_flagged_count: ballot.flagged(),
-            has_oracle: step.has_oracle,
-            stop_reason: vote.stop,
-            vote_distribution: details.distribution(),
-            failure: vote.no_winner().map(|reason| Error::Vote(reason).note()),
-            details,
-        }
     }
 }

@@ -1,6 +1,5 @@
 //! Parts that several views show of a run, a request or a stage.
 
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::citations::{Citation, Standing};
@@ -38,14 +37,7 @@ pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
     .collect()
 }
 
-/// A record with fields that it does not have itself.
-pub(in crate::page) fn with(record: &impl Serialize, more: Value) -> Value {
-    let mut record = json!(record);
-    if let (Value::Object(fields), Value::Object(more)) = (&mut record, more) {
-        fields.extend(more);
-    }
-    record
-}
+pub(in crate::page) use crate::domain::pairs::with;
 
 /// The beginning of a text that is shown at once, and the rest.
 pub(super) fn shortened(text: &str, most_letters: usize) -> Value {

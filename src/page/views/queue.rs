@@ -135,7 +135,7 @@ fn last(requests: &[(&Run, &Request)]) -> Vec<Value> {
     decided.order_by_key(|(_, request)| std::cmp::Reverse(at(request)));
     let shown = |(run, request): &(&Run, &Request)| {
         let (at, decided) = request.decided.as_ref()?;
-        Some(with(&settled(*at, decided), json!({ "run": run.id, "id": request.id })))
+        Some(with(settled(*at, decided), json!({ "run": run.id, "id": request.id })))
     };
     decided.into_iter().take(MOST_DECISIONS).filter_map(shown).collect()
 }

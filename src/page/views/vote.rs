@@ -53,8 +53,7 @@ pub(in crate::page) fn one(index: &Index, texts: &dyn Fn(&str) -> Option<String>
         })
     });
     let told: Vec<f64> = vote.samples.iter().filter_map(|one| one.cost_usd).collect();
-    let samples =
-        vote.samples.iter().map(|one| with(&sample(one, texts), json!({ "why": why(record, one) })));
+    let samples = vote.samples.iter().map(|one| with(sample(one, texts), json!({ "why": why(record, one) })));
     Some(json!({
         "id": vote.id,
         "at": vote.at,
