@@ -1,6 +1,7 @@
 //! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
 
 pub(crate) mod address;
+pub(crate) mod alike;
 pub(crate) mod answer;
 pub(crate) mod approvals;
 pub(crate) mod beta;

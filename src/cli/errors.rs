@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::terminal::{self, hanging, result};
-use crate::domain::order::Order;
+use crate::domain::alike::nearest_first;
 use crate::error::Error;
 use crate::error::reference::{self, Entry, Group};
 
@@ -58,10 +58,7 @@ fn in_short(groups: &[Group], width: Option<usize>) -> String {
 }
 
 fn unknown(code: &str) -> Error {
-    let mut available: Vec<String> = reference::entries().map(|entry| entry.code.clone()).collect();
-    available.order_by(|left, right| {
-        strsim::jaro_winkler(right, code).total_cmp(&strsim::jaro_winkler(left, code))
-    });
+    let available = nearest_first(reference::entries().map(|entry| entry.code.clone()), code);
     Error::Unknown { kind: "code", name: code.to_owned(), available }
 }
 

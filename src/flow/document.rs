@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::configuration::Configuration;
 use super::template;
+use crate::domain::alike::likeness;
 use crate::domain::order::Order;
 use crate::domain::policy::StagePolicy;
 use crate::domain::rule;
@@ -221,18 +222,16 @@ fn likely(topics: &[Topic], wanted: &str) -> Vec<String> {
     const MOST: usize = 8;
     const LIKE_ENOUGH: f64 = 0.85;
     let in_words = wanted.replace('_', " ");
-    let likeness = |topic: &Topic| {
+    let alike = |topic: &Topic| {
         let names = std::iter::once(&topic.name).chain(&topic.also).map(|name| plain(name));
-        names.map(|name| strsim::jaro_winkler(&name, wanted)).fold(0.0, f64::max)
+        names.map(|name| likeness(&name, wanted)).fold(0.0, f64::max)
     };
     let mentions = |topic: &Topic| topic.content.to_lowercase().matches(&in_words).count();
     let mut ranked: Vec<(f64, usize, &Topic)> = topics
         .iter()
-        .map(|topic| (likeness(topic), mentions(topic), topic))
-        .map(|(likeness, mentions, topic)| {
-            (if likeness < LIKE_ENOUGH { 0.0 } else { likeness }, mentions, topic)
-        })
-        .filter(|(likeness, mentions, _)| *likeness > 0.0 || *mentions > 0)
+        .map(|topic| (alike(topic), mentions(topic), topic))
+        .map(|(alike, mentions, topic)| (if alike < LIKE_ENOUGH { 0.0 } else { alike }, mentions, topic))
+        .filter(|(alike, mentions, _)| *alike > 0.0 || *mentions > 0)
         .collect();
     ranked.order_by(|left, right| right.0.total_cmp(&left.0).then(right.1.cmp(&left.1)));
     if ranked.is_empty() {

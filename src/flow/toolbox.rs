@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use super::configuration::Configuration;
 use super::coordination::task::read;
+use crate::domain::alike::nearest_first;
 use crate::domain::coordination::architecture::mentioned;
 use crate::domain::coordination::classify::Wording;
 use crate::domain::coordination::record::RunRecord;
 use crate::domain::coordination::statistics::History;
-use crate::domain::order::Order;
+use crate::domain::pairs::with;
 use crate::domain::stage::Stage;
 use crate::domain::toolbox::{Limits, Loading, Manifest, Skill, Toolbox, recommended_tools};
 use crate::error::Error;
@@ -132,25 +133,16 @@ pub fn enter_skill(
 
 fn unknown(bench: &Bench<'_>, toolbox: &Toolbox, name: &str) -> Value {
     let mut available = bench.manifest.names();
-    let error = Error::Unknown { kind: "skill", name: name.to_owned(), available: nearest(&available, name) };
+    let error = Error::Unknown {
+        kind: "skill",
+        name: name.to_owned(),
+        available: nearest_first(available.clone(), name),
+    };
     if let Some(stage) = toolbox.stage {
         available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
     }
-    let mut unknown = json!({ "ok": false });
-    if let (Some(fields), Value::Object(note)) = (unknown.as_object_mut(), json!(error.note())) {
-        fields.extend(note);
-        fields.insert("available_skills".to_owned(), json!(available));
-        fields.insert("loaded_tools".to_owned(), json!(bench.loading(toolbox).loaded));
-    }
-    unknown
-}
-
-fn nearest(names: &[String], wanted: &str) -> Vec<String> {
-    let mut names = names.to_vec();
-    names.order_by(|left, right| {
-        strsim::jaro_winkler(right, wanted).total_cmp(&strsim::jaro_winkler(left, wanted))
-    });
-    names
+    let more = json!({ "available_skills": available, "loaded_tools": bench.loading(toolbox).loaded });
+    with(with(json!({ "ok": false }), error.note()), more)
 }
 
 /// Leaves stage and skill.
@@ -214,15 +206,12 @@ pub fn recommend_tools(
             "No word of the task names a stage, so it begins with {stage}: maestro_enter_stage loads its tools, maestro_get_skill has its steps."
         )
     };
-    let mut recommended = json!({
+    let recommended = json!({
         "suggested_stage": begin,
         "tool_count": tools.len(),
         "recommended_tools": tools,
         "hint": hint,
         "recommended_topology": topology.id(),
     });
-    if let (Some(fields), Value::Object(intent)) = (recommended.as_object_mut(), json!(read.intent)) {
-        fields.extend(intent);
-    }
-    Ok(recommended)
+    Ok(with(recommended, read.intent))
 }

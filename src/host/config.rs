@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::domain::alike::{likeness, nearest_first};
 use crate::domain::budget::Cap;
 use crate::domain::language::Language;
 use crate::domain::secret_path::AddedRules;
@@ -215,12 +216,11 @@ impl Config {
         }
         let tools = LazyCell::new(|| toolset::tool_names().collect::<Vec<_>>());
         for name in self.settings.disabled_tools.iter().filter(|name| !tools.contains(name)) {
-            let near =
-                tools.iter().max_by(|one, other| likeness(name, one).total_cmp(&likeness(name, other)));
+            let near = nearest_first(&*tools, name).into_iter().next();
             found.push(Problem::notice(format!(
                 "{}: disabled_tools names {name}, and there is no such tool{}",
                 origin("disabled_tools"),
-                near.filter(|near| likeness(name, near) > NEAR)
+                near.filter(|near| likeness(near, name) > NEAR)
                     .map_or(String::new(), |near| format!("; is {near} meant?"))
             )));
         }
@@ -251,12 +251,6 @@ impl Config {
         }
         self.problems.extend(found);
     }
-}
-
-/// Returns how much two names of tools are alike, apart from what all begin with.
-fn likeness(one: &str, other: &str) -> f64 {
-    let bare = |name: &str| name.strip_prefix(toolset::PREFIX).unwrap_or(name).to_owned();
-    strsim::jaro_winkler(&bare(one), &bare(other))
 }
 
 fn shipped() -> impl Iterator<Item = (Value, String)> {

@@ -10,6 +10,7 @@ use rmcp::model::JsonObject;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::domain::alike::likeness;
 use crate::domain::cut::head;
 use crate::domain::packed;
 use crate::domain::words::grouped;
@@ -376,20 +377,13 @@ fn unknown(name: &str, place: &str, known: &Map<String, Value>) -> String {
 
 /// The known name that was most likely meant.
 fn nearest<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
-    let bare = |name: &str| name.to_lowercase().replace(['_', '-', ' '], "");
-    let likeness = |one: &str| match (bare(one), bare(name)) {
-        (one, name) if one == name => 1.0,
-        (one, name) => {
-            strsim::jaro_winkler(&one, &name).max(strsim::normalized_damerau_levenshtein(&one, &name))
-        }
-    };
     let alike = |one: &str| {
         let name = name.to_lowercase();
         NAMES.alike.iter().any(|names| has(names, one) && has(names, &name))
     };
     known
         .keys()
-        .map(|one| (if alike(one) { 0.99 } else { likeness(one) }, one.as_str()))
+        .map(|one| (if alike(one) { 0.99 } else { likeness(one, name) }, one.as_str()))
         .filter(|(likeness, _)| *likeness >= LIKE_ENOUGH)
         .max_by(|left, right| left.0.total_cmp(&right.0))
         .map(|(_, one)| one)

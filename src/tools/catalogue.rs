@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::arguments::fitted;
 use super::polish::{plain, served};
 use super::words::Words;
-use crate::domain::order::Order;
+use crate::domain::alike::nearest_first;
 use crate::domain::toolset::is_wanted;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
@@ -189,17 +189,8 @@ impl Tools {
 
     /// The names nearest to an unknown one.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
-        let mut names: Vec<(f64, &str)> = self
-            .list
-            .iter()
-            .map(|tool| (strsim::jaro_winkler(bare(&tool.name), bare(name)), tool.name.as_ref()))
-            .collect();
-        names.order_by(|left, right| right.0.total_cmp(&left.0));
-        names.into_iter().take(3).map(|(_, name)| name).collect()
+        let mut names = nearest_first(self.list.iter().map(|tool| tool.name.as_ref()), name);
+        names.truncate(3);
+        names
     }
-}
-
-/// A tool's name without what all of ours begin with.
-fn bare(name: &str) -> &str {
-    name.strip_prefix("maestro_").unwrap_or(name)
 }

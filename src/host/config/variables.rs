@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::Problem;
 use super::layer::Layers;
+use crate::domain::alike::nearest_first;
 use crate::domain::call_options::Effort;
 use crate::domain::language::Languages;
 use crate::domain::mask::split_user_regexes;
@@ -181,9 +182,7 @@ fn unknown(name: &str, providers: &[String]) -> String {
         per_provider.iter().map(|variable| format!("{}{}", prefix(provider), variable.name))
     });
     let known = general.map(|variable| variable.name.clone()).chain(of_providers);
-    let nearest = known
-        .max_by(|left, right| strsim::jaro_winkler(left, name).total_cmp(&strsim::jaro_winkler(right, name)))
-        .unwrap_or_default();
+    let nearest = nearest_first(known, name).into_iter().next().unwrap_or_default();
     format!("{name}: there is no such setting; did you mean {nearest}?")
 }
 
