@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// The caller's wishes for a call beside its question. The configuration decides where they name nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl CallOptions {
 
 /// Effort: how hard a consultant is to think, by the names that its CLI's users know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -54,10 +54,5 @@ impl Effort {
     /// The name used in parameters, settings and results.
     pub fn name(self) -> &'static str {
         self.into()
-    }
-
-    /// The effort of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|effort| effort.name() == name)
     }
 }

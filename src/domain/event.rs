@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr};
 
 use super::approvals::DecidedBy;
 use super::calibrate::CalibrationRecord;
@@ -255,7 +255,8 @@ pub struct ApprovalRequested {
     pub change: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
@@ -268,9 +269,6 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// Every decision, as a form lists them.
-    pub const ALL: &'static [Self] = Self::VARIANTS;
-
     pub fn name(self) -> &'static str {
         self.into()
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr};
 
 use super::approvals::DecidedBy;
 use super::cut::{DOTS, ends};
@@ -65,7 +65,7 @@ impl From<EvidenceType> for Kind {
 
 /// The stage that a piece of evidence belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[derive(IntoStaticStr, VariantArray)]
+#[derive(EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -92,7 +92,7 @@ impl OfStage {
 
     /// As it was recorded; any other name belongs to no stage.
     pub fn written(text: &str) -> Self {
-        Self::VARIANTS.iter().copied().find(|stage| stage.name() == text).unwrap_or(Self::Any)
+        text.parse().unwrap_or(Self::Any)
     }
 }
 

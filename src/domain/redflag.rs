@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::answer::{Unreadable, looks_like_one, spoken};
 use super::cut::cut;
@@ -365,7 +365,7 @@ impl Sample {
 
 /// A sign that an answer is not worth counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(Serialize, Deserialize, IntoStaticStr, VariantArray)]
+#[derive(Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Flag {
@@ -404,11 +404,6 @@ impl Flag {
     /// The name used in parameters, results and the rule file.
     pub fn name(self) -> &'static str {
         self.into()
-    }
-
-    /// The flag of a name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|flag| flag.name() == name)
     }
 
     /// True if its rule is a list of patterns.
@@ -618,8 +613,8 @@ mod tests {
     fn names_are_those_of_the_data() {
         for &flag in Flag::ALL {
             assert_eq!(serde_json::to_value(flag).unwrap(), flag.name());
-            assert_eq!(Flag::named(flag.name()), Some(flag));
+            assert_eq!(flag.name().parse(), Ok(flag));
         }
-        assert_eq!(Flag::named("unfalsifiable"), None);
+        assert!("unfalsifiable".parse::<Flag>().is_err());
     }
 }

@@ -2,11 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// One stage of the workflow, in the order in which a run goes through them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -112,15 +112,10 @@ impl Role {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum SchemaName {
-    #[serde(rename = "stage1_output")]
     Stage1Output,
-    #[serde(rename = "stage2_output")]
     Stage2Output,
-    #[serde(rename = "stage3_output")]
     Stage3Output,
-    #[serde(rename = "stage4_output")]
     Stage4Output,
-    #[serde(rename = "stage5_output")]
     Stage5Output,
     JudgeOutput,
     Review,

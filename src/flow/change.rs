@@ -29,7 +29,7 @@ use crate::host::change::{
 };
 use crate::host::project::{Base, Project};
 
-use plan::{Detail, FileOffset, Planned, word};
+use plan::{Detail, FileOffset, Planned};
 pub use restore::{Backup, BackupState, RestoreRequest, backups, keep, prune, restore};
 
 /// Time that a change waits for another server's.
@@ -452,9 +452,9 @@ impl PatchOutcome {
         for detail in &planned.details {
             let list = if !detail.ok {
                 &mut self.files_failed
-            } else if detail.action == word(Action::Create) || detail.action == word(Action::Copy) {
+            } else if matches!(detail.action, Action::Create | Action::Copy) {
                 &mut self.files_created
-            } else if detail.action == word(Action::Delete) {
+            } else if detail.action == Action::Delete {
                 &mut self.files_deleted
             } else {
                 &mut self.files_changed

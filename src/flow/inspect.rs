@@ -84,7 +84,7 @@ pub async fn red_flag_check(
 }
 
 fn flag(name: &str) -> Result<Flag, Error> {
-    Flag::named(name).ok_or_else(|| {
+    name.parse().map_err(|_| {
         let known = Flag::ALL.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(", ");
         Error::InvalidArguments(format!("rules: there is no rule `{name}`; known: {known}"))
     })

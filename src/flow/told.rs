@@ -3,7 +3,6 @@
 
 use tracing::{Level, info};
 
-use crate::domain::event::stage::Mode;
 use crate::domain::event::{Body, ChangeKind, Changed, Draft};
 
 /// Logs the appended events of a run, its stages and their decisions. Events that
@@ -25,7 +24,7 @@ fn one(run: &str, draft: &Draft) {
             run,
             stage = it.stage.name(),
             iteration = it.iteration,
-            mode = mode(it.mode),
+            mode = <&str>::from(it.mode),
             providers = it.providers.join(","),
             attempt = draft.id,
             "stage started"
@@ -35,7 +34,7 @@ fn one(run: &str, draft: &Draft) {
             run,
             stage = it.stage.name(),
             iteration = it.iteration,
-            mode = mode(it.mode),
+            mode = <&str>::from(it.mode),
             provider = it.provider,
             consults = it.consults_used,
             elapsed_ms = it.elapsed_ms,
@@ -92,12 +91,4 @@ pub(super) fn changed(run: Option<&str>, changed: &Changed) {
         files_removed = count("removed"),
         "{what}"
     );
-}
-
-fn mode(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Consult => "consult",
-        Mode::Ensemble => "ensemble",
-        Mode::Solo => "solo",
-    }
 }

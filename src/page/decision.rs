@@ -132,8 +132,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
     if said("stray").is_some() {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::Stray);
     }
-    let chosen = Decision::ALL.iter().copied().find(|decision| said("decision") == Some(decision.name()));
-    let Some(decision) = chosen else {
+    let Some(Ok(decision)) = said("decision").map(str::parse::<Decision>) else {
         return back(StatusCode::UNPROCESSABLE_ENTITY, Problem::NoDecision);
     };
     let report: Report = from_value(request.asked.report.clone())

@@ -38,7 +38,7 @@ impl Wish {
     fn effort(&self) -> Option<Effort> {
         match self {
             Self::Named(effort) => Some(*effort),
-            Self::Own(word) => Effort::named(word),
+            Self::Own(word) => word.parse().ok(),
             Self::Usual => Some(USUAL),
         }
     }

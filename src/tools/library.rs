@@ -39,15 +39,10 @@ struct SchemaInput {
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 enum SchemaOrTools {
-    #[serde(rename = "stage1_output")]
     Stage1Output,
-    #[serde(rename = "stage2_output")]
     Stage2Output,
-    #[serde(rename = "stage3_output")]
     Stage3Output,
-    #[serde(rename = "stage4_output")]
     Stage4Output,
-    #[serde(rename = "stage5_output")]
     Stage5Output,
     JudgeOutput,
     /// The findings of a reviewer.

@@ -27,8 +27,7 @@ pub fn count<'a>(event: &Event, stage: Option<Stage>, tally: impl FnOnce() -> &'
         Body::Verified(verified) => tally().add_verification(run, event.seq, stage, verdict(verified)),
         Body::EvidenceLogged(logged) => {
             if let Some(verdict) = logged_verdict(event, logged) {
-                let named = Stage::ALL.iter().copied().find(|named| named.name() == logged.stage);
-                tally().add_verification(run, event.seq, named.or(stage), verdict);
+                tally().add_verification(run, event.seq, logged.stage.parse().ok().or(stage), verdict);
             }
         }
         Body::Changed(changed) => tally().add_change(run, event.seq, changed.kind),

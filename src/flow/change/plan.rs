@@ -21,7 +21,7 @@ use crate::host::project::{Base, Project};
 pub struct Detail {
     /// Its name.
     pub path: String,
-    pub action: &'static str,
+    pub action: Action,
     /// Its name before, where it has another one.
     pub from: Option<String>,
     pub ok: bool,
@@ -43,16 +43,6 @@ pub struct FileOffset {
     /// Hunk and its place.
     #[serde(flatten)]
     pub offset: Offset,
-}
-
-pub(super) fn word(action: Action) -> &'static str {
-    match action {
-        Action::Create => "create",
-        Action::Modify => "modify",
-        Action::Delete => "delete",
-        Action::Rename => "rename",
-        Action::Copy => "copy",
-    }
 }
 
 /// Bytes that a file may have, before and after.
@@ -125,7 +115,7 @@ fn detail(file: &FilePatch, action: Action, old: String, new: String, refusal: O
     let count =
         |side: Side| file.hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.side == side).count();
     Detail {
-        action: word(action),
+        action,
         from: (old != new).then_some(old),
         path: new,
         ok: refusal.is_none(),

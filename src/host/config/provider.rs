@@ -181,8 +181,8 @@ fn name_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Str
 
 fn effort_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Effort>, D::Error> {
     let Some(word) = name_or_none(deserializer)? else { return Ok(None) };
-    let known = Effort::named(&word.to_ascii_lowercase());
-    known.map(Some).ok_or_else(|| serde::de::Error::custom(format!("effort must be {}", Effort::NAMES)))
+    let known = word.to_ascii_lowercase().parse();
+    known.map(Some).map_err(|_| serde::de::Error::custom(format!("effort must be {}", Effort::NAMES)))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

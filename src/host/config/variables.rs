@@ -134,7 +134,7 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
         }
         Form::Effort => {
             let word = text.to_ascii_lowercase();
-            let is_known = word.is_empty() || Effort::named(&word).is_some();
+            let is_known = word.is_empty() || word.parse::<Effort>().is_ok();
             accepted(is_known.then_some(word), &format!("must be {}", Effort::NAMES))
         }
         Form::Approvals => one_of(text, &["ask", "human", "relay"]),

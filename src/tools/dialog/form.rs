@@ -304,7 +304,7 @@ fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
     let Some(said) = filled(content, DECISION)? else {
         return Err(format!("`{DECISION}` is missing"));
     };
-    let Some(decision) = Decision::ALL.iter().copied().find(|decision| decision.name() == said) else {
+    let Ok(decision) = said.parse::<Decision>() else {
         return Err(format!("`{DECISION}` must be approve, revise or reject"));
     };
     let mut responses = BTreeMap::new();
