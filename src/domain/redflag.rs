@@ -219,20 +219,10 @@ impl RedFlags {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    flagged: bool,
-    reasons: Vec<Reason>,
-}
-
-impl Verdict {
     /// True if the answer is to be discarded.
-    pub fn is_flagged(&self) -> bool {
-        self.flagged
-    }
-
+    pub flagged: bool,
     /// Every red flag: the length first, then the phrases in the order of the rules.
-    pub fn reasons(&self) -> &[Reason] {
-        &self.reasons
-    }
+    pub reasons: Vec<Reason>,
 }
 
 /// One red flag.
@@ -452,31 +442,31 @@ mod tests {
 
     #[test]
     fn lengths_are_counted_in_characters() {
-        assert!(verdict("  short \n").is_flagged());
-        assert!(!verdict(&"답".repeat(10)).is_flagged());
-        assert!(!verdict(&"답".repeat(15_000)).is_flagged());
-        assert_eq!(verdict(&"답".repeat(15_001)).reasons(), [Reason::TooLong]);
+        assert!(verdict("  short \n").flagged);
+        assert!(!verdict(&"답".repeat(10)).flagged);
+        assert!(!verdict(&"답".repeat(15_000)).flagged);
+        assert_eq!(verdict(&"답".repeat(15_001)).reasons, [Reason::TooLong]);
     }
 
     #[test]
     fn a_diff_may_be_longer() {
         let diff = |lines: usize| format!("--- a/x\n+++ b/x\n@@ -1 +1 @@\n{}", "+ a line\n".repeat(lines));
-        assert!(!verdict(&diff(2_000)).is_flagged());
-        assert_eq!(verdict(&diff(6_000)).reasons(), [Reason::TooLong]);
+        assert!(!verdict(&diff(2_000)).flagged);
+        assert_eq!(verdict(&diff(6_000)).reasons, [Reason::TooLong]);
     }
 
     #[test]
     fn a_diff_that_changes_nothing_is_flagged_and_one_that_moves_a_file_is_not() {
         let nothing = "--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n a = 1\n b = 2\n";
-        assert_eq!(verdict(nothing).reasons().first().map(Reason::name), Some("invalid_diff"));
+        assert_eq!(verdict(nothing).reasons.first().map(Reason::name), Some("invalid_diff"));
         let moved = "diff --git a/x.py b/y.py\nsimilarity index 100%\nrename from x.py\nrename to y.py\n";
         let mode = "diff --git a/x.sh b/x.sh\nold mode 100644\nnew mode 100755\n";
-        assert!(!verdict(moved).is_flagged() && !verdict(mode).is_flagged());
+        assert!(!verdict(moved).flagged && !verdict(mode).flagged);
     }
 
     #[test]
     fn every_reason_is_given() {
-        let reasons = verdict("It's unclear, and I'm not sure. This could be wrong.").reasons().len();
+        let reasons = verdict("It's unclear, and I'm not sure. This could be wrong.").reasons.len();
         assert_eq!(reasons, 3);
     }
 
@@ -588,8 +578,8 @@ mod tests {
                 if found.is_empty() == is_bad {
                     wrong.push((kind, "step", format!("{shown:?} {found:?}")));
                 }
-                if verdict.is_flagged() != is_bad {
-                    wrong.push((kind, "candidate", format!("{shown:?} {:?}", verdict.reasons())));
+                if verdict.flagged != is_bad {
+                    wrong.push((kind, "candidate", format!("{shown:?} {:?}", verdict.reasons)));
                 }
             }
         }

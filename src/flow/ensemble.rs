@@ -295,9 +295,9 @@ fn compared<'a>(
 
 /// A flagged answer as the log keeps it, resting on the consult that it came from.
 fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Draft> {
-    let reasons: Vec<String> = verdict.reasons().iter().map(Reason::in_words).collect();
+    let reasons: Vec<String> = verdict.reasons.iter().map(Reason::in_words).collect();
     let body = RedFlagged { provider: reply.provider.clone(), stage, reasons };
-    verdict.is_flagged().then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
+    verdict.flagged.then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
 }
 
 /// The providers to ask: the named ones, each once, else the available ones, with notes on

@@ -500,7 +500,7 @@ async fn take(config: &Configuration, request: &SelectRequest) -> Result<Vec<Can
     off_thread_with(config, move |config| {
         let rules = config.red_flags()?;
         let candidate = |(id, input): (String, CandidateInput)| Candidate {
-            flags: rules.verdict(&input.content).reasons().to_vec(),
+            flags: rules.verdict(&input.content).reasons,
             tests: tests.get(&id).copied().unwrap_or(Tests::Unknown),
             lint: lint.get(&id).copied().flatten(),
             output: outputs.get(&id).cloned(),

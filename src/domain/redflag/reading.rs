@@ -17,7 +17,7 @@ pub(super) struct Reading {
     /// Its JSON document, or why it has no document.
     pub(super) document: Result<Value, Unreadable>,
     /// Its diffs.
-    pub(super) changes: Vec<ProposedChange>,
+    pub(super) changes: Vec<Diff>,
     /// Its words, without code.
     pub(super) prose: String,
     /// The text of one place: the text as a whole, or each field of its document.
@@ -64,8 +64,7 @@ impl Reading {
         let texts = texts(&document);
         let is_diff = |(name, _): &&(&str, &str)| DIFF_FIELDS.contains(name);
         let is_code = |(name, _): &&(&str, &str)| CODE_FIELDS.iter().any(|part| name.contains(part));
-        let changes: Vec<ProposedChange> =
-            texts.iter().filter(is_diff).map(|(_, text)| ProposedChange::of(text)).collect();
+        let changes: Vec<Diff> = texts.iter().filter(is_diff).map(|(_, text)| Diff::of(text)).collect();
         let others: Vec<&(&str, &str)> = texts.iter().filter(|text| !is_diff(text)).collect();
         let said: Vec<String> =
             others.iter().filter(|text| !is_code(text)).map(|(_, text)| without_code(text)).collect();
@@ -73,7 +72,7 @@ impl Reading {
             let is_file = ["file", "files", "path"].iter().any(|end| name.ends_with(end));
             is_file.then(|| (*text).to_owned())
         };
-        let files = changes.iter().flat_map(ProposedChange::files).chain(texts.iter().filter_map(names));
+        let files = changes.iter().flat_map(Diff::files).chain(texts.iter().filter_map(names));
         let files = files.chain(written_files(around).into_iter().map(str::to_owned)).collect();
         let mut parts: Vec<Segment> = changes
             .iter()
@@ -104,7 +103,7 @@ impl Reading {
     }
 
     fn of_diff(text: &str) -> Self {
-        let change = ProposedChange::of(text);
+        let change = Diff::of(text);
         let around: Vec<&str> = text.lines().filter(|line| !is_line(line)).collect();
         let around = around.join("\n");
         let mut reading = Self::of_text(&around);
@@ -117,16 +116,16 @@ impl Reading {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.changes.iter().map(ProposedChange::count).sum()
+        self.changes.iter().map(Diff::count).sum()
     }
 
     /// True if there are diffs and none of them changes anything.
     pub(super) fn changes_nothing(&self) -> bool {
-        !self.changes.is_empty() && self.changes.iter().all(ProposedChange::is_empty)
+        !self.changes.is_empty() && self.changes.iter().all(Diff::is_empty)
     }
 
     pub(super) fn changed_lines(&self) -> usize {
-        self.changes.iter().map(ProposedChange::changed_lines).sum()
+        self.changes.iter().map(Diff::changed_lines).sum()
     }
 }
 
@@ -178,13 +177,13 @@ pub(super) fn is_fence_open(text: &str) -> bool {
 }
 
 #[derive(Debug)]
-pub(super) struct ProposedChange {
+pub(super) struct Diff {
     /// The patch, or why it is not one.
     pub(super) patch: Result<Patch, DiffError>,
     text: String,
 }
 
-impl ProposedChange {
+impl Diff {
     pub(super) fn of(text: &str) -> Self {
         Self { patch: diff::parse(text), text: text.to_owned() }
     }
@@ -307,7 +306,7 @@ mod tests {
 
     #[test]
     fn files_lines_and_additions_are_read() {
-        let change = ProposedChange::of(TWO);
+        let change = Diff::of(TWO);
         assert_eq!(change.files(), [".env", "src/a.py"]);
         assert_eq!((change.count(), change.changed_lines()), (2, 4));
         assert_eq!(change.added(), "x = int(y)\nA=2");
@@ -316,7 +315,7 @@ mod tests {
     #[test]
     fn a_broken_diff_is_read_as_far_as_it_goes() {
         let broken = TWO.replace(" z = 1", "no line of a diff");
-        let change = ProposedChange::of(&broken);
+        let change = Diff::of(&broken);
         assert!(change.patch.is_err());
         assert_eq!(change.files(), [".env", "src/a.py"]);
         assert_eq!(change.changed_lines(), 4);

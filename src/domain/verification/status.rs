@@ -7,6 +7,7 @@ use super::read::{Does, Reading, Seen, Totals};
 use super::rules::words;
 use crate::domain::cut::head;
 use crate::domain::packed::{list, pairs};
+use crate::domain::pairs::is_default;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,7 +207,7 @@ pub struct Proof {
     /// Tests that ran and passed.
     pub tests: usize,
     /// Tests that it left out by itself.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub skipped: usize,
     /// Why it shows nothing of tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -214,11 +215,6 @@ pub struct Proof {
     /// The words that leave tests out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// Returns what a check shows of tests. `foreign` names tests that are not the project's.

@@ -280,7 +280,7 @@ async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) 
         let mask = |text: &str| masker.mask(text).text.into_owned();
         let answered = reply.cause.is_none();
         let reasons: Vec<String> = if answered {
-            red_flags.verdict(&reply.content).reasons().iter().map(Reason::in_words).collect()
+            red_flags.verdict(&reply.content).reasons.iter().map(Reason::in_words).collect()
         } else {
             Vec::new()
         };

@@ -9,6 +9,7 @@ use serde_with::skip_serializing_none;
 
 use super::foreign;
 use super::plan::{Kept, Plan, Planned};
+use crate::domain::pairs::is_default;
 use crate::domain::verification::Kind;
 use crate::domain::verification::policy::{Permitted, Refused};
 use crate::domain::verification::read::{Does, Reading, Totals, read};
@@ -85,7 +86,7 @@ pub struct Metadata {
     /// The tests that failed, or the places that were found wrong.
     pub failing: Vec<String>,
     /// Those beyond the names that are listed.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub failing_left_out: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -98,11 +99,6 @@ pub struct Metadata {
     pub wrote: Vec<String>,
     /// Processes that outlived the check and were ended.
     pub leftovers: Option<usize>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 impl CheckResult {

@@ -77,18 +77,21 @@ pub enum Network {
 
 pub use crate::domain::approvals::Approvals;
 
+/// Limits of a packed context; in a file each may be left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ContextLimits {
+#[serde(deny_unknown_fields, default)]
+pub struct ContextLimits<Limit: Default = usize> {
     /// Files.
-    pub max_files: usize,
+    pub max_files: Limit,
     /// Lines of one file.
-    pub max_lines_per_file: usize,
+    pub max_lines_per_file: Limit,
     /// Lines of one error.
-    pub max_error_lines: usize,
+    pub max_error_lines: Limit,
     /// Characters in all.
-    pub max_total_chars: usize,
+    pub max_total_chars: Limit,
 }
+
+type LimitOverrides = ContextLimits<Option<usize>>;
 
 /// Limits by stage; the environment's numbers win over every stage's own.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -101,15 +104,6 @@ pub struct ContextSettings {
     debug: LimitOverrides,
     improve: LimitOverrides,
     everywhere: LimitOverrides,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LimitOverrides {
-    max_files: Option<usize>,
-    max_lines_per_file: Option<usize>,
-    max_error_lines: Option<usize>,
-    max_total_chars: Option<usize>,
 }
 
 impl ContextSettings {
