@@ -59,6 +59,7 @@ pub async fn consult(
                 ready(kit, work).next(conversation.last_provider.as_deref())?
             }
         };
+        kit.processes.refuse_nested()?;
         // The helper of the CLI starts while the question is prepared.
         let is_program = !kit.config.catalogue().get(&provider)?.is_understudy();
         let ahead = (is_program && place.is_first()).then(|| kit.processes.supervisor().ahead());

@@ -7,7 +7,7 @@
 //! `launch` says what to run, `spawn` starts it, `meter` decides whether it goes on, `tree` ends
 //! it, `sweep` finds descendants that ran away, `registry` knows all that is running.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ use jiff::ZonedDateTime as Zoned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
+use tokio::task::{Id, JoinHandle, spawn_blocking};
 use tokio::time::{sleep, sleep_until, timeout};
 
 use self::capture::{Capture, Scanned, Stream};
@@ -59,18 +59,22 @@ const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 pub struct Supervisor {
     registry: Arc<Registry>,
     helper: Option<HelperCommand>,
-    ahead: Arc<Mutex<BTreeMap<String, Waiting>>>,
+    ahead: Helpers,
 }
+
+/// Helpers that were started before their programs were known.
+type Helpers = Arc<Mutex<HashMap<Id, JoinHandle<Result<Waiting, ProcessError>>>>>;
 
 /// A helper that waits for a program which is expected. Where none came, it ends when this is dropped.
 pub struct Ahead {
-    marker: String,
-    ahead: Arc<Mutex<BTreeMap<String, Waiting>>>,
+    helper: Id,
+    helpers: Helpers,
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        let unused = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.marker);
+        // Whoever is dropped while it starts is ended when it has started.
+        let unused = self.helpers.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.helper);
         drop(unused);
     }
 }
@@ -89,14 +93,29 @@ impl Supervisor {
         Self { registry: Arc::new(Registry::new(guardian, orphans)), helper, ahead: Arc::default() }
     }
 
-    /// Starts the helper of a program that is expected within milliseconds; the next program takes it. Blocks for
-    /// less than one. `None` where there is no helper, or it does not start.
+    /// Starts the helper of a program that is expected within milliseconds, on a thread of its own. The next program
+    /// takes it. `None` where there are no helpers.
     pub fn ahead(&self) -> Option<Ahead> {
-        let helper = Waiting::start(self.helper.as_ref()?, &self.registry, Handle::current()).ok()?;
-        let marker = helper.marker().to_owned();
-        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-        ahead.insert(marker.clone(), helper);
-        Some(Ahead { marker, ahead: Arc::clone(&self.ahead) })
+        let (helper, registry, runtime) =
+            (self.helper.clone()?, Arc::clone(&self.registry), Handle::current());
+        let start = spawn_blocking(move || Waiting::start(&helper, &registry, runtime));
+        let id = start.id();
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(id, start);
+        Some(Ahead { helper: id, helpers: Arc::clone(&self.ahead) })
+    }
+
+    /// The helper of the next program. Blocks. `None` where there are no helpers.
+    fn next_helper(&self, runtime: &Handle) -> Result<Option<Waiting>, ProcessError> {
+        let Some(helper) = &self.helper else { return Ok(None) };
+        let expected = {
+            let mut helpers = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            let id = helpers.keys().next().copied();
+            id.and_then(|id| helpers.remove(&id))
+        };
+        match expected.map(|start| runtime.block_on(start)) {
+            Some(Ok(Ok(started))) => Ok(Some(started)),
+            _ => Waiting::start(helper, &self.registry, runtime.clone()).map(Some),
+        }
     }
 
     /// Runs a program to its end and returns what it wrote.
@@ -211,18 +230,12 @@ impl Supervisor {
         &self,
         make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
     ) -> Result<(Running, Launch), E> {
-        let Self { registry, helper, ahead } = self.clone();
-        let runtime = Handle::current();
+        let (supervisor, runtime) = (self.clone(), Handle::current());
         let waiting = Arc::new(());
         let waits = Arc::downgrade(&waiting);
         let start = move || {
             // It starts while the program's files are made.
-            let expected = ahead.lock().unwrap_or_else(PoisonError::into_inner).pop_first();
-            let helper = match (expected, helper) {
-                (Some((_, helper)), _) => Some(helper),
-                (None, Some(helper)) => Some(Waiting::start(&helper, &registry, runtime.clone())?),
-                (None, None) => None,
-            };
+            let helper = supervisor.next_helper(&runtime)?;
             let (launch, hold) = make()?;
             if waits.strong_count() == 0 {
                 // We were dropped meanwhile: nothing is started.
@@ -231,7 +244,7 @@ impl Supervisor {
             let hold = Box::new(Mutex::new(hold));
             let running = match helper {
                 Some(helper) => helper.ordered(&launch, hold)?,
-                None => spawn::directly(&launch, hold, &registry, runtime)?,
+                None => spawn::directly(&launch, hold, &supervisor.registry, runtime)?,
             };
             Ok((running, launch))
         };

@@ -61,10 +61,6 @@ impl Waiting {
         Ok(Self { tree, stdin, report })
     }
 
-    pub(super) fn marker(&self) -> &str {
-        self.tree.marker()
-    }
-
     /// Writes the orders to run `launch`. `hold` is dropped once no process of it is left.
     pub(super) fn ordered(self, launch: &Launch, hold: Hold) -> Result<Running, ProcessError> {
         let Self { mut tree, stdin, report } = self;

@@ -1,7 +1,7 @@
 //! From the rules of `conf/sandbox.yaml` to the wall around one program.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -331,8 +331,9 @@ fn real(paths: &[PathBuf]) -> Vec<PathBuf> {
 /// The entries of a directory that hold nothing closed, and of those that do, theirs in turn.
 fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
     // Hashed, since comparing each entry with each closed path took longer than reading them.
-    let above: HashSet<&Path> = closed.iter().flat_map(|path| path.ancestors().skip(1)).collect();
-    let closed: HashSet<&Path> = closed.iter().map(PathBuf::as_path).collect();
+    let above: HashSet<&OsStr> =
+        closed.iter().flat_map(|path| path.ancestors().skip(1)).map(Path::as_os_str).collect();
+    let closed: HashSet<&OsStr> = closed.iter().map(|path| path.as_os_str()).collect();
     let mut open = Vec::new();
     let mut parts = vec![directory.to_owned()];
     while let Some(part) = parts.pop() {
@@ -340,10 +341,10 @@ fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
         for entry in found.flatten().take(MOST_ENTRIES) {
             let path = entry.path();
             let is_link = entry.file_type().map_or(true, |kind| kind.is_symlink());
-            if is_link || closed.contains(path.as_path()) || is_maestros_own(&path) {
+            if is_link || closed.contains(path.as_os_str()) || is_maestros_own(&path) {
                 continue;
             }
-            if above.contains(path.as_path()) {
+            if above.contains(path.as_os_str()) {
                 parts.push(path);
             } else {
                 open.push(path);
