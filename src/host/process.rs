@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::future::pending;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -157,21 +158,19 @@ impl Supervisor {
     async fn watched(
         &self,
         running: Running,
-        mut launch: Launch,
+        Launch { limits, program, stdin: prompt, .. }: Launch,
         started: Instant,
         watch: &mut impl FnMut(&Activity),
     ) -> Result<Outcome, ProcessError> {
         let Running { tree, stdin, orders, capture, through } = running;
         let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
-        let prompt = std::mem::take(&mut launch.stdin);
-        let limits = &launch.limits;
         let mut told = Told::by(through)?;
         let mut meter = Meter::new(limits.clone(), started);
         let stopped = tokio::select! {
             biased;
             () = tree.exited() => None,
             () = told.ended() => None,
-            reason = observe(&capture, &mut meter, limits, watch) => Some(reason),
+            reason = observe(&capture, &mut meter, &limits, watch) => Some(reason),
             () = feed(stdin, [orders, prompt]) => None,
         };
         let settled = match stopped {
@@ -185,7 +184,7 @@ impl Supervisor {
         if self.registry.is_closed() {
             return Err(ProcessError::ShuttingDown);
         }
-        let (settled, wall) = told.outcome(settled, &launch).await?;
+        let (settled, wall) = told.outcome(settled, &program).await?;
         collect(capture, limits.output_bytes, stopped, settled, wall, started).await
     }
 
@@ -356,7 +355,7 @@ impl Told {
     async fn outcome(
         mut self,
         settled: Settled,
-        launch: &Launch,
+        program: &Path,
     ) -> Result<(Settled, WallStanding), ProcessError> {
         if self.report.ended.is_none()
             && let Some((pipe, text)) = &mut self.pipe
@@ -371,7 +370,7 @@ impl Told {
         }
         if let Some((number, words)) = report.not_started {
             let error = number.map_or_else(|| io::Error::other(words), io::Error::from_raw_os_error);
-            return Err(spawn::explain(launch, error));
+            return Err(spawn::explain(program, error));
         }
         let settled = match report.ended {
             Some((exit, outlived)) => Settled { exit, leftovers: settled.leftovers + outlived },

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::thread::sleep;
@@ -64,6 +65,7 @@ impl Waiting {
     /// Writes the orders to run `launch`. `hold` is dropped once no process of it is left.
     pub(super) fn ordered(self, launch: &Launch, hold: Hold) -> Result<Running, ProcessError> {
         let Self { mut tree, stdin, report } = self;
+        check_directory(launch)?;
         let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
         let orders = orders(launch, tree.marker()).written().map_err(ProcessError::Spawn)?;
         if let Some(stdin) = &stdin {
@@ -100,6 +102,7 @@ pub(super) fn directly(
     runtime: Handle,
 ) -> Result<Running, ProcessError> {
     let through = Through::Nothing(without_helper(launch)?);
+    check_directory(launch)?;
     let capture = Capture::create(&launch.capture_dir).map_err(ProcessError::Capture)?;
     let mut command = Command::new(&launch.program);
     command.args(&launch.args).current_dir(&launch.cwd);
@@ -108,7 +111,7 @@ pub(super) fn directly(
     command.stdout(capture.stdout.sink().map_err(ProcessError::Capture)?);
     command.stderr(capture.stderr.sink().map_err(ProcessError::Capture)?);
     let spawn = |marker: &str| {
-        patiently(command.env(MARKER_VARIABLE, marker)).map_err(|error| explain(launch, error))
+        patiently(command.env(MARKER_VARIABLE, marker)).map_err(|error| explain(&launch.program, error))
     };
     let (mut tree, stdin, _) = begin(registry, runtime, spawn)?;
     tree.hold(hold, launch.limits.grace);
@@ -190,14 +193,18 @@ fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
     spawn()
 }
 
-/// Why the program did not start.
-pub(super) fn explain(launch: &Launch, error: io::Error) -> ProcessError {
-    // The system blames a missing working directory in the same words as a missing program.
-    if !launch.cwd.is_dir() {
-        let reason = format!("no working directory {}: {error}", launch.cwd.display());
-        return ProcessError::Spawn(io::Error::new(error.kind(), reason));
+/// Looked at first, since the system blames a missing working directory in the same words as a missing program.
+fn check_directory(launch: &Launch) -> Result<(), ProcessError> {
+    if launch.cwd.is_dir() {
+        return Ok(());
     }
-    let program = launch.program.clone();
+    let reason = format!("there is no working directory {}", launch.cwd.display());
+    Err(ProcessError::Spawn(io::Error::new(ErrorKind::NotFound, reason)))
+}
+
+/// Why the program did not start.
+pub(super) fn explain(program: &Path, error: io::Error) -> ProcessError {
+    let program = program.to_owned();
     match error.kind() {
         ErrorKind::NotFound => ProcessError::NotFound { program },
         ErrorKind::PermissionDenied => ProcessError::PermissionDenied { program },
