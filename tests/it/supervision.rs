@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{PATIENCE, Server, children, eventually, is_alive, processes_of_call, scripted};
+use crate::harness::{Client, PATIENCE, Server, children, eventually, is_alive, processes_of_call, scripted};
 
 #[test]
 fn a_cancelled_call_ends_its_whole_tree_and_frees_its_slot() {
@@ -241,6 +241,30 @@ fn guardian_of(server: u32) -> Option<u64> {
             && std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
                 .is_ok_and(|line| line.contains("guardian"))
     })
+}
+
+/// The helper of a consult starts before the consult is sure to start.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_helper_that_is_not_needed_ends() {
+    let mut client = Server::new().codex().fake("claude", "claude").start();
+    let only_its_guardian = |client: &Client| {
+        let guardian = guardian_of(client.pid());
+        children(client.pid()).into_iter().all(|pid| Some(pid) == guardian)
+    };
+    for _ in 0..3 {
+        let refused = json!({ "prompt": "x", "provider": "codex", "context_files": ["not-there.py"] });
+        assert_eq!(client.call("maestro_consult", refused)["ok"], false);
+        assert_eq!(
+            client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }))["ok"],
+            true
+        );
+        // The version of codex is asked for by the helper that was started for the consult.
+        assert_eq!(client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }))["ok"], true);
+        let cancelled = client.begin_call("maestro_consult", json!({ "prompt": "y", "provider": "claude" }));
+        client.cancel(cancelled);
+    }
+    eventually("no helper is left", PATIENCE, || only_its_guardian(&client));
 }
 
 #[test]
