@@ -16,7 +16,7 @@ use super::cut::cut;
 use super::pattern::Pattern;
 use super::rule::{Example, RuleError, RuleFile, verdict};
 
-pub use inspect::{AnswerForm, Finding, Findings, Inspector, RedFlag, VoteFlags, VoteRules};
+pub use inspect::{AnswerForm, Findings, Inspector, RedFlag, VoteFlags, VoteRules};
 use reading::Reading;
 
 /// Detail of the flag for a diff that changes nothing.

@@ -1,45 +1,19 @@
 //! Holding a text against the red flags, and a content against what it is to be.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::configuration::Configuration;
 use super::scope::off_thread_with;
 use crate::domain::microstep::StepType;
-use crate::domain::redflag::{Finding, Flag, Inspector};
+use crate::domain::pairs::{with, without_nulls};
+use crate::domain::redflag::{Flag, Inspector};
 use crate::domain::validate::{ContentType, Demands, Outcome, Validation, forbidden, validate};
 use crate::error::{Error, ErrorNote, outcome};
 
 /// Bytes of a text that is looked at.
 const MOST_BYTES: usize = 1_000_000;
-
-/// Red flags of a text.
-#[derive(Clone, Debug, Serialize)]
-pub struct FlagReport {
-    pub is_flagged: bool,
-    pub reasons: Vec<Flag>,
-    /// True if it is to be discarded; the same.
-    pub should_discard: bool,
-    pub recommendation: &'static str,
-    /// The step that it was held against.
-    pub step_type: Option<StepType>,
-    /// Its length in characters.
-    pub content_length: usize,
-    /// Findings, and the rules that were applied.
-    pub details: FlagDetails,
-}
-
-/// Findings, and the rules that were applied.
-#[derive(Clone, Debug, Serialize)]
-pub struct FlagDetails {
-    /// Each flag with what raised it.
-    pub findings: Vec<Finding>,
-    /// The rules that were applied.
-    pub rules: Vec<Flag>,
-    /// Rules that could not be, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_checked: Vec<Finding>,
-}
 
 /// Holds a text against the named rules, else the step's, else those that fit it.
 ///
@@ -51,7 +25,7 @@ pub async fn red_flag_check(
     content: String,
     step_type: Option<StepType>,
     named: Option<Vec<String>>,
-) -> Result<FlagReport, Error> {
+) -> Result<Value, Error> {
     check_size(&content)?;
     let named = named.map(|names| names.iter().map(|name| flag(name)).collect::<Result<Vec<_>, _>>());
     let named = named.transpose()?.filter(|flags| !flags.is_empty());
@@ -66,19 +40,23 @@ pub async fn red_flag_check(
         };
         let found = inspector.inspect(&content, &rules, step.map(|step| &step.output_schema));
         let is_flagged = !found.findings.is_empty();
-        Ok(FlagReport {
-            is_flagged,
-            reasons: found.findings.iter().map(|finding| finding.reason).collect(),
-            should_discard: is_flagged,
-            recommendation: if is_flagged {
+        Ok(json!({
+            "is_flagged": is_flagged,
+            "reasons": found.findings.iter().map(|finding| finding.reason).collect::<Vec<_>>(),
+            "should_discard": is_flagged,
+            "recommendation": if is_flagged {
                 "Discard it and ask again; do not repair it."
             } else {
                 "Nothing speaks against it; tests still decide."
             },
-            step_type,
-            content_length: content.chars().count(),
-            details: FlagDetails { findings: found.findings, rules, not_checked: found.not_checked },
-        })
+            "step_type": step_type,
+            "content_length": content.chars().count(),
+            "details": without_nulls(json!({
+                "findings": found.findings,
+                "rules": rules,
+                "not_checked": Some(found.not_checked).filter(|rules| !rules.is_empty()),
+            })),
+        }))
     })
     .await
 }
@@ -120,32 +98,12 @@ pub struct ValidationRequest {
     pub forbidden_patterns: Vec<String>,
 }
 
-/// Verdict on a content.
-#[derive(Clone, Debug, Serialize)]
-pub struct ValidationReport {
-    /// The same as `is_valid`.
-    pub ok: bool,
-    pub is_valid: bool,
-    /// The first thing that does.
-    pub result: Outcome,
-    /// Why.
-    pub reason: String,
-    /// Its length in characters.
-    pub content_length: usize,
-    pub content_type: ContentType,
-    #[serde(flatten)]
-    pub failure: Option<ErrorNote>,
-}
-
 /// Holds a content against the rules and the caller's demands, away from the thread that answers.
 ///
 /// # Errors
 ///
 /// The rules cannot be used. Demands that cannot be used are a report that says so.
-pub async fn validate_content(
-    config: &Configuration,
-    request: ValidationRequest,
-) -> Result<ValidationReport, Error> {
+pub async fn validate_content(config: &Configuration, request: ValidationRequest) -> Result<Value, Error> {
     off_thread_with(config, move |config| {
         let ValidationRequest { content, content_type, max_chars, fields, forbidden_patterns } = request;
         let rules = config.red_flags()?;
@@ -169,15 +127,15 @@ pub async fn validate_content(
             }
         };
         let is_valid = validation.outcome == Outcome::Valid;
-        Ok(ValidationReport {
-            ok: is_valid,
-            is_valid,
-            result: validation.outcome,
-            reason: validation.reason,
-            content_length: content.chars().count(),
-            content_type,
-            failure,
-        })
+        let report = json!({
+            "ok": is_valid,
+            "is_valid": is_valid,
+            "result": validation.outcome,
+            "reason": validation.reason,
+            "content_length": content.chars().count(),
+            "content_type": content_type,
+        });
+        Ok(with(report, failure))
     })
     .await
 }

@@ -11,7 +11,6 @@ use super::task::{read, recorded_baseline};
 use crate::domain::coordination::BadInput;
 use crate::domain::coordination::architecture::{Choice, Rule, Situation, choose};
 use crate::domain::coordination::classify::Scores;
-use crate::domain::coordination::intent::Intent;
 use crate::domain::coordination::scaling::{
     ADVISED_GAP, Advice, BASELINE_RANGE, CAPABILITY_RANGE, GAP_ERROR, Inputs, Prediction, TOOLS_RANGE,
     advice, best_of, outside_the_data, paper_insight, prediction, rationale,
@@ -19,9 +18,10 @@ use crate::domain::coordination::scaling::{
 use crate::domain::coordination::statistics::History;
 use crate::domain::coordination::strategy::{Strategy, strategy};
 use crate::domain::order::Gather;
-use crate::domain::policy::{PolicySettings, SingleAgent, StagePolicy, Topology};
+use crate::domain::pairs::with;
+use crate::domain::policy::{PolicySettings, SingleAgent, Topology};
 use crate::domain::stage::Stage;
-use crate::domain::topology::{Facts, Limits};
+use crate::domain::topology::Facts;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
@@ -71,33 +71,6 @@ impl Request {
     }
 }
 
-/// A topology for a stage.
-#[derive(Clone, Debug, Serialize)]
-pub struct Architecture {
-    topology: &'static str,
-    confidence: f64,
-    rule: Rule,
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    intent: Option<Intent>,
-    fallback_topology: Option<&'static str>,
-    parameters: Limits,
-    rationale: String,
-    paper_insight: String,
-    use_for: &'static str,
-    never_for: Option<&'static str>,
-    stage_recommendations: Strategy,
-    in_a_run: InARun,
-    scaling: Value,
-}
-
-/// Limits that the workflow enforces, from the policy that `maestro_get_coordination_policy` shows.
-#[derive(Clone, Debug, Serialize)]
-struct InARun {
-    #[serde(flatten)]
-    policy: StagePolicy,
-    note: Option<String>,
-}
-
 /// Chooses a topology.
 ///
 /// # Errors
@@ -108,7 +81,7 @@ pub async fn select_architecture(
     config: &Configuration,
     log: &Log,
     request: &Request,
-) -> Result<Architecture, Error> {
+) -> Result<Value, Error> {
     config.check()?;
     let policy = &config.settings().policy;
     let runs = super::recorded_or_nothing(log).await;
@@ -134,24 +107,28 @@ pub async fn select_architecture(
         intent: read.as_ref().map(|read| &read.intent),
     };
     let choice = choose(&situation).map_err(super::refused)?;
-    Ok(Architecture {
-        topology: choice.topology.id(),
-        confidence: choice.confidence,
-        rule: choice.rule,
-        intent: read.as_ref().map(|read| read.intent.clone()),
-        fallback_topology: choice.fallback.map(Topology::id),
-        parameters: choice.limits,
-        rationale: rationale(choice.rule, &scores),
-        paper_insight: paper_insight(choice.topology, choice.rule, policy),
-        use_for: &Facts::of(choice.topology).use_for,
-        never_for: Facts::of(choice.topology).never_for.as_deref(),
-        stage_recommendations: strategy(request.stage, policy).arranged(choice.topology),
-        in_a_run: in_a_run(request.stage, policy, &choice),
-        scaling: scaling(request, &history, choice.topology).map_err(super::refused)?,
-    })
+    let facts = Facts::of(choice.topology);
+    let chosen = json!({
+        "topology": choice.topology.id(),
+        "confidence": choice.confidence,
+        "rule": choice.rule,
+    });
+    let more = json!({
+        "fallback_topology": choice.fallback.map(Topology::id),
+        "parameters": choice.limits,
+        "rationale": rationale(choice.rule, &scores),
+        "paper_insight": paper_insight(choice.topology, choice.rule, policy),
+        "use_for": facts.use_for,
+        "never_for": facts.never_for,
+        "stage_recommendations": strategy(request.stage, policy).arranged(choice.topology),
+        "in_a_run": in_a_run(request.stage, policy, &choice),
+        "scaling": scaling(request, &history, choice.topology).map_err(super::refused)?,
+    });
+    Ok(with(with(chosen, read.as_ref().map(|read| &read.intent)), more))
 }
 
-fn in_a_run(stage: Stage, settings: &PolicySettings, choice: &Choice) -> InARun {
+/// Limits that the workflow enforces, from the policy that `maestro_get_coordination_policy` shows.
+fn in_a_run(stage: Stage, settings: &PolicySettings, choice: &Choice) -> Value {
     let policy = settings.stage(stage);
     let consults = policy.max_consults;
     let note = if choice.topology == Topology::Sas {
@@ -165,7 +142,7 @@ fn in_a_run(stage: Stage, settings: &PolicySettings, choice: &Choice) -> InARun 
     } else {
         None
     };
-    InARun { policy, note }
+    with(policy, json!({ "note": note }))
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -2,12 +2,12 @@
 
 use indexmap::IndexMap;
 use serde::Serialize;
-use serde_with::skip_serializing_none;
+use serde_json::{Value, json};
 
 use super::Candidate;
 use super::judging::JudgeNote;
-use super::trial::{AblationNote, CheckNote, ProbeNote, Tested, Trial};
-use crate::domain::redflag::Reason;
+use super::trial::{CheckNote, ProbeNote, Tested, Trial};
+use crate::domain::pairs::{with, without_nulls_but};
 use crate::domain::select::{Deciding, Evidence, Mode, Ranking, Standing, Tests};
 use crate::error::{ErrorNote, outcome};
 
@@ -18,7 +18,7 @@ pub struct Selection {
     /// The winner's id.
     pub winner_id: Option<String>,
     /// The winner, word for word.
-    pub winner: Option<Winner>,
+    pub winner: Option<Value>,
     pub mode_used: Mode,
     /// Scores by id, from 0 to 1.
     pub scores: IndexMap<String, f64>,
@@ -28,7 +28,7 @@ pub struct Selection {
     pub requires_review: bool,
     pub warning: Option<String>,
     /// Every candidate, in the order given.
-    pub candidates: Vec<CandidateReport>,
+    pub candidates: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeNote>,
     /// The checks in the project as it is.
@@ -61,55 +61,9 @@ pub struct Undecided {
     hint: &'static str,
 }
 
-/// The winner, as it was given.
-#[derive(Clone, Debug, Serialize)]
-pub struct Winner {
-    /// Its id.
-    pub id: String,
-    pub provider: Option<String>,
-    pub content: String,
-    /// The file that holds all of it, where that is only the beginning.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub content_file: Option<String>,
-}
-
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
-pub struct CandidateReport {
-    id: String,
-    #[serialize_always]
-    provider: Option<String>,
-    standing: Standing,
-    tests: Tests,
-    lint: Option<f64>,
-    judge: Option<f64>,
-    score: f64,
-    red_flags: Vec<Reason>,
-    /// Authors that say the same, its own included.
-    #[serde(skip_serializing_if = "is_one")]
-    support: usize,
-    behaves_like: Option<usize>,
-    changed_lines: Option<usize>,
-    does_not_apply: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    proven_by: Vec<String>,
-    /// Why it is not proven.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    reasons: Vec<String>,
-    ablation: Option<AblationNote>,
-    /// Tests that it adds; they were not run.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    adds_tests: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    probes: Vec<ProbeNote>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    checks: Vec<CheckNote>,
-    output: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_one(count: &usize) -> bool {
-    *count == 1
+/// A list that is shown where it has something.
+fn listed<T>(list: &[T]) -> Option<&[T]> {
+    Some(list).filter(|list| !list.is_empty())
 }
 
 pub(super) struct Parts<'a> {
@@ -135,11 +89,10 @@ impl Parts<'_> {
         Selection {
             ok: failure.is_none(),
             winner_id: winner.map(|one| one.id.clone()),
-            winner: winner.map(|one| Winner {
-                id: one.id.clone(),
-                provider: one.provider.clone(),
-                content: one.content.clone(),
-                content_file: one.content_file.clone().filter(|_| one.truncated),
+            winner: winner.map(|one| {
+                let winner = json!({ "id": one.id, "provider": one.provider, "content": one.content });
+                let file = one.content_file.as_ref().filter(|_| one.truncated);
+                with(winner, file.map(|file| json!({ "content_file": file })))
             }),
             mode_used: self.mode,
             scores: scores.map(|(one, score)| (one.id.clone(), *score)).collect(),
@@ -159,30 +112,32 @@ impl Parts<'_> {
         self.trial.as_ref()?.tested.get(index)?.as_ref()
     }
 
-    fn report(&self, index: usize) -> Option<CandidateReport> {
+    fn report(&self, index: usize) -> Option<Value> {
         let (candidate, known) = (self.candidates.get(index)?, self.evidence.get(index)?);
         let tested = self.tested(index);
-        Some(CandidateReport {
-            id: candidate.id.clone(),
-            provider: candidate.provider.clone(),
-            standing: known.standing(),
-            tests: known.tests,
-            lint: known.lint,
-            judge: known.judge,
-            score: self.ranking.scores.get(index).copied().unwrap_or_default(),
-            red_flags: candidate.flags.clone(),
-            support: known.support,
-            behaves_like: tested.map(|tested| tested.alike),
-            changed_lines: tested.map(|tested| tested.changed_lines),
-            does_not_apply: tested.and_then(|tested| tested.refused.clone()),
-            proven_by: tested.map(|tested| tested.weighed.proof.clone()).unwrap_or_default(),
-            reasons: tested.map(|tested| tested.reasons.clone()).unwrap_or_default(),
-            ablation: tested.and_then(|tested| tested.ablation.clone()),
-            adds_tests: tested.map(|tested| tested.touched.added.clone()).unwrap_or_default(),
-            probes: tested.map(|tested| tested.probes.clone()).unwrap_or_default(),
-            checks: tested.map(|tested| tested.checks.clone()).unwrap_or_default(),
-            output: candidate.output.clone(),
-        })
+        let report = json!({
+            "id": candidate.id,
+            "provider": candidate.provider,
+            "standing": known.standing(),
+            "tests": known.tests,
+            "lint": known.lint,
+            "judge": known.judge,
+            "score": self.ranking.scores.get(index).copied().unwrap_or_default(),
+            "red_flags": candidate.flags,
+            // Authors that say the same, its own included.
+            "support": Some(known.support).filter(|support| *support != 1),
+            "behaves_like": tested.map(|tested| tested.alike),
+            "changed_lines": tested.map(|tested| tested.changed_lines),
+            "does_not_apply": tested.and_then(|tested| tested.refused.as_ref()),
+            "proven_by": tested.and_then(|tested| listed(&tested.weighed.proof)),
+            "reasons": tested.and_then(|tested| listed(&tested.reasons)),
+            "ablation": tested.and_then(|tested| tested.ablation.as_ref()),
+            "adds_tests": tested.and_then(|tested| listed(&tested.touched.added)),
+            "probes": tested.and_then(|tested| listed(&tested.probes)),
+            "checks": tested.and_then(|tested| listed(&tested.checks)),
+            "output": candidate.output,
+        });
+        Some(without_nulls_but(report, &["provider"]))
     }
 
     fn warnings(&self) -> Vec<String> {
