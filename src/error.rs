@@ -36,7 +36,7 @@ pub enum Error {
         available: Vec<String>,
     },
     /// A part of a name that several go by.
-    #[error("several {kind}s have `{part}` in their ids")]
+    #[error("`{part}` is part of several {kind} ids")]
     Ambiguous {
         /// The kind of thing, for example `request`.
         kind: &'static str,
@@ -50,22 +50,14 @@ pub enum Error {
     /// A command that is not on this machine.
     #[error("the command `{command}` of the provider `{provider}` was not found")]
     CliNotFound {
-        /// The provider.
         provider: String,
-        /// Its command.
         command: String,
         /// Providers that are there.
         installed: Vec<String>,
     },
     /// A command that is there and cannot be started.
     #[error("{program} of the provider `{provider}` cannot be started: {reason}")]
-    CliNotExecutable {
-        /// The provider.
-        provider: String,
-        /// Its program.
-        program: String,
-        reason: String,
-    },
+    CliNotExecutable { provider: String, program: String, reason: String },
     /// The sandbox is required and this machine has none.
     #[error("`sandbox: required` is set, but the sandbox is not available: {0}")]
     NoSandbox(String),
@@ -77,16 +69,15 @@ pub enum Error {
     NoProvider,
     /// Only rules are there, and they would repeat themselves.
     #[error(
-        "no model can be asked: the understudy answers by rules, and rules that repeat themselves are no votes and measure nothing"
+        "no model is installed: the understudy answers by fixed rules, and repeating them gives no votes and no measurement"
     )]
     NoVoter,
     /// Configuration that the call depends on and that could not be used.
-    #[error("the configuration could not be used: {}", .0.join("; "))]
+    #[error("the configuration is invalid: {}", .0.join("; "))]
     ConfigInvalid(Vec<String>),
     /// A prompt that is longer than the CLI takes.
-    #[error("the prompt must have at most {limit} {unit} for {provider} (got {actual})")]
+    #[error("the prompt must be at most {limit} {unit} for {provider} (got {actual})")]
     PromptTooLong {
-        /// The provider.
         provider: String,
         limit: usize,
         actual: usize,
@@ -96,7 +87,6 @@ pub enum Error {
     /// The time that the call had is over.
     #[error("{provider} did not answer within {} s{}", .after.as_secs(), and_said(.said))]
     Timeout {
-        /// The provider.
         provider: String,
         /// The time it had.
         after: Duration,
@@ -106,7 +96,6 @@ pub enum Error {
     /// The CLI began to write and then fell silent.
     #[error("{provider} began to answer and then was silent for {} s{}", .after.as_secs(), and_said(.said))]
     Stalled {
-        /// The provider.
         provider: String,
         after: Duration,
         /// Its earlier output, if there was any.
@@ -115,14 +104,12 @@ pub enum Error {
     /// The CLI wrote more than a call may hold.
     #[error("{provider} wrote more than {limit} bytes")]
     OutputTooLarge {
-        /// The provider.
         provider: String,
         /// The limit in bytes.
         limit: u64,
     },
     #[error("{provider}: {failure}")]
     Cli {
-        /// The provider.
         provider: String,
         failure: CliFailure,
         /// Others that are installed and may be asked instead.
@@ -176,7 +163,6 @@ pub enum Error {
     /// Money is capped, and nobody knows what a provider costs.
     #[error("a cap in dollars is set, but no price is known for {}", priceless(.provider, .model))]
     PriceUnknown {
-        /// The provider.
         provider: String,
         /// Its model; empty where the CLI chooses.
         model: String,
@@ -199,10 +185,10 @@ fn and_said(said: &str) -> String {
 fn passed(passed: &Passed) -> String {
     let Passed { standing, wanted, .. } = passed;
     format!(
-        "the cap on {} is {}: {} are spent, {} under way, and what is wanted may take {wanted}",
+        "the call may take {wanted}, which would pass the cap on {} ({} of {} spent, {} under way)",
         standing.cap.words(),
-        standing.limit,
         standing.spent,
+        standing.limit,
         standing.reserved
     )
 }
@@ -215,10 +201,12 @@ fn priceless(provider: &str, model: &str) -> String {
 fn short(short: &Short) -> String {
     let Short { of, limit, used, wanted, .. } = short;
     if used >= limit {
-        return format!("the consults of {of} are used up: {used} of {limit}, and {wanted} more wanted");
+        return format!(
+            "the budget of {of} is used up: {used} of {limit} consults (the call needs {wanted} more)"
+        );
     }
     format!(
-        "the consults of {of} do not reach: {} of {limit} are left, and {wanted} were wanted",
+        "the budget of {of} is too small: {} of {limit} consults are left (the call needs {wanted})",
         limit - used
     )
 }
@@ -229,34 +217,26 @@ pub enum ApprovalProblem {
     #[error("a human must decide request {0}, and this client cannot ask one")]
     HumanWanted(String),
     /// Nobody is known to sit at the terminal.
-    #[error("only a person can decide: {0}")]
+    #[error("only a person may do this: {0}")]
     NoPerson(NoPerson),
     /// No client of a person started this server.
     #[error(
-        "{0} stands above this server and feeds it by a command, so it is no server of a person's client: it decides, hands in and changes nothing"
+        "a command of {0} started this server, and no person's client controls it: it may not decide, hand in or change anything"
     )]
     SecondServer(String),
     /// The human is being asked elsewhere.
-    #[error("request {0} is open in a dialog before the human, and a relayed word does not close one")]
+    #[error("a dialog shows request {0} to the human, and only their answer there decides it")]
     DialogOpen(String),
     /// The human did not decide.
     #[error("request {request} was not decided: {why}")]
-    Undecided {
-        /// The request.
-        request: String,
-        why: &'static str,
-    },
+    Undecided { request: String, why: &'static str },
     /// An argument of the model's is to skip stages.
-    #[error("a run begins at analyze, and not at {stage}")]
+    #[error("start_stage must be analyze (got {stage})")]
     LateStart { stage: &'static str, setting: String },
     /// The answers do not go with the decision.
     #[error("request {request} was not decided: {}", lines(what))]
-    Contradiction {
-        /// The request.
-        request: String,
-        what: Vec<Contradiction>,
-    },
-    #[error("request {0} was made for another report than the one that was reviewed")]
+    Contradiction { request: String, what: Vec<Contradiction> },
+    #[error("the report of request {0} is not the one that the human reviewed")]
     OtherReport(String),
 }
 

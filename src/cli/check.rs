@@ -24,7 +24,7 @@ use crate::error::reference::for_person;
 use crate::error::{Error, reference};
 use crate::flow::account::today;
 use crate::flow::configuration::Configuration;
-use crate::flow::health::{Health, LastFailure, Waiting, health};
+use crate::flow::health::{Health, LastFailure, Waiting, health, rule_errors};
 use crate::flow::kit::Kit;
 use crate::flow::state::{ChosenBy, LoginState, ProviderState, providers};
 use crate::flow::time::now;
@@ -152,7 +152,7 @@ impl Examined<'_> {
         if self.status() == NO_CONSULTANT {
             findings.push(Finding::bad(
                 "no consultant can be used",
-                "mend one of those above; until then the understudy answers, by rules and without a model",
+                "fix one of the problems above; until then the understudy answers, by rules and without a model",
             ));
         }
         findings
@@ -314,6 +314,8 @@ impl Examined<'_> {
                 findings.push(finding);
             }
         }
+        let rules = rule_errors(&self.kit.config);
+        findings.extend(rules.iter().map(|error| Finding::of(Mark::Bad, error.to_string(), Vec::new())));
         findings
     }
 

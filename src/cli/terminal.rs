@@ -595,7 +595,10 @@ mod tests {
         for part in ["dead", "", "  "] {
             assert_eq!(pick(REQUEST, &ids, part).unwrap_err().code(), "unknown_request", "{part:?}");
         }
-        assert_eq!(pick(REQUEST, &[], "a").unwrap_err().hint(), "There are none.");
+        assert_eq!(
+            pick(REQUEST, &[], "a").unwrap_err().hint(),
+            "No request is available in this project; check that the directory is right."
+        );
     }
 
     #[test]

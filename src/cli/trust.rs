@@ -21,15 +21,7 @@ use crate::host::trust::{ProjectLayer, Standing, shown};
 const WORD: &str = "trust";
 
 pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> Result<ExitCode, Error> {
-    let person = if show {
-        Person::reading(json)
-    } else {
-        Person::at_terminal(config, json).map_err(|why| {
-            Error::InvalidArguments(format!(
-                "only a person can trust a project: {why}. `maestro-mcp trust --show` shows what it would change"
-            ))
-        })?
-    };
+    let person = if show { Person::reading(json) } else { Person::who_decides(config, json)? };
     if let Some(why) = foreign_log(log) {
         return take_over(log, show, json, why, person);
     }

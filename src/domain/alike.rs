@@ -14,6 +14,15 @@ pub fn likeness(one: &str, other: &str) -> f64 {
     strsim::jaro_winkler(&one, &other).max(strsim::normalized_damerau_levenshtein(&one, &other))
 }
 
+/// The likeness from which on one name may be a slip for the other.
+pub const LIKE_ENOUGH: f64 = 0.8;
+
+/// The known name that an unknown one was most likely meant to be.
+pub fn meant<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>, wanted: &str) -> Option<Name> {
+    let nearest = nearest_first(names, wanted).into_iter().next();
+    nearest.filter(|name| likeness(name.as_ref(), wanted) >= LIKE_ENOUGH)
+}
+
 /// Names, the most alike first.
 pub fn nearest_first<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>, wanted: &str) -> Vec<Name> {
     let mut ranked: Vec<(f64, Name)> =

@@ -487,7 +487,7 @@ mod tests {
             broken("'I do know']", "'I dont know']"),
             "rule `does_not_know` matches `I dont know`, which it must not"
         );
-        assert!(broken("min_chars", "min_char").contains("unknown field"));
+        assert!(broken("min_chars", "min_char").contains("did you mean `min_chars`?"));
     }
 
     #[test]

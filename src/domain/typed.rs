@@ -12,6 +12,8 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
 
+use super::alike::meant;
+
 /// Reads a value.
 ///
 /// # Errors
@@ -112,11 +114,67 @@ impl Error for Misfit {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(serde_json::Error::invalid_type(found, expected))
+        Self::custom(format!("must be {} (got {})", wanted(expected), got(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(serde_json::Error::invalid_value(found, expected))
+        Self::invalid_type(found, expected)
+    }
+
+    fn invalid_length(count: usize, expected: &dyn Expected) -> Self {
+        Self::custom(format!("must be {} (got {count} entries)", wanted(expected)))
+    }
+
+    fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
+        Self::custom(format!("must be one of {} (got {variant:?})", known.join(", ")))
+    }
+
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        let meant = meant(known.iter().copied(), field);
+        let rest = meant.map_or_else(
+            || format!("known: {}", known.join(", ")),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        Self::custom(format!("unknown key `{field}`; {rest}"))
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::custom(format!("`{field}` is missing"))
+    }
+}
+
+/// A type that was expected, in words for a person who never saw its code.
+fn wanted(expected: &dyn Expected) -> String {
+    let name = expected.to_string();
+    let words = match name.as_str() {
+        "u8" => "a whole number, 0 to 255",
+        "u16" => "a whole number, 0 to 65535",
+        "u32" => "a whole number, 0 to 4294967295",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" | "map" => "an object",
+        "variant identifier" => "a name",
+        nonzero if nonzero.starts_with("a nonzero ") => "a whole number, 1 or more",
+        record if record.starts_with("struct ") => "an object",
+        _ => return name,
+    };
+    words.to_owned()
+}
+
+fn got(found: Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Bool(flag) => flag.to_string(),
+        Unexpected::Unsigned(number) => number.to_string(),
+        Unexpected::Signed(number) => number.to_string(),
+        Unexpected::Float(number) => number.to_string(),
+        Unexpected::Str(text) => format!("{text:?}"),
+        Unexpected::Unit | Unexpected::Option => "null".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "an object".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -154,7 +212,7 @@ fn list<'de, V: Visitor<'de>>(items: Vec<Value>, visitor: V) -> Result<V::Value,
     let mut list = List { items: items.into_iter(), next: 0 };
     let read = visitor.visit_seq(&mut list)?;
     if list.items.len() > 0 {
-        return Err(Misfit::invalid_length(count, &"fewer elements in array"));
+        return Err(Misfit::invalid_length(count, &"a shorter list"));
     }
     Ok(read)
 }
@@ -164,7 +222,7 @@ fn map<'de, V: Visitor<'de>>(fields: Map<String, Value>, visitor: V) -> Result<V
     let mut fields = Fields { rest: fields.into_iter(), value: None };
     let read = visitor.visit_map(&mut fields)?;
     if fields.rest.len() > 0 {
-        return Err(Misfit::invalid_length(count, &"fewer elements in map"));
+        return Err(Misfit::invalid_length(count, &"an object with fewer keys"));
     }
     Ok(read)
 }
@@ -218,7 +276,7 @@ impl<'de> Visitor<'de> for Anything {
         let mut fields = Map::new();
         while let Some((key, Document(value))) = map.next_entry::<String, _>()? {
             if fields.contains_key(&key) {
-                return Err(A::Error::custom(format!("duplicate field `{key}`")));
+                return Err(A::Error::custom(format!("the key `{key}` stands twice")));
             }
             fields.insert(key, value);
         }

@@ -87,10 +87,10 @@ pub fn forbidden(patterns: &[String]) -> Result<Vec<Regex>, String> {
     let one = |(number, text): (usize, &String)| {
         let place = format!("forbidden_patterns[{number}]");
         if text.chars().count() > MOST_PATTERN_CHARS {
-            return Err(format!("{place} has more than {MOST_PATTERN_CHARS} characters"));
+            return Err(format!("{place} must have at most {MOST_PATTERN_CHARS} characters"));
         }
         let built = RegexBuilder::new(text).multi_line(true).size_limit(MOST_PATTERN_BYTES).build();
-        built.map_err(|error| format!("{place} `{text}`: {}", rule::problem(&error)))
+        built.map_err(|error| format!("{place} must be a regex (`{text}`: {})", rule::problem(&error)))
     };
     patterns.iter().enumerate().map(one).collect()
 }
@@ -99,10 +99,8 @@ pub fn forbidden(patterns: &[String]) -> Result<Vec<Regex>, String> {
 /// its length, its form, its phrases.
 pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validation {
     let fail = length(rules, content, demands).or_else(|| form(content, demands));
-    fail.or_else(|| phrases(rules, content, demands)).unwrap_or_else(|| Validation {
-        outcome: Outcome::Valid,
-        reason: "nothing speaks against it".to_owned(),
-    })
+    fail.or_else(|| phrases(rules, content, demands))
+        .unwrap_or_else(|| Validation { outcome: Outcome::Valid, reason: "no demand is violated".to_owned() })
 }
 
 fn length(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {
@@ -113,10 +111,10 @@ fn length(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validati
     let (least, most) = (rules.rules.min_chars, demands.max_chars.unwrap_or(own));
     let (written, all) = (content.trim().chars().count(), content.chars().count());
     if written < least {
-        let reason = format!("{written} characters, and {least} are the least");
+        let reason = format!("content must have at least {least} characters (got {written})");
         return Some(Validation { outcome: Outcome::TooShort, reason });
     }
-    let reason = format!("{all} characters, and {most} are the most");
+    let reason = format!("content must have at most {most} characters (got {all})");
     (all > most).then_some(Validation { outcome: Outcome::TooLong, reason })
 }
 
@@ -130,14 +128,14 @@ fn form(content: &str, demands: &Demands) -> Option<Validation> {
     }
     let Some(document) = answer::alone(content) else {
         let reason = match serde_json::from_str::<Value>(content.trim()) {
-            Err(error) => format!("not a JSON document: {error}"),
-            Ok(_) => "not a JSON document".to_owned(),
+            Err(error) => format!("content is not a JSON document: {error}"),
+            Ok(_) => "content is not a JSON document".to_owned(),
         };
         return Some(Validation { outcome: Outcome::InvalidJson, reason });
     };
     let missing: Vec<&str> =
         demands.fields.iter().map(String::as_str).filter(|field| !has(&document, field)).collect();
-    let reason = || format!("missing: {}", missing.join(", "));
+    let reason = || format!("content lacks the fields {}", missing.join(", "));
     (!missing.is_empty()).then(|| Validation { outcome: Outcome::MissingJsonField, reason: reason() })
 }
 
@@ -211,7 +209,9 @@ mod tests {
     #[test]
     fn patterns_that_cannot_be_used_are_named() {
         let compile = |patterns: &[String]| forbidden(patterns).unwrap_err();
-        assert!(compile(&["ok".into(), "(".into()]).starts_with("forbidden_patterns[1] `(`: "));
+        assert!(
+            compile(&["ok".into(), "(".into()]).starts_with("forbidden_patterns[1] must be a regex (`(`: ")
+        );
         assert!(compile(&["(?=x)".into()]).contains("look-around"));
         assert!(compile(&vec!["x".into(); 21]).contains("at most 20"));
         assert!(compile(&["x".repeat(1_001)]).contains("1000 characters"));

@@ -131,9 +131,7 @@ impl Stop {
 /// One answer and its votes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally<A> {
-    /// The answer.
     pub answer: A,
-    /// Its votes.
     pub votes: u32,
 }
 
@@ -278,7 +276,6 @@ impl<A: PartialEq> Ballot<A> {
         &self.options
     }
 
-    /// The rule.
     pub fn rule(&self) -> Rule {
         self.rule
     }
@@ -316,7 +313,6 @@ pub struct NoWinner {
     pub stop: Stop,
     /// The lead that would have decided.
     pub k: u32,
-    /// The lead that there was.
     pub lead: u32,
     /// Samples taken.
     pub samples: u32,
@@ -348,7 +344,7 @@ impl NoWinner {
             Stop::Budget if self.samples == 0 => Some(
                 "No provider was asked; the error gives the reason. Decide without a vote, by a test, or tell the user what to change.",
             ),
-            Stop::Cancelled => Some("Call again if it is still wanted."),
+            Stop::Cancelled => Some("Call again if you still need it."),
             Stop::NothingRepeats => Some(
                 "More samples would not agree either: give options to choose from, ask for something shorter (a name, a number, a file), or decide by a test.",
             ),
@@ -360,20 +356,20 @@ impl NoWinner {
     fn reason(&self) -> String {
         let Self { k, lead, samples, valid, .. } = self;
         match self.stop {
-            Stop::NoValid => format!("no valid vote among {samples} samples"),
+            Stop::NoValid => format!("none of {samples} samples is a valid vote"),
             Stop::Budget => format!("the budget refused a further round after {samples} samples"),
             Stop::Cancelled => format!("the vote was cancelled after {samples} samples"),
             Stop::AheadByK | Stop::Unanimous | Stop::MaxRounds => format!(
-                "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and {k} were needed"
+                "no answer leads by k={k} (samples: {samples}, valid votes: {valid}, best lead: {lead})"
             ),
             Stop::CannotWin => format!(
-                "undecided after {samples} samples: {valid} valid votes, a lead of {lead}, and the samples that were left could not make it {k}"
+                "no answer can still lead by k={k} (samples: {samples}, valid votes: {valid}, best lead: {lead})"
             ),
-            Stop::NothingRepeats => format!(
-                "undecided after {samples} samples: {valid} valid answers, and no two of them are the same"
-            ),
+            Stop::NothingRepeats => {
+                format!("no two of {valid} valid answers are the same after {samples} samples")
+            }
             Stop::ProvidersFailed => format!(
-                "every provider failed for good, with {valid} valid votes, a lead of {lead}, and {k} were needed"
+                "every provider failed for good before an answer led by k={k} (valid votes: {valid}, best lead: {lead})"
             ),
         }
     }
@@ -396,7 +392,6 @@ pub struct Discards {
 /// Number of times that one provider's answers were discarded for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discarded {
-    /// The provider.
     pub provider: String,
     /// The reason, by its stable word.
     pub reason: String,
@@ -437,7 +432,6 @@ impl Discards {
     }
 }
 
-/// One vote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoteRecord {
     /// The micro-step; none where it was any question.
@@ -445,7 +439,6 @@ pub struct VoteRecord {
     pub step_type: Option<StepType>,
     /// The lead that was needed.
     pub k: u32,
-    /// The lead that there was.
     pub lead: u32,
     /// Why it ended.
     pub stop_reason: Stop,
@@ -460,7 +453,6 @@ pub struct VoteRecord {
     pub flagged: u32,
     /// Samples whose call failed.
     pub failed: u32,
-    /// Rounds.
     pub rounds: u32,
     /// Every answer, in the order in which they came.
     pub options: Vec<OptionRecord>,
@@ -490,7 +482,6 @@ pub struct FailureRecord {
 /// An answer and its votes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionRecord {
-    /// Its mark.
     pub mark: Mark,
     /// Its votes by provider.
     pub votes: BTreeMap<String, u32>,
@@ -522,7 +513,7 @@ mod more_tests {
         };
         assert_eq!(
             no.to_string(),
-            "undecided after 12 samples: 11 valid votes, a lead of 1, and 3 were needed (codex: timeout)"
+            "no answer leads by k=3 (samples: 12, valid votes: 11, best lead: 1) (codex: timeout)"
         );
         assert_eq!(no.code(), "vote_undecided");
         assert_eq!(NoWinner { stop: Stop::NoValid, ..no }.code(), "no_valid_vote");

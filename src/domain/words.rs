@@ -2,21 +2,6 @@
 
 use super::cut::cut;
 
-/// A parser's message without the names of types.
-pub fn in_plain_words(message: &str) -> String {
-    const WORDS: [(&str, &str); 8] = [
-        ("expected a nonzero u64", "expected a whole number, 1 or more"),
-        ("expected a nonzero usize", "expected a whole number, 1 or more"),
-        ("expected u64", "expected a whole number"),
-        ("expected u32", "expected a whole number"),
-        ("expected usize", "expected a whole number"),
-        ("expected f64", "expected a number"),
-        ("expected struct EntryInput", "expected an object such as {\"command\": \"pytest\"}"),
-        ("expected struct ProviderSettings", "expected the settings of a provider"),
-    ];
-    WORDS.iter().fold(message.to_owned(), |message, (jargon, plain)| message.replace(jargon, plain))
-}
-
 /// The beginning of a message that repeats what it complains of, however long that is.
 pub fn in_brief(message: &str) -> String {
     const MOST: usize = 300;

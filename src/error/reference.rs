@@ -1,5 +1,5 @@
-//! The reference that explains each code, and the next step after every error.
-//! `maestro-mcp errors`. The texts are in `reference.yaml`.
+//! The reference of error codes, and the next step after every error. `maestro-mcp errors` prints it. The
+//! texts are in `reference.yaml`.
 
 use std::sync::LazyLock;
 
@@ -28,7 +28,7 @@ pub struct Entry {
     pub model: String,
     /// Next step of the person.
     pub user: String,
-    /// Next step as a result gives it, with `{names}` of the values of a case.
+    /// Next step in a result, if it is always the same.
     pub hint: Option<String>,
 }
 
@@ -51,12 +51,11 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
     groups().iter().flat_map(|group| &group.entries)
 }
 
-/// The entry of a code.
 pub fn find(code: &str) -> Option<&'static Entry> {
     entries().find(|entry| entry.code == code)
 }
 
-/// The next step after an error of a code, with `{names}` of the values of a case; empty where each case has its own.
+/// The next step after an error, if it is always the same.
 pub fn hint_of(code: &str) -> &'static str {
     find(code).and_then(|entry| entry.hint.as_deref()).unwrap_or_default()
 }
@@ -99,7 +98,7 @@ impl Error {
             fill(own, &[("provider", provider), ("variable", variable.as_str())])
         };
         match self {
-            Self::Unknown { available, .. } if own.is_empty() => there_is(available),
+            Self::Unknown { kind, available, .. } if own.is_empty() => there_is(kind, available),
             Self::Ambiguous { matches, .. } => {
                 const SHOWN: usize = 4;
                 format!("Give more of the id: {}.", first(SHOWN, matches))
@@ -162,7 +161,7 @@ impl Error {
     }
 }
 
-/// The cap that is in the way, how long, and who can raise it.
+/// The next step after a cap: which one it is, how long it holds, and who can raise it.
 fn capped(passed: &Passed) -> String {
     let Standing { cap, limit, spent, reserved, set_by, .. } = &passed.standing;
     let key = format!("caps.{}", cap.key());
@@ -176,7 +175,7 @@ fn capped(passed: &Passed) -> String {
         format!("The cap is `{key}`, set by {set_by}: the user raises it there")
     } else if set_by.starts_with(OF_PROJECT) {
         format!(
-            "The cap is the project's, `{key}` in {set_by}, and smaller than the user's own, if they have one: it is raised in that file, and {} does not raise it",
+            "The cap is the project's, `{key}` in {set_by}. {} does not raise it: the user raises it in that file",
             cap.variable()
         )
     } else {
@@ -187,7 +186,7 @@ fn capped(passed: &Passed) -> String {
     )
 }
 
-/// The run that has spent it, and what can be done about that.
+/// The run with the exhausted budget, and the next step.
 fn exhausted(by: &Spender) -> String {
     const MOST_CHARS: usize = 80;
     let task = cut_line(&by.task, MOST_CHARS);
@@ -198,7 +197,7 @@ fn exhausted(by: &Spender) -> String {
         _ => format!("{} days", minutes / 1_440),
     };
     format!(
-        "The run {} (\"{task}\", begun {age} ago) has spent it. Do the stage yourself and hand it in with maestro_request_approval; or ask without naming the run, if it is other work. A human ends the run with `maestro-mcp runs stop {} -m WHY`, or raises the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restarts the server.",
+        "The budget is that of the run {} (\"{task}\", begun {age} ago). Do the stage yourself and hand it in with maestro_request_approval; or ask without naming the run, if it is other work. A human ends the run with `maestro-mcp runs stop {} -m WHY`, or raises the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restarts the server.",
         by.run, by.run
     )
 }
@@ -210,15 +209,15 @@ fn first(most: usize, names: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-fn there_is(available: &[String]) -> String {
+fn there_is(kind: &str, available: &[String]) -> String {
     const NEAREST: usize = 8;
     if available.is_empty() {
-        return "There are none.".to_owned();
+        return format!("No {kind} is available in this project; check that the directory is right.");
     }
     format!("Available: {}.", first(NEAREST, available))
 }
 
-/// A hint in words for the person at a terminal: most are addressed to the model that gets a result.
+/// Rewrites a hint for the person at a terminal: most hints address the model that gets a result.
 pub fn for_person(hint: &str) -> String {
     static TO_A_MODEL: Pattern =
         Pattern::new(r"(?:(Ask the user to|Tell the user[.;])|ask the user to) (\w)");
@@ -269,10 +268,7 @@ mod tests {
         ];
         for code in refusals.chain(errors) {
             let hint = hint_of(code);
-            assert!(
-                hint.starts_with(char::is_uppercase) || hint.starts_with("oracle_command"),
-                "{code}: {hint}"
-            );
+            assert!(hint.starts_with(char::is_uppercase), "{code}: {hint}");
             assert!(hint.ends_with('.'), "{code}: {hint}");
         }
     }
@@ -290,7 +286,7 @@ mod tests {
         let unknown = |available: &[String]| {
             Error::Unknown { kind: "topic", name: "x".to_owned(), available: available.to_vec() }.hint()
         };
-        assert_eq!(unknown(&[]), "There are none.");
+        assert_eq!(unknown(&[]), "No topic is available in this project; check that the directory is right.");
         assert_eq!(unknown(&names[..8]), "Available: 0, 1, 2, 3, 4, 5, 6, 7.");
         assert_eq!(unknown(&names), "Available: 0, 1, 2, 3, 4, 5, 6, 7 and more.");
         let ambiguous = |matches: &[String]| {

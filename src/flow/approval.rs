@@ -479,15 +479,12 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
         Some(choice) => Ok(Some(choice.id.clone())),
         None => {
             let ids: Vec<&str> = choices.iter().map(|choice| choice.id.as_str()).collect();
-            let known = if ids.is_empty() {
-                "there is nothing to choose".to_owned()
+            let wanted = if ids.is_empty() {
+                "left out: this request has no choices".to_owned()
             } else {
-                format!("one of: {}", ids.join(", "))
+                format!("one of {}", ids.join(", "))
             };
-            Err(Error::InvalidArguments(format!(
-                "chosen: `{}` is no choice of this request; {known}",
-                said.trim()
-            )))
+            Err(Error::InvalidArguments(format!("chosen must be {wanted} (got `{}`)", said.trim())))
         }
     }
 }

@@ -158,7 +158,7 @@ impl Configuration {
             let mut config = Config::load(self.environment(), self.library());
             if !self.root().is_dir() {
                 config.problems.push(Problem::everything(format!(
-                    "CLAUDE_PROJECT_DIR: {} is no directory; name the project's directory, or leave the variable out. Nothing was made there",
+                    "CLAUDE_PROJECT_DIR must be a directory (`{}` is none); name the project's directory, or unset the variable. Maestro created nothing there",
                     self.root().display()
                 )));
             }
@@ -166,7 +166,7 @@ impl Configuration {
                 config.settings.repo_roots.iter().filter(|named| !self.root().join(named).is_dir())
             {
                 config.problems.push(Problem::notice(format!(
-                    "repo_roots (MAESTRO_REPO_ROOTS) names {}, and there is no such directory: nothing below it can be read",
+                    "repo_roots (MAESTRO_REPO_ROOTS) names {}, which does not exist: nothing below it can be read",
                     missing.display()
                 )));
             }

@@ -183,7 +183,7 @@ fn distinct(answers: &[GivenAnswer]) -> Result<(), Error> {
     let mut names = BTreeSet::new();
     match answers.iter().position(|answer| !names.insert(&answer.provider)) {
         Some(at) => Err(Error::InvalidArguments(format!(
-            "answers[{at}].provider is there twice: each provider has one voice a question"
+            "answers[{at}].provider must differ from the others: each provider has one voice on a question"
         ))),
         None => Ok(()),
     }

@@ -1,15 +1,29 @@
-//! The state of the log, for `check` and lists: whether it is sound, what waits in it for
-//! a person, and how each consultant fared last.
+//! What `check` looks at beside the settings: the rule files, and the log with what waits in it for a
+//! person and how each consultant fared last.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::configuration::Configuration;
 use super::log::Log;
 use super::time::rfc3339;
+use super::wall;
 use crate::domain::event::Body;
 use crate::domain::workflow::Run;
 use crate::error::{Error, ErrorNote};
+
+/// The errors of the user's own rule files. Each of them stops the calls that need its rules.
+pub fn rule_errors(config: &Configuration) -> Vec<Error> {
+    let tried = [
+        config.checks().err(),
+        wall::rules(config).err(),
+        config.inspector().err(),
+        config.micro_steps().err(),
+        config.lexicon().err(),
+    ];
+    tried.into_iter().flatten().collect()
+}
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Health {

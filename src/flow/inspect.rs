@@ -47,7 +47,7 @@ pub async fn red_flag_check(
             "recommendation": if is_flagged {
                 "Discard it and ask again; do not repair it."
             } else {
-                "Nothing speaks against it; tests still decide."
+                "No red flag was found; tests still decide."
             },
             "step_type": step_type,
             "content_length": content.chars().count(),
@@ -64,14 +64,14 @@ pub async fn red_flag_check(
 fn flag(name: &str) -> Result<Flag, Error> {
     name.parse().map_err(|_| {
         let known = Flag::ALL.iter().map(|flag| flag.name()).collect::<Vec<_>>().join(", ");
-        Error::InvalidArguments(format!("rules: there is no rule `{name}`; known: {known}"))
+        Error::InvalidArguments(format!("rules must be some of {known} (got `{name}`)"))
     })
 }
 
 fn check_size(content: &str) -> Result<(), Error> {
     let bytes = content.len();
     if bytes > MOST_BYTES {
-        let problem = format!("content has {bytes} bytes, and at most {MOST_BYTES} are looked at");
+        let problem = format!("content must be at most {MOST_BYTES} bytes (got {bytes})");
         return Err(Error::InvalidArguments(problem));
     }
     Ok(())

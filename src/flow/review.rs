@@ -280,7 +280,7 @@ fn reviewers(kit: &Kit, request: &ReviewRequest) -> Result<Vec<String>, Error> {
         )));
     }
     if request.options.model.is_some() && providers.len() > 1 {
-        let problem = "model is for one provider: name it in `providers`, or leave `model` out";
+        let problem = "model needs exactly one provider: name it in `providers`, or leave `model` out";
         return Err(Error::InvalidArguments(problem.to_owned()));
     }
     Ok(providers)
@@ -519,7 +519,7 @@ fn id_of(review: &Review, index: usize) -> String {
 
 fn standing(result: Trialled) -> (FixStatus, Vec<String>) {
     match result {
-        Trialled::NoDiff => (FixStatus::DoesNotApply, vec!["it is no unified diff".to_owned()]),
+        Trialled::NoDiff => (FixStatus::DoesNotApply, vec!["it is not a unified diff".to_owned()]),
         Trialled::Refused(why) => (FixStatus::DoesNotApply, vec![why]),
         Trialled::Failed(reasons) => (FixStatus::Fails, reasons),
         Trialled::Passed { proven_by, .. } if !proven_by.is_empty() => {

@@ -91,7 +91,7 @@ pub async fn select(
     let candidates = take(&kit.config, &request).await?;
     let mut trial = match &request.verify {
         None if !request.probe.is_empty() => {
-            let problem = "probe runs where candidates are tried: give verify too (empty, the project's own)";
+            let problem = "probe needs verify: give the checks, or [] for the project's own";
             return Err(Error::InvalidArguments(problem.to_owned()));
         }
         None => None,
@@ -393,7 +393,7 @@ async fn find(log: &Log, id: &str) -> Result<Option<EnsembleNoted>, Error> {
 
 fn unknown(id: &str) -> Error {
     Error::InvalidArguments(format!(
-        "ensemble_id names an ensemble `{id}` that is not in this project's log; give task instead"
+        "this project's log has no ensemble `{id}`; give task instead of ensemble_id"
     ))
 }
 
@@ -524,23 +524,26 @@ fn wrong<T>(problem: String) -> Result<T, Error> {
 /// The ids, given or numbered.
 fn ids(candidates: &[CandidateInput]) -> Result<Vec<String>, Error> {
     if candidates.is_empty() {
-        return wrong("candidates is empty: there is nothing to choose from".to_owned());
+        return wrong("candidates must not be empty".to_owned());
     }
     if candidates.len() > MOST_CANDIDATES {
-        return wrong(format!("{} candidates, and at most {MOST_CANDIDATES} are compared", candidates.len()));
+        return wrong(format!(
+            "candidates must have at most {MOST_CANDIDATES} entries (got {})",
+            candidates.len()
+        ));
     }
     let mut seen = BTreeSet::new();
     let mut ids = Vec::new();
     for (number, candidate) in (1..).zip(candidates) {
         let id = match &candidate.id {
             Some(id) if id.trim().is_empty() => {
-                return wrong(format!("candidates[{}].id is empty", number - 1));
+                return wrong(format!("candidates[{}].id must not be empty", number - 1));
             }
             Some(id) => id.clone(),
             None => format!("candidate-{number}"),
         };
         if !seen.insert(id.clone()) {
-            return wrong(format!("two candidates have the id `{id}`"));
+            return wrong(format!("candidates[{}].id must be unique (got `{id}` twice)", number - 1));
         }
         ids.push(id);
     }
@@ -550,9 +553,7 @@ fn ids(candidates: &[CandidateInput]) -> Result<Vec<String>, Error> {
 fn check_sizes(candidates: &[CandidateInput]) -> Result<(), Error> {
     let chars: usize = candidates.iter().map(|candidate| candidate.content.chars().count()).sum();
     if chars > MOST_CHARS {
-        return wrong(format!(
-            "the candidates have {chars} characters, and at most {MOST_CHARS} are compared"
-        ));
+        return wrong(format!("candidates must have at most {MOST_CHARS} characters in all (got {chars})"));
     }
     Ok(())
 }
@@ -562,7 +563,7 @@ fn check_known(list: &str, number: usize, id: &str, ids: &[String]) -> Result<()
         return Ok(());
     }
     let known = ids.join(", ");
-    wrong(format!("{list}[{number}] names a candidate `{id}` that there is not; the candidates are: {known}"))
+    wrong(format!("{list}[{number}].candidate_id must be one of {known} (got `{id}`)"))
 }
 
 /// Returns what the tests of each said; one failure among several results is a failure.
@@ -587,7 +588,9 @@ fn lint(results: &[LintResult], ids: &[String]) -> Result<BTreeMap<String, Optio
             return wrong(format!("lint_results[{number}].score must be 0 to 1 (got {score})"));
         }
         if lint.insert(id.clone(), result.score).is_some() {
-            return wrong(format!("lint_results has two scores for `{id}`"));
+            return wrong(format!(
+                "lint_results must have one score for each candidate (got two for `{id}`)"
+            ));
         }
     }
     Ok(lint)
@@ -631,7 +634,7 @@ mod more_tests {
             ["candidate-1", "a", "candidate-3"]
         );
         for (candidates, why) in [
-            (vec![], "is empty"),
+            (vec![], "must not be empty"),
             (vec![named("a"), named("a")], "`a`"),
             (vec![named("candidate-2"), none.clone()], "`candidate-2`"),
             (vec![named(" ")], "candidates[0].id"),
@@ -648,10 +651,7 @@ mod more_tests {
         let found = tests(&[result("a", true), result("a", false), result("a", true)], &known).unwrap();
         assert_eq!(found.get("a"), Some(&Tests::Failed));
         let error = tests(&[result("a", true), result("c", true)], &known).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "test_results[1] names a candidate `c` that there is not; the candidates are: a, b"
-        );
+        assert_eq!(error, "test_results[1].candidate_id must be one of a, b (got `c`)");
     }
 
     #[test]

@@ -91,9 +91,6 @@ pub struct StageRequest {
 
 impl StageRequest {
     fn check(&self, catalogue: &Catalogue) -> Result<(), Error> {
-        if self.task.trim().is_empty() {
-            return Err(Error::InvalidArguments("task is empty".to_owned()));
-        }
         for name in self.providers.iter().flatten() {
             catalogue.get(name)?;
         }

@@ -124,12 +124,12 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
     }
     match probe(kit, provider, program, PATIENCE).await {
         Ok(Some(version)) => state.version = Some(version.to_string()),
-        Ok(None) => state.notes.push("it told no version for --version".to_owned()),
+        Ok(None) => state.notes.push("it printed no version for --version".to_owned()),
         Err(Error::Timeout { .. }) => {
             // Who hangs at that has nothing to say about a login either.
             state.usable = false;
             state.notes.push(format!(
-                "it told no version for --version within {} s; run `{} --version` in a terminal",
+                "it printed no version for --version within {} s; run `{} --version` in a terminal",
                 PATIENCE.as_secs(),
                 provider.command()
             ));

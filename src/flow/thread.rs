@@ -291,7 +291,7 @@ pub async fn search(config: &Configuration, log: &Log, words: &str, most: usize)
     config.check()?;
     let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
     if wanted.is_empty() {
-        return Err(Error::InvalidArguments("query is empty: give the words to look for".to_owned()));
+        return Err(Error::InvalidArguments("query must not be empty".to_owned()));
     }
     off_thread_with(log, move |log| {
         let threads: Vec<Thread> = log
@@ -353,8 +353,7 @@ pub async fn fork(config: &Configuration, log: &Log, id: &str, turn: Option<usiz
     config.check()?;
     if !log.is_logged("") {
         return Err(Error::InvalidArguments(
-            "nothing can be forked: tracing is off here (tracing.enabled), so threads are not kept"
-                .to_owned(),
+            "tracing is off (tracing.enabled), so no thread is kept and none can be forked".to_owned(),
         ));
     }
     let id = id.trim().to_owned();
@@ -366,7 +365,7 @@ pub async fn fork(config: &Configuration, log: &Log, id: &str, turn: Option<usiz
             let turns = turn.unwrap_or(last);
             if !(1..=last).contains(&turns) {
                 return Err(Error::InvalidArguments(format!(
-                    "turn is {turns}, and {} has turns 1 to {last}",
+                    "turn must be 1 to {last}, the turns of {} (got {turns})",
                     thread.id
                 )));
             }

@@ -45,7 +45,7 @@ const MOST_CHECKS: usize = 40;
 /// Code and hint where there is nothing that could run.
 const NOTHING_TO_VERIFY: (&str, &str) = (
     outcome::NOTHING_TO_VERIFY,
-    "Name a command in `commands`; detection knows Cargo, package.json, Python, go.mod and Makefiles.",
+    "Name a command in `commands`; Maestro finds checks of Cargo, package.json, Python, go.mod and Makefiles.",
 );
 /// Warning where no test ran.
 const NO_TEST_RAN: &str =
@@ -53,7 +53,7 @@ const NO_TEST_RAN: &str =
 /// Code and hint where something ran, or was to run, and did not pass.
 const CHECKS_FAILED: (&str, &str) = (
     outcome::CHECKS_FAILED,
-    "Read each result's status, metadata.failing and, where it was refused, metadata.refused.",
+    "Read each result's status and metadata: `failing` names the failed tests, `refused` says why a command was not run.",
 );
 
 // One entry of a request, as a tool takes it; the words of its fields are those of the tool's schema.
@@ -240,8 +240,11 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
     let critical = results.iter().filter(|result| result.kind.is_critical() && result.is_failure());
     let critical_failures = critical.map(CheckResult::in_a_line).collect();
     let summary = match results.len() {
-        0 => "there was nothing to run".to_owned(),
-        all => format!("{passed} of {all} checks passed"),
+        0 => "Maestro found no check to run".to_owned(),
+        all => match results.iter().filter(|result| result.status == Status::Refused).count() {
+            0 => format!("{passed} of {all} checks passed"),
+            refused => format!("{passed} of {all} checks passed ({refused} refused, not run)"),
+        },
     };
     let nothing_ran = results.iter().all(|result| result.status == Status::NothingToRun);
     let error = (!all_passed).then(|| {
@@ -434,9 +437,7 @@ pub(in crate::flow) async fn settled(
     let plan = off_thread(move || plan::plan(&config, &project, &request)).await??;
     let invalid = |problem: String| Err(Error::InvalidArguments(problem));
     if plan.checks.is_empty() {
-        return invalid(
-            "verify is empty, and the project has no checks of its own that could be found".to_owned(),
-        );
+        return invalid("verify is empty, and Maestro found no check in the project".to_owned());
     }
     check_count("verify", &plan)?;
     let mut entries = Vec::new();
@@ -447,7 +448,7 @@ pub(in crate::flow) async fn settled(
                 let (rule, reason) = (&refused.rule, &refused.reason);
                 return invalid(format!("verify: `{}` is refused by rule `{rule}`: {reason}", check.command));
             }
-            None => return invalid("verify: the project has no such check that could be found".to_owned()),
+            None => return invalid("verify: Maestro found no such check in the project".to_owned()),
         }
         entries.push(Entry {
             command: Some(check.command),
@@ -587,7 +588,7 @@ impl Oracle {
     /// The error of a command that failed by itself instead of judging.
     pub fn broken(&self, times: u32, why: &str) -> Error {
         self.unusable(format!(
-            "it failed by itself on {times} answers, which is no verdict. The first time: {why}"
+            "it failed by itself on {times} answers, which is not a verdict. The first time: {why}"
         ))
     }
 
@@ -610,7 +611,7 @@ fn own_error(result: &CheckResult) -> Option<String> {
         Some(WRONG) if !raised || asserts => None,
         Some(WRONG) => Some(format!("{}: {last}", result.in_a_line())),
         Some(code) => Some(format!(
-            "{}: exit code {code} is no verdict (0 is right, 1 is wrong): {last}",
+            "{}: exit code {code} is not a verdict (0 is right, 1 is wrong): {last}",
             result.in_a_line()
         )),
         None => Some(result.in_a_line()),

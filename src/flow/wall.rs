@@ -166,7 +166,7 @@ fn network(config: &Configuration) -> Network {
 }
 
 /// The rules in force: the user's, else ours. The project's own count for nothing.
-fn rules(config: &Configuration) -> Result<Arc<SandboxRules>, Error> {
+pub(in crate::flow) fn rules(config: &Configuration) -> Result<Arc<SandboxRules>, Error> {
     const DOCUMENT: &str = "conf/sandbox.yaml";
     static OURS: LazyLock<Result<Arc<SandboxRules>, String>> = LazyLock::new(|| {
         let text = Library::embedded(DOCUMENT).map(|found| found.text).unwrap_or_default();

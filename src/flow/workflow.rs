@@ -38,13 +38,10 @@ pub struct Started {
 ///
 /// # Errors
 ///
-/// The task is empty, or the log cannot be used.
+/// The log cannot be used, or the settings allow no such start.
 pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRisk) -> Result<Started, Error> {
     kit.processes.refuse_strangers()?;
     kit.config.check()?;
-    if task.trim().is_empty() {
-        return Err(Error::InvalidArguments("task is empty".to_owned()));
-    }
     let settings = &kit.config.settings();
     let approvals = settings.approvals;
     if start_stage != Stage::Analyze && (!settings.late_start || approvals == Approvals::Human) {
@@ -95,7 +92,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     let budget = balance(&run, kit.config.limits());
     if !was_open && budget.used > 0 {
         notes.push(format!(
-            "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and another run is no new budget.",
+            "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and a new run brings no new budget.",
             budget.used
         ));
     }

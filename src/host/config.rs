@@ -1,5 +1,5 @@
 //! Configuration of the server: the shipped defaults, the user's and the project's files, and the
-//! environment, laid over one another, with the origin of every value kept.
+//! environment, in layers. The origin of every value is kept.
 
 mod layer;
 mod provider;
@@ -12,14 +12,14 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::alike::{likeness, nearest_first};
+use crate::domain::alike::meant;
 use crate::domain::budget::Cap;
 use crate::domain::language::Language;
 use crate::domain::secret_path::AddedRules;
 use crate::domain::spending::{PriceList, Prices};
 use crate::domain::toolset;
 use crate::domain::typed::{Misfit, from_value, from_yaml};
-use crate::domain::words::{in_brief, in_plain_words};
+use crate::domain::words::in_brief;
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
 use crate::host::trust::{ProjectLayer, Standing, shown};
@@ -31,36 +31,33 @@ pub use provider::{
 };
 pub use settings::{Approvals, ContextLimits, Network, Sandbox, Settings};
 
-/// The documents of settings.
+/// The settings documents.
 const CLIENTS: &str = "conf/cli_clients.yaml";
 const SETTINGS: &str = "conf/maestro.yaml";
 
 /// Prices of models.
 const PRICES: &str = "conf/prices.yaml";
 
-/// How alike a name must be to be offered in the place of one that is not known.
-const NEAR: f64 = 0.7;
-
-/// Settings of safety that are limits: of the user's and the project's, the smaller counts.
+/// Limits for safety: the smaller one of the user's and the project's counts.
 const LIMITS: [&str; 4] =
     ["max_consults_per_stage", "max_consults_total", "max_debug_iterations", "max_tools"];
 
-/// Everything that can be configured, with defaults filled in.
+/// The whole configuration, with defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The consultants, in the order of the shipped file; a user's own come after.
+    /// The consultants in the order of the shipped file, then the user's own.
     pub providers: IndexMap<String, ProviderSettings>,
     /// Everything else.
     pub settings: Settings,
-    /// Prices of models: the user's own list first. A project's list is not read.
+    /// Prices of models: the user's own list first. The project's list is not read.
     pub(crate) prices: Prices,
-    /// Settings that could not be used, with the reasons. Calls that depend on them are refused with this text.
+    /// Invalid settings with the reasons. Calls that depend on them are refused with this text.
     pub problems: Vec<Problem>,
-    /// Where each value came from: `(path, value, origin)` in the order of the files.
+    /// Origin of each value: `(path, value, origin)` in the order of the files.
     pub origins: Vec<(String, String, String)>,
-    /// Parts of the project's own files that have no effect: each a file and what of it.
+    /// Parts of the project's own files without effect: each a file and its ignored keys.
     pub ignored: Vec<String>,
-    /// Standing of the project's own files: whether a person has confirmed them.
+    /// Trust of a person in the project's own files.
     pub standing: Standing,
     /// The language of the user's locale.
     locale: Language,
@@ -74,9 +71,9 @@ struct Clients {
 }
 
 impl Config {
-    /// Reads the files and the environment. Never fails: what cannot be used is left out and
-    /// listed in [`Config::problems`]. A variable that is wrong costs the calls it concerns; a file
-    /// with a mistake is left out whole, and costs every call until it is corrected.
+    /// Reads the files and the environment. Never fails: invalid parts are left out and listed in
+    /// [`Config::problems`]. An invalid variable blocks the calls that need it; a file with a mistake is
+    /// left out whole, and blocks every call until it is corrected.
     pub fn load(environment: &Environment, library: &Library) -> Self {
         let project = library.layer();
         let mut layers = Layers::new();
@@ -156,7 +153,7 @@ impl Config {
             .collect()
     }
 
-    /// The problems of this provider and of no other.
+    /// The problems of this provider only.
     pub fn problems_of(&self, provider: &str) -> Vec<String> {
         let is_its = |problem: &&Problem| matches!(&problem.scope, Scope::Provider(name) if name == provider);
         self.problems.iter().filter(is_its).map(|problem| problem.message.clone()).collect()
@@ -167,7 +164,7 @@ impl Config {
         self.problems_for("")
     }
 
-    /// The language of what is written in one: dialogs, the terminal.
+    /// The language of texts in one language: dialogs and the terminal.
     pub fn language(&self) -> Language {
         self.settings.language.one(self.locale)
     }
@@ -177,7 +174,7 @@ impl Config {
         self.settings.context.limits(stage)
     }
 
-    /// Where a value was set last: a file, a variable, or `built in`.
+    /// Origin of the last value: a file, a variable, or `built in`.
     pub fn set_by(&self, path: &str) -> String {
         let last = self.origins.iter().find(|(name, _, _)| name == path);
         last.map_or_else(|| "built in".to_owned(), |(_, _, origin)| origin.clone())
@@ -216,12 +213,11 @@ impl Config {
         }
         let tools = LazyCell::new(|| toolset::tool_names().collect::<Vec<_>>());
         for name in self.settings.disabled_tools.iter().filter(|name| !tools.contains(name)) {
-            let near = nearest_first(&*tools, name).into_iter().next();
+            let meant = meant(&*tools, name);
             found.push(Problem::notice(format!(
                 "{}: disabled_tools names {name}, and there is no such tool{}",
                 origin("disabled_tools"),
-                near.filter(|near| likeness(near, name) > NEAR)
-                    .map_or(String::new(), |near| format!("; is {near} meant?"))
+                meant.map_or(String::new(), |meant| format!("; did you mean {meant}?"))
             )));
         }
         for (name, provider) in &self.providers {
@@ -260,7 +256,7 @@ fn shipped() -> impl Iterator<Item = (Value, String)> {
     })
 }
 
-/// The documents of settings of one origin, of which every value holds.
+/// The settings documents of one origin, if all their values are valid.
 fn usable(
     found: impl Fn(&str) -> Option<std::io::Result<Document>>,
     environment: &Environment,
@@ -283,7 +279,7 @@ fn usable(
     usable
 }
 
-/// Prices of models: the user's own before those that ship.
+/// Prices of models: the user's own before the shipped ones.
 fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Problem>) -> Prices {
     let own = own_prices(library, environment).unwrap_or_else(|found| {
         problems.extend(found);
@@ -297,7 +293,7 @@ fn own_prices(library: &Library, environment: &Environment) -> Result<Option<Pri
     let everything = |message: String| vec![Problem::everything(message)];
     let Some(document) = library.of_user(PRICES) else { return Ok(None) };
     let Document { text, origin } = document.map_err(|error| everything(error.to_string()))?;
-    // An empty file is one of comments.
+    // A file of comments counts as empty.
     let Ok(list) = from_value::<PriceList>(checked::<PriceList>(&origin, &text, environment)?) else {
         return Ok(None);
     };
@@ -307,7 +303,7 @@ fn own_prices(library: &Library, environment: &Environment) -> Result<Option<Pri
     }
 }
 
-/// Returns what holds of a project's own settings before a person has confirmed them; the rest is named.
+/// The part of a project's settings that applies before a person has confirmed them; the rest is listed.
 fn untrusted(project: &ProjectLayer, below: &Value, ignored: &mut Vec<String>) -> Vec<(Value, String)> {
     let mut usable = Vec::new();
     for (name, text) in project.files() {
@@ -348,7 +344,7 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
         }
     };
     let harmful = layer::keep_harmless(&mut document, below);
-    if !harmful.is_empty() {
+    if document.is_object() && !harmful.is_empty() {
         ignored.push(format!("{file}: {}", harmful.join(", ")));
     }
     if document.is_null() {
@@ -357,20 +353,19 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
     match from_value::<T>(document.clone()) {
         Ok(_) => Some((document, file.to_owned())),
         Err(error) => {
-            ignored.push(format!("{file}: {}", misfit(file, text, &error, &error.to_string()).message));
+            ignored.push(misfit(file, text, &error, &error.to_string()).message);
             None
         }
     }
 }
 
-/// Takes out what no project sets, trusted or not: the walls around what it runs.
+/// Removes settings that no project may set, trusted or not: the sandbox of what it runs.
 fn take_what_is_the_users(document: &mut Value) -> Vec<&'static str> {
     let Some(fields) = document.as_object_mut() else { return Vec::new() };
     ["sandbox", "network"].into_iter().filter(|key| fields.shift_remove(*key).is_some()).collect()
 }
 
-/// Of two safety settings the stricter one counts, from any layer; and what a project masks is
-/// masked beside what the user masks.
+/// Keeps the stricter of two safety settings, from any layer, and adds the project's masking to the user's.
 fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
     if let Some(own) = document.get("approvals").and_then(Value::as_str)
         && strictness(own) > layers.value(&["approvals"]).and_then(Value::as_str).and_then(strictness)
@@ -404,7 +399,8 @@ fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
     }
 }
 
-/// Only the user's own word loosens approvals: a project's files are the model's to write.
+/// Removes settings that only the user may set: they loosen approvals, and the model can write the
+/// project's files.
 fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Vec<Problem>) {
     let Some(keys) = document.as_object_mut() else { return };
     for key in ["auto_approve_low_risk", "late_start"] {
@@ -419,11 +415,11 @@ fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Ve
 fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<Problem>> {
     from_yaml(text).map_err(|said| {
         let path = said.split(": ").next().unwrap_or_default().to_owned();
-        vec![Problem::everything(format!("{origin}: {}", in_plain_words(&fit_to_show(&path, &said))))]
+        vec![Problem::everything(format!("{origin}: {}", fit_to_show(&path, &said)))]
     })
 }
 
-/// A file of the user's: every key must be known and every value of its type.
+/// Checks a file of the user: every key must be known, and every value must have its type.
 fn checked<T: serde::de::DeserializeOwned>(
     origin: &str,
     text: &str,
@@ -445,7 +441,7 @@ fn checked<T: serde::de::DeserializeOwned>(
         }
         match from_value::<T>(filled.clone()) {
             Ok(_) => return Ok(filled),
-            // The value came from the environment, where secrets live: it is not repeated.
+            // The value came from the environment, which holds secrets, so the message leaves it out.
             Err(error) => {
                 let said = layer::without_values(&error.to_string());
                 last = vec![misfit(origin, text, &error, &said)];
@@ -455,23 +451,24 @@ fn checked<T: serde::de::DeserializeOwned>(
     Err(last)
 }
 
-/// A value that does not fit, by its file, its line as far as it can be told, and its path.
+/// The problem of an unfitting value, with its file, line and path.
 fn misfit(origin: &str, text: &str, error: &Misfit, said: &str) -> Problem {
     let path = error.place();
     let path = in_brief(&path);
     let line = error.in_yaml(text).map_or(1, |(line, _)| line);
     let said = fit_to_show(&path, said);
-    Problem::everything(format!("{origin}: line {line}: {path}: {}", in_plain_words(&said)))
+    let place = if path == "." { String::new() } else { format!("{path}: ") };
+    Problem::everything(format!("{origin}: line {line}: {place}{said}"))
 }
 
-/// Returns what a parser says of the setting at a path, without the values of those that hold secrets: what
-/// a provider's CLI is started with.
+/// The parser's message about a setting, without the values of settings that hold secrets: arguments and
+/// variables of a CLI.
 fn fit_to_show(path: &str, said: &str) -> String {
     let may_be_secret = ["extra_args", "extra_env"].iter().any(|key| path.contains(key));
     if may_be_secret { layer::without_values(said) } else { in_brief(said) }
 }
 
-/// The providers, and the other settings. Of those, one is read elsewhere.
+/// Splits the providers from the other settings. `log_level` is read elsewhere.
 fn apart(mut merged: Value) -> (Value, Value) {
     let mut providers = Map::new();
     if let Some(settings) = merged.as_object_mut() {
@@ -488,22 +485,22 @@ fn typed<T: serde::de::DeserializeOwned + Default>(merged: Value, problems: &mut
     })
 }
 
-/// Calls that a problem affects.
+/// The calls that a problem affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every call that needs the configuration.
     Everything,
     /// Calls to one provider.
     Provider(String),
-    /// Nothing: it is worth a look, and no more.
+    /// No call: it is only worth a look.
     Nothing,
 }
 
-/// A piece of configuration that could not be used.
+/// An invalid piece of configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub scope: Scope,
-    /// The file and line or the variable, what is wrong, and the accepted form.
+    /// The file and line or the variable, the problem, and the accepted form.
     pub message: String,
 }
 

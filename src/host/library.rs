@@ -122,7 +122,7 @@ impl Library {
     pub fn confirm(&self, hash: &str) -> std::io::Result<()> {
         match (&self.user, &self.project) {
             (Some(user), Some(root)) => trust::confirm(&trust::record(user), root, hash),
-            (None, _) => Err(std::io::Error::other("there is no directory of yours: set HOME")),
+            (None, _) => Err(std::io::Error::other("your home directory is unknown: set HOME")),
             (_, None) => Err(std::io::Error::other("there is no project")),
         }
     }

@@ -43,6 +43,9 @@ pub enum Refusal {
     /// It is a directory.
     #[error("a directory; name a file or a pattern such as {0}/**/*.py")]
     Directory(String),
+    /// It is a file where a directory is needed.
+    #[error("not a directory")]
+    NoDirectory,
     /// It is a pipe, a socket or a device.
     #[error("not a regular file")]
     Special,
@@ -174,7 +177,7 @@ impl Project {
     /// Why nothing of the project is changed at all; none where it may be.
     fn refuses_changes(&self) -> Option<Refusal> {
         let (root, home) = (self.roots.first()?, self.home.as_ref()?);
-        let why = "the home directory, or one that holds it, is no project for changes; start in the directory of a project";
+        let why = "Maestro changes nothing in the home directory or in one that holds it; start it in the directory of a project";
         home.starts_with(root).then(|| Refusal::Unreadable(why.to_owned()))
     }
 
@@ -241,6 +244,9 @@ impl Project {
         let told: Vec<String> = missing
             .take(MOST_MISSING)
             .map(|name| {
+                if name.trim().is_empty() {
+                    return "a file name must not be empty".to_owned();
+                }
                 let near = match without_lines(name).filter(|file| !self.is_missing(file)) {
                     Some(file) => format!(
                         "; name the whole file `{file}`: the lines that an error or a fact names come first"
@@ -492,7 +498,7 @@ impl Project {
         }
         let prefix = real.strip_prefix(first).map_err(|_| Refusal::Outside)?.to_owned();
         if !real.is_dir() {
-            return Err(Refusal::Unreadable("not a directory".to_owned()));
+            return Err(Refusal::NoDirectory);
         }
         Ok(Base { root: first.clone(), prefix })
     }
@@ -536,7 +542,7 @@ impl Project {
         if !self.is_inside(&real) {
             return Err(Refusal::Outside);
         }
-        if real.is_dir() { Ok(real) } else { Err(Refusal::Special) }
+        if real.is_dir() { Ok(real) } else { Err(Refusal::NoDirectory) }
     }
 
     /// True if a path, as a program in this directory would follow it, stays in the project. A path that

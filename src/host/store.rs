@@ -1,10 +1,11 @@
-//! The event log of a project: append-only, durable, shared by every server and terminal on it.
+//! The event log of a project: append-only, durable, and shared by every server and terminal of the
+//! project.
 //!
-//! A caller folds events into what it needs, decides, and appends only if nobody else did
-//! ([`Expected::At`]); after [`StoreError::Conflict`] it reads what is new, and decides again.
+//! A caller folds events into a state, decides, and appends only if nobody else did ([`Expected::At`]).
+//! After [`StoreError::Conflict`] it reads the new events and decides again.
 //!
-//! A fold in memory belongs to one [`EventStore::generation`]: where that has changed, the log is
-//! another one (somebody deleted or replaced the file), and the fold begins at its first event.
+//! A fold in memory belongs to one [`EventStore::generation`]. If that has changed, somebody deleted or
+//! replaced the file, and the fold begins again with the first event.
 
 mod connection;
 pub(crate) mod lease;
@@ -27,41 +28,40 @@ pub use sqlite::SqliteStore;
 /// Note on a log for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Git would take it into a commit, and why.
+    /// Git would commit it, and why.
     InGit(String),
 }
 
-/// Where a run must be for an append to take place.
+/// The expected position of a run or of the log for an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Anywhere: the records depend on nothing.
+    /// None: the records rest on nothing.
     Any,
-    /// At this event, by its seq: its last one is no other. 0: it has none yet.
+    /// The last event of the run is this one; 0 if it has none.
     At(u64),
-    /// The whole log at this event: nobody has appended anything since, to any run.
+    /// The last event of the whole log is this one: nobody has appended to any run since.
     Last(u64),
 }
 
 /// Kept fold of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
-    /// The place of the last event in it.
+    /// The position of its last event.
     pub seq: u64,
     pub fold: Vec<u8>,
 }
 
-/// A log of events. Every method blocks, for as long as another writer does at worst.
+/// A log of events. Every method blocks, at worst for as long as another writer does.
 pub trait EventStore: Send + Sync {
-    /// Appends all records or none, and returns them as they are stored. All belong to `run`. `at`
-    /// is in milliseconds since 1970; an event is never given a time before the last one's. No
-    /// record at all is nothing to do.
+    /// Appends all records or none, and returns them as stored. All belong to `run`. `at` is in
+    /// milliseconds since 1970; no event gets an earlier time than the one before it. Without records it
+    /// does nothing.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] where the run is elsewhere, [`StoreError::Replaced`] where the
-    /// expectation is about a log that is gone. Nothing is appended then. After
-    /// [`StoreError::Io`] the records may turn up all the same, whole and in their place, when the
-    /// machine fails at that very moment.
+    /// [`StoreError::Conflict`] if the run is at another event, [`StoreError::Replaced`] if the expectation
+    /// is about a log that is gone. Then nothing is appended. After [`StoreError::Io`] the records may
+    /// still appear, whole and in order, if the machine failed at that very moment.
     fn append(
         &self,
         expected: Expected,
@@ -70,22 +70,21 @@ pub trait EventStore: Send + Sync {
         records: &[Record],
     ) -> Result<Vec<Stored>, StoreError>;
 
-    /// Events with a seq above `after`, of one run or of all, oldest first, `limit` at most. Where
-    /// there is no log yet there are no events, and no log is made.
+    /// Events after position `after`, of one run or of all, oldest first, at most `limit`. A missing log
+    /// has no events, and none is created.
     ///
     /// # Errors
     ///
-    /// The log cannot be read; [`StoreError::Replaced`], once, where `after` is about a log that
-    /// is gone.
+    /// The log cannot be read; [`StoreError::Replaced`], once, if `after` is about a log that is gone.
     fn read_since(&self, after: u64, run: Option<&str>, limit: usize) -> Result<Vec<Stored>, StoreError>;
 
-    /// Shows every event of the log with a seq above `after`, oldest first, `limit` at most, and
-    /// returns how many there were. Nothing is copied, so this is the way to fold a long log. The
-    /// store is held meanwhile: `see` must not use it.
+    /// Shows at most `limit` events after position `after`, oldest first, and returns their number. Nothing
+    /// is copied, so this is the way to fold a long log. The store is locked meanwhile: `see` must not use
+    /// it.
     ///
     /// # Errors
     ///
-    /// As of [`Self::read_since`], or what `see` says; events before that were seen all the same.
+    /// As of [`Self::read_since`], or the error of `see`; earlier events were shown all the same.
     fn show_since(
         &self,
         after: u64,
@@ -93,17 +92,16 @@ pub trait EventStore: Send + Sync {
         see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError>;
 
-    /// Fold that an earlier process kept of this log, with its last event, where it fits the log as it is.
+    /// The saved fold of an earlier process, if it fits the current log.
     fn kept(&self) -> Option<Kept> {
         None
     }
 
-    /// Keeps what was folded up to an event for later processes. Without it they need more time.
+    /// Saves a fold up to an event for later processes. Without it they take longer.
     fn keep(&self, _seq: u64, _fold: &dyn Fn() -> Option<Vec<u8>>) {}
 
-    /// Number of the log: it changes when the log was deleted or replaced. Code that
-    /// shares a store with others reads it before and after a read, for only one of them gets the
-    /// [`StoreError::Replaced`].
+    /// Number of the log; it changes when the log is deleted or replaced. Code that shares a store reads it
+    /// before and after a read, because only one reader gets [`StoreError::Replaced`].
     fn generation(&self) -> u64;
 }
 
@@ -181,10 +179,9 @@ impl EventStore for MemoryStore {
 /// An error of the event log.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StoreError {
-    /// The run is not where the caller believed it to be.
-    #[error("the run `{run}` is at event {found}, not at {expected}: somebody else went on with it")]
+    /// The run is not at the expected event.
+    #[error("the run `{run}` is at event {found}, not at {expected}: another process continued it")]
     Conflict {
-        /// The run.
         run: String,
         /// Its last event as the caller knew it; 0 for none.
         expected: u64,
@@ -194,57 +191,50 @@ pub enum StoreError {
     /// The file is not the one that was read before.
     #[error("the event log was deleted or replaced while it was in use")]
     Replaced,
-    /// Somebody else held the log longer than the patience for it.
+    /// Another process held the log for too long.
     #[error("the event log is in use by another process")]
     Busy,
-    /// The file or its directory cannot be written to.
+    /// The file or its directory is not writable.
     #[error("the event log cannot be written to: {reason}")]
     ReadOnly { reason: String },
-    /// There is no room.
+    /// The disk is full.
     #[error("there is no room for the event log")]
     Full,
     /// The file is damaged.
     #[error("the event log is damaged: {reason}")]
     Corrupt { reason: String },
-    /// The file was written by a later version.
+    /// A later version wrote the file.
     #[error("the event log has version {found}, and this Maestro knows versions up to {known}")]
     Newer {
         /// The version of the file.
         found: u32,
-        /// The latest one that is known here.
+        /// The latest known version.
         known: u32,
     },
-    /// It ends before what this user has seen of it, or went on otherwise.
+    /// It lacks events that this user has seen, or continued differently.
     #[error(
-        "the event log went back: this user has seen {seen} events of it, and the log that is there has {found} or goes on otherwise"
+        "the event log went back: this user has seen {seen} events of it, and the present log has {found} or other ones"
     )]
     WentBack {
         /// The last event that was seen.
         seen: u64,
-        /// The last event that is there.
+        /// The last event in the file.
         found: u64,
     },
-    /// It is not this user's own.
+    /// It belongs to somebody else.
     #[error("{} is not honoured: {why}", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
         why: &'static str,
     },
-    /// Something else stands in the log's place.
+    /// Something else stands in its place.
     #[error("{}: {reason}", .path.display())]
-    NotOurs {
-        path: PathBuf,
-        /// Why it is no log.
-        reason: &'static str,
-    },
-    /// Records that no log takes.
+    NotOurs { path: PathBuf, reason: &'static str },
+    /// Records that no log accepts.
     #[error("these records cannot be stored: {reason}")]
-    Unfit {
-        /// Why not.
-        reason: &'static str,
-    },
-    /// Anything else that the system refuses.
+    Unfit { reason: &'static str },
+    /// Any other refusal of the system.
     #[error("the event log cannot be used: {reason}")]
     Io { reason: String },
 }
@@ -273,7 +263,7 @@ impl StoreError {
         matches!(self, Self::Conflict { .. } | Self::Replaced | Self::Busy)
     }
 
-    /// Returns what the system says of a file or a directory.
+    /// The error for what the system says about a file or directory.
     fn of_file(path: &Path, error: &io::Error) -> Self {
         let reason = format!("{}: {error}", path.display());
         match error.kind() {
@@ -288,7 +278,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let reason = error.to_string();
         let Some(failure) = error.sqlite_error() else {
-            // Our statements are fixed: what does not fit them is not what we stored.
+            // Our statements are fixed, so what does not fit them is not what we stored.
             return Self::Corrupt { reason };
         };
         if failure.extended_code == SQLITE_IOERR_SHMSIZE {
@@ -300,7 +290,7 @@ impl From<rusqlite::Error> for StoreError {
             }
             ErrorCode::ReadOnly | ErrorCode::PermissionDenied => Self::ReadOnly { reason },
             ErrorCode::DiskFull => Self::Full,
-            // A table that is missing or different is reported as an unknown error.
+            // A missing or different table is reported as an unknown error.
             ErrorCode::DatabaseCorrupt
             | ErrorCode::NotADatabase
             | ErrorCode::TypeMismatch

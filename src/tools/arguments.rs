@@ -1,7 +1,7 @@
-//! Arguments as hosts send them, made into what a tool's schema wants.
+//! Turns arguments as hosts send them into the form of a tool's schema.
 //!
-//! Hosts write `null` for what they leave out, and send a list or a number as its text. A clear
-//! meaning is accepted; everything else is refused in the words of JSON, by the argument's name.
+//! Hosts write `null` for an omitted argument, and send a list or a number as text. A clear meaning is
+//! accepted; everything else is refused in the terms of JSON, by the argument's name.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -10,17 +10,18 @@ use rmcp::model::JsonObject;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::alike::likeness;
+use crate::domain::alike::{LIKE_ENOUGH, likeness};
 use crate::domain::cut::head;
 use crate::domain::packed;
 use crate::domain::words::grouped;
 
-/// Names of parameters, embedded. A test reads them, so that they always parse.
+/// Names of parameters, embedded. A test reads them, so they always parse.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Names {
     aliases: Vec<Vec<String>>,
     alike: Vec<Vec<String>>,
+    filled: Vec<String>,
     lengths: Vec<Length>,
 }
 
@@ -33,7 +34,7 @@ struct Length {
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| packed::read("src/tools/arguments.yaml"));
 
-/// Names of one thing in different tools. A tool takes each for the one that it has.
+/// Names of one thing in different tools. A tool accepts each of them for the one that it has.
 pub fn aliases() -> &'static [Vec<String>] {
     &NAMES.aliases
 }
@@ -42,11 +43,8 @@ fn has(names: &[String], wanted: &str) -> bool {
     names.iter().any(|name| name == wanted)
 }
 
-/// The parameter that says who is asked. Nobody is not everybody, so an empty list is refused.
+/// The parameter that names who is asked. An empty list is refused, because nobody does not mean everybody.
 const WHOM: &str = "providers";
-
-/// Similarity that a word needs to a known name to be what was meant.
-const LIKE_ENOUGH: f64 = 0.8;
 
 /// Characters of a command.
 const MOST_OF_A_COMMAND: usize = 20_000;
@@ -54,16 +52,16 @@ const MOST_OF_A_COMMAND: usize = 20_000;
 /// Files and patterns of one call.
 const MOST_FILES: usize = 500;
 
-/// A key of an ensemble's candidate, which comes back with it and resembles a parameter's name.
+/// A key of an ensemble's candidate. It comes back with the candidate and resembles a parameter's name.
 const RETURNED: &str = "content_is";
 
-/// A number beyond it is no figure that anybody means.
+/// A larger number is surely a mistake.
 const MOST_NUMBER: f64 = 1e15;
 
-/// The most problems that one refusal names.
+/// Problems that one refusal names.
 const MOST_PROBLEMS: usize = 8;
 
-/// The arguments of a call as the schema wants them, or what is wrong with them.
+/// The arguments in the form of the schema, or the problems with them.
 pub(crate) fn fitted(schema: &JsonObject, mut arguments: JsonObject) -> Result<JsonObject, String> {
     // Some hosts put the metadata of a request here as well.
     if properties(schema).is_none_or(|known| !known.contains_key("_meta")) {
@@ -136,24 +134,27 @@ fn fit_object(schema: &JsonObject, given: JsonObject, place: &str, problems: &mu
     fitted
 }
 
-/// True if a key of an object that may have others is a known one misspelt: its value would go unread.
+/// True if a key of an open object is a misspelt known key: its value would be ignored.
 fn is_misspelt(name: &str, known: &Map<String, Value>, sent: &[String]) -> bool {
     const LONG: usize = 80;
     let meant = nearest(name, known).filter(|_| name != RETURNED && name.len() < LONG);
     meant.is_some_and(|meant| !sent.iter().any(|one| one == meant))
 }
 
-/// Why a list is more than anybody means by its name.
+/// The problem of a list that is too long for its name.
 fn too_many(name: &str, value: &Value) -> Option<String> {
     let count = value.as_array().map_or(0, Vec::len);
     (matches!(name, "files" | "context_files") && count > MOST_FILES)
         .then(|| format!("must name at most {MOST_FILES} files or patterns (got {count})"))
 }
 
-/// Why a text is more than anybody means by the name of its place. A new parameter has the limit of a command.
-fn too_long(place: &str, text: &str) -> Option<String> {
+/// Why a text does not fit the name of its place: it is empty or too long. A new parameter has the limit of a command.
+fn misfit(place: &str, text: &str) -> Option<String> {
     let name = place.rsplit('.').next().unwrap_or(place);
     let name = name.split('[').next().unwrap_or(name);
+    if has(&NAMES.filled, name) && text.trim().is_empty() {
+        return Some("must not be empty".to_owned());
+    }
     let length = NAMES.lengths.iter().find(|length| has(&length.names, name));
     let most = length.map_or(Some(MOST_OF_A_COMMAND), |length| length.most)?;
     let count = if text.len() > most { text.chars().count() } else { 0 };
@@ -162,8 +163,8 @@ fn too_long(place: &str, text: &str) -> Option<String> {
     })
 }
 
-/// The tool's own name for an argument that was sent by another name of the same thing. None if the
-/// name is its own, or if two of its parameters could be meant.
+/// The tool's own name for an argument that was sent by another name. None if the name is the tool's own,
+/// or if it could mean two parameters.
 fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
     if known.contains_key(name) {
         return None;
@@ -173,7 +174,7 @@ fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
     own.next().filter(|_| own.next().is_none())
 }
 
-/// True if a value is null, or its text where a text is not wanted.
+/// True if a value is null, or the text "null" for a parameter that is not a text.
 fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -185,7 +186,7 @@ fn stands_for_nothing(wanted: &JsonObject, value: &Value) -> bool {
     }
 }
 
-/// The value in the type of the schema. A value that does not fit is left as it is, and named.
+/// The value in the type of the schema. A value that does not fit is kept, and its problem is added.
 fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String>) -> Value {
     let value = match value {
         Value::String(text) if wanted_type(wanted) != "string" => from_text(wanted, text),
@@ -215,7 +216,7 @@ fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String
         {
             value
         }
-        ("string", Value::String(text)) if let Some(problem) = too_long(place, &text) => {
+        ("string", Value::String(text)) if let Some(problem) = misfit(place, &text) => {
             problems.push(format!("{place} {problem}"));
             Value::String(text)
         }
@@ -228,7 +229,7 @@ fn fit(wanted: &JsonObject, value: Value, place: &str, problems: &mut Vec<String
     }
 }
 
-/// The value that a text is the JSON of, if that is of the type that is wanted.
+/// The value that a text contains as JSON, if it has the wanted type.
 fn from_text(wanted: &JsonObject, text: String) -> Value {
     let is_wanted = |value: &Value| match wanted_type(wanted) {
         "array" => value.is_array(),
@@ -243,7 +244,7 @@ fn from_text(wanted: &JsonObject, text: String) -> Value {
     }
 }
 
-/// The choice that a text is the JSON of, where the text itself is none.
+/// The choice that a text contains as JSON, if the text itself is not a choice.
 fn choice_from_text(wanted: &JsonObject, text: String) -> Value {
     match serde_json::from_str(&text) {
         Ok(value @ Value::String(_)) if is_a_choice(wanted, &value) => value,
@@ -251,9 +252,9 @@ fn choice_from_text(wanted: &JsonObject, text: String) -> Value {
     }
 }
 
-/// 5.0 is the whole number 5, as JSON Schema has it.
+/// Turns 5.0 into the whole number 5, as JSON Schema defines it.
 fn without_fraction(value: Value) -> Value {
-    /// Beyond this not every whole number is a float of its own.
+    /// Beyond this, not every whole number has a float.
     const MOST: f64 = 9_007_199_254_740_992.0;
     match value.as_f64() {
         Some(float) if value.is_f64() && float.fract() == 0.0 && float.abs() <= MOST => {
@@ -279,8 +280,11 @@ fn is_a_choice(wanted: &JsonObject, value: &Value) -> bool {
 }
 
 fn refused(wanted: &JsonObject, value: &Value, place: &str) -> String {
+    let is_huge =
+        wanted_type(wanted) == "integer" && value.as_f64().is_some_and(|number| number > MOST_NUMBER);
     let wish = match (bound(wanted, "minimum"), bound(wanted, "maximum")) {
         (Some(least), Some(most)) if out_of_bounds(wanted, value) => format!("{least} to {most}"),
+        _ if is_huge => "a smaller number".to_owned(),
         _ => describe(wanted),
     };
     format!("{place} must be {wish} (got {}){}", shown(wanted, value), advice(wanted, value))
@@ -290,7 +294,7 @@ fn bound(wanted: &JsonObject, name: &str) -> Option<f64> {
     wanted.get(name).and_then(Value::as_f64)
 }
 
-/// Returns what to send instead of a text that is not what is wanted.
+/// Tells what to send instead of an unfitting text.
 fn advice(wanted: &JsonObject, value: &Value) -> String {
     const SHORT: usize = 80;
     let Value::String(text) = value else {
@@ -309,7 +313,7 @@ fn advice(wanted: &JsonObject, value: &Value) -> String {
     }
 }
 
-/// A value in a few words: the value itself where its type is right.
+/// A value in a few words: the value itself if its type is right.
 fn shown(wanted: &JsonObject, value: &Value) -> String {
     const SHORT: usize = 60;
     let is_short = |text: &str| text.chars().count() <= SHORT;
@@ -327,7 +331,7 @@ fn shown(wanted: &JsonObject, value: &Value) -> String {
     }
 }
 
-/// Returns what a schema wants, in words of JSON.
+/// The form that a schema wants, in the terms of JSON.
 fn describe(wanted: &JsonObject) -> String {
     if let Some(choices) = wanted.get("enum").and_then(Value::as_array) {
         let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();

@@ -223,14 +223,16 @@ impl CalibrateInput {
         }
         if prompts.len() > MOST_PROMPTS {
             let got = prompts.len();
-            let problem = format!("test_prompts and test_prompt must be at most {MOST_PROMPTS} (got {got})");
+            let problem = format!(
+                "test_prompt and test_prompts must be at most {MOST_PROMPTS} questions together (got {got})"
+            );
             return Err(Error::InvalidArguments(problem));
         }
         let samples = self.num_samples.unwrap_or(USUAL_SAMPLES);
         if usize::try_from(samples).is_ok_and(|samples| samples < prompts.len()) {
             let count = prompts.len();
             let problem =
-                format!("num_samples must be at least one for each of the {count} prompts (got {samples})");
+                format!("num_samples must be at least {count}, one for each question (got {samples})");
             return Err(Error::InvalidArguments(problem));
         }
         Ok(CalibrationRequest {

@@ -308,7 +308,7 @@ fn why_not(word: &Word, request: &str) -> &'static str {
         Word::Went | Word::Decided(_) => "nothing was decided",
         Word::Unreadable(why) => {
             tracing::warn!(request, why, "an answer to a form cannot be read, and is no approval");
-            "the answer could not be read, and that is no approval"
+            "the answer could not be read, so it does not count as an approval"
         }
     }
 }

@@ -19,7 +19,6 @@ use crate::domain::address::Address;
 use crate::domain::redflag::Flag;
 use crate::domain::stage::Stage;
 use crate::domain::typed::{Misfit, from_value};
-use crate::domain::words::in_plain_words;
 use crate::flow::progress::Progress;
 
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
@@ -260,8 +259,7 @@ impl<S, T: DeserializeOwned> FromContextPart<ToolCallContext<'_, S>> for Paramet
 fn refusal(misfit: &Misfit) -> ErrorData {
     let path = misfit.place();
     let place = if path == "." { String::new() } else { format!("{path}: ") };
-    let said = in_plain_words(&misfit.to_string());
-    ErrorData::invalid_params(format!("{WRONG_ARGUMENTS}{place}{said}"), None)
+    ErrorData::invalid_params(format!("{WRONG_ARGUMENTS}{place}{misfit}"), None)
 }
 
 /// Interval at which a waiting call says so. The least patient clients give up after a minute.

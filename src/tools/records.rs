@@ -40,7 +40,7 @@ impl MetricsInput {
         if let Some(days) = self.days {
             if self.workflow_id.is_some() || matches!(self.scope, Some(ScopeName::Run)) {
                 return Err(Error::InvalidArguments(
-                    "days are of the whole project: leave out scope and workflow_id".to_owned(),
+                    "days counts the whole project: leave out scope and workflow_id".to_owned(),
                 ));
             }
             return Ok(Wanted::Days(days));

@@ -72,7 +72,7 @@ impl ReviewInput {
     fn request(self) -> Result<ReviewRequest, Error> {
         let given = [self.range.is_some(), self.staged, self.working, !self.files.is_empty()];
         if given.iter().filter(|given| **given).count() > 1 {
-            let problem = "range, staged, working and files exclude one another: give one of them";
+            let problem = "give only one of range, staged, working and files";
             return Err(Error::InvalidArguments(problem.to_owned()));
         }
         let target = match self.range {

@@ -220,7 +220,7 @@ fn arguments_are_checked_before_anybody_is_asked() {
         (json!({ "max_rounds": 501 }), "max_rounds must be 1 to 500 (got 501)"),
         (json!({ "max_response_chars": 0 }), "max_response_chars must be 1 to 15000 (got 0)"),
         (json!({ "options": ["A"] }), "options must have 2 to 20"),
-        (json!({ "options": ["A", "a."] }), "the same but for case"),
+        (json!({ "options": ["A", "a."] }), "must differ in more than case"),
         (json!({ "options": ["A", "B"], "require_json": true }), "exclude each other"),
     ] {
         let mut arguments = arguments;
@@ -387,7 +387,7 @@ fn a_vote_ends_where_more_samples_would_not_decide_it() {
         (&json!("nothing_repeats"), &json!(6)),
         "{result}"
     );
-    assert!(result["error"].as_str().unwrap().contains("no two of them are the same"), "{result}");
+    assert!(result["error"].as_str().unwrap().contains("no two of 6 valid answers are the same"), "{result}");
     let mut client = shells(&[("one", &in_turn(&["A", "B", "A", "B"]))]).start();
     let result = client.call(
         "maestro_consensus_vote",
@@ -776,7 +776,7 @@ fn an_oracle_that_fails_by_itself_is_no_verdict() {
     let prompt = scripted(json!({ "text": label("timeout") }));
     for (oracle, said) in [
         ("import no_such_module\n", "ModuleNotFoundError"),
-        ("import sys\nsys.exit(3)\n", "exit code 3 is no verdict"),
+        ("import sys\nsys.exit(3)\n", "exit code 3 is not a verdict"),
         ("open('/no/such/answers.json')\n", "FileNotFoundError"),
     ] {
         let mut client = Server::new().codex().file("tests/check_answer.py", oracle).start();

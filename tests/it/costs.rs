@@ -92,7 +92,7 @@ fn what_a_cli_does_not_tell_is_estimated_and_kept_apart() {
         "{total}"
     );
     assert!(total["estimated_tokens"].as_u64().unwrap() > 0, "{total}");
-    assert!(cost["notes"].to_string().contains("told no tokens"), "{cost}");
+    assert!(cost["notes"].to_string().contains("did not report all tokens"), "{cost}");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_cap_on_the_tokens_of_a_day_is_refused_before_it_is_passed_by_every_server()
     let refused = ask(&mut other, "codex", json!({ "prompt": large }));
     assert_eq!(refused["code"], "cap_reached", "{refused}");
     let said = refused["error"].as_str().unwrap();
-    assert!(said.contains("tokens of a day is 13,000 tokens: 72 tokens are spent"), "{said}");
+    assert!(said.contains("tokens of a day (72 tokens of 13,000 tokens spent"), "{said}");
     let hint = refused["hint"].as_str().unwrap();
     assert!(hint.contains("caps.day_tokens") && hint.contains("MAESTRO_CAP_DAY_TOKENS"), "{hint}");
     assert_eq!((other.log("codex").len(), &refused["retryable"]), (4, &json!(false)), "nothing was asked");
@@ -151,7 +151,7 @@ fn a_cap_on_the_dollars_of_a_run_holds_for_the_run_alone() {
     let refused = ask(&mut client, "codex", large.clone());
     assert_eq!(refused["code"], "cap_reached", "{refused}");
     assert!(
-        refused["error"].as_str().unwrap().contains("dollars of a run is $50.00: $0.0810 are spent"),
+        refused["error"].as_str().unwrap().contains("dollars of a run ($0.0810 of $50.00 spent"),
         "{refused}"
     );
     assert!(refused["hint"].as_str().unwrap().contains(&run), "{refused}");
@@ -221,7 +221,13 @@ fn a_stage_and_a_vote_end_well_at_a_cap() {
         json!({ "prompt": scripted(json!({ "text": "ANSWER: yes" })), "providers": ["codex"], "k": 2 }),
     );
     assert_eq!((&vote["code"], &vote["samples"]), (&json!("vote_over_budget"), &json!(0)), "{vote}");
-    assert!(vote["error"].as_str().unwrap().contains("the cap on tokens of a day is 6,000 tokens"), "{vote}");
+    assert!(
+        vote["error"]
+            .as_str()
+            .unwrap()
+            .contains("the cap on tokens of a day (0 tokens of 6,000 tokens spent"),
+        "{vote}"
+    );
     assert_eq!(client.log("codex").len(), 0);
 }
 
@@ -235,7 +241,7 @@ fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
         let mut client = project(own).env("MAESTRO_CAP_DAY_TOKENS", day).start();
         let refused = ask(&mut client, "codex", json!({}));
         assert_eq!(refused["code"] == "cap_reached", spent, "{own}: {refused}");
-        assert!(refused["error"].as_str().unwrap().contains("is 20 tokens"), "{refused}");
+        assert!(refused["error"].as_str().unwrap().contains(" of 20 tokens spent"), "{refused}");
     }
     let trusted = project("caps: { day_tokens: 9000000 }").trusted().env("MAESTRO_CAP_DAY_TOKENS", "20");
     assert_eq!(ask(&mut trusted.start(), "codex", json!({}))["code"], "cap_reached");

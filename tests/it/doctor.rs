@@ -182,7 +182,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
     assert!(about(&screen, "not registered").contains("next: maestro-mcp install"), "{screen}");
     for (command, mark, words) in [
         (own.as_str(), "\u{2713}", "as this binary"),
-        ("/gone/maestro-mcp", "\u{2717}", "/gone/maestro-mcp, and there is no such program"),
+        ("/gone/maestro-mcp", "\u{2717}", "/gone/maestro-mcp, which does not exist"),
     ] {
         let entry = json!({ "mcpServers": { "maestro": { "command": command } } });
         let server = Server::new().home_file(".claude.json", &entry.to_string());
@@ -209,7 +209,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
             "{\"mcp\":{\"maestro\":{\"command\":[\"/gone/maestro-mcp\",\"serve\"]}}}",
         );
     let (screen, _) = checked(&server);
-    assert_eq!(unfolded(&screen).matches("another copy than this one").count(), 2, "{screen}");
+    assert_eq!(unfolded(&screen).matches("another copy of Maestro").count(), 2, "{screen}");
     assert!(about(&screen, "Codex: registered").contains("as this binary"), "{screen}");
     assert!(about(&screen, "Gemini: registered").contains("started by npx"), "{screen}");
     assert!(about(&screen, "opencode: registered").starts_with("\u{2717}"), "{screen}");
@@ -271,6 +271,17 @@ fn a_log_that_is_not_sound_is_told() {
 }
 
 #[test]
+fn a_rule_file_that_cannot_be_used_is_named() {
+    for file in ["verification.yaml", "sandbox.yaml", "redflags.yaml", "micro_steps.yaml", "intents.yaml"] {
+        let (screen, _) = checked(&Server::new().codex().user_file(file, "nonsense: 1\n"));
+        let screen = unfolded(&screen);
+        let before = screen.split(file).next().unwrap();
+        assert!(before.rfind('\u{2717}') > before.rfind('\u{2713}'), "{file}: {screen}");
+        assert!(screen.contains("unknown key `nonsense`"), "{file}: {screen}");
+    }
+}
+
+#[test]
 fn a_bad_key_is_told_once_and_what_does_not_exist_is_told() {
     let server = Server::new()
         .codex()
@@ -280,7 +291,7 @@ fn a_bad_key_is_told_once_and_what_does_not_exist_is_told() {
     let (screen, status) = checked(&server);
     assert_eq!((screen.matches("max_paralel").count(), status), (1, 2), "{screen}");
     assert!(
-        about(&screen, "maestro_consullt_with_role").contains("is maestro_consult_with_role meant?"),
+        about(&screen, "maestro_consullt_with_role").contains("did you mean maestro_consult_with_role?"),
         "{screen}"
     );
     assert!(about(&screen, "frobnicate").contains("there is no such tool"), "{screen}");

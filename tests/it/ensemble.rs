@@ -188,7 +188,7 @@ fn everybody_is_as_many_as_the_budget_of_a_run_allows() {
     };
     let all = client.call("maestro_ensemble_generate", ask(json!({ "n_per_provider": 3 })));
     assert_eq!(all["code"], "budget_exhausted", "{all}");
-    assert!(all["error"].as_str().unwrap().contains("2 of 2 are left, and 3 were wanted"), "{all}");
+    assert!(all["error"].as_str().unwrap().contains("2 of 2 consults are left (the call needs 3)"), "{all}");
     let fitting = client.call("maestro_ensemble_generate", ask(json!({})));
     assert_eq!((&fitting["ok"], &fitting["count"]), (&json!(true), &json!(2)), "{fitting}");
     assert!(fitting["warning"].as_str().unwrap().contains("2 of 3 providers"), "{fitting}");

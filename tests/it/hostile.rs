@@ -128,7 +128,7 @@ fn an_untrusted_project_sets_harmless_keys_and_no_others() {
     client.call("maestro_consult", json!({ "prompt": "x", "provider": "new" }));
     assert!(!mark.exists());
     let verified = client.call("maestro_verify", json!({ "commands": [] }));
-    assert_eq!(verified["error"], "there was nothing to run", "it is offered all the same");
+    assert_eq!(verified["error"], "Maestro found no check to run", "it is offered all the same");
 }
 
 #[test]

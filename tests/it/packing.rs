@@ -129,9 +129,10 @@ fn a_name_that_no_file_can_have_is_no_file() {
     for name in
         [String::new(), "n".repeat(300), "n".repeat(4_000), "a.py\u{0}".to_owned(), "loop.py".to_owned()]
     {
-        let result = client.call("maestro_consult", json!({ "prompt": "why?", "context_files": [name] }));
+        let result = client.call("maestro_consult", json!({ "prompt": "why?", "context_files": [&name] }));
         let error = result["error"].as_str().unwrap_or_else(|| panic!("{name}: {result}"));
-        assert!(error.starts_with("there is no file `") && error.len() < 300, "{error}");
+        let told = if name.is_empty() { "a file name must not be empty" } else { "there is no file `" };
+        assert!(error.starts_with(told) && error.len() < 300, "{error}");
     }
     assert!(client.log("codex").is_empty());
 }

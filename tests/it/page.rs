@@ -359,7 +359,8 @@ fn a_vote_that_got_no_answer_says_why_for_each() {
         .collect();
     assert_eq!(shown.len(), 2);
     assert!(shown[0].contains("hit your usage limit") && shown[0].contains("&lt;b&gt;"), "{}", shown[0]);
-    assert!(shown[1].contains("the cap on tokens of a day is 30,000 tokens"), "{}", shown[1]);
+    assert!(shown[1].contains("which would pass the cap on tokens of a day ("), "{}", shown[1]);
+    assert!(shown[1].contains(" of 30,000 tokens spent"), "{}", shown[1]);
     assert!(shown.iter().all(|body| !body.contains("was not kept")), "{shown:?}");
 }
 

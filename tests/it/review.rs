@@ -384,7 +384,7 @@ fn a_repository_in_any_state_is_reviewed_or_said_to_be_in_the_way() {
             "no repository",
             |root| std::fs::remove_dir_all(root.join(".git")).unwrap(),
             working(),
-            &["no git repository", "`files`"],
+            &["not a git repository", "`files`"],
         ),
         ("detached", |root| git(root, &["checkout", "-q", "--detach"]), working(), &["## stats.py"]),
         ("conflict, staged", conflict, staged(), &["in conflict"]),

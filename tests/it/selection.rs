@@ -92,11 +92,14 @@ fn what_does_not_fit_together_is_a_clear_error() {
     let two =
         json!([candidate("a", "codex", "one patch here"), candidate("b", "gemini", "other patch here")]);
     for (arguments, why) in [
-        (json!({ "candidates": [] }), "candidates is empty"),
-        (json!({ "candidates": [candidate("a", "codex", "x"), candidate("a", "codex", "y")] }), "the id `a`"),
+        (json!({ "candidates": [] }), "candidates must not be empty"),
+        (
+            json!({ "candidates": [candidate("a", "codex", "x"), candidate("a", "codex", "y")] }),
+            "candidates[1].id must be unique (got `a` twice)",
+        ),
         (
             json!({ "candidates": two, "test_results": [{ "candidate_id": "z", "passed": true }] }),
-            "test_results[0] names a candidate `z`",
+            "test_results[0].candidate_id must be one of a, b (got `z`)",
         ),
         (
             json!({ "candidates": two, "lint_results": [{ "candidate_id": "a", "score": -1 }] }),
@@ -108,7 +111,7 @@ fn what_does_not_fit_together_is_a_clear_error() {
         ),
         (json!({ "candidates": two, "test_results": [{ "candidate_id": "a" }] }), "passed"),
         (json!({ "candidates": two, "mode": "coin" }), "coin"),
-        (json!({ "candidates": two, "verify": [] }), "no checks of its own"),
+        (json!({ "candidates": two, "verify": [] }), "Maestro found no check in the project"),
         (json!({ "candidates": two, "verify": [{ "command": "rm -rf /" }] }), "refused by rule"),
         (
             json!({ "candidates": two, "verify": [{ "command": "pytest", "timeout_sec": 0 }] }),
@@ -269,7 +272,10 @@ fn a_pattern_that_is_none_is_named_and_one_that_is_slow_holds_nobody_up() {
         json!({ "content": "some content", "forbidden_patterns": ["ok", "(unclosed"] }),
     );
     assert_eq!((&result["is_valid"], &result["code"]), (&json!(false), &json!("invalid_arguments")));
-    assert!(result["reason"].as_str().unwrap().starts_with("forbidden_patterns[1] `(unclosed`"), "{result}");
+    assert!(
+        result["reason"].as_str().unwrap().starts_with("forbidden_patterns[1] must be a regex (`(unclosed`"),
+        "{result}"
+    );
     for key in ["content_length", "content_type", "result"] {
         assert!(!result[key].is_null(), "{key}");
     }

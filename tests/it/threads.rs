@@ -139,7 +139,7 @@ fn a_fork_goes_its_own_way() {
     assert_eq!(list["threads"][0]["thread"], fork["thread"]);
     let original = client.call("maestro_threads", json!({ "thread": first["thread"] }));
     assert_eq!(original["turns"], 2, "{original}");
-    for (turn, told) in [(0, "turn is 0"), (9, "has turns 1 to 2")] {
+    for (turn, told) in [(0, "(got 0)"), (9, "turn must be 1 to 2")] {
         let refused = client.call("maestro_threads", json!({ "thread": first["thread"], "turn": turn }));
         assert_eq!(refused["code"], "invalid_arguments");
         assert!(refused["error"].as_str().unwrap().contains(told), "{refused}");

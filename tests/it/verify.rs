@@ -11,7 +11,7 @@ const GOOD: &str =
     "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n";
 const BAD: &str = "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n    def test_low_items(self): self.assertEqual(1, 2)\n";
 
-/// A test file that does something on import.
+/// A test file that acts on import.
 fn script(body: &str) -> String {
     format!("import os, subprocess, sys, time\n{body}\n")
 }
@@ -72,7 +72,10 @@ fn code_that_does_not_load_and_no_tests_are_told_apart() {
     assert_eq!(one(&crashed)["exit_code"], Value::Null);
     let failed = run("test_a.py", &script("sys.exit(3)"), "python3 test_a.py");
     assert_eq!((&one(&failed)["status"], &one(&failed)["exit_code"]), (&json!("failed"), &json!(3)));
-    assert!(one(&failed)["metadata"]["note"].as_str().unwrap().contains("names not read"), "{failed}");
+    assert!(
+        one(&failed)["metadata"]["note"].as_str().unwrap().contains("no names of failing tests were found"),
+        "{failed}"
+    );
     let error = run("a.py", "x = 1\n", "make test");
     assert_eq!(one(&error)["status"], "error", "{error}");
 }
@@ -92,7 +95,7 @@ fn tests_behind_a_target_count_and_findings_do_not() {
     assert_eq!(one(&none)["metadata"]["proof"]["idle"], "no test was seen to run", "{none}");
 }
 
-/// The names are those of the tests, and the note says what decided.
+/// The names are those of the tests, and the note names the cause.
 #[test]
 fn a_summary_of_failures_decides_where_the_exit_code_is_swallowed() {
     let tap = "1..2\nok 1 - a\nnot ok 2 - b c\n# tests 2\n# pass 1\n# fail 1\n";
@@ -108,10 +111,10 @@ fn a_summary_of_failures_decides_where_the_exit_code_is_swallowed() {
     let swallowed = of("make check");
     assert_eq!(one(&swallowed)["status"], "failed", "{swallowed}");
     let note = one(&swallowed)["metadata"]["note"].as_str().unwrap();
-    assert!(note.contains("exit code 0") && note.contains("summary"), "{note}");
+    assert!(note.contains("exit code is 0") && note.contains("summary"), "{note}");
 }
 
-/// The same size, and the same second: a compiled file of the one would stand for the other.
+/// Same size, same second: a compiled file of one would pass for the other.
 #[test]
 fn a_right_fix_within_a_second_is_not_judged_by_what_was_compiled_before() {
     let test = "import unittest, shop\nclass A(unittest.TestCase):\n    def test_it(self): self.assertEqual(shop.f(), 2)\n";
@@ -358,7 +361,7 @@ fn a_projects_rules_count_only_once_a_person_confirmed_them() {
     let script = server.project().join("check.sh");
     std::fs::set_permissions(script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let refused = server.run(&["trust"], "trust\n");
-    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(refused.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("terminal"));
 
     let mut client = server.start();
@@ -381,7 +384,7 @@ fn a_projects_rules_count_only_once_a_person_confirmed_them() {
         command.stdin(Stdio::null());
         python.output().unwrap()
     };
-    assert_eq!(confirm(Some("CLAUDECODE")).status.code(), Some(2));
+    assert_eq!(confirm(Some("CLAUDECODE")).status.code(), Some(5));
     let confirmed = confirm(None);
     assert!(confirmed.status.success(), "{}", String::from_utf8_lossy(&confirmed.stdout));
     assert!(String::from_utf8_lossy(&confirmed.stdout).contains("own: ./check.sh"));
@@ -434,7 +437,7 @@ fn names_beyond_the_hundred_are_counted() {
     assert!(one(&few)["metadata"].get("failing_left_out").is_none());
 }
 
-/// A program of that name that says how it was called.
+/// A program of that name that prints its arguments.
 fn stand_in(server: &Server, name: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = server.project().parent().unwrap().join("programs");

@@ -188,11 +188,11 @@ impl Registration {
         match standing {
             Standing::ThisBinary => Finding::good(format!("{client}: registered in {file}, as this binary")),
             Standing::AnotherBinary => Finding::look(
-                format!("{client}: registered in {file} as {command}, which is another copy than this one"),
+                format!("{client}: registered in {file} as {command}, which is another copy of Maestro"),
                 install,
             ),
             Standing::Missing => Finding::bad(
-                format!("{client}: registered in {file} as {command}, and there is no such program"),
+                format!("{client}: registered in {file} as {command}, which does not exist"),
                 install,
             ),
             Standing::NotFollowed => {

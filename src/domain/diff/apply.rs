@@ -49,21 +49,21 @@ pub struct HunkFailure {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 enum Why {
     /// Its lines are not in the file.
-    #[error("the file does not hold its context and removed lines{}", near(.0))]
+    #[error("the file does not have its context and removed lines{}", near(.0))]
     Mismatch(Nearest),
     /// Its lines are in the file more than once, first at these two, and not where it says.
     #[error(
-        "its lines stand in the file more than once (at lines {0} and {1}), and its line numbers do not say which place is meant"
+        "its lines occur in the file more than once (at lines {0} and {1}), and its line numbers do not say which place is meant"
     )]
     NotUnique(usize, usize),
     /// Nothing in it says where it belongs.
-    #[error("no context and no removed line, and the file is not empty")]
+    #[error("it has no context and no removed line, but the file is not empty")]
     NoContext,
     /// It belongs before a hunk that comes earlier.
     #[error("it belongs before or into the hunk above it")]
     OutOfOrder,
     /// Its last line has no end, and the file goes on.
-    #[error("by its `\\ No newline` the file ends there, and it goes on")]
+    #[error("`\\ No newline` says that the file ends there, but the file goes on")]
     GoesOn,
 }
 
@@ -173,9 +173,10 @@ fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, Hun
         let kept =
             applied.content.strip_suffix(b"\n").map(|kept| kept.strip_suffix(b"\r").unwrap_or(kept).len());
         applied.content.truncate(kept.unwrap_or(applied.content.len()));
-        applied
-            .normalised
-            .push("the file has no final newline, which the patch did not say; it was kept so".to_owned());
+        applied.normalised.push(
+            "the file has no final newline; the patch did not say so, and Maestro kept the file that way"
+                .to_owned(),
+        );
     }
     if mark && !applied.content.is_empty() {
         applied.content.splice(..0, MARK.bytes());

@@ -62,9 +62,12 @@ fn a_fence_is_read_at_the_outermost_level_only() {
         }
     }
     for (text, says) in [
-        (format!("```diff\n{GOOD}```\n{OTHER}"), "line 10: a file or a hunk outside of the code fences"),
-        (format!("{GOOD}```diff\n{OTHER}```\n"), "line 9: a file or a hunk outside"),
-        (format!("{GOOD}```\n{OTHER}"), "line 9: a file or a hunk outside"),
+        (
+            format!("```diff\n{GOOD}```\n{OTHER}"),
+            "line 10: a file or a hunk stands outside of the code fences",
+        ),
+        (format!("{GOOD}```diff\n{OTHER}```\n"), "line 9: a file or a hunk stands outside"),
+        (format!("{GOOD}```\n{OTHER}"), "line 9: a file or a hunk stands outside"),
         (format!("```diff\n{GOOD}"), "line 1: the code fence that opens here is never closed"),
         (
             "```diff\n--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n a\n-b\n```\n+B\n c\n".to_owned(),
@@ -77,7 +80,7 @@ fn a_fence_is_read_at_the_outermost_level_only() {
         ("```diff\n--- a/f\n+++ b/f\n@@ ... @@\n a\n-b\n```\n\n c\n```\n".to_owned(), "is never closed"),
         (
             "```diff\n--- a/f\n```\n+++ b/f\n@@ -1 +1 @@\n-a\n+b\n```\n".to_owned(),
-            "a hunk without a file name",
+            "the hunk has no file name",
         ),
         ("--- a/f\n+++ b/f\n```\n@@ -1 +1 @@\n-a\n+b\n".to_owned(), "line 3: `"),
     ] {
@@ -97,13 +100,13 @@ fn nothing_under_a_header_or_in_a_hunk_is_prose() {
         (with(" c\n", "long line\nwrapped\n"), "line 7: `long line`"),
         (with("@@ -1,3 +1,3 @@\n", ""), "line 3: ` a`"),
         (with("@@ -1,3 +1,3 @@", "@@ -1,3 +1"), "line 3: `@@ -1,3 +1` is not a complete hunk header"),
-        (with("+++ b/f\n", ""), "line 2: a hunk without a file name"),
+        (with("+++ b/f\n", ""), "line 2: the hunk has no file name"),
         (with(" a\n", "\\ No newline at end of file\n a\n"), "line 4: `\\ No newline"),
-        (with("+B\n", "+B\n\\ No newline at end of file\n"), "line 3: a line has no end"),
+        (with("+B\n", "+B\n\\ No newline at end of file\n"), "line 3: `\\ No newline` stands after"),
         (with("+B\n", "+B\n\\ No new\n"), "line 7: `\\ No new`"),
-        (format!("{GOOD}@@ ... @@\n-q\n+r\n"), "line 8: of two hunks"),
+        (format!("{GOOD}@@ ... @@\n-q\n+r\n"), "line 8: one hunk of the file has"),
         (with(" c\n", "").trim_end().to_owned(), "line 3: the text ends before"),
-        (format!("{GOOD}Binary files a/g and b/g differ\n"), "line 8: a binary change"),
+        (format!("{GOOD}Binary files a/g and b/g differ\n"), "line 8: binary changes are not"),
         (format!("{GOOD}diff --cc g\n"), "line 8: combined diffs of merges"),
         (format!("{GOOD}old mode 100644\nnew mode 100755\n"), "line 8: `old mode 100644` is a header"),
         (format!("new file mode 100755\n{GOOD}"), "line 1: `new file mode 100755`"),
@@ -125,7 +128,7 @@ fn what_git_made_is_not_put_right() {
         (with("--- a/f\n", ""), "line 3: `+++ b/f`"),
         (with("+++ b/f\n", ""), "line 3: `--- a/f`"),
         (with("index", "old mode 100644\nindex"), "only one of `old mode` and `new mode`"),
-        (with("+++ b/f", "+++ /dev/null"), "a deletion that keeps lines"),
+        (with("+++ b/f", "+++ /dev/null"), "a deletion keeps lines"),
         (with("--- a/f\n+++ b/f", "--- a/g\n+++ b/g"), "name different files"),
         (with("index", "\nindex"), "line 2: `` is neither"),
         (with(" a\n", "\r\n"), "lines were lost or added"),
@@ -134,7 +137,7 @@ fn what_git_made_is_not_put_right() {
         assert!(error.contains(says), "{error}\n{text}");
     }
     for (text, says) in [
-        (with("--- a/f", "--- a/f "), "ends with blanks, and nobody knows"),
+        (with("--- a/f", "--- a/f "), "ends with blanks that may belong"),
         (with("diff --git a/f b/f", "diff --git a/f b/f "), "ends with blanks"),
         (
             with("@@ -1,3 +1,3 @@", "@@ -1,3 +7,3 @@"),
@@ -143,11 +146,11 @@ fn what_git_made_is_not_put_right() {
         (GIT.to_owned() + "@@ -9,1 +9,2 @@\n x\n+y\n@@ -20,1 +20,1 @@\n-x\n+y\n", "line 13: the two places"),
         (
             GIT.lines().take(2).collect::<Vec<_>>().join("\n") + "\n",
-            "line 1: by its index line the content changes",
+            "line 1: the index line says that the content changes",
         ),
         (
             with("index", "index 1234567..89abcde 100644\nindex"),
-            "line 3: a header line of the file stands twice",
+            "line 3: the file has this header line twice",
         ),
     ] {
         let error = refused(&text);
@@ -293,7 +296,7 @@ fn a_hunk_that_stands_in_two_places_but_for_line_ends_is_not_guessed() {
 fn a_file_goes_on_where_the_patch_ends_it() {
     let ends = "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+A\n\\ No newline at end of file\n";
     assert_eq!(text("a\n", ends), "A");
-    assert!(applied("a\nb\n", ends).is_err_and(|error| error.to_string().contains("it goes on")));
+    assert!(applied("a\nb\n", ends).is_err_and(|error| error.to_string().contains("the file goes on")));
 }
 
 #[test]

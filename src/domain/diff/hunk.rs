@@ -77,7 +77,7 @@ pub(super) fn read(
         }
     };
     if lines.is_empty() {
-        return Err(DiffError::at(number, "a hunk without a line"));
+        return Err(DiffError::at(number, "the hunk has no line"));
     }
     ends_once(number, &lines)?;
     let (old_start, apart) = match header {
@@ -160,7 +160,7 @@ fn by_counts(
     }
     if ahead.more_after_blanks() {
         let number = ahead.peek().map_or(0, |line| line.number);
-        let what = "the hunk is over by its counts, and what follows looks like more of it";
+        let what = "the counts say that the hunk has ended, but the next line looks like more of it";
         return if cursor.fence.is_some() { Ok(None) } else { Err(DiffError::at(number, what)) };
     }
     // Nothing in a fence is prose, so what stands right below the hunk is a part of it that is damaged.
@@ -185,7 +185,7 @@ fn corrected(
     let (old, new) = lines.iter().map(|line| share(line.side)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     if setting.by_git {
         let what = format!(
-            "the hunk says {} old and {} new lines and has {old} and {new}; git made it (its index line says so), so lines were lost or added on the way",
+            "the hunk should have {} old and {} new lines and has {old} and {new}; its index line says that git made it, so lines were lost or added on the way",
             stated.old, stated.new
         );
         return Err(DiffError::at(header, &what));
@@ -194,8 +194,7 @@ fn corrected(
         let rest = cursor.past_blanks();
         match rest.peek() {
             None if !setting.text_ends => {
-                let what =
-                    "the text ends before this hunk has the lines that it says, so the patch seems cut off";
+                let what = "the text ends before this hunk has all its lines, so the patch seems cut off";
                 return Err(DiffError::at(header, what));
             }
             Some(line) if !is_boundary(&rest) => return Err(stray(line)),
@@ -242,7 +241,7 @@ fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
         return Ok(());
     };
     if cursor.at_fence_end_amid_hunk() {
-        let what = "the code fence closes in the middle of a hunk, and what follows looks like more of it";
+        let what = "the code fence closes inside a hunk, but the next line looks like more of the hunk";
         return Err(DiffError::at(line.number, what));
     }
     if is_boundary(cursor) {
@@ -264,7 +263,7 @@ pub(super) fn combined(line: usize) -> DiffError {
 }
 
 fn stray(line: Line) -> DiffError {
-    let what = format!("`{}` is neither context nor change, in a hunk", shown(line.text));
+    let what = format!("`{}` is neither context nor change in a hunk", shown(line.text));
     DiffError::at(line.number, &what)
 }
 
@@ -305,7 +304,7 @@ fn ends_once(line: usize, lines: &[HunkLine]) -> Result<(), DiffError> {
     for side in [Side::Removed, Side::Added] {
         let mut of_file = lines.iter().filter(|line| line.side == Side::Context || line.side == side);
         if of_file.any(|line| !line.ends) && of_file.next().is_some() {
-            let reason = "a line has no end, and another one follows it in the file";
+            let reason = "`\\ No newline` stands after a line that is not the last";
             return Err(DiffError::at(line, reason));
         }
     }

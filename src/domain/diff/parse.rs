@@ -94,7 +94,7 @@ impl Reader<'_, '_> {
             // a line of the hunk, and the one that is left over the true one.
             Some(fence) if self.inside.has_files || self.uncounted => Err(DiffError::at(
                 fence.line,
-                "the code fence that opens here is never closed, so the patch may have been cut off or a line of it taken for a fence",
+                "the code fence that opens here is never closed: the patch may be cut off, or one of its lines looks like a fence",
             )),
             Some(_) | None => Ok(()),
         }
@@ -127,7 +127,7 @@ impl Reader<'_, '_> {
         self.finish()?;
         let is_fenced = self.cursor.fence.is_some();
         if if is_fenced { self.outside.has_files } else { self.fenced } {
-            let what = "a file or a hunk outside of the code fences, and others inside";
+            let what = "a file or a hunk stands outside of the code fences, and others inside";
             return Err(DiffError::at(line.number, what));
         }
         self.fenced |= is_fenced;
@@ -167,7 +167,7 @@ impl Reader<'_, '_> {
         self.uncounted |= !read.counted && self.cursor.at_fence_end();
         if let Some(last) = draft.hunks.last() {
             if last.old_start.is_some() != read.hunk.old_start.is_some() {
-                let what = "of two hunks of one file one has line numbers and one has none";
+                let what = "one hunk of the file has line numbers and another has none";
                 return Err(DiffError::at(line.number, what));
             }
             if last.lines.iter().any(|line| !line.ends) {
@@ -332,7 +332,7 @@ impl Draft {
 
 /// A hunk before any file header.
 fn no_name(line: usize) -> DiffError {
-    DiffError::at(line, "a hunk without a file name before it")
+    DiffError::at(line, "the hunk has no file name before it")
 }
 
 fn two_names(line: usize, old: &str, new: &str) -> DiffError {
@@ -358,7 +358,7 @@ fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     }
     let binary = text.starts_with("Binary files ") && text.trim_end().ends_with(" differ");
     if binary || text.starts_with("GIT binary patch") {
-        return Err(DiffError::at(line.number, "a binary change"));
+        return Err(DiffError::at(line.number, "binary changes are not supported"));
     }
     if text.starts_with("diff --cc ") || text.starts_with("diff --combined ") {
         return Err(hunk::combined(line.number));
@@ -429,7 +429,7 @@ fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     let text = line.text;
     if let Some(word) = EXTENDED.into_iter().find(|word| text.starts_with(word)) {
         if draft.seen.contains(&word) {
-            let reason = "a header line of the file stands twice";
+            let reason = "the file has this header line twice";
             return Err(DiffError::at(line.number, reason));
         }
         draft.seen.push(word);
@@ -507,7 +507,7 @@ fn meaning(draft: &Draft) -> Result<(Action, String, String), DiffError> {
         (Some(from), Some(to)) => return Ok((action, from.clone(), to.clone())),
         (None, None) => {}
         _ => {
-            let reason = "a rename or copy that names only one of its two files";
+            let reason = "a rename or copy must name both files";
             return Err(DiffError::at(draft.line, reason));
         }
     }
@@ -566,35 +566,33 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
     };
     let changes_mode = draft.mode.is_some() && !draft.creates;
     let reason = match action {
-        Action::Create if any(|side| side != Side::Added) => "a new file whose hunk has old lines",
-        Action::Create if draft.hunks.len() > 1 => "a new file with more than one hunk",
-        Action::Delete if any(|side| side != Side::Removed) => "a deletion that keeps lines",
-        _ if draft.creates && draft.deletes => "a file that is both new and deleted",
+        Action::Create if any(|side| side != Side::Added) => "the hunk of a new file has old lines",
+        Action::Create if draft.hunks.len() > 1 => "a new file has more than one hunk",
+        Action::Delete if any(|side| side != Side::Removed) => "a deletion keeps lines",
+        _ if draft.creates && draft.deletes => "the file is both new and deleted",
         _ if draft.creates && action != Action::Create || draft.deletes && action != Action::Delete => {
             "a header says that the file is new or deleted, and another one contradicts it"
         }
         _ if draft.git.is_some() && names_both && (draft.creates || draft.deletes) => {
-            "a new or deleted file, and neither of its two names is /dev/null"
+            "the file is new or deleted, but neither of its two names is /dev/null"
         }
         _ if draft.is_indexed() && names_none && !(draft.creates || draft.deletes) => {
-            "/dev/null, and no `new file mode` or `deleted file mode` above it"
+            "one name is /dev/null, but no `new file mode` or `deleted file mode` stands above it"
         }
         _ if draft.git.is_some() && draft.old_mode.is_some() != changes_mode => {
-            "a mode has changed, and only one of `old mode` and `new mode` is there"
+            "the mode changes, but only one of `old mode` and `new mode` is given"
         }
         _ if draft.old_mode.is_some() && draft.old_mode == draft.mode => {
             "the mode before and the mode after are the same"
         }
-        _ if draft.headers.is_some() && draft.hunks.is_empty() => {
-            "the names of a file, and no hunk below them"
-        }
+        _ if draft.headers.is_some() && draft.hunks.is_empty() => "the file has no hunk below its names",
         _ if draft.hunks.is_empty() && draft.index == Some(Index::NeedsHunks) => {
-            "by its index line the content changes, and no hunk says how"
+            "the index line says that the content changes, but no hunk says how"
         }
         _ if draft.padded.is_some() && (draft.is_indexed() || draft.from.is_some()) => {
-            "a line of its header ends with blanks, and nobody knows whether a name does"
+            "a header line ends with blanks that may belong to the name"
         }
-        _ if !one_file(draft) => "the lines of its header name different files",
+        _ if !one_file(draft) => "the header lines name different files",
         _ => return Ok(()),
     };
     Err(DiffError::at(draft.line, reason))

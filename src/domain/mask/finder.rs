@@ -346,7 +346,7 @@ mod tests {
             problem("{name: r, keywords: [], pattern: k, match: [k]}"),
             "rule `r`: it has no keywords"
         );
-        assert!(problem("{name: r, keyword: [k]}").contains("unknown field `keyword`"));
+        assert!(problem("{name: r, keyword: [k]}").contains("unknown key `keyword`"));
     }
 
     #[test]

@@ -249,10 +249,10 @@ fn notes(total: &Cost, without: &BTreeSet<String>) -> Vec<String> {
     let calls = |count: u64| things(count, "call");
     if total.calls_without_tokens > 0 {
         let estimate = match total.estimated_tokens {
-            0 => "nothing is known of them".to_owned(),
-            tokens => format!("about {tokens} by their letters, which are in no sum"),
+            0 => "their number is unknown".to_owned(),
+            tokens => format!("about {tokens}, estimated from characters, are in no sum"),
         };
-        notes.push(format!("{} told no tokens, or not all: {estimate}", calls(total.calls_without_tokens)));
+        notes.push(format!("{} did not report all tokens: {estimate}", calls(total.calls_without_tokens)));
     }
     if total.calls_without_cost > 0 {
         notes.push(format!("the cost of {} is not known and is in no sum", calls(total.calls_without_cost)));

@@ -95,7 +95,8 @@ impl Inspector {
         let mut found = Findings::default();
         for flag in Flag::ALL.iter().copied().filter(|flag| flags.contains(flag)) {
             if flag == Flag::MissingFields && schema.is_none() {
-                let detail = "there is no step, and so no schema to hold the answer against".to_owned();
+                let detail =
+                    "no step_type is given, so there is no schema to check the answer against".to_owned();
                 found.not_checked.push(Finding { reason: flag, detail });
             } else if let Some(detail) = self.find(flag, text, &reading, schema) {
                 found.findings.push(Finding { reason: flag, detail });
@@ -106,14 +107,14 @@ impl Inspector {
 
     fn find(&self, flag: Flag, text: &str, reading: &Reading, schema: Option<&Value>) -> Option<String> {
         let more = |found: usize, most: usize, what: &str| {
-            (found > most).then(|| format!("{found} {what}, and {most} are the most"))
+            (found > most).then(|| format!("must have at most {most} {what} (got {found})"))
         };
         match flag {
             Flag::TooLong => more(text.chars().count(), self.rules.max_chars, "characters"),
             Flag::TooShort => {
                 let chars = text.trim().chars().count();
                 let least = self.rules.min_chars;
-                (chars < least).then(|| format!("{chars} characters, and {least} are the least"))
+                (chars < least).then(|| format!("must have at least {least} characters (got {chars})"))
             }
             Flag::MissingFields => misfit(&reading.document, schema?),
             Flag::InvalidJson => reading.document.as_ref().err().map(ToString::to_string),
@@ -237,7 +238,7 @@ impl FlagRule {
 fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Option<String> {
     let document = match document {
         Ok(document) => document,
-        Err(unreadable) => return Some(format!("{unreadable}, and so none of the fields is there")),
+        Err(unreadable) => return Some(format!("{unreadable}, so every field is missing")),
     };
     let errors = json_schema::misfits(schema, document, MOST_ERRORS);
     let errors: Vec<String> = errors.iter().map(|error| cut(error, 2 * EXCERPT)).collect();
@@ -402,10 +403,13 @@ impl VoteFlags {
         let mut flags = Vec::new();
         let mut raise = |reason, detail| flags.push(RedFlag { reason, detail });
         if chars < self.rules.min_chars {
-            raise("too_short", format!("{chars} characters"));
+            raise(
+                "too_short",
+                format!("must have at least {} characters (got {chars})", self.rules.min_chars),
+            );
         }
         if chars > max_chars {
-            raise("too_long", format!("{chars} characters, at most {max_chars}"));
+            raise("too_long", format!("must have at most {max_chars} characters (got {chars})"));
         }
         if let (AnswerForm::Json, Err(unreadable)) = (form, document(answer)) {
             raise("invalid_json", unreadable.to_string());

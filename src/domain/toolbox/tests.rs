@@ -136,8 +136,8 @@ fn a_broken_manifest_is_named() {
         |from: &str, to: &str| Manifest::from_yaml(&SHIPPED.replace(from, to)).unwrap_err().to_string();
     assert!(broken("  debug: 6", "  debugging: 6").starts_with("rule `debug`: it has no budget"));
     assert!(broken("name: refactoring", "name: code_review").contains("two skills"));
-    assert!(broken("[s3_mre]", "[s9]").contains("unknown variant `s9`"));
-    assert!(broken("core_tools:", "cores:").contains("unknown field"));
+    assert!(broken("[s3_mre]", "[s9]").contains("(got \"s9\")"));
+    assert!(broken("core_tools:", "cores:").contains("unknown key"));
 }
 
 proptest! {

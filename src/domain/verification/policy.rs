@@ -268,7 +268,7 @@ fn explain(rule: &Allow, unfit: Unfit) -> Refused {
             &format!("this rule does not permit the option `{option}`, or not with this value{form}"),
         ),
         Unfit::Argument(word) => {
-            refused(name, &format!("`{word}` is no argument that this rule permits{form}"))
+            refused(name, &format!("this rule does not permit the argument `{word}`{form}"))
         }
         Unfit::Missing(words) => refused(name, &format!("it needs one of {words}{form}")),
         Unfit::Count => refused(name, &format!("it has too few or too many arguments{form}")),

@@ -35,12 +35,10 @@ pub enum OptionsError {
     #[error("options must have 2 to {MOST_OPTIONS} entries (got {0})")]
     Count(usize),
     /// One that says nothing, or too much.
-    #[error("options[{0}] is empty or has more than {MOST_CHARS} characters")]
+    #[error("options[{0}] must have 1 to {MOST_CHARS} characters, one of them a letter or digit")]
     Length(usize),
     /// Two that answers cannot tell apart.
-    #[error(
-        "options[{0}] and options[{1}] are the same but for case and marks: answers could not tell them apart"
-    )]
+    #[error("options[{0}] and options[{1}] must differ in more than case and punctuation")]
     Same(usize, usize),
 }
 

@@ -67,15 +67,12 @@ impl Run {
                 Err(self.held(
                     reason,
                     format!("{} waits for a decision on request {request}", stage.name()),
-                    format!("Show the human the report and wait: files may be changed after the decision (maestro_submit_approval with request_id {request})."),
+                    format!("Show the human the report and wait: the run may change files after the decision (maestro_submit_approval with request_id {request})."),
                 ))
             }
             Phase::Ready(_) | Phase::Running(_) | Phase::Revising(_) if is_before => Err(self.held(
                 Reason::ChangeNotApproved,
-                format!(
-                    "in a run, files may be changed after implement is approved (the run is at {})",
-                    stage.name()
-                ),
+                "the run may change files only after implement is approved".to_owned(),
                 way_to_implement(stage),
             )),
             Phase::Ready(_) | Phase::Running(_) | Phase::Revising(_) => {
@@ -92,7 +89,7 @@ impl Run {
     /// The refusal of a change that is not the approved one; `why` names the difference.
     pub fn differs(&self, approved: &[ApprovedChange], why: &str) -> Held {
         let reason = match approved {
-            [] => "no change is approved: implement was approved without a diff that can be read".to_owned(),
+            [] => "implement was approved without a readable diff, so no change is approved".to_owned(),
             [one] => format!("this is not the approved change (request {}): {why}", one.request),
             [.., last] => {
                 format!("this is not one of the approved changes (the last: request {}): {why}", last.request)
@@ -111,7 +108,7 @@ impl Run {
         self.held(
             Reason::ChangeDiffers,
             reason,
-            format!("{apply}Another change is handed in with maestro_request_approval, stage `{}`, the diff in {field}; it may be applied once that is approved.", stage.name()),
+            format!("{apply}To apply another change, hand it in with maestro_request_approval, stage `{}`, the diff in {field}, and wait for its approval.", stage.name()),
         )
     }
 

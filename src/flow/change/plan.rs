@@ -49,7 +49,7 @@ pub struct FileOffset {
 const MOST_BYTES: u64 = 1_000_000;
 
 /// Next step for lines that look the same and are not.
-const UNSEEN: &str = "The lines look the same: what differs cannot be seen, and the message names it in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
+const UNSEEN: &str = "The lines look the same; the message shows invisible characters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
 
 /// A patch, tried on the files.
 pub(super) struct Planned {
@@ -150,17 +150,17 @@ impl Trial<'_> {
         if file.action == Action::Create || creates_unsaid {
             self.create(file, new)?;
             if creates_unsaid {
-                self.normalised.push(format!("{new}: a new file, which its header did not say"));
+                self.normalised.push(format!("{new}: the file is new, but the header does not say so"));
             }
             return Ok(Action::Create);
         }
         let Some(source) = source else {
-            return Err(Refusal::new(Reason::FileMissing, format!("{old}: there is no such file")));
+            return Err(Refusal::new(Reason::FileMissing, format!("{old}: the file does not exist")));
         };
         let applied = self.applied(file, old, &source.content)?;
         match file.action {
             Action::Delete if !applied.content.is_empty() => {
-                let message = format!("{old}: it holds more than the patch removes");
+                let message = format!("{old}: the file holds more than the patch removes");
                 return Err(Refusal::new(Reason::ContextMismatch, message));
             }
             Action::Delete => self.set(old, None),
@@ -193,7 +193,7 @@ impl Trial<'_> {
 
     fn must_be_free(&mut self, path: &str) -> Result<(), Refusal> {
         match self.state(path)? {
-            Some(_) => Err(Refusal::new(Reason::FileExists, format!("{path}: there is such a file already"))),
+            Some(_) => Err(Refusal::new(Reason::FileExists, format!("{path}: the file exists already"))),
             None => Ok(()),
         }
     }
@@ -245,7 +245,7 @@ impl Trial<'_> {
         let refusal = |path: &&str| {
             Refusal::new(
                 Reason::PathRefused,
-                format!("{path}: the patch makes a file of a directory above it"),
+                format!("{path}: the patch turns a directory above it into a file"),
             )
         };
         written.iter().filter(is_both).map(refusal).collect()
@@ -443,7 +443,7 @@ impl Given<'_> {
         let missing = missing.map(|path| format!("{path} is missing"));
         let all: Vec<String> = more.chain(missing).collect();
         match all.as_slice() {
-            [] => "the same lines in another place".to_owned(),
+            [] => "the lines are the same, but in another place".to_owned(),
             all => all.join("; "),
         }
     }

@@ -66,8 +66,9 @@ fn restore_now(
 ) -> Result<(), Refusal> {
     let name = &request.backup_session;
     let unknown = |message: String| Refusal::new(Reason::BackupUnknown, message);
+    let no_backup = || format!("there is no backup `{name}`");
     if !is_session(name) {
-        return Err(unknown(format!("`{name}` is not the name of a backup")));
+        return Err(unknown(no_backup()));
     }
     let (store, _lock) = lock(&kit.project, &kit.log)?;
     undo_open(&store, project, &kit.log);
@@ -75,7 +76,7 @@ fn restore_now(
     let manifest = store
         .manifest(name)
         .map_err(|obstacle| unknown(format!("{name}: {obstacle}")))?
-        .ok_or_else(|| unknown(format!("there is no backup `{name}`")))?;
+        .ok_or_else(|| unknown(no_backup()))?;
     let base = base(project, request, &manifest)?;
     let work = Work { kit, project, base: &base, cancelled };
     let tree = work.tree()?;

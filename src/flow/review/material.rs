@@ -308,7 +308,7 @@ impl Reader<'_> {
     /// The refusal of git to compare, where it is for want of a commit or of a repository.
     fn in_our_words(&self, error: Error) -> Error {
         let (reason, hint) = if !self.tells(&["rev-parse", "--is-inside-work-tree"], "true") {
-            ("the project is no git repository, so there is no change to review", "Name `files` instead.")
+            ("the project is not a git repository, so there is no change to review", "Name `files` instead.")
         } else if self.git(&["rev-parse", "--verify", "--quiet", "HEAD"]).is_err() {
             (
                 "the repository has no commit yet, so there is nothing to compare with",

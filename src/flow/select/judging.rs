@@ -86,15 +86,15 @@ pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), 
     let too_long = |criterion: &String| criterion.chars().count() > MOST_CRITERION;
     if criteria.len() > MOST_CRITERIA || criteria.iter().any(too_long) {
         return Err(Error::InvalidArguments(format!(
-            "criteria must have at most {MOST_CRITERIA} entries of at most {MOST_CRITERION} characters"
+            "criteria must have at most {MOST_CRITERIA} entries of at most {MOST_CRITERION} characters each"
         )));
     }
     match task.map(|task| task.chars().count()) {
-        Some(0) => {
-            Err(Error::InvalidArguments("task is empty; leave it out, or say what was asked".to_owned()))
-        }
+        Some(0) => Err(Error::InvalidArguments(
+            "task must not be empty; leave it out, or say what was asked".to_owned(),
+        )),
         Some(chars) if chars > MOST_TASK => Err(Error::InvalidArguments(format!(
-            "task has {chars} characters, and a judge reads at most {MOST_TASK}; put files into context_files"
+            "task must be at most {MOST_TASK} characters (got {chars}); put files into context_files"
         ))),
         Some(_) | None => Ok(()),
     }
@@ -135,7 +135,7 @@ impl Judging<'_> {
         let shown: Vec<String> = candidates.iter().map(Candidate::shown).collect();
         let entries = entries(candidates, &shown, level);
         if entries.len() < 2 {
-            let reason = "there are no two different candidates that stand level".to_owned();
+            let reason = "no two different candidates are level".to_owned();
             return Ok((JudgeNote::plain(None, 0, "not_needed", reason), None));
         }
         let judged: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
@@ -228,8 +228,7 @@ impl Judging<'_> {
                 "{wanted} wrote one of the candidates and does not judge its own, and every installed CLI wrote one of some pair (installed: {there})"
             ));
         }
-        let said =
-            "Everybody who is here wrote one of the candidates, so each compared those of the others. ";
+        let said = "Every installed CLI wrote one of the candidates, so each compared those of the others. ";
         Ok((seats, said.to_owned()))
     }
 
@@ -530,7 +529,7 @@ fn describe(note: &mut JudgeNote, instead: String, verdict: &Verdict) {
         Verdict::Tie { .. } if note.panel.len() > 1 => {
             ("tie", "no candidate was preferred to each of the others by those who wrote neither".to_owned())
         }
-        Verdict::Tie { .. } => ("tie", "its choice hung on the order in which it saw them".to_owned()),
+        Verdict::Tie { .. } => ("tie", "its choice changed with the order of the candidates".to_owned()),
     };
     let third = match (&note.third_opinion, verdict) {
         (Some(third), Verdict::Tie { .. }) => format!(", and a third opinion ({third}) did not settle it"),

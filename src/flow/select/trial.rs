@@ -97,7 +97,7 @@ pub(super) async fn run<'a>(
         return Err(Error::InvalidArguments(problem));
     }
     if count > MOST_TRIED {
-        let problem = format!("{count} candidates are diffs, and verify tries at most {MOST_TRIED}");
+        let problem = format!("verify tries at most {MOST_TRIED} diffs (got {count})");
         return Err(Error::InvalidArguments(problem));
     }
     progress.say(&format!("copying the project for {count} candidates"));
@@ -469,7 +469,7 @@ fn cannot_copy(error: &TreeError) -> Error {
         TreeError::NoCommit(_) => {
             "Commit the project first, or test the candidates yourself and give test_results."
         }
-        TreeError::TooMuch(_) => "Commit, or ignore what is no source, then call again.",
+        TreeError::TooMuch(_) => "Commit your changes, or ignore generated files, then call again.",
         TreeError::Failed(_) => "Test the candidates yourself and give test_results.",
     };
     Error::Setup { reason: format!("verify: {error}"), hint: hint.to_owned() }

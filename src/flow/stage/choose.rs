@@ -37,12 +37,13 @@ pub(super) fn choose(
 ) -> Result<Choice, Error> {
     let named = named(request);
     let is_single = request.stage == Stage::Debug && config.settings().policy.debug_single_agent;
-    if is_single && named.as_ref().is_some_and(|named| named.len() > 1) {
-        return Err(Error::InvalidArguments("debug is single-agent: name one provider, or none".to_owned()));
+    if let Some(named) = named.as_ref().filter(|named| is_single && named.len() > 1) {
+        let problem = format!("providers must name at most one provider in debug (got {})", named.len());
+        return Err(Error::InvalidArguments(problem));
     }
     if run.is_some() && request.stage == Stage::Debug && iteration <= SOLO_ROUNDS {
         return Ok(solo(format!(
-            "rounds 1 and {SOLO_ROUNDS} of debug are the orchestrator's own; a consultant is asked from round {} on",
+            "the orchestrator does rounds 1 and {SOLO_ROUNDS} of debug alone; from round {} on it may ask a consultant",
             SOLO_ROUNDS + 1
         )));
     }
@@ -138,7 +139,9 @@ fn by_policy(
     match (compared.len(), there.len()) {
         (2.., _) => {}
         (_, 0..=1) => {
-            return Ok(single("no second CLI is installed, and copies of one say little more".to_owned()));
+            return Ok(single(
+                "no second CLI is installed, and a second answer of the same one adds little".to_owned(),
+            ));
         }
         (_, _) => {
             let why = format!(
@@ -203,10 +206,10 @@ fn available(
     there.order_by_key(|name| (ready.notes.contains_key(name), place(name)));
     let note = match missing.first() {
         _ if missing.len() == preferred.len() => {
-            Some(format!("none of the stage's preferred providers ({}) is at hand", preferred.join(", ")))
+            Some(format!("none of the stage's preferred providers ({}) is available", preferred.join(", ")))
         }
         Some(first) if preferred.first() == Some(first) => {
-            Some(format!("not at hand: {}", missing.join(", ")))
+            Some(format!("not available: {}", missing.join(", ")))
         }
         Some(_) | None => None,
     };

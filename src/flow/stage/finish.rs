@@ -115,7 +115,10 @@ fn failed_body(attempt: &Attempt, elapsed_ms: u64) -> StageFailed {
     StageFailed {
         attempt: attempt.id.clone(),
         stage: attempt.stage,
-        error: attempt.answers.iter().map(said).collect::<Vec<_>>().join("; "),
+        error: format!(
+            "no candidate gave a valid answer: {}",
+            attempt.answers.iter().map(said).collect::<Vec<_>>().join("; ")
+        ),
         retryable: code != outcome::NO_VALID_ANSWER && failed.iter().all(|answer| answer.retryable),
         code,
         hint: None,

@@ -125,9 +125,12 @@ pub(super) fn plan_in(
     let all = [Entry::default()];
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
-        planning
-            .add(entry, request.cwd.as_deref())
-            .map_err(|problem| Error::InvalidArguments(format!("commands[{number}]: {problem}")))?;
+        planning.add(entry, request.cwd.as_deref()).map_err(|problem| {
+            Error::InvalidArguments(match request.entries.is_empty() {
+                true => problem,
+                false => format!("commands[{number}].{problem}"),
+            })
+        })?;
     }
     let Planning { mut checks, detected, .. } = planning;
     if request.entries.is_empty() {
@@ -156,10 +159,9 @@ struct Planning<'a> {
 impl Planning<'_> {
     fn add(&mut self, entry: &Entry, cwd: Option<&str>) -> Result<(), String> {
         let named = entry.cwd.as_deref().or(cwd);
-        let directory = self
-            .project
-            .directory(named)
-            .map_err(|refusal| format!("cwd `{}`: {refusal}", named.unwrap_or(".")))?;
+        let directory = self.project.directory(named).map_err(|refusal| {
+            format!("cwd is not a directory of the project (`{}`: {refusal})", named.unwrap_or("."))
+        })?;
         if let Some(command) = &entry.command {
             let command = joined(command, entry.args.as_deref());
             self.push(entry, command, entry.kind, directory);
@@ -169,7 +171,7 @@ impl Planning<'_> {
             (Some(language), Some(kind)) => {
                 if !self.rules.defaults.contains_key(language) {
                     let known: Vec<&str> = self.rules.defaults.keys().map(String::as_str).collect();
-                    return Err(format!("there is no language `{language}`; known: {}", known.join(", ")));
+                    return Err(format!("language must be one of {} (got `{language}`)", known.join(", ")));
                 }
                 match self.default_command(language, kind, entry) {
                     Some(command) => self.push(entry, command, Some(kind), directory),

@@ -37,9 +37,9 @@ const LEAST_CHARS: usize = 1_200;
 const MOST_KEPT: usize = 8 * 1024 * 1024;
 
 /// Note on a failure in which no reader found a name.
-const NOT_READ: &str = "names not read: it failed by its exit code; the end of its output says why";
+const NOT_READ: &str = "no names of failing tests were found; the end of the output says why it failed";
 /// The same where the program ended well and its runner's summary says otherwise.
-const NOT_READ_IN_SUMMARY: &str = "names not read: it ended with exit code 0, and its runner's own summary counts failures; the end of its output says more";
+const NOT_READ_IN_SUMMARY: &str = "no names of failing tests were found: the exit code is 0, but the runner's summary counts failures; the end of the output says more";
 
 /// The result of one check.
 #[derive(Clone, Debug, Serialize)]
@@ -181,7 +181,7 @@ pub(super) async fn run(
             return result;
         }
         None => {
-            let note = "the project has no such check that could be found".to_owned();
+            let note = "Maestro found no such check in the project".to_owned();
             return CheckResult::not_run(check, Status::NothingToRun, note);
         }
     };

@@ -1,4 +1,4 @@
-//! Laying one document over another, key by key, while remembering who said what.
+//! Lays one document over another, key by key, and remembers the origin of each value.
 
 use indexmap::IndexMap;
 use regex::Captures;
@@ -79,7 +79,7 @@ fn merge(base: &mut Value, over: Value, path: &mut Vec<String>, leaf: &mut impl 
                 path.pop();
             }
         }
-        // An empty document or section is one of comments: it says nothing.
+        // An empty document or a section of comments sets nothing.
         (_, Value::Null) if path.is_empty() => {}
         (Value::Object(_), Value::Null) => {}
         (base, Value::Object(over)) if !over.is_empty() => {
@@ -99,23 +99,23 @@ const MOST_PATTERNS: usize = 50;
 /// Bytes of a name, such as a model's.
 const LONGEST_NAME: usize = 100;
 
-/// Takes out of a project's document what is harmful, and says what that is. `below` is what holds
-/// without the project: a limit may become smaller than there, and not larger.
+/// Removes harmful settings from a project's document, and returns their paths. `below` is the
+/// configuration without the project: a limit may only become smaller.
 pub(super) fn keep_harmless(document: &mut Value, below: &Value) -> Vec<String> {
     let mut harmful = Vec::new();
     drop_harmful(document, &mut Vec::new(), below, &mut harmful);
     harmful
 }
 
-/// Keys that are named.
+/// Maximum number of reported keys.
 const MOST_NAMED: usize = 40;
 
-/// Characters of a key that is named.
+/// Maximum length of a reported key.
 const LONGEST_KEY: usize = 60;
 
 fn drop_harmful(value: &mut Value, path: &mut Vec<String>, below: &Value, harmful: &mut Vec<String>) -> bool {
     let Value::Object(fields) = value else {
-        // An empty document or section is one of comments: it says nothing.
+        // An empty document or a section of comments sets nothing.
         let is_harmless = value.is_null() && path.len() < 2 || may_be_set(path, value, below);
         if !is_harmless && harmful.len() < MOST_NAMED {
             harmful.push(path.join("."));
@@ -126,7 +126,7 @@ fn drop_harmful(value: &mut Value, path: &mut Vec<String>, below: &Value, harmfu
     };
     let mut kept = Map::new();
     for (key, mut inner) in std::mem::take(fields) {
-        // A longer one is the name of nothing that may be set.
+        // No setting has a longer name.
         path.push(head(&key, LONGEST_KEY).to_owned());
         if drop_harmful(&mut inner, path, below, harmful) {
             kept.insert(key, inner);
@@ -168,12 +168,12 @@ fn may_be_set(path: &[String], value: &Value, below: &Value) -> bool {
     }
 }
 
-/// Returns how strict a mode of approvals is.
+/// Rank of a mode of approvals by strictness.
 pub(super) fn strictness(mode: &str) -> Option<u8> {
     ["relay", "ask", "human"].iter().position(|known| *known == mode).and_then(|at| u8::try_from(at).ok())
 }
 
-/// A number that is a limit still, and no larger than the one below.
+/// True if a number is a limit and not larger than the one below.
 fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
     value
         .as_u64()
@@ -181,14 +181,13 @@ fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
         .is_some_and(|(value, below)| (1..=below).contains(&value))
 }
 
-/// A cap, and no larger than the one below; without one, every cap is stricter.
+/// True if a cap is not larger than the one below; any cap is stricter than none.
 fn is_stricter(value: &Value, below: Option<&Value>) -> bool {
     let below = below.and_then(Value::as_f64);
     value.as_f64().is_some_and(|value| value > 0.0 && below.is_none_or(|below| value <= below))
 }
 
-/// A word that can be nothing but a name where it stands on a command line, and that no variable of
-/// the environment goes into.
+/// True if a word can only be a name on a command line, without a variable of the environment.
 fn is_name(value: &Value) -> bool {
     value.as_str().is_some_and(|name| {
         name.len() <= LONGEST_NAME
@@ -208,15 +207,13 @@ fn are_modest(value: &Value) -> bool {
 
 // `${NAME}` and `${NAME:-default}` in the strings of a configuration file.
 //
-// A value takes the variable's place after the file was parsed: whatever a variable holds, it can
-// become no key, no list and no comment.
+// A variable is replaced after the file was parsed, so its value can become no key, no list and no comment.
 
-/// Way in which a string that is a variable and nothing else is understood.
+/// How a string that is only a variable is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
-    /// As the text that it is.
     Text,
-    /// As the number or the truth value that it spells, for settings that take one.
+    /// As the number or boolean that it spells, for settings of that type.
     Scalar,
 }
 
@@ -225,7 +222,7 @@ pub(super) fn is_needed(text: &str) -> bool {
     text.contains("${")
 }
 
-/// The way in which the variables of a file are replaced.
+/// Replaces the variables of a file.
 pub(super) struct Expansion<'a> {
     pub(super) origin: &'a str,
     pub(super) text: &'a str,
@@ -234,7 +231,7 @@ pub(super) struct Expansion<'a> {
 }
 
 impl Expansion<'_> {
-    /// Replaces the variables in every string of a document, and says which are not set.
+    /// Replaces the variables in every string of a document, and reports unset ones.
     pub(super) fn expand(&self, value: &mut Value, problems: &mut Vec<Problem>) {
         match value {
             Value::String(text) => {
@@ -254,7 +251,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The text with its variables replaced, where it has any.
+    /// The text with its variables replaced, if it has any.
     fn filled(&self, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
         if !VARIABLE.is_in(text) {
             return None;
@@ -275,7 +272,7 @@ impl Expansion<'_> {
         Some(replaced.into_owned())
     }
 
-    /// The line with a variable, comments apart.
+    /// The line of a variable, comments left out.
     fn line_of(&self, name: &str) -> usize {
         let written = format!("${{{name}");
         let speaks = |line: &str| !line.trim_start().starts_with('#') && line.contains(&written);
@@ -285,8 +282,10 @@ impl Expansion<'_> {
 
 /// A parser's message without the values that it quotes.
 pub(super) fn without_values(message: &str) -> String {
-    static QUOTED: Pattern = Pattern::new(r#"(?:string )?["`].*["`]"#);
-    QUOTED.regex().map_or_else(String::new, |quoted| quoted.replace(message, "a text").into_owned())
+    static VALUES: Pattern = Pattern::new(r#"(?P<before>\(got ).*(?P<after>\))|["`].*["`]"#);
+    VALUES
+        .regex()
+        .map_or_else(String::new, |values| values.replace(message, "${before}a text${after}").into_owned())
 }
 
 fn read(filled: &str, written: &str, reading: Reading) -> Value {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Problem;
 use super::layer::Layers;
-use crate::domain::alike::nearest_first;
+use crate::domain::alike::meant;
 use crate::domain::call_options::Effort;
 use crate::domain::language::Languages;
 use crate::domain::mask::split_user_regexes;
@@ -55,7 +55,7 @@ pub(super) fn add(layers: &mut Layers, environment: &Environment, problems: &mut
     }
 }
 
-/// True if a variable is ours but sets nothing here.
+/// True if a variable is ours but is read elsewhere.
 fn is_read_elsewhere(name: &str) -> bool {
     variables().general.iter().any(|variable| variable.name == name && variable.path.is_empty())
 }
@@ -86,7 +86,7 @@ fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) -
         Err(accepted) => accepted,
     };
     let message = match form {
-        // Arguments of a command line and masking patterns may be secrets: they are not repeated.
+        // Arguments and masking patterns may be secrets, so they are not repeated.
         Form::Words | Form::Patterns => format!("{name}: {accepted}"),
         _ => format!("{name}={text}: {accepted}"),
     };
@@ -108,8 +108,8 @@ fn read(form: Form, text: &str) -> Result<Value, String> {
             .map(|words| json!(words))
             .ok_or_else(|| "must be arguments as a shell reads them; a quote is not closed".to_owned()),
         Form::Seconds => whole(text, "seconds, for example 600"),
-        Form::Bytes => whole(text, "bytes, for example 500000000; 0 is no limit"),
-        Form::Days => whole(text, "days, for example 30; 0 is no limit"),
+        Form::Bytes => whole(text, "bytes, for example 500000000; 0 means no limit"),
+        Form::Days => whole(text, "days, for example 30; 0 means no limit"),
         Form::Count => accepted(text.parse::<u32>().ok(), "must be a whole number, 0 or more, for example 8"),
         Form::Fraction => {
             let fraction = text.parse::<f64>().ok().filter(|fraction| (0.0..=1.0).contains(fraction));
@@ -182,17 +182,19 @@ fn unknown(name: &str, providers: &[String]) -> String {
         per_provider.iter().map(|variable| format!("{}{}", prefix(provider), variable.name))
     });
     let known = general.map(|variable| variable.name.clone()).chain(of_providers);
-    let nearest = nearest_first(known, name).into_iter().next().unwrap_or_default();
-    format!("{name}: there is no such setting; did you mean {nearest}?")
+    let hint = meant(known, name).map_or_else(
+        || "docs/configuration.md lists all".to_owned(),
+        |meant| format!("did you mean {meant}?"),
+    );
+    format!("{name}: there is no such setting; {hint}")
 }
 
-/// One variable.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// Its name; of a provider's, what follows `MAESTRO_<PROVIDER>_`.
+    /// Its name; of a provider's variable, the part after `MAESTRO_<PROVIDER>_`.
     pub name: String,
-    /// The keys that it sets; none where something else than the configuration reads it.
+    /// The keys that it sets; none if it is read elsewhere.
     pub path: Vec<String>,
     pub form: Form,
 }

@@ -182,7 +182,7 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
 /// Refuses a link, and whatever else is no directory.
 fn check_directory(directory: &Path) -> Result<(), StoreError> {
     match metadata(directory)? {
-        Some(found) if !found.is_dir() => Err(not_ours(directory, &found, "it is no directory")),
+        Some(found) if !found.is_dir() => Err(not_ours(directory, &found, "it is not a directory")),
         Some(_) | None => Ok(()),
     }
 }

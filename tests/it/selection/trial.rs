@@ -385,7 +385,7 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     assert!(unsettled["hint"].as_str().unwrap().contains("`probe`"), "{unsettled}");
     for (arguments, why) in [
         (with(&all, json!([{ "command": "python3 -c pass" }]), "tests_first"), "refused by rule"),
-        (json!({ "candidates": all, "probe": probe }), "give verify too"),
+        (json!({ "candidates": all, "probe": probe }), "probe needs verify"),
     ] {
         let refused = select(&mut client, arguments);
         assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");

@@ -62,7 +62,10 @@ fn more_providers_than_the_stage_has_left_are_refused() {
     call["providers"] = json!(["codex", "gemini", "claude"]);
     let reply = client.call("maestro_run_stage_with_approval", call.clone());
     assert_exhausted(&reply);
-    assert_eq!(reply["error"], "the consults of analyze do not reach: 2 of 2 are left, and 3 were wanted");
+    assert_eq!(
+        reply["error"],
+        "the budget of analyze is too small: 2 of 2 consults are left (the call needs 3)"
+    );
     assert_eq!((calls(&client), &state(&mut client)["state"]), (0, &json!("ready(analyze)")));
     // What the run has spent elsewhere is no part of the stage's.
     pass(&mut client, "analyze");
@@ -70,7 +73,7 @@ fn more_providers_than_the_stage_has_left_are_refused() {
     let reply = client.call("maestro_run_stage_with_approval", call);
     assert_eq!(
         reply["error"],
-        "the consults of hypothesize do not reach: 2 of 2 are left, and 3 were wanted"
+        "the budget of hypothesize is too small: 2 of 2 consults are left (the call needs 3)"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Who is asked in a stage, and what counts of what they answer.
+//! The consultants of a stage, and the answers that count.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ fn a_stage_that_cannot_be_asked_for_says_what_to_do() {
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("document_invalid")), "{reply}");
     assert_eq!(
         reply["hint"],
-        "Correct the file, or remove it: the built-in text is used then. Or do the stage yourself and hand it in with maestro_request_approval."
+        "Correct the file, or remove it: then Maestro uses the built-in text. Or do the stage yourself and hand it in with maestro_request_approval."
     );
     assert!(client.log("gemini").is_empty());
 }
@@ -58,8 +58,8 @@ fn where_the_preferred_cli_is_missing_the_next_one_answers() {
     begin(&mut client);
     let reply = stage(&mut client, "analyze");
     assert_eq!((&reply["ok"], client.log("claude").len()), (&json!(true), 1), "{reply}");
-    assert!(reply["why"].as_str().unwrap().contains("not at hand: gemini"), "{reply}");
-    // Who is named is asked, and nobody in their place.
+    assert!(reply["why"].as_str().unwrap().contains("not available: gemini"), "{reply}");
+    // A named provider is asked, and nobody in its place.
     let mut call = arguments("hypothesize");
     let request = super::request_of(&reply);
     super::approve(&mut client, &request);
@@ -234,7 +234,7 @@ fn outside_any_run_stages_are_done_one_at_a_time_without_limit() {
             assert!(reply["consults_used"].as_u64().unwrap() >= 1);
         }
     }
-    // The same again is asked anew: its caller has the first answer.
+    // The same call again is a new question: its caller has the first answer.
     let calls = |client: &crate::harness::Client| client.log("codex").len() + client.log("gemini").len();
     let before = calls(&client);
     let mut call = arguments("analyze");
@@ -274,8 +274,8 @@ fn with_approval_a_stage_outside_any_run_begins_one() {
     assert_eq!(state(&mut client)["state"], "awaiting_approval(hypothesize)");
 }
 
-/// Whatever the reason of the CLI itself, known or not: the next one is asked. Where the task is at
-/// fault, nobody else is.
+/// After any failure of the CLI itself, known or not, the next one is asked. If the task is at fault,
+/// nobody else is.
 #[test]
 fn a_cli_that_fails_for_its_own_reasons_gives_way_to_the_next() {
     let limit = "You've hit your usage limit. Try again at Aug 27th, 2031 5:05 AM.";
@@ -286,7 +286,7 @@ fn a_cli_that_fails_for_its_own_reasons_gives_way_to_the_next() {
         (json!({ "exit": 1, "stderr": "the flux capacitor is cold" }), "cli_failed", true),
         (json!({ "status": 400, "message": "prompt is too long" }), "context_too_long", false),
     ] {
-        // Analyze prefers gemini, then claude, which is not there; codex is.
+        // Analyze prefers gemini, then claude, which is missing; codex is available.
         let mut client = project().start();
         begin(&mut client);
         let script = json!({ "gemini": script, "codex": { "text": analysis().to_string() } });
