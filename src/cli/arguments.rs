@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use super::install::Client;
 use super::metrics::MetricsOptions;
-use super::terminal::{read_bytes, read_time};
+use super::terminal::{read_bytes, read_time, read_whole};
 use crate::domain::call_options::Effort;
 use crate::domain::review::Severity;
 use crate::domain::stage::{Role, SchemaName, Stage};
@@ -171,7 +171,10 @@ pub(super) struct PageOptions {
     #[arg(long)]
     pub(super) open: bool,
     /// Serve for N minutes without waiting for keys, then end
-    #[arg(long, value_name = "N", conflicts_with = "open", value_parser = clap::value_parser!(u64).range(1..=120))]
+    #[arg(
+        long, value_name = "N", conflicts_with = "open", allow_negative_numbers = true,
+        value_parser = read_whole::<u64>(1, 120)
+    )]
     pub(super) minutes: Option<u64>,
 }
 
@@ -215,7 +218,7 @@ pub(super) enum ThreadsCommand {
         /// The thread: its id, or a part of it
         id: String,
         /// Last turn to copy [default: the last one]
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = read_whole::<usize>(1, u64::MAX))]
         turn: Option<usize>,
     },
 }
@@ -251,7 +254,7 @@ pub(super) struct PruneOptions {
     #[arg(long, value_name = "SIZE", value_parser = read_bytes)]
     pub(super) keep_bytes: Option<u64>,
     /// Keep this many of the newest
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true, value_parser = read_whole::<usize>(0, u64::MAX))]
     pub(super) keep_sessions: Option<usize>,
 }
 
@@ -292,7 +295,7 @@ pub(super) struct ConsultOptions {
     #[arg(long, value_parser = one_of(SchemaName::ALL, SchemaName::name))]
     pub(super) schema: Option<SchemaName>,
     /// Seconds to wait [default: the provider's own timeout]
-    #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short, allow_negative_numbers = true, value_parser = read_whole::<NonZeroU64>(1, u64::MAX))]
     pub(super) timeout: Option<NonZeroU64>,
     /// Conversation to continue; `maestro-mcp threads` lists them
     #[arg(long, value_name = "ID")]
@@ -325,7 +328,7 @@ pub(super) struct ReviewOptions {
     #[arg(long, value_parser = one_of(Effort::ALL, Effort::name))]
     pub(super) effort: Option<Effort>,
     /// Seconds to wait for each [default: the provider's own timeout]
-    #[arg(long, short, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short, allow_negative_numbers = true, value_parser = read_whole::<NonZeroU64>(1, u64::MAX))]
     pub(super) timeout: Option<NonZeroU64>,
     /// Ask for fixes and try them in a copy with the project's checks
     #[arg(long)]

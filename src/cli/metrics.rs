@@ -6,8 +6,9 @@ use clap::Args;
 use comfy_table::{Cell, CellAlignment};
 use serde_json::json;
 
-use super::terminal::Tone;
-use super::terminal::{Look, Marks, cell, cut, hanging, one_line, paint, result, rows_only};
+use super::terminal::{
+    Look, Marks, Tone, cell, cut, hanging, one_line, paint, read_whole, result, rows_only,
+};
 use crate::domain::cut::head;
 use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
 use crate::domain::measure::number::{ratio, real};
@@ -29,12 +30,15 @@ pub struct MetricsOptions {
     #[arg(long)]
     pub all: bool,
     /// Figures of the last N days
-    #[arg(long, value_name = "N", conflicts_with_all = ["run", "all"], value_parser = clap::value_parser!(u32).range(1..=366))]
+    #[arg(
+        long, value_name = "N", conflicts_with_all = ["run", "all"], allow_negative_numbers = true,
+        value_parser = read_whole::<u32>(1, 366)
+    )]
     pub days: Option<u32>,
 }
 
 impl MetricsOptions {
-    /// The scope of the report: the same default as that of the tool.
+    /// The scope of the report, with the same default as the tool's.
     fn wanted(&self) -> Wanted {
         match (&self.run, self.days, self.all) {
             (Some(id), ..) => Wanted::Run(Some(id.clone())),
@@ -45,7 +49,7 @@ impl MetricsOptions {
     }
 }
 
-/// Prints the figures that the log gives.
+/// Prints the figures from the log.
 ///
 /// # Errors
 /// There is no such run, or the log cannot be read, or standard output not written.
@@ -112,7 +116,7 @@ fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
     section(out, look, "Caps", &costs.caps.iter().map(cap).collect::<Vec<_>>());
 }
 
-/// Dollars; a sum that lacks a part ends in a plus.
+/// Dollars; a sum with an unknown part ends in a plus.
 fn money(cost: &Cost) -> String {
     match cost.cost_usd {
         None => "-".to_owned(),
@@ -287,7 +291,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
     }
     out.push('\n');
     out.push_str(&paint(LineKind::Title, "Notes", look.colour));
-    // Several figures can lack the same thing: it is named once.
+    // Several figures may lack the same thing: it is named once.
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for (figure, note) in &metrics.notes {
         match said.iter_mut().find(|(known, _)| **known == **note) {
@@ -308,9 +312,9 @@ fn known(figure: Option<f64>, shown: fn(f64) -> String) -> String {
     figure.map_or_else(|| "-".to_owned(), shown)
 }
 
-/// Letters in a line where there is no terminal.
+/// Line width without a terminal.
 const WIDTH: usize = 80;
-/// Below it, lines would be torn to pieces.
+/// Minimum line width.
 const NARROWEST: usize = 40;
 
 /// One row of a section.
@@ -325,7 +329,7 @@ struct Row {
 
 const LONGEST_LABEL: usize = 26;
 const LONGEST_VALUE: usize = 10;
-/// Letters of a bar, and the narrowest terminal that has room for a table.
+/// Width of a bar, and the narrowest terminal with room for a table.
 const BAR: usize = 12;
 const ROOM_FOR_TABLES: usize = 60;
 const SIDES: [CellAlignment; 4] =
@@ -362,7 +366,7 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
     out.push_str(&rows_only(sides, rows.iter().map(cells), look));
 }
 
-/// A text over as many lines as it needs, those after the first ones indented.
+/// A text wrapped over several lines, indented after the first.
 fn paragraph(out: &mut String, look: Look, first: &str, text: &str) {
     out.push_str(&hanging(first, &one_line(text), look.width));
 }
@@ -384,7 +388,7 @@ fn bar_of(share: f64, width: usize, marks: Marks) -> String {
         Marks::Ascii => ('#', &[], '.'),
     };
     let steps = parts.len() + 1;
-    // How many steps are filled, by comparing instead of casting.
+    // The number of filled steps, found by comparing instead of casting.
     let total = width * steps;
     let whole = |count: usize| real(u64::try_from(count).unwrap_or(u64::MAX));
     let filled = (1..=total).take_while(|step| whole(*step) - 0.5 <= share * whole(total)).count();

@@ -1,4 +1,4 @@
-//! Writing to a person's terminal.
+//! Writes to a person's terminal.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -21,8 +21,8 @@ use crate::error::{Error, reference};
 use crate::flow::configuration::Configuration;
 use crate::host::human::harmless;
 
-/// Writes a text to standard output; a reader that went away ends the output quietly. A terminal gets no
-/// letter of a name or a task that it would obey: those of JSON are not escaped by it.
+/// Writes a text to standard output; if the reader is gone, the output ends quietly. Control characters in
+/// names and tasks do not reach a terminal, which would obey them.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let steers = |letter: char| matches!(letter, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let clean = if text.contains(steers) && io::stdout().is_terminal() {
@@ -54,17 +54,17 @@ pub(super) fn result(
     Ok(ExitCode::SUCCESS)
 }
 
-/// A text that came from elsewhere: for a terminal, without what could steer it.
+/// A text from elsewhere, without control characters if it goes to a terminal.
 pub(super) fn foreign(text: &str) -> String {
     if io::stdout().is_terminal() { harmless(text) } else { text.to_owned() }
 }
 
-/// Writes a text that came from elsewhere.
+/// Writes a text from elsewhere.
 pub(super) fn print_foreign(text: &str) -> Result<(), Error> {
     print(&foreign(text))
 }
 
-/// Columns of the terminal that standard output is, if it is one.
+/// Columns of the terminal, if standard output is one.
 pub(super) fn width() -> Option<usize> {
     columns_of(&io::stdout())
 }
@@ -78,30 +78,30 @@ fn columns_of(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
     Some(if columns == 0 { USUAL } else { columns })
 }
 
-/// Colours for standard output, where it is a terminal of a person who wants them.
+/// Colours for standard output, if it is a terminal and its user wants them.
 pub(super) fn colour(config: &Configuration) -> Colour {
     let environment = config.environment();
     Colour::choose(io::stdout().is_terminal(), environment.get("NO_COLOR"), environment.get("TERM"))
 }
 
-/// Says something on standard error.
+/// Writes a message to standard error.
 pub(super) fn complain(text: &str) {
     let mut out = io::stderr().lock();
-    // There is nowhere left to say that this cannot be said.
+    // There is nowhere left to report that this cannot be written.
     let _ = writeln!(out, "maestro-mcp: {}", harmless(text));
 }
 
-/// Says an error and its next step on standard error, and gives the exit code for it.
+/// Writes an error and its next step to standard error, and returns its exit code.
 pub(super) fn fail(error: &Error) -> ExitCode {
     let columns = columns_of(&io::stderr());
     let what = folded(&format!("maestro-mcp: {error} [{}]", error.code()), columns);
     let next = hanging("  ", &next_step(error), columns);
-    // There is nowhere left to say that this cannot be said.
+    // There is nowhere left to report that this cannot be written.
     let _ = write!(io::stderr().lock(), "{}\n{}", harmless(&what), harmless(&next));
     error.exit_code()
 }
 
-/// The same for a program that asked for `--json`: the error is a document on standard output, too.
+/// As [`fail`], for a program that asked for `--json`: the error is a document on standard output, too.
 pub(super) fn fail_with(error: &Error, json: bool) -> ExitCode {
     if json {
         let (what, next) = (error.to_string(), next_step(error));
@@ -111,7 +111,7 @@ pub(super) fn fail_with(error: &Error, json: bool) -> ExitCode {
     fail(error)
 }
 
-/// Next step for the person at the terminal. A hint that names tools speaks to a model.
+/// Next step for the person at the terminal. Hints that name tools are for a model.
 fn next_step(error: &Error) -> String {
     let hint = for_person(&error.hint());
     match reference::find(error.code()) {
@@ -120,7 +120,7 @@ fn next_step(error: &Error) -> String {
     }
 }
 
-/// A line on standard error that the next one replaces, where somebody is looking; else nothing.
+/// A line on standard error that the next one replaces, if a terminal shows it; else nothing.
 pub(super) struct StatusLine {
     is_seen: bool,
     last: String,
@@ -131,7 +131,7 @@ impl StatusLine {
         Self { is_seen: io::stderr().is_terminal(), last: String::new() }
     }
 
-    /// Shows a message in place of the last one. Where nobody is looking there is nothing to show.
+    /// Replaces the shown message.
     pub(super) fn show(&mut self, message: &str) {
         if !self.is_seen || message == self.last {
             return;
@@ -146,7 +146,7 @@ impl StatusLine {
         self.last = message;
     }
 
-    /// Takes the line away.
+    /// Clears the line.
     pub(super) fn clear(&mut self) {
         if !self.last.is_empty() {
             let mut out = io::stderr().lock();
@@ -156,7 +156,7 @@ impl StatusLine {
     }
 }
 
-/// Waits for work while a line tells what goes on, until Ctrl-C.
+/// Waits for work while a line shows its progress, until Ctrl-C.
 pub(super) async fn watched<T>(
     work: impl Future<Output = Result<T, Error>>,
     mut said: UnboundedReceiver<String>,
@@ -179,32 +179,32 @@ pub(super) async fn watched<T>(
 /// Columns that a text has beside its label, however narrow the terminal is.
 const NARROWEST: usize = 20;
 
-/// A text as one line that cannot move a terminal's cursor, nor be wider than the sum of its letters: a
-/// variation selector would make the letter before it wider.
+/// A text as one line that cannot move a terminal's cursor or be wider than the sum of its characters: a
+/// variation selector would widen the character before it.
 pub(super) fn one_line(text: &str) -> String {
     let text = harmless(text).replace(|letter| matches!(letter, '\u{fe00}'..='\u{fe0f}'), "");
     cut::one_line(&text)
 }
 
-/// A line in at most so many columns. No width is no limit.
+/// A line, cut to a width. None means no limit.
 pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
     columns.map_or_else(|| line.to_owned(), |columns| cut::fitted(line, columns))
 }
 
-/// A text in lines of at most so many columns, broken between words, and inside of a word that is longer
-/// than a line. No width is no limit.
+/// A text wrapped to a width between words, and inside of words that are longer than a line. None means no
+/// limit.
 pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
     cut::wrapped(text, columns)
 }
 
-/// A text with its own lines, of which longer ones are broken between words.
+/// A text with its own lines, wrapped between words.
 pub(super) fn folded(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return text.to_owned() };
     textwrap::fill(text, cut::wrapping(columns))
 }
 
-/// A label and a text beside it; its further lines are indented as far as the first one begins.
+/// A label with a text beside it; further lines are indented as far as the first.
 pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String {
     let indent = label.width();
     let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(indent).max(NARROWEST)));
@@ -212,7 +212,7 @@ pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String
     first.zip(lines).fold(String::new(), |out, (before, line)| out + &before + &line + "\n")
 }
 
-/// Returns how long something lasted or is ago, in its largest unit.
+/// A duration in its largest unit.
 pub(super) fn span(milliseconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     UNITS
@@ -221,13 +221,13 @@ pub(super) fn span(milliseconds: u64) -> String {
         .map_or_else(|| "now".to_owned(), |(length, unit)| format!("{} {unit}", milliseconds / length))
 }
 
-/// Lines that a row takes at most; what is longer ends in dots.
+/// Lines of a row; a longer text ends in dots.
 const TALLEST: usize = 3;
 
-/// Columns of figures, which stand to the right.
+/// Columns of figures, aligned to the right.
 const FIGURES: [&str; 5] = ["age", "consults", "files", "size", "turns"];
 
-/// A cell with the weight of what it says.
+/// The weight of a cell's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -237,7 +237,6 @@ pub(super) enum Tone {
     Plain,
 }
 
-/// A text in its tone.
 pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
     let cell = Cell::new(text);
     match tone {
@@ -262,12 +261,12 @@ pub(super) struct Look {
 pub(super) enum Marks {
     /// Block elements of Unicode.
     Blocks,
-    /// Letters that every terminal and every file can hold.
+    /// Characters of every terminal and every file.
     Ascii,
 }
 
 impl Marks {
-    /// Blocks for a terminal, where its locale has them.
+    /// Blocks for a terminal whose locale has them.
     pub(super) fn of(width: Option<usize>, locale: Option<&str>) -> Self {
         let locale = locale.unwrap_or_default().to_ascii_lowercase();
         let has_blocks = width.is_some() && (locale.contains("utf-8") || locale.contains("utf8"));
@@ -285,7 +284,7 @@ impl Look {
     }
 }
 
-/// The table with these columns; the last one wraps where the terminal is narrow.
+/// A table with these columns; the last one wraps on a narrow terminal.
 pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item = R>, look: Look) -> String {
     let mut table = Table::new();
     let heads = columns.iter().map(|head| Cell::new(head).add_attribute(Attribute::Bold));
@@ -302,7 +301,7 @@ pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item
     laid_out(table, &columns.iter().map(alignment).collect::<Vec<_>>(), look)
 }
 
-/// The rows of a table without a heading, each as tall as it needs to be.
+/// The rows of a table without a heading, each as tall as needed.
 pub(super) fn rows_only<R: Into<Row>>(
     sides: &[CellAlignment],
     rows: impl IntoIterator<Item = R>,
@@ -339,7 +338,7 @@ fn laid_out(mut table: Table, sides: &[CellAlignment], look: Look) -> String {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    // A terminal that is narrower than the fixed columns cuts lines; colours are not cut in the middle.
+    // A terminal narrower than the fixed columns cuts lines; colours are not cut in the middle.
     let fits = |line: String| match look.colour {
         Colour::Plain => cut(line.trim_end(), look.width),
         Colour::Ansi => line.trim_end().to_owned(),
@@ -347,7 +346,7 @@ fn laid_out(mut table: Table, sides: &[CellAlignment], look: Look) -> String {
     table.lines().flat_map(|line| [fits(line), "\n".to_owned()]).collect()
 }
 
-/// A text without the sequences that colour it.
+/// A text without colour sequences.
 #[cfg(test)]
 pub(super) fn without_colours(text: &str) -> String {
     let plain = |part: &str| {
@@ -385,6 +384,20 @@ pub(super) fn read_bytes(text: &str) -> Result<u64, String> {
     })
 }
 
+/// A reader of whole numbers from `least` to `most`.
+pub(super) fn read_whole<T: TryFrom<u64>>(
+    least: u64,
+    most: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| match most {
+            u64::MAX => format!("must be a whole number, {least} or more"),
+            _ => format!("must be a whole number from {least} to {most}"),
+        })
+    }
+}
+
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (unit, factor) = units.iter().find(|(unit, _)| text.ends_with(unit))?;
     text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?.checked_mul(*factor)
@@ -402,8 +415,8 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
-/// The one id of a kind of thing that is meant: the very id, else the only one that holds the part. Letter case does
-/// not count.
+/// Finds the one id that is meant: an exact match, else the only id that contains the part. Case does not
+/// count.
 pub(super) fn pick(kind: &'static str, ids: &[String], part: &str) -> Result<String, Error> {
     let wanted = part.trim().to_ascii_lowercase();
     if let Some(id) = ids.iter().find(|id| id.eq_ignore_ascii_case(&wanted)) {
@@ -429,20 +442,20 @@ pub(super) fn pick(kind: &'static str, ids: &[String], part: &str) -> Result<Str
 pub enum Colour {
     /// ANSI sequences around lines.
     Ansi,
-    /// Nothing but the text.
+    /// Plain text.
     Plain,
 }
 
 impl Colour {
-    /// Colours for a terminal, unless `NO_COLOR` has a value (<https://no-color.org>) or the
-    /// terminal is a dumb one.
+    /// Colours for a terminal, unless `NO_COLOR` has a value (<https://no-color.org>) or the terminal is
+    /// dumb.
     pub fn choose(is_terminal: bool, no_color: Option<&str>, term: Option<&str>) -> Self {
         let wanted = no_color.is_none_or(str::is_empty) && term != Some("dumb");
         if is_terminal && wanted { Self::Ansi } else { Self::Plain }
     }
 }
 
-/// The whole report for a terminal of so many columns.
+/// The whole report at a width.
 pub fn render(report: &Report, width: usize, colour: Colour, language: Language) -> String {
     report::lines(report, width, &[language])
         .iter()

@@ -162,7 +162,7 @@ fn a_shared_file_names_the_program_and_no_directory_of_this_machine() {
         assert!(written.contains("\"maestro-mcp\""), "{written}");
         assert!(!written.contains(bin.to_str().unwrap()) && !written.contains("target"), "{written}");
 
-        // The user's own file needs a path: the one that an update keeps.
+        // The user's own file needs the path that survives an update.
         let own = text(&server.run(&["mcp-config", "--client", client], "").stdout);
         assert!(own.contains(&format!("\"{}/maestro-mcp\"", bin.display())), "{own}");
 
@@ -209,6 +209,29 @@ fn consult_asks_one_question() {
         server.run(&["consult", "--json", "--role", "judge", "-"], &scripted(json!({ "text": "as data" })));
     let whole: Value = serde_json::from_slice(&whole.stdout).unwrap();
     assert_eq!(whole["content"], "as data");
+}
+
+#[test]
+fn a_number_is_read_or_its_range_is_told() {
+    let server = Server::new().fake("claude", "claude");
+    let question = scripted(json!({ "text": "because" }));
+    let asked = server.run(&["consult", "--provider", "claude", "--timeout", "30", &question], "");
+    assert!(asked.status.success(), "{}", text(&asked.stderr));
+    let reviewed = server.run(&["review", "--timeout", "30", "--staged"], "");
+    assert_eq!(reviewed.status.code(), Some(3), "{}", text(&reviewed.stderr));
+    for (line, range) in [
+        ("consult --timeout soon why?", "'--timeout <TIMEOUT>': must be a whole number, 1 or more"),
+        ("consult --timeout -5 why?", "'--timeout <TIMEOUT>': must be a whole number, 1 or more"),
+        ("review --timeout 0", "'--timeout <TIMEOUT>': must be a whole number, 1 or more"),
+        ("page --minutes 121", "'--minutes <N>': must be a whole number from 1 to 120"),
+        ("metrics --days -1", "'--days <N>': must be a whole number from 1 to 366"),
+        ("threads fork x --turn 0", "'--turn <N>': must be a whole number, 1 or more"),
+        ("backups prune --keep-sessions few", "'--keep-sessions <COUNT>': must be a whole number, 0 or more"),
+    ] {
+        let refused = server.run(&line.split(' ').collect::<Vec<_>>(), "");
+        assert_eq!(refused.status.code(), Some(2), "{line}");
+        assert!(text(&refused.stderr).contains(range), "{line}: {}", text(&refused.stderr));
+    }
 }
 
 #[test]
@@ -267,7 +290,7 @@ fn check_fails_where_the_configuration_does() {
 
 #[test]
 fn the_demo_tells_its_story_in_one_screen_and_asks_nobody() {
-    // CLIs that are there are not asked: that would cost money.
+    // Installed CLIs are not asked: that would cost money.
     let output = Server::new().codex().fake("claude", "claude").run(&["demo"], "");
     let said = text(&output.stdout);
     assert!(output.status.success(), "{said}{}", text(&output.stderr));
@@ -285,7 +308,7 @@ fn the_demo_tells_its_story_in_one_screen_and_asks_nobody() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // Whose word the decisions are.
+    // The decisions say whose word they are.
     assert_eq!(said.matches("approved (by the demo; in your project, only you can)").count(), 4, "{said}");
     assert!(!said.contains("does not fit") && !said.contains('\u{1b}'), "{said}");
 }
@@ -327,7 +350,7 @@ fn a_link_to_a_missing_file_is_left_as_it_was() {
         ("zed", ".config/zed/settings.json"),
         ("opencode", ".config/opencode/opencode.json"),
     ] {
-        // The target's directory is there or missing, and somebody else may use it meanwhile.
+        // The target's directory exists or not, and another process may use it meanwhile.
         for (has_directory, gets_neighbour) in [(true, false), (false, false), (false, true)] {
             let server = Server::new();
             let home = server.project().parent().unwrap().join("home");
@@ -506,7 +529,7 @@ fn the_demo_leaves_a_page_that_answers_where_a_person_watches() {
     crate::harness::eventually("the page ends", std::time::Duration::from_secs(10), || {
         std::net::TcpStream::connect(host).is_err()
     });
-    // In a pipe, in CI and where it is not wanted nothing stays behind; the command is named instead.
+    // In a pipe, in CI and where it is not wanted, the demo keeps nothing and names the command instead.
     let in_ci = server.person_with(&["demo"], &[("CI", "true")]).leaves().1;
     let in_pipe = text(&server.run(&["demo"], "").stdout);
     for said in [in_ci, in_pipe] {
