@@ -1,5 +1,9 @@
-//! Sequences of effects: a consult from its question to its recorded answer, an ensemble, a packed
-//! context.
+//! Flows: sequences of effects that do one thing for a caller, such as a consult from its question to its
+//! recorded answer. A flow knows neither MCP nor HTTP nor a terminal. Most take a [`kit::Kit`] or some of
+//! its four parts.
+//!
+//! Begin with [`consult`] (one question to one consultant), [`journal`] (load, fold, decide, append),
+//! [`stage`] (one stage of a run) and [`approval`] (the decision on it).
 
 pub(crate) mod account;
 pub(crate) mod approval;

@@ -1,5 +1,5 @@
-//! On whose account a consult goes: reserved in the run's budget and under the caps before it starts,
-//! settled after.
+//! Accounts: the run and the caps that pay for a consult. A consult is reserved before it starts and
+//! settled after it ends.
 
 use jiff::ZonedDateTime as Zoned;
 
@@ -24,15 +24,14 @@ use crate::error::Error;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 
-/// On whose account a consult goes.
+/// Payer of a consult.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The run; none where it belongs to none, and then nothing limits it.
+    /// The run; none if the consult belongs to no run. Then no budget limits it.
     pub run: Option<String>,
-    /// The stage.
     pub stage: Option<Stage>,
     pub purpose: Purpose,
-    /// The ids of what it rests on.
+    /// Ids of the events that the consult rests on.
     pub rests_on: Vec<String>,
 }
 
@@ -51,8 +50,8 @@ impl Account {
         off_thread_with(log, move |log| Self::of(log, workflow_id.as_deref(), None, purpose)).await
     }
 
-    /// The account of a consult that the orchestrator asks for: of the run that it names, or whose
-    /// stage it names while that is worked on; else of none. An open run taxes no other work. Blocks.
+    /// The account of a consult of the orchestrator: that of the named run, or of the run whose stage is
+    /// named and under way, else of none. So an open run does not pay for other work. Blocks.
     ///
     /// # Errors
     ///
@@ -79,7 +78,7 @@ impl Account {
         });
         let run = match found {
             Ok(found) => found?,
-            // A log that opens no gate blocks no consult, and outside a run no run does.
+            // A log that opens no gate blocks no consult. Outside a run, no run blocks one.
             Err(error)
                 if !meant.is_definite() || matches!(&error, Error::Store(store) if !store.retryable()) =>
             {
@@ -88,8 +87,8 @@ impl Account {
             }
             Err(error) => return Err(error),
         };
-        // In a run it belongs to the stage that the run is in, whichever was named: no stage lends its
-        // consults to another.
+        // In a run the consult belongs to the run's current stage, whichever stage was named: no stage
+        // lends its consults to another.
         Ok(match run {
             Some((run, stage)) => Self { run: Some(run), stage, purpose, rests_on: Vec::new() },
             None => outside,
@@ -100,24 +99,24 @@ impl Account {
 /// Known and estimated tokens of a consult.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Took {
-    /// Its CLI told.
+    /// The CLI reported its tokens.
     Told,
-    /// It answered with so many bytes.
+    /// The CLI answered with this many bytes.
     Answered(usize),
-    /// It failed after it may have reached a model.
+    /// The call failed after it may have reached a model.
     Unknown,
-    /// It reached no model.
+    /// The call reached no model.
     Nothing,
 }
 
-/// A consult that may start. Dropped before it has started, it counts nowhere.
+/// A reserved consult. If it is dropped before the consult starts, the consult counts nowhere.
 pub struct Reservation {
     kit: Kit,
     account: Account,
     provider: String,
-    /// Its event in the log; empty where it belongs to no run and no cap is held against it.
+    /// Id of its event in the log; empty if it belongs to no run and no cap applies.
     id: String,
-    /// Tokens of the question, by its letters.
+    /// Tokens of the question, estimated from its characters.
     question: u64,
     /// Estimated tokens.
     expected: Tokens,
@@ -156,13 +155,13 @@ pub(crate) fn reserve(
 
 /// Size and model of a question, from which its price is estimated.
 pub(crate) struct Asked<'a> {
-    /// Tokens of the question, by its letters.
+    /// Tokens of the question, estimated from its characters.
     pub(crate) tokens: u64,
-    /// The model, where one is named.
+    /// The requested model, if any.
     pub(crate) model: Option<&'a str>,
 }
 
-/// Returns how many consults an account may still make; outside a run as many as anybody likes. Blocks.
+/// Returns how many consults an account has left; unlimited outside a run. Blocks.
 ///
 /// # Errors
 ///
@@ -176,10 +175,10 @@ pub fn left(config: &Configuration, log: &Log, account: &Account) -> Result<usiz
     Ok(left?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
 }
 
-/// Ids of reservations, each with what it is expected to take, and the stage that they belong to.
+/// Ids of reservations with their expected tokens, and the stage that they belong to.
 type Reserved = (Vec<(String, Tokens)>, Option<Stage>);
 
-/// Reserves in the log; the stage is the current one where none was named.
+/// Reserves in the log. If no stage was named, the run's current stage pays.
 fn reserve_in(
     kit: &Kit,
     guard: Option<&Guard>,
@@ -220,7 +219,7 @@ fn reserve_in(
     })
 }
 
-/// The refusal of a run whose consults are used up: it names the run.
+/// The refusal of a run whose consults are used up. It names the run.
 pub fn exhausted(run: &Run, short: Short) -> Error {
     Error::BudgetExhausted(Short {
         by: Spender {
@@ -243,8 +242,8 @@ impl Reservation {
         &self.account
     }
 
-    /// Tokens of a consult by an estimate: the question's letters where the CLI told its tokens, by
-    /// which later estimates learn; else what is to be taken for it.
+    /// Returns the tokens of a consult for the log. Where the CLI reported them, the question's estimate is
+    /// kept beside them, so that later estimates learn; else this is the estimate.
     pub(crate) fn estimate(&self, took: Took) -> Tokens {
         match took {
             Took::Told => Tokens { input: self.question, output: 0 },
@@ -254,7 +253,8 @@ impl Reservation {
         }
     }
 
-    /// The consult ended. Returns whether the log says so. Blocks for one write.
+    /// Settles the reservation after the consult. Returns whether the event is in the log. Blocks for one
+    /// write.
     ///
     /// # Errors
     ///
@@ -270,7 +270,7 @@ impl Reservation {
     fn drafts(&self, id: String, mut settled: ConsultSettled) -> Option<(String, Vec<Draft>)> {
         self.kit.log.ledger().add(&settled);
         let is_traced = self.account.run.is_some() || self.kit.config.settings().tracing.enabled;
-        // The spending that a cap counts is recorded even if texts are not kept.
+        // A cap counts spending even if texts are not kept.
         let is_recorded = is_traced || !self.id.is_empty();
         if !is_traced {
             (settled.prompt, settled.response, settled.turn) = (None, None, None);
@@ -295,7 +295,7 @@ impl Drop for Reservation {
     }
 }
 
-/// A text as the log keeps it: whole where it is to be saved, else its digest and length.
+/// A text as the log keeps it: the whole text if texts are saved, else its digest and length.
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
@@ -309,24 +309,24 @@ pub fn kept(text: &str, is_saved: bool) -> Kept {
 struct Guard {
     caps: Caps,
     prices: Prices,
-    /// Where each cap is set.
+    /// Origin of each cap.
     set_by: [(Cap, String); 4],
-    /// When the day began, in milliseconds since 1970.
+    /// Start of the day, in milliseconds since 1970.
     day: u64,
 }
 
-/// A consult that is to be reserved.
+/// A consult to reserve.
 #[derive(Clone, Debug)]
 struct Wanted {
     provider: String,
-    /// The model that it is asked for; empty where the CLI chooses.
+    /// The requested model; empty if the CLI chooses.
     model: String,
-    /// True if rules answer it, which cost nothing.
+    /// True if rules answer it, which costs nothing.
     is_free: bool,
 }
 
 impl Guard {
-    /// The guard over the caps that are set; none where none is.
+    /// The guard over the caps that are set; none if none is set.
     fn of(config: &Configuration) -> Option<Self> {
         let caps = config.settings().caps;
         let set_by = Cap::ALL.map(|cap| (cap, config.loaded().set_by(&format!("caps.{}", cap.key()))));
@@ -337,7 +337,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// They would pass a cap, or nobody knows what one costs.
+    /// They would pass a cap, or the price of one is unknown.
     fn admit(
         &self,
         history: &History,
@@ -374,7 +374,7 @@ impl Guard {
     /// How the caps stand.
     fn standings(&self, history: &History, run: Option<&str>) -> Vec<Standing> {
         let spending = &history.spending;
-        // The empty name is that of all that belongs to no run.
+        // The empty name stands for everything outside of runs.
         let of_run = run.map(|run| {
             if run.is_empty() {
                 return (Weight::default(), Weight::default());
@@ -389,18 +389,18 @@ impl Guard {
     }
 }
 
-/// How the caps that are set stand, for a run and for today.
+/// The state of the caps that are set, for a run and for today.
 pub(crate) fn standings(config: &Configuration, history: &History, run: Option<&str>) -> Vec<Standing> {
     Guard::of(config).map(|guard| guard.standings(history, run)).unwrap_or_default()
 }
 
-/// How every cap stands today, those of a run as for one that has spent nothing; none where none is set.
+/// The state of every cap today. Caps of a run are shown as for a run that has spent nothing.
 pub(crate) async fn today(config: &Configuration, log: &Log) -> Vec<Standing> {
     let Some(guard) = Guard::of(config) else { return Vec::new() };
     log.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
 }
 
-/// The consults that are to be reserved, with the models that they go to as far as that matters. Blocks.
+/// The consults to reserve, with the model of each if a price depends on it. Blocks.
 fn wanted(config: &Configuration, providers: &[String], model: Option<&str>) -> Vec<Wanted> {
     let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
     let in_dollars = config.settings().caps.in_dollars();
@@ -415,7 +415,7 @@ fn wanted(config: &Configuration, providers: &[String], model: Option<&str>) -> 
     providers.iter().map(one).collect()
 }
 
-/// When today began where the user is.
+/// Start of the current day in the user's time zone.
 fn midnight() -> u64 {
     let now = Zoned::now();
     let start = now.start_of_day().unwrap_or(now);

@@ -1,4 +1,4 @@
-//! Decisions on stages: requested with a report, made once, and recorded with their source.
+//! Decisions on stages: requested with a report, made once, and recorded with who made them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,11 +24,11 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Request, Run};
 use crate::error::{ApprovalProblem, Error};
 
-/// Most bytes of the reports in a list together; the others are read one by one.
+/// Bytes of all reports in one list. Further reports are read one by one.
 const MOST_REPORTS: usize = 30_000;
 
-/// Every request that waits for a decision, in every run of the project, oldest first. The first
-/// come with their reports, as many as have room.
+/// Every request that waits for a decision, in every run, oldest first. The first ones carry their reports,
+/// as far as there is room.
 ///
 /// # Errors
 ///
@@ -51,8 +51,7 @@ pub async fn pending(log: &Log) -> Result<Vec<Value>, Error> {
     read.await
 }
 
-/// Requests of a stage or of all, newest first, as many as are asked for; pending ones among them. And how many
-/// there are of each decision.
+/// The newest requests of a stage or of all stages, pending ones included, and the number of each decision.
 ///
 /// # Errors
 ///
@@ -82,12 +81,12 @@ pub async fn decisions(log: &Log, stage: Option<Stage>, limit: usize) -> Result<
     read.await
 }
 
-/// The status in a word; nobody decides on the request of a run that was stopped.
+/// The status in a word. A request of a stopped run cannot be decided any more.
 pub fn status(run: &Run, request: &Request) -> &'static str {
     if request.decided.is_none() && !run.phase.is_open() { run.phase.name() } else { request.status() }
 }
 
-/// A request with all that is known of it, its report among it.
+/// A request with its report.
 pub fn entry(run: &Run, request: &Request) -> Value {
     let mut entry = in_short(run, request);
     if let Some(fields) = entry.as_object_mut() {
@@ -96,7 +95,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
     entry
 }
 
-/// A request without its report, which is at its `resource`.
+/// A request without its report; `resource` tells where the report is.
 fn in_short(run: &Run, request: &Request) -> Value {
     let decided = request.decided.as_ref();
     json!({
@@ -122,24 +121,24 @@ fn in_short(run: &Run, request: &Request) -> Value {
     })
 }
 
-/// The questions of a report that are critical, as results show them.
+/// The critical questions of a report.
 pub fn critical_questions(report: &Value) -> Value {
     let questions = report.get("questions").and_then(Value::as_array).into_iter().flatten();
     let critical = questions.filter(|question| question.get("priority") == Some(&json!("critical")));
     critical.cloned().collect()
 }
 
-/// How long a dialog is waited for.
+/// How long a dialog waits for its human.
 pub const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A dialog in the log, which it leaves when this is dropped. A call may be going to show it about a request
-/// which is not made yet: the caller that makes the request appends both at once, so that no other word comes
-/// in between. After this is dropped it is not opened.
+/// An open dialog in the log; dropping it closes the dialog. A call may announce a dialog before its
+/// request exists: then the maker of the request appends both at once, so that no other decision comes in
+/// between.
 pub struct Dialog {
     announced: Announced,
 }
 
-/// The same for the maker of the request, which may go on without the call.
+/// The dialog for the maker of the request, which may outlive the call.
 #[derive(Clone)]
 pub struct Announced {
     log: Log,
@@ -152,14 +151,14 @@ enum Ahead {
     /// The call waits for its request.
     #[default]
     Waiting,
-    /// The dialog was appended with its request, or is about to be.
+    /// The dialog is appended with its request, or about to be.
     Appended { run: String, request: String },
-    /// The call is over, or another call goes on with the dialog.
+    /// The call is over, or another call continues the dialog.
     Over,
 }
 
 impl Dialog {
-    /// Others can see from now on whether this server, and with it the dialog, goes on.
+    /// From now on other servers can see whether this server, and with it the dialog, is alive.
     ///
     /// # Errors
     ///
@@ -170,7 +169,7 @@ impl Dialog {
         Ok(Self { announced })
     }
 
-    /// Notes that a dialog about a request stands before the human.
+    /// Records that a dialog shows a request to the human.
     ///
     /// # Errors
     ///
@@ -191,7 +190,7 @@ impl Dialog {
         matches!(&*self.announced.held(), Ahead::Appended { request: own, .. } if own == request)
     }
 
-    /// Another call brings the answer: the dialog stays open after this one.
+    /// Keeps the dialog open after this call, because another call brings the answer.
     pub fn leave_open(&self) {
         *self.announced.held() = Ahead::Over;
     }
@@ -209,7 +208,7 @@ impl Drop for Dialog {
 }
 
 impl Announced {
-    /// The event to append with a request; none where the call has gone.
+    /// The event to append with a request; none if the call is gone.
     pub fn draft(&self, run: &str, request: &str) -> Option<Draft> {
         let mut state = self.held();
         match &*state {
@@ -218,7 +217,7 @@ impl Announced {
                 *state = Ahead::Appended { run: run.to_owned(), request: request.to_owned() };
             }
         }
-        // Nothing rests on it: it tells of the screen, not of the decision.
+        // It rests on nothing: it records the screen, not the decision.
         let opened = DialogOpened {
             request: request.to_owned(),
             server: self.log.server().to_owned(),
@@ -238,44 +237,41 @@ impl std::fmt::Debug for Announced {
     }
 }
 
-// Deciding on a request: once, with the record of whose word it is.
+// Deciding a request: once, with the record of who decided.
 
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// The request.
     pub request: String,
     pub decision: Decision,
     pub decided_by: DecidedBy,
-    /// Way in which they came to the page, where they decided on it.
+    /// How they came to the page, if they decided there.
     pub opened: Option<Opened>,
     pub feedback: Option<String>,
     pub revision_instructions: Option<String>,
     /// Their answers by question.
     pub responses: Map<String, Value>,
-    /// Choice that goes on, where the person made one.
+    /// The choice that the person made, if any.
     pub chosen: Option<String>,
-    /// True if they were asked back about what contradicts the decision, or say so again.
+    /// True if the person confirmed answers that contradict the decision.
     pub is_meant: bool,
-    /// The digest of the report that they saw, where it is known.
+    /// Digest of the report that they saw, if known.
     pub seen: Option<String>,
-    /// Nonce of the sealed state, where one was used.
+    /// Nonce of the sealed state, if one was used.
     pub nonce: Option<String>,
 }
 
 impl Verdict {
-    /// Words that were said beside the answers.
+    /// The words that were given beside the answers.
     pub fn words(&self) -> Words<'_> {
         let (comment, instructions) = (self.feedback.as_deref(), self.revision_instructions.as_deref());
         Words { comment, instructions }
     }
 }
 
-/// A request as it is now, decided or not.
+/// A request in its current state, decided or not.
 #[derive(Clone, Debug)]
 pub struct Reviewed {
-    /// The run.
     pub run: Run,
-    /// The request.
     pub request: Request,
 }
 
@@ -284,18 +280,17 @@ pub struct Reviewed {
 pub struct Settled {
     /// The run after it.
     pub run: Run,
-    /// The request with it.
     pub request: Request,
     /// The decision.
     pub decided: ApprovalDecided,
 }
 
 impl Reviewed {
-    /// The decision that somebody made.
+    /// The recorded decision.
     ///
     /// # Errors
     ///
-    /// Nobody made one: the run ended before, or the request is still open.
+    /// Nobody decided: the run ended before, or the request is still open.
     pub fn settled(self) -> Result<Settled, Error> {
         let Self { run, request } = self;
         match request.decided.clone() {
@@ -319,7 +314,7 @@ pub async fn decide(kit: &Kit, verdict: Verdict) -> Result<Settled, Error> {
         DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Relayed => {
             kit.processes.refuse_strangers()?;
         }
-        // The terminal was checked before, and a rule needs no person.
+        // The terminal was checked before, and a policy needs no person.
         DecidedBy::Terminal | DecidedBy::Page | DecidedBy::Policy => kit.processes.refuse_nested()?,
     }
     let verdict = masked(&kit.config, verdict).await?;
@@ -335,7 +330,7 @@ pub async fn decide(kit: &Kit, verdict: Verdict) -> Result<Settled, Error> {
     find(&kit.log, &request).await?.settled()
 }
 
-/// A dialog that somebody may be looking at is answered there, and not by the model.
+/// Refuses a relayed decision while a dialog is open: the human answers there.
 fn refuse_over_dialog(log: &Log, history: &History, request: &str) -> Result<(), Error> {
     let is_alive = |server: &str| server == log.server() || log.is_alive(server);
     if history.dialogs(request, now()).any(|dialog| is_alive(&dialog.server)) {
@@ -344,7 +339,7 @@ fn refuse_over_dialog(log: &Log, history: &History, request: &str) -> Result<(),
     Ok(())
 }
 
-/// A request and its run as they are now.
+/// A request and its run in their current state.
 ///
 /// # Errors
 ///
@@ -358,7 +353,7 @@ pub async fn find(log: &Log, request: &str) -> Result<Reviewed, Error> {
     found.await?
 }
 
-/// Returns whether a request still waits for a decision: nobody made one, and its run goes on.
+/// Returns whether a request still waits for a decision.
 ///
 /// # Errors
 ///
@@ -372,8 +367,7 @@ pub async fn is_open(log: &Log, request: &str) -> Result<bool, Error> {
     open.await?
 }
 
-/// Marks a sealed state as used where its answer decides nothing: an answer counts once, whatever it
-/// says.
+/// Marks a sealed state as used if its answer decides nothing: an answer counts once, whatever it says.
 ///
 /// # Errors
 ///
@@ -409,11 +403,11 @@ pub fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Re
     })
 }
 
-/// Returns whether a request may be decided with these answers, before anybody is asked.
+/// Checks, before anybody is asked, whether a request can be decided with these answers.
 ///
 /// # Errors
 ///
-/// It was decided before, its run has ended, or answers that no question allows.
+/// It was decided before, its run has ended, or no question allows the answers.
 pub fn may(run: &Run, request: &Request, answers: &Map<String, Value>) -> Result<Responses, Error> {
     run.may_decide(request).map_err(Error::Workflow)?;
     question::read(request.asked.stage, answers).map_err(|errors| {
@@ -471,7 +465,7 @@ fn draft(
     Ok((run.id.clone(), Decided::append(drafts, ())))
 }
 
-/// The id of the choice that is meant.
+/// Id of the choice that the person named.
 fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error> {
     let Some(said) = said.filter(|said| !said.trim().is_empty()) else { return Ok(None) };
     let choices = Choice::of_report(&request.asked.report);
@@ -489,7 +483,7 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
     }
 }
 
-/// Returns what a reviewer says is masked as everything that is stored.
+/// Masks what a reviewer says, as everything that is stored.
 async fn masked(config: &Configuration, verdict: Verdict) -> Result<Verdict, Error> {
     let work = config.masked(move |masker| {
         let mask = |text: String| masker.mask(&text).text.into_owned();

@@ -1,8 +1,8 @@
-//! Order in which providers are asked, limits until which they are not, and stand-ins: one rule for
-//! consults, ensembles, stages, votes, judges and reviews.
+//! The order in which providers are asked, the limits that they have reached, and their stand-ins: one rule
+//! for consults, ensembles, stages, votes, judges and reviews.
 //!
-//! A spent quota with a time opens a breaker. It is read from the log, so that every server of the
-//! project knows it. A transient failure opens no breaker.
+//! A spent quota with a known end opens a breaker. It is read from the log, so every server of the project
+//! knows it. A transient failure opens no breaker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -20,12 +20,13 @@ use crate::error::Error;
 use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
-/// Returns whose limits are spent just now, and until when. A log that cannot be read opens no breaker.
+/// Returns the providers whose limits are spent now, with the end of each. A log that cannot be read opens
+/// no breaker.
 pub async fn open(log: &Log) -> BTreeMap<String, Spent> {
     log.journal().read(|history| still_open(&history.spent)).await.unwrap_or_default()
 }
 
-/// Those of the limits that are spent just now.
+/// The limits that are still spent.
 fn still_open(spent: &BTreeMap<String, Spent>) -> BTreeMap<String, Spent> {
     let now = Timestamp::now();
     let is_open = |spent: &Spent| until(spent).is_some_and(|until| until > now);
@@ -40,7 +41,7 @@ fn until(spent: &Spent) -> Option<Timestamp> {
     spent.resets_at.parse().ok()
 }
 
-/// The refusal of a provider whose limit is spent, if it is: nothing is started for it. Blocks.
+/// The refusal of a provider whose limit is spent, if it is: no CLI is started. Blocks.
 pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> Option<Error> {
     let mut open = log.journal().read_now(|history| still_open(&history.spent)).unwrap_or_default();
     let spent = open.remove(provider)?;
@@ -53,8 +54,7 @@ pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> 
     Some(Error::Cli { provider: provider.to_owned(), failure, others })
 }
 
-/// Other CLIs that are installed and did not refuse a short while ago: they may be asked in a provider's
-/// place.
+/// Other installed CLIs that did not refuse a short while ago. They may be asked instead of this provider.
 pub(crate) fn others_than(provider: &Provider, config: &Configuration, log: &Log) -> Vec<String> {
     let installed = config.catalogue().installed();
     let others = installed.filter(|other| other.name != provider.name && !other.is_understudy());
@@ -65,16 +65,15 @@ pub(crate) fn others_than(provider: &Provider, config: &Configuration, log: &Log
 /// The available providers, in the order in which they are asked if the caller names none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ready {
-    /// The names.
     pub(crate) names: Vec<String>,
-    /// Providers that are left out or come last, each with the reason.
+    /// Providers that are left out or asked last, each with the reason.
     pub(crate) notes: BTreeMap<String, String>,
-    /// How many of the names, from the first on, are set up well and did not refuse.
+    /// How many of the names, from the first on, work and did not refuse.
     well: usize,
 }
 
 impl Ready {
-    /// The provider to ask next: the last one of a conversation, while it is well; else the first.
+    /// The provider to ask next: the last one of a conversation if it works, else the first.
     ///
     /// # Errors
     ///
@@ -91,16 +90,16 @@ impl Ready {
     }
 }
 
-/// Providers to ask where nobody is named: the installed CLIs in the order of the configuration, else the
-/// understudy. Last come those that are weak at the work, that refused a short while ago, and that are
-/// set up wrongly. One whose limit is spent is left out while there is anybody else. Blocks.
+/// Providers to ask if nobody is named: the installed CLIs in the order of the configuration, else the
+/// understudy. Those that are weak at the work, that refused a short while ago, or that are set up wrongly
+/// come last. One whose limit is spent is left out if another is there. Blocks.
 pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     let threshold = kit.config.settings().policy.capability_threshold;
     let known = kit
         .log
         .journal()
         .read_now(|history| (still_open(&history.spent), history.track_record.weak(work, threshold)));
-    // A log that cannot be read opens no breaker and speaks against nobody.
+    // A log that cannot be read opens no breaker and counts against nobody.
     let (spent, weak) = known.unwrap_or_default();
     let there = kit.config.catalogue().asked_by_default();
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
@@ -123,26 +122,26 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     Ready { names, notes, well }
 }
 
-/// On whose word another answers in the place of one that cannot be asked.
+/// The permission for another provider to answer for one that cannot be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permission {
-    /// On no account.
+    /// No other.
     Nobody,
-    /// Somebody was named: only whom the `fallback` of that provider names.
+    /// The call named a provider: only those in its `fallback`.
     Fallback,
-    /// Nobody was named, or the caller said so: those first, then the other available ones.
+    /// The call named nobody, or permits it: those in `fallback` first, then the other available ones.
     Anybody,
 }
 
 impl Permission {
-    /// Consequence of naming providers or none.
+    /// The permission that follows from naming providers or none.
     pub(crate) fn of(is_named: bool) -> Self {
         if is_named { Self::Fallback } else { Self::Anybody }
     }
 }
 
-/// Providers that may answer for others. Those who were asked are not on it, and nobody stands in twice: two
-/// answers of one provider would say little more than one.
+/// Stand-ins. Providers that are asked already are not among them, and nobody stands in twice: two answers
+/// of one provider say little more than one.
 #[derive(Debug)]
 pub(crate) struct Bench {
     permission: Permission,
@@ -151,7 +150,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Those who may answer for some, the others in the order in which they are to be asked.
+    /// Stand-ins for these providers: the permitted ones, and the others in the order in which to ask them.
     pub(crate) fn new(permission: Permission, asked: &[String], others: Vec<String>) -> Self {
         Self { permission, others, taken: Mutex::new(asked.iter().cloned().collect()) }
     }
@@ -161,12 +160,12 @@ impl Bench {
         Self::new(Permission::Nobody, &[], Vec::new())
     }
 
-    /// Takes a stand-in for a provider, if there is one; nobody else gets it from now on.
+    /// Takes a stand-in for a provider, if there is one. Nobody else gets it after that.
     pub(crate) async fn next_for(&self, kit: &Kit, provider: &str) -> Option<String> {
         self.next_among(kit, provider, |_| true).await
     }
 
-    /// The same among some.
+    /// As [`Self::next_for`], but only among some providers.
     pub(crate) async fn next_among(
         &self,
         kit: &Kit,
@@ -189,7 +188,7 @@ impl Bench {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let free =
             |name: &&String| *name != provider && !taken.contains(*name) && may(name) && can_be_asked(name);
-        // Rules answer for a model only where the user says so.
+        // Rules replace a model only if the user permits it.
         let is_model = |name: &&String| catalogue.get(name).is_ok_and(|other| !other.is_understudy());
         let next = by_permission.iter().chain(others.iter().filter(is_model)).find(free)?.clone();
         taken.insert(next.clone());
@@ -197,23 +196,23 @@ impl Bench {
     }
 }
 
-/// In whose place an answer stands, and why.
+/// The provider that an answer replaces, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoodIn {
     pub provider: String,
-    /// Why they could not be.
+    /// Code of the failure.
     pub code: &'static str,
-    /// Reason why they did not answer.
+    /// Error of the provider that did not answer.
     pub error: String,
-    /// The same, and on whose word another answers.
+    /// The failure, and who permits a stand-in.
     pub why: String,
-    /// Time when they can be asked again, where that is known.
+    /// When that provider can be asked again, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<String>,
 }
 
 impl StoodIn {
-    /// In the place of a provider that refused.
+    /// Describes who answers for a provider that refused.
     pub(crate) fn of(config: &Configuration, provider: &str, by: &str, error: &Error) -> Self {
         let note = error.note();
         let asked = config.catalogue().get(provider);
@@ -232,7 +231,7 @@ impl StoodIn {
         }
     }
 
-    /// In a line that begins with who refused.
+    /// As a line that begins with the provider that refused.
     pub(crate) fn refused_first(&self, by: &str) -> String {
         format!("{} could not be asked ({}{}); {by} answers instead", self.provider, self.code, self.until())
     }
@@ -241,7 +240,7 @@ impl StoodIn {
         self.resets_at.as_ref().map_or(String::new(), |at| format!(", until {at}"))
     }
 
-    /// In a line that begins with who answers.
+    /// As a line that begins with the provider that answers.
     pub(crate) fn in_words(&self, by: &str) -> String {
         let until = self.until();
         format!(

@@ -1,4 +1,4 @@
-//! Measuring how often the answers to a step are right, and what that means for its vote.
+//! Calibration: measures how often answers to a step are right, and which lead a vote needs for it.
 
 use std::collections::BTreeMap;
 
@@ -40,17 +40,16 @@ const MOST_ORACLES: usize = 4;
 
 #[derive(Clone, Debug)]
 pub struct CalibrationRequest {
-    /// The step.
     pub kind: StepType,
     /// Questions of it.
     pub prompts: Vec<String>,
     /// The command that tells a right answer from a wrong one.
     pub oracle: Option<String>,
-    /// The whole task: how many such steps, and how surely all of them are to be right.
+    /// The whole task: its number of steps, and the target for all of them to be right.
     pub task: Task,
-    /// Number of samples in all; the questions share them.
+    /// Number of samples, shared among the questions.
     pub samples: u32,
-    /// Providers that are asked in turn; everybody who is there where nobody is named.
+    /// Providers that are asked in turn; all available ones if nobody is named.
     pub providers: Option<Vec<String>>,
     pub options: CallOptions,
     /// On whose account it goes.
@@ -80,16 +79,16 @@ pub(super) struct Taken {
 
 #[derive(Debug)]
 pub(super) enum TakenAs {
-    /// Discarded, by these reasons.
+    /// Discarded, with the reasons.
     Flagged(Vec<&'static str>),
-    /// Valid, and nobody can tell whether it is right.
+    /// Valid, but without an oracle nobody knows whether it is right.
     Valid(Canonical),
     /// Valid, and judged.
     Judged(Canonical, Verdict),
 }
 
-/// Takes samples of a step side by side, has them judged, and says what a vote on it needs. Without
-/// an oracle it tells how far the answers agree, which says nothing of how often they are right.
+/// Takes samples of a step side by side, has them judged, and computes what a vote on it needs. Without an
+/// oracle it reports only how far the answers agree, which says nothing about how often they are right.
 ///
 /// # Errors
 ///
@@ -99,7 +98,7 @@ pub async fn calibrate(kit: &Kit, request: CalibrationRequest, progress: &Progre
     kit.config.check()?;
     let step = step_of(&kit.config, request.kind)?;
     let (providers, _) = voters(kit, request.providers.clone(), Work::on(&step)).await?;
-    // An unusable oracle is refused before any call is made.
+    // An unusable oracle is refused before any call.
     let oracle = match &request.oracle {
         Some(command) => Some(Oracle::new(&kit.config, &kit.project, command).await?),
         None => None,
@@ -139,7 +138,7 @@ pub async fn calibrate(kit: &Kit, request: CalibrationRequest, progress: &Progre
     Ok(result(&request, &measured, kept.err().as_ref()))
 }
 
-/// Returns how many samples each of so many questions gets.
+/// Returns the number of samples of each question.
 fn shares(samples: u32, prompts: usize) -> impl Iterator<Item = u32> {
     let count = u32::try_from(prompts).unwrap_or(u32::MAX).max(1);
     (0..count).map(move |number| samples / count + u32::from(number < samples % count))
@@ -190,7 +189,7 @@ async fn judge(
                 let Some(oracle) = oracle else {
                     return Ok(Taken { provider, prompt, outcome: TakenAs::Valid(canonical) });
                 };
-                // Never closed, so a slot always comes.
+                // The semaphore is never closed, so a slot always comes.
                 let _slot = slots.acquire().await;
                 let verdict = oracle.judge(kit, &to_judge(text), &progress).await?;
                 Ok(Taken { provider, prompt, outcome: TakenAs::Judged(canonical, verdict) })
@@ -201,7 +200,7 @@ async fn judge(
     Ok(measured)
 }
 
-/// Returns what an oracle gets to read: the document of an answer, where something stands around it.
+/// The text that an oracle reads: the document in an answer, if there is one.
 fn to_judge(answer: String) -> String {
     if serde_json::from_str::<serde::de::IgnoredAny>(&answer).is_ok() {
         return answer;
@@ -212,7 +211,7 @@ fn to_judge(answer: String) -> String {
     }
 }
 
-/// Keeps what was measured of each provider, for votes to come.
+/// Records what was measured of each provider, for later votes.
 async fn record(log: &Log, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
     let record = CalibrationRecord {
         step_type: request.kind,
@@ -230,18 +229,18 @@ async fn record(log: &Log, request: &CalibrationRequest, measured: &Measured) ->
     log.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await
 }
 
-/// Answers, counted.
+/// Counts of answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Count {
     pub(super) answered: u32,
     pub(super) valid: u32,
     pub(super) right: u32,
-    /// Answers of which the oracle said nothing, because it failed by itself.
+    /// Answers without a verdict, because the oracle itself failed.
     pub(super) unjudged: u32,
 }
 
 impl Measured {
-    /// Returns what was measured of one provider; none where no answer of its counted.
+    /// The measurement of one provider; none if none of its answers counted.
     fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
         let its = |taken: &Taken| taken.provider == provider;
         let count = self.count(its);
@@ -257,7 +256,7 @@ impl Measured {
         })
     }
 
-    /// Returns what was measured of all who were asked in turn, where they are several.
+    /// The measurement of all providers that were asked in turn, if there are several.
     fn together(&self, task: Task) -> Option<Together> {
         let count = self.count(|_| true);
         Rate::of(count.right, count.valid).filter(|_| self.providers.len() > 1)?;
@@ -272,7 +271,7 @@ impl Measured {
         })
     }
 
-    /// The classes of judged answers, question by question, since each has its own right answer.
+    /// The classes of judged answers for each question, since each has its own right answer.
     pub(super) fn classes(&self, fits: impl Fn(&Taken) -> bool) -> Vec<Classes> {
         let of = |prompt: usize| {
             let mut sizes: BTreeMap<(&Canonical, bool), u32> = BTreeMap::new();
@@ -302,8 +301,7 @@ impl Measured {
         }
     }
 
-    /// An oracle that fails by itself tells nothing: the result says so instead of counting its failures as
-    /// wrong answers.
+    /// Fails if the oracle itself failed too often, instead of counting its failures as wrong answers.
     fn check_oracle(&self, oracle: &Oracle) -> Result<(), Error> {
         let count = self.count(|_| true);
         let first = self.taken.iter().find_map(|taken| match &taken.outcome {
@@ -425,7 +423,7 @@ impl OverPrompts {
     }
 }
 
-/// Returns what a reader of the figures should know.
+/// A warning for the reader of the figures.
 fn warning(
     request: &CalibrationRequest,
     count: Count,

@@ -1,4 +1,4 @@
-//! Changing the project: a patch, whole or not at all, and its undoing.
+//! Applying a patch, whole or not at all, and undoing it.
 
 mod plan;
 mod restore;
@@ -32,7 +32,7 @@ use crate::host::project::{Base, Project};
 use plan::{Detail, FileOffset, Planned};
 pub use restore::{Backup, BackupState, RestoreRequest, backups, keep, prune, restore};
 
-/// Time that a change waits for another server's.
+/// How long a change waits for the change of another server.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 // A patch to apply, as a tool takes it: its schema has the words of the fields alone.
@@ -52,7 +52,7 @@ pub struct PatchRequest {
 ///
 /// # Errors
 ///
-/// The call cannot be begun. A patch that does not apply is an outcome.
+/// The call cannot begin. A patch that does not apply is an outcome, not an error.
 pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcome, Error> {
     refuse_strangers(&kit.config, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
@@ -80,7 +80,7 @@ pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcom
     .await
 }
 
-/// A consultant gives text, and nothing else.
+/// Refuses a caller below a consultant: a consultant returns text and nothing else.
 fn refuse_strangers(config: &Configuration, processes: &Processes) -> Result<(), Error> {
     processes.refuse_strangers()?;
     config.check()
@@ -100,13 +100,13 @@ impl Work<'_> {
         patch: &Patch,
         outcome: &mut PatchOutcome,
     ) -> Result<(), Refusal> {
-        // A dry run writes nothing, not even a lock, but it waits for a change under way as well.
+        // A dry run writes nothing, not even a lock, but it too waits for a change under way.
         let _waited = if request.dry_run { lock_existing(&self.kit.project, &self.kit.log)? } else { None };
         let held = if request.dry_run { None } else { Some(lock(&self.kit.project, &self.kit.log)?) };
         if let Some((store, _)) = &held {
             outcome.restored_after_crash = undo_open(store, self.project, &self.kit.log);
         }
-        // Under the lock, so that of two patches at once the second sees the first.
+        // Under the lock, so that the second of two patches sees the first.
         let run = run_to_patch(&self.kit.log, request.dry_run)?;
         let tree = self.tree()?;
         let planned = plan::plan(self.project, self.base, &tree, patch);
@@ -128,7 +128,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// True if a patch that is only tried is a change that was approved.
+    /// True if a dry run tries a change that was approved.
     fn is_approved_in(&self, run: Option<&Belonging>, patch: &Patch) -> bool {
         self.base.prefix.as_os_str().is_empty()
             && run.is_some_and(|run| {
@@ -171,7 +171,7 @@ impl Work<'_> {
     }
 }
 
-/// A file that runs or permits things is changed by the user, or by a change that they approved.
+/// Refuses files that run or permit something, unless an approved change names them.
 fn refuse_what_acts(plan: &Plan) -> Result<(), Refusal> {
     for change in &plan.changes {
         let by_content = || {
@@ -204,7 +204,7 @@ fn lock(project: &ProjectFiles, log: &Log) -> Result<(Store, Lock), Refusal> {
     locked(store.of_user(log.user_key()))
 }
 
-/// The lock, where the project has backups already; it is not made.
+/// The lock, if the project has backups already. It is not created.
 fn lock_existing(project: &ProjectFiles, log: &Log) -> Result<Option<(Store, Lock)>, Refusal> {
     match Store::existing(project.root()).map_err(|obstacle| failed(&obstacle))? {
         Some(store) if store.has_lock() => locked(store.of_user(log.user_key())).map(Some),
@@ -222,8 +222,8 @@ fn locked(store: Store) -> Result<(Store, Lock), Refusal> {
     }
 }
 
-/// Undoes what servers that were killed had begun; none where there is nothing to undo, or where
-/// the change is under way right now.
+/// Undoes the unfinished changes of killed servers. Returns nothing if there is none, or if the change is
+/// under way now.
 pub async fn recover(kit: &Kit) -> Vec<Recovery> {
     if !open_journals(kit.project.root()) {
         return Vec::new();
@@ -243,7 +243,7 @@ fn recover_now(project: &ProjectFiles, log: &Log) -> Vec<Recovery> {
     undo_open(&store, &project, log)
 }
 
-/// Undoes every journal that is open. While the lock is held, nobody else works on them.
+/// Undoes every open journal. The lock keeps others away.
 fn undo_open(store: &Store, project: &Project, log: &Log) -> Vec<Recovery> {
     let open = store.open_sessions().unwrap_or_default();
     if open.is_empty() {
@@ -272,7 +272,7 @@ fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session:
                 nothing(vec![format!("{} cannot be changed by this server", manifest.root)])
             }
         },
-        // It came with the project: it is named once, and never acted on.
+        // It came with the project: it is reported once, and never acted on.
         Err(obstacle @ Obstacle::Foreign) => {
             let _ = store.settle(session);
             nothing(vec![format!("{}: {obstacle}", Store::shown(session))])
@@ -284,7 +284,7 @@ fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session:
     }
 }
 
-/// Runs on a blocking thread. If the call is cancelled, the work learns of it before it is final.
+/// Runs work on a blocking thread. If the call is cancelled, the work learns of it before it is final.
 async fn blocking<T: Send + 'static>(
     kit: &Kit,
     work: impl FnOnce(&Kit, &dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
@@ -307,16 +307,16 @@ fn below(prefix: &Path, name: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Record that the log holds of a patch beside its files.
+/// The parts of a patch that the log keeps beside its files.
 #[derive(Clone, Debug, Default)]
 struct Told {
     /// Its text, masked.
     patch: Option<String>,
-    /// The request whose approved change it is.
+    /// The request that approved the change.
     approved_by: Option<String>,
 }
 
-/// Records a change that was carried out; what it undoes tells a restore from a patch.
+/// Records a change. `undoes` tells a restore from a patch.
 fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: Told) {
     let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
     let files = manifest.files.iter().map(changed).collect();
@@ -325,7 +325,7 @@ fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: Told) {
     note_change(log, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
 }
 
-/// Records what was taken back of a change that did not come to its end.
+/// Records what was undone of an unfinished change.
 fn recovered(log: &Log, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
     let is_back = |entry: &&Entry| recovery.files.contains(&entry.path);
     let back = |entry: &Entry| {
@@ -363,8 +363,8 @@ fn changed(entry: &Entry) -> ChangedFile {
     }
 }
 
-/// Applies a patch to a copy, whole or not at all, by the rules of the project itself. The backup
-/// goes to `store`, not into the copy. Blocks.
+/// Applies a patch to a copy, whole or not at all, by the rules of the project itself. The backup goes to
+/// `store`, not into the copy. Blocks.
 ///
 /// # Errors
 ///
@@ -389,35 +389,35 @@ pub(in crate::flow) fn apply_to_copy(
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct PatchOutcome {
-    /// True if it applies, all of it.
+    /// True if all of it applies.
     pub ok: bool,
     /// Why not.
     #[serde(flatten, serialize_with = "named_in_any_case")]
     pub error: Option<ErrorNote>,
-    /// True if nothing was to be written.
+    /// True if nothing was written on purpose.
     pub dry_run: bool,
-    /// Files that were changed; those of a rename by their new names.
+    /// Changed files; renamed ones by their new names.
     pub files_changed: Vec<String>,
-    /// Files that were made.
+    /// Created files.
     pub files_created: Vec<String>,
-    /// Files that were removed.
+    /// Removed files.
     pub files_deleted: Vec<String>,
-    /// Files that stood in the way; because of them nothing was written.
+    /// Files that prevented the change; nothing was written.
     pub files_failed: Vec<String>,
     /// Every file of the patch.
     pub details: Vec<Detail>,
     pub backup_dir: Option<String>,
-    /// The argument of `maestro_restore_from_backup` that undoes it.
+    /// The argument of `maestro_restore_from_backup` that undoes the patch.
     pub backup_session: Option<String>,
     pub normalised: Vec<String>,
-    /// Hunks that were found elsewhere than they said.
+    /// Hunks that were found elsewhere than their headers say.
     pub offsets: Vec<FileOffset>,
-    /// Changes of killed servers that were undone first.
+    /// Unfinished changes of killed servers, undone first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub restored_after_crash: Vec<Recovery>,
 }
 
-/// The result of a patch has an `error` key even without an error.
+/// Keeps the `error` key even without an error.
 #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
 fn named_in_any_case<S: Serializer>(note: &Option<ErrorNote>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
@@ -473,22 +473,21 @@ impl PatchOutcome {
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RestoreOutcome {
-    /// True if everything asked for is as it was.
+    /// True if everything requested is restored.
     pub ok: bool,
     /// Why not.
     #[serde(flatten)]
     pub error: Option<ErrorNote>,
     /// The session that was restored.
     pub backup_session: String,
-    /// The files that are as they were, those that were removed among them.
+    /// Restored files, removed ones included.
     pub restored_files: Vec<String>,
-    /// The restored files that the patch had made, and that are gone again.
+    /// Files that the patch had created, and that the restore removed.
     pub removed_files: Vec<String>,
-    /// Files that could not be restored, with the reasons; then nothing was restored.
+    /// Files that could not be restored, with the reasons. Then nothing was restored.
     pub failed: Vec<Failed>,
     /// Restored files that somebody had changed after the patch.
     pub changed_since: Vec<String>,
-    /// The session that undoes this restore.
     pub undo_session: Option<String>,
 }
 

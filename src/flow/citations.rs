@@ -1,4 +1,4 @@
-//! Holding the places that an answer names against the project's files.
+//! Checks the places that an answer names against the project's files.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -14,27 +14,28 @@ use crate::host::project::{Found, Names, Project, Refusal};
 const MOST_FILES: usize = 64;
 /// Bytes of a file that is read.
 const MOST_BYTES: u64 = 1024 * 1024;
-/// Bytes that are read for one answer.
+/// Bytes that are read for one answer, all files together.
 const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
-/// Room that a read wants beside what is known to come.
+/// Room that a read needs beyond the expected size.
 const READ_AT_LEAST: usize = 64;
 /// Why a file beyond these limits is not read.
 const TOO_MANY: &str = "more files are named than are looked into for one answer";
-/// Files of one name that are looked into.
+/// Files of one name that are read.
 const MOST_OF_A_NAME: usize = 6;
 
-/// File that a path in an answer stands for.
+/// The files that a path in an answer may mean.
 enum Meant {
-    /// Texts of the files that it can mean.
+    /// Their texts.
     Texts(Vec<(String, Lines)>),
     /// No file.
     Nothing,
-    /// A file that is not looked into, and why.
+    /// A file that is not read, and why.
     Unread(String),
 }
 
-/// The places that a plain answer names, and whether they are there. Blocks; what the project refuses to read is
-/// not read for this either. A name without its directory means a file that went with the question, if one has it.
+/// The places that a plain answer names, and whether they exist. Blocks. Files that the project refuses to
+/// read are not read here either. A bare file name means a file that went with the question, if there is
+/// one.
 pub fn citations<'a>(
     project: &ProjectFiles,
     answer: &str,
@@ -53,7 +54,7 @@ pub fn citations<'a>(
     listed(all)
 }
 
-/// Claims, held against a project.
+/// Checks claims against a project.
 fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation> {
     let mut reader = Reader { project, claims, packed, names: None, files: 0, left: MOST_IN_ALL };
     let mut meant: HashMap<&str, Meant> = HashMap::new();
@@ -78,7 +79,7 @@ fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation
         .collect()
 }
 
-/// Returns which of several files of one name is meant: the one where most is found.
+/// Rank of a standing: of several files with one name, the best match is meant.
 fn weight(standing: Standing) -> u8 {
     match standing {
         Standing::Exact => 4,
@@ -89,7 +90,7 @@ fn weight(standing: Standing) -> u8 {
     }
 }
 
-/// Reads the files that paths mean, within limits.
+/// Reads the files that paths may mean, within limits.
 struct Reader<'a> {
     project: &'a Project,
     claims: &'a [Claim],
@@ -189,7 +190,7 @@ impl Reader<'_> {
             self.left = self.left.saturating_sub(room);
             return Err("the file is too large to be looked into".to_owned());
         }
-        // Its size is known, so two reads do: what it holds, and that there is no more.
+        // The size is known, so two reads do: the content, and the end of the file.
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + READ_AT_LEAST);
         file.take(room).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -205,8 +206,7 @@ impl Reader<'_> {
     }
 }
 
-/// A path as it is, without the prefixes of a diff, and without words of a script that puts no blank
-/// between them.
+/// A path, with the prefixes of a diff and of a script's output removed.
 fn forms(path: &str) -> impl Iterator<Item = &str> {
     let bare = path.strip_prefix("a/").or_else(|| path.strip_prefix("b/"));
     let alone = Some(path.trim_start_matches(|letter: char| !letter.is_ascii()));
@@ -215,8 +215,8 @@ fn forms(path: &str) -> impl Iterator<Item = &str> {
         .chain(alone.filter(|alone| alone.len() < path.len() && !alone.is_empty()))
 }
 
-/// The suffixes of a path that are looked for: all of it; of an absolute one, ever less of it, and
-/// never its name alone.
+/// The suffixes of a path to look for: all of it; of an absolute path ever less, but never the file name
+/// alone.
 fn tails(path: &str) -> impl Iterator<Item = &str> {
     let is_absolute = path.starts_with(['/', '~']) || path.get(1..2) == Some(":");
     let shorter = path.match_indices('/').filter_map(|(at, _)| path.get(at + 1..));

@@ -1,4 +1,4 @@
-//! Everything that was read to know how Maestro works here: the environment, the settings, the rules.
+//! Configuration: the environment, the settings and the rules that Maestro works by in this project.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,16 +24,16 @@ use crate::host::library::{BUILT_IN, Document, Library};
 use crate::host::{project, trust};
 use crate::provider::catalogue::Catalogue;
 
-/// Next step for a person where a project's own files have no effect.
+/// Next step for a person if a project's own files have no effect.
 pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
 
-/// The configuration, each document of it read on first need. Clones share it.
+/// The configuration. Each document is read on first need. Clones share it.
 #[derive(Clone)]
 pub struct Configuration {
     inner: Arc<Inner>,
 }
 
-/// A document that is read on first need, or why it cannot be used.
+/// A document that is read on first need, or the error that says why it cannot be used.
 type Once<T> = OnceLock<Result<Arc<T>, Error>>;
 
 struct Inner {
@@ -51,16 +51,16 @@ struct Inner {
     checks: LastInForce,
 }
 
-/// The settings and what follows from them.
+/// The settings and everything that follows from them.
 struct Settled {
     config: Config,
     catalogue: Catalogue,
-    /// True once a result has named the project's own files that have no effect.
+    /// True once a result has named the project's files that have no effect.
     has_told: AtomicBool,
 }
 
 impl Configuration {
-    /// The configuration of the project of a directory. Nothing is read yet.
+    /// The configuration for a working directory. Nothing is read yet.
     pub fn new(environment: Environment, working_directory: &Path) -> Self {
         let root = project::root(&environment, working_directory);
         let overrides = project::overrides(&root).map(|_| root.clone());
@@ -91,7 +91,7 @@ impl Configuration {
         &self.inner.root
     }
 
-    /// Looks for a program, from the project's root where its name is a path.
+    /// Finds a program; a path is relative to the project's root.
     pub fn find_program(&self, command: &str) -> Option<PathBuf> {
         self.environment().find_program(command, self.root())
     }
@@ -106,7 +106,6 @@ impl Configuration {
         &self.settled().config
     }
 
-    /// The settings in it.
     pub fn settings(&self) -> &Settings {
         &self.loaded().settings
     }
@@ -116,17 +115,17 @@ impl Configuration {
         &self.settled().catalogue
     }
 
-    /// Returns once what of the project's own files has no effect. Nothing is read for it.
+    /// Returns once which of the project's own files have no effect. Reads nothing.
     pub fn untold(&self) -> Option<(&'static str, Value)> {
         let settled = self.inner.settings.get()?;
-        // A directory that is a link at all is named by `check`: no call can do anything about it.
+        // `check` reports a project directory that is a link: no call can do anything about it.
         let is_news = settled.config.ignored.iter().any(|line| !line.starts_with(".maestro: "))
             && !settled.has_told.swap(true, Ordering::Relaxed);
         let told = || json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED });
         is_news.then(|| ("project_ignored", told()))
     }
 
-    /// The limits of a run's budget, as they are set now.
+    /// The limits of a run's budget.
     pub fn limits(&self) -> Limits {
         let policy = &self.settings().policy;
         Limits {
@@ -136,7 +135,7 @@ impl Configuration {
         }
     }
 
-    /// Returns what a single agent would take for a task, as it is set.
+    /// The configured effort of a single agent for a task.
     pub fn baseline(&self) -> Baseline {
         Baseline::configured(self.settings().policy.single_agent_turns)
     }
@@ -178,7 +177,7 @@ impl Configuration {
         })
     }
 
-    /// The masker of secrets, as far as it is made.
+    /// The masker of secrets, if it is loaded already.
     pub fn made_masker(&self) -> MadeMasker {
         MadeMasker(Arc::clone(&self.inner.masker))
     }
@@ -187,12 +186,12 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A rule or a pattern of the user's that cannot be used.
+    /// A rule or one of the user's patterns cannot be used.
     pub fn masker(&self) -> Result<Arc<Masker>, Error> {
         once(&self.inner.masker, || self.make_masker())
     }
 
-    /// Does what masks, away from the thread that answers calls.
+    /// Masks on another thread than the one that answers calls.
     pub(in crate::flow) async fn masked<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Masker) -> T + Send + 'static,
@@ -209,8 +208,8 @@ impl Configuration {
         })
     }
 
-    /// The rules on secrets, read once; a file that replaces them has its examples tried. A project
-    /// adds to them, trusted or not, but removes none.
+    /// The rules for secrets, read once. If a file replaces them, its examples are tried. A project adds
+    /// rules, trusted or not, but removes none.
     pub(in crate::flow) fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
         once(&self.inner.secrets, || self.make_secret_rules())
     }
@@ -228,7 +227,7 @@ impl Configuration {
                 rules.check().map_err(|error| invalid(&added.origin, error))?;
                 Ok(rules)
             }
-            // An invalid file is named with everything else that is ignored.
+            // An invalid file is reported with everything else that is ignored.
             trust::Standing::Unconfirmed | trust::Standing::Changed => {
                 let added = added.ok().and_then(|added| AddedRules::modest(&added.text).ok());
                 Ok(rules.with(added.unwrap_or_default()))
@@ -245,7 +244,7 @@ impl Configuration {
         once(&self.inner.red_flags, || self.of_red_flag_rules(RedFlags::candidate))
     }
 
-    /// The rules that answers to a step are held against.
+    /// The rules that check answers to a step.
     ///
     /// # Errors
     ///
@@ -268,6 +267,7 @@ impl Configuration {
         self.document(path).and_then(|document| read(&document))
     }
 
+    /// Builds something from the red-flag rules. If a file replaces ours, its examples are tried.
     fn of_red_flag_rules<T>(
         &self,
         make: impl FnOnce(&RedFlagRules) -> Result<T, RuleError>,
@@ -289,16 +289,16 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A list that replaces ours and cannot be used.
+    /// A list that replaces ours cannot be used.
     pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
         once(&self.inner.micro_steps, || self.rules("conf/micro_steps.yaml"))
     }
 
-    /// The rules of checks, as they are in force now.
+    /// The rules for checks that are in force now.
     ///
     /// # Errors
     ///
-    /// A file that replaces ours and cannot be used.
+    /// A file that replaces ours cannot be used.
     pub(in crate::flow) fn checks(&self) -> Result<Arc<InForce>, Error> {
         self.inner.checks.look(self.library())
     }
@@ -341,13 +341,13 @@ fn invalid(name: &str, reason: impl std::fmt::Display) -> Error {
     Error::Document { name: name.to_owned(), reason: reason.to_string() }
 }
 
-/// The masker for the log, where it is made: it masks its lines as everything else is masked, and neither
-/// makes the masker, which may have something to log itself, nor keeps the configuration alive.
+/// Masker for log lines, if already loaded. It never loads the masker, because loading logs lines itself,
+/// and it does not keep the configuration alive.
 #[derive(Clone, Debug)]
 pub struct MadeMasker(Arc<Once<Masker>>);
 
 impl MadeMasker {
-    /// The masker, where it was needed already and could be made.
+    /// The masker, if it was loaded and could be used.
     pub fn get(&self) -> Option<Arc<Masker>> {
         self.0.get()?.as_ref().ok().cloned()
     }

@@ -1,4 +1,4 @@
-//! Coordination: what is recorded of it, and what the records say.
+//! Coordination: records results of work with one or several agents, and sums them up.
 
 pub(crate) mod choice;
 pub(crate) mod health;
@@ -35,7 +35,7 @@ pub async fn recorded(log: &Log) -> Result<Vec<RunRecord>, Error> {
     log.journal().read(|history| history.coordination.clone()).await
 }
 
-/// The same for advice, which a log that cannot be read does not hold up.
+/// As [`recorded`], for advice: a log that cannot be read gives no results.
 pub async fn recorded_or_nothing(log: &Log) -> Vec<RunRecord> {
     recorded(log).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "recorded results cannot be read, and weigh in nothing");
@@ -43,7 +43,7 @@ pub async fn recorded_or_nothing(log: &Log) -> Vec<RunRecord> {
     })
 }
 
-/// The topologies that Maestro arranges.
+/// The topologies that Maestro can arrange.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
@@ -118,7 +118,7 @@ pub struct GivenAnswer {
     pub correct: Option<bool>,
 }
 
-/// Returns what the paper's measures mean in a result that shows them.
+/// Explains the paper's measures in a result that shows them.
 fn definitions() -> BTreeMap<&'static str, &'static str> {
     [
         (
@@ -223,8 +223,8 @@ fn hint(history: &History) -> String {
     "Enough is recorded to weigh in maestro_select_architecture.".to_owned()
 }
 
-/// Changes for the worse in the results of each topology and in the judged answers of each provider, noticed
-/// by a cumulative sum in the order of the record.
+/// Changes for the worse in the results of each topology and in the judged answers of each provider,
+/// detected by a cumulative sum.
 fn changes(runs: &[RunRecord], questions: &[Vec<Answer>]) -> Value {
     let mut topologies: BTreeMap<&str, Cusum> = BTreeMap::new();
     for run in runs {
@@ -239,7 +239,7 @@ fn changes(runs: &[RunRecord], questions: &[Vec<Answer>]) -> Value {
     json!({ "topologies": topologies, "providers": providers })
 }
 
-/// Sums up what is recorded so far. A topology that never ran is not in it.
+/// Sums up the recorded results. A topology without results is left out.
 ///
 /// # Errors
 ///

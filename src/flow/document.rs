@@ -1,5 +1,4 @@
-//! Roles, skills, schemas and the reference, read from the library in the form in which tools and
-//! consults use them.
+//! Reads roles, skills, schemas and the reference from the library.
 
 use minijinja::context;
 use pulldown_cmark::{Event, HeadingLevel, Parser, Tag, TagEnd};
@@ -27,12 +26,11 @@ pub struct RoleDocument {
     pub focus: String,
     /// The stage that it leads; `any` for the judge.
     pub stage: String,
-    /// Its traits.
     pub traits: Vec<String>,
     #[serde(skip_serializing)]
     #[expect(dead_code, reason = "the tests hold it against the schemas")]
     schema: SchemaName,
-    /// The text below the head.
+    /// The text below the front matter.
     #[serde(skip_deserializing)]
     pub prompt: String,
 }
@@ -41,7 +39,7 @@ pub struct RoleDocument {
 ///
 /// # Errors
 ///
-/// A replacing file that cannot be used.
+/// A replacing file cannot be used.
 pub fn role(config: &Configuration, role: Role) -> Result<RoleDocument, Error> {
     let document = config.document(&format!("roles/{}.md", role.name()))?;
     let (head, prompt) = parse::<RoleDocument>(&document.text)
@@ -53,11 +51,10 @@ pub fn role(config: &Configuration, role: Role) -> Result<RoleDocument, Error> {
 #[derive(Clone, Debug)]
 pub struct SkillDocument {
     pub head: SkillHead,
-    /// The guide, with the figures in force filled in.
+    /// The guide, with the current figures filled in.
     pub content: String,
 }
 
-/// Head of a skill.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkillHead {
@@ -65,7 +62,6 @@ pub struct SkillHead {
     pub name: String,
     /// The stage's number, from 1.
     pub stage_id: u32,
-    /// The stage.
     pub stage: Stage,
     /// Its goal, in a sentence.
     pub goal: String,
@@ -78,11 +74,11 @@ pub struct SkillHead {
     pub next: Option<Stage>,
 }
 
-/// The guide to a stage, with the figures in force.
+/// The guide to a stage, with the current figures.
 ///
 /// # Errors
 ///
-/// A replacing file that cannot be used, for example a placeholder that does not exist.
+/// A replacing file cannot be used, for example because a placeholder does not exist.
 pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Result<SkillDocument, Error> {
     let path = match stage {
         Stage::Analyze => "skills/stage1_example_analysis.md",
@@ -113,11 +109,11 @@ pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Resu
     Ok(SkillDocument { head, content })
 }
 
-/// The head of a document, and the text below it.
+/// Front matter of a document, and the text below it.
 ///
 /// # Errors
 ///
-/// There is no head, or it does not have the expected keys; the text says which line.
+/// There is none, or its keys are not the expected ones; the text names the line.
 fn parse<T: DeserializeOwned>(document: &str) -> Result<(T, &str), String> {
     let after = document.strip_prefix("---\n").ok_or("it must begin with YAML between two lines of ---")?;
     let (head, body) = after.split_once("\n---\n").ok_or("the line --- that ends its YAML is missing")?;
@@ -143,16 +139,16 @@ pub struct Topic {
     pub name: String,
     /// Its text, heading included.
     pub content: String,
-    /// Other names that people ask for it by.
+    /// Other names of the section.
     also: Vec<String>,
 }
 
-/// The sections of the reference, by their second-level headings. Only real headings count: a rule
-/// of dashes or a heading inside a code block divides nothing.
+/// The sections of the reference: its second-level headings. Rules of dashes and headings inside code
+/// blocks do not count.
 ///
 /// # Errors
 ///
-/// A replacing file that cannot be read.
+/// A replacing file cannot be read.
 pub fn topics(config: &Configuration) -> Result<Vec<Topic>, Error> {
     let text = config.document("SKILLS.md")?.text;
     let mut starts: Vec<(usize, String)> = Vec::new();
@@ -183,8 +179,7 @@ pub fn topics(config: &Configuration) -> Result<Vec<Topic>, Error> {
         .collect())
 }
 
-/// Way in which a section begins its list of other names: a comment, so that no reader of the document sees
-/// it.
+/// Beginning of a section's list of other names: a comment, so that no reader sees it.
 const ALSO: &str = "<!-- also: ";
 
 fn other_names(section: &str) -> Vec<String> {
@@ -192,19 +187,19 @@ fn other_names(section: &str) -> Vec<String> {
     names.into_iter().flat_map(|names| names.split(", ")).map(str::to_owned).collect()
 }
 
-/// A section without the rule that divides it from the next, and without comments of its makers.
+/// A section without the rule below it and without comments.
 fn as_read(section: &str) -> String {
     let section = section.trim();
     let section = section.strip_suffix("\n---").map_or(section, str::trim_end);
     let comment = |line: &&str| line.starts_with("<!-- ") && line.ends_with(" -->");
     let mut lines: Vec<&str> = section.lines().filter(|line| !comment(line)).collect();
-    // A comment that goes leaves two blank lines.
+    // A removed comment leaves two blank lines.
     lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
     lines.join("\n")
 }
 
-/// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the
-/// topics that are most likely meant.
+/// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the topics
+/// that are most likely meant.
 pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
     let topics = topics(config)?;
     let wanted = plain(name);
@@ -216,8 +211,8 @@ pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
     Err(Error::Unknown { kind: "topic", name: name.to_owned(), available: likely(&topics, &wanted) })
 }
 
-/// The topics that a name most likely means: those whose name is like it, then those whose text has it
-/// most often. The general ones where nothing is like it.
+/// The topics that a name most likely means: those with similar names, then those that mention it most
+/// often. The general ones if nothing is similar.
 fn likely(topics: &[Topic], wanted: &str) -> Vec<String> {
     const MOST: usize = 8;
     const LIKE_ENOUGH: f64 = 0.85;

@@ -1,4 +1,4 @@
-//! The same question to several consultants side by side.
+//! Ensembles: one question to several consultants side by side.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// A candidate as its caller sees it: its reply, without what a consult alone tells.
+    /// A candidate in a result: its reply, without the parts that only a single consult shows.
     fn shown(mut self, ensemble_id: Option<&str>) -> Value {
         self.reply.context = None;
         let mut shown = json!({ "id": self.id });
@@ -61,20 +61,20 @@ impl Candidate {
 
 #[derive(Clone, Debug, Default)]
 pub struct Whom {
-    /// The providers; without them or with an empty list, the available ones.
+    /// The named providers; none or an empty list means the available ones.
     pub named: Option<Vec<String>>,
     pub times: usize,
-    /// True if another one answers for one that refuses; none: where nobody was named.
+    /// True if another provider may answer for one that refuses; none means: only if nobody was named.
     pub stand_in: Option<bool>,
 }
 
-/// Asks each provider so many times, all side by side as far as there are slots, on the account of the
-/// run that is under way.
+/// Asks each provider so many times, side by side as far as there are slots, on the account of the current
+/// run.
 ///
 /// # Errors
 ///
-/// Nobody can be asked, an unknown provider, too many candidates, rules that cannot be used, or a
-/// log that cannot be read by a server that works on a run.
+/// Nobody can be asked, a provider is unknown, there are too many candidates, the rules cannot be used, or
+/// a server that works on a run cannot read the log.
 pub async fn generate(
     kit: &Kit,
     whom: Whom,
@@ -86,7 +86,7 @@ pub async fn generate(
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
     let Ready { providers, prepared, ids, turns, bench, notes } = ready;
     let red_flags = kit.config.red_flags()?;
-    // With one candidate each, the provider's name says enough.
+    // With one candidate each, the provider's name identifies it.
     let is_single = ids.len() == providers.len();
     let names = if is_single { providers.clone() } else { ids.clone() };
     let replies = answered(kit, turns, names, &bench, progress).await;
@@ -100,7 +100,7 @@ pub async fn generate(
     let (candidates, drafts) = judged.await?;
     let id = drafts.last().map(|draft| draft.id.clone());
     note_on(&kit.log, prepared.account(), drafts).await;
-    // The id with which a judge finds the question; none where the log keeps no record of it.
+    // Id by which a judge finds the question; none if the log keeps no record of it.
     let is_recorded = prepared.account().run.is_some() || kit.config.settings().tracing.enabled;
     let id = id.filter(|_| is_recorded);
     Ok(shown(kit, &prepared, candidates, providers, notes, id.as_deref()))
@@ -144,11 +144,11 @@ fn shown(
     with(without_nulls_but(ensemble, &["warning"]), error.map(|error| error.note()))
 }
 
-/// An ensemble that may be asked.
+/// An ensemble that is ready to be asked.
 struct Ready {
     providers: Vec<String>,
     prepared: Arc<Prepared>,
-    /// The candidates' ids, and their turns: every provider once before any is asked again.
+    /// Ids of the candidates, and their turns: every provider is asked once before any is asked again.
     ids: Vec<String>,
     turns: Vec<Turn>,
     bench: Bench,
@@ -156,7 +156,7 @@ struct Ready {
     notes: Vec<String>,
 }
 
-/// All that comes before the first CLI starts. Blocks.
+/// Everything before the first CLI starts. Blocks.
 fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Question) -> Result<Ready, Error> {
     let is_named = named.as_ref().is_some_and(|named| !named.is_empty());
     let (mut providers, left_out) = chosen(kit, named, Work::at(question.account.stage))?;
@@ -186,8 +186,8 @@ fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Questio
     Ok(Ready { providers, prepared, ids, turns, bench, notes: left_out.into_iter().chain(unfit).collect() })
 }
 
-/// Leaves out those for whom the run's budget does not reach, where nobody was named, and says so. One
-/// always stays: where there is no room at all, the refusal says why.
+/// Leaves out providers beyond the run's budget if nobody was named, and says so. One always stays; if
+/// there is no budget at all, the refusal says why.
 fn fit(
     kit: &Kit,
     account: &Account,
@@ -210,7 +210,7 @@ struct AskedFor {
     files: Vec<String>,
 }
 
-/// Turns of several providers with the same question: all of them reserved or none. Blocks.
+/// Turns of several providers with the same question: all reserved or none. Blocks.
 pub(super) fn turns(
     kit: &Kit,
     prepared: &Arc<Prepared>,
@@ -224,7 +224,7 @@ pub(super) fn turns(
     Ok(places.into_iter().zip(reserved).enumerate().map(turn).collect())
 }
 
-/// Returns what each of them says, all side by side as far as there are slots.
+/// Their answers, asked side by side as far as there are slots.
 pub(super) async fn answered(
     kit: &Kit,
     turns: Vec<Turn>,
@@ -241,7 +241,7 @@ pub(super) async fn answered(
     join_all(asked).await
 }
 
-/// Returns what the answers are worth, and what the log keeps of that.
+/// Judges the answers, and returns what the log keeps of that.
 fn judged(
     kit: &Kit,
     red_flags: &RedFlags,
@@ -264,7 +264,7 @@ fn judged(
     Ok((candidates, drafts))
 }
 
-/// Returns how alike answers to the same question are.
+/// Similarity of answers to the same question.
 pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleNoted {
     let answers: Vec<&str> = answers.collect();
     EnsembleNoted {
@@ -275,8 +275,7 @@ pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleN
     }
 }
 
-/// The same of what was answered here, as the log keeps it: resting on the consults, and with what was
-/// asked.
+/// The similarity for the log, resting on the consults and their question.
 fn compared<'a>(
     config: &Configuration,
     replies: impl Iterator<Item = &'a Consulted> + Clone,
@@ -293,15 +292,15 @@ fn compared<'a>(
     Ok(Draft::new(new_id(), noted).on(answered.map(|reply| reply.consult.clone())))
 }
 
-/// A flagged answer as the log keeps it, resting on the consult that it came from.
+/// A flagged answer for the log, resting on its consult.
 fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Draft> {
     let reasons: Vec<String> = verdict.reasons.iter().map(Reason::in_words).collect();
     let body = RedFlagged { provider: reply.provider.clone(), stage, reasons };
     verdict.flagged.then(|| Draft::new(new_id(), body).on([reply.consult.clone()]))
 }
 
-/// The providers to ask: the named ones, each once, else the available ones, with notes on
-/// the others. Blocks.
+/// The providers to ask: the named ones, each once, else the available ones, with notes on the others.
+/// Blocks.
 pub(super) fn chosen(
     kit: &Kit,
     named: Option<Vec<String>>,

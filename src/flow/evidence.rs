@@ -1,4 +1,4 @@
-//! Evidence: recorded by the orchestrator, and read from the log with all that was recorded beside.
+//! Evidence: what the orchestrator recorded, and everything else in the log, as one chain.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -61,7 +61,7 @@ pub struct Chain {
     pub red_flag_summary: FlagSummary,
 }
 
-/// Evidence, oldest first; where the limit cuts, the newest are kept.
+/// Evidence, oldest first. If the limit cuts, the newest pieces are kept.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub async fn chain(config: &Configuration, log: &Log, request: ChainRequest) -> 
         }
         None => None,
     };
-    // One piece and what is behind it is asked for by name: then as much is shown as there is room.
+    // One piece and its grounds are requested by name: show as much as there is room for.
     let detail = if among.is_some() { Detail::Whole } else { Detail::Brief };
     let filter = Filter {
         kind: request.kind,
@@ -104,7 +104,7 @@ fn shown(mut listing: Listing) -> Chain {
     Chain { count: evidence.len(), total, red_flag_summary, evidence }
 }
 
-/// One piece with all that the log holds of it; none where there is no such piece.
+/// One piece with everything that the log holds of it; none if it does not exist.
 ///
 /// # Errors
 ///
@@ -125,10 +125,10 @@ fn unknown(id: &str) -> Error {
     Error::Unknown { kind: "evidence", name: id.to_owned(), available: Vec::new() }
 }
 
-/// Bytes of one content. The log is kept for ever, and every server reads it.
+/// Bytes of one content. The log is kept forever, and every server reads it.
 const MOST_BYTES: usize = 200_000;
 
-/// Pieces that one rests on.
+/// Links of one piece.
 const MOST_LINKS: usize = 200;
 
 // Evidence to record, as a tool takes it: its schema has the words of the fields alone.
@@ -164,7 +164,6 @@ impl LogRequest {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Logged {
-    /// Its id.
     pub evidence_id: String,
     pub evidence_type: EvidenceType,
     /// The stage that it belongs to.
@@ -181,11 +180,11 @@ pub struct Logged {
 #[derive(Clone, Debug, Serialize)]
 pub struct GateNote {
     pub effect: Gate,
-    /// True if it says that the checks passed; none where it does not say.
+    /// True if the checks passed; none if the content does not say.
     pub passed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// The same in words.
+    /// The effect in words.
     pub message: &'static str,
 }
 
@@ -193,15 +192,15 @@ pub struct GateNote {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
-    /// It is open now.
+    /// It opens.
     Opens,
-    /// It is shut now.
+    /// It shuts.
     Shuts,
-    /// Nothing.
+    /// No effect.
     None,
 }
 
-/// Records a piece of evidence in the run that is meant.
+/// Records a piece of evidence in the run that the call means.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What `check` looks at beside the settings: the rule files, and the log with what waits in it for a
+//! The state that `check` reports beside the settings: the rule files, and the log with what waits in it for a
 //! person and how each consultant fared last.
 
 use std::collections::BTreeMap;
@@ -28,9 +28,8 @@ pub fn rule_errors(config: &Configuration) -> Vec<Error> {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Health {
     pub file: String,
-    /// True if there is one; it is made with the first event.
+    /// True if the log exists; the first event creates it.
     pub exists: bool,
-    /// Events in it.
     pub events: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<ErrorNote>,
@@ -41,15 +40,12 @@ pub struct Health {
 /// A stage that waits for a decision.
 #[derive(Clone, Debug, Serialize)]
 pub struct Waiting {
-    /// The request.
     pub request: String,
     /// The run.
     pub workflow_id: String,
-    /// Its stage.
     pub stage: &'static str,
-    /// Its task.
     pub task: String,
-    /// Since when, in milliseconds since 1970.
+    /// Start of the waiting time, in milliseconds since 1970.
     pub since: u64,
 }
 
@@ -60,15 +56,15 @@ pub struct LastFailure {
     pub code: String,
     /// When, in milliseconds since 1970.
     pub at: u64,
-    /// The same as text.
+    /// The time as text.
     pub when: String,
-    /// Time when the limit ends that stood in the way, where the CLI named a time.
+    /// End of the limit, if the CLI named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets_at: Option<String>,
     pub answered_since: bool,
 }
 
-/// Reads the log, where there is one.
+/// Reads the log, if there is one.
 pub async fn health(log: &Log) -> Health {
     let path = log.store_directory().join("maestro.db");
     let mut health = Health {
@@ -127,7 +123,8 @@ fn waiting(run: &Run, request: &str) -> Option<Waiting> {
     })
 }
 
-/// How a consult ended, beside how the ones before it did. One that was cancelled says nothing of its CLI.
+/// Records how a consult of a CLI ended, after the earlier ones. A cancelled consult says nothing about its
+/// CLI.
 fn note(
     failures: &mut BTreeMap<String, LastFailure>,
     provider: &str,

@@ -1,4 +1,4 @@
-//! Holding a text against the red flags, and a content against what it is to be.
+//! Checks a text for red flags, and a content for its demanded form.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,14 +12,14 @@ use crate::domain::redflag::{Flag, Inspector};
 use crate::domain::validate::{ContentType, Demands, Outcome, Validation, forbidden, validate};
 use crate::error::{Error, ErrorNote, outcome};
 
-/// Bytes of a text that is looked at.
+/// Maximum size of a text in bytes.
 const MOST_BYTES: usize = 1_000_000;
 
 /// Holds a text against the named rules, else the step's, else those that fit it.
 ///
 /// # Errors
 ///
-/// An unknown rule, a text that is too long to be looked at, or rules that cannot be used.
+/// A rule is unknown, the text is too long, or the rules cannot be used.
 pub async fn red_flag_check(
     config: &Configuration,
     content: String,

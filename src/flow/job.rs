@@ -1,4 +1,4 @@
-//! Jobs: calls that go on without their caller, and whose results wait in the log.
+//! Jobs: calls that continue without their caller, and whose results wait in the log.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,10 +25,10 @@ use crate::error::Error;
 /// Jobs that a list shows.
 const LISTED: usize = 30;
 
-/// Time that a cancelled job may take to say so.
+/// How long a cancelled job may take to report its end.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
-/// The jobs of a project, and the calls of this server among them. Clones share them.
+/// The jobs of a project, with the calls of this server among them. Clones share them.
 #[derive(Clone)]
 pub struct Jobs {
     inner: Arc<Inner>,
@@ -61,7 +61,7 @@ impl Jobs {
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The scope of one that this server runs.
+    /// The scope of a job that this server runs.
     fn scope(&self, job: &str) -> Option<Scope> {
         self.running().get(job).cloned()
     }
@@ -70,17 +70,17 @@ impl Jobs {
         self.inner.log.journal_of("")
     }
 
-    /// How many this server runs.
+    /// Number of jobs that this server runs.
     pub fn count(&self) -> usize {
         self.running().len()
     }
 
-    /// True if one of this server ended since this was asked last.
+    /// True if a job of this server ended since the last question.
     pub fn has_ended(&self) -> bool {
         self.inner.ended.swap(false, Ordering::Relaxed)
     }
 
-    /// Waits until this server runs none.
+    /// Waits until this server runs no job.
     pub async fn all_ended(&self) {
         loop {
             let changed = self.inner.changed.notified();
@@ -91,14 +91,14 @@ impl Jobs {
         }
     }
 
-    /// A job is left by a server that ends; the next one finds it lost.
+    /// Leaves a job at the end of the server; the next server finds it lost.
     pub fn leave(&self, job: &str) {
         self.running().remove(job);
         self.inner.ended.store(true, Ordering::Relaxed);
         self.inner.changed.notify_waiters();
     }
 
-    /// Held while a call that was given up becomes a job, so that a list of jobs right after that has it.
+    /// Held while a call that was given up becomes a job, so that a list of jobs right afterwards shows it.
     pub async fn adopting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.inner.adopting.lock().await
     }
@@ -107,29 +107,26 @@ impl Jobs {
 /// A call that is about to become a job.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The tool.
     pub tool: String,
-    /// Its arguments.
     pub arguments: Value,
     pub since: u64,
     /// Why it becomes a job.
     pub cause: Cause,
-    /// The lost job in whose place it is.
+    /// The lost job that it replaces.
     pub again_of: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It is worked on.
+    /// Under way.
     Running,
     /// Its result says ok.
     Done,
-    /// Its result says what went wrong.
+    /// Its result reports an error.
     Failed,
-    /// It was cancelled.
     Cancelled,
-    /// The server that worked on it is gone.
+    /// Its server is gone.
     ServerGone,
 }
 
@@ -151,16 +148,16 @@ pub struct Shown {
     pub progress: Option<String>,
     /// True if its result was collected before.
     pub collected: bool,
-    /// The lost job in whose place it is.
+    /// The lost job that it replaces.
     pub again_of: Option<String>,
-    /// The job that is in its place.
+    /// The job that replaces it.
     pub again_as: Option<String>,
     pub next: Option<String>,
     /// The tool's own result.
     pub result: Option<Value>,
     #[serde(skip)]
     place: Option<u64>,
-    /// Time when something last changed, in milliseconds since 1970.
+    /// Time of the last change, in milliseconds since 1970.
     #[serde(skip)]
     pub changed: u64,
 }
@@ -179,7 +176,7 @@ fn pick<'a>(history: &'a History, id: &str) -> Result<&'a Job, Error> {
 #[derive(Clone, Debug, Serialize)]
 pub struct List {
     pub count: usize,
-    /// The latest of them, without their results.
+    /// The latest jobs, without their results.
     pub jobs: Vec<Shown>,
 }
 
@@ -187,12 +184,12 @@ pub struct List {
 pub enum Asked {
     /// A new call, and the answers that have arrived already.
     Anew(Call, Vec<Arrived>),
-    /// Somebody asked again before: that job.
+    /// The job that an earlier request began.
     Before(Box<Shown>),
 }
 
 impl Jobs {
-    /// A call becomes a job. Returns its id.
+    /// Turns a call into a job, and returns its id.
     ///
     /// # Errors
     ///
@@ -221,8 +218,8 @@ impl Jobs {
         Ok(id)
     }
 
-    /// Records that a job began; in the place of a lost one only if no other is in it already, for then two
-    /// would be paid for.
+    /// Records the beginning of a job. A lost job is replaced only once: two replacements would both be
+    /// paid.
     async fn record_once(&self, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
         let Some(lost) = lost else { return self.record(began).await };
         let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
@@ -236,7 +233,8 @@ impl Jobs {
         self.journal().decide("", decision).await
     }
 
-    /// A job ended. A log that cannot be written loses the result, and says so to the operator.
+    /// Records the end of a job. If the log cannot be written, the result is lost, and the operator is
+    /// told.
     pub async fn end(&self, job: &str, outcome: Outcome, result: Option<Value>) {
         let result = match (self.inner.config.masker(), result) {
             (Ok(masker), Some(result)) => Some(masker.mask_value(result)),
@@ -302,7 +300,7 @@ impl Jobs {
         }
     }
 
-    /// A job as it stands, without its result.
+    /// The current state of a job, without its result.
     ///
     /// # Errors
     ///
@@ -328,7 +326,7 @@ impl Jobs {
             .await
     }
 
-    /// Waits until a job has ended, or for so long, and collects its result.
+    /// Waits until a job has ended, or until the time is over, and collects its result.
     ///
     /// # Errors
     ///
@@ -338,7 +336,7 @@ impl Jobs {
         self.with_result(job).await
     }
 
-    /// A job once it has ended, or after so long.
+    /// The job after it has ended, or after the time is over.
     async fn ended_within(&self, patience: Duration, id: &str, progress: &Progress) -> Result<Shown, Error> {
         let until = Instant::now() + patience;
         let mut said = None;
@@ -355,7 +353,7 @@ impl Jobs {
         }
     }
 
-    /// A job with its result, which its caller then has.
+    /// Adds the result to a job, for its caller.
     async fn with_result(&self, mut job: Shown) -> Result<Shown, Error> {
         job.result = self.result_of(&job).await?;
         if !job.collected && matches!(job.state, State::Done | State::Failed) {
@@ -382,7 +380,7 @@ impl Jobs {
         })
     }
 
-    /// The caller of a job has its result.
+    /// Records that the caller of a job has its result.
     ///
     /// # Errors
     ///
@@ -394,7 +392,7 @@ impl Jobs {
         self.record(JobNoted::Collected { job: job.job.clone() }).await
     }
 
-    /// Ends a job with everything that it started. Ending it twice is ending it once.
+    /// Ends a job and everything that it started. Cancelling twice is the same as once.
     ///
     /// # Errors
     ///
@@ -418,7 +416,7 @@ impl Jobs {
         self.ended_within(LAST_WORD, id, &Progress::silent()).await
     }
 
-    /// Waits until somebody, here or at another server, wants a job to end.
+    /// Waits until somebody, here or at another server, cancels a job.
     pub async fn cancel_asked(&self, id: &str) {
         const EVERY: Duration = Duration::from_millis(500);
         loop {
@@ -433,7 +431,7 @@ impl Jobs {
         }
     }
 
-    /// Returns what a lost job asked for, and the answers that arrived in it and in those whose place it took.
+    /// The call of a lost job, and the answers that arrived in it and in the jobs that it replaced.
     ///
     /// # Errors
     ///
@@ -494,8 +492,8 @@ impl Jobs {
         Ok(Asked::Anew(Call { since: now(), ..call }, arrived))
     }
 
-    /// Jobs that ended and that nobody collected, each once: for the next result of any tool. And whether
-    /// others are still worked on elsewhere.
+    /// Ended jobs that nobody collected, each reported once, for the next result of any tool; and whether
+    /// jobs run at other servers.
     pub async fn untold(&self) -> (Option<Value>, bool) {
         const NAMED: usize = 5;
         let owned = self.clone();
@@ -507,9 +505,9 @@ impl Jobs {
             let ended = open
                 .into_iter()
                 .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
-                // The caller that asked again knows it.
+                // The caller that repeated it knows it.
                 .filter(|job| job.again_as.is_none())
-                // A client that takes tasks asks for the result by itself.
+                // A client that uses tasks asks for the result by itself.
                 .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
                 .take(NAMED)
                 .collect::<Vec<_>>();

@@ -1,8 +1,7 @@
-//! The project's log as flows use it: load, fold, decide, append if nobody else did.
+//! The project's log for flows: load, fold, decide, and append if nobody else did.
 //!
-//! The fold is kept in memory and only what is new is read, so looking at the state costs one
-//! question to `SQLite`. A change passes a decision, which is made again when somebody
-//! else was faster.
+//! The fold stays in memory, and only new events are read, so a look at the state costs one query. A change
+//! is a decision over the state; if another process appended meanwhile, the decision is made again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,16 +21,16 @@ use crate::host::store::{EventStore, Expected, Kept, StoreError};
 /// Events read at a time.
 const PAGE: usize = 4_096;
 
-/// Events that a visitor has in memory: theirs may hold whole prompts and answers.
+/// Events that a visitor holds in memory: they may contain whole prompts and answers.
 const VISITED: usize = 256;
 
-/// Events after which a fold is kept anew for later processes.
+/// Number of events after which the fold is saved anew for later processes.
 const KEEP_EVERY: u64 = 4_096;
 
-/// Number of times that a decision is tried where others are always faster.
+/// Number of attempts at a decision if others keep appending first.
 const MOST_TRIES: usize = 200;
 
-/// How soon somebody who waits sees what another process appended.
+/// How soon a waiting caller sees what another process appended.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A cloneable handle on the log.
@@ -50,24 +49,23 @@ struct Inner {
 struct Folded {
     history: History,
     generation: u64,
-    /// The last event of the fold that is kept for later processes.
+    /// Last event of the saved fold.
     kept: u64,
-    /// True if what an earlier process kept is of no use.
+    /// True if the fold that an earlier process saved is unusable.
     begins_anew: bool,
 }
 
-/// Events that a decision rests on: if somebody appended to them meanwhile, it is made again.
+/// The events that a decision rests on: if somebody appended to them meanwhile, it is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestsOn {
     ItsRun,
     TheLog,
 }
 
-/// Events to append, and the caller's result.
+/// Events to append, and the result for the caller.
 pub struct Decided<T> {
-    /// The events, of the run that was named; none where there is nothing to do.
+    /// Events of the decided run; none if there is nothing to append.
     pub drafts: Vec<Draft>,
-    /// The answer.
     pub answer: T,
 }
 
@@ -75,7 +73,7 @@ pub struct Decided<T> {
 type OfRun = (String, Vec<Draft>);
 
 impl<T> Decided<T> {
-    /// Events, and the answer.
+    /// Events to append, and the result.
     pub fn append(drafts: Vec<Draft>, answer: T) -> Self {
         Self { drafts, answer }
     }
@@ -86,7 +84,7 @@ impl<T> Decided<T> {
     }
 }
 
-/// A new id of something that models and people name: it is short, because they copy it.
+/// A new id that models and people name. It is short, because they copy it.
 pub fn short_id(kind: &str) -> String {
     const LETTERS: usize = 12;
     // The end of an id is random.
@@ -94,7 +92,7 @@ pub fn short_id(kind: &str) -> String {
     format!("{kind}-{tail}")
 }
 
-/// A new id, which also tells when it was made.
+/// A new id; it contains its time.
 pub fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
@@ -106,7 +104,7 @@ impl Journal {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Looks at the state as it is now.
+    /// Reads the current state.
     ///
     /// # Errors
     ///
@@ -119,7 +117,7 @@ impl Journal {
         off_thread(move || journal.read_now(look)).await?
     }
 
-    /// The same, for a thread that may block.
+    /// As [`Self::read`]. Blocks.
     ///
     /// # Errors
     ///
@@ -130,12 +128,11 @@ impl Journal {
         seen.ok_or_else(|| StoreError::Busy.into())
     }
 
-    /// Decides on the state as it is, and appends to a run if nobody else went on with it; else
-    /// decides again.
+    /// Decides over the current state, and appends to a run if nobody else did; else decides again.
     ///
     /// # Errors
     ///
-    /// Returns what the decision says, or the log cannot be used. Nothing is appended then.
+    /// The error of the decision, or the log cannot be used. Then nothing is appended.
     pub async fn decide<T: Send + 'static>(
         &self,
         run: &str,
@@ -145,7 +142,7 @@ impl Journal {
         self.decide_on(move |history| Ok((run.clone(), decision(history)?))).await
     }
 
-    /// The same, where the state says which run it is.
+    /// As [`Self::decide`], with the run chosen by the state.
     ///
     /// # Errors
     ///
@@ -158,7 +155,7 @@ impl Journal {
         off_thread(move || journal.decide_now(RestsOn::ItsRun, decision)).await?
     }
 
-    /// The same at once. Blocks.
+    /// As [`Self::decide_on`]. Blocks.
     ///
     /// # Errors
     ///
@@ -177,7 +174,7 @@ impl Journal {
         last.ok_or_else(|| StoreError::Busy.into())
     }
 
-    /// Appends what depends on nothing.
+    /// Appends events that rest on nothing.
     ///
     /// # Errors
     ///
@@ -187,7 +184,7 @@ impl Journal {
         off_thread(move || inner.record(&run, drafts)).await?
     }
 
-    /// The same at once, for a place that cannot wait: the thread is held for one write.
+    /// As [`Self::record`], for code that cannot wait. Blocks for one write.
     ///
     /// # Errors
     ///
@@ -196,7 +193,7 @@ impl Journal {
         self.inner.record(run, drafts)
     }
 
-    /// Reads events themselves, oldest first; of one run or of all.
+    /// Reads the events of one run or of all, oldest first.
     ///
     /// # Errors
     ///
@@ -206,7 +203,7 @@ impl Journal {
         off_thread(move || inner.events(run.as_deref())).await?
     }
 
-    /// Reads the events at some places; none where the log has none.
+    /// Reads events by their positions; none where the log has none.
     ///
     /// # Errors
     ///
@@ -216,7 +213,7 @@ impl Journal {
         off_thread(move || journal.events_at_now(places)).await?
     }
 
-    /// The same at once. Blocks.
+    /// As [`Self::events_at`]. Blocks.
     ///
     /// # Errors
     ///
@@ -230,8 +227,8 @@ impl Journal {
         places.into_iter().map(at).collect()
     }
 
-    /// Folds every event of the log into something else, oldest first and a few in memory at a
-    /// time. A log that is replaced meanwhile is read anew.
+    /// Folds every event of the log into a value of the caller's, oldest first, with a few events in memory
+    /// at a time. If the log is replaced meanwhile, it is read anew.
     ///
     /// # Errors
     ///
@@ -254,15 +251,15 @@ impl Journal {
         .await?
     }
 
-    /// Waits until something was appended here, or long enough that another process may have.
+    /// Waits until this process appended something, or until another process may have.
     pub async fn changed(&self) {
         let _ = tokio::time::timeout(LOOK_AGAIN, self.inner.appended.notified()).await;
     }
 }
 
 impl Folded {
-    /// Fails where a run could not be read from the log, and begins anew the next time: with the log's
-    /// first event, so that every fault is found.
+    /// Fails if a run could not be read from the log. The next read then begins with the log's first event,
+    /// so that every fault is found.
     fn check(&mut self) -> Result<(), StoreError> {
         if !self.history.has_lost() {
             return Ok(());
@@ -272,7 +269,7 @@ impl Folded {
     }
 }
 
-/// A run from its events up to a place; none where they cannot be read, or the log is another one.
+/// A run, folded from its events up to a position; none if they cannot be read or the log was replaced.
 fn whole(store: &dyn EventStore, generation: u64, run: &str, until: u64) -> Option<Run> {
     let mut events = Vec::new();
     let mut after = 0;
@@ -329,13 +326,13 @@ impl Inner {
     fn record(&self, run: &str, mut drafts: Vec<Draft>) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         match self.append(&mut folded, Expected::Any, run, &mut drafts) {
-            // Events that depend on nothing go into the new log too.
+            // Events that rest on nothing also go into a new log.
             Err(StoreError::Replaced) => Ok(self.append(&mut folded, Expected::Any, run, &mut drafts)?),
             other => Ok(other?),
         }
     }
 
-    /// Appends events, and takes them where that succeeds.
+    /// Appends events, and folds them if that succeeds.
     fn append(
         &self,
         folded: &mut Folded,
@@ -359,8 +356,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Folds what was just written. Where another process appended in between, its events come first, in the
-    /// order of the log.
+    /// Folds the events that were just written. Events that another process appended before them come
+    /// first.
     fn go_on_with(&self, folded: &mut Folded, drafts: Vec<Draft>, written: &[Stored]) -> Result<(), Error> {
         let is_next = written.first().is_some_and(|first| first.seq == folded.history.last_seq + 1);
         if !is_next || self.store.generation() != folded.generation {
@@ -374,7 +371,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Folds what is new.
+    /// Folds new events.
     fn refresh(&self, folded: &mut Folded) -> Result<(), Error> {
         loop {
             let generation = self.store.generation();
@@ -384,8 +381,8 @@ impl Inner {
             if folded.history.last_seq == 0 && !folded.begins_anew {
                 self.restore(folded);
             }
-            // A run of an earlier process is read from the store when an event of it comes, so nothing
-            // is applied while the store shows events.
+            // A run of an earlier process is read from the store when an event of it comes, so no event is
+            // applied while the store delivers events.
             let mut events = Vec::new();
             let seen = self.store.show_since(folded.history.last_seq, PAGE, &mut |shown| {
                 events.push(fold(shown)?);
@@ -410,10 +407,10 @@ impl Inner {
         }
     }
 
-    /// Goes on from what an earlier process folded of this log.
+    /// Continues from the fold that an earlier process saved of this log.
     fn restore(&self, folded: &mut Folded) {
         let Some(Kept { seq, fold }) = self.store.kept() else { return };
-        // As text, like events: so the binary reads their types in one way.
+        // Read as text, as events are: then the binary has one reader for these types.
         let Ok(text) = std::str::from_utf8(&fold) else { return };
         match serde_json::from_str::<History>(text) {
             Ok(history) if history.last_seq == seq => {
@@ -440,7 +437,7 @@ impl Inner {
         folded.kept = history.last_seq;
     }
 
-    /// Shows every event; false where the log was replaced meanwhile.
+    /// Visits every event; false if the log was replaced meanwhile.
     fn visit(&self, look: &mut dyn FnMut(&Event)) -> Result<bool, Error> {
         let generation = self.store.generation();
         let mut after = 0;
@@ -485,7 +482,7 @@ fn unreadable(error: &Unreadable) -> StoreError {
     StoreError::Corrupt { reason: error.to_string() }
 }
 
-/// An event as it is stored.
+/// Parses a stored event.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@ use super::project_files::ProjectFiles;
 use crate::host::environment::Environment;
 use crate::host::process::Supervisor;
 
-/// The parts of a server or a sub-command. A clone is a handle on the same ones.
+/// The four parts of a server or a sub-command. Clones share them.
 #[derive(Clone)]
 pub struct Kit {
     pub config: Configuration,
@@ -19,7 +19,7 @@ pub struct Kit {
 }
 
 impl Kit {
-    /// The parts, made for a project. Nothing is read, opened or started yet.
+    /// The parts for a project. Nothing is read, opened or started yet.
     pub fn new(environment: Environment, working_directory: &Path, supervisor: Supervisor) -> Self {
         let config = Configuration::new(environment, working_directory);
         Self {

@@ -1,4 +1,4 @@
-//! The record: the project's events, who writes them, and whether another writer is alive.
+//! The record: the project's events, the servers that write them, and whether a server is alive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -33,13 +33,13 @@ struct Inner {
     aside: OnceLock<Journal>,
     ledger: Ledger,
     lease: Mutex<Option<Lease>>,
-    /// Work on record that goes on here, by its ids.
+    /// Recorded work that goes on at this server, by id.
     working: Mutex<BTreeSet<String>>,
     user_key: OnceLock<Option<SealKey>>,
     current_run: Mutex<Option<String>>,
 }
 
-/// Work that goes on until this is dropped.
+/// Work that goes on until this value is dropped.
 pub struct Working {
     log: Log,
     id: String,
@@ -52,7 +52,7 @@ impl Drop for Working {
 }
 
 impl Log {
-    /// The log of a project. Nothing is made or opened yet.
+    /// The log of a project. Nothing is created or opened yet.
     pub fn new(config: Configuration) -> Self {
         let inner = Inner {
             config,
@@ -74,8 +74,7 @@ impl Log {
         self.inner.journal.get_or_init(|| Journal::new(self.store().clone()))
     }
 
-    /// Returns where a run is recorded. A call outside of runs (an empty name) stays in memory where tracing
-    /// is off.
+    /// The journal for a run. A call outside of runs (an empty name) stays in memory if tracing is off.
     pub fn journal_of(&self, run: &str) -> &Journal {
         if self.is_logged(run) {
             return self.journal();
@@ -83,12 +82,12 @@ impl Log {
         self.inner.aside.get_or_init(|| Journal::new(Arc::new(MemoryStore::default())))
     }
 
-    /// True if what belongs to a run, or to none, goes into the project's log.
+    /// True if the events of a run, or those outside of runs, go into the project's log.
     pub fn is_logged(&self, run: &str) -> bool {
         !run.is_empty() || self.inner.config.settings().tracing.enabled
     }
 
-    /// The project's events. Nothing is made or opened before the first of them.
+    /// The project's events. Nothing is created or opened before the first event.
     pub fn store(&self) -> &Arc<SqliteStore> {
         self.inner.store.get_or_init(|| {
             let state = self.inner.config.environment().state_directory();
@@ -99,18 +98,18 @@ impl Log {
         })
     }
 
-    /// Returns where the project's events are kept: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
+    /// Directory of the project's events: `.maestro`, or the directory of `MAESTRO_TRACE_DIR`.
     pub fn store_directory(&self) -> PathBuf {
         let directory = self.inner.config.settings().tracing.directory.as_deref();
         self.inner.config.root().join(directory.unwrap_or(Path::new(".maestro")))
     }
 
-    /// The id of this server among those that work on the project.
+    /// Id of this server among those of the project.
     pub fn server(&self) -> &str {
         &self.inner.server
     }
 
-    /// Lets other servers see that this one is alive, from now on.
+    /// Lets other servers see that this one is alive.
     ///
     /// # Errors
     ///
@@ -124,7 +123,7 @@ impl Log {
         Ok(())
     }
 
-    /// Work that is on record goes on here, until this is dropped.
+    /// Marks recorded work as going on here, until the result is dropped.
     pub fn work_on(&self, id: &str) -> Working {
         self.working().insert(id.to_owned());
         Working { log: self.clone(), id: id.to_owned() }
@@ -149,12 +148,12 @@ impl Log {
         self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// This server works on a run.
+    /// Sets the run that this server works on.
     pub fn set_current_run(&self, run: &str) {
         *self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
     }
 
-    /// Runs without an event since then are parked; 0 where none ever is.
+    /// Runs without an event since this time are parked; 0 means that none is.
     pub fn idle_before(&self) -> u64 {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         match self.inner.config.settings().park_after_days {
@@ -163,13 +162,13 @@ impl Log {
         }
     }
 
-    /// Returns what this server asked of whom.
+    /// The calls of this server, by provider.
     pub fn ledger(&self) -> &Ledger {
         &self.inner.ledger
     }
 
-    /// The key that identifies files which this user wrote into a project; none where the user has
-    /// no directory that can be written to.
+    /// The key that identifies files which this user wrote into a project; none if the user has no writable
+    /// directory.
     pub fn user_key(&self) -> Option<&SealKey> {
         let make = || {
             let state = self.inner.config.environment().state_directory()?;
@@ -180,12 +179,12 @@ impl Log {
         self.inner.user_key.get_or_init(make).as_ref()
     }
 
-    /// The key with which the project's servers seal what comes back to them through a client: this
-    /// user's own, bound to the project. Nothing of it lies in the project.
+    /// The key that seals what comes back to the project's servers through a client. It belongs to this
+    /// user and this project, and nothing of it is in the project.
     ///
     /// # Errors
     ///
-    /// The user has no directory of state that can be written to.
+    /// The user has no writable state directory.
     pub async fn seal_key(&self) -> Result<SealKey, Error> {
         let log = self.clone();
         let bound = move || {
@@ -199,8 +198,7 @@ impl Log {
         })
     }
 
-    /// Returns what a result says beside its own: once, what became of the log; and each time, why it opens
-    /// no gate. Nothing is read for it.
+    /// Notes for a result: once, what happened to the log; each time, why it opens no gate. Reads nothing.
     pub fn untold(&self) -> Vec<(&'static str, Value)> {
         let Some(store) = self.inner.store.get() else { return Vec::new() };
         let notes = store.take_notes().into_iter().map(|note| match note {
@@ -214,7 +212,7 @@ impl Log {
     }
 }
 
-// Consults of this server, added up for as long as it runs. The journal keeps what lasts.
+// Consults of this server, summed for its lifetime. The journal keeps what lasts.
 
 /// The calls of this server, by provider.
 #[derive(Debug, Default)]
@@ -224,33 +222,29 @@ pub struct Ledger {
     refusals: Mutex<BTreeMap<String, Instant>>,
 }
 
-/// Time that a provider that refused is passed over where nobody names it.
+/// How long a provider that refused is passed over if nobody names it.
 const GRUDGE: Duration = Duration::from_secs(600);
 
-/// The calls to one provider, added up.
+/// Sums over the calls to one provider.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Totals {
-    /// Calls.
     pub calls: u64,
     /// Calls that failed.
     pub failed: u64,
-    /// Milliseconds in all.
     pub elapsed_ms: u64,
     /// Tokens sent.
     pub input_tokens: u64,
-    /// Tokens answered.
     pub output_tokens: u64,
-    /// US dollars, as far as the CLIs say; none where none of them does.
+    /// US dollars, as far as the CLIs report them; none if no CLI does.
     pub cost_usd: Option<f64>,
 }
 
 impl Ledger {
-    /// A number that marks all log lines of a call.
+    /// A number for all log lines of a call.
     pub fn number(&self) -> u64 {
         self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Adds a call.
     pub fn add(&self, call: &ConsultSettled) {
         let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
         let total = totals.entry(call.provider.clone()).or_default();
@@ -264,7 +258,7 @@ impl Ledger {
         }
     }
 
-    /// True if the last call to a provider ended in its refusal.
+    /// Notes whether the last call to a provider ended in its refusal.
     pub fn note(&self, provider: &str, refused: bool) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if refused {
@@ -274,7 +268,7 @@ impl Ledger {
         }
     }
 
-    /// True if a provider refused a short while ago, and has not answered since.
+    /// True if a provider refused a short while ago and has not answered since.
     pub fn refused(&self, provider: &str) -> bool {
         let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         refusals.get(provider).is_some_and(|when| when.elapsed() < GRUDGE)

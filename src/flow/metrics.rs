@@ -1,5 +1,5 @@
-//! The figures of a run or of the project, always from the log, so that every server and every
-//! terminal shows the same.
+//! Figures of a run or of the project, always from the log, so that every server and every terminal shows
+//! the same.
 
 use super::account::standings;
 use super::configuration::Configuration;
@@ -14,17 +14,17 @@ use crate::error::Error;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// Those of the current run, where there is one, else those of the project.
+    /// The current run, if there is one, else the project.
     Current,
-    /// Those of a run: the named one, else the current one.
+    /// The named run, else the current one.
     Run(Option<String>),
-    /// Those of the project: what was done inside runs and outside of them.
+    /// The project, inside and outside of runs.
     Project,
-    /// Those of the last so many days.
+    /// The last days.
     Days(u32),
 }
 
-/// The figures that are asked for.
+/// The figures of a scope.
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub async fn metrics(kit: &Kit, wanted: Wanted) -> Result<Report, Error> {
     read.await?
 }
 
-/// The figures of a scope, and what they cost.
+/// The figures of a scope, and their cost.
 pub(crate) fn report(config: &Configuration, history: &History, scope: Scope) -> Report {
     let tally = tally(history, &scope);
     let run = match &scope {
@@ -52,7 +52,7 @@ pub(crate) fn report(config: &Configuration, history: &History, scope: Scope) ->
     Report { cost: Some(cost), ..Report::of(scope, &tally, config.baseline()) }
 }
 
-/// The figures of a scope alone.
+/// The figures of a scope without their cost.
 pub(crate) fn figures(history: &History, scope: Scope, baseline: Baseline) -> Report {
     let tally = tally(history, &scope);
     Report::of(scope, &tally, baseline)

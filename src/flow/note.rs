@@ -1,4 +1,4 @@
-//! Recording what was done, in the run that it belongs to.
+//! Records results in the run that they belong to.
 
 use super::account::Account;
 use super::configuration::Configuration;
@@ -11,12 +11,12 @@ use crate::domain::event::{Changed, Draft, Noted};
 use crate::domain::workflow::{Gate, Held, Run};
 use crate::error::Error;
 
-/// Records something in the run that is meant (the named one, over or not, else this server's latest,
-/// else the project's latest, while they go on), or outside of runs without one. Returns the run.
+/// Records an event in the run that the call means (the named one, ended or not, else this server's latest
+/// open run, else the project's latest open run), or outside of runs. Returns the run.
 ///
 /// # Errors
 ///
-/// There is no run of that name, or the log cannot be used.
+/// There is no such run, or the log cannot be used.
 pub async fn note(log: &Log, workflow_id: Option<String>, draft: Draft) -> Result<Option<String>, Error> {
     let meant = Meant::new(log, workflow_id);
     let run = log
@@ -34,8 +34,8 @@ pub async fn note(log: &Log, workflow_id: Option<String>, draft: Draft) -> Resul
     Ok(run)
 }
 
-/// Records what came of consults, on their account: in its run, else beside all runs. A log that
-/// cannot be written does not take the result from the caller.
+/// Records the results of consults in the run that pays for them, else outside of runs. If the log cannot
+/// be written, the caller still gets the result.
 pub(super) async fn note_on(log: &Log, account: &Account, drafts: Vec<Draft>) {
     let run = account.run.as_deref().unwrap_or_default();
     if !log.is_logged(run) {
@@ -47,7 +47,7 @@ pub(super) async fn note_on(log: &Log, account: &Account, drafts: Vec<Draft>) {
     }
 }
 
-/// The same of a topic's result that rests on some consults, after events beside it. Its secrets are masked:
+/// As [`note_on`], for one result that rests on consults, after the events beside it. Secrets are masked:
 /// names and words of others can contain anything.
 pub(super) async fn note_masked(
     config: &Configuration,
@@ -72,26 +72,24 @@ pub(super) async fn note_masked(
     }
 }
 
-/// The run that a change belongs to, and which changes it takes.
+/// The run that a change belongs to, and the changes that it accepts.
 pub struct Belonging {
-    /// The run.
     pub run: Run,
     pub gate: Gate,
 }
 
 impl Belonging {
-    /// Its id.
     pub fn id(&self) -> &str {
         &self.run.id
     }
 }
 
-/// The run that a patch belongs to. One at a time, and none before its time; where it is only tried,
-/// its time does not matter. For a thread that may block.
+/// The run that a patch belongs to. It accepts one patch at a time, in the right stage; a dry run may come
+/// earlier. Blocks.
 ///
 /// # Errors
 ///
-/// The run refuses it, or the log cannot be read by a server that works on a run.
+/// The run refuses it, or a server that works on a run cannot read the log.
 pub fn run_to_patch(log: &Log, is_tried: bool) -> Result<Option<Belonging>, Refusal> {
     run_to_change(log, |run| {
         let gate = if is_tried { Gate::Any } else { run.may_change()? };
@@ -99,11 +97,11 @@ pub fn run_to_patch(log: &Log, is_tried: bool) -> Result<Option<Belonging>, Refu
     })
 }
 
-/// The run that the undoing of a change belongs to.
+/// The run that a restore belongs to.
 ///
 /// # Errors
 ///
-/// The run takes no change, or the log cannot be read by a server that works on a run.
+/// The run accepts no change, or a server that works on a run cannot read the log.
 pub fn run_to_restore(log: &Log) -> Result<Option<Belonging>, Refusal> {
     run_to_change(log, |run| match run.may_change()? {
         Gate::Any => Ok(Gate::Any),
@@ -111,8 +109,8 @@ pub fn run_to_restore(log: &Log) -> Result<Option<Belonging>, Refusal> {
     })
 }
 
-/// The run that the taking back of what a killed server had begun belongs to: that is never refused.
-/// If the log cannot name the run, there is none.
+/// The run of an unfinished change of a killed server; undoing that is never refused. None if the log
+/// cannot name the run.
 pub fn run_to_recover(log: &Log) -> Option<String> {
     run_to_change(log, |_| Ok(Gate::Any)).ok().flatten().map(|belonging| belonging.run.id)
 }
@@ -129,19 +127,19 @@ fn run_to_change(
         Ok(None) => Ok(None),
         Ok(Some(Ok(belonging))) => Ok(Some(belonging)),
         Ok(Some(Err(held))) => Err(refused(held)),
-        // The log knows whether a run blocks this: an unreadable log opens no gate.
+        // The log knows whether a run blocks this. An unreadable log opens no gate.
         Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
     }
 }
 
-/// Outcome of a change that a run refuses.
+/// The refusal of a change by a run.
 pub fn refused(Held { reason, refusal }: Held) -> Refusal {
     let next = refusal.next.clone();
     Refusal::new(reason, refusal).with_next(next)
 }
 
-/// Records a change of files from the thread that made it, so that no end of the call comes between.
-/// A log that cannot be written does not undo the change.
+/// Records a change of files on the thread that made it, so that nothing comes in between. If the log
+/// cannot be written, the change stands.
 pub fn note_change(log: &Log, run: Option<&str>, changed: Changed) {
     told::changed(run, &changed);
     let name = run.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Results that are larger than a client shows: cut down, and kept whole in a file.
+//! Cuts results that are larger than a client shows, and keeps them whole in a file.
 
 use serde_json::{Map, Value, json};
 
@@ -8,23 +8,23 @@ use super::scope::off_thread;
 use crate::domain::size::{MOST, shortened, weight_of_json};
 use crate::error::Error;
 
-/// Bytes kept for saying where a result was shortened.
+/// Bytes reserved for the note on what was shortened.
 const FOR_THE_NOTE: usize = 3_000;
 
-/// Bytes of JSON that always have room: a byte weighs one and a half at most.
+/// JSON of this size always fits: a byte counts one and a half times at most.
 const ALWAYS_FIT: usize = MOST * 2 / 3;
 
-/// True if the JSON of a result is more than a client shows.
+/// True if the JSON of a result is larger than a client shows.
 pub fn is_oversize(json: &str) -> bool {
     json.len() > ALWAYS_FIT && weight_of_json(json) > MOST
 }
 
-/// The result of a tool with what a client shows of it; where it was shortened, and where it is
-/// whole, stands first.
+/// The part of a result that a client shows. If it was shortened, it begins with a note on that and on the
+/// whole result.
 ///
 /// # Errors
 ///
-/// The rules of masking cannot be used.
+/// The masking rules cannot be used.
 pub async fn cut_down(
     config: &Configuration,
     project: &ProjectFiles,

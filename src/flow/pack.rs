@@ -1,4 +1,4 @@
-//! Packing a context: finding and reading the files, masking secrets, and fitting all of it.
+//! Packing a context: finds and reads files, masks secrets, and fits everything into the limit.
 
 use std::num::NonZeroUsize;
 
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::host::config::ContextLimits;
 use crate::host::project::{FileLines, Found, Project, Refusal};
 
-/// Omissions that a result lists; the rest is counted.
+/// Omissions that a result lists; further ones are counted.
 const MOST_OMISSIONS: usize = 40;
 
 // A context to pack, as a tool takes it: its schema has the words of the fields alone.
@@ -45,7 +45,7 @@ pub struct ContextRequest {
 }
 
 impl ContextRequest {
-    /// The context that a tool's arguments name.
+    /// The context of a tool's arguments.
     pub fn given(files: Vec<String>, facts: Vec<String>, errors: Vec<String>, stage: Option<Stage>) -> Self {
         Self { files, facts, errors, stage, ..Self::default() }
     }
@@ -59,21 +59,19 @@ impl ContextRequest {
     }
 }
 
-/// A packed context.
 #[derive(Clone, Debug, Serialize)]
 pub struct PackedContext {
-    /// Omissions with their reasons, told before what there is.
+    /// Omissions with their reasons. They come first, so that the reader sees them before the text.
     pub omitted: Vec<Omission>,
     /// Its figures.
     pub stats: Stats,
-    /// The files in it.
     pub files: Vec<PackedFile>,
     /// The text.
     pub packed_context: String,
     pub masked: usize,
 }
 
-/// The figures of a packed context.
+/// Figures of a packed context.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Stats {
     /// Errors given.
@@ -87,12 +85,12 @@ pub struct Stats {
     pub truncated: bool,
 }
 
-/// Packs a context without holding up other calls.
+/// Packs a context on another thread.
 ///
 /// # Errors
 ///
-/// The configuration cannot be used, or a file that is named without a wildcard is not there. A file
-/// that is there and cannot be read is no error: it is listed.
+/// The configuration cannot be used, or a file that is named without a wildcard does not exist. An existing
+/// file that cannot be read is listed, not an error.
 pub async fn pack_context(
     config: &Configuration,
     project: &ProjectFiles,
@@ -108,7 +106,7 @@ pub async fn pack_context(
     .await?
 }
 
-/// The same on this thread, for files that are there.
+/// As [`pack_context`], for files that exist. Blocks.
 pub(super) fn pack_now(
     config: &Configuration,
     project: &ProjectFiles,
@@ -130,12 +128,12 @@ pub(super) fn pack_now(
     Ok(packing.finish(request))
 }
 
-/// Refuses names of files that are not there, before anything is sent: an answer about a file that
-/// nobody read is worth nothing, and costs the same.
+/// Refuses names of missing files before anything is sent: an answer about a file that nobody read is
+/// worthless and costs the same.
 ///
 /// # Errors
 ///
-/// A file that is named without a wildcard is not there.
+/// A file that is named without a wildcard does not exist.
 pub async fn check_files(project: &ProjectFiles, files: &[String]) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
@@ -158,7 +156,7 @@ impl Packing<'_> {
             .iter()
             .filter(|text| !text.trim().is_empty())
             .map(|text| {
-                // Colours stand between the words that are looked for, here and by masking.
+                // Colours stand between words that packing and masking look for.
                 let text = plain(text);
                 let clean = self.masker.mask(&text);
                 self.masked += clean.count;

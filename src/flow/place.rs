@@ -1,5 +1,5 @@
-//! Which tree a call looked at: the project's root by its whole path, and whether the caller may have
-//! meant another worktree of the same repository.
+//! The tree that a call looked at: the path of the project's root, and a note if the caller may have meant
+//! another worktree of the repository.
 
 use std::path::{Path, PathBuf};
 
@@ -16,17 +16,17 @@ const TOOLS: [&str; 8] = [
     "maestro_verify", "maestro_apply_patch", "maestro_restore_from_backup", "maestro_pack_context",
     "maestro_consult", "maestro_consult_with_role", "maestro_ensemble_generate", "maestro_select_best",
 ];
-/// Arguments that name paths. The others may be long, and are not copied.
+/// Arguments that name paths. Others may be long and are not copied.
 const NAMING: [&str; 7] = ["cwd", "workspace_root", "files", "context_files", "commands", "verify", "patch"];
-/// Paths of a request that are looked at.
+/// Maximum number of paths that are checked.
 const MOST_PATHS: usize = 200;
 
-/// Returns what a result says of it beside its own keys. The arguments are taken at once, and looked at
-/// when this is awaited.
+/// Notes on the tree beside a result. The arguments are copied at once, and checked when the future is
+/// awaited.
 ///
 /// # Errors
 ///
-/// The thread that looks was cut short.
+/// The thread that checks them panicked.
 pub fn place_notes(
     project: &ProjectFiles,
     tool: &str,
@@ -50,7 +50,7 @@ pub fn place_notes(
     }
 }
 
-/// Returns what to say where something points into another worktree.
+/// The note if something points into another worktree.
 fn elsewhere(root: &Path, working_directory: &Path, arguments: &Map<String, Value>) -> Option<String> {
     let own = Checkout::around(root).filter(Checkout::has_others)?;
     let other = |path: &Path| Checkout::around(path).filter(|other| own.is_beside(other));

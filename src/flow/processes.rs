@@ -1,4 +1,4 @@
-//! Processes that this server starts, what it does beside its calls, and what it refuses to start or do.
+//! Processes of this server, its work beside calls, and what it refuses to start or do.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ struct Inner {
     slots: OnceLock<Slots>,
     background: TaskTracker,
     versions: Versions,
-    /// True if a client talks to it, and no person at a terminal.
+    /// True if a client uses it, not a person at a terminal.
     is_served: AtomicBool,
     is_below: OnceLock<bool>,
 }
@@ -57,23 +57,23 @@ impl Processes {
         self.inner.slots.get_or_init(|| Slots::new(size()))
     }
 
-    /// Work that outlives the call that began it.
+    /// Work that outlives its call.
     pub fn background(&self) -> &TaskTracker {
         &self.inner.background
     }
 
-    /// Versions of the programs that this server met.
+    /// Versions of programs, by this server's own queries.
     pub fn versions(&self) -> &Versions {
         &self.inner.versions
     }
 
-    /// From now on a client talks to this server.
+    /// Marks that a client uses this server from now on.
     pub fn serve(&self) {
         self.inner.is_served.store(true, Ordering::Relaxed);
     }
 
-    /// Refuses to spend, run or change anything below another Maestro: a consultant gives text, and a
-    /// check tells how the project is.
+    /// Refuses to spend, run or change anything below another Maestro: a consultant returns text, and a
+    /// check reports on the project.
     ///
     /// # Errors
     ///
@@ -84,12 +84,12 @@ impl Processes {
         if *self.inner.is_below.get_or_init(is_below) { Err(Error::NestedConsult) } else { Ok(()) }
     }
 
-    /// Refuses to decide, hand in or change where no client of a person's stands above: below another
-    /// Maestro, and in a server that a command of an agent's started.
+    /// Refuses to decide, hand in or change anything if no client of a person controls this server: below
+    /// another Maestro, or if a command of an agent started it.
     ///
     /// # Errors
     ///
-    /// Returns who stands above this one.
+    /// The program that controls this server.
     pub fn refuse_strangers(&self) -> Result<(), Error> {
         self.refuse_nested()?;
         if !self.inner.is_served.load(Ordering::Relaxed) {
@@ -103,10 +103,9 @@ impl Processes {
     }
 }
 
-// Versions of the programs that a server met, each asked for once.
+// Versions of programs, each asked for once.
 
-/// A program as it was written to disk, with its leading arguments (which may be all that tells two CLIs
-/// apart, as with `npx`).
+/// A program file as of its last write, with its leading arguments: with `npx` they alone tell two CLIs apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
     path: PathBuf,
@@ -121,7 +120,7 @@ impl Program {
     }
 }
 
-/// Versions by program, and the programs that did not tell theirs.
+/// Versions by program, and the programs that did not report theirs.
 #[derive(Default)]
 pub struct Versions {
     known: Mutex<HashMap<Program, Arc<OnceCell<Version>>>>,
@@ -129,7 +128,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// The version of a program, for whoever comes first to ask for.
+    /// The version of a program; the first caller asks for it.
     pub fn of(&self, program: Program) -> Arc<OnceCell<Version>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(program).or_default())
@@ -140,7 +139,7 @@ impl Versions {
         failed.insert(program, (Instant::now(), error));
     }
 
-    /// The failure of a program to tell its version, where that is no longer ago.
+    /// A failure to report the version, if it is recent enough.
     pub fn failed_within(&self, time: Duration, program: &Program) -> Option<Error> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(program).filter(|(when, _)| when.elapsed() < time).map(|(_, error)| error.clone())

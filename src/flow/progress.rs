@@ -1,16 +1,16 @@
-//! Telling a waiting caller what goes on.
+//! Progress messages for a waiting caller.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-/// Where a flow says what it is doing. Saying something never waits and never fails.
+/// The place where a flow says what it is doing. Saying something never waits and never fails.
 #[derive(Clone, Debug)]
 pub struct Progress {
     sender: Option<mpsc::UnboundedSender<String>>,
     label: String,
-    /// Where several are asked side by side: what one of them says is a line about all.
+    /// Set for one of several that are asked side by side: its messages become one line about all.
     watch: Option<Arc<Watch>>,
 }
 
@@ -26,7 +26,7 @@ impl Progress {
         Self { sender: None, label: String::new(), watch: None }
     }
 
-    /// The same, with everything said under a label.
+    /// The same progress, with a label before every message.
     pub fn labelled(&self, label: &str) -> Self {
         Self { sender: self.sender.clone(), label: format!("{label}: "), watch: self.watch.clone() }
     }
@@ -42,19 +42,19 @@ impl Progress {
             watch.tick();
         }
         if let Some(sender) = &self.sender {
-            // A listener that went away is not this flow's concern.
+            // It is not this flow's concern if the listener is gone.
             let _ = sender.send(format!("{}{message}", self.label));
         }
     }
 }
 
-/// Interval at which the line is repeated while nothing changes.
+/// Interval at which the line is repeated if nothing changes.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Names in the line: a client shows one row of it.
+/// Names in the line: a client shows one row.
 const MOST_NAMED: usize = 6;
 
-/// Several who are asked side by side.
+/// The progress of several that are asked side by side.
 #[derive(Debug)]
 pub struct Watch {
     progress: Progress,
@@ -76,19 +76,19 @@ enum Seat {
 }
 
 impl Watch {
-    /// A watch over those of these names.
+    /// A watch over the named ones.
     pub fn over(progress: &Progress, names: impl IntoIterator<Item = String>) -> Arc<Self> {
         let seats = names.into_iter().map(|name| (name, Seat::Waiting)).collect();
         let state = State { begun: Instant::now(), seats, said: None };
         Arc::new(Self { progress: progress.clone(), state: Mutex::new(state) })
     }
 
-    /// Returns what each of them says comes to the one line of all.
+    /// The progress for one of them.
     pub fn progress(self: &Arc<Self>) -> Progress {
         Progress::watched(Arc::clone(self))
     }
 
-    /// One of them is through.
+    /// One of them has finished.
     pub fn done(&self, seat: usize, answered: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, now)) = state.seats.get_mut(seat) {
@@ -98,7 +98,7 @@ impl Watch {
         self.progress.say(&state.line());
     }
 
-    /// One of them is at work.
+    /// One of them is working.
     pub fn tick(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.said.is_none_or(|said| said.elapsed() >= PAUSE) {

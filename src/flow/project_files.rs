@@ -1,4 +1,4 @@
-//! The project's files: where they are, who reads them, and the long answers that are kept beside them.
+//! The project's files: their root, their reader, and the long answers that are kept beside them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -41,11 +41,11 @@ impl ProjectFiles {
         &self.inner.working_directory
     }
 
-    /// Reader of the files, made on first need.
+    /// Reader of the files, created on first need.
     ///
     /// # Errors
     ///
-    /// The rules on secret names cannot be used.
+    /// The rules for secret names cannot be used.
     pub fn reader(&self) -> Result<Arc<Project>, Error> {
         self.inner.reader.get_or_init(|| self.make_reader().map(Arc::new)).clone()
     }

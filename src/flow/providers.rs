@@ -1,4 +1,4 @@
-//! Installed consultants and their versions.
+//! Installed CLIs and their versions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -29,16 +29,16 @@ use crate::provider::events::{Version, allowed};
 use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::{codex, login, understudy};
 
-/// Time that a CLI may take to tell about itself.
+/// How long a CLI may take to report its version.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Time that a look at the machine is believed.
+/// How long an overview is reused.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Time that an overview waits for a CLI to tell about itself.
+/// How long an overview waits for a CLI to report its version.
 const GLANCE: Duration = Duration::from_secs(5);
 
-/// Time that an overview remembers that a CLI did not.
+/// How long an overview remembers that a CLI did not.
 const GRUDGE: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
@@ -51,7 +51,7 @@ struct Entry<'a> {
     model: Option<String>,
     effort: Option<String>,
     timeout_sec: u64,
-    /// Until when it is not asked, because its quota is spent.
+    /// End of the time in which it is not asked, because its quota is spent.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_asked_until: Option<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -62,7 +62,7 @@ struct Entry<'a> {
     calls: Option<Value>,
 }
 
-/// The last look at all providers and when it was made.
+/// The last overview of all providers, and its time.
 #[derive(Default)]
 pub struct Overview {
     last: Mutex<Option<(Instant, Arc<Value>)>>,
@@ -73,7 +73,7 @@ impl Overview {
     ///
     /// # Errors
     ///
-    /// The look at the machine panicked.
+    /// The thread that looks panicked.
     pub async fn look(&self, kit: &Kit) -> Result<Arc<Value>, Error> {
         let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((made, value)) = &*last()
@@ -89,7 +89,7 @@ impl Overview {
 
 async fn overview(kit: &Kit) -> Result<Value, Error> {
     let (broken, spent) = (broken(kit).await, open(&kit.log).await);
-    // Programs and the CLIs' own configurations are looked for on the disk.
+    // Programs and the CLIs' own configurations are searched on the disk.
     let shared = kit.clone();
     let mut value = off_thread(move || look(&shared.config, &shared.log, &broken, &spent)).await?;
     let caps: Vec<CapNote> = today(&kit.config, &kit.log).await.iter().map(CapNote::from).collect();
@@ -99,7 +99,7 @@ async fn overview(kit: &Kit) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// The CLIs that are installed and do not run, with what is wrong.
+/// Installed CLIs that do not run, with the reason.
 async fn broken(kit: &Kit) -> HashMap<String, String> {
     let asked = kit.config.catalogue().iter().filter(|provider| provider.settings.enabled != Enabled::No);
     let found = asked.map(|provider| async move {
@@ -110,13 +110,13 @@ async fn broken(kit: &Kit) -> HashMap<String, String> {
     join_all(found).await.into_iter().flatten().collect()
 }
 
-/// True if a program is there and cannot be run.
+/// True if a program exists and cannot be run.
 pub(super) fn does_not_run(error: &Error) -> bool {
     matches!(error, Error::CliNotExecutable { .. })
         || matches!(error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken)
 }
 
-/// Words for a CLI that tells nothing of itself. Who else may be asked stands elsewhere.
+/// Describes a CLI that reports nothing. Other providers are named elsewhere.
 pub(super) fn in_words(error: &Error) -> String {
     let hint = match error {
         Error::Cli { provider, failure, .. } => failure.kind.hint(provider),
@@ -125,7 +125,7 @@ pub(super) fn in_words(error: &Error) -> String {
     format!("{}: {error}. {hint}", error.code())
 }
 
-/// Returns whether a CLI tells about itself; one that did not is not asked again for a while.
+/// Asks a CLI for its version; one that did not report it is not asked again for a while.
 async fn glance(kit: &Kit, provider: &Provider, program: &Path) -> Result<(), Error> {
     let asked = asked(provider, program);
     let versions = kit.processes.versions();
@@ -146,7 +146,7 @@ fn look(
     spent: &BTreeMap<String, Spent>,
 ) -> Value {
     let catalogue = config.catalogue();
-    // Looking through PATH is most of the work, so it is done once for each.
+    // The search through PATH is most of the work, so it happens once for each program.
     let found: HashMap<&str, bool> =
         catalogue.iter().map(|provider| (provider.name.as_str(), catalogue.has(provider))).collect();
     let is_installed = |provider: &Provider| found.get(provider.name.as_str()).copied().unwrap_or(false);
@@ -214,12 +214,12 @@ fn asked(provider: &Provider, program: &Path) -> Program {
     Program::as_written(program, provider.leading_arguments())
 }
 
-/// The version of a provider's CLI, asked for on first use and remembered for this program. One that
-/// could not be had is asked for again the next time.
+/// The version of a provider's CLI, asked for on first use and remembered for this program. A failed query
+/// is repeated next time.
 ///
 /// # Errors
 ///
-/// The program cannot be started. A version that it does not print is no error.
+/// The program cannot be started. A missing version is no error.
 pub async fn version(
     kit: &Kit,
     provider: &Provider,
@@ -227,17 +227,18 @@ pub async fn version(
     limit: Duration,
 ) -> Result<Option<Version>, Error> {
     match probe(kit, provider, program, limit).await {
-        // The call itself will tell why.
+        // The call itself will report the reason.
         Err(Error::Cli { .. } | Error::Timeout { .. }) => Ok(None),
         other => other,
     }
 }
 
-/// The same, with what the CLI says where it fails at that.
+/// As [`version`], with the CLI's own words if it fails.
 ///
 /// # Errors
 ///
-/// The program cannot be started, fails, or tells nothing in time. None: it ended well without a version.
+/// The program cannot be started, fails, or reports nothing in time. Returns none if it ended well without
+/// a version.
 pub async fn probe(
     kit: &Kit,
     provider: &Provider,
@@ -251,7 +252,7 @@ pub async fn probe(
         match Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)) {
             Some(version) if printed.exit.success() || printed.trouble().is_none() => Ok(version),
             found => match printed.trouble() {
-                // Its own version is no business of an error that names another.
+                // In an error that names another reason, the version does not matter.
                 Some(failure) if failure.kind == FailureKind::CliBroken || found.is_none() => {
                     Err(Some(Error::Cli { provider: provider.name.clone(), failure, others: Vec::new() }))
                 }
@@ -271,8 +272,8 @@ pub async fn probe(
     }
 }
 
-/// The levels of effort that a model of codex' takes, by the list that comes with the CLI; none where it
-/// does not tell.
+/// The levels of effort of a codex model, by the list that comes with the CLI; none if the list does not
+/// say.
 pub async fn levels(
     kit: &Kit,
     provider: &Provider,
@@ -285,16 +286,16 @@ pub async fn levels(
     codex::levels(&printed.stdout, model)
 }
 
-/// Home directory in which a CLI is asked about itself.
+/// Home directory for a query to a CLI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// The user's, where the login is.
+    /// The user's, which has the login.
     Own,
-    /// One of this call's, where it has one: the user's is not touched for a version.
+    /// A private one, if the call has one: a query for the version does not touch the user's.
     Private,
 }
 
-/// Runs a provider's CLI with arguments of ours, in an empty directory and its own environment.
+/// Runs a provider's CLI with our arguments, in an empty directory and its own environment.
 ///
 /// # Errors
 ///
@@ -325,7 +326,7 @@ pub async fn print(
     outcome.map(Outcome::into_text).map_err(unable)
 }
 
-/// Returns what a process that could not be run means to a caller.
+/// The error of a process for its caller.
 pub(crate) fn process_error(
     provider: &Provider,
     config: &Configuration,

@@ -1,4 +1,4 @@
-//! Resources beside the tools: runs, reports, evidence and long answers, by their address.
+//! Resources: runs, reports, evidence and long answers, by address.
 
 use serde_json::{Value, json};
 
@@ -19,25 +19,25 @@ use crate::error::Error;
 /// Runs in the list of runs.
 const MOST_RUNS: usize = 100;
 
-/// Pieces in the newest evidence.
+/// Pieces of evidence in the newest evidence.
 const MOST_PIECES: usize = 50;
 
-/// Addresses of each family in the list of what there is.
+/// Addresses of each family in the list.
 const MOST_LISTED: usize = 20;
 
 /// Letters of a task in a list.
 const MOST_TASK: usize = 80;
 
-/// Something that can be read.
+/// A resource in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub address: Address,
-    /// Description; empty where its title says all.
+    /// Description; empty if the title says all.
     pub about: String,
 }
 
-/// Returns what can be read, a bounded number of each family, newest first. Evidence is not listed piece by
-/// piece: that would read the whole log each time a client connects.
+/// The resources, a bounded number of each family, newest first. Evidence is not listed piece by piece:
+/// that would read the whole log whenever a client connects.
 pub async fn listed(project: &ProjectFiles, log: &Log) -> Vec<Listed> {
     let mut all = vec![plain(Address::Runs), plain(Address::Trail)];
     let read = log.journal().read(|history| {
@@ -70,7 +70,7 @@ fn plain(address: Address) -> Listed {
     Listed { address, about: String::new() }
 }
 
-/// The text at an address; none where there is nothing.
+/// The text of a resource; none if it does not exist.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub async fn read(kit: &Kit, address: Address) -> Result<Option<String>, Error> 
     Ok(found?.map(|value| format!("{value:#}")))
 }
 
-/// Returns what is not there is no failure here.
+/// Turns the error for a missing thing into nothing.
 fn nothing_there<T>(error: Error) -> Result<Option<T>, Error> {
     if matches!(error, Error::Unknown { .. }) { Ok(None) } else { Err(error) }
 }
@@ -118,7 +118,7 @@ fn run(run: &Run) -> Value {
     })
 }
 
-/// The report as a reviewer reads it, and what was decided since.
+/// The report as its reviewer reads it, and the decision on it.
 async fn report(log: &Log, request: &str) -> Result<Option<String>, Error> {
     let found = match find(log, request).await {
         Ok(found) => found.request,
@@ -135,7 +135,7 @@ async fn report(log: &Log, request: &str) -> Result<Option<String>, Error> {
     Ok(Some(format!("{}\n\n{decided}\n", found.asked.display.trim_end())))
 }
 
-/// Answers were masked when they were kept; rules that were added since hold as well.
+/// A kept answer. It was masked when it was kept; rules that were added since are applied too.
 async fn answer(
     config: &Configuration,
     project: &ProjectFiles,

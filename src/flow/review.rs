@@ -1,9 +1,9 @@
-//! A review: a change or files, shown to several consultants side by side; what they find is held against
-//! the files, merged and ranked, and what they propose is tried in a copy.
+//! Reviews: several consultants look at a change or files. Their findings are checked against the files,
+//! merged and ranked, and proposed fixes are tried in a copy.
 //!
-//! Findings and fixes are two questions. Asked for both at once, a reviewer bends the finding to the fix;
-//! and a fix is worth its price only for what holds. So the second question goes to one of those who
-//! found it, once for all of its findings.
+//! Findings and fixes are two questions. A reviewer that is asked for both at once bends the finding to the
+//! fix, and a fix is worth its price only for a finding that holds. So the second question goes to one of
+//! those who found it, once for all of its findings.
 
 mod material;
 mod related;
@@ -47,21 +47,20 @@ const MOST_REVIEWERS: usize = 8;
 /// Criteria, and characters of them together.
 const MOST_CRITERIA: usize = 20;
 const MOST_CRITERIA_CHARS: usize = 4_000;
-/// Findings that did not hold and are listed.
+/// Discarded findings that a result lists.
 const MOST_DISCARDED: usize = 60;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Range(String),
     Staged,
-    /// Difference to the last commit, new files included.
+    /// The difference to the last commit, new files included.
     Working,
-    /// Files as they are.
     Files(Vec<String>),
 }
 
 impl Target {
-    /// In a few words.
+    /// The subject in a few words.
     pub fn in_words(&self) -> String {
         match self {
             Self::Range(range) => range.clone(),
@@ -72,24 +71,23 @@ impl Target {
     }
 }
 
-/// True if fixes are asked for and tried.
+/// Handling of fixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fixes {
-    /// For the gravest findings that hold.
+    /// Fixes for the gravest findings that hold are requested and tried.
     Tried,
-    /// Not at all.
     Not,
 }
 
-/// A review that is wanted.
+/// The request for a review.
 #[derive(Clone, Debug)]
 pub struct ReviewRequest {
     pub target: Target,
-    /// Criteria beside the ordinary ones.
+    /// Criteria beyond the usual ones.
     pub criteria: Vec<String>,
-    /// Reviewers; every installed one where nobody is named.
+    /// Reviewers; every installed one if nobody is named.
     pub providers: Option<Vec<String>>,
-    /// How each is asked; a model only where one provider is named.
+    /// Options for each reviewer; a model only with one provider.
     pub options: CallOptions,
     pub fixes: Fixes,
     /// The run that pays.
@@ -98,40 +96,38 @@ pub struct ReviewRequest {
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Review {
-    /// True if anybody reviewed, or there was nothing to review.
+    /// True if somebody reviewed, or there was nothing to review.
     pub ok: bool,
-    /// In a line.
+    /// Summary in a line.
     pub summary: String,
     /// Findings that hold: the best verified first, then by severity.
     pub findings: Vec<Finding>,
     pub discarded: Vec<Discarded>,
-    /// The gravest severity among the findings.
+    /// The gravest severity of the findings.
     pub highest_severity: Option<Severity>,
     pub reviewers: Vec<Reviewer>,
     pub target: String,
-    /// The files that were reviewed.
     pub files: Vec<String>,
     /// Parts that no reviewer saw, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<Omission>,
-    /// Reviewed files that changed while the reviewers were reading.
+    /// Reviewed files that changed during the review.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tree_changed: Vec<String>,
     /// Secrets that were masked on the way out.
     pub masked: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
-    /// The id under which it is recorded.
+    /// Id under which it is recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review_id: Option<String>,
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
-    /// The same, for callers in this process.
+    /// The error, for callers in this process.
     #[serde(skip)]
     pub cause: Option<Error>,
 }
 
-/// One reviewer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reviewer {
     pub provider: String,
@@ -141,26 +137,26 @@ pub struct Reviewer {
     pub told: ModelNote,
     /// True if the answer could be read.
     pub ok: bool,
-    /// Findings that held.
+    /// Number of findings that held.
     pub held: usize,
-    /// Findings that did not.
+    /// Number of findings that did not.
     pub discarded: usize,
-    /// In whose place it reviewed, and why.
+    /// The provider that it replaced, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stood_in_for: Option<StoodIn>,
     /// Milliseconds.
     pub elapsed_ms: u64,
     #[serde(skip_serializing_if = "Usage::is_empty")]
     pub usage: Usage,
-    /// Why it could not be read.
+    /// Why the answer could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// A stable word for that.
+    /// Code of that error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
 }
 
-/// Record that the log keeps of a review.
+/// The record of a review in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ReviewNoted {
     pub(crate) target: String,
@@ -172,12 +168,12 @@ pub(crate) struct ReviewNoted {
     pub(crate) tree_changed: Vec<String>,
 }
 
-/// Reviews, and records it.
+/// Reviews, and records the review.
 ///
 /// # Errors
 ///
-/// Arguments that make no sense, a repository that cannot be read, nobody who can be asked, or a budget
-/// that does not reach. That reviewers fail is no error: the review says so.
+/// Invalid arguments, an unreadable repository, nobody to ask, or a budget that is too small. Failing
+/// reviewers are no error: the review says so.
 pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> Result<Review, Error> {
     if kit.config.environment().depth() > 0 {
         return Err(Error::NestedConsult);
@@ -219,7 +215,7 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     Ok(review)
 }
 
-/// The reviewers, and what is put before them; nothing is asked of nothing.
+/// A review that is ready: its reviewers and its material. Nobody is asked about an empty change.
 struct Ready {
     providers: Vec<String>,
     material: Material,
@@ -232,7 +228,7 @@ struct Asked {
     everybody: Vec<String>,
 }
 
-/// All that comes before the first CLI starts. Blocks.
+/// Everything before the first CLI starts. Blocks.
 fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<Ready, Error> {
     let providers = reviewers(kit, request)?;
     let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
@@ -262,7 +258,7 @@ fn checked_criteria(given: &[String]) -> Result<Vec<String>, Error> {
     Ok(criteria)
 }
 
-/// Reviewers. Rules see no defect, so the understudy is not asked unless it is named.
+/// The reviewers. Rules see no defect, so the understudy is asked only if it is named.
 fn reviewers(kit: &Kit, request: &ReviewRequest) -> Result<Vec<String>, Error> {
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());
     let (mut providers, _) = chosen(kit, request.providers.clone(), Work::default())?;
@@ -305,7 +301,7 @@ fn question(request: &ReviewRequest, material: &Material, criteria: &[String], a
     }
 }
 
-/// Reads the answers and holds each finding against the files. Blocks.
+/// Reads the answers and checks each finding against the files. Blocks.
 fn checked(
     config: &Configuration,
     project: &ProjectFiles,
@@ -398,7 +394,7 @@ impl Review {
         Self { ok: true, summary, target: target.in_words(), left_out, ..Self::default() }
     }
 
-    /// The findings merged, ranked and numbered, with what became of the reviewers.
+    /// Merges, ranks and numbers the findings, and adds how each reviewer fared.
     fn summed_up(mut self, failures: Vec<String>, unread: usize) -> Self {
         self.findings = ranked(merged(self.findings));
         for (number, finding) in (1..).zip(&mut self.findings) {
@@ -433,7 +429,7 @@ impl Review {
     }
 }
 
-/// Record for the log: the findings that hold, masked. Each answer stands in its consult.
+/// Records the findings that hold, masked. Each answer is in its consult.
 async fn record(
     config: &Configuration,
     log: &Log,
@@ -459,15 +455,15 @@ async fn record(
     review.review_id = is_recorded.then_some(id);
 }
 
-// Fixes: asked for after the findings, of those who found them, and tried in copies of the project.
+// Fixes: requested after the findings from those who found them, and tried in copies of the project.
 
-/// Findings for which a fix is asked for.
+/// Findings for which a fix is requested.
 const MOST_FIXED: usize = 5;
-/// A finding of less harm is not worth a consult.
+/// A finding of lower severity is not worth a consult.
 const LEAST: Severity = Severity::Medium;
 
-/// Asks for fixes of the gravest findings and tries them. Missing fixes are named in the warning: the
-/// findings stand without it.
+/// Requests fixes of the gravest findings and tries them. Missing fixes are named in the warning; the
+/// findings stand without them.
 async fn tried(
     kit: &Kit,
     request: &ReviewRequest,

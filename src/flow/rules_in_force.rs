@@ -1,4 +1,4 @@
-//! Rules by which checks are judged: the user's or ours, with what a project adds.
+//! The rules that judge checks: the user's or ours, with those that a project adds.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,12 +16,12 @@ const DOCUMENT: &str = "conf/verification.yaml";
 /// The project's rules, relative to its root.
 const PROJECT_FILE: &str = ".maestro/verification.yaml";
 
-/// Rules of a project that are compiled before anybody has confirmed them.
+/// Unconfirmed rules of a project that are compiled.
 const MOST_UNCONFIRMED: usize = 50;
 
 #[derive(Clone, Debug, Serialize)]
 pub struct PolicyNote {
-    /// Where they come from: `built in`, or the user's file.
+    /// Their origin: `built in`, or the user's file.
     pub origin: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub project: Option<ProjectNote>,
@@ -30,7 +30,6 @@ pub struct PolicyNote {
 /// Rules that a project adds.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProjectNote {
-    /// The file.
     pub file: &'static str,
     /// `confirmed`, `unconfirmed`, `changed` or `unusable`.
     pub state: &'static str,
@@ -40,7 +39,7 @@ pub struct ProjectNote {
     pub problem: Option<String>,
 }
 
-/// The rules, ready to judge, and what a result says of them.
+/// Rules that are ready to judge, and the note on them in a result.
 pub(super) struct InForce {
     sources: Sources,
     pub(super) rules: VerificationRules,
@@ -48,7 +47,7 @@ pub(super) struct InForce {
     pub(super) note: PolicyNote,
 }
 
-/// All that the rules follow from.
+/// Everything that the rules follow from.
 #[derive(PartialEq, Eq)]
 struct Sources {
     document: Document,
@@ -57,12 +56,12 @@ struct Sources {
     state: ProjectState,
 }
 
-/// The rules that were last in force; as long as their sources are the same, they are.
+/// The last rules in force. They stay in force while their sources stay the same.
 #[derive(Default)]
 pub(super) struct LastInForce(Mutex<Option<Arc<InForce>>>);
 
 impl LastInForce {
-    /// The rules in force. Their sources are read at every call, and compiled when they have changed.
+    /// The current rules. Their sources are read at every call, and compiled if they have changed.
     pub(super) fn look(&self, library: &Library) -> Result<Arc<InForce>, Error> {
         let sources = Sources::read(library)?;
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +113,7 @@ impl InForce {
     }
 }
 
-/// The project's file, and what it is worth.
+/// The project's file, and its standing.
 fn of_project(library: &Library) -> (Result<Option<String>, String>, ProjectState) {
     let layer = library.layer();
     let state = match layer.standing {
@@ -126,7 +125,7 @@ fn of_project(library: &Library) -> (Result<Option<String>, String>, ProjectStat
     (found.map(|found| found.map(|found| found.text)).map_err(|error| error.to_string()), state)
 }
 
-/// Returns what the project adds and what that is worth; nothing where it adds nothing.
+/// The rules that the project adds, and their standing; none if it adds none.
 pub fn project_note(library: &Library) -> Option<ProjectNote> {
     let (project, state) = of_project(library);
     described(&project, state).map(|(note, _)| note)

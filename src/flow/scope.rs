@@ -1,6 +1,6 @@
-//! State of a call that its work can reach anywhere: whether it is to end, what it says meanwhile,
-//! and which answers it need not pay for again. And work that takes a thread (masking, parsing, files, the
-//! log), away from the one that answers calls.
+//! The state of a call that its work can reach anywhere: whether it is to end, its last message, and
+//! answers that need not be paid for again. Also threads for blocking work (masking, parsing, files, the
+//! log), so that the thread that answers calls stays free.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,13 +20,13 @@ pub struct Arrived {
     /// The id of its consult in the log.
     pub consult: String,
     pub provider: String,
-    /// The digest of the prompt.
+    /// Digest of the prompt.
     pub prompt: String,
     /// The answer, its secrets masked.
     pub text: String,
-    /// The model that answered; empty where nobody told.
+    /// The model that answered; empty if unknown.
     pub model: String,
-    /// The conversation that it is a turn of.
+    /// The conversation that it belongs to.
     pub thread: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub struct Arrived {
 pub struct Scope {
     /// Ends the call.
     pub call: CancellationToken,
-    /// Ends also work that outlives its call.
+    /// Ends also the work that outlives its call.
     pub all: CancellationToken,
     said: Arc<Mutex<String>>,
     is_detached: Arc<AtomicBool>,
@@ -44,32 +44,33 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The same with answers that need not be asked for again.
+    /// The same scope, with answers that need not be asked for again.
     pub fn with_arrived(self, arrived: Vec<Arrived>) -> Self {
         Self { arrived: Arc::new(Mutex::new(arrived)), ..self }
     }
 
-    /// The same for a person who asks a provider by name: also one whose limit is spent, since they may have got more.
+    /// The same scope, for a person who names a provider: it is asked even if its limit is spent, since the
+    /// person may have more quota.
     pub(crate) fn asking_spent(self) -> Self {
         Self { asks_spent: true, ..self }
     }
 
-    /// True if also a provider is asked whose limit is spent.
+    /// True if providers with a spent limit are asked.
     pub(crate) fn asks_spent(&self) -> bool {
         self.asks_spent
     }
 
-    /// The scope of the call that is worked on here, if it has one.
+    /// The scope of the current call, if there is one.
     pub fn current() -> Option<Self> {
         SCOPE.try_with(Clone::clone).ok()
     }
 
-    /// Does some work in this scope.
+    /// Runs work in this scope.
     pub async fn around<T>(self, work: impl Future<Output = T>) -> T {
         SCOPE.scope(self, work).await
     }
 
-    /// Its caller waits no more.
+    /// Marks that its caller waits no more.
     pub fn detach(&self) {
         self.is_detached.store(true, Ordering::Relaxed);
     }
@@ -79,31 +80,31 @@ impl Scope {
         self.is_detached.load(Ordering::Relaxed)
     }
 
-    /// Notes what it does at the moment.
+    /// Sets its current message.
     pub fn say(&self, message: &str) {
         message.clone_into(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Returns what it said last; empty where it said nothing yet.
+    /// Its last message; empty if there is none.
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes an answer to this very prompt by this provider, if one arrived: each once.
+    /// Takes an answer of this provider to this very prompt, if one arrived. Each is taken once.
     pub fn take_arrived(&self, provider: &str, prompt: &str) -> Option<Arrived> {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         let at = arrived.iter().position(|one| one.provider == provider && one.prompt == prompt)?;
         Some(arrived.remove(at))
     }
 
-    /// True if there is any answer to take.
+    /// True if there is an answer to take.
     pub fn has_arrived(&self) -> bool {
         !self.arrived.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 }
 
-/// Does the work on a thread of its own while other calls go on. Its log lines and its scope belong to
-/// the call that waits for it.
+/// Runs work on a thread of its own while other calls go on. Its log lines and its scope belong to the
+/// waiting call.
 ///
 /// # Errors
 ///
@@ -116,8 +117,8 @@ pub(super) async fn off_thread<T: Send + 'static>(
     done.downcast().map(|done| *done).map_err(lost)
 }
 
-/// Work and its result. What runs it would be compiled anew for every type of them, of which there are some
-/// two hundred here: boxed, all are of one type, and the binary is smaller.
+/// Work and its result. The runner would be compiled anew for each of some two hundred types; boxed, all
+/// are one type, and the binary is smaller.
 type Work = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
 
 async fn run(work: Work) -> Result<Box<dyn Any + Send>, Error> {
@@ -130,11 +131,11 @@ async fn run(work: Work) -> Result<Box<dyn Any + Send>, Error> {
     done.map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// The same for work that needs a shared handle and may fail.
+/// As [`off_thread`], for work that needs a shared handle and may fail.
 ///
 /// # Errors
 ///
-/// Those of the work, or it panicked.
+/// The error of the work, or it panicked.
 pub(super) async fn off_thread_with<S: Clone + Send + 'static, T: Send + 'static>(
     shared: &S,
     work: impl FnOnce(&S) -> Result<T, Error> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Choosing one of several candidates: by tests first, then by what the mode says; one as it is, or none.
+//! Selects one of several candidates as it is, or none: first by tests, then by the mode.
 
 mod judging;
 mod outcome;
@@ -40,44 +40,43 @@ use trial::{Tested, Trial};
 /// Candidates, and how to choose among them.
 #[derive(Clone, Debug, Default)]
 pub struct SelectRequest {
-    /// The candidates.
     pub candidates: Vec<CandidateInput>,
-    /// Tie-breaker among candidates whose tests say the same.
+    /// Tie-breaker among candidates with the same test results.
     pub mode: Mode,
     pub test_results: Vec<TestResult>,
     pub lint_results: Vec<LintResult>,
-    /// Judge, where one is needed.
+    /// Judge, if one is needed.
     pub judge_provider: Option<String>,
-    /// How that judge is asked.
+    /// Options for that judge.
     pub options: CallOptions,
     pub criteria: Vec<String>,
     pub task: Option<String>,
     /// Files that the judge reads beside it.
     pub context_files: Vec<String>,
-    /// The ensemble that the candidates come from, whose task and files they are then.
+    /// The ensemble of the candidates, whose task and files apply then.
     pub ensemble_id: Option<String>,
-    /// Checks with which Maestro itself tries candidates that are diffs, each in a copy of the project;
-    /// an empty list stands for the project's own.
+    /// Checks by which Maestro itself tries candidates that are diffs, each in a copy of the project; an
+    /// empty list means the project's own.
     pub verify: Option<Vec<Entry>>,
     /// Parts of a candidate that are undone one at a time; with `verify`.
     pub max_ablations: usize,
-    /// Commands whose output tells apart candidates that pass; with `verify`.
+    /// Commands whose output distinguishes candidates that pass; with `verify`.
     pub probe: Vec<Entry>,
 }
 
-/// Judge where nobody is named.
+/// Judge if nobody is named.
 pub(crate) const USUAL_JUDGE: &str = "claude";
 
-/// Parts of a candidate that are undone, where the caller does not say.
+/// Number of undone parts of a candidate if the caller does not give it.
 pub const ABLATIONS: usize = 12;
 
-/// Chooses, and records it. A judge is asked on the account that is given.
+/// Selects, and records the selection. A judge is asked on the given account.
 ///
 /// # Errors
 ///
-/// Arguments that contradict one another, rules or a copy of the project that cannot be had, or a
-/// log of the run that cannot be written. That nobody wins is no error: the selection says so, and
-/// what to do. A judge for whom the budget does not reach is no judge.
+/// Contradicting arguments, unusable rules, no copy of the project, or a run's log that cannot be written.
+/// A selection without a winner is no error: it says so, and what to do. If the budget does not cover a
+/// judge, there is none.
 pub async fn select(
     kit: &Kit,
     request: SelectRequest,
@@ -154,31 +153,30 @@ pub async fn select(
     Ok(parts.selection())
 }
 
-/// Outcome of trying a change by itself.
+/// Result of trying a change by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trialled {
-    /// It is no diff.
     NoDiff,
-    /// It does not apply, or may not.
+    /// It does not apply, or is refused.
     Refused(String),
     /// Checks fail with it.
     Failed(Vec<String>),
     /// Checks pass with it.
     Passed {
-        /// Tests that fail without it and pass with it, where that speaks for it.
+        /// Tests that fail without it and pass with it, if that counts for it.
         proven_by: Vec<String>,
         reasons: Vec<String>,
     },
-    /// No test told.
+    /// No test gave a result.
     Unknown(Vec<String>),
 }
 
 /// Tries changes, each by itself in a copy of the project, by the project's own checks; nobody wins, and
-/// nothing is recorded. The order is that of the diffs.
+/// nothing is recorded. The results have the order of the diffs.
 ///
 /// # Errors
 ///
-/// There are no checks, or no copy can be had.
+/// There are no checks, or no copy of the project.
 pub(in crate::flow) async fn tried_alone(
     kit: &Kit,
     diffs: Vec<(String, String)>,
@@ -205,14 +203,14 @@ pub(in crate::flow) async fn tried_alone(
     Ok(trial.tested.into_iter().map(of).collect())
 }
 
-/// Given results and what was found out; what Maestro found out itself weighs more.
+/// The given results and our own. Our own weigh more.
 fn known(candidates: &[Candidate], trial: Option<&Trial<'_>>) -> Vec<Evidence> {
     let essences: Vec<String> = candidates.iter().map(Candidate::essence).collect();
     let known = |(index, candidate): (usize, &Candidate)| {
         let tested: Option<&Tested> = trial.and_then(|trial| trial.tested.get(index)?.as_ref());
         let essence = essences.get(index);
         let honest = is_honest(trial, index);
-        // Who changes the tests is like nobody.
+        // A candidate that changes tests is like no other.
         let is_same = |other: &usize| {
             *other == index || honest && essences.get(*other) == essence && is_honest(trial, *other)
         };
@@ -238,7 +236,7 @@ fn is_honest(trial: Option<&Trial<'_>>, index: usize) -> bool {
     tested.is_none_or(|tested| tested.touched.is_honest())
 }
 
-/// Returns how many authors some candidates have together; one that has none counts by itself.
+/// Number of authors of some candidates; a candidate without one counts by itself.
 fn support(candidates: &[Candidate], same: &[usize]) -> usize {
     let of = |index: &usize| candidates.get(*index).map(Candidate::author);
     let authors: Vec<Option<String>> = same.iter().filter_map(of).collect();
@@ -246,8 +244,8 @@ fn support(candidates: &[Candidate], same: &[usize]) -> usize {
     named.len() + authors.iter().filter(|author| author.is_none()).count()
 }
 
-/// Those among whom a judge chooses: the best by their tests; where tests are one sign among several,
-/// all that can win.
+/// The candidates that a judge compares: the best by their tests; if tests are one sign among several, all
+/// that can win.
 fn level(evidence: &[Evidence], weight: TestWeight) -> Vec<usize> {
     let best = evidence.iter().map(Evidence::standing).min();
     let is_level = |(_, one): &(usize, &Evidence)| match weight {
@@ -273,7 +271,7 @@ fn apply(verdict: &Verdict, evidence: &mut [Evidence]) -> Option<usize> {
     }
 }
 
-/// A judge that gave no judgement, or wavered, is no judge: then tests and lint are all that is left.
+/// The mode that decided. If the judge gave no judgement or wavered, only tests and lint are left.
 fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) -> Mode {
     let decided = matches!(verdict, Some(Verdict::Winner { .. } | Verdict::Nobody { .. }));
     match wanted {
@@ -284,7 +282,7 @@ fn mode_used(wanted: Mode, note: Option<&JudgeNote>, verdict: Option<&Verdict>) 
 
 /// Records a selection on the account of its judge.
 async fn record(config: &Configuration, log: &Log, account: &Account, parts: &Parts<'_>) {
-    // Ids of candidates are whatever the caller calls them, and no matter of the log.
+    // The caller chooses the ids of candidates, so they do not go into the log.
     tracing::info!(
         decided = parts.ranking.winner.is_some(),
         basis = %serde_json::json!(parts.basis()),
@@ -319,7 +317,7 @@ impl Parts<'_> {
         self.evidence.iter().any(|one| one.tests != Tests::Unknown)
     }
 
-    /// Returns what decided: a judge only where it named a winner, and tests wherever there were any.
+    /// The basis of the decision: a judge only if it named a winner, and tests whenever there were any.
     fn basis(&self) -> Basis {
         let judged = self.judge.as_ref().is_some_and(|note| note.verdict == "winner");
         if self.has_tests() {
@@ -340,12 +338,11 @@ struct AskedFor {
     files: Vec<String>,
 }
 
-/// The task of the call, else of the ensemble that it names, else of the one that every candidate comes
-/// from.
+/// The task of the call, else of the named ensemble, else of the ensemble of all candidates.
 ///
 /// # Errors
 ///
-/// The log cannot be read, or has no ensemble of the id that the caller gave.
+/// The log cannot be read, or has no ensemble of the given id.
 async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -> Result<AskedFor, Error> {
     let given = AskedFor { task: request.task.clone(), files: request.context_files.clone() };
     if given.task.is_some() {
@@ -353,13 +350,13 @@ async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -
     }
     let found = match (&request.ensemble_id, common(request)) {
         (Some(id), _) => Some(find(log, id).await?.ok_or_else(|| unknown(id))?),
-        // The id in the candidates is only a help; if the log lost it, the caller made no mistake.
+        // The id in the candidates only helps; the caller is not to blame if the log lost it.
         (None, Some(id)) => find(log, &id).await?,
         (None, None) => None,
     };
     let Some(noted) = found else { return Ok(given) };
     let files = match given.files.as_slice() {
-        // The caller named none: one that is gone meanwhile is no mistake of theirs.
+        // The caller named none; a missing one is not the caller's mistake.
         [] => {
             off_thread_with(project, |project| Ok(project.reader()?.still_there(noted.context_files))).await?
         }
@@ -368,7 +365,7 @@ async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })
 }
 
-/// The one ensemble that all candidates come from.
+/// The one ensemble of all candidates.
 fn common(request: &SelectRequest) -> Option<String> {
     let (first, rest) = request.candidates.split_first()?;
     let id = first.ensemble_id.clone()?;
@@ -443,7 +440,7 @@ pub struct LintResult {
     pub output: Option<String>,
 }
 
-/// A candidate with what is known of it.
+/// A candidate with what is known about it.
 #[derive(Clone, Debug)]
 struct Candidate {
     id: String,
@@ -455,14 +452,13 @@ struct Candidate {
     tests: Tests,
     lint: Option<f64>,
     output: Option<String>,
-    /// The change that it proposes, where it is a diff.
+    /// The proposed change, if it is a diff.
     patch: Option<Patch>,
     answers: bool,
 }
 
 impl Candidate {
-    /// Returns what it says, whatever it was written around it: two candidates that agree in this say the
-    /// same.
+    /// The meaning of its text without decoration: two candidates with the same essence say the same.
     fn essence(&self) -> String {
         match &self.patch {
             Some(patch) => patch.essence(),
@@ -470,7 +466,7 @@ impl Candidate {
         }
     }
 
-    /// Returns what a judge reads of it.
+    /// The text that a judge reads.
     fn shown(&self) -> String {
         match &self.patch {
             Some(patch) => patch.text(Shown::WithoutComments),
@@ -478,7 +474,7 @@ impl Candidate {
         }
     }
 
-    /// Lines that it adds and removes, else its characters.
+    /// Number of lines that it adds and removes, else of its characters.
     fn size(&self) -> usize {
         self.patch.as_ref().map_or_else(|| self.content.chars().count(), Patch::changed_lines)
     }
@@ -489,7 +485,7 @@ impl Candidate {
     }
 }
 
-/// Checks what was given and holds each candidate against the red flags.
+/// Checks the arguments, and each candidate for red flags.
 async fn take(config: &Configuration, request: &SelectRequest) -> Result<Vec<Candidate>, Error> {
     let ids = ids(&request.candidates)?;
     check_sizes(&request.candidates)?;
@@ -566,7 +562,7 @@ fn check_known(list: &str, number: usize, id: &str, ids: &[String]) -> Result<()
     wrong(format!("{list}[{number}].candidate_id must be one of {known} (got `{id}`)"))
 }
 
-/// Returns what the tests of each said; one failure among several results is a failure.
+/// The test result of each candidate; one failure among several is a failure.
 fn tests(results: &[TestResult], ids: &[String]) -> Result<BTreeMap<String, Tests>, Error> {
     let mut tests = BTreeMap::new();
     for (number, result) in results.iter().enumerate() {
@@ -596,7 +592,7 @@ fn lint(results: &[LintResult], ids: &[String]) -> Result<BTreeMap<String, Optio
     Ok(lint)
 }
 
-/// The end of what the tests of each printed, else its linter.
+/// The end of each candidate's test output, else of its linter's.
 fn outputs(request: &SelectRequest) -> BTreeMap<String, String> {
     let lint = request.lint_results.iter().map(|result| (&result.candidate_id, &result.output));
     let tests = request.test_results.iter().map(|result| (&result.candidate_id, &result.output));

@@ -1,4 +1,4 @@
-//! How many consultants run at the same time, and who waits.
+//! Slots: how many consultants run at the same time, and who waits.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,10 +12,10 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use super::progress::Progress;
 use crate::error::Error;
 
-/// Calls that may wait; what comes beyond is refused at once.
+/// Maximum number of waiting calls; further ones are refused at once.
 const MOST_WAITING: usize = 1_000;
 
-/// Interval at which a waiting call says where it stands.
+/// Interval at which a waiting call reports its place.
 const RHYTHM: Duration = Duration::from_secs(1);
 
 type Permit = Result<OwnedSemaphorePermit, AcquireError>;
@@ -34,8 +34,8 @@ struct Line {
     tickets: BTreeSet<u64>,
 }
 
-/// A place in the line, taken on arrival and kept while a call is still being prepared. Dropping it
-/// gives it up.
+/// A place in the line, taken on arrival and kept while the call is still being prepared. Dropping it gives
+/// it up.
 pub struct Place {
     permit: Turn,
     size: usize,
@@ -61,10 +61,10 @@ impl Slots {
     ///
     /// # Errors
     ///
-    /// Too many wait already.
+    /// Too many calls are waiting.
     pub fn place(&self) -> Result<Place, Error> {
         let mut permit = Box::pin(Arc::clone(&self.semaphore).acquire_owned());
-        // The first poll is what puts the call into the semaphore's line.
+        // The first poll puts the call into the semaphore's line.
         let permit = match permit.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(permit) => Turn::Now(permit),
             Poll::Pending => Turn::Later(permit, Ticket::draw(&self.line)?),
@@ -74,16 +74,16 @@ impl Slots {
 }
 
 impl Place {
-    /// True if nobody is before it.
+    /// True if no call waits before it.
     pub fn is_first(&self) -> bool {
         matches!(self.permit, Turn::Now(_))
     }
 
-    /// Waits for the slot, which is free again when the permit is dropped.
+    /// Waits for the slot; dropping the permit frees it.
     ///
     /// # Errors
     ///
-    /// The server is going down.
+    /// The server is shutting down.
     pub async fn wait(self, progress: &Progress) -> Result<OwnedSemaphorePermit, Error> {
         let (mut permit, ticket) = match self.permit {
             Turn::Now(permit) => return permit.map_err(|_| Error::ShuttingDown),
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-/// Says where the call stands, and pauses.
+/// Reports the place of the call, and pauses.
 async fn said(progress: &Progress, size: usize, ticket: &Ticket) {
     progress.say(&format!("waiting for a slot: {size} of {size} in use, {} ahead", ticket.ahead()));
     tokio::time::sleep(RHYTHM).await;

@@ -1,5 +1,9 @@
-//! One stage of the workflow: begun in the log, worked on beside the call that asked for it, ended
-//! in the log. A repeated call gets the same result, and is paid once.
+//! One stage of the workflow: begun in the log, worked on beside the call that asked for it, and ended in
+//! the log. A repeated call gets the same result and is paid once.
+//!
+//! `choose` decides how the stage is worked on and by whom, `work` asks the consultants, `finish` ends the
+//! attempt, `reply` reads the result from the log, and `submit` takes outputs that the orchestrator made
+//! itself.
 
 mod choose;
 mod finish;
@@ -44,12 +48,12 @@ use choose::{Choice, choose, fallbacks, left};
 pub use reply::{ApprovalNote, StageReply, again};
 pub use submit::{Submission, submit};
 
-/// End of a stage: with a request for approval, or without.
+/// The condition for a request for approval at the end of a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gate {
     #[default]
     InRun,
-    /// Always: outside a run, one is begun.
+    /// Always: outside a run, a new run begins.
     Always,
 }
 
@@ -102,8 +106,7 @@ impl StageRequest {
         ContextRequest::given(files, facts, self.context_errors.clone(), Some(self.stage))
     }
 
-    /// Returns by what the same question is known again; the time and the effort that it may take are no
-    /// part of it.
+    /// Hash of the request, to recognise a repeated one. Timeout and effort are not part of it.
     fn digest(&self) -> String {
         let (files, facts, errors) = (&self.context_files, &self.context_facts, &self.context_errors);
         let asked = serde_json::json!([self.stage, self.task, files, facts, errors, [], self.providers]);
@@ -111,18 +114,18 @@ impl StageRequest {
     }
 }
 
-/// Does a stage, or returns what came of the same request before. The work goes on where the caller
-/// goes away.
+/// Does a stage, or returns the result of an earlier identical request. The work continues if the caller
+/// leaves.
 ///
 /// # Errors
 ///
-/// The run refuses the stage, the arguments make no sense, or the log cannot be used. That the
-/// consultants fail is a reply.
+/// The run refuses the stage, the arguments are invalid, or the log cannot be used. Failing consultants are
+/// a reply, not an error.
 pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) -> Result<StageReply, Error> {
     kit.processes.refuse_strangers()?;
     kit.config.check()?;
     request.check(kit.config.catalogue())?;
-    // Before the stage begins: what is named and not there costs no attempt.
+    // Before the stage begins, so that a missing file costs no attempt.
     let context = request.context();
     let packed =
         if context.is_empty() { None } else { Some(pack_context(&kit.config, &kit.project, context).await?) };
@@ -169,8 +172,8 @@ async fn done(
     }
 }
 
-/// Waits for the end of an attempt that somebody else works on; false where they are gone: it was cut short, or
-/// somebody began anew.
+/// Waits for the end of an attempt at another place; false if nobody works on it any more: it was cut
+/// short, or began anew.
 async fn has_ended(log: &Log, journal: &Journal, run: &str, attempt: &str) -> Result<bool, Error> {
     loop {
         let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
@@ -197,7 +200,7 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
     }
 }
 
-/// The result of an attempt that has ended; from now on the caller has it.
+/// The result of an ended attempt. It marks that the caller has it.
 async fn answer(journal: &Journal, run: &str, attempt: &str, limits: Limits) -> Result<StageReply, Error> {
     let reply = reply::logged(journal, run, attempt, limits).await?;
     if run.is_empty() {
@@ -207,7 +210,7 @@ async fn answer(journal: &Journal, run: &str, attempt: &str, limits: Limits) -> 
     Ok(reply)
 }
 
-/// Way in which a request for a stage goes on. Outside a run, its name is empty.
+/// How a request for a stage continues. Outside a run, the run's name is empty.
 struct Begun {
     run: String,
     attempt: String,
@@ -215,19 +218,19 @@ struct Begun {
 }
 
 enum How {
-    /// The orchestrator does it itself.
+    /// The orchestrator does the stage itself.
     Solo,
-    /// Its outputs are there and wait for a decision.
+    /// The outputs exist and wait for a decision.
     Logged,
-    /// Somebody works on it.
+    /// Another call works on it.
     Attached,
-    /// It is to be worked on, here and now.
+    /// Work on it here and now.
     Work(Arc<Task>),
 }
 
 /// An attempt to work on.
 struct Task {
-    /// Where it is recorded.
+    /// The log that records it.
     journal: Journal,
     run: String,
     attempt: Attempt,
@@ -273,13 +276,13 @@ struct Beginning {
     meant: Meant,
     new_run: NewRun,
     attempt: String,
-    /// Way in which a single agent did at such work, as far as that is recorded.
+    /// Record of single agents at such work, if any.
     solo: SoloRecord,
     /// Providers that are installed.
     ready: Ready,
 }
 
-/// A run that begins with its first stage.
+/// A run that begins with this stage.
 struct NewRun {
     id: String,
     approvals: Approvals,
@@ -292,7 +295,7 @@ impl NewRun {
         Self { id: new_id(), approvals, server: kit.log.server().to_owned() }
     }
 
-    /// The run, and the event that begins it. Its task is masked.
+    /// The run, and the event that begins it. The task is masked.
     fn begun(&self, history: &History, task: String, start_stage: Stage) -> (Run, Draft) {
         let body = RunStarted {
             carried: history.carried(&task, None),
@@ -307,8 +310,8 @@ impl NewRun {
     }
 }
 
-/// Returns what is recorded of single agents at the stage and the kind of work. A log that cannot be read
-/// weighs in nothing. Blocks.
+/// The record of single agents at this stage and kind of work. A log that cannot be read counts as empty.
+/// Blocks.
 fn solo_record(config: &Configuration, log: &Log, request: &StageRequest) -> SoloRecord {
     let intent = config.lexicon().ok().map(|lexicon| lexicon.intent(&request.task, &[]));
     let kind = intent.as_ref().filter(|intent| intent.is_known()).map(|intent| intent.intent.as_str());
@@ -318,7 +321,7 @@ fn solo_record(config: &Configuration, log: &Log, request: &StageRequest) -> Sol
 
 type Decision = (String, Decided<Begun>);
 
-/// There is nothing to append.
+/// A decision that appends nothing.
 fn as_it_is(run: &str, attempt: &Attempt, how: How) -> Decision {
     let begun = Begun { run: run.to_owned(), attempt: attempt.id.clone(), how };
     (run.to_owned(), Decided::nothing(begun))
@@ -336,12 +339,12 @@ impl Beginning {
         }
     }
 
-    /// Returns whether the stage is one of its own, in no run.
+    /// True if the stage belongs to no run.
     fn is_outside(&self, history: &History) -> Result<bool, Error> {
         let run = self.meant.run(history)?;
         Ok(match self.request.gate {
             Gate::Always => false,
-            // A run that went through lies behind.
+            // A completed run lies in the past.
             Gate::InRun => run.is_none_or(|run| run.phase == Phase::Complete && self.meant.named.is_none()),
         })
     }
@@ -382,7 +385,7 @@ impl Beginning {
             let attached = same.map(|attempt| as_it_is(&id, attempt, How::Attached));
             return attached.ok_or_else(|| self.refused(run));
         }
-        // Its server was killed: what it asked for goes on, or gives way to another question.
+        // Its server was killed. The same request continues it; another one replaces it.
         let cut = finish::cut_short(attempt, "its server was killed");
         let after = run.with(&cut, now());
         match same {
@@ -399,7 +402,7 @@ impl Beginning {
         }
     }
 
-    /// Begins the stage in a run, which is as given once `before` is in the log.
+    /// Begins the stage in a run. The run is given as it will be once `before` is in the log.
     fn start(&self, run: &Run, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let most = self.config.settings().policy.max_debug_iterations;
         let round = run.may_start(self.request.stage, most).map_err(Error::Workflow)?;
@@ -407,9 +410,8 @@ impl Beginning {
         Ok(self.started(Some(run), before, round, choice))
     }
 
-    /// Goes on with a stage of a run that was cut short, the run being as given once `before` is in
-    /// the log. Where nobody has answered and nobody can be asked any more, the stage begins anew, in
-    /// solo.
+    /// Continues a stage that was cut short, with the run as it will be once `before` is in the log. If
+    /// nobody has answered and nobody can be asked any more, the stage begins anew, in solo.
     fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let left = left(&self.config, self.request.stage, run, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {
@@ -510,7 +512,7 @@ impl Beginning {
     }
 }
 
-/// True if the policy approved what came of an attempt.
+/// True if the policy approved the result of an attempt.
 fn by_policy(run: &Run, attempt: &Attempt) -> bool {
     let decided = run.requests.last().filter(|request| {
         request.asked.stage == attempt.stage && request.asked.iteration == attempt.iteration

@@ -1,5 +1,5 @@
-//! The state of this machine's consultants, as a person wants to see it: where each CLI is, in
-//! which version, and whether it is logged in.
+//! The state of this machine's consultants for a person: the program of each CLI, its version, and whether
+//! it is logged in.
 
 use std::path::Path;
 
@@ -25,27 +25,26 @@ use crate::provider::{Adapter, login};
 /// One consultant's state.
 #[derive(Clone, Debug, Serialize)]
 pub struct ProviderState {
-    /// Its name.
     pub name: String,
     pub enabled: bool,
     pub program: Option<String>,
     /// The version that it prints.
     pub version: Option<String>,
     pub login: LoginState,
-    /// True if a consult with it can succeed, as far as can be seen from here.
+    /// True if a consult can succeed, as far as can be seen from here.
     pub usable: bool,
-    /// The model asked for by default; none where the CLI chooses.
+    /// The default model; none if the CLI chooses.
     pub model: Option<String>,
     pub model_by: ChosenBy,
     /// Default effort.
     pub effort: String,
     pub effort_by: ChosenBy,
-    /// Seconds for a call.
+    /// Timeout in seconds.
     pub timeout_sec: u64,
     pub notes: Vec<String>,
 }
 
-/// The source of a model or an effort.
+/// Origin of a model or an effort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChosenBy {
@@ -53,22 +52,20 @@ pub enum ChosenBy {
     Configuration,
     /// The user's own configuration of the CLI.
     Cli,
-    /// Nobody: the usual one.
+    /// Nobody chose: the default.
     Nobody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoginState {
-    /// It is.
     LoggedIn,
-    /// It is not.
     LoggedOut,
-    /// It needs none, or cannot be asked.
+    /// It needs no login, or cannot be asked.
     Unknown,
 }
 
-/// The state of every provider that may be asked or whose CLI is there.
+/// The state of every provider that may be asked or whose CLI is installed.
 pub async fn providers(kit: &Kit) -> Vec<ProviderState> {
     let catalogue = kit.config.catalogue();
     let is_shown = |provider: &&Provider| provider.settings.enabled != Enabled::No || catalogue.has(provider);
@@ -112,7 +109,7 @@ async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
     state
 }
 
-/// Facts that a CLI tells of itself.
+/// Asks a CLI about itself.
 async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut ProviderState) {
     if is_of_the_project(&kit.config, provider, program) {
         state.usable = false;
@@ -126,7 +123,7 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
         Ok(Some(version)) => state.version = Some(version.to_string()),
         Ok(None) => state.notes.push("it printed no version for --version".to_owned()),
         Err(Error::Timeout { .. }) => {
-            // Who hangs at that has nothing to say about a login either.
+            // A CLI that hangs at its version reports no login either.
             state.usable = false;
             state.notes.push(format!(
                 "it printed no version for --version within {} s; run `{} --version` in a terminal",
@@ -138,7 +135,7 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
         Err(error) => {
             state.notes.push(for_person(&in_words(&error)));
             if matches!(error, Error::CliNotFound { .. }) || does_not_run(&error) {
-                // Whether it is logged in only it could say.
+                // Only the CLI could report its login.
                 state.usable = false;
                 return;
             }
@@ -156,18 +153,18 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
     state.notes.extend(login_notes(&kit.config, provider, state.login));
 }
 
-/// True if a program that was found by its bare name is one of the project's own: a directory of the
-/// project on the user's PATH must not choose what a look at the machine runs.
+/// True if a program that was found by its bare name belongs to the project: a project directory on the
+/// user's PATH must not choose what runs here.
 fn is_of_the_project(config: &Configuration, provider: &Provider, program: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let root = real(config.root());
-    // Where somebody works in their home directory, their own programs lie below it.
+    // In a home directory that is the project, the user's own programs lie below it.
     let holds_home = config.environment().home().is_some_and(|home| real(&home).starts_with(&root));
     let lies_in = program.starts_with(config.root()) || real(program).starts_with(&root);
     !provider.command().contains('/') && !holds_home && lies_in
 }
 
-/// Returns whether it is logged in, and why that is not known.
+/// Returns whether it is logged in, and why that is unknown.
 async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginState, Option<String>) {
     let question: &[&str] = match provider.adapter {
         Adapter::Codex => &["login", "status"],
@@ -177,7 +174,7 @@ async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginSt
         }
         Adapter::Template(_) | Adapter::Understudy => return (LoginState::Unknown, None),
     };
-    // A key in the environment logs in without the CLI's own login knowing of it.
+    // A key in the environment is a login that the CLI's own command does not know.
     if login::has_key(&provider.adapter, kit.config.environment()) {
         return (LoginState::LoggedIn, None);
     }

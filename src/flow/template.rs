@@ -2,8 +2,8 @@
 
 use minijinja::{Environment, UndefinedBehavior, Value, filters, functions, tests};
 
-/// An environment for templates: a value that there is not is an error, and what a template may call is
-/// named here. All that the crate offers would be 150 KB.
+/// An environment for templates: unknown values are errors, and only the filters named here exist. All
+/// filters of the crate would be 150 KB.
 pub fn environment() -> Environment<'static> {
     let mut templates = Environment::empty();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);

@@ -1,4 +1,4 @@
-//! The time as the log keeps it, and as people read it.
+//! Time as the log stores it, and as people read it.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,12 +1,12 @@
-//! Log lines about events for an operator, one each at `info`: who, where and how many, but no text of
-//! what was asked, answered or said.
+//! Log lines for an operator about events, one each at `info`: who, where and how many, but no text of
+//! questions and answers.
 
 use tracing::{Level, info};
 
 use crate::domain::event::{Body, ChangeKind, Changed, Draft};
 
-/// Logs the appended events of a run, its stages and their decisions. Events that
-/// may be missing from the event log (consults, changes, checks) are logged where they happen.
+/// Logs the appended events of a run, its stages and its decisions. Events that the event log may lack
+/// (consults, changes, checks) are logged where they happen.
 pub(super) fn told(run: &str, drafts: &[Draft]) {
     if tracing::enabled!(Level::INFO) {
         for draft in drafts {
@@ -71,7 +71,7 @@ fn one(run: &str, draft: &Draft) {
     }
 }
 
-/// Tells of a change of files, recorded or not.
+/// Logs a change of files, recorded or not.
 pub(super) fn changed(run: Option<&str>, changed: &Changed) {
     if !tracing::enabled!(Level::INFO) {
         return;

@@ -1,4 +1,4 @@
-//! Loading tools by stage and skill: which are at hand, and what they cost.
+//! Tools by stage and skill: which ones are loaded, and their cost in context.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,10 +16,10 @@ use crate::domain::stage::Stage;
 use crate::domain::toolbox::{Limits, Loading, Manifest, Skill, Toolbox, recommended_tools};
 use crate::error::Error;
 
-/// Tokens that a tool takes of the context; none for a tool that is not served.
+/// Tokens that a tool takes in the context; none for a tool that is not served.
 pub type Cost<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
-/// The toolbox of a server, as long as it lives.
+/// The toolbox of a server, for its lifetime.
 #[derive(Debug, Default)]
 pub struct SharedToolbox(Mutex<Toolbox>);
 
@@ -28,13 +28,13 @@ impl SharedToolbox {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A tool was called.
+    /// Notes that a tool was called.
     pub fn used(&self, tool: &str) {
         self.lock().used(tool);
     }
 }
 
-/// The manifest, the limits, and the state before and after a step.
+/// The manifest, the limits and the cost for one step.
 struct Bench<'a> {
     manifest: Manifest,
     limits: Limits<'a>,
@@ -52,7 +52,7 @@ impl<'a> Bench<'a> {
         toolbox.loading(&self.manifest, &self.limits)
     }
 
-    /// Takes a step. Returns what is loaded after it, and what was not before.
+    /// Takes a step. Returns what is loaded after it, and what is new.
     fn step(&self, toolbox: &mut Toolbox, take: impl Fn(&mut Toolbox)) -> (Loading, Vec<String>) {
         let before = self.loading(toolbox);
         take(toolbox);
@@ -66,7 +66,7 @@ impl<'a> Bench<'a> {
 ///
 /// # Errors
 ///
-/// A manifest or a configuration that could not be used.
+/// The manifest or the configuration cannot be used.
 pub fn enter_stage(
     config: &Configuration,
     toolbox: &SharedToolbox,
@@ -93,11 +93,11 @@ pub fn enter_stage(
     }))
 }
 
-/// Enters a skill, and with it its stage. A name that no skill has changes nothing.
+/// Enters a skill and its stage. An unknown name changes nothing.
 ///
 /// # Errors
 ///
-/// A manifest, a list of micro steps or a configuration that could not be used.
+/// The manifest, the list of micro-steps or the configuration cannot be used.
 pub fn enter_skill(
     config: &Configuration,
     toolbox: &SharedToolbox,
@@ -149,7 +149,7 @@ fn unknown(bench: &Bench<'_>, toolbox: &Toolbox, name: &str) -> Value {
 ///
 /// # Errors
 ///
-/// A manifest or a configuration that could not be used.
+/// The manifest or the configuration cannot be used.
 pub fn exit_stage(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_>) -> Result<Value, Error> {
     let bench = Bench::new(config, cost)?;
     let mut toolbox = toolbox.lock();
@@ -162,11 +162,11 @@ pub fn exit_stage(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_
     Ok(json!({ "message": message, "loaded_tools": loading.loaded, "context_cost": loading.context_cost }))
 }
 
-/// Returns what is loaded now.
+/// The loaded tools.
 ///
 /// # Errors
 ///
-/// A manifest or a configuration that could not be used.
+/// The manifest or the configuration cannot be used.
 pub fn loaded_tools(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_>) -> Result<Value, Error> {
     let bench = Bench::new(config, cost)?;
     let toolbox = toolbox.lock().clone();
@@ -186,7 +186,7 @@ pub fn loaded_tools(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<
 ///
 /// # Errors
 ///
-/// A manifest or a configuration that could not be used.
+/// The manifest or the configuration cannot be used.
 pub fn recommend_tools(
     config: &Configuration,
     task: &str,

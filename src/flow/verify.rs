@@ -1,4 +1,5 @@
-//! The project's own checks: found or named, judged by the policy, run, read and recorded.
+//! Runs the project's own checks: finds or takes them, judges them by the policy, runs them, reads their
+//! output, and records the result.
 
 mod plan;
 mod run;
@@ -42,15 +43,15 @@ const MOST_PARALLEL: usize = 4;
 /// Checks of one call.
 const MOST_CHECKS: usize = 40;
 
-/// Code and hint where there is nothing that could run.
+/// Code and hint if there was nothing to run.
 const NOTHING_TO_VERIFY: (&str, &str) = (
     outcome::NOTHING_TO_VERIFY,
     "Name a command in `commands`; Maestro finds checks of Cargo, package.json, Python, go.mod and Makefiles.",
 );
-/// Warning where no test ran.
+/// Warning if no test ran.
 const NO_TEST_RAN: &str =
     "no test was seen to run, so this does not open improve: run the project's tests (commands: [])";
-/// Code and hint where something ran, or was to run, and did not pass.
+/// Code and hint if a check ran, or should have run, and did not pass.
 const CHECKS_FAILED: (&str, &str) = (
     outcome::CHECKS_FAILED,
     "Read each result's status and metadata: `failing` names the failed tests, `refused` says why a command was not run.",
@@ -96,31 +97,31 @@ pub struct VerifyRequest {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// True if there was something to run and all of it passed.
+    /// True if there was a check and all passed.
     pub ok: bool,
-    /// The same.
+    /// The same as `ok`.
     pub all_passed: bool,
-    /// In a line.
+    /// Summary in a line.
     pub summary: String,
     /// Why it is not ok.
     #[serde(flatten)]
     pub error: Option<ErrorNote>,
-    /// Tests, types and builds that did not pass.
+    /// Tests, type checks and builds that did not pass.
     pub critical_failures: Vec<String>,
     /// Every check, in the order of the request.
     pub results: Vec<CheckResult>,
-    /// Milliseconds in all.
+    /// Duration of all checks in milliseconds.
     pub total_duration_ms: u64,
-    /// The id under which the results are recorded.
+    /// Id under which the results are recorded.
     pub verification_id: String,
-    /// Facts about the project, where the caller asked for them.
+    /// Facts about the project, if the caller asked for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detected: Option<Vec<Detected>>,
-    /// The rules that were in force.
+    /// The rules in force.
     pub policy: PolicyNote,
-    /// Tests that ran and passed, the project's own.
+    /// Number of the project's own tests that ran and passed.
     pub tests_passed: usize,
-    /// The project's own checks of tests that were not among them.
+    /// The project's own test checks that were not run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing_checks: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,8 +132,8 @@ pub struct Report {
 ///
 /// # Errors
 ///
-/// The rules or the configuration cannot be used, or arguments that make no sense. That a check
-/// fails or is refused is no error.
+/// The rules or the configuration cannot be used, or the arguments are invalid. A check that fails or is
+/// refused is no error.
 pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> Result<Report, Error> {
     kit.processes.refuse_nested()?;
     kit.config.check()?;
@@ -179,7 +180,7 @@ async fn side_by_side(kit: &Kit, plan: &Plan, room: usize, progress: &Progress) 
     join_all(plan.checks.iter().map(|check| {
         let slots = &slots;
         async move {
-            // Never closed, so a slot always comes.
+            // The semaphore is never closed, so a slot always comes.
             let _slot = slots.acquire().await;
             run::run(kit, plan, check, room, progress).await
         }
@@ -200,7 +201,7 @@ async fn in_order(kit: &Kit, plan: &Plan, room: usize, stop: bool, progress: &Pr
     results
 }
 
-/// The results as the log keeps them.
+/// The results for the log.
 async fn record(log: &Log, report: &Report) -> Result<(), Error> {
     let check = |result: &CheckResult| Check {
         command: result.command.clone(),
@@ -268,7 +269,7 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
     }
 }
 
-/// Commands that show what is in files.
+/// Git commands that show contents of files.
 const SHOWING: [&str; 4] = ["diff", "show", "log", "blame"];
 
 /// True if a command is git's.
@@ -279,7 +280,7 @@ fn is_git(words: &[String]) -> bool {
 /// Refuses a command that names a file which packing refuses.
 fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option<String>) -> Option<Refused> {
     let named = |word: &str| {
-        // `REV:PATH`, `:0:PATH`, `:(magic)PATH` and a path alone: what follows any colon may be one.
+        // `REV:PATH`, `:0:PATH`, `:(magic)PATH` and a path alone: a path may follow any colon.
         let parts = std::iter::once(0).chain(word.match_indices([':', ')', '=', ',']).map(|(at, _)| at + 1));
         let paths =
             parts.filter_map(|at| word.get(at..)).map(|path| path.trim_start_matches(['!', '^', '/']));
@@ -292,7 +293,7 @@ fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option<String>) -
     })
 }
 
-/// The arguments with what keeps git from running or showing what it should not.
+/// The arguments, with options that keep git from running or showing what it should not.
 pub(in crate::flow) fn guarded(
     program: &Path,
     directory: &Path,
@@ -326,7 +327,7 @@ pub(in crate::flow) fn guarded(
     all
 }
 
-/// True if an argument is the content of a file by its number alone, of which no name can be judged.
+/// True if an argument names a file's content by its object id, so that no name can be judged.
 fn shows_a_blob(program: &Path, directory: &Path, args: &[String]) -> bool {
     let Some((command, rest)) = args.split_first() else { return false };
     if command != "show" && command != "diff" {
@@ -342,7 +343,7 @@ fn shows_a_blob(program: &Path, directory: &Path, args: &[String]) -> bool {
     })
 }
 
-/// Pathspecs that leave out every file that packing refuses.
+/// Pathspecs that exclude every file that packing refuses.
 fn hidden(secrets: &SecretRules) -> Vec<String> {
     let spec = |pattern: &str| format!(":(top,exclude,icase,glob)**/{pattern}");
     let mut all = Vec::new();
@@ -356,7 +357,7 @@ fn hidden(secrets: &SecretRules) -> Vec<String> {
     all
 }
 
-/// The tests that a command names and that do not lie in its directory, if it names such.
+/// The named tests that are outside of the command's directory, if there are any.
 fn foreign(rule: &str, command: &str, cwd: &Path) -> Option<String> {
     let words = shlex::split(command)?;
     match rule {
@@ -366,8 +367,8 @@ fn foreign(rule: &str, command: &str, cwd: &Path) -> Option<String> {
     }
 }
 
-/// A dotted name is the project's where its modules lie below the directory: the interpreter has
-/// packages of tests of its own, which any dotted name reaches.
+/// A dotted name belongs to the project if its modules are below the directory: the interpreter's own
+/// packages contain tests too, and any dotted name reaches them.
 fn of_python(words: &[String], cwd: &Path) -> Option<String> {
     const WITH_VALUE: [&str; 6] = ["-k", "-s", "-t", "-p", "--start-directory", "--top-level-directory"];
     let start = words.iter().position(|word| word == "unittest")? + 1;
@@ -393,7 +394,7 @@ fn is_own(name: &str, cwd: &Path) -> bool {
         if place.with_extension("py").is_file() {
             return true;
         }
-        // A directory that is no package gives way to the interpreter's package of that name.
+        // A directory that is not a package gives way to the interpreter's package of that name.
         if !place.is_dir() || part == "test" && !place.join("__init__.py").is_file() {
             return false;
         }
@@ -401,7 +402,7 @@ fn is_own(name: &str, cwd: &Path) -> bool {
     true
 }
 
-/// A package of Go is the project's where it is given by its place or by the module's name.
+/// A Go package belongs to the project if it is given by its path or by the module's name.
 fn of_go(words: &[String], cwd: &Path) -> Option<String> {
     let start = words.iter().position(|word| word == "test")? + 1;
     let module = std::fs::read_to_string(cwd.join("go.mod"))
@@ -422,8 +423,8 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
     names.map(|(_, word)| word).find(|name| !is_own(name)).cloned()
 }
 
-/// The checks of a request as entries that name their commands, as they are found in the project
-/// itself: a changed copy does not choose its own base.
+/// The checks of a request with their commands, as found in the project itself: a changed copy does not
+/// choose its own base.
 ///
 /// # Errors
 ///
@@ -461,12 +462,12 @@ pub(in crate::flow) async fn settled(
     Ok(entries)
 }
 
-/// Runs checks in a copy, one after the other, all of them. Nothing is recorded: they say nothing of
-/// the project as it is.
+/// Runs checks in a copy, one after another. Nothing is recorded, because they say nothing about the
+/// project as it is.
 ///
 /// # Errors
 ///
-/// The rules cannot be used, or a directory is not in the copy.
+/// The rules cannot be used, or a directory is missing in the copy.
 pub(in crate::flow) async fn verify_copy(
     kit: &Kit,
     copy: Arc<Project>,
@@ -489,7 +490,7 @@ const PLACEHOLDER: &str = "{answer}";
 /// Characters of the oracle's output that a verdict may quote.
 const ROOM: usize = 2_400;
 
-/// A command that is permitted and gets answers to judge.
+/// A permitted command that judges answers.
 pub struct Oracle {
     command: String,
     rules: Arc<InForce>,
@@ -500,14 +501,14 @@ pub struct Oracle {
 pub enum Verdict {
     /// The command passed.
     Right,
-    /// It did not, with its status in a line.
+    /// It failed, with its status in a line.
     Wrong(String),
-    /// It failed by itself, which says nothing of the answer.
+    /// The command itself failed, which says nothing about the answer.
     Broken(String),
 }
 
 impl Oracle {
-    /// An oracle by its command, which is judged before any answer is there.
+    /// An oracle by its command, judged before there is any answer.
     ///
     /// # Errors
     ///
@@ -527,8 +528,8 @@ impl Oracle {
         }
     }
 
-    /// Gives the command one answer: on its standard input, and as a file whose path stands for
-    /// `{answer}`. Its result is not a verification of the project, so it is not recorded as one.
+    /// Gives the command one answer: on standard input, and as a file whose path replaces `{answer}`. The
+    /// result is no verification of the project, so it is not recorded as one.
     ///
     /// # Errors
     ///
@@ -585,7 +586,7 @@ impl Oracle {
         Ok(plan)
     }
 
-    /// The error of a command that failed by itself instead of judging.
+    /// The error of a command that failed instead of judging.
     pub fn broken(&self, times: u32, why: &str) -> Error {
         self.unusable(format!(
             "it failed by itself on {times} answers, which is not a verdict. The first time: {why}"
@@ -597,8 +598,8 @@ impl Oracle {
     }
 }
 
-/// Why a command failed by itself: by convention 1 says "wrong", and an assertion does; another code or an
-/// exception is an error of its own.
+/// Why a command itself failed. By convention exit code 1 means "wrong", and so does an assertion; another
+/// code or an exception is the command's own error.
 fn own_error(result: &CheckResult) -> Option<String> {
     const WRONG: i32 = 1;
     let stderr = result.stderr.trim();

@@ -1,4 +1,4 @@
-//! A vote: samples in rounds, side by side, until one answer is k ahead.
+//! A vote: samples in rounds, side by side, until one answer leads by k.
 
 pub(crate) mod consensus;
 pub(crate) mod measured;
@@ -41,14 +41,14 @@ use crate::provider::Usage;
 use measured::{Check, Sample, Sampler};
 
 pub struct VoteRequest {
-    /// The question of every sample, and on whose account it goes.
+    /// The question of every sample, with the account that pays.
     pub question: Question,
-    /// The micro-step that it is about; none where it is any question.
+    /// The micro-step, if it is a vote on one.
     pub step_type: Option<StepType>,
     /// Providers that are asked in turn, each at least once.
     pub providers: Vec<String>,
     pub rule: Rule,
-    /// Rule that discards an answer, or gives the part that is compared.
+    /// The rule that discards an answer, or finds the compared part of it.
     pub check: Check,
 }
 
@@ -58,7 +58,7 @@ pub struct Vote {
     stop: Stop,
     candidates: Vec<Candidate>,
     discards: Discards,
-    /// Answers that were discarded, each with its reasons.
+    /// Discarded answers, each with its reasons.
     flagged: Vec<(String, Vec<String>)>,
     /// The first valid answer of each provider.
     voices: Vec<Answer>,
@@ -66,9 +66,8 @@ pub struct Vote {
     refused: Option<Error>,
     sampler: Sampler,
     usage: Usage,
-    /// Parts taken off answers, with the number of answers.
+    /// Parts removed from answers, with the number of answers.
     notes: BTreeMap<&'static str, u32>,
-    /// The models that answered, by provider.
     models: BTreeMap<String, Vec<String>>,
     elapsed_ms: u64,
 }
@@ -76,16 +75,16 @@ pub struct Vote {
 /// An answer that has votes.
 #[derive(Debug)]
 struct Candidate {
-    /// Its text, as it first came.
+    /// Its text, as the first sample gave it.
     text: String,
-    /// The whole answer, where that is more.
+    /// The whole answer, if it says more.
     whole: Option<String>,
     provider: String,
     /// Its votes by provider.
     votes: BTreeMap<String, u32>,
 }
 
-/// Error with a provider's calls, by error.
+/// A kind of failure of a provider's calls.
 #[derive(Debug)]
 struct Failure {
     provider: String,
@@ -104,13 +103,13 @@ impl Failure {
     }
 }
 
-/// Holds a vote and records it. The samples of a round are reserved together: fewer than the round
+/// Holds a vote and records it. The samples of a round are reserved together, because fewer than the round
 /// needs could not decide it.
 ///
 /// # Errors
 ///
-/// The question cannot be prepared, a provider does not exist, too many calls wait already, or the
-/// log of the run cannot be written. That nobody wins is no error: the vote says so.
+/// The question cannot be prepared, a provider does not exist, too many calls are waiting, or the run's log
+/// cannot be written. A vote without a winner is no error: it says so.
 pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Result<Vote, Error> {
     let started = Instant::now();
     let (rule, account) = (request.rule, request.question.account.clone());
@@ -204,7 +203,7 @@ impl Vote {
         Ok(())
     }
 
-    /// A provider that is asked often still has one vote on the question.
+    /// Counts an answer. A provider that is asked often still has one vote on the question.
     fn hear(&mut self, provider: &str, answer: &Canonical) {
         if self.voices.iter().all(|voice| voice.provider != provider) {
             let mark = Some(Mark::of_canonical(answer));
@@ -233,7 +232,7 @@ impl Vote {
         )
     }
 
-    /// Returns how sure the vote is that its leader is the more probable one of the two leading answers.
+    /// Probability that the leader is the more probable one of the two leading answers.
     fn confidence(&self) -> f64 {
         let (leader, runner_up) = self.ballot.leading_two();
         confidence(leader, runner_up)
@@ -244,7 +243,7 @@ impl Vote {
         self.candidates.iter().flat_map(|candidate| candidate.votes.keys()).map(String::as_str).collect()
     }
 
-    /// Why nobody won; nothing where somebody did.
+    /// Why nobody won; none if somebody did.
     pub fn no_winner(&self) -> Option<NoWinner> {
         let failures = self.failures.iter();
         let failures = failures
@@ -260,20 +259,20 @@ impl Vote {
         })
     }
 
-    /// The answer that is ahead of every other, if one is, with its votes.
+    /// The answer that leads, if one does, with its votes.
     fn leader(&self) -> Option<(&Candidate, u32)> {
         let number = self.ballot.leader()?;
         Some((self.candidates.get(number)?, self.ballot.options().get(number)?.votes))
     }
 
-    /// The answer that won, with its votes.
+    /// The winning answer with its votes.
     fn winner(&self) -> Option<(&Candidate, u32)> {
         self.leader().filter(|_| self.stop.is_decision())
     }
 }
 
-/// Returns the voters: the named ones, else the available ones, and notes on the others.
-/// Rules are no voter: they would repeat themselves.
+/// The voters: the named providers, else the available ones, with notes on the others. The understudy does
+/// not vote: its rules would repeat themselves.
 ///
 /// # Errors
 ///
@@ -289,7 +288,7 @@ pub(super) async fn voters(
     if chosen.is_empty() { Err(Error::NoVoter) } else { Ok((chosen, note)) }
 }
 
-/// Adds what a call cost to what all cost.
+/// Adds the usage of a call to a total.
 pub(super) fn add_usage(total: &mut Usage, usage: Usage) {
     fn add<T: std::ops::Add<Output = T>>(left: Option<T>, right: Option<T>) -> Option<T> {
         match (left, right) {
@@ -363,39 +362,38 @@ impl Vote {
 /// A micro-step that is put to the vote.
 #[derive(Clone, Debug)]
 pub struct StepRequest {
-    /// The step.
     pub kind: StepType,
     /// The question.
     pub prompt: String,
     /// Material for it.
     pub context: String,
-    /// The lead that decides; measured or the step's own where none is named.
+    /// The lead that decides; by default the measured one, else the step's own.
     pub k: Option<u32>,
-    /// The most samples; by k where none is named.
+    /// The maximum number of samples; by default it follows from k.
     pub max_samples: Option<u32>,
-    /// Providers that are asked; everybody who is there where nobody is named.
+    /// Providers that are asked; all available ones if nobody is named.
     pub providers: Option<Vec<String>>,
     pub options: CallOptions,
     /// On whose account it goes.
     pub account: Account,
 }
 
-/// The source of a number of the rule.
+/// Origin of a number of the rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// The caller named it.
+    /// The caller gave it.
     Caller,
-    /// It was measured with everybody who is asked; the largest of their values counts.
+    /// It was measured with every provider that is asked; the largest of their values counts.
     Calibration,
-    /// Nothing else is known: k is two where three providers answer in turn, else the step's own, and the
-    /// most samples follow from k.
+    /// The default: k is two if three providers answer in turn, else the step's own, and the maximum
+    /// follows from k.
     #[default]
     Default,
 }
 
 impl Source {
-    /// The source of a number that a caller may name.
+    /// The origin of a number that a caller may give.
     fn of(named: Option<u32>) -> Self {
         if named.is_some() { Self::Caller } else { Self::Default }
     }
@@ -412,13 +410,13 @@ pub enum Compared {
         /// The list.
         options: Vec<String>,
     },
-    /// Their last line `ANSWER: ...`, and an answer of one line as a whole.
+    /// Their last line `ANSWER: ...`, or an answer of one line.
     AnswerLine,
-    /// Their JSON document by value.
+    /// Their JSON document, by value.
     Json,
     /// These fields of their document, each in its own way.
     Fields {
-        /// The fields with how.
+        /// The fields, and how each is compared.
         fields: VoteBy,
     },
 }
@@ -474,7 +472,7 @@ impl Vote {
     }
 }
 
-/// Returns whose votes count is what matters, and not who was asked.
+/// The warning if all counted votes come from one provider. Votes matter here, not who was asked.
 fn one_voice(vote: &Vote) -> Option<String> {
     let voters = vote.voters();
     let mut names = voters.iter();

@@ -1,4 +1,4 @@
-//! The wall around what this project's calls run: checks, candidates and consultants.
+//! The sandbox of checks, candidates and consultants of this project.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -30,16 +30,16 @@ const DENIED: [&str; 5] =
 /// Programs that run others. If their link on PATH leads elsewhere, that place is opened too.
 const INTERPRETERS: [&str; 6] = ["python3", "node", "go", "cargo", "java", "ruby"];
 
-/// The wall around a check, and what goes with it.
+/// The sandbox of a check, and what it guards.
 pub(in crate::flow) struct CheckWall {
     pub(in crate::flow) wall: Wall,
     pub(in crate::flow) env: Vec<(OsString, OsString)>,
-    /// Files that act by themselves in the project, as they were before.
+    /// Files of the project that run or permit something by themselves, as they were before.
     pub(in crate::flow) guarded: Guarded,
 }
 
 impl CheckWall {
-    /// The files that act by themselves and that are not what they were before the check. Blocks.
+    /// Guarded files that changed since before the check. Blocks.
     pub(in crate::flow) fn changed(before: &Guarded, root: &Path, standing: &FileStanding) -> Vec<PathBuf> {
         let protected = match standing {
             // The program could not reach this file: somebody else changed it.
@@ -52,7 +52,7 @@ impl CheckWall {
     }
 }
 
-/// The wall around a check that runs in `root`, which is the project or a copy of it. Blocks.
+/// The sandbox of a check that runs in `root`, which is the project or a copy of it. Blocks.
 pub(in crate::flow) fn of_check(
     config: &Configuration,
     root: &Path,
@@ -83,7 +83,7 @@ pub(in crate::flow) fn of_check(
     Ok(CheckWall { wall: Wall { files: Some(files.into()), ..wall }, env, guarded })
 }
 
-/// The wall around a consultant. Blocks.
+/// The sandbox of a consultant. Blocks.
 pub(in crate::flow) fn of_consultant(
     config: &Configuration,
     provider: &Provider,
@@ -91,13 +91,13 @@ pub(in crate::flow) fn of_consultant(
     places: &Places,
     login: &Login,
 ) -> Result<Wall, Error> {
-    // A consultant lives by the network, so the setting does not touch it.
+    // A consultant needs the network, so the setting does not apply to it.
     let Some(wall) = asked_for(config) else {
         return Ok(Wall::default());
     };
     let mut closed = own_directories(config);
     closed.push(config.root().to_owned());
-    // Files that the user's own command names are part of the program, in any place.
+    // Files that the user's own command names belong to the program, wherever they are.
     let named = provider.leading_arguments().iter().map(|argument| config.root().join(argument));
     let place = ConsultantPlace {
         provider: provider.name.clone(),
@@ -114,12 +114,12 @@ pub(in crate::flow) fn of_consultant(
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
 }
 
-/// Returns which wall this machine raises as the settings ask for it, tried on a program of ours; none where
-/// the user switched the sandbox off.
+/// The sandbox that this machine raises under the current settings, tried on our own program; none if the
+/// user switched it off.
 ///
 /// # Errors
 ///
-/// The try itself could not be made.
+/// The try itself failed.
 pub(crate) async fn standing(
     config: &Configuration,
     processes: &Processes,
@@ -148,7 +148,7 @@ pub(in crate::flow) fn may_be_the_reason(output: &[&str]) -> Option<&'static str
     )
 }
 
-/// A wall without its file rules, unless the user switched the sandbox off.
+/// A sandbox without file rules, unless the user switched the sandbox off.
 fn asked_for(config: &Configuration) -> Option<Wall> {
     let strictness = match config.settings().sandbox {
         Sandbox::Off => return None,
@@ -165,7 +165,7 @@ fn network(config: &Configuration) -> Network {
     }
 }
 
-/// The rules in force: the user's, else ours. The project's own count for nothing.
+/// The rules in force: the user's, else ours. The project has no say.
 pub(in crate::flow) fn rules(config: &Configuration) -> Result<Arc<SandboxRules>, Error> {
     const DOCUMENT: &str = "conf/sandbox.yaml";
     static OURS: LazyLock<Result<Arc<SandboxRules>, String>> = LazyLock::new(|| {
@@ -183,15 +183,15 @@ pub(in crate::flow) fn rules(config: &Configuration) -> Result<Arc<SandboxRules>
     rules.map_err(|error| Error::ConfigInvalid(vec![error]))
 }
 
-/// Maestro's own directories: the log of this project, and what is the user's.
+/// Maestro's own directories: the log of this project, and the user's.
 fn own_directories(config: &Configuration) -> Vec<PathBuf> {
     let environment = config.environment();
     let log = config.settings().tracing.directory.as_ref().map(|named| config.root().join(named));
     log.into_iter().chain(environment.state_directory()).chain(environment.maestro_home()).collect()
 }
 
-/// The directory that is kept for the caches of a project's checks: what they write cannot reach the
-/// caches of the user's own builds.
+/// Directory for the caches of a project's checks: what they write there cannot reach the caches of the
+/// user's own builds.
 fn cache(environment: &Environment, root: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::DirBuilderExt as _;

@@ -1,12 +1,12 @@
-//! Run that is meant, where a caller may name one and need not.
+//! Finds the run that a call means, where naming it is optional.
 
 use super::log::Log;
 use crate::domain::history::History;
 use crate::domain::workflow::Run;
 use crate::error::Error;
 
-/// The run that a call means: the named one, else this server's latest, else the project's latest that
-/// goes on and is not parked. A parked one is meant by its name alone.
+/// The run that a call means: the named one, else this server's latest, else the project's latest run that
+/// goes on and is not parked. A parked run is meant only by its name.
 #[derive(Clone, Debug)]
 pub struct Meant {
     pub named: Option<String>,
@@ -36,7 +36,7 @@ impl Meant {
         }
     }
 
-    /// The run that a change of files belongs to: one that goes on.
+    /// The run that a change of files belongs to, if one goes on.
     pub fn open_run<'h>(&self, history: &'h History) -> Option<&'h Run> {
         let own = self.own(history).filter(|run| run.phase.is_open());
         own.or_else(|| history.latest_open(self.idle_before))
@@ -47,7 +47,7 @@ impl Meant {
     }
 }
 
-/// The run of that name.
+/// The run with this id.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Beginning a gated run, and looking at where it is.
+//! Begins, shows, resumes and ends gated runs.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,15 +21,14 @@ use crate::domain::stage::Stage;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::{ApprovalProblem, Error};
 
-/// A run that was begun, or that goes on.
+/// A run that was begun, or that continues.
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// The run.
     pub run: Run,
-    /// True if it was there before: the same task from the same stage.
+    /// True if it existed before: the same task from the same stage.
     pub was_open: bool,
     pub budget: Balance,
-    /// Wish that was not granted, and the mode that was used instead.
+    /// Wishes that were not granted, and what applies instead.
     pub notes: Vec<String>,
 }
 
@@ -69,7 +68,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
         .log
         .journal()
         .decide_on(move |history| {
-            // Who approves was settled when the run began: asking anew does not change it.
+            // The approval mode was settled when the run began: the same request again does not change it.
             if let Some(run) = history.open_of(&task, start_stage) {
                 return Ok((run.id.clone(), Decided::nothing((run.id.clone(), true))));
             }
@@ -99,7 +98,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     Ok(Started { run, was_open, budget, notes })
 }
 
-/// Returns what makes an argument of the model's count.
+/// The setting that an argument needs to count.
 fn own_setting(key: &str, approvals: Approvals) -> String {
     let loosened = if approvals == Approvals::Human { " and approvals is not human" } else { "" };
     format!(
@@ -114,18 +113,17 @@ fn balance(run: &Run, limits: Limits) -> Balance {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct RunState {
-    /// The run.
     pub workflow_id: String,
     pub task: String,
     pub started_at: String,
-    /// Where it is, for example `ready(analyze)`.
+    /// Its state, for example `ready(analyze)`.
     pub state: String,
-    /// The stage that it is about; none once it has ended.
+    /// Its current stage; none once it has ended.
     pub current_stage: Option<Stage>,
-    /// True if nobody went on with it for long, so that it holds nothing up until it is taken up.
+    /// True if nobody has worked on it for long, so that it holds nothing up.
     pub parked: bool,
     pub next_step: String,
-    /// Rounds of debug that were begun.
+    /// Number of debug rounds that were begun.
     pub debug_iteration: u32,
     /// The request that waits for a decision.
     pub pending_request: Option<String>,
@@ -137,21 +135,21 @@ pub struct RunState {
     pub context_summary: Handover,
 }
 
-/// Where a run is, if there is one, and its figures, else those of the project.
+/// The state of a run, if there is one, with its figures, else those of the project.
 #[derive(Clone, Debug)]
 pub struct Overview {
     pub run: Option<RunState>,
     /// The figures.
     pub metrics: Metrics,
-    /// Figures of the calls that belong to no run.
+    /// Figures of the calls outside of runs.
     pub outside: Metrics,
 }
 
-/// Returns where a run is, and what it took.
+/// The state of a run and its figures.
 ///
 /// # Errors
 ///
-/// There is no run of that name, or the log cannot be read.
+/// There is no such run, or the log cannot be read.
 pub async fn state(
     config: &Configuration,
     log: &Log,
@@ -195,7 +193,7 @@ fn state_of(run: &Run, limits: Limits, most_rounds: u32) -> RunState {
     }
 }
 
-/// Every stage with outputs, and what was decided on it.
+/// Every stage with outputs, and the decision on it.
 fn history(run: &Run) -> Vec<Value> {
     // Outputs and the request for their approval are in the log together, so they pair up.
     let entries = run.finished.iter().enumerate().map(|(place, finished)| {
@@ -236,8 +234,8 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
     }
 }
 
-/// Ends a run. Consultants that are at work for it end by themselves; what they say counts no more.
-/// Returns the run after that.
+/// Ends a run. Its running consultants end by themselves, and their answers no longer count. Returns the
+/// run after that.
 ///
 /// # Errors
 ///
@@ -249,7 +247,7 @@ pub async fn stop(config: &Configuration, log: &Log, run: &str, why: String) -> 
     log.journal().read(move |history| named_run(history, &id).cloned()).await?
 }
 
-/// Takes a run up again.
+/// Resumes a run.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Effects of a patch, decided before anything is written.
+//! Plans a patch: computes every effect before anything is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,9 +25,9 @@ pub struct Detail {
     /// Its name before, where it has another one.
     pub from: Option<String>,
     pub ok: bool,
-    /// Lines that are new.
+    /// Number of added lines.
     pub added: usize,
-    /// Lines that are gone.
+    /// Number of removed lines.
     pub removed: usize,
     /// Why it cannot be done.
     pub error: Option<String>,
@@ -35,10 +35,9 @@ pub struct Detail {
     pub code: Option<&'static str>,
 }
 
-/// A hunk that was found elsewhere than it said.
+/// A hunk that was found elsewhere than its header says.
 #[derive(Clone, Debug, Serialize)]
 pub struct FileOffset {
-    /// The file.
     pub path: String,
     /// Hunk and its place.
     #[serde(flatten)]
@@ -48,7 +47,7 @@ pub struct FileOffset {
 /// Bytes that a file may have, before and after.
 const MOST_BYTES: u64 = 1_000_000;
 
-/// Next step for lines that look the same and are not.
+/// Next step if lines differ only in invisible characters.
 const UNSEEN: &str = "The lines look the same; the message shows invisible characters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
 
 /// A patch, tried on the files.
@@ -61,7 +60,7 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    /// Returns what is to be done, if everything can be.
+    /// The plan, if every file can be changed.
     pub(super) fn plan(self) -> Result<Plan, Refusal> {
         if let Some(first) = self.failures.first() {
             let messages: Vec<&str> = self.failures.iter().map(|failure| failure.message.as_str()).collect();
@@ -74,7 +73,7 @@ impl Planned {
         Ok(self.plan)
     }
 
-    /// Returns what the files would hold; none where the patch does not apply.
+    /// The resulting contents; none if the patch does not apply.
     pub(super) fn result(&self) -> Option<BTreeMap<&str, Option<&After>>> {
         let is_possible = self.failures.is_empty();
         is_possible.then(|| self.plan.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).gather())
@@ -126,7 +125,7 @@ fn detail(file: &FilePatch, action: Action, old: String, new: String, refusal: O
     }
 }
 
-/// The files as they would be after the part of the patch that was tried.
+/// The files as they would be after the files of the patch that were tried so far.
 struct Trial<'a> {
     project: &'a Project,
     tree: &'a Tree,
@@ -288,7 +287,7 @@ fn changed(source: &After, content: Vec<u8>, file: &FilePatch) -> After {
     After { content, permission }
 }
 
-/// Why a file cannot be changed, by what is there.
+/// The refusal of a file for an obstacle.
 pub(super) fn refusal(path: &str, obstacle: &Obstacle) -> Refusal {
     let reason = match obstacle {
         Obstacle::Link(_) | Obstacle::NotDirectory(_) | Obstacle::Directory | Obstacle::Special => {
@@ -310,7 +309,7 @@ pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(path.rsplit_once('/'), |(above, _)| above.rsplit_once('/')).map(|(above, _)| above)
 }
 
-/// Directories to make, those above first, and to remove if they are left empty, those below first.
+/// Directories to create, parents first, and to remove if they are left empty, children first.
 type Directories = (Vec<(String, Option<u32>)>, Vec<(String, u32)>);
 
 fn directories(tree: &Tree, changes: &[Change]) -> Directories {
@@ -337,15 +336,15 @@ fn unwritable(tree: &Tree, changes: &[Change]) -> Vec<Refusal> {
     closed.map(|path| Refusal::new(Reason::WriteFailed, format!("`{path}` may not be written to"))).collect()
 }
 
-/// Characters of a patch that the log holds beside its digest.
+/// Characters of a patch that the log keeps beside its digest.
 const MOST_CHARS: usize = 40_000;
 
 impl Work<'_> {
-    /// Returns what the log holds of a patch.
+    /// The part of a patch that the log keeps.
     ///
     /// # Errors
     ///
-    /// It is not the approved change, where only that may be applied.
+    /// It is not the approved change, and only that may be applied.
     pub(super) fn told(
         &self,
         run: &Belonging,
@@ -380,7 +379,7 @@ impl Work<'_> {
         Ok(Told { patch: Some(patch), approved_by: approved.map(|change| change.request.clone()) })
     }
 
-    /// The changed lines by their names below the project's root; files of other roots are left out.
+    /// The changed lines with names relative to the project's root; files of other roots are left out.
     fn at_root(&self, lines: Changed) -> Changed {
         let prefix = match self.base.root == *self.kit.config.root() {
             true => String::new(),
@@ -400,7 +399,7 @@ impl Work<'_> {
     }
 }
 
-/// A patch that was handed in.
+/// The patch of a call.
 struct Given<'a> {
     work: &'a Work<'a>,
     planned: &'a Planned,
@@ -410,9 +409,9 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// True if it is an approved change. Where that applies to the files as they are, both must make
-    /// the same of them: the same lines elsewhere are another change. Where it does not, for example
-    /// since a line above was edited, the lines decide.
+    /// True if it is an approved change. If that change applies to the current files, both must have the
+    /// same result: the same lines elsewhere are another change. If it does not apply, for example because
+    /// a line above was edited, the lines decide.
     fn is(&self, approved: &ApprovedChange) -> bool {
         let Ok(patch) = diff::parse(&approved.diff) else { return false };
         let lines = diff::changed_lines(&patch);
@@ -427,7 +426,7 @@ impl Given<'_> {
         }
     }
 
-    /// Returns where it differs, in a few words.
+    /// Describes the difference in a few words.
     fn difference(&self, approved: Option<&ApprovedChange>) -> String {
         let wanted = approved.and_then(ApprovedChange::lines).unwrap_or_default();
         let size = |lines: &ChangedLines| format!("+{} -{}", lines.added.len(), lines.removed.len());

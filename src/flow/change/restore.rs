@@ -1,5 +1,5 @@
-//! Undoing a change: content, permissions, deleted and created files exactly as they were. Restoring
-//! is itself a change with a backup, so what somebody did after the patch is not lost.
+//! Undoing a change: content, permissions, deleted and created files exactly as they were. A restore is
+//! itself a change with a backup, so edits after the patch are not lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::flow::time::now;
 use crate::host::change::{Change, Entry, Keep, Manifest, Plan, Pruned, Store, Tree, before, is_session};
 use crate::host::project::{Base, Project};
 
-/// Next step where something else is where a file was.
+/// Next step if something else is in the place of a file.
 const IN_THE_WAY: &str = "Restore the other files by name (files). The user may remove what is in the way (a link, a directory), then restore again.";
 
 // A change to undo, as a tool takes it: its schema has the words of the fields alone.
@@ -117,7 +117,7 @@ fn base(project: &Project, request: &RestoreRequest, manifest: &Manifest) -> Res
     Ok(base)
 }
 
-/// The entries that were asked for; names that the backup does not hold are failures.
+/// The requested entries. Names that the backup does not hold are failures.
 fn wanted<'m>(
     manifest: &'m Manifest,
     request: &RestoreRequest,
@@ -174,7 +174,7 @@ impl Restoring<'_> {
         (changes, refused)
     }
 
-    /// Returns what makes a file what it was; none where it is so already.
+    /// The change that restores a file; none if it is already as it was.
     fn change(&self, entry: &Entry, outcome: &mut RestoreOutcome) -> Result<Option<Change>, Refusal> {
         judge(self.project, &entry.path)?;
         let found =
@@ -228,27 +228,26 @@ fn judge(project: &Project, path: &str) -> Result<(), Refusal> {
     }
 }
 
-/// True if a journal names only files that may be changed: it is a file of the project, and anybody
-/// could have written it.
+/// True if a journal names only files that may be changed. Anybody could have written it, since it is a
+/// file of the project.
 pub(super) fn names_are_allowed(project: &Project, manifest: &Manifest) -> bool {
     let directories = manifest.made.iter().chain(manifest.directories.iter().map(|(path, _)| path));
     manifest.files.iter().map(|entry| &entry.path).chain(directories).all(|path| judge(project, path).is_ok())
 }
 
-/// A backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Backup {
     /// Its session, the argument of a restore.
     pub session: String,
-    /// Time when it was made, in milliseconds since 1970.
+    /// Creation time in milliseconds since 1970.
     pub at_ms: u64,
     /// `patch` or `restore`.
     pub kind: String,
-    /// The directory whose files it holds.
+    /// The directory that its names are relative to.
     pub root: String,
-    /// The files that the change reached.
+    /// Number of files.
     pub files: usize,
-    /// The bytes that it holds.
+    /// Size of its contents.
     pub bytes: u64,
     pub state: BackupState,
     /// The session that it undid.
@@ -259,11 +258,11 @@ pub struct Backup {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackupState {
-    /// It stands.
+    /// The change stands.
     Applied,
-    /// A restore took all of it back.
+    /// A restore undid all of it.
     Undone,
-    /// A restore took some of its files back.
+    /// A restore undid some of its files.
     PartlyUndone,
     /// It is under way, or its server was killed and the next call undoes it.
     Open,
@@ -294,7 +293,7 @@ pub fn backups(config: &Configuration, log: &Log) -> Result<Vec<Backup>, Error> 
     Ok(listed.into_iter().zip(states).map(backup).rev().collect())
 }
 
-/// Removes the backups that are beyond the limits: never one that is under way or protected.
+/// Removes the backups beyond the limits, but never one that is under way or protected.
 ///
 /// # Errors
 ///
@@ -308,8 +307,8 @@ pub fn prune(config: &Configuration, log: &Log, keep: &Keep) -> Result<Pruned, E
     Ok(store.prune(keep, &protected, now()))
 }
 
-/// Removes what is beyond the configured limits after a change; where the log cannot say what open
-/// runs still need, nothing.
+/// Removes backups beyond the configured limits after a change. If the log cannot say what open runs still
+/// need, nothing is removed.
 pub(super) fn prune_after(config: &Configuration, log: &Log, store: &Store, made: &str) {
     if let Ok(mut protected) = log.journal().read_now(History::backups_in_use) {
         protected.insert(made.to_owned());
@@ -317,7 +316,7 @@ pub(super) fn prune_after(config: &Configuration, log: &Log, store: &Store, made
     }
 }
 
-/// Returns what the configuration keeps; there, 0 is no limit.
+/// The configured limits; 0 means no limit.
 pub fn keep(config: &Configuration) -> Keep {
     let settings = config.settings().backups;
     let age = |days: u64| Duration::from_secs(days.saturating_mul(24 * 60 * 60));
@@ -337,8 +336,7 @@ fn setup(refusal: &Refusal) -> Error {
     Error::Setup { reason: refusal.message.clone(), hint: hint_of(refusal.reason.code()).to_owned() }
 }
 
-/// The state of each, in the order of the list, which is that of time. A restore that was itself
-/// undone undoes nothing.
+/// The state of each backup, in the order of time. A restore that was itself undone undoes nothing.
 fn states(listed: &[Manifest], open: &[String]) -> Vec<BackupState> {
     let mut back: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut states = Vec::new();

@@ -1,4 +1,4 @@
-//! Which changes are recorded.
+//! Tests: the records of changes.
 
 use super::{RestoreOutcome, *};
 use crate::domain::event::{Body, ChangeKind, Changed};

@@ -62,7 +62,7 @@ fn some_tools() -> f64 {
 }
 
 impl Request {
-    /// True if the caller gave any of the scores.
+    /// True if the caller gave any score.
     fn has_scores(&self) -> bool {
         let is_given = |score: f64, usual: f64| (score - usual).abs() > f64::EPSILON;
         is_given(self.decomposability_score, half())
@@ -75,8 +75,7 @@ impl Request {
 ///
 /// # Errors
 ///
-/// A score outside 0 to 1, several agents forced upon debug, or configuration that could not be
-/// used.
+/// A score is not 0 to 1, several agents are forced in debug, or the configuration cannot be used.
 pub async fn select_architecture(
     config: &Configuration,
     log: &Log,
@@ -152,18 +151,18 @@ struct Best {
     prediction: Prediction,
 }
 
-/// The topologies that Maestro arranges.
+/// The topologies that Maestro can arrange.
 const HERE: [Topology; 3] = [Topology::Sas, Topology::Independent, Topology::Centralized];
 
-/// Returns what the regression predicts, beside the topology that the rules chose.
+/// The prediction of the regression, beside the topology that the rules chose.
 ///
 /// # Errors
 ///
-/// A success outside 0 to 1, or an index outside 0 to 100.
+/// A success is not 0 to 1, or an index is not 0 to 100.
 fn scaling(request: &Request, history: &History, chosen: Topology) -> Result<Value, BadInput> {
     let recorded = recorded_baseline(history);
     let Some(baseline) = request.baseline_success.or(recorded) else {
-        // The given values are checked anyway.
+        // The given values are checked even if they are not used.
         Inputs::new(0.0, request.tool_count, request.capability_index)?;
         return Ok(json!({
             "missing": "baseline_success: how often a single agent succeeds at such tasks, 0 to 1 (or ten recorded sas results)",
@@ -179,7 +178,7 @@ fn known(request: &Request, inputs: &Inputs, baseline_source: &str, chosen: Topo
     let best = |(topology, prediction): (Topology, Prediction)| Best { topology: topology.id(), prediction };
     let best_multi_agent = best_of(Topology::ALL, inputs).map(best);
     let best_multi_agent_here = best_of(&HERE, inputs).map(best);
-    // A topology that Maestro cannot arrange is never advised.
+    // Never advise a topology that Maestro cannot arrange.
     let advice =
         best_multi_agent_here.and_then(|best| best.prediction.gap).map_or(Advice::SingleAgent, advice);
     let outside = outside_the_data(inputs);
@@ -229,7 +228,7 @@ fn note(agrees: bool) -> String {
 ///
 /// # Errors
 ///
-/// Configuration that could not be used.
+/// The configuration cannot be used.
 pub fn stage_strategy(config: &Configuration, stage: Stage) -> Result<Value, Error> {
     config.check()?;
     let policy = &config.settings().policy;

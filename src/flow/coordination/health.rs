@@ -1,4 +1,4 @@
-//! Check whether several agents still pay.
+//! Checks whether several agents still pay off.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ pub struct Counted {
 ///
 /// # Errors
 ///
-/// A redundancy outside 0 to 1.
+/// The redundancy is not 0 to 1.
 pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Value, Error> {
     let runs = super::recorded_or_nothing(log).await;
     let topology = Topology::from(counted.current_topology);
@@ -118,7 +118,7 @@ fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics
     format!("{}.", said.join("; "))
 }
 
-/// Returns which definition each figure follows, where the paper has another of the same name.
+/// Explains which definition each figure follows, where the paper has another of the same name.
 fn definitions() -> BTreeMap<&'static str, String> {
     [
         (

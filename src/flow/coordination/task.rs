@@ -14,11 +14,11 @@ use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
 
-/// Classifies a task by what was said of it.
+/// Classifies a task by its description.
 ///
 /// # Errors
 ///
-/// Configuration that could not be used.
+/// The configuration cannot be used.
 pub async fn classify_task(
     config: &Configuration,
     log: &Log,
@@ -61,24 +61,24 @@ pub async fn classify_task(
     }))
 }
 
-/// A task as its words say it.
+/// A task, read by its words.
 pub(in crate::flow) struct Read {
     pub(in crate::flow) found: Classification,
     pub(in crate::flow) intent: Intent,
 }
 
-/// Reads a task and what goes with it, the same for all tools.
+/// Reads a task and its material; all tools use this.
 ///
 /// # Errors
 ///
-/// A list of words that cannot be used.
+/// A list of words cannot be used.
 pub(in crate::flow) fn read(config: &Configuration, task: &str, material: &[&str]) -> Result<Read, Error> {
     let texts = std::iter::once(task).chain(material.iter().copied());
     Ok(Read { found: classify(&Wording::of(texts)), intent: config.lexicon()?.intent(task, material) })
 }
 
 impl Read {
-    /// The scores that decide: words of debugging make a task sequential only where one agent is wanted.
+    /// The scores that decide. Words of debugging make a task sequential only if a single agent is wanted.
     pub(in crate::flow) fn deciding(&self) -> Scores {
         match self.intent.voices {
             Voices::One => self.found.scores,
@@ -86,12 +86,12 @@ impl Read {
         }
     }
 
-    /// The kind of work that recorded runs are looked for; none where nothing is known.
+    /// The kind of work for which recorded runs are looked up; none if unknown.
     pub(in crate::flow) fn kind(&self) -> Option<&str> {
         self.intent.is_known().then_some(self.intent.intent.as_str())
     }
 
-    /// The recorded runs that count: debugging stays with one agent, whatever did well elsewhere.
+    /// The recorded runs that count. For debugging none count, because it stays with one agent.
     pub(in crate::flow) fn counted<'h>(&self, history: &'h History) -> &'h History {
         static NONE: LazyLock<History> = LazyLock::new(History::default);
         let is_debugging = self.found.is_debugging || self.intent.intent == DEBUGGING;
@@ -112,7 +112,7 @@ impl Read {
     }
 }
 
-/// The recorded success of a single agent, once there are enough runs of it.
+/// The recorded success rate of a single agent, once there are enough runs.
 pub(super) fn recorded_baseline(history: &History) -> Option<f64> {
     history
         .of_topology(Topology::Sas)

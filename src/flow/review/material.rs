@@ -27,16 +27,16 @@ const MOST_DIFF: u64 = 2 * 1024 * 1024;
 const MOST_FILE: u64 = 1024 * 1024;
 /// Files of one review.
 const MOST_FILES: usize = 60;
-/// Characters of what is under review.
+/// Characters of the material.
 const MOST_CHARS: usize = 60_000;
-/// Lines around each change, and the most lines of a file that is reviewed whole.
+/// Lines around each change, and lines of a file that is reviewed whole.
 const AROUND: usize = 12;
 const MOST_LINES: usize = 1_200;
 
 /// A file under review.
 pub(super) struct File {
     pub(super) name: String,
-    /// Its name before the change, if it had another one.
+    /// Its old name, if it was renamed.
     pub(super) was: Option<String>,
     pub(super) lines: Lines,
     pub(super) removed: Vec<(usize, String)>,
@@ -56,7 +56,6 @@ pub(super) struct Material {
 enum Version {
     /// As they are on the disk.
     Working,
-    /// As they are staged.
     Staged,
     /// As a commit has them.
     Commit(String),
@@ -106,7 +105,7 @@ pub(super) fn material(
 }
 
 impl Material {
-    /// The files that are not any more what was reviewed. Blocks.
+    /// The files that changed since they were read. Blocks.
     pub(super) fn changed_since(&self, config: &Configuration, project: &ProjectFiles) -> Vec<String> {
         let Ok(project) = project.reader() else { return Vec::new() };
         let reader = Reader { config, project: &project };
@@ -118,7 +117,7 @@ impl Material {
     }
 }
 
-/// The text of a file of the project that is not under review itself, such as a caller. Blocks.
+/// The text of a project file that is not under review itself, such as a caller. Blocks.
 pub(super) fn other(
     config: &Configuration,
     project: &ProjectFiles,
@@ -181,7 +180,7 @@ impl Reader<'_> {
 
     fn change(&self, words: &[&str], version: Version, new: New) -> Result<Gathered, Error> {
         let around = format!("-U{AROUND}");
-        // The user's display settings must not change the text that is read here.
+        // The user's display settings must not change the text.
         let mut arguments = vec![
             "diff", "--no-color", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames",
             "--submodule=short", "-O/dev/null", &around,
@@ -207,7 +206,7 @@ impl Reader<'_> {
                 }
             }
         }
-        // Git was told to show no file that is refused by its name; that one changed is said all the same.
+        // Git leaves out files whose names are refused; their change is reported all the same.
         for name in self.changed_names(words)?.split('\0').filter(|name| !name.is_empty()) {
             if let Some(rule) = self.project.refuses_reading(Path::new(name))
                 && !gathered.left_out.iter().any(|left| left.path == name)
@@ -237,15 +236,15 @@ impl Reader<'_> {
         gathered.add(name, read, Some(patch));
     }
 
-    /// The version that a range ends with, and the range by the numbers of its commits, so that a branch
-    /// that moves changes nothing.
+    /// The version at the end of a range, and the range by its commit ids, so that a moving branch changes
+    /// nothing.
     fn version(&self, range: &str) -> Result<(Version, String), Error> {
         let invalid = |why: &str| {
             let problem =
                 format!("range takes revisions such as main..HEAD or HEAD~2 (got `{range}`): {why}");
             Error::InvalidArguments(problem)
         };
-        // These letters are in no name of a branch; a colon would make it a file.
+        // No branch name contains these letters; a colon would name a file.
         let is_foreign =
             |letter: char| letter.is_whitespace() || letter.is_control() || ":?*[\\".contains(letter);
         if range.is_empty() || range.chars().any(is_foreign) {
@@ -300,12 +299,12 @@ impl Reader<'_> {
         }
     }
 
-    /// True if a command of git prints just that.
+    /// True if a git command prints exactly this.
     fn tells(&self, arguments: &[&str], wanted: &str) -> bool {
         self.git(arguments).is_ok_and(|(printed, _)| printed.trim() == wanted)
     }
 
-    /// The refusal of git to compare, where it is for want of a commit or of a repository.
+    /// Rewrites git's refusal to compare if a commit or a repository is missing.
     fn in_our_words(&self, error: Error) -> Error {
         let (reason, hint) = if !self.tells(&["rev-parse", "--is-inside-work-tree"], "true") {
             ("the project is not a git repository, so there is no change to review", "Name `files` instead.")
@@ -320,7 +319,7 @@ impl Reader<'_> {
         Error::Setup { reason: format!("review: {reason}"), hint: hint.to_owned() }
     }
 
-    /// The names of what differs, also of what is refused.
+    /// Names of all differing files, refused ones included.
     fn changed_names(&self, words: &[&str]) -> Result<String, Error> {
         let options = ["diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z", "--relative"];
         self.run(|program, root| {
@@ -331,8 +330,8 @@ impl Reader<'_> {
         .map(|(names, _)| names)
     }
 
-    /// Returns what a command of git prints, and whether that is all. Nothing that the repository
-    /// configures runs.
+    /// The output of a git command, and whether it is complete. Nothing that the repository configures
+    /// runs.
     fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
         let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         let secrets = self.config.secret_rules()?;
@@ -391,7 +390,7 @@ impl Gathered {
 }
 
 impl Change {
-    /// The file as it is checked: as a reviewer saw it, so masked.
+    /// The file as a reviewer saw it, so masked.
     fn file(&self, masker: &Masker) -> File {
         let before = self.patch.iter().flat_map(|patch| &patch.files).map(|file| file.old.clone()).next();
         File {
@@ -418,7 +417,7 @@ impl Change {
         removed
     }
 
-    /// Returns what a reviewer sees: lines with the numbers that they have now.
+    /// The text that a reviewer sees: lines with their current numbers.
     fn shown(&self) -> String {
         let mut out = format!("## {}\n", self.name);
         let Some(patch) = &self.patch else {
@@ -477,7 +476,7 @@ impl Change {
         }
     }
 
-    /// Lines that the change makes or takes away; all of them where a file is reviewed whole.
+    /// Lines that the change adds or removes; all lines if a file is reviewed whole.
     pub(super) fn touched(&self) -> Vec<&str> {
         match &self.patch {
             None => self.text.lines().take(MOST_LINES).collect(),
@@ -489,7 +488,7 @@ impl Change {
     }
 }
 
-/// The lines as a reviewer saw them. Where masking takes lines away, numbers would no longer fit.
+/// The lines as a reviewer saw them. If masking removes lines, numbers would no longer fit.
 fn as_seen(text: String, masker: &Masker) -> Lines {
     let clean = masker.mask(&text);
     if clean.count > 0 && clean.text.lines().count() == text.lines().count() {
@@ -524,7 +523,7 @@ fn parts(printed: &str, is_whole: bool) -> Vec<&str> {
     parts
 }
 
-/// The content of a part of a diff without lines, in the words of a review.
+/// Describes a part of a diff without lines, for a review.
 fn no_text(part: &str) -> Option<&'static str> {
     let has_mode = |mode: &str| {
         part.lines()
@@ -542,7 +541,7 @@ fn no_text(part: &str) -> Option<&'static str> {
     }
 }
 
-/// The name in the header of a part that is not read otherwise.
+/// The name in the header of a part that is not parsed.
 fn named(part: &str) -> String {
     let header = part.lines().next().unwrap_or_default();
     header.rsplit_once(" b/").map_or(header, |(_, name)| name).to_owned()

@@ -1,4 +1,5 @@
-//! Places elsewhere in the project that define or use the names a change touches. The search is simple and bounded.
+//! Places elsewhere in the project that define or use the names in a change. The search is simple and
+//! bounded.
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -11,9 +12,9 @@ use crate::domain::order::Gather;
 use crate::domain::pattern::Pattern;
 use crate::host::project::Project;
 
-/// Names that are looked for.
+/// Names to search for.
 const MOST_NAMES: usize = 12;
-/// Files that are looked through, and bytes of each.
+/// Files to search, and bytes of each.
 const MOST_FILES: usize = 1_500;
 const MOST_BYTES: u64 = 200_000;
 /// Places of each name, and characters in all.
@@ -22,15 +23,15 @@ const MOST_CHARS: usize = 8_000;
 /// Characters of a line.
 const MOST_LINE: usize = 200;
 
-/// A file with what is to be seen of it.
+/// A file with its change.
 pub(super) struct Change {
     pub(super) name: String,
     pub(super) text: String,
-    /// Its hunks; none where it is reviewed whole.
+    /// Its hunks; none if it is reviewed whole.
     pub(super) patch: Option<Patch>,
 }
 
-/// Words that stand before a bracket and are no names of the project.
+/// Words before a bracket that are no names of the project.
 const WORDS: [&str; 14] = [
     "if", "for", "while", "match", "switch", "return", "catch", "self", "super", "assert", "print",
     "println", "format", "range",
@@ -41,7 +42,7 @@ static DEFINES: Pattern = Pattern::new(
 );
 static CALLS: Pattern = Pattern::new(r"([A-Za-z_][A-Za-z0-9_]{3,})[ \t]*\(");
 
-/// Lines of other files with the names of a change, and how many secrets were masked in them.
+/// Lines of other files that contain names of a change, and the number of secrets masked in them.
 pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) -> (String, usize) {
     let names = names(changes);
     let extensions: BTreeSet<&str> =

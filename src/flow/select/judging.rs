@@ -1,4 +1,5 @@
-//! Asking judges who wrote nothing of what they judge, in both orders, and once more where they waver.
+//! Asks judges who wrote none of the candidates that they judge, in both orders, and once more if they
+//! waver.
 
 use std::collections::BTreeSet;
 
@@ -32,18 +33,18 @@ const MOST_TASK: usize = 60_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct JudgeNote {
-    /// Providers that were asked, several where everybody wrote one; nobody where nobody could be, or
-    /// needed to be.
+    /// Judges that were asked; several if every provider wrote a candidate, none if none could be asked or
+    /// was needed.
     pub provider: Option<String>,
-    /// How often, all together.
+    /// Number of questions.
     pub asked: usize,
     /// `winner`, `nobody`, `tie`, `none` (no judgement), or `not_needed`.
     pub verdict: &'static str,
-    /// The judge's reasons, or why there is no judgement.
+    /// The judges' reasons, or why there is no judgement.
     pub reason: String,
-    /// True if the judge was told what the candidates were asked for.
+    /// True if the judges knew the task of the candidates.
     pub knew_the_task: bool,
-    /// Each judge with what it compared.
+    /// Each judge with the candidates that it compared.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub panel: Vec<SeatNote>,
     /// Judges whose choice changed with the order.
@@ -52,7 +53,6 @@ pub struct JudgeNote {
     pub third_opinion: Option<String>,
 }
 
-/// One judge.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SeatNote {
     pub provider: String,
@@ -61,13 +61,13 @@ pub struct SeatNote {
     pub verdict: &'static str,
     /// Its choice.
     pub winner_id: Option<String>,
-    /// The judge in whose place it sits, and why.
+    /// The judge that it replaces, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stood_in_for: Option<StoodIn>,
 }
 
 impl JudgeNote {
-    /// True if tests left something to judge.
+    /// True if the tests left something to judge.
     pub fn was_needed(&self) -> bool {
         self.verdict != "not_needed"
     }
@@ -81,7 +81,7 @@ impl JudgeNote {
     }
 }
 
-/// Refuses criteria and a task that nobody reads to the end.
+/// Refuses criteria and tasks that are too long.
 pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), Error> {
     let too_long = |criterion: &String| criterion.chars().count() > MOST_CRITERION;
     if criteria.len() > MOST_CRITERIA || criteria.iter().any(too_long) {
@@ -100,32 +100,32 @@ pub(super) fn check_case(criteria: &[String], task: Option<&str>) -> Result<(), 
     }
 }
 
-/// Everything that asking a judge needs.
+/// Everything that a question to a judge needs.
 pub(super) struct Judging<'a> {
     pub(super) kit: &'a Kit,
     pub(super) account: &'a Account,
     pub(super) progress: &'a Progress,
     pub(super) wanted: &'a str,
-    /// On whose word another judges in its place.
+    /// Permission for other judges.
     pub(super) permission: Permission,
     pub(super) case: Case<'a>,
     pub(super) context_files: &'a [String],
-    /// How the wanted judge is asked.
+    /// Options for the wanted judge.
     pub(super) options: &'a CallOptions,
 }
 
-/// A judge and what it compares.
+/// A judge and its candidates.
 struct Seat {
     provider: String,
     judged: Vec<usize>,
 }
 
 impl Judging<'_> {
-    /// Has some of the candidates judged. A judge that cannot be had, read or paid for is no judge.
+    /// Has candidates judged. A judge that cannot be asked, read or paid for counts as none.
     ///
     /// # Errors
     ///
-    /// There is no such provider, or the log of the run cannot be written.
+    /// There is no such provider, or the run's log cannot be written.
     pub(super) async fn judge(
         &self,
         candidates: &[Candidate],
@@ -152,7 +152,7 @@ impl Judging<'_> {
             Ok(found) => found,
             Err(reason) => return Ok(JudgeNote::none(None, 0, reason)),
         };
-        // Both orders of each or none: one alone decides nothing.
+        // Both orders or none: one alone decides nothing.
         let asked: Vec<String> =
             seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
         let reserved = match self.reserve(chars, asked).await {
@@ -186,14 +186,14 @@ impl Judging<'_> {
         Ok((note, Some(verdict)))
     }
 
-    /// Reserves a consult with each of some judges, for candidates of so many characters in all.
+    /// Reserves a consult with each judge, for the given number of characters.
     async fn reserve(&self, chars: usize, judges: Vec<String>) -> Result<Vec<Reservation>, Error> {
         let account = self.account.clone();
         let reserved = move |kit: &Kit| reserve(kit, &account, &question(chars), &judges);
         off_thread_with(self.kit, reserved).await
     }
 
-    /// Models that can be asked, in the order in which they are.
+    /// Models that can be asked, in their order.
     async fn there(&self) -> Vec<String> {
         let catalogue = self.kit.config.catalogue();
         let is_model = |name: &String| catalogue.get(name).is_ok_and(|one| !one.is_understudy());
@@ -201,8 +201,8 @@ impl Judging<'_> {
         ready.await.unwrap_or_default().names.into_iter().filter(is_model).collect()
     }
 
-    /// The judges of each candidate: one who wrote none of them, the wanted one first; else everybody who is there
-    /// compares what is not their own. With what is to be said about it.
+    /// The judges of each candidate: one who wrote none of them, the wanted one first; else every available
+    /// one compares those that are not its own. With notes on that.
     fn seats(&self, entries: &[Entry], there: &[String]) -> Result<(Vec<Seat>, String), String> {
         let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
         let wanted = self.wanted;
@@ -232,7 +232,7 @@ impl Judging<'_> {
         Ok((seats, said.to_owned()))
     }
 
-    /// Returns what each judge says of both orders.
+    /// Every judge's answers in both orders.
     async fn hear(
         &self,
         seats: Vec<Seat>,
@@ -250,8 +250,8 @@ impl Judging<'_> {
         join_all(asked).await.into_iter().collect()
     }
 
-    /// The same of one judge. Where it cannot judge for reasons of its own, in one order or in both, a permitted stand-in
-    /// judges both; no author judges its own candidate.
+    /// One judge's answers. If it cannot judge in one order or both, a permitted stand-in judges both; no
+    /// author judges its own candidate.
     async fn hear_or_replace(
         &self,
         seat: Seat,
@@ -285,7 +285,7 @@ impl Judging<'_> {
         Ok(first)
     }
 
-    /// Returns what a judge says of both orders.
+    /// One judge's answers in both orders.
     async fn both_orders(
         &self,
         seat: Seat,
@@ -318,8 +318,8 @@ impl Judging<'_> {
         Ok(Heard { seat, verdict, asked, refused, stood_in: None })
     }
 
-    /// A tie, put before one more judge: another one who wrote none of those that are level, else the
-    /// same one once more. Without one, or where it names none of them, the tie stays.
+    /// Puts a tie before one more judge: another one who wrote none of the level candidates, else the same
+    /// one again. The tie stays if there is none, or if it names none of them.
     async fn settled(
         &self,
         verdict: Verdict,
@@ -344,7 +344,7 @@ impl Judging<'_> {
                 reserved => reserved?.into_iter(),
             };
             let Some(reservation) = reserved.next() else { break };
-            // With one alone there is nothing to compare it with, so all are shown again.
+            // A single candidate has nothing to be compared with, so all are shown again.
             let mut on_it = if between.len() > 1 {
                 between.clone()
             } else {
@@ -357,7 +357,7 @@ impl Judging<'_> {
             let progress = self.progress.labelled("third opinion");
             let opinion = Box::pin(self.opinion(third, court.shown, &ballot, reservation, &progress)).await?;
             note.asked += opinion.asked;
-            // Nobody was held to for it, so the next gives it where one cannot.
+            // No judge was named, so the next one answers if this one cannot.
             if opinion.refused.is_some() {
                 continue;
             }
@@ -385,7 +385,7 @@ impl Judging<'_> {
             role: Some(Role::Judge),
             context: ContextRequest { files: self.context_files.to_vec(), ..ContextRequest::default() },
             schema: Some(SchemaName::JudgeOutput),
-            // A model is one provider's: who judges in its place does so with their own.
+            // A model belongs to one provider: a stand-in uses its own.
             options: CallOptions {
                 model: self.options.model.clone().filter(|_| judge == self.wanted),
                 ..self.options.clone()
@@ -403,26 +403,26 @@ impl Judging<'_> {
     }
 }
 
-/// Candidates under judgement, and the possible judges.
+/// The candidates of a judgement, and the possible judges.
 struct Court<'a> {
     entries: &'a [Entry],
     shown: &'a [String],
-    /// Stand-ins for judges that cannot.
+    /// Stand-ins for judges.
     bench: &'a Bench,
     /// Models that can be asked.
     there: &'a [String],
 }
 
-/// An answer of a judge.
+/// One answer of a judge.
 struct Said {
     said: Result<Opinion, String>,
-    /// How often its CLI was started for it.
+    /// How often its CLI was started.
     asked: usize,
-    /// Why it cannot judge, whatever it is shown.
+    /// Why it cannot judge at all.
     refused: Option<Error>,
 }
 
-/// A judge that was asked about both orders.
+/// A judge that was asked in both orders.
 struct Heard {
     seat: Seat,
     verdict: Result<Verdict, String>,
@@ -438,7 +438,7 @@ impl Heard {
     }
 }
 
-/// A candidate on a ballot, with everybody who wrote the same.
+/// A candidate on a ballot, with all who wrote the same text.
 struct Entry {
     index: usize,
     authors: BTreeSet<String>,
@@ -468,7 +468,7 @@ fn names<'s>(seats: impl Iterator<Item = &'s Seat>) -> String {
     seats.map(|seat| seat.provider.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// Returns what all who could be read say together.
+/// The verdict of all readable answers.
 fn first_verdict(heard: &[Heard], judged: &[usize]) -> Result<Verdict, String> {
     match heard {
         [alone] => alone.verdict.clone(),
@@ -504,13 +504,13 @@ fn panel(heard: &[Heard], candidates: &[Candidate]) -> Vec<SeatNote> {
     heard.iter().map(seat).collect()
 }
 
-/// A question to a judge, as far as its price goes: the candidates, and our own words around them.
+/// A question to a judge, for its price: the candidates, and our own words around them.
 fn question(candidates: usize) -> Asked<'static> {
     const OWN_WORDS: usize = 6_000;
     Asked { tokens: Tokens::of_bytes(candidates + OWN_WORDS), model: None }
 }
 
-/// An answer that fits the schema and names a candidate that there is; anything else is not an answer.
+/// Reads an answer. It must fit the schema and name an existing candidate.
 fn read(reply: &Consulted, ballot: &Ballot) -> Result<Opinion, String> {
     if let Some(failure) = &reply.failure {
         return Err(format!("{} ({})", failure.error, failure.code));

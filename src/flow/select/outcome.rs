@@ -1,4 +1,4 @@
-//! Selection as its caller sees it.
+//! A selection as its caller sees it.
 
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub struct Selection {
     pub mode_used: Mode,
     /// Scores by id, from 0 to 1.
     pub scores: IndexMap<String, f64>,
-    /// Deciding reason, in words.
+    /// The deciding reason in words.
     pub rationale: String,
     /// True if somebody should look before it is used.
     pub requires_review: bool,
@@ -31,28 +31,28 @@ pub struct Selection {
     pub candidates: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judge: Option<JudgeNote>,
-    /// The checks in the project as it is.
+    /// The checks in the unchanged project.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<Vec<CheckNote>>,
-    /// The probes in the project as it is.
+    /// The probes in the unchanged project.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub base_probes: Vec<ProbeNote>,
-    /// Why nobody can win, and what to do.
+    /// Why nobody can win, and the next step.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
-    /// Why nobody won though some can, and what to do.
+    /// Why nobody won though some can, and the next step.
     #[serde(flatten)]
     pub undecided: Option<Undecided>,
 }
 
-/// Next step where nothing was tried.
+/// Next step if nothing was tried.
 const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.";
 
-/// The same where the candidates were tried.
+/// Next step if the candidates were tried.
 const UNDECIDED_BY_TRIAL: &str = "They pass the same tests and are different changes. Give `probe`: commands that print what the program does for inputs that no test has; where the outputs are equal either will do, where they differ ask the user. Or use mode llm_judge.";
 
-/// Some can win and nothing tells them apart: no judge was asked or readable, it wavered, or what was
-/// known is equal. All the same to a caller: the caller has to look.
+/// Some candidates can win and nothing tells them apart: no judge was asked or readable, it wavered, or the
+/// known facts are equal. In each case the caller has to look.
 #[derive(Clone, Debug, Serialize)]
 pub struct Undecided {
     code: &'static str,
@@ -73,7 +73,7 @@ pub(super) struct Parts<'a> {
     pub(super) mode: Mode,
     pub(super) trial: Option<Trial<'a>>,
     pub(super) judge: Option<JudgeNote>,
-    /// True if candidates that stand level behave differently under the probes.
+    /// True if level candidates behave differently under the probes.
     pub(super) differ: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Trying candidates that are diffs: each in a copy of the project, side by side, and the project as it
-//! is beside them. The project's own tests decide: whatever a candidate changes of them is put back.
+//! Tries candidates that are diffs, each in a copy of the project, side by side with the unchanged project.
+//! The project's own tests decide, so a candidate's changes of them are put back.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -33,25 +33,25 @@ use crate::host::change::Tree;
 use crate::host::project::Project;
 use crate::host::worktree::{TreeError, Trees};
 
-/// Candidates that are tried in one call; each is a copy of the project.
+/// Maximum number of candidates in one call; each needs a copy of the project.
 const MOST_TRIED: usize = 12;
 
 pub(super) struct Trial<'a> {
     bench: Bench<'a>,
     observed: Vec<Observed>,
-    /// The checks in the project as it is.
+    /// The checks in the unchanged project.
     pub(super) base: Vec<CheckNote>,
-    /// The probes in the project as it is.
+    /// The probes in the unchanged project.
     pub(super) base_probes: Vec<ProbeNote>,
-    /// The candidates in order; none where one was not tried.
+    /// The candidates in order; none for one that was not tried.
     pub(super) tested: Vec<Option<Tested>>,
-    /// Candidates that are no diffs.
+    /// Candidates that are not diffs.
     pub(super) not_diffs: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tested {
-    /// Its copy.
+    /// Number of its copy.
     number: usize,
     applied: Patch,
     /// Its first run.
@@ -59,23 +59,23 @@ pub(super) struct Tested {
     pub(super) weighed: Weighed,
     pub(super) touched: Touched,
     pub(super) tests: Tests,
-    /// Why it is not proven, or what speaks against it.
+    /// Why it is not proven, or what counts against it.
     pub(super) reasons: Vec<String>,
     /// Lines that it adds and removes.
     pub(super) changed_lines: usize,
-    /// How many candidates behave like it in the checks, itself included.
+    /// How many candidates behave alike in the checks, itself included.
     pub(super) alike: usize,
     /// Why it was not run.
     pub(super) refused: Option<String>,
     pub(super) checks: Vec<CheckNote>,
     pub(super) ablation: Option<AblationNote>,
     pub(super) probes: Vec<ProbeNote>,
-    /// True if its checks passed once more.
+    /// True if its checks passed a second time.
     pub(super) confirmed: bool,
 }
 
-/// Behaviour that two equal candidates share: the end of each check, what failed, and how much passed, since
-/// a candidate that takes tests away passes as well.
+/// Behaviour that equal candidates share: the end of each check, its failures, and its number of passed
+/// tests, since a candidate that removes tests passes as well.
 type Behaviour = Vec<(String, Vec<String>, Option<usize>)>;
 
 /// Tries every candidate that is a diff.
@@ -102,7 +102,7 @@ pub(super) async fn run<'a>(
     }
     progress.say(&format!("copying the project for {count} candidates"));
     let bench = Bench::new(kit, progress, checks, probes, count + 1).await?;
-    // The first copy is the project as it is.
+    // The first copy is the unchanged project.
     let numbered: Vec<(usize, &Candidate, &Patch)> = candidates
         .iter()
         .zip(&patches)
@@ -136,7 +136,7 @@ pub(super) async fn run<'a>(
     Ok(Trial { observed, base, base_probes: Vec::new(), tested, not_diffs: not_diffs.collect(), bench })
 }
 
-/// Leaves out one part of a contender after the other, and sees whether a test misses it.
+/// Leaves out one part of a candidate after another, and sees whether a test notices.
 async fn ablation(
     bench: &Bench<'_>,
     tested: &Tested,
@@ -156,7 +156,7 @@ async fn ablation(
     };
     for without in parts.each.into_iter().take(most) {
         note.undone += 1;
-        // Without its only part it is the project as it is, where the tests fail.
+        // Without its only part it is the unchanged project, where the tests fail.
         if without.patch.files.is_empty() {
             continue;
         }
@@ -170,8 +170,8 @@ async fn ablation(
 }
 
 impl Trial<'_> {
-    /// Runs the checks of a winner once more, and those of the project as it is; whether it is still what
-    /// it was.
+    /// Runs the checks of a winner and of the unchanged project once more. Returns whether it is still
+    /// proven.
     pub(super) async fn confirm(&mut self, index: usize, id: &str) -> Result<bool, Error> {
         let Some(Some(tested)) = self.tested.get(index) else { return Ok(true) };
         if tested.confirmed || tested.proof() == Proof::Lacks {
@@ -200,7 +200,7 @@ impl Trial<'_> {
         Ok(true)
     }
 
-    /// Runs the probes on some candidates, and gives each the number of the first that behaves like it.
+    /// Runs the probes on candidates, and gives each the number of the first one that behaves alike.
     pub(super) async fn probe(&mut self, indexes: &[usize]) -> Result<BTreeMap<usize, usize>, Error> {
         let numbers: Vec<(usize, usize)> = indexes
             .iter()
@@ -232,13 +232,13 @@ impl Trial<'_> {
                 tested.probes = probes;
             }
         }
-        // Silence that all share shows nothing of how they behave.
+        // If all are silent, nothing shows how they behave.
         Ok(if any_spoke || groups.len() > 1 { first_like } else { BTreeMap::new() })
     }
 }
 
 impl Tested {
-    /// Weighs its first run against that of the project as it is.
+    /// Compares its first run with that of the unchanged project.
     fn weigh(&mut self, base: &[Observed]) {
         self.weighed = weigh(base, &self.observed);
         let tests = self.weighed.tests.unwrap_or_default();
@@ -259,7 +259,7 @@ impl Tested {
         }
     }
 
-    /// True if tests speak for it as far as the first run tells.
+    /// True if its first run counts for it.
     fn is_contender(&self) -> bool {
         self.tests == Tests::Passed
             && !self.weighed.proof.is_empty()
@@ -267,7 +267,7 @@ impl Tested {
             && self.touched.is_honest()
     }
 
-    /// Returns what its passing tests are worth.
+    /// The proof by its passing tests.
     pub(super) fn proof(&self) -> Proof {
         let is_clean = self.ablation.as_ref().is_some_and(AblationNote::is_clean);
         if self.is_contender() && is_clean { Proof::Speaks } else { Proof::Lacks }
@@ -294,7 +294,7 @@ impl Tested {
     }
 }
 
-/// Counts those that behave alike; who changes tests is like nobody.
+/// Counts candidates that behave alike; one that changes tests is like no other.
 fn group(tested: &mut [Tested]) {
     let mut groups: BTreeMap<Behaviour, usize> = BTreeMap::new();
     for one in tested.iter().filter(|one| one.touched.is_honest()) {
@@ -307,13 +307,13 @@ fn group(tested: &mut [Tested]) {
 
 /// Copies in which checks run at the same time.
 const MOST_PARALLEL: usize = 4;
-/// Bytes of a file that may be looked into for tests of its own.
+/// Size of a file that is searched for tests.
 const MOST_LOOKED_INTO: u64 = 4 * 1024 * 1024;
-/// By how much the time of a file that is laid again moves on. Tools that keep what they compiled go by
-/// its seconds, so two versions of one second would be taken for one.
+/// Step by which the time of a rewritten file moves on. Tools that cache compiled files compare whole
+/// seconds, so they would take two versions of one second for the same.
 const STEP: Duration = Duration::from_secs(2);
 
-/// State that all trials of a call share.
+/// State of all trials of a call.
 struct Bench<'a> {
     kit: &'a Kit,
     trees: Arc<Trees>,
@@ -345,8 +345,8 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Applies a patch whole, to see whether it can be; then without what it does to tests; and runs the
-    /// checks.
+    /// Applies the whole patch to see whether it applies, then the patch without its changes of tests, and
+    /// runs the checks.
     async fn first_run(&self, number: usize, id: &str, patch: &Patch) -> Result<Tested, Error> {
         let (base, whole) = (self.copy(0)?, patch.clone());
         let split = off_thread(move || {
@@ -375,7 +375,7 @@ impl<'a> Bench<'a> {
         Ok(run)
     }
 
-    /// Undoes one patch in a copy and applies another; or why that does not apply.
+    /// Replaces one patch by another in a copy; returns why that does not apply.
     async fn lay(&self, number: usize, undone: &Patch, patch: &Patch) -> Result<Result<(), String>, Error> {
         let copy = self.copy(number)?;
         let (trees, patch, undone) = (Arc::clone(&self.trees), patch.clone(), paths(undone));
@@ -401,8 +401,7 @@ impl<'a> Bench<'a> {
         .await?
     }
 
-    /// Returns whether a test misses what a patch leaves out of another one. A tree that cannot be made
-    /// counts as missed.
+    /// True if a test notices that a part is missing. A tree that cannot be made counts as noticed.
     async fn misses(
         &self,
         number: usize,
@@ -433,7 +432,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn run(&self, number: usize, entries: Vec<Entry>, label: &str) -> Result<Vec<CheckResult>, Error> {
-        // Never closed, so a slot always comes.
+        // The semaphore is never closed, so a slot always comes.
         let _slot = self.slots.acquire().await;
         let copy = Arc::new(self.copy(number)?);
         let hold: Hold = self.trees.clone();
@@ -483,18 +482,16 @@ const MOST_SHOWN: usize = 1_200;
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CheckNote {
-    /// The command.
     pub command: String,
     #[serde(rename = "type")]
     pub kind: Kind,
     pub status: Status,
     /// The tests that failed.
     pub failing: Vec<String>,
-    /// Totals.
     pub totals: Option<Totals>,
-    /// Why it was not run, or ended as it did.
+    /// Why it was not run, or how it ended.
     pub note: Option<String>,
-    /// The end of what it printed, where it did not pass.
+    /// The end of its output, if it did not pass.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub output: String,
 }
@@ -514,7 +511,7 @@ impl CheckNote {
     }
 }
 
-/// A check as it is weighed: every name that was read.
+/// A check with every name that was read, for comparison.
 fn observed(result: &CheckResult) -> Observed {
     Observed {
         command: result.command.clone(),
@@ -530,20 +527,20 @@ fn observed(result: &CheckResult) -> Observed {
 pub struct AblationNote {
     /// Parts that a program runs.
     pub parts: usize,
-    /// Those that were undone.
+    /// Parts that were undone.
     pub undone: usize,
-    /// Those that no test missed.
+    /// Parts that no test noticed.
     pub unseen: Vec<String>,
-    /// Those that `max_ablations` left.
+    /// Parts beyond `max_ablations`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_undone: Vec<String>,
-    /// Documentation, comments and blank lines, which need no test.
+    /// Parts that need no test: documentation, comments and blank lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub silent: Vec<String>,
 }
 
 impl AblationNote {
-    /// True if a test sees each part.
+    /// True if a test notices each part.
     fn is_clean(&self) -> bool {
         self.unseen.is_empty() && self.not_undone.is_empty()
     }
@@ -551,15 +548,13 @@ impl AblationNote {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProbeNote {
-    /// The command.
     pub command: String,
-    /// Its exit code.
     pub exit_code: Option<i32>,
     /// Its standard output, cut.
     pub stdout: String,
-    /// SHA-256 of all of it, the copy's own path left out.
+    /// SHA-256 of the whole output, without the copy's own path.
     pub stdout_sha256: String,
-    /// Why it was not run, or ended as it did.
+    /// Why it was not run, or how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -577,7 +572,7 @@ impl ProbeNote {
         }
     }
 
-    /// True if it came to its end and printed something.
+    /// True if it ended and printed something.
     fn speaks(&self) -> bool {
         self.exit_code.is_some() && !self.stdout.trim().is_empty()
     }

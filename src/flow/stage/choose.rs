@@ -1,4 +1,4 @@
-//! Way in which a stage is worked on, and by whom.
+//! Chooses how a stage is worked on, and by whom.
 
 use super::StageRequest;
 use crate::domain::budget::Item;
@@ -16,10 +16,10 @@ use crate::flow::configuration::Configuration;
 /// Rounds of debug in which no consultant is asked.
 const SOLO_ROUNDS: u32 = 2;
 
-/// Candidates of a stage's ensemble, where nobody names them.
+/// Candidates of a stage's ensemble if nobody names providers.
 const CANDIDATES: usize = 2;
 
-/// Way in which a stage is worked on, and by whom.
+/// How a stage is worked on, and by whom.
 pub(super) struct Choice {
     pub(super) mode: Mode,
     pub(super) why: String,
@@ -57,12 +57,12 @@ pub(super) fn choose(
     }
 }
 
-/// Returns how many candidates a stage of a run may still have.
+/// Number of candidates that a stage of a run may still have.
 pub(super) fn left(config: &Configuration, stage: Stage, run: &Run, iteration: u32) -> u32 {
     run.budget.left(item(stage, run, iteration), config.limits())
 }
 
-/// Returns what a candidate of a stage counts as. The round of debug is the one that is about to begin.
+/// The budget item of a stage's candidate, for the round of debug that is about to begin.
 fn item(stage: Stage, run: &Run, iteration: u32) -> Item {
     let item = run.item(Some(stage), Purpose::Candidate);
     if stage == Stage::Debug { Item { round: iteration, ..item } } else { item }
@@ -83,7 +83,7 @@ fn named(request: &StageRequest) -> Option<Vec<String>> {
     (!named.is_empty()).then_some(named)
 }
 
-/// Uses exactly the named providers. Fails if the run or its round cannot cover all of them.
+/// Uses exactly the named providers. Fails if the run or its round cannot pay for all of them.
 fn by_name(
     config: &Configuration,
     stage: Stage,
@@ -129,7 +129,7 @@ fn by_policy(
     if left < 2 {
         return Ok(single("the budget leaves one consult".to_owned()));
     }
-    // A stage that prefers one alone has no others to compare with, so any available provider will do.
+    // A stage that prefers a single provider compares with no other, so any available one will do.
     let preferred = policy.preferred_clients;
     let compared: Vec<String> = there
         .iter()
@@ -166,8 +166,8 @@ fn by_policy(
     })
 }
 
-/// Returns who may answer in the place of a provider that refuses, where an attempt is taken up again: as at
-/// its beginning nobody where providers were named, and nobody who has a part in it already.
+/// Stand-ins for an attempt that is continued: none if providers were named at its beginning, and none that
+/// has a part in it already.
 pub(super) fn fallbacks(
     config: &Configuration,
     request: &StageRequest,
@@ -185,8 +185,8 @@ pub(super) fn fallbacks(
     there.into_iter().filter(|name| !has_part(name)).collect()
 }
 
-/// Providers that can be asked, the stage's preferred ones first and in their order, those that are weak at it
-/// last; and what there is to say of them and of those that are not there.
+/// Available providers, the stage's preferred ones first and in their order, weak ones last; with notes on
+/// the missing ones.
 fn available(
     config: &Configuration,
     preferred: &[&str],
@@ -199,7 +199,7 @@ fn available(
         |name: &String| default.iter().any(|provider| provider.name == *name && provider.is_understudy());
     let place = |name: &String| preferred.iter().position(|one| one == name).unwrap_or(preferred.len());
     let mut there = ready.names.clone();
-    // Rules answer only where there is nobody else.
+    // Rules answer only if there is nobody else.
     if there.iter().any(|name| !is_understudy(name)) {
         there.retain(|name| !is_understudy(name) || preferred.contains(&name.as_str()));
     }

@@ -1,5 +1,5 @@
-//! Way in which a stage ends: with outputs and a request for approval, without, or cut short. And the report
-//! that goes with the request, as a reviewer sees it.
+//! Ends a stage: with outputs and a request for approval, with a failure, or cut short. Also makes the
+//! report for the request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,10 +28,10 @@ use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id};
 use crate::flow::time::{now, rfc3339};
 
-/// Columns of the text that results carry: a client with a screen of 80 indents it by up to 4.
+/// Columns of the text in results: a client with a screen of 80 indents it by up to 4.
 const WIDTH: usize = 76;
 
-/// The stage's end, from the answers in the log.
+/// Ends a stage with the answers in the log.
 pub(super) async fn finish(
     config: &Configuration,
     request: &Arc<StageRequest>,
@@ -44,7 +44,7 @@ pub(super) async fn finish(
             let Some(attempt) = super::find(history, &given.run, &given.attempt.id) else {
                 return Ok(Decided::nothing(()));
             };
-            // Nobody is to decide on the outputs of a run that was stopped meanwhile.
+            // Outputs of a run that was stopped meanwhile wait for no decision.
             if history.run(&given.run).is_some_and(|run| run.may_go_on().is_err()) {
                 return Ok(Decided::nothing(()));
             }
@@ -87,7 +87,7 @@ pub(super) async fn finish(
         .await
 }
 
-/// Returns how alike the answers of an ensemble are that count; a resample stands for what it replaced.
+/// Similarity of the counted answers of an ensemble; a resample stands for the answer that it replaces.
 fn compared(attempt: &Attempt) -> Option<Result<Noted, Error>> {
     if attempt.mode != Mode::Ensemble {
         return None;
@@ -134,7 +134,7 @@ fn discarded(answer: &Candidate) -> String {
     reasons.join(", ")
 }
 
-/// The stage could not be worked on at all.
+/// Ends a stage that could not be worked on.
 pub(super) async fn failed(task: &Arc<Task>, error: &Error) -> Result<(), Error> {
     let (given, note) = (Arc::clone(task), error.note());
     let id = new_id();
@@ -156,7 +156,7 @@ pub(super) async fn failed(task: &Arc<Task>, error: &Error) -> Result<(), Error>
         .await
 }
 
-/// The server ends before the stage does. Answers are kept.
+/// Records that the server ends before the stage. Answers are kept.
 pub(super) async fn interrupted(task: &Task) -> Result<(), Error> {
     task.journal.record(&task.run, vec![cut_short(&task.attempt, "its server ended")]).await
 }
@@ -167,7 +167,7 @@ pub(super) fn cut_short(attempt: &Attempt, why: &str) -> Draft {
     Draft::new(new_id(), body).on([id.clone()])
 }
 
-/// The ids of a stage's last events, made once, however often the decision is tried.
+/// Ids of a stage's last events, made once, however often the decision is tried.
 pub(super) struct Ids {
     pub(super) finished: String,
     pub(super) compared: String,
@@ -181,17 +181,17 @@ impl Ids {
     }
 }
 
-/// The dialog or the figures that go with a stage's end.
+/// Extra content for the end of a stage.
 #[derive(Clone, Copy)]
 pub(super) enum Extra<'a> {
-    /// The dialog that is going to be shown.
+    /// The dialog that will be shown.
     Dialog(Option<&'a Announced>),
-    /// Figures of the orchestrator's own.
+    /// Figures of the orchestrator.
     Metrics(Option<&'a Map<String, Value>>),
 }
 
-/// The outputs; within a run with the request for approval, and with its approval where the policy gives
-/// it, else with the dialog that is going to be shown.
+/// The events for outputs: within a run the request for approval, with the policy's approval or else the
+/// dialog that will be shown.
 pub(super) fn with_review(
     run: Option<&Run>,
     finished: StageFinished,
@@ -201,7 +201,7 @@ pub(super) fn with_review(
     extra: Extra<'_>,
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
-        // It was handed in without being begun.
+        // It was handed in without a beginning.
         Some(run) if finished.attempt.is_empty() => run.grounds(),
         Some(_) | None => vec![finished.attempt.clone()],
     };
@@ -240,12 +240,12 @@ pub(super) fn with_review(
     Ok(drafts)
 }
 
-/// Makes the report of a stage's outputs within its run. Returns whether the rule for stages of low risk approves
-/// it.
+/// Makes the report on a stage's outputs within its run. Returns whether the rule for stages of low risk
+/// approves it.
 ///
 /// # Errors
 ///
-/// The report is no JSON.
+/// The report is not JSON.
 fn review(
     run: &Run,
     finished: &StageFinished,
@@ -306,12 +306,12 @@ fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
 }
 
-/// The candidates that count, the one that is handed on first, each by a name of its own; or what the
-/// orchestrator handed in. And who gave the same answer as the first.
+/// The counted candidates under their own names, the chosen one first, or what the orchestrator handed in;
+/// and who gave the same answer as the first.
 fn outputs(finished: &StageFinished) -> (Vec<Output<'_>>, Vec<String>) {
     let mut outputs = vec![Output { source: &finished.provider, said: said(&finished.output) }];
     let mut also = Vec::new();
-    // The one that is handed on is the first of its provider's.
+    // The chosen answer is the first one of its provider.
     let own = finished.candidates.iter().position(|it| it.ok && it.provider == finished.provider);
     let others = finished.candidates.iter().enumerate();
     for (_, candidate) in others.filter(|(place, candidate)| candidate.ok && Some(*place) != own) {
@@ -381,7 +381,7 @@ fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
     })
 }
 
-/// Returns what was changed since the last report, each file with whether an approved change names it.
+/// Files that were changed since the last report, each with whether an approved change names it.
 fn applied(run: &Run) -> Vec<AppliedChange> {
     if run.unseen.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Stage as its caller sees it, always from the log, so that asking again gives the same.
+//! A stage as its caller sees it, always from the log, so that the same request gets the same result.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -29,56 +29,55 @@ use crate::host::answers::Answers;
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct StageReply {
-    /// True if it has outputs, or is the orchestrator's to do.
+    /// True if it has outputs, or is left to the orchestrator.
     pub ok: bool,
-    /// Material that was left out of the prompt, with the reasons.
+    /// Material that the prompt lacks, with the reasons.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub omitted: Vec<Omission>,
-    /// The stage.
     pub stage: Stage,
     pub stage_display: &'static str,
     pub mode: Mode,
-    /// Why in that way.
+    /// Why it is done in this mode.
     pub why: String,
     pub iteration: u32,
     /// Its output; none in solo.
     #[serialize_always]
     pub output: Option<Value>,
-    /// Consults that it took.
+    /// Number of consults.
     pub consults_used: u32,
     /// Milliseconds.
     pub elapsed_ms: u64,
     #[serialize_always]
     pub error: Option<String>,
-    /// A stable word for that.
+    /// Code of the error.
     pub code: Option<String>,
     pub hint: Option<String>,
-    /// True if the same call may succeed a little later; only where it failed.
+    /// True if the same call may succeed a little later; only after a failure.
     pub retryable: Option<bool>,
-    /// The stage that follows; none at the end.
+    /// The next stage; none at the end.
     #[serialize_always]
     pub next_stage: Option<Stage>,
     /// The run.
     pub workflow_id: Option<String>,
     pub state: Option<String>,
     pub budget: Option<Balance>,
-    /// Material of the orchestrator, in solo.
+    /// Material for the orchestrator, in solo.
     pub solo: Option<Value>,
     /// The request for approval.
     pub approval: Option<ApprovalNote>,
-    /// True if the same request was answered before, at no further consult.
+    /// True if the same request was answered before, without a further consult.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub from_log: bool,
 }
 
 impl StageReply {
-    /// A stage without outputs, of which nothing more is known yet.
+    /// A stage without outputs yet.
     fn bare(stage: Stage, mode: Mode, why: String, iteration: u32) -> Self {
         Self { stage, stage_display: stage.display_name(), mode, why, iteration, ..Self::default() }
     }
 }
 
-/// The stage that a request for approval is about, from the log.
+/// The stage of a request, from the log.
 ///
 /// # Errors
 ///
@@ -98,7 +97,7 @@ pub async fn again(config: &Configuration, log: &Log, request: &str) -> Result<S
     Ok(StageReply { from_log: true, ..found.await?? })
 }
 
-/// Returns what came of an attempt that has ended.
+/// The result of an ended attempt.
 pub(super) async fn logged(
     journal: &Journal,
     run: &str,
@@ -116,7 +115,7 @@ pub(super) async fn logged(
 
 const NO_END: &str = "the stage has no end";
 
-/// Why a stage has no outcome: its run was stopped while it was worked on.
+/// Why a stage has no result: its run was stopped during the work.
 fn no_end(run: &Run) -> Error {
     run.may_go_on().map_or_else(Error::Workflow, |()| Error::Internal(NO_END.to_owned()))
 }
@@ -136,7 +135,7 @@ fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
     Some(within(run, finished, limits))
 }
 
-/// The outputs of a stage, with the run that they belong to.
+/// The outputs of a stage, with their run.
 fn within(run: &Run, finished: &StageFinished, limits: Limits) -> StageReply {
     let request = run
         .requests
@@ -226,7 +225,7 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
     }
 }
 
-/// A stage that is the orchestrator's own: what it works from, and what it is to hand in.
+/// A stage for the orchestrator: its material, and what to hand in.
 pub(super) async fn solo(
     kit: &Kit,
     stage: Stage,
@@ -263,14 +262,13 @@ pub(super) async fn solo(
     })
 }
 
-/// A request for approval, in short.
+/// A request for approval without its report.
 #[derive(Clone, Debug, Serialize)]
 pub struct ApprovalNote {
-    /// Its id.
     pub request_id: String,
-    /// `pending`, or what was decided.
+    /// `pending`, or the decision.
     pub status: &'static str,
-    /// Decision; the same as `status`, for code.
+    /// The decision; the same as `status`, for code.
     #[serde(skip)]
     pub decision: Option<Decision>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -297,15 +295,15 @@ impl ApprovalNote {
     }
 }
 
-/// Every candidate. The one that is handed on is shown beside them, so its answer is not repeated; the
-/// others share the room for one.
+/// Every candidate. The chosen one is shown beside them, so its answer is not repeated; the others share
+/// the room of one.
 pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Value> {
     let mut is_first = true;
     let room = MOST_ANSWER / candidates.len().max(1);
     let shown = candidates.iter().map(|candidate| {
         let is_from_them = candidate.ok && handed_on == Some(candidate.provider.as_str());
         let is_handed_on = is_from_them && std::mem::take(&mut is_first);
-        // Its document is left out: that of the one that is handed on is the stage's output.
+        // Its document is left out: the chosen one is the stage's output.
         let Value::Object(mut note) = json!(Candidate { structured: None, ..candidate.clone() }) else {
             return Value::Null;
         };

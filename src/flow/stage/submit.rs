@@ -1,4 +1,4 @@
-//! A stage that the orchestrator did itself, handed in for review.
+//! Hands in a stage that the orchestrator did itself.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -46,8 +46,8 @@ impl Submission {
     }
 }
 
-/// Hands in a stage for review. The same outputs again are the same request. Returns the run and
-/// the request.
+/// Hands in a stage for review. The same outputs again give the same request. Returns the run and the
+/// request.
 ///
 /// # Errors
 ///
@@ -69,8 +69,8 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
     Ok((run, request))
 }
 
-/// The outputs, masked, with what the schema says of them. A reviewer sees that; nothing is refused
-/// for it.
+/// The outputs, masked, with the notes of the schema check. A reviewer sees them; nothing is refused for
+/// them.
 async fn checked(config: &Configuration, submission: &Submission) -> Result<Candidate, Error> {
     let submission = submission.clone();
     off_thread_with(config, move |config| {
@@ -94,7 +94,7 @@ async fn checked(config: &Configuration, submission: &Submission) -> Result<Cand
     .await
 }
 
-/// Figures are shown and stored as well, so they are masked as outputs are.
+/// Masks figures, because they are shown and stored like outputs.
 async fn masked_metrics(
     config: &Configuration,
     metrics: Option<Map<String, Value>>,
@@ -162,7 +162,7 @@ impl Submitting {
         Ok((run.id.clone(), Decided::append(drafts, answer)))
     }
 
-    /// The request that is open for the very same outputs.
+    /// The open request with the very same outputs.
     fn same(&self, run: &Run) -> Option<String> {
         let open = run.pending().filter(|request| request.asked.stage == self.submission.stage)?;
         let last = run.finished.last()?;

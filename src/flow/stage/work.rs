@@ -1,4 +1,4 @@
-//! Working on a stage, beside the call that asked for it.
+//! Works on a stage, beside the call that asked for it.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::{Scope, off_thread, off_thread_with};
 use crate::flow::template;
 
-/// Works on an attempt until its end is in the log, whether or not anybody waits for it.
+/// Works on an attempt until its end is in the log, whether or not anybody waits.
 pub(super) fn spawn(
     kit: &Kit,
     request: Arc<StageRequest>,
@@ -76,7 +76,7 @@ pub(super) fn spawn(
     kit.processes.background().spawn(work.in_current_span())
 }
 
-/// Asks every candidate that has not answered yet. One that is cut short cuts the stage short.
+/// Asks every candidate that has not answered yet. A candidate that is cut short cuts the stage short.
 async fn work(
     kit: &Kit,
     request: &Arc<StageRequest>,
@@ -101,7 +101,7 @@ async fn work(
         Watch::over(progress, names)
     });
     let seats = left.into_iter().enumerate().map(|(number, (id, provider))| {
-        // Which member it is, also where others have answered before.
+        // Its number in the ensemble, whoever has answered before.
         let member = task.attempt.providers.iter().position(|name| *name == provider).unwrap_or_default();
         let prepared = prepared.for_member(member, task.attempt.providers.len());
         let watch = watch.as_ref();
@@ -139,11 +139,11 @@ fn prepared(kit: &Kit, request: &StageRequest, task: &Task) -> Result<Arc<Prepar
     prepare(kit, question, Layout::Sections, None)
 }
 
-/// The prompt of a stage. A template that names a value that there is not is an error.
+/// The prompt of a stage.
 ///
 /// # Errors
 ///
-/// A template or a schema that cannot be used.
+/// A template or a schema cannot be used, for example because the template names an unknown value.
 fn prompt(
     config: &Configuration,
     request: &StageRequest,
@@ -170,12 +170,12 @@ fn prompt(
     Ok(text.trim().to_owned())
 }
 
-/// A text inside a list: its further lines stand under the first, where none is taken for a heading.
+/// A text inside a list: its further lines are indented, so that none is taken for a heading.
 fn item(text: &str) -> String {
     text.trim().replace('\n', "\n  ")
 }
 
-/// A text in a fence that it cannot close.
+/// A text in a code fence that it cannot close.
 fn fenced(text: &str, language: &str) -> String {
     let fence = fence_for(text.lines());
     format!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n'))
@@ -198,10 +198,10 @@ struct Seat<'a> {
     prepared: &'a Arc<Prepared>,
 }
 
-/// Way in which a candidate ended, and with its candidates the work on a stage.
+/// How a candidate, and with it the work on a stage, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
-    /// Its answer, or its failure, is in the log.
+    /// Its answer or its failure is in the log.
     Answered,
     /// The server ends.
     CutShort,
@@ -210,7 +210,7 @@ enum Ended {
 async fn candidate(kit: &Kit, seat: Seat<'_>, progress: &Progress) -> Result<Ended, Error> {
     let account = seat.prepared.account();
     let reply = match asked(kit, &seat, &seat.provider, account, progress).await {
-        // Without budget this candidate is not asked; the others may answer.
+        // Without budget this candidate is not asked; others may answer.
         Err(error) if error.is_out_of_budget() || matches!(error, Error::Busy(_)) => {
             Consulted::refused(&seat.provider, None, error)
         }
@@ -241,7 +241,7 @@ async fn asked(
     Ok(ask_or_stand_in(kit, turn.await?, &seat.task.bench, progress).await)
 }
 
-/// Once more, where the budget of the run allows it.
+/// Asks once more, if the run's budget allows it.
 async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progress) -> Result<Ended, Error> {
     let account = Account { purpose: Purpose::Resample, ..seat.prepared.account().clone() };
     let reply = match asked(kit, seat, provider, &account, progress).await {
@@ -253,23 +253,23 @@ async fn resample(kit: &Kit, seat: &Seat<'_>, provider: &str, progress: &Progres
         Err(error) => return Err(error),
     };
     if matches!(reply.cause, Some(Error::ShuttingDown | Error::Cancelled)) {
-        // The discarded answer is in the log; the stage ends with it.
+        // The discarded answer is in the log, and the stage ends with it.
         return Ok(Ended::Answered);
     }
     record(kit, seat, reply, Purpose::Resample).await?;
     Ok(Ended::Answered)
 }
 
-/// Use of an answer that is on record.
+/// The worth of a recorded answer.
 #[derive(PartialEq, Eq)]
 enum Recorded {
-    /// It counts, or it failed.
+    /// It counts, or the call failed.
     Ended,
-    /// It does not fit the schema, or shows a red flag.
+    /// It does not fit the schema, or has a red flag.
     Discarded,
 }
 
-/// Records an answer with what it counts for.
+/// Records an answer and what it is worth.
 async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) -> Result<Recorded, Error> {
     let red_flags = kit.config.red_flags()?;
     let (kit, task) = (kit.clone(), Arc::clone(seat.task));
@@ -326,7 +326,7 @@ async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) 
     .await?
 }
 
-/// Citations as the log keeps them.
+/// Masks citations for the log.
 fn masked(all: Vec<Citation>, mask: &impl Fn(&str) -> String) -> Vec<Citation> {
     all.into_iter()
         .map(|one| Citation { cited: mask(&one.cited), quote: one.quote.as_deref().map(mask), ..one })

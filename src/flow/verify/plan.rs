@@ -1,4 +1,4 @@
-//! From a request to commands that are judged: named ones, defaults by language, or detected ones.
+//! Turns a request into judged commands: named ones, defaults by language, or detected ones.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -18,18 +18,17 @@ use crate::host::environment::Environment;
 use crate::host::manifests::detect_all;
 use crate::host::project::Project;
 
-/// The time of a check that names none.
+/// Timeout of a check that gives none.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Guard that must live as long as a check's process, for example the copy that it runs in.
+/// A value that must live as long as a check's process, for example the copy that it runs in.
 pub(in crate::flow) type Hold = Arc<dyn Any + Send + Sync>;
 
-/// Part of a check that stays in a file.
+/// The part of a check that is kept in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// Output of which a result shows only a part.
+    /// Output that a result shows only in part.
     LongOutput,
-    /// Nothing.
     Nothing,
 }
 
@@ -39,13 +38,13 @@ pub(super) struct Plan {
     pub(super) in_force: Arc<InForce>,
     pub(super) kept: Kept,
     pub(super) hold: Option<Hold>,
-    /// The project, or the copy of it, in which the checks run.
+    /// The project, or the copy in which the checks run.
     pub(super) root: PathBuf,
-    /// The project's own checks of tests, where others were named.
+    /// The project's own test checks, if others were named.
     pub(super) own: Vec<Own>,
 }
 
-/// A check of the project's own.
+/// A test check of the project.
 pub(super) struct Own {
     pub(super) command: String,
     pub(super) rule: String,
@@ -55,10 +54,11 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// True if tests that a script or a target ran by this runner, in this directory, are those of this check.
+    /// True if tests that a script or target ran with this runner, in this directory, are those of this
+    /// check.
     pub(super) fn is_run_by(&self, runner: &str, cwd: &str) -> bool {
         let same = self.runner.as_deref().is_some_and(|own| {
-            // pytest collects the tests of unittest too.
+            // pytest also collects the tests of unittest.
             own == runner || (own == "unittest" && runner == "pytest")
         });
         same && (cwd == "." || self.cwd == cwd || self.cwd.starts_with(&format!("{cwd}/")))
@@ -73,13 +73,13 @@ pub(super) struct Planned {
     pub(super) cwd: PathBuf,
     pub(super) cwd_shown: String,
     pub(super) timeout: Duration,
-    /// Standard input; a check of the project reads nothing.
+    /// Standard input; empty for a check of the project.
     pub(super) stdin: Vec<u8>,
-    /// Verdict of the policy; none where there is no command to judge.
+    /// Verdict of the policy; none without a command.
     pub(super) verdict: Option<Result<Permitted, Refused>>,
 }
 
-/// Finds the commands and judges them. Blocks.
+/// Finds and judges the commands. Blocks.
 pub(super) fn plan(
     config: &Configuration,
     project: &ProjectFiles,
@@ -93,7 +93,7 @@ pub(super) fn plan(
     Ok(plan)
 }
 
-/// The checks of tests that the project has, as far as the policy permits them.
+/// The test checks that the project has and the policy permits.
 fn own_checks(environment: &Environment, project: &Project, policy: &Policy) -> Vec<Own> {
     let Ok(root) = project.directory(None) else { return Vec::new() };
     let mut own = Vec::new();
@@ -113,7 +113,7 @@ fn own_checks(environment: &Environment, project: &Project, policy: &Policy) -> 
     own
 }
 
-/// The same in a copy of the project, by the rules of the project itself. Blocks.
+/// As [`plan`], in a copy of the project, by the rules of the project itself. Blocks.
 pub(super) fn plan_in(
     environment: &Environment,
     project: &Project,
@@ -186,11 +186,11 @@ impl Planning<'_> {
     fn default_command(&self, language: &str, kind: Kind, entry: &Entry) -> Option<String> {
         let command = self.rules.default_command(language, kind)?;
         let command = command.replace("{args}", entry.args.as_deref().unwrap_or_default());
-        // Where there are no arguments, nothing stands behind `--`.
+        // Without arguments, nothing follows `--`.
         Some(command.trim().trim_end_matches(" --").split("  ").collect::<Vec<_>>().join(" "))
     }
 
-    /// The project's own checks: those of a type, or those that run by default.
+    /// Adds the project's own checks: those of a type, or those that run by default.
     fn add_detected(&mut self, entry: &Entry, directory: PathBuf) {
         let found: Vec<Detected> = detect_all(&directory, self.environment)
             .into_iter()

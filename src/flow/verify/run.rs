@@ -1,4 +1,4 @@
-//! Runs one check and reads what it printed.
+//! Runs one check and reads its output.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,40 +31,37 @@ use crate::host::wall::FileStanding;
 
 /// Characters of output that a result may hold.
 const MOST_CHARS: usize = 36_000;
-/// The least that a stream of a check has.
+/// Minimum number of characters for each stream of a check.
 const LEAST_CHARS: usize = 1_200;
-/// Whole output that is kept in a file, in bytes.
+/// Bytes of a whole output that is kept in a file.
 const MOST_KEPT: usize = 8 * 1024 * 1024;
 
-/// Note on a failure in which no reader found a name.
+/// Note on a failure without a readable name of a test.
 const NOT_READ: &str = "no names of failing tests were found; the end of the output says why it failed";
-/// The same where the program ended well and its runner's summary says otherwise.
+/// The same if the program ended well and its runner's summary counts failures.
 const NOT_READ_IN_SUMMARY: &str = "no names of failing tests were found: the exit code is 0, but the runner's summary counts failures; the end of the output says more";
 
-/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub struct CheckResult {
-    /// The command.
     pub command: String,
     #[serde(rename = "type")]
     pub kind: Kind,
     pub passed: bool,
     pub status: Status,
-    /// Its exit code.
     pub exit_code: Option<i32>,
     /// Milliseconds.
     pub duration_ms: u64,
-    /// Its standard output, head, failures and tail.
+    /// Its standard output: head, failures and tail.
     pub stdout: String,
     /// Its standard error, shortened.
     pub stderr: String,
-    /// All of its standard output, where nothing of it is kept in a file.
+    /// All of its standard output, if nothing of it is kept in a file.
     #[serde(skip)]
     pub whole_stdout: String,
     pub metadata: Metadata,
 }
 
-/// Known facts about a check beside its result.
+/// Facts about a check beside its result.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Metadata {
@@ -72,18 +69,18 @@ pub struct Metadata {
     pub cwd: String,
     /// The rule that permits it.
     pub rule: Option<String>,
-    /// True if that rule is the project's own.
+    /// True if the rule is the project's own.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rule_of_project: bool,
     /// The rule that refuses it, and why.
     pub refused: Option<Refused>,
-    /// Why it was not run, or ended as it did.
+    /// Why it was not run, or how it ended.
     pub note: Option<String>,
     pub runner: Option<&'static str>,
     pub proof: Proof,
     /// Totals of the tests or findings.
     pub totals: Option<Totals>,
-    /// The tests that failed, or the places that were found wrong.
+    /// Failed tests, or places of findings.
     pub failing: Vec<String>,
     /// Those beyond the names that are listed.
     #[serde(skip_serializing_if = "is_default")]
@@ -94,7 +91,7 @@ pub struct Metadata {
     pub output_file: Option<PathBuf>,
     /// The sandbox that it ran in.
     pub sandbox: Option<String>,
-    /// Files that act by themselves and changed while it ran.
+    /// Files that run or permit something by themselves and changed during the check.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wrote: Vec<String>,
     /// Processes that outlived the check and were ended.
@@ -102,7 +99,6 @@ pub struct Metadata {
 }
 
 impl CheckResult {
-    /// A check that was not run.
     pub(super) fn not_run(check: &Planned, status: Status, note: String) -> Self {
         let metadata = Metadata { cwd: check.cwd_shown.clone(), note: Some(note), ..Metadata::default() };
         Self {
@@ -119,12 +115,12 @@ impl CheckResult {
         }
     }
 
-    /// True if it speaks against the project: it was run, or was to be run.
+    /// True if it counts against the project: it ran, or should have run.
     pub(super) fn is_failure(&self) -> bool {
         !self.passed && self.status != Status::Skipped
     }
 
-    /// A check that changed what acts by itself, as far as can be told, shows nothing.
+    /// A check that changed a file which runs or permits something proves nothing.
     fn is_told_of(&mut self, changed: &[PathBuf]) {
         if changed.is_empty() {
             return;
@@ -149,7 +145,7 @@ impl CheckResult {
     }
 }
 
-/// The first of some names, and how many more there are.
+/// The first names, and the number of further ones.
 fn named(names: &[String], left_out: usize) -> String {
     const NAMED: usize = 5;
     let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -159,12 +155,12 @@ fn named(names: &[String], left_out: usize) -> String {
     }
 }
 
-/// The characters that each of so many checks may show.
+/// Characters that each of several checks may show.
 pub(super) fn room(checks: usize) -> usize {
     MOST_CHARS / checks.max(1)
 }
 
-/// Runs a check, if it may be run.
+/// Runs a check, if it is permitted.
 pub(super) async fn run(
     kit: &Kit,
     plan: &Plan,
@@ -258,7 +254,7 @@ async fn start(
     Ok((outcome, changed))
 }
 
-/// The program of a name; `python` is `python3` where only that is there.
+/// The program of a name; `python` means `python3` if only that exists.
 fn program(environment: &Environment, name: &str, cwd: &std::path::Path) -> Option<PathBuf> {
     environment.find_program(name, cwd).or_else(|| match name {
         "python" => environment.find_program("python3", cwd),
@@ -266,7 +262,7 @@ fn program(environment: &Environment, name: &str, cwd: &std::path::Path) -> Opti
     })
 }
 
-/// Returns what a build needs of the server's environment, by the rules.
+/// Variables of the server's environment that a build needs, by the rules.
 fn environment(environment: &Environment, rules: &EnvironmentRules) -> Vec<(OsString, OsString)> {
     let passes = |name: &str| {
         rules
@@ -293,7 +289,7 @@ async fn finished(
 ) -> CheckResult {
     let (config, project) = (config.clone(), project.clone());
     let (checked, by) = (check.clone(), permitted.clone());
-    // A long output takes a while to read and to mask; other calls go on meanwhile.
+    // Reading and masking a long output takes a while; other calls go on meanwhile.
     let reading = move || result(&config, &project, kept, &checked, &by, &outcome, room);
     let result = off_thread(reading).await.flatten();
     result.unwrap_or_else(|error| CheckResult::not_run(check, Status::Error, error.to_string()))
@@ -340,7 +336,7 @@ fn result(
     };
     let note = note(end, check.timeout).or_else(by_wall).or_else(names_not_read);
     let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
-    // A linter counts its findings, not tests.
+    // A linter counts findings, not tests.
     let proof = proof(check.kind, status, &check.command, totals.filter(|_| is_test), foreign.as_deref());
     let metadata = Metadata {
         proof,
@@ -372,7 +368,7 @@ fn result(
     })
 }
 
-/// Half each; what one stream leaves goes to the other.
+/// Half of the room for each stream; what one leaves goes to the other.
 fn share(room: usize, stdout: usize, stderr: usize) -> (usize, usize) {
     let half = room / 2;
     let for_stdout = room.saturating_sub(stderr.min(half)).max(LEAST_CHARS);

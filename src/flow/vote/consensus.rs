@@ -21,24 +21,23 @@ use crate::flow::consult::Question;
 use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 
-/// The least of the most samples, where the caller names none.
+/// Minimum of the default maximum of samples.
 const LEAST_MAX: u32 = 12;
 
 /// A question that is put to the vote.
 #[derive(Clone, Debug)]
 pub struct ConsensusRequest {
-    /// The question.
     pub question: String,
-    /// The lead that decides; by who is asked where none is named.
+    /// The lead that decides; by default it depends on the providers.
     pub k: Option<u32>,
-    /// The most samples; by k where none is named.
+    /// The maximum number of samples; by default it follows from k.
     pub max_samples: Option<u32>,
-    /// The answers that are permitted; any where there is no list.
+    /// The permitted answers; without them any answer is.
     pub options: Option<Options>,
-    /// Providers that are asked; everybody who is there where nobody is named.
+    /// Providers that are asked; all available ones if nobody is named.
     pub providers: Option<Vec<String>>,
     pub form: AnswerForm,
-    /// The greatest length of an answer in characters.
+    /// Maximum length of an answer in characters.
     pub max_chars: usize,
     pub call: CallOptions,
     /// On whose account it goes.
@@ -124,7 +123,7 @@ impl How {
         }
     }
 
-    /// Returns what an answer that shows no red flag says.
+    /// The vote of an answer that has no red flag.
     fn read(&self, answer: &str) -> Checked {
         let spoken = spoken(answer);
         let text = spoken.text();
@@ -149,8 +148,8 @@ impl How {
         }
     }
 
-    /// An answer without the line that was asked for: alone, it is what the line would say. Several
-    /// lines of prose are never said twice in the same words.
+    /// The vote of an answer without the requested line: if it is a single line, that line. Several lines
+    /// of prose never repeat word for word.
     fn as_a_whole(text: &str) -> Checked {
         let canonical = Canonical::of(text);
         let is_code = || text.trim().starts_with("```") || text.trim().starts_with("~~~");
@@ -166,7 +165,7 @@ impl How {
     }
 }
 
-/// Returns what an answer says, where that is not all of it.
+/// The compared part of an answer, if that is not all of it.
 fn said(part: &str, whole: &str) -> Option<String> {
     (part.trim() != whole.trim()).then(|| part.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Effect of calibrations on a vote: its lead, and providers that are not asked.
+//! Applies calibrations to a vote: its lead, and providers that it leaves out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,27 +28,27 @@ use crate::provider::failure::FailureKind;
 
 /// Judged answers from which on a provider may be left out.
 const JUDGED: u32 = 30;
-/// By how much it must be worse than the best.
+/// Minimum difference to the best provider.
 const MARGIN: f64 = 0.15;
-/// And how surely.
+/// Minimum certainty of that.
 const SURELY: f64 = 0.9;
 
-/// The lead of a vote, and who votes.
+/// The lead and the voters of a vote.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Chosen {
     pub(super) k: u32,
     pub(super) source: Source,
-    /// Measurement that was used, or the reason why none was.
+    /// The measurement that was used, or why none was.
     pub(super) note: String,
     pub(super) providers: Vec<String>,
     pub(super) left_out: Vec<String>,
     warnings: Vec<String>,
-    /// The models that were measured, by provider.
+    /// The measured models, by provider.
     models: BTreeMap<String, String>,
 }
 
 impl Chosen {
-    /// Returns what to keep in mind, with what is known once models have answered.
+    /// The warnings, with those that depend on the models that answered.
     pub(super) fn warnings_with(&self, answered: &BTreeMap<String, Vec<String>>) -> Vec<String> {
         let other = |(provider, measured): (&String, &String)| {
             let served = answered.get(provider)?.iter().find(|served| !is_same_model(measured, served))?;
@@ -61,15 +61,15 @@ impl Chosen {
     }
 }
 
-/// Record that the log has of a step with some providers.
+/// Records of the log on a step with some providers.
 #[derive(Clone, Debug, Default)]
 struct Known {
     single: BTreeMap<String, Vec<Measurement>>,
     together: Option<Together>,
 }
 
-/// The lead that the caller names; else the measured one; else the usual one, with the reason. Without
-/// names, a provider that was measured to be clearly worse than the best is not asked.
+/// Chooses the lead: the caller's, else the measured one, else the default, with the reason. If nobody is
+/// named, a provider that was measured as clearly worse than the best is left out.
 pub(super) async fn choose(
     config: &Configuration,
     log: &Log,
@@ -110,7 +110,7 @@ pub(super) async fn choose(
     chosen
 }
 
-/// Two where three answer in turn, else the step's own.
+/// The default lead: two if three providers answer in turn, else the step's own.
 fn usual(step: &MicroStep, providers: usize) -> u32 {
     if providers >= 3 { usual_k(providers) } else { step.default_k }
 }
@@ -127,14 +127,13 @@ async fn known(log: &Log, kind: StepType, providers: Vec<String>) -> Result<Know
         .await
 }
 
-/// True if two names are of one model: one may be an alias of the other. Where one is not known, nothing
-/// speaks against it.
+/// True if two names may mean the same model: one may be an alias of the other, or unknown.
 fn is_same_model(one: &str, other: &str) -> bool {
     let (one, other) = (one.to_lowercase(), other.to_lowercase());
     one.is_empty() || other.is_empty() || one.contains(&other) || other.contains(&one)
 }
 
-/// The latest measurement of a provider with the model that it would be asked for, or why it is missing.
+/// The latest measurement of a provider with the model that it would use, or why there is none.
 fn fitting<'a>(known: &'a Known, name: &str, asked: &str) -> Result<&'a Measurement, String> {
     let all = known.single.get(name).map(Vec::as_slice).unwrap_or_default();
     let Some(latest) = all.last() else { return Err(format!("{name} was not measured on this step")) };
@@ -175,7 +174,7 @@ impl Chosen {
         }
     }
 
-    /// Says whose answers no lead can mend.
+    /// Warns about providers whose answers no lead improves.
     fn warn(&mut self, fitting: &BTreeMap<&str, Result<&Measurement, String>>) {
         for one in fitting.values().flatten() {
             if one.recommended_k.is_none()
@@ -190,7 +189,7 @@ impl Chosen {
         }
     }
 
-    /// Takes the measured lead, of all together or the largest of each, or says why not.
+    /// Uses the measured lead, of all together or the largest one, or says why not.
     fn measure(
         &mut self,
         together: Option<&Together>,
@@ -251,7 +250,7 @@ impl Chosen {
         self.note = format!("no measured k: {}", reasons.join("; "));
     }
 
-    /// A lead that this vote cannot reach helps nobody.
+    /// Uses a measured lead unless this vote cannot reach it.
     fn use_measured(&mut self, k: u32, max: Option<u32>, from: String) -> Result<(), String> {
         if k > MOST_K {
             let reason = format!("the measured k={k} is beyond the {MOST_K} that a vote takes");
@@ -278,7 +277,7 @@ pub enum Checked {
     /// It counts.
     Valid {
         canonical: Canonical,
-        /// The part of it that says so, where that is not all of it.
+        /// The compared part, if that is not all of it.
         said: Option<String>,
     },
     /// It does not count.
@@ -299,10 +298,10 @@ pub enum Sample {
         provider: String,
         /// The model that gave it.
         model: String,
-        /// The answer, verbatim.
+        /// The answer, unchanged.
         text: String,
         canonical: Canonical,
-        /// The part of it that says so, where that is not all of it.
+        /// The compared part, if that is not all of it.
         said: Option<String>,
         note: Option<&'static str>,
         usage: Usage,
@@ -318,9 +317,9 @@ pub enum Sample {
     Failed { provider: String, error: Error },
 }
 
-/// A sample that may begin.
+/// A reserved sample.
 pub struct Seat {
-    /// Its name in reports of progress.
+    /// Its name in progress messages.
     id: String,
     turn: Turn,
 }
@@ -328,17 +327,17 @@ pub struct Seat {
 /// Takes samples.
 pub struct Sampler {
     prepared: Arc<Prepared>,
-    /// Everybody who is asked.
+    /// All voters.
     pub(super) providers: Vec<String>,
-    /// Those that have not failed for good.
+    /// Voters that have not failed for good.
     pub(super) left: Vec<String>,
     check: Check,
     taken: usize,
     /// Stand-ins for voters that cannot answer.
     bench: Bench,
-    /// Stand-ins and the voters they replace, in words.
+    /// Stand-ins and the voters that they replace, in words.
     pub(super) stood_in: Vec<String>,
-    /// The events of the samples.
+    /// Events of the samples.
     pub(super) consults: Vec<String>,
 }
 
@@ -361,22 +360,22 @@ impl Sampler {
         Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in, consults })
     }
 
-    /// The same, with somebody to vote in the place of one that cannot.
+    /// The same sampler, with stand-ins for voters that cannot answer.
     pub(super) fn with(self, permission: Permission) -> Self {
-        // Everybody else who is there votes already where nobody was named.
+        // If nobody was named, every available provider votes already.
         Self { bench: Bench::new(permission, &self.providers, Vec::new()), ..self }
     }
 
-    /// Secrets that were masked in the question.
+    /// Secrets masked in the question.
     pub fn masked(&self) -> usize {
         self.prepared.masked()
     }
 
-    /// Reserves so many samples, all or none.
+    /// Reserves samples, all or none.
     ///
     /// # Errors
     ///
-    /// Too many calls wait already, the budget does not reach, or the log cannot be written.
+    /// Too many calls are waiting, the budget is too small, or the log cannot be written.
     pub async fn seats(&mut self, kit: &Kit, count: u32) -> Result<Vec<Seat>, Error> {
         let (providers, ids): (Vec<String>, Vec<String>) = (0..count).filter_map(|_| self.next()).unzip();
         let places = ids.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
@@ -390,12 +389,12 @@ impl Sampler {
         seats.await
     }
 
-    /// Takes samples side by side, as far as there are slots. A provider whose failure is final is
-    /// not asked again.
+    /// Takes samples side by side, as far as there are slots. A provider with a final failure is not asked
+    /// again.
     ///
     /// # Errors
     ///
-    /// The server is in trouble of its own.
+    /// The server itself has a problem.
     pub async fn round(
         &mut self,
         kit: &Kit,
@@ -411,7 +410,7 @@ impl Sampler {
         let replies = join_all(asked).await;
         self.consults.extend(replies.iter().map(|reply| reply.consult.clone()));
         let check = Arc::clone(&self.check);
-        // A long answer takes a while to read; other calls go on meanwhile.
+        // Reading a long answer takes a while; other calls go on meanwhile.
         let samples: Vec<Sample> =
             off_thread(move || replies.into_iter().map(|reply| judged(reply, &check)).collect()).await?;
         for sample in &samples {
@@ -433,7 +432,7 @@ impl Sampler {
         Ok(samples)
     }
 
-    /// Returns whose turn it is, and the name of the sample.
+    /// The next voter, and the name of its sample.
     fn next(&mut self) -> Option<(String, String)> {
         let turn = self.taken.checked_rem(self.left.len())?;
         let provider = self.left.get(turn)?.clone();
@@ -457,7 +456,7 @@ fn judged(reply: Consulted, check: &Check) -> Sample {
     }
 }
 
-/// True if the same question would fail the same way however often it is asked.
+/// True if the same question would fail in the same way every time.
 fn is_final(error: &Error) -> bool {
     match error {
         Error::Cli { failure, .. } => match failure.kind {

@@ -22,7 +22,7 @@ use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 
-/// The least of the most samples, where the caller names none.
+/// Minimum of the default maximum of samples.
 const LEAST_MAX: u32 = 15;
 
 /// Puts a micro-step to the vote. A vote that nobody wins is `ok: false`, with everything that it
@@ -70,7 +70,7 @@ pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> 
     Ok(vote.result(own, &Compared::Fields { fields: step.vote_by.clone() }, max_source, warnings))
 }
 
-/// Answers whose useful part is prose never say the same in the same words.
+/// The refusal of a step whose useful part is prose, which never repeats word for word.
 fn not_voted_on(step: &MicroStep) -> Error {
     Error::InvalidArguments(format!(
         "step_type {} is not voted on: conf/micro_steps.yaml names no field under vote_by, and prose is not compared (two right answers never read alike). Name the fields that decide there, or let a judge choose with maestro_ensemble_generate and maestro_select_best",
@@ -85,11 +85,11 @@ fn not_voted_on(step: &MicroStep) -> Error {
 /// The list of steps cannot be used.
 pub(in crate::flow) fn step_of(config: &Configuration, kind: StepType) -> Result<MicroStep, Error> {
     let found = config.micro_steps()?.get(kind).cloned();
-    // The reader of the list makes sure that every step is there.
+    // The reader of the list ensures that every step is there.
     found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
 }
 
-/// Returns how the answers to a step are judged and compared: by the document in them.
+/// The judge of answers to a step, which compares the document in them.
 ///
 /// # Errors
 ///
@@ -105,7 +105,7 @@ pub(in crate::flow) fn step_check(config: &Configuration, step: &MicroStep) -> R
             Ok(found) => found.value,
             Err(unreadable) => return Checked::flagged(Flag::InvalidJson.name(), unreadable.to_string()),
         };
-        // A step that is not voted on can be measured all the same: then the whole document counts.
+        // A step without a vote can still be measured: then the whole document counts.
         let projected = if step.vote_by.is_empty() {
             Some(Canonical::of_document(&document))
         } else {
@@ -121,7 +121,7 @@ pub(in crate::flow) fn step_check(config: &Configuration, step: &MicroStep) -> R
     }))
 }
 
-/// The question of a step, with the form that its answer has.
+/// The question of a step, with the form of its answer.
 pub(in crate::flow) fn question(
     step: &MicroStep,
     prompt: &str,
