@@ -1,4 +1,7 @@
-//! The command line: `maestro-mcp` serves, its sub-commands help a person.
+//! The command line: `maestro-mcp` serves MCP, and its sub-commands help a person.
+//!
+//! `arguments` declares the sub-commands; each has a file of its own that calls a flow and prints its
+//! result. `terminal` holds the common look, and `person` asks for decisions.
 
 mod approvals;
 mod arguments;
@@ -36,15 +39,15 @@ use crate::host::wall::{self, HelperCommand};
 use crate::host::{answers, worktree};
 use arguments::Command;
 
-/// Time that the removal of the last calls' directories may hold up the end.
+/// How long removing the last calls' directories may delay the end.
 const LAST_WORK: Duration = Duration::from_millis(20);
 /// Time after the start at which what killed servers left is removed.
 const SETTLED: Duration = Duration::from_millis(100);
 
-/// Returns what `maestro-mcp` does, from its arguments to its exit code.
+/// The whole program, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
-    // The guardian outlives the server and must stay small: it needs nothing of what follows.
+    // The guardian outlives the server and must stay small, so it needs nothing below.
     match words.get(1).and_then(|word| word.to_str()) {
         Some(guardian::GUARDIAN_ARGUMENT) => {
             guardian::guard_main(std::io::stdin().lock());
@@ -53,7 +56,7 @@ pub fn main() -> ExitCode {
         Some(wall::HELPER_ARGUMENT) => return wall::helper_main(),
         _ => {}
     }
-    // A client starts the server without arguments and waits for it: nothing is parsed then.
+    // A client starts the server without arguments and waits for it, so nothing is parsed.
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let command = if words.len() <= 1 {
         help::a_person();
@@ -125,7 +128,7 @@ fn run(command: Command, json: bool) -> ExitCode {
             Command::Man => help::man(json),
         }
     });
-    // A thread that still reads a file must not hold up the end.
+    // A thread that still reads a file must not delay the end.
     runtime.shutdown_timeout(LAST_WORK);
     outcome.unwrap_or_else(|error| terminal::fail_with(&error, json))
 }

@@ -1,4 +1,8 @@
-//! The MCP server: a cloneable handle, and the one place through which every call goes.
+//! The MCP server: a cloneable handle, and the choke point that every call passes.
+//!
+//! [`stdio`] serves until the client leaves, `wire` reads and writes its messages, and `jobs` runs calls
+//! that may take long. The choke point refuses unknown tools, catches panics, ends cancelled calls, and
+//! keeps results within the size that clients show. Everything else is in the tools.
 
 mod jobs;
 mod prompts;
@@ -38,7 +42,7 @@ use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_note
 use jobs::{Asking, Reasons};
 use told::Told;
 
-/// Calls that may be under way at the same time; what comes beyond is refused at once.
+/// Maximum number of running calls; further ones are refused at once.
 const MOST_CALLS: usize = 2_000;
 
 /// The tool for jobs.
@@ -59,15 +63,15 @@ struct Inner {
     told: Told,
     /// Ends calls that somebody waits for.
     stop: CancellationToken,
-    /// Ends jobs, which go on when the client has left.
+    /// Ends jobs, which continue after the client has left.
     jobs_stop: CancellationToken,
     asking: Asking,
     reasons: Reasons,
-    /// True if jobs of other servers may end without this one hearing of it.
+    /// True if jobs of other servers may end without this one's notice.
     looks_elsewhere: AtomicBool,
 }
 
-/// A call under way, counted until it ends in whatever way.
+/// A running call, counted until it ends in any way.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Drop for Counted<'_> {
@@ -77,7 +81,7 @@ impl Drop for Counted<'_> {
 }
 
 impl Maestro {
-    /// Server for a project. `stop` ends every call under way; the wire hears why calls are cancelled.
+    /// A server for a project. `stop` ends every running call; the wire reports why calls are cancelled.
     fn new(kit: Kit, stop: CancellationToken, reasons: Reasons) -> Self {
         let inner = Inner {
             handle: Handle::new(kit, stop.clone()),
@@ -104,7 +108,7 @@ impl Maestro {
         self.inner.handle.tools()
     }
 
-    /// Calls since the start.
+    /// Number of calls since the start.
     fn calls_so_far(&self) -> u64 {
         self.inner.told.calls()
     }
@@ -126,7 +130,7 @@ impl Maestro {
         (self.inner.calls.fetch_add(1, Ordering::Relaxed) < MOST_CALLS).then_some(counted)
     }
 
-    /// The call itself, inside everything that may end it.
+    /// A call, inside everything that may end it.
     async fn guarded(
         &self,
         request: CallToolRequestParams,
@@ -138,7 +142,7 @@ impl Maestro {
         let name = request.name.clone();
         let call = AssertUnwindSafe(async {
             let undone = recover(self.kit()).await;
-            // Looked at beside the call, since neither waits for the other.
+            // Checked beside the call, since neither waits for the other.
             let placed = place_notes(&self.kit().project, &name, request.arguments.as_ref());
             let called = self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context));
             let (response, placed) = futures_util::future::join(called, placed).await;
@@ -164,7 +168,7 @@ impl Maestro {
 }
 
 impl Maestro {
-    /// The answer to a call, whatever it is.
+    /// Answers a call.
     async fn answered(
         &self,
         mut request: CallToolRequestParams,
@@ -197,7 +201,7 @@ impl Maestro {
         Ok(in_languages(with_notes(response, finished), languages))
     }
 
-    /// Jobs that ended and that nobody collected: said once, in the result of whatever is called next.
+    /// Ended jobs that nobody collected, reported once, in the result of the next call of any tool.
     async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
         let log = &self.kit().log;
         let has_log = || log.store_directory().join("maestro.db").exists();
@@ -229,7 +233,7 @@ impl Maestro {
     }
 }
 
-/// Lists never change by themselves, so no client need listen for that.
+/// Lists never change by themselves, so no client needs to listen for that.
 fn capabilities() -> ServerCapabilities {
     ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().enable_tasks().build()
 }
@@ -350,7 +354,7 @@ impl ServerHandler for Maestro {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        // A known method whose parameters do not parse arrives here.
+        // A known method with invalid parameters arrives here.
         let known = [
             "tools/call", "tools/list", "prompts/get", "prompts/list", "resources/read", "resources/list",
             "resources/templates/list", "completion/complete", "subscriptions/listen", "tasks/get",
@@ -370,7 +374,7 @@ impl ServerHandler for Maestro {
     }
 }
 
-/// Wrong arguments are for the model to correct, so they are a result and no protocol error.
+/// Turns wrong arguments into a result instead of a protocol error, so that the model can correct them.
 fn wrong_arguments_as_result(
     outcome: Result<CallToolResponse, ErrorData>,
 ) -> Result<CallToolResponse, ErrorData> {

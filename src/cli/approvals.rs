@@ -1,4 +1,4 @@
-//! `maestro-mcp approvals`: the requests that wait for a decision, their reports, and deciding.
+//! `maestro-mcp approvals`: lists requests, prints their reports, and decides.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ pub(super) async fn run(
     }
 }
 
-/// A request by a part of its id.
+/// Finds a request by a part of its id.
 async fn request(log: &Log, part: &str) -> Result<Reviewed, Error> {
     let read = log.journal().read(|history| {
         let requests = history.requests().into_iter();
@@ -55,7 +55,7 @@ async fn request(log: &Log, part: &str) -> Result<Reviewed, Error> {
     find(log, &pick("request", &read.await?, part)?).await
 }
 
-/// Columns of a report that goes elsewhere than to a terminal.
+/// Columns of a report that does not go to a terminal.
 const PLAIN_WIDTH: usize = 100;
 
 async fn show_request(config: &Configuration, log: &Log, id: &str, json: bool) -> Result<ExitCode, Error> {
@@ -80,7 +80,7 @@ fn report(request: &Request) -> Result<Report, Error> {
         .map_err(|error| Error::Internal(format!("the report of request {}: {error}", request.id)))
 }
 
-/// Returns what was decided, by whom and in which words; or how to decide.
+/// The decision, who made it and their words; or how to decide.
 fn standing(run: &Run, request: &Request) -> String {
     let Some((at, decided)) = &request.decided else {
         if let Phase::Stopped(why) = &run.phase {
@@ -124,7 +124,7 @@ struct Row {
     stage: Stage,
     at: u64,
     status: &'static str,
-    /// The person or rule that decided; empty where nobody did.
+    /// The person or rule that decided; empty if nobody did.
     by: &'static str,
     task: String,
 }
@@ -168,9 +168,9 @@ fn text(rows: &[Row], now: u64, look: Look) -> String {
     )
 }
 
-// Deciding in a terminal: what matters is shown, what is critical is asked, and a word is typed.
+// Deciding in a terminal: show what matters, ask the critical questions, and have a word typed.
 
-/// Characters of what is shown before the questions; the whole report is another command.
+/// Characters shown before the questions; another command prints the whole report.
 const MOST_CHARS: usize = 6_000;
 
 impl From<ReviseOptions> for CommentOptions {
@@ -258,7 +258,7 @@ async fn decide_request(
 
 // The critical questions, asked one after the other.
 
-/// Answers as the command line gives them, `question_id=answer` each.
+/// Answers of the command line, `question_id=answer` each.
 fn given(stage: Stage, answers: &[String]) -> Result<Map<String, Value>, Error> {
     let mut responses = Map::new();
     for answer in answers {
@@ -279,7 +279,7 @@ fn given(stage: Stage, answers: &[String]) -> Result<Map<String, Value>, Error> 
     }
 }
 
-/// Asks the critical questions of a report that have no answer yet. Enter leaves one without.
+/// Asks the critical questions that have no answer yet. Enter skips one.
 fn ask(
     person: Person,
     report: &Report,
@@ -308,7 +308,7 @@ fn ask_one(
     Ok(())
 }
 
-/// Returns which of the choices goes on: as the command line says, else asked. Enter leaves it at the first.
+/// The choice that goes on: from the command line, else asked. Enter takes the first.
 fn choose(person: Person, report: &Report, said: Option<String>) -> Result<Option<String>, Error> {
     if said.is_some() || report.choices.is_empty() {
         return Ok(said);
@@ -330,7 +330,7 @@ fn choose(person: Person, report: &Report, said: Option<String>) -> Result<Optio
     }
 }
 
-/// Asks once more what contradicts the decision. Enter leaves the answer as it is.
+/// Asks again about contradictions. Enter keeps the answer.
 fn ask_back(
     person: Person,
     report: &Report,
@@ -366,7 +366,7 @@ fn shown(question: &Question, language: Language) -> String {
     text
 }
 
-/// Returns what is typed, until it is an answer or nothing.
+/// Reads answers until one is valid or empty.
 fn answer(person: Person, stage: Stage, question: &Question) -> Result<Option<String>, Error> {
     let prompt = if question.options.is_empty() {
         "Your answer (Enter: none): "
@@ -390,7 +390,7 @@ fn answer(person: Person, stage: Stage, question: &Question) -> Result<Option<St
     }
 }
 
-/// The option of a number, else what was typed.
+/// The option of a number, else the typed text.
 fn chosen(question: &Question, typed: &str) -> String {
     let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     number.and_then(|place| question.options.get(place)).map_or(typed, Text::english).to_owned()

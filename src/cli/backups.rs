@@ -1,4 +1,4 @@
-//! `maestro-mcp backups`: what can be undone, and removing what is too old or too large.
+//! `maestro-mcp backups`: lists what can be undone, and removes old or large backups.
 
 use std::process::ExitCode;
 
@@ -45,7 +45,7 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
     let undoes =
         backup.undoes.as_ref().map(|undone| format!(", undoes {}", short(undone))).unwrap_or_default();
     vec![
-        // Whole, since maestro_restore_from_backup takes it.
+        // The whole id, because maestro_restore_from_backup needs it.
         cell(&backup.session, Tone::Plain),
         cell(span(now.saturating_sub(backup.at_ms)), Tone::Faint),
         cell(&backup.kind, Tone::Plain),
@@ -56,7 +56,7 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
 }
 
 fn remove(config: &Configuration, log: &Log, limits: &PruneOptions, json: bool) -> Result<ExitCode, Error> {
-    // Limits of one's own stand instead of the configured ones, not beside them.
+    // Limits of the command line replace the configured ones.
     let own = Keep { age: limits.older_than, bytes: limits.keep_bytes, sessions: limits.keep_sessions };
     let limits = if own == Keep::default() {
         config.check()?;

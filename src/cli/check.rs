@@ -1,5 +1,5 @@
-//! `maestro-mcp check`: a doctor. It shows what works, what does not, and the next step; what is in force
-//! on demand.
+//! `maestro-mcp check`: a doctor. It shows what works, what does not, and the next step; on request also
+//! every setting.
 
 mod registered;
 
@@ -37,16 +37,16 @@ use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;
 use registered::{CLAUDE_CODE, Registration, claude, plugin, registrations, shown};
 
-/// The exit status where no consultant can be used.
+/// Exit status if no consultant can be used.
 const NO_CONSULTANT: u8 = 3;
 
-/// The exit status where the configuration cannot.
+/// Exit status if the configuration cannot be used.
 const NO_CONFIGURATION: u8 = 2;
 
-/// The width of a text that goes to no terminal.
+/// Width of a text that does not go to a terminal.
 const USUAL_WIDTH: usize = 80;
 
-/// Everything that was looked at.
+/// Results of the examination.
 struct Examined<'a> {
     kit: &'a Kit,
     states: Vec<ProviderState>,
@@ -67,7 +67,7 @@ struct Section {
 pub(super) async fn run(kit: Kit, settings: bool, json: bool) -> Result<ExitCode, Error> {
     let masker = match kit.config.masker() {
         Ok(masker) => masker,
-        // Without the rules nothing is known to be harmless but what is wrong with them.
+        // Without the rules, only the error itself is known to be harmless.
         Err(error) => {
             let version = env!("CARGO_PKG_VERSION");
             result(json, json!({ "version": version, "problems": [error.to_string()] }), || {
@@ -158,7 +158,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// Limits that are spent, by provider.
+    /// Spent limits, by provider.
     fn breakers(&self) -> Vec<Breaker> {
         let fallback = |name: &String| {
             self.kit.config.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
@@ -172,7 +172,7 @@ impl Examined<'_> {
         provider(&self.kit.config, name).is_some_and(|it| matches!(it.adapter, Adapter::Template(_)))
     }
 
-    /// Returns whether Maestro is registered, and with which path.
+    /// The registration of Maestro in clients.
     fn clients(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
         let environment = self.kit.config.environment();
@@ -187,7 +187,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// Returns whether the slash commands are those of this binary.
+    /// The slash commands, compared with those of this binary.
     fn slash_commands(&self) -> Vec<Finding> {
         let environment = self.kit.config.environment();
         let root = self.kit.config.root();
@@ -240,6 +240,7 @@ impl Examined<'_> {
         findings
     }
 
+    /// The caps on spending.
     fn caps(&self) -> Vec<Finding> {
         let notes = self.caps.iter().map(CapNote::from);
         notes.map(|note| Finding::good(format!("cap on {}", note.words))).collect()
@@ -269,7 +270,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// Returns which wall holds around consultants and checks.
+    /// The sandbox of consultants and checks.
     fn sandbox(&self) -> Vec<Finding> {
         const OFF: &str = "set `sandbox: auto` in your own maestro.yaml to have one";
         const REQUIRED: &str = "no consult and no check runs without it; set `sandbox: auto` in your own maestro.yaml to do without";
@@ -298,7 +299,7 @@ impl Examined<'_> {
         ignored.iter().map(|line| Finding::of(Mark::Look, line, Vec::new())).collect()
     }
 
-    /// Returns what is wrong with the configuration, but for what stands beside a consultant already.
+    /// Problems of the configuration, except those shown beside a consultant.
     fn problems(&self) -> Vec<Finding> {
         let is_told =
             |name: &String| self.states.iter().any(|state| state.name == *name && state.program.is_some());
@@ -339,7 +340,7 @@ impl Examined<'_> {
         for (path, value, origin) in &self.kit.config.loaded().origins {
             let provider = path.strip_prefix("providers.").and_then(|rest| rest.split('.').next());
             let is_shown = |name: &str| self.states.iter().any(|state| state.name == name);
-            // Templates that are off and not installed only matter where somebody changed them.
+            // Disabled templates that are not installed matter only if somebody changed them.
             if provider.is_none_or(is_shown) || origin != "built in" {
                 let _ = writeln!(out, "  {path} = {value}   ({origin})");
             }
@@ -380,8 +381,7 @@ impl Examined<'_> {
     }
 }
 
-/// Returns whether the commands that lie in a directory are those of this binary; none where none of them
-/// does.
+/// Compares the commands in a directory with those of this binary; none if it has none.
 fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
     const MOST_BYTES: u64 = 1024 * 1024;
     let mut there = 0;
@@ -417,7 +417,7 @@ fn can_be_written(file: &Path) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Mark {
-    /// As it should be.
+    /// It works.
     Good,
     /// It works, and is worth a look.
     Look,
@@ -451,7 +451,7 @@ impl Finding {
         Self::of(Mark::Bad, found, vec![next.into()])
     }
 
-    /// Its lines on a terminal of so many columns. Longer text goes on below; a path is not broken.
+    /// Its lines on a terminal of this width. Long text wraps; a path is not broken.
     fn lines(&self, columns: usize, colour: Colour) -> String {
         let (sign, kind) = match self.mark {
             Mark::Good => ("\u{2713}", LineKind::Good),
@@ -471,7 +471,7 @@ impl Finding {
     }
 }
 
-/// A text as lines of so many columns, the first and the others with their own beginning.
+/// A text wrapped into lines, with one beginning for the first and one for the others.
 fn folded(text: &str, columns: usize, first: &str, others: &str) -> Vec<String> {
     let options = wrapping(columns).initial_indent(first).subsequent_indent(others).break_words(false);
     textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
@@ -481,14 +481,14 @@ fn folded(text: &str, columns: usize, first: &str, others: &str) -> Vec<String> 
 #[derive(Debug, Serialize)]
 struct Breaker {
     provider: String,
-    /// Time until which it is not asked.
+    /// End of the time in which it is not asked.
     until: String,
-    /// Time when its CLI said so, in milliseconds since 1970.
+    /// When its CLI reported the limit, in milliseconds since 1970.
     said_at: u64,
     code: &'static str,
     why: String,
     next: Vec<String>,
-    /// Providers that may answer in its place.
+    /// Providers that may answer instead.
     fallback: Vec<String>,
 }
 
@@ -535,7 +535,7 @@ fn provider<'a>(config: &'a Configuration, name: &str) -> Option<&'a Provider> {
     config.catalogue().iter().find(|provider| provider.name == name)
 }
 
-/// Returns what there is to say of a consultant.
+/// The finding about a consultant.
 fn finding(config: &Configuration, state: &ProviderState, failed: Option<&LastFailure>) -> Finding {
     let ProviderState { name, enabled, program, version, login, usable, notes, .. } = state;
     if is_understudy(config, name) {

@@ -58,7 +58,7 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
         },
         schema: options.schema,
         options: CallOptions::new(options.model, options.effort, options.timeout),
-        // A question of the human's own is no part of a run.
+        // A question of the person's own belongs to no run.
         ..Question::new(prompt, Account::outside(Purpose::Plain))
     })
 }

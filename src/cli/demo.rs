@@ -1,5 +1,5 @@
-//! `maestro-mcp demo`: a failing program taken through the stages of a run, told in one screen, all of
-//! it through the real server over stdio.
+//! `maestro-mcp demo`: takes a failing program through the stages of a run, told in one screen, through the
+//! real server over stdio.
 
 mod story;
 
@@ -25,7 +25,7 @@ use crate::provider::understudy::NAME as UNDERSTUDY;
 
 use story::Story;
 
-/// Consults of a run, when every stage asks: the budget of a run bounds them.
+/// Maximum number of consults: the budget of a run.
 const MOST_CONSULTS: usize = 6;
 
 pub(super) async fn run(kit: Kit, options: DemoOptions, json: bool) -> Result<ExitCode, Error> {
@@ -55,13 +55,13 @@ pub(super) async fn run(kit: Kit, options: DemoOptions, json: bool) -> Result<Ex
     outcome
 }
 
-/// True if a person is there who can open an address: CI and pipes leave no process behind.
+/// True if a person who can open an address is there: in CI and in pipes no process stays behind.
 fn is_watched(config: &Configuration) -> bool {
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     has_terminal && config.environment().get("CI").is_none()
 }
 
-/// Returns who is asked: the understudy, unless the user wants the installed CLIs or names some.
+/// The providers to ask: the understudy, unless the user wants the installed CLIs or names some.
 async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<String>, Error> {
     if !options.provider.is_empty() {
         return Ok(options.provider.clone());
@@ -78,7 +78,7 @@ async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<S
     Ok(asked)
 }
 
-/// Says what a live demo spends, and asks. The understudy spends nothing.
+/// Says what a live demo spends, and asks for consent. The understudy spends nothing.
 fn may_spend(
     consultants: &[String],
     options: &DemoOptions,
@@ -114,14 +114,13 @@ macro_rules! shipped {
     };
 }
 
-/// The shipped program. Its files are unpacked as they are; nothing else here knows what is wrong
-/// with it.
+/// The shipped program. Its files are unpacked as they are; no other code knows its faults.
 const SHIPPED: &[(&str, &str)] = shipped![
     "inventory/__init__.py", "inventory/stock.py", "inventory/report.py", "tests/__init__.py",
     "tests/test_report.py",
 ];
 
-/// A directory and a command that fails in it.
+/// A directory, and a command that fails in it.
 struct Program {
     directory: PathBuf,
     words: Vec<String>,
@@ -130,8 +129,8 @@ struct Program {
 }
 
 impl Program {
-    /// The shipped program, unpacked afresh into the user's cache, or into a temporary directory where
-    /// it is missing. It stays, so that the run can be looked at afterwards.
+    /// The shipped program, freshly unpacked into the user's cache, or into a temporary directory if there
+    /// is no cache. It stays, so that the run can be inspected afterwards.
     fn shipped(environment: &Environment) -> Result<Self, Error> {
         let broken = |error: std::io::Error| Error::Setup {
             reason: format!("the demo's program cannot be unpacked: {error}"),
@@ -160,7 +159,7 @@ impl Program {
         })
     }
 
-    /// A program of the user's.
+    /// The user's own program.
     fn of_the_user(directory: &Path, command: &str) -> Result<Self, Error> {
         let words = shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
             Error::InvalidArguments(format!("--command must be a command (got {command:?})"))
@@ -222,7 +221,7 @@ struct Client {
 }
 
 impl Client {
-    /// Starts a server on a project.
+    /// Starts a server in a project.
     fn start(binary: &Path, project: &Path) -> Result<Self, Error> {
         let mut child = Command::new(binary)
             .arg("serve")
@@ -238,7 +237,7 @@ impl Client {
         Ok(Self { input, child, output, next_id: 1, status: StatusLine::new() })
     }
 
-    /// Says hello.
+    /// Initializes the connection.
     async fn initialize(&mut self) -> Result<(), Error> {
         let hello = json!({
             "protocolVersion": "2025-11-25",
@@ -261,7 +260,7 @@ impl Client {
     /// Ends the connection, and with it the server.
     async fn stop(mut self) {
         self.input = None;
-        // Dropping the child kills a server that does not end by itself.
+        // Dropping the child kills a server that does not end in time.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.child.wait()).await;
     }
 
@@ -309,12 +308,12 @@ fn heading(text: &str) -> Result<(), Error> {
     painted(text, |_| LineKind::Heading)
 }
 
-/// Prints the outcome of something that was tried.
+/// Prints the result of an attempt.
 fn outcome(text: &str, is_good: bool) -> Result<(), Error> {
     painted(text, |_| if is_good { LineKind::Good } else { LineKind::Bad })
 }
 
-/// Prints the changed lines of a diff, with their files.
+/// Prints the changed lines of a diff with their files.
 fn diff(text: &str) -> Result<(), Error> {
     let changed: Vec<String> = text
         .lines()
@@ -341,7 +340,7 @@ fn painted(text: &str, kind: impl Fn(&str) -> LineKind) -> Result<(), Error> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Output {
     Story,
-    /// The outcome as JSON. A person who watches reads the story on standard error.
+    /// The result as JSON; a person who watches reads the story on standard error.
     Document,
 }
 
@@ -351,7 +350,7 @@ fn output() -> Output {
     *OUTPUT.get_or_init(|| Output::Story)
 }
 
-/// Prints what came of the demo, for a program that asked for it.
+/// Prints the result for a program.
 fn document(what: &Value) -> Result<(), Error> {
     match output() {
         Output::Story => Ok(()),
@@ -359,7 +358,7 @@ fn document(what: &Value) -> Result<(), Error> {
     }
 }
 
-/// Asked once: nothing of it changes while the demo runs.
+/// Asked once: it does not change during the demo.
 fn colour() -> Colour {
     static COLOUR: OnceLock<Colour> = OnceLock::new();
     *COLOUR.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! `errors`: what a code means, all codes in short, or all of them as the document.
+//! `maestro-mcp errors`: explains one code, all codes in short, or all of them as a document.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ fn as_json(entry: &Entry) -> Value {
     })
 }
 
-/// One code: what happened, and what each side does about it.
+/// One code: its meaning, and the next step of each side.
 fn in_full(entry: &Entry, width: Option<usize>) -> String {
     let Entry { code, meaning, model, user, hint: _ } = entry;
     let mut out = format!("{code}\n");

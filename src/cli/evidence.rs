@@ -1,4 +1,4 @@
-//! `maestro-mcp evidence`: the event log, checked or printed.
+//! `maestro-mcp evidence`: checks or prints the event log.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
 use crate::host::store::EventStore;
 
-/// Events that are in memory at the same time.
+/// Events in memory at the same time.
 const PAGE: usize = 1_000;
 
 pub(super) fn run(
@@ -22,7 +22,7 @@ pub(super) fn run(
     command: &EvidenceCommand,
     json: bool,
 ) -> Result<ExitCode, Error> {
-    // Configuration that cannot be used may be what says where the log is.
+    // An invalid configuration may be the one that says where the log is.
     config.check()?;
     match command {
         EvidenceCommand::Verify { expect } => verify(log.store().as_ref(), expect.as_deref(), json),

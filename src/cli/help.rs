@@ -16,7 +16,7 @@ use crate::domain::packed;
 use crate::domain::prompt::Texts;
 use crate::error::Error;
 
-/// Commands that belong together. A command in no group comes under the last one.
+/// Groups of commands. A command in no group joins the last one.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["install", "uninstall", "mcp-config", "check", "trust"]),
     ("Ask", &["consult", "review", "threads", "demo"]),
@@ -48,8 +48,8 @@ fn explained(command: Command, above: &str, texts: &Texts) -> Command {
     command.mut_subcommands(|sub| explained(sub, below, texts))
 }
 
-/// The arguments as the words give them. Ends the process with help, a version or a refusal where clap does.
-/// A program that asked for JSON gets the refusal as a document, too.
+/// Parses the words. Like clap, it ends the process with help, a version or a refusal. A program that asked
+/// for JSON gets the refusal as a document, too.
 pub(super) fn parse(words: Vec<OsString>, json: bool) -> Arguments {
     let matches = grouped(arguments()).try_get_matches_from(words);
     matches.and_then(|matches| Arguments::from_arg_matches(&matches)).unwrap_or_else(|error| {
@@ -60,7 +60,7 @@ pub(super) fn parse(words: Vec<OsString>, json: bool) -> Arguments {
                 "ok": false, "code": "invalid_arguments",
                 "error": what.trim_start_matches("error: "), "hint": next.trim(),
             });
-            // The process ends with the refusal, whether or not somebody reads it.
+            // The process ends with the refusal, whether or not it can be written.
             let _ = print(&format!("{document}\n"));
         }
         error.exit()
@@ -97,7 +97,6 @@ const NAME: &str = "maestro-mcp";
 /// Columns of the help in the manual page.
 const WIDTH: usize = 78;
 
-/// The completions of a shell.
 pub(super) fn completions(shell: Shell, json: bool) -> Result<ExitCode, Error> {
     let mut out = Vec::new();
     clap_complete::generate(shell, &mut arguments(), NAME, &mut out);
@@ -107,7 +106,7 @@ pub(super) fn completions(shell: Shell, json: bool) -> Result<ExitCode, Error> {
 
 /// The manual page: one for all, with the help of every sub-command in it.
 pub(super) fn man(json: bool) -> Result<ExitCode, Error> {
-    // As wide everywhere: the page must not depend on the terminal that it is made in.
+    // A fixed width: the page must not depend on the terminal that makes it.
     let mut command = arguments().version(env!("CARGO_PKG_VERSION")).term_width(WIDTH);
     command.build();
     let mut out = Vec::new();
@@ -127,7 +126,7 @@ fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     add_commands(command, "", out)
 }
 
-/// The sub-commands that are shown, and theirs below them.
+/// Adds the shown sub-commands, and those below them.
 fn add_commands(command: &Command, above: &str, out: &mut Vec<u8>) -> io::Result<()> {
     let shown = |sub: &&Command| !sub.is_hide_set() && sub.get_name() != "help";
     for sub in command.get_subcommands().filter(shown) {
@@ -159,7 +158,8 @@ It is now waiting for a client on standard input. Ctrl-D or Ctrl-C ends it.
   maestro-mcp --help     everything else
 ";
 
-/// Says how to go on where a person types. A client's input is no terminal, so a client never sees this.
+/// Explains the next steps if a person starts the server by hand. A client's input is no terminal, so a
+/// client never sees this.
 pub(super) fn a_person() {
     if io::stdin().is_terminal() {
         let _ = io::stderr().lock().write_all(TEXT.as_bytes());

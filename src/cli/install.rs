@@ -1,9 +1,9 @@
-//! `install`, `uninstall` and `mcp-config`: Maestro's entry in the settings of a client, and its slash
-//! commands where the client has them.
+//! `install`, `uninstall` and `mcp-config`: Maestro's entry in a client's settings, and its slash commands
+//! for clients that have them.
 //!
-//! Every file is first staged (new text computed, temporary file written next to it) and only
-//! then put in place, so that a settings file that cannot be read, or a directory that cannot be
-//! written, stops the run before anything is changed.
+//! Every file is first staged (new text computed, temporary file written next to it) and only then put in
+//! place. So a settings file that cannot be read, or a directory that cannot be written, stops the run
+//! before anything changes.
 
 mod jsonc;
 mod replace;
@@ -32,8 +32,8 @@ const COMMAND_MODE: u32 = 0o644;
 
 /// Registers `command` as the server `maestro` and places the slash commands.
 ///
-/// Doing it twice is the same as doing it once. One line per file is written to `out`, also for
-/// what was done before an error.
+/// Doing it twice is the same as once. Writes one line per file to `out`, also for files that were done
+/// before an error.
 ///
 /// # Errors
 /// See [`InstallError`]; the settings file is changed last, or not at all.
@@ -76,8 +76,8 @@ pub fn install(
     done
 }
 
-/// Removes the server `maestro` and the slash commands that are still as shipped, puts back the files that
-/// stood in their place, and removes the files and directories that this leaves empty.
+/// Removes the server `maestro` and the slash commands that are still as shipped, restores the files that
+/// stood in their place, and removes files and directories that become empty.
 ///
 /// # Errors
 /// See [`InstallError`]; the settings file is changed last, or not at all.
@@ -103,7 +103,7 @@ pub fn uninstall(
             Ok(match original {
                 Some(Original::Text(text)) => Verdict::Write { bytes: text.into_bytes(), backup: false },
                 Some(Original::MissingBehindLink { .. }) => Verdict::RemoveTarget,
-                // A link is the user's own.
+                // A link belongs to the user.
                 _ if targets.settings.is_symlink() => Verdict::Write { bytes, backup: false },
                 _ => Verdict::Remove,
             })
@@ -116,7 +116,7 @@ pub fn uninstall(
     if done.is_ok() {
         forget(targets);
         if let Some(Original::MissingBehindLink { made }) = &original {
-            // Only what is empty goes.
+            // Only empty directories are removed.
             let _ = made.iter().try_for_each(std::fs::remove_dir);
         }
         for change in &removed {
@@ -132,7 +132,7 @@ pub fn uninstall(
     done
 }
 
-/// Writes a file that registers `command` and nothing else, to copy from.
+/// Writes a file that only registers `command`, to copy from.
 ///
 /// # Errors
 /// If `out` cannot be written.
@@ -173,8 +173,8 @@ fn replace_all(
     Ok(())
 }
 
-/// A line about what became of a file. Lines are kept until the end: a closed pipe must not stop an install
-/// half-way.
+/// A line about the outcome for a file. Lines are kept until the end, so that a closed pipe does not stop
+/// an install half-way.
 fn told(changed: &str, path: &Path, outcome: Outcome) -> Vec<String> {
     let path = path.display();
     match outcome {
@@ -192,18 +192,18 @@ fn print(lines: &[String], out: &mut dyn Write) -> Result<(), InstallError> {
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(InstallError::Output)
 }
 
-// The settings files that had an empty list of servers, no setting at all, or nothing behind a link before.
-// An uninstall gives such a file its list or its text back. The memory lies in the user's state directory. If
-// it cannot be kept, an uninstall leaves less behind; it never fails.
+// A memory of settings files that had an empty list of servers, no setting at all, or a broken link before
+// the install. An uninstall restores their list or text. The memory is in the user's state directory. If it
+// cannot be kept, an uninstall leaves less behind, but never fails.
 
-/// Facts about a client's file before the install, which an uninstall cannot tell from the file itself.
-/// Other settings stay out.
+/// Facts about a client's file before the install that the file itself no longer shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Original {
     Text(String),
     EmptyList,
-    /// The settings were a link that led nowhere; and the directories that were missing there, the innermost first.
+    /// The settings were a link to nothing; with the directories that were missing there, the innermost
+    /// first.
     MissingBehindLink {
         made: Vec<PathBuf>,
     },
@@ -270,7 +270,7 @@ pub struct SlashCommand<'a> {
     pub text: &'a str,
 }
 
-/// The changes that bring every command to its shipped text, keeping a backup of any other.
+/// The changes that give every command its shipped text, with a backup of any other text.
 fn placing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
     changes(directory, commands, |command, seen| match seen {
         Some(bytes) if bytes == command.text.as_bytes() => Verdict::Keep(None),
@@ -278,7 +278,7 @@ fn placing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileCh
     })
 }
 
-/// The changes that remove every command that nobody edited.
+/// The changes that remove every unedited command.
 fn removing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
     changes(directory, commands, |command, seen| match seen {
         None => Verdict::Keep(Some(ABSENT)),
@@ -302,7 +302,7 @@ fn changes<'a>(
 
 const BOM: &str = "\u{feff}";
 
-/// The text that starts `command` as the server, or `None` if it does already.
+/// The text that starts `command` as the server, or `None` if it does so already.
 fn register(client: Client, bytes: &[u8], command: &str) -> Result<Option<Vec<u8>>, Fault> {
     edited(bytes, |text| entered(client, text, command))
 }
@@ -320,7 +320,7 @@ fn entered(client: Client, text: &str, command: &str) -> Result<Option<String>, 
     }
 }
 
-/// Returns what is left without the server, or `None` if it was not there.
+/// The text without the server, or `None` if it was not there.
 fn deregister(client: Client, bytes: &[u8], list: List) -> Result<Option<Vec<u8>>, Fault> {
     let About { format, lists, .. } = client.about();
     edited(bytes, |text| match format {
@@ -329,7 +329,7 @@ fn deregister(client: Client, bytes: &[u8], list: List) -> Result<Option<Vec<u8>
     })
 }
 
-/// True if a file has a list of servers without any.
+/// True if a file has an empty list of servers.
 fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
     let About { format, lists, .. } = client.about();
     let text = String::from_utf8_lossy(bytes);
@@ -337,7 +337,7 @@ fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
     *format != Format::Toml && jsonc::has_empty_list(text, *format, lists)
 }
 
-/// True if a file with nothing but this in it may as well not be there.
+/// True if a file with this content can be removed.
 fn says_nothing(client: Client, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix(BOM).unwrap_or(&text);
@@ -368,7 +368,7 @@ fn edited(
     Ok(edit(body)?.map(|edited| format!("{bom}{edited}").into_bytes()))
 }
 
-/// The name under which every client knows this server.
+/// The name of this server in every client.
 const NAME: &str = "maestro";
 /// A program that speaks MCP to a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, ValueEnum)]
@@ -399,16 +399,14 @@ pub enum Format {
     Json,
     /// JSON with comments and trailing commas.
     Jsonc,
-    /// TOML.
     Toml,
 }
 
-/// The scope of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope<'a> {
-    /// Those of the user, for every project.
+    /// The user's settings, for every project.
     User,
-    /// Those that everybody who works on this project shares.
+    /// The settings that everybody in this project shares.
     Project(&'a Path),
 }
 
@@ -447,7 +445,6 @@ impl Client {
     }
 }
 
-/// An entry with its command.
 fn filled(entry: &Value, command: &str) -> Value {
     match entry {
         Value::String(text) if text == "$COMMAND" => command.into(),
@@ -459,26 +456,26 @@ fn filled(entry: &Value, command: &str) -> Value {
     }
 }
 
-/// The files that one client reads.
+/// The files of one client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Targets {
     client: Client,
     /// The file that names the servers.
     pub settings: PathBuf,
-    /// The mode `settings` gets if it does not exist yet.
+    /// Mode of a new settings file.
     pub settings_mode: u32,
-    /// The directory of the slash commands, for a client that has them.
+    /// The directory of slash commands, if the client has them.
     pub commands: Option<PathBuf>,
-    /// Directories below this one go when an uninstall leaves them empty.
+    /// An uninstall removes empty directories below this one.
     pub base: PathBuf,
     /// The user's next step after an install.
     pub next_step: &'static str,
-    /// The file that remembers settings files without a server of the user's own.
+    /// The file that remembers settings files without a server of the user's.
     memory: Option<PathBuf>,
 }
 
 impl Targets {
-    /// The places where `client` looks, or `None` if the home directory is needed and not known.
+    /// The files of `client`, or `None` if the home directory is needed and unknown.
     pub fn new(client: Client, scope: Scope<'_>, environment: &Environment) -> Option<Self> {
         let about = client.about();
         let resolved = |places: &[String]| {
@@ -499,7 +496,7 @@ impl Targets {
                 let is_own = cfg!(target_os = "macos") && !about.macos.is_empty();
                 let settings = resolved(if is_own { &about.macos } else { &about.user })?;
                 let base = environment.home().unwrap_or_else(|| settings.clone());
-                // These files may hold tokens, and their owners keep them private too.
+                // These files may hold tokens, so their owners keep them private.
                 (base, settings, resolved(&about.user_commands), 0o600, about.next.as_str())
             }
         };

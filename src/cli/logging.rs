@@ -1,6 +1,5 @@
-//! The log, to standard error: standard output is the protocol. An event is one line, and no secret is
-//! in it: nothing of ours says what was asked or answered, dependencies say nothing at all, and what is
-//! left goes through the masker.
+//! The log, on standard error, because standard output is the protocol. An event is one line without
+//! secrets: our code logs no questions and answers, dependencies log nothing, and every line is masked.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -24,20 +23,20 @@ use crate::host::library::Library;
 /// The reader of the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// A client, a file or another program: each line with its time and its level.
+    /// A client, a file or another program: each line has its time and its level.
     Client,
-    /// A person at a terminal, who asked a sub-command for something: plain words.
+    /// A person at a terminal who uses a sub-command: plain words.
     Person,
 }
 
 impl Reader {
-    /// A person where standard error is a terminal.
+    /// A person if standard error is a terminal.
     pub(super) fn at_standard_error() -> Self {
         if io::stderr().is_terminal() { Self::Person } else { Self::Client }
     }
 }
 
-/// An event as a person reads it: `maestro-mcp: a consult is not in the log: why`.
+/// An event for a person: `maestro-mcp: a consult is not in the log: why`.
 struct Plain;
 
 impl<S, N> FormatEvent<S, N> for Plain
@@ -77,41 +76,41 @@ impl Visit for Words {
     }
 }
 
-/// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. A level that does not parse is a problem of the
-/// configuration, which says so; the log does not stop for it.
+/// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. An invalid level is a problem of the configuration,
+/// which reports it; the log starts anyway.
 pub(super) fn start(environment: &Environment, masker: MadeMasker, reader: Reader) {
     let level = environment.get("MAESTRO_LOG_LEVEL").and_then(|level| level.parse().ok());
     let level = level.filter(|level| *level != LevelFilter::OFF).unwrap_or(LevelFilter::WARN);
-    // Only this crate: rmcp logs whole requests at debug, and with them whatever secrets they hold.
+    // Only this crate: at debug, rmcp logs whole requests with the secrets in them.
     let ours = Targets::new().with_target("maestro", level);
     let log = Arc::new(Log { masker, own: OnceLock::new(), environment: environment.clone(), reader });
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || Line(Arc::clone(&log)))
         .with_target(level > LevelFilter::INFO)
-        // Colours would come between a name and its value, where the masker looks.
+        // Colours would separate a name from its value, where the masker looks.
         .with_ansi(false);
     let registry = tracing_subscriber::registry().with(ours);
     let started = match reader {
         Reader::Client => tracing::subscriber::set_global_default(registry.with(lines)),
         Reader::Person => tracing::subscriber::set_global_default(registry.with(lines.event_format(Plain))),
     };
-    // A second subscriber in one process is only possible in tests, which do not need this one.
+    // A second subscriber in one process is possible only in tests, which do not need it.
     if started.is_ok() {
         std::panic::set_hook(Box::new(panicked));
     }
 }
 
-/// The usual hook prints what the panic says, and that may quote any text. Where it was is enough to
-/// find the defect.
+/// The usual hook prints the panic's message, which may quote any text. Its place is enough to find the
+/// defect.
 fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "a defect: something panicked");
 }
 
 struct Log {
-    /// The masker, as soon as it is made: its configuration is not read for the log's sake.
+    /// The masker, once it is loaded; the log does not load the configuration for it.
     masker: MadeMasker,
-    /// The one until then, by the built-in rules; none where it cannot be made.
+    /// A masker of the built-in rules until then; none if it cannot be made.
     own: OnceLock<Option<Arc<Masker>>>,
     environment: Environment,
     reader: Reader,
@@ -128,9 +127,9 @@ impl Log {
             Some(masker) => one_line(&masker.mask(event.trim_end()).text),
             None => "a line that cannot be masked is left out of the log".to_owned(),
         };
-        // There is nowhere left to say that the log cannot be written, and no call may fail for it.
+        // There is nowhere left to report that the log cannot be written, and no call may fail for it.
         let mut out = io::stderr().lock();
-        // A person may have a line of progress there: it gives way.
+        // A person's line of progress gives way.
         let _ = match self.reader {
             Reader::Person => writeln!(out, "\r\x1b[2K{line}"),
             Reader::Client => writeln!(out, "{line}"),
@@ -145,7 +144,7 @@ fn built_in(environment: &Environment) -> Option<Masker> {
     Masker::new(&rules.masking, variables, &[], DEFAULT_REPLACEMENT).ok()
 }
 
-/// An event is one line, whatever is in its fields: nobody can forge another.
+/// Keeps an event on one line whatever its fields hold, so that nobody can forge another.
 fn one_line(event: &str) -> String {
     event.chars().fold(String::with_capacity(event.len()), |mut line, letter| {
         if letter.is_control() {
@@ -157,7 +156,7 @@ fn one_line(event: &str) -> String {
     })
 }
 
-/// A line about to be written: the subscriber gives it whole.
+/// A line to be written; the subscriber passes it whole.
 struct Line(Arc<Log>);
 
 impl Write for Line {

@@ -20,7 +20,7 @@ use crate::host::human::{Standard, Terminal as _};
 use crate::page::{Page, SHORT};
 
 pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<ExitCode, Error> {
-    // The address is for the person alone: it goes to a terminal with `--json` too, and into no pipe.
+    // The address is only for the person: it goes to a terminal even with `--json`, and never into a pipe.
     Person::who_decides(&kit.config, false)?;
     kit.config.check()?;
     let target = target(&kit.log, options.id.as_deref()).await?;
@@ -75,7 +75,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
         }
         tokio::select! {
             more = enter() => if !more {
-                // Nobody types any more: it is served until a signal comes.
+                // Nobody types any more, so it is served until a signal comes.
                 tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
                 break;
             },
@@ -88,7 +88,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives the terminal back: a program that waits for its end does not wait for this process.
+/// Releases the terminal, so that a program that waits for its end does not wait for this process.
 fn let_go_of_the_terminal() -> Result<(), Error> {
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
     let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(internal)?;
@@ -103,7 +103,7 @@ async fn enter() -> bool {
     matches!(line, Ok(Ok(line)) if !line.is_empty())
 }
 
-/// Returns where the page opens: at a request, named by a part of its id, else at the queue.
+/// The address on the page: a request, named by a part of its id, else the queue.
 async fn target(log: &Log, part: Option<&str>) -> Result<String, Error> {
     let Some(part) = part else { return Ok("queue".to_owned()) };
     let read = log.journal().read(|history| {

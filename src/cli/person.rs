@@ -1,4 +1,4 @@
-//! Actions that only a person may take: known by the terminal, and by the word that they type.
+//! Actions that only a person may take: a terminal identifies the person, and a typed word confirms.
 
 use std::io;
 use std::process::ExitCode;
@@ -11,24 +11,23 @@ use crate::flow::configuration::Configuration;
 use crate::host::ancestry::Ancestry;
 use crate::host::human::{NoPerson, Standard, Terminal as _, Typed, check_person, confirm, harmless};
 
-/// A person, spoken to on standard output, or on standard error where a program reads standard output.
+/// A person, addressed on standard output, or on standard error if a program reads standard output.
 #[derive(Clone, Copy)]
 pub(super) struct Person(Standard);
 
 impl Person {
-    /// Whoever reads what is said; nobody is checked.
+    /// A reader; nobody is checked.
     pub(super) fn reading(json: bool) -> Self {
         Self(if json { Standard::Errors } else { Standard::Output })
     }
 
-    /// The person at a terminal of their own.
     pub(super) fn at_terminal(config: &Configuration, json: bool) -> Result<Self, NoPerson> {
         let person = Self::reading(json);
         check_person(config.environment(), &Ancestry::of_terminal(), &person.0)?;
         Ok(person)
     }
 
-    /// The person who may decide on what the project's runs do.
+    /// The person who may decide for this project.
     pub(super) fn who_decides(config: &Configuration, json: bool) -> Result<Self, Error> {
         Self::at_terminal(config, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
     }
@@ -40,25 +39,25 @@ impl Person {
         }
     }
 
-    /// Asks for the word that stands for a decision. Text that was typed or pasted before the question stood
-    /// there is no answer to it.
+    /// Asks for the word that confirms a decision. Text that was typed or pasted before the question does
+    /// not count.
     pub(super) fn confirmed(self, purpose: &str, word: &str) -> Result<Typed, Error> {
         tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
         self.says(purpose, word)
     }
 
-    /// Asks for a word, which may have been typed before the question stood there.
+    /// Asks for a word, which may have been typed before the question.
     pub(super) fn says(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
         confirm(&mut self.0, purpose, word).map_err(failed)
     }
 
-    /// Asks for a line; empty where nothing was typed.
+    /// Asks for a line; empty if nothing was typed.
     pub(super) fn asked(mut self, question: &str) -> Result<String, Error> {
         self.0.say(question).map_err(failed)?;
         Ok(self.0.line().map_err(failed)?.trim().to_owned())
     }
 
-    /// Returns what a command ends with where something else than the word was typed.
+    /// The end of a command if another word was typed.
     pub(super) fn nothing_was_done(self, what: &str) -> Result<ExitCode, Error> {
         if self.0 == Standard::Errors {
             print(&format!("{}\n", serde_json::json!({ "ok": false, "error": what })))?;

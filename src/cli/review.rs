@@ -14,7 +14,7 @@ use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
 
-/// Exit status of a review with findings of that severity.
+/// Exit status of a review with grave findings.
 const FOUND: u8 = 1;
 
 pub(super) async fn run(kit: Kit, options: ReviewOptions, json: bool) -> Result<ExitCode, Error> {
@@ -57,12 +57,12 @@ fn request(options: ReviewOptions) -> ReviewRequest {
         providers: Some(options.providers).filter(|named| !named.is_empty()),
         options: CallOptions::new(options.model, options.effort, options.timeout),
         fixes: if options.fixes { Fixes::Tried } else { Fixes::Not },
-        // A review of the human's own is no part of a run.
+        // A review of the person's own belongs to no run.
         workflow_id: None,
     }
 }
 
-/// The findings as a person and an editor read them: each begins with its place.
+/// The findings for a person and an editor: each begins with its place.
 fn text(review: &Review) -> String {
     let mut out = String::new();
     for finding in &review.findings {

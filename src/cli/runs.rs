@@ -1,4 +1,4 @@
-//! `maestro-mcp runs`: the runs of the workflow, and ending one.
+//! `maestro-mcp runs`: shows, resumes and ends runs of the workflow.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -90,14 +90,14 @@ fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) 
     table(&COLUMNS, runs.iter().map(row), look)
 }
 
-/// The id of the run that is meant.
+/// The id of the named run.
 async fn the_id(log: &Log, part: &str) -> Result<String, Error> {
     let ids =
         log.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
     pick("workflow", &ids.await?, part)
 }
 
-/// The run that is meant.
+/// The named run.
 async fn the_run(config: &Configuration, log: &Log, part: &str) -> Result<RunState, Error> {
     config.check()?;
     let id = the_id(log, part).await?;
@@ -127,7 +127,7 @@ fn shown(run: &RunState, width: Option<usize>) -> String {
     rows.iter().map(|(name, value)| hanging(&format!("{name:8}  "), value, width)).collect()
 }
 
-/// Takes a parked run up again: from then on it gates the project's work, as before it was parked.
+/// Resumes a parked run: it gates the project's work again.
 async fn resume(config: &Configuration, log: &Log, id: &str, json: bool) -> Result<ExitCode, Error> {
     let run = the_run(config, log, id).await?;
     let was_parked = run.parked;
@@ -151,7 +151,7 @@ async fn resume(config: &Configuration, log: &Log, id: &str, json: bool) -> Resu
     })
 }
 
-/// Returns what a person types next, here or in the client.
+/// The person's next step, here or in the client.
 fn how_to_go_on(run: &RunState) -> String {
     let id = short(&run.workflow_id);
     match (&run.pending_request, run.current_stage) {
@@ -203,14 +203,14 @@ async fn end(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Interval at which the log is looked at. Other processes write it, and it tells nobody.
+/// Interval between looks at the log, which other processes write.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Events that are in memory at the same time.
+/// Events in memory at the same time.
 const PAGE: usize = 1_000;
 /// Earlier events that are shown first.
 const EARLIER: usize = 10;
 
-/// Follows the log until the reader goes away or the process is ended.
+/// Follows the log until the reader leaves or the process is ended.
 pub(super) async fn watch_run(
     config: &Configuration,
     log: &Log,

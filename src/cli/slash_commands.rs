@@ -1,4 +1,5 @@
-//! `install`, `uninstall` and `mcp-config`: what they work on.
+//! The parts that `install`, `uninstall` and `mcp-config` work on: the client's files, this binary's path, and the
+//! slash commands.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,7 +65,7 @@ pub(super) fn uninstall(
     told(&targets, options, json, "done", |out| install::uninstall(&targets, COMMANDS, out))
 }
 
-/// Runs one of them and prints what it says: as it is, or as a text of a JSON object.
+/// Runs one of them and prints its output: as it is, or as a text in a JSON object.
 fn told(
     targets: &Targets,
     options: &InstallOptions,
@@ -85,7 +86,7 @@ fn told(
             });
             terminal::document(&shown)?;
         }
-        // The error is the document then.
+        // Then the error is the document.
         Err(_) if json => {}
         Ok(()) if key == ENTRY => terminal::print(&text)?,
         Ok(()) | Err(_) => terminal::print(&terminal::folded(&text, terminal::width()))?,
@@ -103,9 +104,9 @@ fn targets(config: &Configuration, options: &InstallOptions) -> Result<Targets, 
     })
 }
 
-/// Returns how a client is to start this server: in a file that others share by its name, where that is
-/// found. The user's own clients start it from any directory and with any PATH, so there it is a path: the
-/// one on PATH where that leads here, because it survives an update.
+/// The command by which a client starts this server. A shared file names the program, if it is on PATH. The
+/// user's own clients start it from any directory with any PATH, so they get a path: the one on PATH if it
+/// leads here, because it survives an update.
 fn command(config: &Configuration, options: &InstallOptions) -> Result<String, Error> {
     let found = config.find_program(NAME);
     if options.project && found.is_some() {

@@ -24,7 +24,7 @@ pub(super) async fn run(
     let (document, text) = match command {
         None => {
             let threads = list(config, log, most).await?;
-            // The cells hold no control characters, and the table has colours.
+            // The cells hold no control characters, and the table has colours, so it is printed as it is.
             return result(json, json!(threads), || listed(&threads, Look::of(config)));
         }
         Some(ThreadsCommand::Show { id }) => {
@@ -66,7 +66,7 @@ fn listed(list: &List, look: Look) -> String {
     out
 }
 
-/// A time without its fraction of a second.
+/// A time without the fraction of a second.
 fn seconds(at: &str) -> String {
     match at.split_once('.') {
         Some((whole, _)) => format!("{whole}Z"),

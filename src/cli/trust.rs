@@ -30,7 +30,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
     if show && json {
         return result(json, as_json(config, &layer), String::new);
     }
-    // What it ends with: the document for a program, else the words.
+    // The end of the command: the document for a program, else the words.
     let done = |words: &str| {
         person.say(&folded(words, width()))?;
         if json {
@@ -42,7 +42,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
         return done(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"));
     }
     let ignored = &config.loaded().ignored;
-    // The person reads the very text that is confirmed, without what could move a terminal's cursor.
+    // The person reads the very text that is confirmed, without control characters.
     person.say(&harmless(&described(config, &layer, ignored)))?;
     match layer.standing {
         Standing::Trusted => {
@@ -69,7 +69,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
     done("Confirmed. Any change of these files cancels that. Restart servers that already run.\n")
 }
 
-/// Why the log does not belong to this account; `None` if it is this user's, or there is no log.
+/// Why the log belongs to somebody else; `None` if it is this user's, or there is no log.
 fn foreign_log(log: &Log) -> Option<&'static str> {
     match log.journal().read_now(|_| ()) {
         Err(Error::Store(StoreError::Foreign { why, .. })) => Some(why),
@@ -77,7 +77,7 @@ fn foreign_log(log: &Log) -> Option<&'static str> {
     }
 }
 
-/// A log that was moved here is this user's own if a person says so.
+/// Takes over a log that was moved here, if a person says that it is theirs.
 fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Result<ExitCode, Error> {
     let directory = log.store_directory();
     if show && json {
@@ -105,7 +105,7 @@ fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Re
     }
 }
 
-/// The same as [`described`], for programs.
+/// As [`described`], for programs.
 fn as_json(config: &Configuration, layer: &ProjectLayer) -> Value {
     let file = |(name, content): (_, Result<_, _>)| match content {
         Ok(content) => json!({ "file": shown(name), "content": content }),
@@ -129,7 +129,7 @@ fn standing(layer: &ProjectLayer) -> &'static str {
     }
 }
 
-/// The files in full, and what of them has no effect without trust.
+/// The whole files, and which parts have no effect without trust.
 fn described(config: &Configuration, layer: &ProjectLayer, ignored: &[String]) -> String {
     let mut text = format!("{} ({})\n", config.root().display(), standing(layer));
     for (name, content) in layer.files() {

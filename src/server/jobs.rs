@@ -1,7 +1,7 @@
 //! Calls that may take long: waited for, or run as jobs and as tasks of the protocol.
 //!
-//! Every such call is worked on beside the request that brought it. So it can go on when its client
-//! gives up waiting, and its answer is kept.
+//! Every such call runs beside the request that brought it. So it can continue if its client gives up
+//! waiting, and its answer is kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,16 +29,16 @@ use crate::tools::catalogue::{Again, takes_time};
 use crate::tools::dialog::NobodyToAsk;
 use crate::tools::{failure, reply, structured, with_links, with_room};
 
-/// Number of times that a client may ask for a task.
+/// Interval at which a client may ask for a task.
 const POLL_MS: u64 = 1_000;
 
 /// Questions that one task may ask its human.
 const MOST_ROUNDS: usize = 16;
 
-/// Reasons of cancelled calls that are remembered.
+/// Reasons of cancelled calls that are kept.
 const MOST_REASONS: usize = 256;
 
-/// Why clients cancelled calls, by the calls' ids.
+/// Why clients cancelled calls, by request id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reasons(Arc<Mutex<Vec<(RequestId, String)>>>);
 
@@ -51,10 +51,10 @@ impl Reasons {
         reasons.push((id.clone(), reason.unwrap_or_default().to_lowercase()));
     }
 
-    /// True if the client gave a call up because its own time was over. Then nobody changed their mind,
-    /// and the answer is wanted. `Request timed out` is what the TypeScript SDK says, `request timeout`
-    /// and `maximum total timeout exceeded` are the Rust SDK's. Codex says `MCP request cancelled by caller` at its
-    /// time limit, and says no more of a person who interrupts it: then the answer that was paid for is kept.
+    /// True if the client gave a call up because its own time limit was over. Then nobody changed their
+    /// mind, and the answer is still wanted. The TypeScript SDK says `Request timed out`; the Rust SDK says
+    /// `request timeout` and `maximum total timeout exceeded`. Codex says `MCP request cancelled by caller`
+    /// both at its time limit and when a person interrupts it; there the paid answer is kept.
     fn is_time_out(&self, id: &RequestId) -> bool {
         const WORDS: [&str; 5] = ["timeout", "timed out", "time-out", "deadline", "cancelled by caller"];
         let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,36 +83,35 @@ impl Asking {
         self.lock().get(job).map(|question| question.requests.clone())
     }
 
-    /// Hands an answer on; one that nobody asked for is passed over, as the protocol wants it.
+    /// Passes an answer on. An answer without a question is ignored, as the protocol demands.
     pub(super) fn answer(&self, job: &str, responses: InputResponses) {
         let mut asking = self.lock();
         let is_asked = asking
             .get(job)
             .is_some_and(|question| responses.keys().any(|key| question.requests.contains_key(key)));
         if is_asked && let Some(question) = asking.remove(job) {
-            // A job that is over needs no answer.
+            // A finished job needs no answer.
             let _ = question.answer.send(responses);
         }
     }
 }
 
-/// Way in which a job can ask its human through the client.
+/// How a job can ask its human through the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialogs {
-    /// As a task.
     InTask,
-    /// Not at all: decisions stay pending.
+    /// It cannot: decisions stay pending.
     None,
 }
 
 enum Answered {
     By(InputResponses),
-    /// Something was decided elsewhere: the call looks for itself.
+    /// Something was decided elsewhere, and the call finds out what.
     LookAgain,
     Over,
 }
 
-/// Recipient of the outcome of a call.
+/// Recipient of a call's outcome.
 enum Standing {
     Waited(oneshot::Sender<Result<CallToolResponse, ErrorData>>),
     Job(String),
@@ -171,7 +170,7 @@ impl Maestro {
         }
     }
 
-    /// Works on a call in a task of its own, and hands the outcome to the current caller.
+    /// Runs a call in a task of its own, and passes the outcome to the current caller.
     fn work_beside(
         &self,
         request: CallToolRequestParams,
@@ -200,7 +199,7 @@ impl Maestro {
         self.kit().processes.background().spawn(work.in_current_span());
     }
 
-    /// A call whose client gave up goes on as a job, and its answer is kept.
+    /// Turns a call whose client gave up into a job, and keeps its answer.
     async fn adopt(
         &self,
         call: Call,
@@ -273,7 +272,7 @@ impl Maestro {
         Ok(shown)
     }
 
-    /// Asks again for what a lost job asked for. Answers that arrived are not asked for twice.
+    /// Repeats the call of a lost job. Answers that arrived are not asked for twice.
     ///
     /// # Errors
     ///
@@ -293,7 +292,7 @@ impl Maestro {
         self.start(call, request, context.clone(), scope, Dialogs::None).await
     }
 
-    /// The same for a tool. Boxed here, since a job's call leads back to the tools.
+    /// As [`Self::again`], for a tool. Boxed, since a job's call leads back to the tools.
     pub(super) fn starts_again(&self) -> Again {
         let server = self.clone();
         Again(Arc::new(move |job, context| server.clone().again_owned(job, context)))
@@ -307,7 +306,7 @@ impl Maestro {
         Box::pin(async move { self.again(&job, &context).await })
     }
 
-    /// A job from its call to its result, with every question to the human in between.
+    /// Runs a job from its call to its result, with every question to the human in between.
     async fn run(
         &self,
         job: &str,
@@ -329,7 +328,7 @@ impl Maestro {
             (request.input_responses, request.request_state) = match self.ask(job, asked, round, scope).await
             {
                 Answered::By(responses) => (Some(responses), state),
-                // The question's state says which request the call was about: the run has gone on since.
+                // The question's state names the request of the call: the run has moved on since.
                 Answered::LookAgain => (None, state),
                 Answered::Over => return Ok(failure(&Error::Cancelled).into()),
             };
@@ -339,9 +338,9 @@ impl Maestro {
         scope.clone().around(self.worked(request, context)).await
     }
 
-    /// Has the client ask its human, and waits for the answer, or until somebody decided elsewhere.
+    /// Has the client ask its human, and waits for the answer or for a decision elsewhere.
     async fn ask(&self, job: &str, asked: InputRequiredResult, round: usize, scope: &Scope) -> Answered {
-        // A client asks each name once in a task.
+        // In a task, a client asks about each name once.
         let named = |key: &str| if round == 1 { key.to_owned() } else { format!("{key}-{round}") };
         let requests = asked.input_requests.unwrap_or_default();
         let names: BTreeMap<String, String> = requests.keys().map(|key| (named(key), key.clone())).gather();
@@ -368,7 +367,7 @@ impl Maestro {
         outcome
     }
 
-    /// Waits until a decision that was open is open no more.
+    /// Waits until a pending decision is made elsewhere.
     async fn decided_elsewhere(&self) {
         const EVERY: Duration = Duration::from_secs(1);
         let open = || {
@@ -388,7 +387,7 @@ impl Maestro {
         }
     }
 
-    /// The call itself with everything that its result is given.
+    /// Runs the call, and adds the notes of every result.
     async fn worked(
         &self,
         request: CallToolRequestParams,
@@ -401,7 +400,7 @@ impl Maestro {
         Ok(with_links(response, version.as_ref()))
     }
 
-    /// Keeps the result of a job.
+    /// Records the result of a job.
     async fn ended(&self, job: &str, outcome: Result<CallToolResponse, ErrorData>) {
         let value = match outcome {
             Ok(CallToolResponse::Complete(CallToolResult { structured_content: Some(value), .. })) => value,
@@ -409,7 +408,7 @@ impl Maestro {
             Err(error) => json!({ "ok": false, "error": error.message, "code": "internal" }),
         };
         let outcome = match (value.get("ok"), value.get("code").and_then(Value::as_str)) {
-            // The next server finds the job lost, and can ask again.
+            // The next server finds the job lost, and can repeat it.
             (_, Some("shutting_down")) => return self.jobs().leave(job),
             (_, Some("cancelled")) => Outcome::Cancelled,
             (Some(Value::Bool(false)), _) => Outcome::Failed,
@@ -419,7 +418,7 @@ impl Maestro {
         self.jobs().end(job, outcome, result).await;
     }
 
-    /// A task, from the log.
+    /// A task, read from the log.
     pub(super) async fn task(&self, id: &str) -> Result<DetailedTask, ErrorData> {
         let jobs = self.jobs();
         let unknown = |error: Error| match error {

@@ -1,7 +1,7 @@
-//! Prompts: what a person starts by its name, in a few words that name the tool to call and where
-//! to wait for them.
+//! Prompts: commands that a person starts by name. Each names the tool to call and where to wait for the
+//! person.
 //!
-//! Each takes one argument, and none must be given: Claude Code passes single words only.
+//! Each takes one optional argument: Claude Code passes single words only.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 
 const SLOT: &str = "{{ request }}";
 
-/// Stands for an argument that was not given.
+/// Replaces a missing argument.
 const NOT_GIVEN: &str =
     "(not given here: take it from the conversation; where that does not say, ask, and wait for the answer)";
 
@@ -48,12 +48,12 @@ impl Template {
     }
 }
 
-/// Every prompt, by its place in the list.
+/// Every prompt, in the order of the list.
 pub(super) fn list() -> Vec<Prompt> {
     TEMPLATES.iter().map(Template::prompt).collect()
 }
 
-/// A prompt with what was given.
+/// A prompt with its argument.
 pub(super) fn get(
     name: &str,
     arguments: &serde_json::Map<String, Value>,

@@ -12,10 +12,10 @@ use crate::flow::project_files::ProjectFiles;
 use crate::flow::resource::{Listed, listed, read};
 use crate::tools::resource;
 
-/// Letters of an address that an error repeats.
+/// Characters of an address that an error repeats.
 const MOST_SHOWN: usize = 200;
 
-/// Returns what can be read right now: a bounded number of each family.
+/// The available resources: a bounded number of each family.
 pub(super) async fn list(project: &ProjectFiles, log: &Log) -> Vec<Resource> {
     let entry = |Listed { address, about }: Listed| {
         let entry = resource(&address);
@@ -24,7 +24,7 @@ pub(super) async fn list(project: &ProjectFiles, log: &Log) -> Vec<Resource> {
     listed(project, log).await.into_iter().map(entry).collect()
 }
 
-/// The forms of all addresses that name something.
+/// The forms of all addresses.
 pub(super) fn templates() -> Vec<ResourceTemplate> {
     let template = |form: &str, like: fn(String) -> Address, name: &str| {
         let like = like("x".to_owned());
@@ -40,7 +40,7 @@ pub(super) fn templates() -> Vec<ResourceTemplate> {
     ]
 }
 
-/// The text at an address.
+/// The text of a resource.
 pub(super) async fn text(kit: &Kit, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let Some(address) = Address::read(uri) else { return Err(not_found(uri)) };
     let mime_type = address.mime_type();

@@ -1,4 +1,4 @@
-//! Serving on standard input and output until the client goes away or a signal comes.
+//! Serves on standard input and output until the client leaves or a signal comes.
 
 use std::time::{Duration, Instant};
 
@@ -12,19 +12,19 @@ use super::wire::{Ends, MAX_LINE, Wire};
 use crate::error::Error;
 use crate::flow::kit::Kit;
 
-/// Time that a client that closed its end may take to read the last replies.
+/// How long a client that closed its end may take to read the last replies.
 const LAST_REPLIES: Duration = Duration::from_millis(20);
 
-/// How long stages that are cut short may take to say so in the log. Their consults fail at once, so
-/// this is milliseconds, and nothing where no stage is worked on.
+/// How long interrupted stages may take to record their end. Their consults fail at once, so this takes
+/// milliseconds, and no time if no stage is running.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
-/// Serves until the end of input, SIGINT or SIGTERM. Every child is gone when this returns, within
-/// 100 milliseconds of the end.
+/// Serves until the end of input, SIGINT or SIGTERM. Every child is gone when this returns, within 100
+/// milliseconds of the end.
 ///
 /// # Errors
 ///
-/// The signals cannot be listened to, or the first exchange with the client fails.
+/// The signals cannot be received, or the first exchange with the client fails.
 pub async fn serve(kit: Kit) -> Result<(), Error> {
     kit.processes.serve();
     let internal = |error: std::io::Error| Error::Internal(error.to_string());
@@ -57,7 +57,7 @@ pub async fn serve(kit: Kit) -> Result<(), Error> {
     tracing::info!(why, calls = server.calls_so_far(), seconds, "shutting down");
     drop(server);
     ends.input.cancel();
-    // A client that closes its end leaves its jobs behind; one that says stop stops them.
+    // A client that closes its end leaves its jobs running; one that says stop stops them.
     if matches!(why, "end of input" | "the client reads no replies") && jobs.count() > 0 {
         tracing::info!(jobs = jobs.count(), "the client has left; jobs go on");
         tokio::select! {
@@ -77,8 +77,8 @@ pub async fn serve(kit: Kit) -> Result<(), Error> {
     served
 }
 
-/// Serves another handler on the same wire, until the end of input: what conformance tests need beside
-/// the tools of this server speaks through the code that is tested.
+/// Serves another handler on the same transport until the end of input: conformance tests use the tested
+/// code for handlers that the real server does not have.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub async fn serve_handler(handler: impl ServerHandler) -> Result<(), Error> {
     }
 }
 
-/// The client takes no more replies, or has left without taking the last ones.
+/// The client reads no more replies, or has left without reading the last ones.
 async fn nobody_listens(ends: &Ends) {
     let left = async {
         ends.input.cancelled().await;
@@ -108,10 +108,10 @@ async fn until_end_of_input(server: impl ServerHandler, ends: Ends) -> Result<()
     let nobody_listens = ends.output.clone();
     match server.serve(Wire::new(reader, writer, MAX_LINE, ends)).await {
         Ok(running) => running.waiting().await.map(drop).map_err(|error| Error::Internal(error.to_string())),
-        // A client that only asks what there is (a health check) leaves before its first request.
+        // A health check leaves before its first request.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
         Err(_) if nobody_listens.is_cancelled() => Ok(()),
-        // As text this one has the whole request in it, and with that whatever secrets it holds.
+        // As text, this error contains the whole request with its secrets.
         Err(ServerInitializeError::ExpectedInitializeRequest(_)) => {
             Err(Error::Internal("the client's first request is not `initialize`".to_owned()))
         }

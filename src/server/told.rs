@@ -28,19 +28,19 @@ pub(super) struct Ending {
 }
 
 impl Told {
-    /// Calls so far.
+    /// Number of calls so far.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The client of a request, once: in the stateless era every request says who asks.
+    /// Logs the client of a request once: in the stateless era every request names its client.
     pub(super) fn client_of(&self, context: &RequestContext<RoleServer>) {
         if self.is_to_be_told() {
             self.client(context.protocol_version().as_ref(), context.client_info());
         }
     }
 
-    /// The client that has just said hello.
+    /// Logs the client that has just said hello.
     pub(super) fn greeted(&self, context: &NotificationContext<RoleServer>) {
         if let Some(info) = context.peer.peer_info().filter(|_| self.is_to_be_told()) {
             self.client(Some(&info.protocol_version), Some(info.client_info.clone()));
@@ -67,7 +67,7 @@ impl Told {
         );
     }
 
-    /// A call begins. An unknown tool's name is whatever the client says.
+    /// Logs the beginning of a call. The client chooses the name of an unknown tool.
     pub(super) fn call(&self, tool: &str, is_known: bool) -> Ending {
         let id = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let span = tracing::info_span!("call", id, tool = if is_known { tool } else { "unknown" });
@@ -83,12 +83,12 @@ impl Told {
 }
 
 impl Ending {
-    /// The call's span, in which everything that belongs to it is logged.
+    /// The call's span; all its log lines belong to it.
     pub(super) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// The call has ended.
+    /// Logs the end of the call.
     pub(super) fn with(mut self, response: &Result<CallToolResponse, ErrorData>) {
         self.is_told = true;
         let elapsed_ms = self.elapsed_ms();
@@ -117,7 +117,7 @@ impl Drop for Ending {
     }
 }
 
-/// The code of an outcome; `ok` where it has none.
+/// The code of an outcome; `ok` if it has none.
 fn outcome(response: &Result<CallToolResponse, ErrorData>) -> &str {
     match response {
         Ok(CallToolResponse::Complete(_)) => text(response, "code").unwrap_or("ok"),

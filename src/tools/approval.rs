@@ -1,4 +1,4 @@
-//! Reviews of stages: asking for a decision, submitting it, and looking at those that were made.
+//! Reviews of stages: asks for decisions, submits them, and lists them.
 
 use rmcp::model::{CallToolResponse, CallToolResult};
 use rmcp::service::RequestContext;
@@ -172,17 +172,17 @@ impl Handle {
     }
 }
 
-/// The decision that the model relays, in two words.
+/// The decision that the model relays.
 fn decision(input: &SubmitInput) -> Decision {
     match (input.approved, &input.revision_instructions) {
         (true, _) => Decision::Approve,
-        // Instructions without a word are no rejection: they are asked for.
+        // Instructions without words do not reject: the reviewer is asked for them.
         (false, Some(_)) => Decision::Revise,
         (false, None) => Decision::Reject,
     }
 }
 
-/// The claim of the model, shown above the report: the human's own answer is what counts.
+/// The model's claim, shown above the report. Only the human's own answer counts.
 fn claim(input: &SubmitInput, language: Language) -> String {
     let said =
         input.revision_instructions.iter().chain(&input.feedback).cloned().collect::<Vec<_>>().join("; ");
@@ -253,8 +253,8 @@ fn decided(settled: &Settled, most_rounds: u32) -> Value {
     spread(shown, &["message"])
 }
 
-/// Returns what a decision on a stage means where `next` follows, and what it asks of the model; after so many
-/// rounds of debug it is the human who does.
+/// The meaning of a decision on a stage that `next` follows, and the model's next step. After so many
+/// rounds of debug the human does it.
 fn told(
     decision: Decision,
     stage: Stage,
@@ -275,7 +275,7 @@ fn told(
     }
 }
 
-/// Returns what the reviewer said beside the decision.
+/// The reviewer's words beside the decision.
 fn feedback(decided: &ApprovalDecided) -> Value {
     let answers = decided.responses.iter();
     let responses: Map<String, Value> =

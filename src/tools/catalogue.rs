@@ -1,4 +1,4 @@
-//! Every tool that this server offers, made once.
+//! Every tool of this server, made once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -25,7 +25,7 @@ use crate::flow::providers::Overview;
 use crate::flow::toolbox::SharedToolbox;
 use crate::page::Page;
 
-/// Starts a lost job again: the job, and the call that asks for it. The server puts it into the extensions
+/// Repeats a lost job, given the job and the call that asks for it. The server puts it into the extensions
 /// of each call.
 #[derive(Clone)]
 pub(crate) struct Again(pub(crate) Arc<StartAgain>);
@@ -33,8 +33,8 @@ pub(crate) struct Again(pub(crate) Arc<StartAgain>);
 type StartAgain =
     dyn Fn(String, RequestContext<RoleServer>) -> BoxFuture<'static, Result<Shown, Error>> + Send + Sync;
 
-/// Receiver of every tool: what they work with, and what a server remembers between calls. Clones share
-/// everything.
+/// Receiver of every tool: what the tools work with, and what the server remembers between calls. Clones
+/// share everything.
 #[derive(Clone)]
 pub struct Handle {
     pub(crate) kit: Kit,
@@ -58,8 +58,11 @@ impl Handle {
         Self { kit, jobs, memory: Arc::default(), stop }
     }
 
-    /// The local web page, served from the first need on. Fails below another consult, and where no
-    /// port can be had.
+    /// The local web page, served on first need.
+    ///
+    /// # Errors
+    ///
+    /// Another consult is above this server, or no port is free.
     pub(crate) async fn page(&self) -> Result<&Page, Error> {
         if self.kit.config.environment().depth() > 0 {
             return Err(Error::NestedConsult);
@@ -79,10 +82,10 @@ impl Handle {
     }
 }
 
-/// The argument of a long call that has it go on as a job.
+/// The argument that turns a long call into a job.
 pub(crate) const BACKGROUND: &str = "background";
 
-/// Tools whose calls may take long: each takes `background`, and goes on where its client gives up.
+/// Tools whose calls may take long. Each takes `background`, and its call continues if the client gives up.
 const LONG: [&str; 11] = [
     "maestro_consult",
     "maestro_consult_with_role",
@@ -102,7 +105,7 @@ pub(crate) fn is_long(tool: &str) -> bool {
     LONG.contains(&tool)
 }
 
-/// True if a call of such a tool asks a model or runs a check: choosing by given results does neither.
+/// True if this call asks a model or runs a check; a selection by given results does neither.
 pub(crate) fn takes_time(tool: &str, arguments: &Value) -> bool {
     let chooses = tool == "maestro_select_best";
     !chooses || arguments.get("verify").is_some_and(Value::is_array) || arguments["mode"] == "llm_judge"
@@ -119,8 +122,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// The tools for a configuration: without those that are switched off, and with the names of
-    /// the providers that there are.
+    /// The tools of a configuration: without disabled ones, and with the names of the configured providers.
     pub fn new(config: &Configuration) -> Self {
         let mut router = Handle::approval_tools()
             + Handle::consult_tools()
@@ -168,7 +170,7 @@ impl Tools {
         Self { list: router.list_all(), router, forms }
     }
 
-    /// The arguments of a call as its tool wants them, or what is wrong with them.
+    /// The arguments of a call in the form of its tool's schema, or the problems with them.
     pub fn fitted(&self, name: &str, arguments: JsonObject) -> Result<JsonObject, String> {
         match self.forms.get(name) {
             Some(form) => fitted(form, arguments),
@@ -176,8 +178,8 @@ impl Tools {
         }
     }
 
-    /// Returns what a tool costs a model's context, in tokens: a quarter of the bytes that a host gives its
-    /// model (name, description, parameters). None for one that is not served.
+    /// Tokens that a tool takes in a model's context: a quarter of the bytes of its name, description and
+    /// parameters. None for a tool that is not served.
     pub fn context_cost(&self, name: &str) -> Option<usize> {
         const BYTES_PER_TOKEN: usize = 4;
         let tool = self.list.iter().find(|tool| tool.name == name)?;
@@ -187,7 +189,7 @@ impl Tools {
         Some(read.to_string().len() / BYTES_PER_TOKEN)
     }
 
-    /// The names nearest to an unknown one.
+    /// Known names similar to an unknown one.
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         let mut names = nearest_first(self.list.iter().map(|tool| tool.name.as_ref()), name);
         names.truncate(3);

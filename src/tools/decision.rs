@@ -1,5 +1,4 @@
-//! The author of a decision: the human where they can be asked, and what the record says
-//! otherwise.
+//! Asks the human for a decision, where the client can, and records it.
 
 use std::time::Duration;
 
@@ -33,12 +32,12 @@ use crate::host::human::harmless;
 use crate::page::Page;
 use crate::tools::catalogue::Handle;
 
-/// For how long nobody has the page before them until they are asked again.
+/// Time without a viewer of the page after which the human is asked again.
 const UNWATCHED: Duration = Duration::from_secs(60);
 
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Message to a human who says that they have decided, and has not.
+/// Answer to a human who claims to have decided, and has not.
 const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the page, then go on here.";
 
 /// Columns of a title in a form, and of a description on a screen of 80.
@@ -57,7 +56,7 @@ const MOST_CHARS: usize = 6_000;
 /// The first version of Claude Code that asks its human at every call of a tool that wants it.
 const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
 
-/// Returns how the human can be asked by a form during a call, if they can.
+/// How a form can ask the human during a call, if the client can show one.
 pub(crate) fn channel(approvals: Approvals, context: &RequestContext<RoleServer>) -> Option<Asking> {
     match approvals {
         Approvals::Relay => None,
@@ -65,8 +64,8 @@ pub(crate) fn channel(approvals: Approvals, context: &RequestContext<RoleServer>
     }
 }
 
-/// True if the client has shown its own dialog for this call, in every mode and without exception:
-/// then the call's arguments are the human's word.
+/// True if the client showed its own dialog for this call, in every mode and without exception. Then the
+/// call's arguments are the human's word.
 pub(crate) fn client_has_asked(context: &RequestContext<RoleServer>) -> bool {
     let Some(client) = context.client_info() else { return false };
     let mut parts = client.version.split(['.', '-', '+']).map_while(|part| part.parse::<u64>().ok());
@@ -83,7 +82,7 @@ pub(crate) enum Told {
     AskAgain(Box<CallToolResponse>),
 }
 
-/// The sheet that the human decides on.
+/// The sheet that the human decides on: a form or the page.
 enum Sheet<'a> {
     Form(Form),
     Page(&'a Page),
@@ -98,7 +97,7 @@ impl Sheet<'_> {
     }
 }
 
-/// The place on the page where a request is decided.
+/// The page's address for a request.
 fn target(open: &Reviewed) -> String {
     format!("decide/{}", open.request.id)
 }
@@ -109,7 +108,7 @@ pub(crate) struct Question<'a> {
     pub(crate) context: &'a RequestContext<RoleServer>,
     pub(crate) retry: &'a Retry,
     pub(crate) progress: &'a Progress,
-    /// The dialog that the log may hold since the request was made.
+    /// The dialog that was announced with the request.
     pub(crate) ahead: Option<&'a Dialog>,
 }
 
@@ -118,7 +117,7 @@ impl Question<'_> {
         self.ahead.filter(|ahead| ahead.stands_for(&open.request.id))
     }
 
-    /// A dialog that stands as long as this call waits; none where the log holds it already.
+    /// Opens a dialog for as long as this call waits; none if the log has one already.
     async fn opened(&self, open: &Reviewed) -> Result<Option<Dialog>, Error> {
         match self.is_ahead(open) {
             Some(_) => Ok(None),
@@ -126,7 +125,7 @@ impl Question<'_> {
         }
     }
 
-    /// A dialog that another call answers.
+    /// Opens a dialog that another call answers.
     async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
         match self.is_ahead(open) {
             Some(ahead) => ahead.leave_open(),
@@ -158,9 +157,9 @@ impl Question<'_> {
         Ok(told)
     }
 
-    /// Asks during the call, and waits for the decision: there, in a terminal, or anywhere else.
+    /// Asks during the call, and waits for a decision there, in a terminal, or anywhere else.
     async fn legacy(&self, open: &Reviewed, sheet: &Sheet<'_>, aside: &str) -> Result<Told, Error> {
-        // While it is open, a relayed word counts nothing.
+        // While it is open, a relayed decision does not count.
         let _shown = self.opened(open).await?;
         let form = sheet.form();
         let ask = async |shown| {
@@ -174,7 +173,7 @@ impl Question<'_> {
         self.settle(open, word, None).await
     }
 
-    /// Asks by the result, or goes on with the answer that the call brings along.
+    /// Asks by the result, or continues with the answer that the call brings.
     async fn modern(&self, open: &Reviewed, sheet: &Sheet<'_>, aside: &str) -> Result<Told, Error> {
         let seal = seal(&self.maestro.kit.log).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
@@ -221,7 +220,7 @@ impl Question<'_> {
         Choices::of(self.context.protocol_version().as_ref())
     }
 
-    /// Waits for the decision of a human who has opened the page; false once nobody looks at it any more.
+    /// Waits for the decision of a human who opened the page; false once nobody looks at it any more.
     async fn decided_on(&self, page: &Page, open: &Reviewed) -> Result<bool, Error> {
         let _shown = self.opened(open).await?;
         let decided = async {
@@ -234,8 +233,8 @@ impl Question<'_> {
         Ok(waiting(self.progress, "your decision on the page", EVERY, decided).await)
     }
 
-    /// Returns what the client is asked to open, with the heart of the decision beside it: where no browser
-    /// opens, it is all that the human sees.
+    /// The request to open the page, with the main points of the decision: if no browser opens, it is all
+    /// that the human sees.
     fn address(&self, page: &Page, open: &Reviewed, aside: &str) -> Result<ElicitRequestParams, Error> {
         let environment = self.maestro.kit.config.environment();
         let report = report_of(open)?;
@@ -247,7 +246,7 @@ impl Question<'_> {
             [what, heart, format!("No display here. In a terminal of your own: {way}"), risk]
         };
         let message = lines.join("\n");
-        // The model's words never take the first rows from the decision.
+        // The model's words never push the decision out of the first rows.
         let message = match aside {
             "" => message,
             UNDECIDED_YET => format!("{aside}\n{message}"),
@@ -261,8 +260,7 @@ impl Question<'_> {
         })
     }
 
-    /// Records what the human said. The first decision is final: one that came from elsewhere in
-    /// the meantime stays.
+    /// Records the human's answer. The first decision is final, wherever it came from.
     async fn settle(
         &self,
         open: &Reviewed,
@@ -283,7 +281,7 @@ impl Question<'_> {
         }
     }
 
-    /// The decision that somebody else made, or the refusal of a run that they ended.
+    /// The decision that was made elsewhere, or the refusal because the run has ended.
     async fn elsewhere(&self, open: &Reviewed) -> Result<Told, Error> {
         let settled = find(&self.maestro.kit.log, &open.request.id).await?.settled()?;
         tracing::info!(
@@ -296,7 +294,7 @@ impl Question<'_> {
     }
 }
 
-/// Why a word decides nothing.
+/// Why an answer decides nothing.
 fn why_not(word: &Word, request: &str) -> &'static str {
     match word {
         Word::ReadsFirst => {
@@ -318,7 +316,7 @@ fn no_page(error: &Error) {
     tracing::warn!(%error, "the page cannot be served, so the client is asked by a form");
 }
 
-/// Returns once nobody has had the page before them for a while.
+/// Returns once nobody has looked at the page for a while.
 async fn nobody_looks(page: &Page) {
     let mut since = Duration::ZERO;
     while since < UNWATCHED {
@@ -327,7 +325,7 @@ async fn nobody_looks(page: &Page) {
     }
 }
 
-/// Returns what is asked back about a decision, if anything contradicts it.
+/// The question about a contradiction between a decision and its answers, if there is one.
 fn asked_back(open: &Reviewed, word: Option<&Word>) -> Option<String> {
     let Some(Word::Decided(decided)) = word else { return None };
     let verdict = verdict(open, decided.clone(), None);
@@ -357,7 +355,7 @@ fn verdict(open: &Reviewed, decided: Decided, nonce: Option<String>) -> Verdict 
     }
 }
 
-/// Waits until a request is decided by somebody else, for example from a terminal, or its run ended.
+/// Waits until a request is decided elsewhere, for example in a terminal, or until its run has ended.
 async fn decided_elsewhere(log: &Log, request: &str) {
     loop {
         match is_open(log, request).await {
@@ -371,7 +369,7 @@ async fn decided_elsewhere(log: &Log, request: &str) {
     }
 }
 
-/// The request that a call is about which brings an answer along.
+/// The request that a call with an answer is about.
 pub(crate) async fn answers(log: &Log, retry: &Retry) -> Result<Option<String>, Error> {
     if !retry.has_answer() {
         return Ok(None);
@@ -399,8 +397,8 @@ pub(super) fn report_of(open: &Reviewed) -> Result<Report, Error> {
         .map_err(|error| Error::Internal(format!("the report of a request: {error}")))
 }
 
-/// The form of a request, in one language: the report with its heart first, what else there is to
-/// say, and the critical questions.
+/// The form of a request in one language: the main points of the report first, then further remarks and the
+/// critical questions.
 fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error> {
     let report = report_of(open)?;
     let shown = report::dialog(&report, MOST_CHARS, language);
@@ -442,8 +440,8 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
     })
 }
 
-/// Title and description of a question, neither of which a client cuts: the description is the whole
-/// question, with what it is about where there is room. What to write for "nothing" may stand in the title.
+/// Title and description of a question. A client cuts neither: the description has the whole question, with
+/// its context if there is room. What to write for "nothing" may be in the title.
 fn labelled(text: &str, context: Option<&str>) -> (String, String) {
     let fits = |text: &String| columns(text) <= DESCRIPTION;
     let whole = context.map(|context| format!("{text} ({context})")).filter(fits);
@@ -458,7 +456,7 @@ fn labelled(text: &str, context: Option<&str>) -> (String, String) {
     (format!("{}{word}", fitted(&asked, room)), asked)
 }
 
-/// The refusal of a request that nobody decided.
+/// The error for a request that nobody decided.
 pub(crate) fn undecided(request: &str, why: &'static str) -> Error {
     ApprovalProblem::Undecided { request: request.to_owned(), why }.into()
 }

@@ -1,9 +1,9 @@
-//! Asking a human through the client: a form with a decision, and what was said to it.
+//! Asks a human through the client, by a form with a decision, and reads the answer.
 //!
-//! In the older protocols the server asks during the call ([`ask_legacy`]); in the stateless one the
-//! call returns with the question, and the client calls again with the answer ([`ask_modern`],
-//! [`read_modern`]). In place of the form it may be shown an address to open. Only a clear decision counts: nothing here ever becomes an approval
-//! by itself.
+//! In older protocols the server asks during the call ([`ask_legacy`]). In the stateless one the call
+//! returns the question, and the client calls again with the answer ([`ask_modern`], [`read_modern`]).
+//! Instead of the form, the client may show an address to open. Only a clear decision counts: nothing here
+//! ever becomes an approval by itself.
 
 mod form;
 mod modern;
@@ -25,18 +25,17 @@ pub(crate) use modern::{Answer, Retry, ask_legacy, ask_modern, read_modern};
 pub(crate) struct Form {
     /// The report to decide on. Line ends are kept; markdown is not rendered.
     pub(crate) message: String,
-    /// The title of the form.
     pub(crate) title: String,
     /// The language of its fields.
     pub(crate) language: Language,
-    /// The further questions, each in a field that may stay empty.
+    /// Further questions; their fields may stay empty.
     pub(crate) critical: Vec<CriticalQuestion>,
     /// Line beside the decision: the gravest risk, or that nothing is decided yet.
     pub(crate) hint: String,
 }
 
 impl Form {
-    /// The same, shown once more, with what is asked back above it.
+    /// The same form, with a contradiction above it.
     pub(crate) fn again(&self, aside: &str) -> Self {
         Self { message: format!("{aside}\n\n{}", self.message), ..self.clone() }
     }
@@ -47,7 +46,6 @@ impl Form {
 pub(crate) struct CriticalQuestion {
     /// The name of its field, and of its answer.
     pub(crate) id: String,
-    /// The question.
     pub(crate) title: String,
     /// Help for the answer; may be empty.
     pub(crate) description: String,
@@ -63,7 +61,7 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
-    /// One that is shown as what it stands for.
+    /// An answer whose label is its value.
     pub(crate) fn plain(value: impl Into<String>) -> Self {
         let value = value.into();
         Self { title: value.clone(), value }
@@ -73,7 +71,6 @@ impl Offered {
 /// A decision and what was said with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decided {
-    /// The decision.
     pub(crate) decision: Decision,
     /// The comment, word for word.
     pub(crate) comment: Option<String>,
@@ -87,13 +84,13 @@ pub(crate) enum Word {
     Decided(Decided),
     /// The human wants to read everything before they decide.
     ReadsFirst,
-    /// The human has opened the address, or says so. That is no decision.
+    /// The human opened the address, or says so. That is not a decision.
     Went,
     /// The human does not want to answer.
     Declined,
-    /// The dialog was closed, or never shown: a client without a screen answers so by itself.
+    /// The dialog was closed, or never shown: a client without a screen answers in this way.
     Cancelled,
-    /// Something came back that is no answer, with the reason.
+    /// The answer is invalid, with the reason.
     Unreadable(String),
     /// Nobody answered in time.
     TimedOut,
@@ -103,11 +100,11 @@ pub(crate) enum Word {
 pub(crate) enum Era {
     /// By a request during the call.
     Legacy,
-    /// By a result, after which it calls again.
+    /// By a result; then the client calls again.
     Modern,
 }
 
-/// A mark on a call that goes on without its client: nobody can be asked through it.
+/// Marks a call that continues without its client, so that nobody can be asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NobodyToAsk;
 
@@ -116,7 +113,7 @@ pub(crate) struct NobodyToAsk;
 pub(crate) enum Means {
     /// A form alone.
     Form,
-    /// An address to open, where a form may stand in.
+    /// An address to open, else a form.
     Both,
     /// An address to open alone.
     Page,
@@ -129,8 +126,8 @@ pub(crate) struct Asking {
     pub(crate) means: Means,
 }
 
-/// Returns how the client of a call can ask its human, if it can. A client that names only URLs cannot show
-/// a form.
+/// How the client of a call can ask its human, if it can. A client that declares only URLs cannot show a
+/// form.
 pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
     if context.extensions.get::<NobodyToAsk>().is_some() {
         return None;
@@ -139,7 +136,7 @@ pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
     let means = match (modes.form.is_some(), modes.url.is_some()) {
         (true, true) => Means::Both,
         (false, true) => Means::Page,
-        // An empty capability is that of the first version, which knew forms only.
+        // An empty capability is that of the first version, which had only forms.
         (_, false) => Means::Form,
     };
     let is_modern =

@@ -1,5 +1,5 @@
-//! A tool's schema in two forms: plain, against which arguments are read, and as a model should
-//! read it: names, types, choices, defaults and a few words each.
+//! A tool's schema in two forms: a plain one to read arguments by, and the served one for a model: names,
+//! types, choices, defaults and a few words each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crate::flow::progress::Progress;
 
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
 
-/// Schema keys that no model needs: a parameter's text says its range, and a value outside is refused with the
-/// reason.
+/// Schema keys that no model needs: the parameter's text gives the range, and a value outside is refused
+/// with the reason.
 const BOUNDS: [&str; 4] = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"];
 
-/// The schema of a tool's arguments with one type in each place, and every bound.
+/// A tool's schema with one type in each place, and with every bound.
 pub(super) fn plain(schema: &JsonObject) -> JsonObject {
     let mut schema = schema.clone();
     schema.shift_remove("description");
@@ -37,7 +37,7 @@ pub(super) fn plain(schema: &JsonObject) -> JsonObject {
     schema
 }
 
-/// A plain schema as it is served.
+/// The served form of a plain schema.
 pub(super) fn served(plain: &JsonObject, providers: &[String]) -> JsonObject {
     let mut schema = plain.clone();
     leave_out(&mut schema, &BOUNDS);
@@ -81,7 +81,7 @@ fn leave_out(schema: &mut Map<String, Value>, names: &[&str]) {
     }
 }
 
-/// The schemas of what a list or an object holds.
+/// The schemas of an array's items or an object's properties.
 fn inner(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
     schema
         .iter_mut()
@@ -93,7 +93,7 @@ fn inner(schema: &mut Map<String, Value>) -> impl Iterator<Item = &mut Map<Strin
         .filter_map(Value::as_object_mut)
 }
 
-/// `oneOf` over constants, which is how documented variants come, as an `enum`.
+/// Turns `oneOf` over constants, which documented variants produce, into `enum`.
 fn merge_constants(object: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = object.get("oneOf") else {
         return;
@@ -112,7 +112,7 @@ fn merge_constants(object: &mut Map<String, Value>) {
     }
 }
 
-/// `anyOf` over a type and null as the type.
+/// Turns `anyOf` over a type and null into the type.
 fn merge_null(object: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = object.get("anyOf") else {
         return;
@@ -124,7 +124,7 @@ fn merge_null(object: &mut Map<String, Value>) {
         return;
     }
     let mut inner = inner.clone();
-    // A type's own description is about the type; the parameter has its own.
+    // A type's description is about the type; the parameter has its own.
     inner.shift_remove("description");
     merge_constants(&mut inner);
     object.shift_remove("anyOf");
@@ -133,7 +133,7 @@ fn merge_null(object: &mut Map<String, Value>) {
     }
 }
 
-/// Null is taken for a parameter that may be left out, and no model needs to send it.
+/// Removes null: it is accepted for an optional parameter, but no model needs to send it.
 fn leave_out_null(schema: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = schema.get("type")
         && let [name, Value::String(null)] = types.as_slice()
@@ -168,11 +168,10 @@ const MOST_LINKS: usize = 24;
 /// The places of a result that may name a resource.
 const PLACES: [&str; 2] = ["/resource", "/approval/resource"];
 
-/// The lists of a result whose entries may.
+/// The lists of a result whose entries may name a resource.
 const LISTS: [&str; 3] = ["/candidates", "/output/candidates", "/stage_result/output/candidates"];
 
-/// The response with a link for each resource that it names, if the client's version of the
-/// protocol knows links.
+/// Adds a link for each named resource, if the client's version of the protocol has links.
 pub(crate) fn with_links(response: CallToolResponse, version: Option<&ProtocolVersion>) -> CallToolResponse {
     let knows_links = version.is_some_and(|version| *version >= ProtocolVersion::V_2025_06_18);
     match response {
@@ -228,7 +227,7 @@ pub(crate) fn number<const N: u32>() -> u32 {
     N
 }
 
-/// The schema of a tool's arguments. Only what is told apart by type is compiled for each.
+/// The schema of a tool's arguments. Only code that depends on the type is compiled for each.
 pub(crate) fn arguments<T: JsonSchema>() -> Arc<JsonObject> {
     schema_by(T::json_schema)
 }
@@ -241,7 +240,7 @@ fn schema_by(schema: fn(&mut SchemaGenerator) -> Schema) -> Arc<JsonObject> {
         schema.insert("$defs".to_owned(), Value::Object(definitions));
     }
     schema.insert("title".to_owned(), Value::Null);
-    // Written, its keys are in an order; what is taken out leaves its place to the last one. It stays as clients know it.
+    // Serialising keeps the order of keys that clients know; `swap_remove` moves the last key into the gap.
     let Ok(Value::Object(mut schema)) = serde_json::to_value(schema) else { return Arc::default() };
     for noise in ["title", "description"] {
         schema.swap_remove(noise);
@@ -265,7 +264,7 @@ fn refusal(misfit: &Misfit) -> ErrorData {
 /// Interval at which a waiting call says so. The least patient clients give up after a minute.
 pub(crate) const EVERY: Duration = Duration::from_secs(15);
 
-/// Runs something that may take long, and says at once and then every so often what is waited for.
+/// Runs something that may take long, and repeatedly reports what the call waits for.
 pub(crate) async fn waiting<T>(
     progress: &Progress,
     what: &str,
@@ -277,7 +276,7 @@ pub(crate) async fn waiting<T>(
     tokio::select! {
         biased;
         done = &mut work => return done,
-        // No timer: an answer may come within its first millisecond, and then nothing would be said.
+        // Without a timer: an answer may come within its first millisecond, and then nothing would be said.
         () = std::future::ready(()) => progress.say(&message(what, Duration::ZERO)),
     }
     loop {

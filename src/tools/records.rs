@@ -1,4 +1,4 @@
-//! Reading what is on record, evidence, figures and conversations, and adding evidence to it.
+//! Reads records (evidence, figures, conversations), and adds evidence.
 
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};

@@ -12,7 +12,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::oversize::{cut_down, is_oversize};
 use crate::flow::project_files::ProjectFiles;
 
-/// The result of a flow. An outcome that says `ok: false` is marked as an error for the client.
+/// The result of a flow. `ok: false` marks it as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
     match outcome.map(serde_json::to_value) {
         Ok(Ok(value)) => structured(with_ok(value)),
@@ -21,7 +21,6 @@ pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
     }
 }
 
-/// The result of an error.
 pub(crate) fn failure(error: &Error) -> CallToolResult {
     let object = with(json!({ "ok": false }), error.note());
     structured(match error {
@@ -32,7 +31,7 @@ pub(crate) fn failure(error: &Error) -> CallToolResult {
     })
 }
 
-/// The result of an error with further fields, which never take the place of the error's own.
+/// The result of an error with further fields, which never replace the error's own.
 pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
     let mut result = failure(error);
     let object = result.structured_content.as_mut().and_then(Value::as_object_mut);
@@ -54,10 +53,10 @@ pub(crate) fn structured(mut value: Value) -> CallToolResult {
     result
 }
 
-/// Others' data, whose numbers are theirs.
+/// Keys with data of others, whose numbers stay as they are.
 const FOREIGN: [&str; 5] = ["output", "outputs", "structured", "content", "schema"];
 
-/// Shortens our own numbers to what they can mean: a reader takes 0.6666666666666666 for precision.
+/// Rounds our own numbers: a reader takes 0.6666666666666666 for precision.
 fn round(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
@@ -74,14 +73,14 @@ fn round(value: &mut Value) {
     }
 }
 
-/// Nine decimals, which is less than what adding up in another order changes; of tiny numbers six digits.
+/// Nine decimals, fewer than a different order of summation changes; six digits for tiny numbers.
 fn shortened(number: f64) -> f64 {
     const TINY: f64 = 1e-4;
     let text = if number.abs() < TINY { format!("{number:.5e}") } else { format!("{number:.9}") };
     text.parse().unwrap_or(number)
 }
 
-/// The response with further keys, which never take the place of its own.
+/// Adds keys to a response; they never replace its own.
 pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, Value)>) -> CallToolResponse {
     match response {
         CallToolResponse::Complete(CallToolResult {
@@ -97,20 +96,20 @@ pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, V
     }
 }
 
-/// Keys of a result that have a twin for each language beside English, such as `message_ko`.
+/// Keys of a result that have a twin for each further language, such as `message_ko`.
 const WITH_TWINS: [&str; 10] = [
     "action_required", "context", "key_findings", "message", "next_stage_preview", "options", "question",
     "risks", "stage_display_name", "summary",
 ];
 
-/// Objects of a result that hold a text in each language.
+/// Objects of a result with one text for each language.
 const IN_EACH_LANGUAGE: [&str; 2] = ["instructions", "tips"];
 
-/// Words of others: their keys are theirs.
+/// Keys with words of others, whose own keys stay.
 const QUOTED: [&str; 5] = ["output", "outputs", "structured", "content", "metrics"];
 
-/// The response in the languages that the user reads: twins in others are left out. Keys in English always
-/// stay; they are what models go by.
+/// Keeps the languages that the user reads, and drops twins in others. English keys always stay, because
+/// models use them.
 pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> CallToolResponse {
     let read = languages.of_reports();
     let left_out: Vec<&str> = Language::all()
@@ -158,7 +157,7 @@ fn leave_out(value: &mut Value, languages: &[&str]) {
     }
 }
 
-/// The response as far as a client shows it: what is larger is cut down.
+/// Cuts a response to the size that a client shows.
 pub(crate) async fn with_room(
     config: &Configuration,
     project: &ProjectFiles,

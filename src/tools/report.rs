@@ -1,4 +1,4 @@
-//! Passing a flow's progress on to the client that asked for it.
+//! Passes a flow's progress on to the client that asked for it.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,13 +16,12 @@ use crate::flow::scope::Scope;
 
 type Sending = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Messages that wait for a client that reads slowly; of more, the oldest go.
+/// Messages that wait for a slow client; beyond that, the oldest are dropped.
 const MOST_WAITING: usize = 64;
 
-/// Runs a flow and sends what it says as progress notifications.
+/// Runs a flow and sends its messages as progress notifications.
 ///
-/// A client that does not read never holds the flow up. The last message is on the wire before the
-/// result is.
+/// A client that does not read never delays the flow. The last message is written before the result.
 pub(crate) async fn reporting<T, F: Future<Output = T>>(
     context: &RequestContext<RoleServer>,
     work: impl FnOnce(Progress) -> F,
@@ -53,7 +52,7 @@ pub(crate) async fn reporting<T, F: Future<Output = T>>(
     }
 }
 
-/// The result of a flow that says what it does.
+/// The result of a flow that reports progress.
 pub(crate) async fn replying<T: Serialize, F: Future<Output = Result<T, Error>>>(
     context: &RequestContext<RoleServer>,
     work: impl FnOnce(Progress) -> F,
@@ -61,10 +60,10 @@ pub(crate) async fn replying<T: Serialize, F: Future<Output = Result<T, Error>>>
     reply(reporting(context, work).await)
 }
 
-/// Words still to be said to one client about one call.
+/// Messages about one call for its client.
 struct Report<'a> {
     context: &'a RequestContext<RoleServer>,
-    /// None where nobody listens.
+    /// None if nobody listens.
     token: Option<ProgressToken>,
     scope: Option<Scope>,
     count: f64,
@@ -98,7 +97,7 @@ impl Report<'_> {
             let note = ProgressNotificationParam::new(token.clone(), self.count).with_message(message);
             let peer = self.context.peer.clone();
             self.sending = Some(Box::pin(async move {
-                // A client that has gone away is noticed at the end of input.
+                // The end of input shows that a client has gone away.
                 let _ = peer.notify_progress(note).await;
             }));
         }

@@ -1,4 +1,4 @@
-//! Choosing among answers, and holding an answer against the rules.
+//! Selects among answers, and checks an answer by the rules.
 
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;

@@ -72,7 +72,7 @@ impl Handle {
             (Some(_), _) | (None, None) => None,
         };
         let stage = match &answered {
-            // The call that brings the answer does not do the stage again.
+            // The call that brings the answer does not repeat the stage.
             Some(request) => again(&kit.config, &kit.log, request).await?,
             None => {
                 let dialog = ahead.as_ref().map(Dialog::announced);
@@ -100,7 +100,7 @@ impl Handle {
     }
 }
 
-/// The reply once the decision is there.
+/// The reply after the decision.
 fn after(stage: StageReply, settled: &Settled) -> StageReply {
     StageReply {
         approval: Some(ApprovalNote::of(&settled.request)),
@@ -110,7 +110,7 @@ fn after(stage: StageReply, settled: &Settled) -> StageReply {
     }
 }
 
-/// Returns what the result of a refused stage says beside the error, so that its form is always the same.
+/// Further fields of a refused stage, so that the result always has the same form.
 fn refused(stage: Stage) -> Value {
     json!({
         "stage": stage,
@@ -122,7 +122,7 @@ fn refused(stage: Stage) -> Value {
     })
 }
 
-/// The same in the form of `maestro_run_stage_with_approval`.
+/// As [`refused`], for `maestro_run_stage_with_approval`.
 fn refused_with_approval(stage: Stage) -> Value {
     json!({
         "stage": stage,
@@ -133,12 +133,12 @@ fn refused_with_approval(stage: Stage) -> Value {
     })
 }
 
-/// A stage with its approval, in the form of `maestro_run_stage_with_approval`; `undecided` says why a human who
-/// was asked did not decide.
+/// A stage with its approval, for `maestro_run_stage_with_approval`; `undecided` says why a human who was
+/// asked did not decide.
 fn shown(stage: &StageReply, undecided: Option<&'static str>) -> Value {
     let approval = match (&stage.approval, &stage.solo) {
         (Some(note), _) => json!(note),
-        // The stage is the orchestrator's to do: the request is made when it hands in the outputs.
+        // The orchestrator does this stage: handing in its outputs makes the request.
         (None, Some(_)) => json!({
             "request_id": null,
             "status": "nothing_handed_in",
@@ -172,7 +172,7 @@ fn shown(stage: &StageReply, undecided: Option<&'static str>) -> Value {
     spread(shown, &["action_required"])
 }
 
-/// Returns what is to be done next.
+/// The next step.
 fn action(stage: &StageReply, undecided: Option<&str>) -> Text {
     let this = stage.stage.name();
     let Some(approval) = &stage.approval else {

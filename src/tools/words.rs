@@ -26,7 +26,7 @@ struct ToolWords {
     /// The name that a client shows to people.
     title: String,
     effect: Effect,
-    /// Words by which Claude Code's tool search finds it.
+    /// Words by which Claude Code's tool search finds the tool.
     hint: String,
     #[serde(default)]
     shown: Shown,
@@ -37,18 +37,18 @@ struct ToolWords {
     parameters: HashMap<String, String>,
 }
 
-/// Effects of a call, as MCP's hints name them.
+/// The effect of a call, in the terms of MCP's hints.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Effect {
     Reads,
     Records,
-    /// The same call again records nothing more.
+    /// Records; the same call again records nothing more.
     RecordsOnce,
     /// Asks a model, or runs a command.
     Asks,
     Changes,
-    /// The same call again changes nothing more.
+    /// Changes; the same call again changes nothing more.
     ChangesOnce,
 }
 
@@ -62,7 +62,7 @@ impl Effect {
     }
 }
 
-/// Time when a client should show a tool's schema to its model.
+/// When a client should show a tool's schema to its model.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Shown {
@@ -73,7 +73,7 @@ enum Shown {
     OnSearch,
 }
 
-/// True if Claude Code asks its human at every call, in every mode.
+/// The condition for Claude Code to ask its human at every call, in every mode.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Interaction {
@@ -102,7 +102,7 @@ impl Words {
         packed::read(TEXTS)
     }
 
-    /// Describes a tool and the parameters of its schema. A parameter without a text here keeps its own.
+    /// Adds a tool's texts and those of its parameters. A parameter without a text here keeps its own.
     pub(super) fn describe(&self, tool: &mut Tool, schema: &mut JsonObject) {
         let Some(words) = self.tools.get(tool.name.as_ref()) else {
             return;

@@ -1,4 +1,4 @@
-//! Beginning a gated run, and looking at where it is.
+//! Begins a gated run, and shows its state.
 
 use std::collections::BTreeMap;
 

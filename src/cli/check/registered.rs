@@ -1,4 +1,4 @@
-//! The registrations of Maestro in clients, and their paths. Files are read and compared; nothing is run.
+//! Registrations of Maestro in clients, and their paths. Only reads and compares files; runs nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,10 @@ use crate::cli::install::{Client, Scope, Targets};
 use crate::flow::configuration::Configuration;
 use crate::host::environment::Environment;
 
-/// The largest file that is read: Claude Code keeps its history in its settings.
+/// Maximum size of a file: Claude Code keeps its history in its settings.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The name of the binary, and with it of whatever starts it.
+/// The name of the binary.
 const BINARY: &str = "maestro-mcp";
 
 /// The name under which it is registered.
@@ -25,7 +25,6 @@ const NAME: &str = "maestro";
 /// An entry that starts Maestro.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Registration {
-    /// The client.
     pub(super) client: &'static str,
     /// The file that has it.
     pub(super) file: String,
@@ -36,13 +35,13 @@ pub(super) struct Registration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Standing {
-    /// The binary that looks.
+    /// It starts this binary.
     ThisBinary,
-    /// Another one, which is there.
+    /// It starts another existing binary.
     AnotherBinary,
-    /// Nothing: there is no such program.
+    /// Its program does not exist.
     Missing,
-    /// A launcher or a variable stands before it.
+    /// A launcher or a variable comes first, so its program is unknown.
     NotFollowed,
 }
 
@@ -68,7 +67,7 @@ pub(super) fn registrations(config: &Configuration, own: &Path) -> Vec<Registrat
     found
 }
 
-/// A program and its arguments: two keys, or one list as opencode has it.
+/// A program and its arguments: two keys, or one list as in opencode.
 fn words(entry: &Value) -> Vec<String> {
     let of = |key: &str| match entry.get(key) {
         Some(Value::String(word)) => vec![word.clone()],
@@ -82,12 +81,12 @@ fn is_ours(word: &str) -> bool {
     Path::new(word).file_name().is_some_and(|name| name == BINARY)
 }
 
-/// Each file in which a client names its servers, and the keys that lead to them.
+/// Each file in which a client lists its servers, with the keys that lead there.
 fn places(config: &Configuration) -> Vec<(&'static str, PathBuf, Vec<String>)> {
     let (environment, root) = (config.environment(), config.root());
     let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
     let mut places = Vec::new();
-    // Where an installation would write, for the project and for the user.
+    // The files that an install would write, for the project and for the user.
     for scope in [Scope::Project(root), Scope::User] {
         for client in Client::value_variants() {
             let Some(targets) = Targets::new(*client, scope, environment) else { continue };
@@ -110,7 +109,7 @@ fn places(config: &Configuration) -> Vec<(&'static str, PathBuf, Vec<String>)> {
     places
 }
 
-/// The client that everybody should find it in.
+/// The client in which everybody should register Maestro.
 pub(super) const CLAUDE_CODE: &str = "Claude Code";
 
 /// The user's files of Claude Code.
@@ -118,7 +117,7 @@ pub(super) fn claude(environment: &Environment) -> Option<Targets> {
     Targets::new(Client::Claude, Scope::User, environment)
 }
 
-/// The plugin that Claude Code has switched on and that brings Maestro with it.
+/// The enabled plugin of Claude Code that contains Maestro.
 pub(super) fn plugin(environment: &Environment) -> Option<String> {
     let commands = claude(environment)?.commands?;
     let directory = commands.parent()?;
@@ -128,7 +127,7 @@ pub(super) fn plugin(environment: &Environment) -> Option<String> {
     plugins.into_iter().find_map(|(name, on)| (on == Value::Bool(true) && is_ours(&name)).then_some(name))
 }
 
-/// A document of settings, JSON with comments or TOML. Nothing but a regular file of ordinary size is read.
+/// A document of settings, JSON with comments or TOML. Reads only regular files of ordinary size.
 fn document(file: &Path) -> Option<Value> {
     let about = std::fs::metadata(file).ok()?;
     if !about.is_file() || about.len() > MOST_BYTES {
@@ -142,7 +141,7 @@ fn document(file: &Path) -> Option<Value> {
     parse_to_serde_value(text, &ParseOptions::default()).ok()
 }
 
-/// The tables, lists and texts of TOML as JSON; nothing else is looked at.
+/// Tables, lists and texts of TOML as JSON; other values are ignored.
 fn as_json(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
         return table.iter().map(|(key, item)| (key.to_owned(), as_json(item))).collect();
@@ -165,7 +164,7 @@ fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -
     }
 }
 
-/// A path as people write it: below the project, else below the home.
+/// A path as people write it: relative to the project, else to the home.
 pub(super) fn shown(config: &Configuration, path: &Path) -> String {
     if let Ok(below) = path.strip_prefix(config.root())
         && !below.as_os_str().is_empty()

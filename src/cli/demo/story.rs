@@ -1,8 +1,8 @@
 //! The story of the demo: the failing test, what a consultant sees, the stages with their decisions, the
-//! change, the tests after it, and what is on record.
+//! change, the tests after it, and the record.
 //!
-//! Nobody sits at the demo, so it decides itself, and every decision is recorded as the policy's.
-//! Only a run that the demo has begun in its own project is decided so.
+//! No person takes part, so the demo decides itself, and every decision is recorded as the policy's. It
+//! decides only runs that it began in its own project.
 
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
@@ -26,7 +26,7 @@ use crate::provider::understudy::NAME as UNDERSTUDY;
 
 const TASK: &str = "Two tests of the stock ledger fail. Find out why and fix it with the smallest change.";
 
-/// The diff that the demo hands in as the orchestrator where no CLI wrote one that applies.
+/// The diff that the demo hands in if no CLI wrote one that applies.
 const DIFF: &str = include_str!("../../../demo/fix.diff");
 
 /// Findings and risks of a stage that the story shows.
@@ -35,25 +35,25 @@ const SHOWN_FINDINGS: usize = 2;
 /// Lines of an answer that the story shows.
 const SHOWN_LINES: usize = 12;
 
-/// Letters of a line of the story, where the terminal has as many.
+/// Maximum width of a line.
 const WIDTH: usize = 78;
 
 fn columns() -> usize {
     demo::width().unwrap_or(WIDTH).clamp(NARROWEST, WIDTH)
 }
 
-/// Letters of a line in a terminal that is narrower still.
+/// Minimum width of a line.
 const NARROWEST: usize = 30;
 
 pub(super) struct Story<'a> {
     client: &'a mut Client,
-    /// The demo's own view of the project's log, beside the server's.
+    /// The demo's own access to the project's log, beside the server's.
     kit: Kit,
     program: &'a Program,
     failure: &'a str,
     asked: Vec<String>,
     workflow: String,
-    /// True if a page of the project goes on after the demo.
+    /// True if a page is served after the demo.
     leaves_page: bool,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Story<'a> {
         json!({ "context_files": self.program.files, "context_errors": [self.failure] })
     }
 
-    /// One question on a program of the user's. Nobody approves changes to it here, so none is made.
+    /// Asks one question about the user's program. Nobody approves changes of it here, so none is made.
     async fn consult(&mut self) -> Result<ExitCode, Error> {
         heading("3", "The answers", &self.asked.join(", "))?;
         let mut question = self.context();
@@ -162,7 +162,7 @@ impl<'a> Story<'a> {
         Ok(result)
     }
 
-    /// Runs a stage, shows the heart of its report, and decides on it.
+    /// Runs a stage, shows the main points of its report, and decides.
     async fn stage(&mut self, number: &str, title: &str, stage: &str) -> Result<(), Error> {
         let (_, request) = self.reported(stage).await?;
         let report = self.report(&request).await?;
@@ -183,7 +183,7 @@ impl<'a> Story<'a> {
         demo::outcome("   approved (by the demo; in your project, only you can)\n", true)
     }
 
-    /// Runs a stage. Returns its result and the request that waits.
+    /// Runs a stage. Returns its result and the waiting request.
     async fn reported(&mut self, stage: &str) -> Result<(Value, String), Error> {
         let mut arguments = self.context();
         merge(&mut arguments, json!({ "stage": stage, "task": TASK, "providers": self.asked }));
@@ -227,8 +227,8 @@ impl<'a> Story<'a> {
         decide(&self.kit, verdict).await.map(drop)
     }
 
-    /// The approved change: a CLI's where it wrote one that applies, else the script's, which the
-    /// demo hands in as the orchestrator. Only an approved change may be applied.
+    /// Returns the approved change: a CLI's if it wrote one that applies, else the script's, handed in as
+    /// the orchestrator. Only an approved change may be applied.
     async fn implement(&mut self) -> Result<String, Error> {
         let (result, request) = self.reported("implement").await?;
         let diff = text(&result, "/stage_result/output/structured/diff");
@@ -257,14 +257,14 @@ impl<'a> Story<'a> {
         Ok(DIFF.to_owned())
     }
 
-    /// Hands in what the demo did itself as the orchestrator, and approves it.
+    /// Hands in the demo's own work as the orchestrator, and approves it.
     async fn hand_in(&mut self, stage: &str, outputs: Value) -> Result<(), Error> {
         let asked =
             self.call("maestro_request_approval", json!({ "stage": stage, "outputs": outputs })).await?;
         self.approve(&text(&asked, "/request_id")).await
     }
 
-    /// Applies a change. Returns the session of the backup.
+    /// Applies a change. Returns the session of its backup.
     async fn apply(&mut self, diff: &str) -> Result<String, Error> {
         let applied = self.call("maestro_apply_patch", json!({ "patch": diff })).await?;
         let backup = text(&applied, "/backup_session");
@@ -274,7 +274,7 @@ impl<'a> Story<'a> {
         Ok(backup)
     }
 
-    /// Runs the program's own tests through the server; true where they pass.
+    /// Runs the program's own tests through the server; true if they pass.
     async fn tests_pass(&mut self) -> Result<bool, Error> {
         let command = self.program.command();
         let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
@@ -286,7 +286,7 @@ impl<'a> Story<'a> {
         Ok(passed)
     }
 
-    /// A CLI's change did not hold: back to where it was, and the script's change instead.
+    /// Undoes a CLI's change that did not work, and applies the script's instead.
     async fn debug(&mut self, backup: &str) -> Result<(), Error> {
         heading("6b", "Debug: take it back, and try again", "from the demo's script")?;
         self.call("maestro_run_stage_with_approval", json!({ "stage": "debug", "task": TASK })).await?;
@@ -308,7 +308,7 @@ impl<'a> Story<'a> {
         self.hand_in("debug", outputs).await
     }
 
-    /// Returns what is on record, and where to go on.
+    /// Shows the record and the next steps.
     async fn record(&mut self) -> Result<ExitCode, Error> {
         let state = self.call("maestro_workflow_state", json!({ "workflow_id": self.workflow })).await?;
         heading("8", "On record", "a log with a chain of hashes, .maestro/maestro.db")?;
@@ -344,10 +344,10 @@ impl<'a> Story<'a> {
     }
 }
 
-/// Minutes for which the page of the demo is served.
+/// Minutes for which the demo's page is served.
 const PAGE_MINUTES: &str = "30";
 
-/// Starts the page in the background; it prints its address. False where none could be started.
+/// Starts the page in the background, which prints its address; false if it did not start.
 fn leave_page(project: &Path) -> bool {
     let start = || {
         let mut page = std::process::Command::new(std::env::current_exe()?)
@@ -357,7 +357,7 @@ fn leave_page(project: &Path) -> bool {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        // It lets go of all streams as soon as its address is shown.
+        // It closes all streams as soon as its address is shown.
         let mut problem = String::new();
         if let Some(mut said) = page.stderr.take() {
             said.read_to_string(&mut problem)?;
@@ -371,7 +371,7 @@ fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
     demo::heading(&format!("\n{}", folded(&format!("{number}. {title} ({note})"))))
 }
 
-/// The lines of a test run that say what failed: errors, failing tests, the total.
+/// The lines of a test run that name failures: errors, failing tests, the total.
 fn symptoms(output: &str) -> Vec<String> {
     const MARKS: [&str; 5] = ["FAIL: ", "ERROR: ", "KeyError", "AssertionError", "FAILED"];
     let marked = output.lines().filter(|line| MARKS.iter().any(|mark| line.starts_with(mark)));
@@ -389,12 +389,12 @@ fn wrapped(text: &str) -> String {
     textwrap::wrap(text, options).iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
-/// A text on one line of the story, cut where it is longer.
+/// A text on one line, cut if it is too long.
 fn one_line(text: &str) -> String {
     format!("   {}\n", fitted(&in_one_line(text), columns() - 3))
 }
 
-/// A text of the story at the margin.
+/// A text of the story, wrapped.
 fn folded(text: &str) -> String {
     textwrap::fill(text, wrapping(columns())) + "\n"
 }

@@ -1,7 +1,7 @@
-//! Edits of a JSON text, with comments or without, that touch no byte but their own.
+//! Edits a JSON text, with or without comments, and changes no other byte.
 //!
-//! `jsonc-parser` reads the text and says where its parts stand. Its own editing lays objects out anew,
-//! so the few bytes of an edit are put in place here.
+//! `jsonc-parser` reads the text and reports the positions of its parts. Its own editing reformats objects,
+//! so the few bytes of an edit are inserted here.
 
 use std::ops::Range;
 
@@ -20,8 +20,8 @@ const UNIT: &str = "  ";
 /// One half of a character outside the basic plane; alone it is no character, and the parser refuses it.
 static SURROGATE: Pattern = Pattern::new(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}");
 
-/// The text with the entry in the list, or `None` if it says that already. Of an entry that is there, only
-/// the members that start the server change.
+/// The text with the entry in the list, or `None` if it says that already. Of an existing entry, only the
+/// members that start the server change.
 pub(super) fn register(
     text: &str,
     format: Format,
@@ -66,8 +66,8 @@ pub(super) fn register(
     })
 }
 
-/// The text without the entry, or `None` if it is not there. A list that this leaves empty goes with it,
-/// unless it was there before.
+/// The text without the entry, or `None` if it is not there. A list that becomes empty is removed too,
+/// unless it existed before.
 pub(super) fn deregister(
     text: &str,
     format: Format,
@@ -79,7 +79,7 @@ pub(super) fn deregister(
     let mut changed = false;
     let keeps_lists = list == List::TheUsers;
     for list in lists {
-        // If the key is there twice, taking one away would bring the other to life.
+        // If the key is there twice, removing one would activate the other.
         while let Some(next) = remove(&now, format, list, name, Emptiness::Ignored)? {
             now = next;
             changed = true;
@@ -95,7 +95,7 @@ pub(super) fn deregister(
     Ok(changed.then_some(now))
 }
 
-/// True if one of the lists is there and empty.
+/// True if one of the lists exists and is empty.
 pub(super) fn has_empty_list(text: &str, format: Format, lists: &[Vec<String>]) -> bool {
     let mut has_one = false;
     let looked = edit(text, format, |_, root| {
@@ -108,13 +108,13 @@ pub(super) fn has_empty_list(text: &str, format: Format, lists: &[Vec<String>]) 
 /// The owner of a list of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
-    /// It was there, empty, before the server was registered.
+    /// It was there and empty before the server was registered.
     TheUsers,
     /// The registration may have made it.
     Ours,
 }
 
-/// True if nothing is in the file but an empty object.
+/// True if the file contains only an empty object.
 pub(super) fn is_empty(text: &str) -> bool {
     text.chars().filter(|letter| !letter.is_whitespace()).eq("{}".chars())
 }
@@ -161,7 +161,7 @@ fn remove(
     })
 }
 
-/// The first list that the text has, else the last.
+/// The first list in the text, else the last possible one.
 fn the_list<'a>(text: &str, format: Format, lists: &'a [Vec<String>]) -> Result<&'a [String], Fault> {
     let mut there = None;
     edit(text, format, |_, root| {
@@ -175,7 +175,7 @@ fn the_list<'a>(text: &str, format: Format, lists: &'a [Vec<String>]) -> Result<
     Ok(there.or(lists.last()).map(Vec::as_slice).unwrap_or_default())
 }
 
-/// The object at the end of a way of members.
+/// The object at the end of a path of members.
 fn at<'a, 'b>(root: &'b Object<'a>, way: &[String]) -> Option<&'b Object<'a>> {
     way.iter().try_fold(root, |object, key| match &last(object, key)?.value {
         Node::Object(value) => Some(value),
@@ -183,8 +183,8 @@ fn at<'a, 'b>(root: &'b Object<'a>, way: &[String]) -> Option<&'b Object<'a>> {
     })
 }
 
-/// The members of an entry that start the server: brought up to date where they are there, and `command`
-/// added. Everything else is the user's.
+/// Updates the members of an entry that start the server, and adds `command`. Everything else is the
+/// user's.
 fn update(file: &File<'_>, there: &Object<'_>, fresh: &Value, layout: &Layout) -> Vec<Splice> {
     let mut splices = Vec::new();
     for key in ["type", "command", "args"] {
@@ -193,7 +193,7 @@ fn update(file: &File<'_>, there: &Object<'_>, fresh: &Value, layout: &Layout) -
             Some(field) if same(file, &field.value, value) => {}
             Some(field) => splices.push(Splice::over(&field.value, Layout::Line { gap: " " }.write(value))),
             None if key == "command" => splices.extend(file.append(there, layout, key, value)),
-            // A missing type or list of arguments means what is wanted.
+            // A missing type or list of arguments has the right default.
             None => {}
         }
     }
@@ -205,7 +205,7 @@ fn same(file: &File<'_>, node: &Node<'_>, value: &Value) -> bool {
     serde_json::from_str::<Value>(written).is_ok_and(|written| written == *value)
 }
 
-/// Of members with one name the last counts.
+/// The last of several members with one name counts.
 fn last<'a, 'b>(object: &'b Object<'a>, key: &str) -> Option<&'b ObjectProp<'a>> {
     object.properties.iter().rev().find(|property| property.name.as_str() == key)
 }
@@ -230,7 +230,7 @@ impl Splice {
     }
 }
 
-/// A text, and the same without its comments: as long, with spaces in their place.
+/// A text, and the text with spaces in the place of its comments.
 struct File<'a> {
     text: &'a str,
     bare: String,
@@ -289,7 +289,7 @@ fn edit(
 }
 
 impl File<'_> {
-    /// One level of indentation, from the first line that has some.
+    /// One level of indentation, from the first indented line.
     fn unit(&self) -> String {
         self.bare
             .lines()
@@ -337,7 +337,8 @@ impl File<'_> {
         };
         let value_end = before.range.end;
         let trails = self.bare.get(value_end..close).is_some_and(|rest| rest.contains(','));
-        // On lines of its own it comes after the comments of the member before it; in one line before that.
+        // On lines of its own it follows the comments of the member before it; in one line it precedes
+        // them.
         let (end, lead) = match layout {
             Layout::Line { gap } => (inside(&self.bare, value_end), (*gap).to_owned()),
             Layout::Lines { newline, .. } => (inside(self.text, value_end), layout.lead(newline)),
@@ -347,7 +348,7 @@ impl File<'_> {
         comma.into_iter().chain([Splice::at(end, format!("{lead}{member}{own_comma}"))]).collect()
     }
 
-    /// Returns what takes a member out, with its comma and the space before it.
+    /// Removes a member with its comma and the space before it.
     fn without(&self, object: &Object<'_>, index: usize, property: &ObjectProp<'_>) -> Vec<Splice> {
         let (open, close) = (object.range.start + 1, object.range.end - 1);
         let before = index.checked_sub(1).and_then(|before| object.properties.get(before));
@@ -384,7 +385,7 @@ impl File<'_> {
     }
 }
 
-/// Way in which the members of one object are laid out.
+/// How the members of one object are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Layout {
     /// All on one line; `gap` follows each colon and comma.

@@ -1,5 +1,5 @@
-//! Replacing a file as a whole: a reader sees the old one or the new one, and what another
-//! program writes meanwhile is not lost.
+//! Replaces a whole file: a reader sees the old file or the new one, and what another program writes
+//! meanwhile is not lost.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, Permissions};
@@ -11,12 +11,12 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::Format;
 
-/// Number of times that a change is redone because the file changed under it.
+/// Attempts at a change if the file keeps changing.
 const ATTEMPTS: usize = 3;
-/// As many symbolic links as Linux follows.
+/// Maximum number of symbolic links, as in Linux.
 const LINKS: usize = 40;
 
-/// Why a file that should go is left alone.
+/// Why a file that should be removed is left alone.
 pub(super) const ABSENT: &str = "it is not there";
 
 /// The action on a file, given what is in it.
@@ -26,9 +26,9 @@ pub(super) enum Verdict {
     Keep(Option<&'static str>),
     /// Give it this content, keeping a copy of the old one if `backup` is set.
     Write { bytes: Vec<u8>, backup: bool },
-    /// Delete it; of a link the link, whose target is somebody else's.
+    /// Delete it; of a link, delete the link, because its target belongs to somebody else.
     Remove,
-    /// Delete the file itself, and leave the link that leads to it.
+    /// Delete the file itself, and keep the link to it.
     RemoveTarget,
 }
 
@@ -43,7 +43,7 @@ pub(super) enum Outcome {
 /// A decision about a file, from its content or its absence.
 pub(super) type Decide<'a> = dyn Fn(Option<&[u8]>) -> Result<Verdict, InstallError> + 'a;
 
-/// A file and how to decide what becomes of it; decided anew whenever its content changed.
+/// A file and the decision about it, made anew whenever its content changed.
 pub(super) struct FileChange<'a> {
     pub(super) path: PathBuf,
     /// The mode if the file does not exist yet.
@@ -51,16 +51,16 @@ pub(super) struct FileChange<'a> {
     pub(super) decide: Box<Decide<'a>>,
 }
 
-/// A change that is ready: everything that can fail for lack of rights or space is behind it.
+/// A staged change: everything that can fail for lack of rights or space has succeeded.
 pub(super) struct Staged<'a> {
     pub(super) change: &'a FileChange<'a>,
-    /// The file itself, where `change.path` is a symbolic link to it.
+    /// The file itself, if `change.path` is a symbolic link to it.
     target: PathBuf,
     seen: Option<Seen>,
     step: Step,
 }
 
-/// The file as it was when the change was decided.
+/// The file as the decision saw it.
 struct Seen {
     bytes: Vec<u8>,
     metadata: Metadata,
@@ -96,7 +96,7 @@ impl<'a> Staged<'a> {
         Ok(Self { change, target, seen, step })
     }
 
-    /// Puts the change in place, starting over if another program wrote the file meanwhile.
+    /// Puts the change in place; starts over if another program wrote the file meanwhile.
     pub(super) fn commit(self) -> Result<Outcome, InstallError> {
         let change = self.change;
         let mut staged = self;
@@ -110,7 +110,7 @@ impl<'a> Staged<'a> {
         last.ok_or_else(|| InstallError::Busy { path: change.path.clone() })
     }
 
-    /// `None` if the file is no longer what it was.
+    /// `None` if the file has changed since.
     fn try_commit(self) -> Result<Option<Outcome>, InstallError> {
         let (path, target) = (&self.change.path, &self.target);
         match self.step {
@@ -126,7 +126,7 @@ impl<'a> Staged<'a> {
             Step::Write { new, old } => {
                 let unkept = || InstallError::file("write a backup of", path);
                 let backup = old.map(|copy| place(copy, path)).transpose().map_err(unkept())?;
-                // Dropping the backup on the way out takes it back.
+                // Dropping the backup on the way out removes it.
                 let seen = self.seen.as_ref();
                 if !still(target, seen)? || !persist(new, target, seen)? {
                     return Ok(None);
@@ -153,7 +153,7 @@ fn persist(new: NamedTempFile, target: &Path, seen: Option<&Seen>) -> Result<boo
     }
 }
 
-/// The file behind `path`, also where the last link points to nothing yet.
+/// The file behind `path`, even if the last link points to nothing yet.
 pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut file = path.to_owned();
     for _ in 0..LINKS {
@@ -172,7 +172,7 @@ fn read(file: &Path) -> io::Result<Option<Seen>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    // Reading a pipe would wait for ever.
+    // Reading a pipe would wait forever.
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -181,7 +181,7 @@ fn read(file: &Path) -> io::Result<Option<Seen>> {
     Ok(Some(Seen { bytes, metadata }))
 }
 
-/// Returns whether the file still holds what it held.
+/// True if the file is unchanged.
 fn still(file: &Path, seen: Option<&Seen>) -> Result<bool, InstallError> {
     let now = read(file).map_err(InstallError::file("read", file))?;
     Ok(now.map(|now| now.bytes).as_ref() == seen.map(|seen| &seen.bytes))
@@ -210,7 +210,7 @@ fn temporary(
     written().map_err(InstallError::file("write to", directory))
 }
 
-/// Only root may give files away, and a file with another owner is still a good file.
+/// Only root may give files away; a file with another owner still works.
 fn give_to_owner(file: &File, like: &Metadata) {
     let given = fchown(file, Some(like.uid()), Some(like.gid()));
     if given.is_err() {
@@ -225,14 +225,14 @@ fn directory_of(file: &Path) -> &Path {
     }
 }
 
-/// Makes a rename survive a power cut; where that is not supported, the rename still holds.
+/// Makes a rename survive a power cut. Where that is not supported, the rename still holds.
 fn sync_directory(file: &Path) {
     let _ = File::open(directory_of(file)).and_then(|directory| directory.sync_all());
 }
 
-/// Gives `copy`, a finished temporary file in the directory of `original`, the first free name:
-/// `<name>.maestro-backup`, then `.2`, `.3` and so on. Never overwrites. Dropping the path takes the backup
-/// back: the change that it was made for may still fail.
+/// Renames `copy`, a finished temporary file in the directory of `original`, to the first free name:
+/// `<name>.maestro-backup`, then `.2`, `.3` and so on. Never overwrites. Dropping the path removes the
+/// backup: its change may still fail.
 fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<TempPath> {
     let mut number = 1_u32;
     loop {
@@ -248,7 +248,7 @@ fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<TempPath> {
     }
 }
 
-/// Puts the first backup of a file back where it came from, if there is one and its place is free.
+/// Restores the first backup of a file, if there is one and its place is free.
 pub(super) fn restore(original: &Path) -> Result<Option<PathBuf>, InstallError> {
     let backup = name_of(original, 1);
     if !backup.is_file() || original.symlink_metadata().is_ok() {
@@ -267,12 +267,12 @@ fn name_of(original: &Path, number: u32) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Why a text cannot be edited; the caller knows which file it came from.
+/// Why a text cannot be edited; the caller knows its file.
 #[derive(Debug)]
 pub enum Fault {
-    /// It cannot be read as what it should be, at a line and a column from 1.
+    /// A syntax error, at a line and a column from 1.
     Syntax { line: usize, column: usize, reason: String },
-    /// Something that has to hold the servers is another kind of value.
+    /// A value that must contain the servers has another type.
     NotObject { line: usize, what: String },
 }
 
@@ -322,7 +322,7 @@ fn told(path: &Path, format: Format, fault: &Fault) -> String {
 }
 
 impl InstallError {
-    /// Returns what the user can do about it.
+    /// The user's next step.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Fault { format: Format::Json, fault: Fault::Syntax { .. }, .. } => {

@@ -1,7 +1,7 @@
-//! Edits of a TOML text that touch no byte but their own.
+//! Edits a TOML text, and changes no other byte.
 //!
-//! `toml_edit` makes the edit in a text with plain line ends; only the bytes that differ go back into the
-//! file, so that its line ends and its last line stay as they are.
+//! `toml_edit` edits a text with plain line ends; only the differing bytes go back into the file, so that
+//! its line ends and its last line stay.
 
 use serde_json::Value as Json;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
@@ -64,7 +64,7 @@ fn entry(fresh: &Json, inline: bool) -> Item {
     }
 }
 
-/// The program that is started, and no arguments to it. Everything else is the user's.
+/// Sets the program, without arguments. Everything else is the user's.
 fn update(there: &mut dyn TableLike, fresh: &Json) {
     let command = fresh.get("command").and_then(Json::as_str).unwrap_or_default();
     match there.get_mut("command").and_then(Item::as_value_mut) {
@@ -117,7 +117,7 @@ fn edit(
     Ok((before != after).then(|| transplant(text, &before, &after)))
 }
 
-/// `text` with what differs between `before`, which is `text` with plain line ends, and `after`.
+/// `text` with the difference between `before`, which is `text` with plain line ends, and `after`.
 fn transplant(text: &str, before: &str, after: &str) -> String {
     let start = common(before.chars(), after.chars());
     let (old, new) = (before.get(start..).unwrap_or_default(), after.get(start..).unwrap_or_default());
@@ -135,12 +135,12 @@ fn transplant(text: &str, before: &str, after: &str) -> String {
     edited
 }
 
-/// Returns how many bytes two texts have in common from their beginnings.
+/// Number of bytes that two texts share at their beginnings.
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
     one.zip(other).take_while(|(one, other)| one == other).map(|(letter, _)| letter.len_utf8()).sum()
 }
 
-/// The place in `text` where so many bytes lie before it, a line end counted as one.
+/// The position in `text` after so many bytes, a line end counted as one.
 fn place(text: &str, bytes: usize) -> usize {
     let mut counted = 0;
     for (at, letter) in text.char_indices() {

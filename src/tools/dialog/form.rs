@@ -20,16 +20,16 @@ use crate::flow::approval::PATIENCE;
 use crate::host::human::harmless;
 use crate::host::seal_key::SealKey;
 
-/// The field of the decision, the only one that must be filled in.
+/// The field of the decision, the only required one.
 pub(super) const DECISION: &str = "decision";
 /// The field of the comment.
 pub(super) const COMMENT: &str = "comment";
-/// The choice that decides nothing: everything is shown first.
+/// The choice that decides nothing and shows everything first.
 pub(super) const READS_FIRST: &str = "show";
 /// The longest text that a field takes, in characters.
 pub(super) const MOST_CHARS: u32 = 10_000;
 
-/// Way in which a choice is written in a schema.
+/// How a schema writes choices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choices {
     /// `enum` and `enumNames`, before 2025-11-25.
@@ -46,7 +46,7 @@ impl Choices {
         }
     }
 
-    /// A choice of which nothing is chosen beforehand.
+    /// A choice without a default.
     fn schema(self, title: String, description: Option<String>, options: Vec<ConstTitle>) -> EnumSchema {
         match self {
             Self::Titles => {
@@ -68,11 +68,11 @@ impl Choices {
 }
 
 impl Form {
-    /// The critical questions with the names of their fields: the id where that is a plain name and
-    /// free, else `question_N` by position.
+    /// The critical questions with the names of their fields: the id if it is a plain and free name, else
+    /// `question_N` by position.
     fn fields(&self) -> Vec<(String, &CriticalQuestion)> {
         let mut taken: BTreeSet<String> = [DECISION.to_owned(), COMMENT.to_owned()].into();
-        // A name by position must not take another question's id away.
+        // A name by position must not equal another question's id.
         let ids: Vec<&str> = self.critical.iter().map(|question| question.id.as_str()).collect();
         let named = self.critical.iter().zip(1..).map(|(question, place)| {
             let mut name = question.id.clone();
@@ -88,7 +88,7 @@ impl Form {
         named.collect()
     }
 
-    /// Returns what the client is asked to show.
+    /// The request to show the form.
     pub(crate) fn params(&self, choices: Choices) -> ElicitRequestParams {
         ElicitRequestParams::FormElicitationParams {
             meta: None,
@@ -163,17 +163,16 @@ fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition
     PrimitiveSchemaDefinition::String(schema)
 }
 
-// The request state of a question: it goes to the client and comes back, and a client may change
-// whatever it likes, so it is sealed.
+// The request state of a question. It goes to the client and comes back, and the client may change it, so
+// it is sealed.
 //
-// It is signed, not encrypted, and holds no secret. The seal binds it to the tool and its
-// arguments; it has the subject of the question, and a nonce that shows the caller that an
-// answer was used before.
+// It is signed, not encrypted, and holds no secret. The seal binds it to the tool and its arguments. It
+// names the subject of the question, and a nonce by which a repeated answer is recognised.
 
-/// For how long a question can be answered.
+/// How long a question can be answered.
 pub(super) const LIFETIME: Duration = PATIENCE;
 
-/// The longest state that is looked at, in bytes; ours are below 2,000.
+/// Maximum length of a state in bytes; ours are below 2,000.
 const MOST_BYTES: usize = 8 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,16 +182,15 @@ pub(crate) struct Subject {
     pub(crate) workflow_id: String,
     /// The request for approval.
     pub(crate) request_id: String,
-    /// The stage.
     pub(crate) stage: String,
     /// The digest of what is reviewed.
     pub(crate) digest: String,
-    /// True if it is asked back about what contradicts the decision.
+    /// True if the human is asked again about a contradiction.
     #[serde(default)]
     pub(crate) is_back: bool,
 }
 
-/// The content of a state that is ours.
+/// The content of one of our own states.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Opened {
@@ -200,16 +198,16 @@ pub(super) struct Opened {
     pub(super) nonce: String,
 }
 
-/// Why an answer does not count. The exact fault of a state is only in the log.
+/// Why an answer does not count. Only the log has the exact fault of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StateError {
-    /// The state was changed, or sealed for another call, or by another project.
+    /// The state was changed, or sealed for another call or another project.
     Foreign,
     /// Its time is over.
     Expired,
     /// It is about another question.
     OtherSubject,
-    /// An answer without the state that it belongs to.
+    /// The answer comes without its state.
     Missing,
 }
 
@@ -256,13 +254,13 @@ impl Seal {
     }
 }
 
-/// The call that asked, by its tool and the digest of its arguments: the one that answers must be the same. A
-/// state is bound to it without holding it, in a form that no two calls have in common.
+/// The call that asked, by its tool and the digest of its arguments; the answering call must be the same.
+/// The state is bound to it without containing it, in a form that no two calls share.
 pub(super) fn bound_to(tool: &str, arguments: &str) -> String {
     serde_json::json!(["maestro.dialog.1", tool, arguments]).to_string()
 }
 
-/// Reads the answer to a form, or without one to an address.
+/// Reads the answer to a form, or to an address if there is no form.
 pub(super) fn read(form: Option<&Form>, result: &ElicitResult) -> Word {
     match (&result.action, form) {
         (ElicitationAction::Accept, None) => Word::Went,
@@ -284,8 +282,7 @@ pub(super) fn read_value(form: Option<&Form>, value: &Value) -> Word {
     }
 }
 
-/// True if the human wants to see everything before they decide: whatever else they filled in decides
-/// nothing then.
+/// True if the human wants to see everything first; then the other fields decide nothing.
 fn reads_first(content: Option<&Value>) -> bool {
     content.and_then(|content| content.get(DECISION)).and_then(Value::as_str) == Some(READS_FIRST)
 }
@@ -316,7 +313,7 @@ fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
     Ok(Decided { decision, comment: filled(content, COMMENT)?.map(str::to_owned), responses })
 }
 
-/// A field's text. Clients send a field that was left empty as nothing, as null, or as "".
+/// A field's text. Clients send an empty field as nothing, as null, or as "".
 fn filled<'a>(content: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
     match content.get(name) {
         None | Some(Value::Null) => Ok(None),

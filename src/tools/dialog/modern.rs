@@ -1,5 +1,5 @@
-//! Asking by a result: the call ends with the question, and the client makes it again with the
-//! answer and the state that it was given.
+//! Asks by a result: the call ends with the question, and the client repeats it with the answer and the
+//! state.
 
 use std::time::Duration;
 
@@ -26,11 +26,11 @@ use crate::tools::polish::{EVERY, waiting};
 /// The name of the question in `inputRequests` and of its answer in `inputResponses`.
 const QUESTION: &str = "approval";
 
-/// The state that a call brings along if it answers a question that an earlier one ended with.
+/// The state of a call that may answer an earlier question.
 ///
-/// As an argument of a tool it must stand before `Parameters`, which takes the arguments away.
+/// As an argument of a tool it must come before `Parameters`, which takes the arguments away.
 pub(crate) struct Retry {
-    /// The call, as its state is bound to it.
+    /// The call as its state is bound to it.
     call: String,
     state: Option<String>,
     responses: Option<InputResponses>,
@@ -40,7 +40,7 @@ pub(crate) struct Retry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) word: Word,
-    /// Shows the caller that an answer was used before.
+    /// Identifies the answer, so that it counts once.
     pub(crate) nonce: String,
 }
 
@@ -52,12 +52,12 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Retry {
 }
 
 impl Retry {
-    /// True if the call brings anything of an earlier one along.
+    /// True if the call brings a state or an answer.
     pub(crate) fn has_answer(&self) -> bool {
         self.state.is_some() || self.responses.as_ref().is_some_and(|responses| !responses.is_empty())
     }
 
-    /// True if the call comes back without an answer, to look what became of its question.
+    /// True if the call comes back without an answer, to see the result of its question.
     pub(crate) fn looks_again(&self) -> bool {
         self.state.is_some() && self.responses.as_ref().is_none_or(InputResponses::is_empty)
     }
@@ -85,18 +85,18 @@ impl Retry {
     }
 }
 
-/// The result that asks.
+/// A result that asks the human.
 pub(crate) fn ask_modern(shown: ElicitRequestParams, sealed_state: String) -> CallToolResponse {
     let question = InputRequest::Elicitation(ElicitRequest::new(shown));
     let questions: InputRequests = [(QUESTION.to_owned(), question)].into();
     InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
 }
 
-/// The answer that a call brings along, to a form or to an address; none for a first call.
+/// The answer of a call to a form or to an address; none for a first call.
 ///
 /// # Errors
 ///
-/// The answer's state is not that of a question about this subject, asked by this very call.
+/// The answer's state does not belong to a question about this subject, asked by this very call.
 pub(crate) fn read_modern(
     seal: &Seal,
     retry: &Retry,
@@ -127,11 +127,11 @@ fn digest(arguments: Option<&JsonObject>) -> String {
 /// The message of a waiting call.
 const WHAT: &str = "your decision";
 
-/// Shows a form or an address to the human and waits for the answer; none where it was decided, there or
-/// elsewhere. That they open an address decides nothing: the decision is still to come.
+/// Shows a form or an address to the human and waits for the answer; none if the request was decided, there
+/// or elsewhere. Opening an address decides nothing.
 ///
-/// The dialog is closed by `notifications/cancelled` when it is no longer wanted: when the patience
-/// ends, when `decided` comes first, and when this future is dropped because the call has ended.
+/// `notifications/cancelled` closes the dialog when it is no longer needed: when the patience ends, when
+/// `decided` comes first, or when this future is dropped because the call has ended.
 pub(crate) async fn ask_legacy(
     context: &RequestContext<RoleServer>,
     shown: ElicitRequestParams,
@@ -210,7 +210,7 @@ struct OpenDialog {
 }
 
 impl OpenDialog {
-    /// The client closed it itself, by answering.
+    /// The client closed it by answering.
     fn has_closed(mut self) {
         self.id = None;
     }
@@ -223,7 +223,7 @@ impl OpenDialog {
         }
     }
 
-    /// Tells the client in a task of its own, so that it is notified even if nobody waits for it.
+    /// Tells the client in a task of its own, so that it is told even if nobody waits.
     fn tell(&mut self, reason: &str) -> Option<JoinHandle<()>> {
         let id = self.id.take()?;
         let runtime = tokio::runtime::Handle::try_current().ok()?;

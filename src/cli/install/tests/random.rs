@@ -15,7 +15,7 @@ enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Which space is put between the tokens.
+/// The space between tokens.
 #[derive(Debug, Clone)]
 enum Style {
     Minified,
