@@ -1,4 +1,8 @@
-//! Effects on this machine: configuration, files, the embedded library and processes.
+//! Effects on this machine: configuration, trust, project files, the event log, changes, processes and the
+//! sandbox.
+//!
+//! Begin with [`config`] (every setting and its origin), [`store`] (the event log), [`project`] (the files
+//! that may be read) and [`process`] (programs that always end with their call).
 
 pub(crate) mod ancestry;
 pub(crate) mod answers;

@@ -1,26 +1,25 @@
 //! Processes above this one: another Maestro, or a command that an agent ran.
 //!
-//! A server that an agent's client registered has that client above it, as a server must. One that
-//! the agent's model started from a shell has it above as well. The two differ in who feeds them:
-//! the client holds the other end of its own server's input, and a script holds the other end of the
-//! model's. So the feeder is looked for among the parents, and whatever agent stands above the
-//! feeder ran it as a command.
+//! A server that a client registered has that client above it. A server that an agent's model started from
+//! a shell has the agent above it as well. The difference is who feeds its input: a client holds the other
+//! end of its own server's input, a script holds the other end of the model's. So the feeder is searched
+//! among the parents, and an agent above the feeder ran it as a command.
 //!
-//! On Linux `/proc` tells, and a process that changed its session, cleared its environment and forked
-//! twice is found all the same: servers and helpers adopt the orphans among their descendants.
-//! Elsewhere `ps` names the parents, and orphans go to the system's first process.
+//! On Linux the data come from `/proc`. A process that changed its session, cleared its environment and
+//! forked twice is found too, because servers and helpers adopt orphans among their descendants. Elsewhere
+//! `ps` names the parents, and orphans go to the system's first process.
 
 use std::path::Path;
 
 use crate::domain::packed::list;
 
-/// Name of a process of Maestro in the kernel. A script that starts it never has this name.
+/// Name of a Maestro process in the kernel. A script that starts it never has this name.
 pub const PROCESS_NAME: &str = "maestro-mcp srv";
 
-/// Name of a process that plays a client in the kernel.
+/// Name of a demo process in the kernel.
 const DEMO_NAME: &str = "maestro-mcp dmo";
 
-/// No chain of parents is followed further.
+/// Parents that are followed.
 const MOST_PARENTS: usize = 64;
 
 /// A parent.
@@ -33,12 +32,12 @@ pub struct Process {
     pub is_marked: bool,
 }
 
-/// Process that feeds the input of this one.
+/// The process that feeds the input of this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feeder {
-    /// The parent of this place in the chain, the nearest being 0.
+    /// The parent at this position in the chain, the nearest being 0.
     Parent(usize),
-    /// Perhaps a parent whose open files are closed to others.
+    /// Perhaps a parent whose open files cannot be read.
     Unseen,
     /// No parent: a file, a terminal, or a process elsewhere.
     NoParent,
@@ -46,11 +45,11 @@ pub enum Feeder {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// A client of a person's started it, or a person did.
+    /// A client or a person started it.
     Own,
-    /// A Maestro stands above: a check, a consultant or a server started it.
+    /// A check, a consultant or a server of Maestro started it.
     BelowMaestro,
-    /// A command that an agent ran started it; which agent.
+    /// A command of this agent started it.
     Command(String),
 }
 
@@ -62,12 +61,11 @@ pub struct Ancestry {
 }
 
 impl Process {
-    /// True if a Maestro stands here.
+    /// True if the process is a Maestro.
     fn is_maestro(&self) -> bool {
         self.is_marked || self.name == PROCESS_NAME
     }
 
-    /// The agent that it is.
     fn agent(&self) -> Option<&'static str> {
         let known = |name: &str| list("agents").iter().copied().find(|agent| *agent == name);
         let program = self.words.first().map_or("", |word| base(word));
@@ -83,7 +81,7 @@ impl Process {
         })
     }
 
-    /// True if it is the demo, which feeds a server in a project of its own.
+    /// True if the process is the demo, which feeds a server in a project of its own.
     fn is_demo(&self) -> bool {
         self.name == DEMO_NAME && self.words.get(1).is_some_and(|word| word == "demo")
     }
@@ -101,14 +99,14 @@ fn base(word: &str) -> &str {
 }
 
 impl Ancestry {
-    /// Looks at the parents of this process, and at who feeds its input.
+    /// Finds the parents of this process, and who feeds its input.
     pub fn of_server() -> Self {
         let mut found = Self::of_terminal();
         found.feeder = imp::feeder();
         found
     }
 
-    /// Looks at the parents of this process.
+    /// Finds the parents of this process.
     pub fn of_terminal() -> Self {
         Self { parents: imp::parents(), feeder: None }
     }
@@ -123,7 +121,7 @@ impl Ancestry {
         self.parents.iter().find_map(Process::agent)
     }
 
-    /// Returns how a server stands below these parents.
+    /// The standing of a server below these parents.
     pub fn standing(&self) -> Standing {
         if self.is_below_maestro() {
             return Standing::BelowMaestro;
@@ -134,7 +132,7 @@ impl Ancestry {
         let client = match self.feeder.unwrap_or(Feeder::Unseen) {
             Feeder::Parent(place) => place,
             Feeder::NoParent => return self.command_of_any_agent(0),
-            // Then the client is known by nothing between it and the server but launchers.
+            // Then only launchers stand between the client and the server.
             Feeder::Unseen => {
                 let is_started_by_launcher = |place: usize| {
                     let shell = self.parents.get(place).is_some_and(|one| base(&one.name).ends_with("sh"));
@@ -146,7 +144,7 @@ impl Ancestry {
                 self.parents.iter().enumerate().take_while(is_between).count()
             }
         };
-        // An agent is often two processes, of which one started the other.
+        // An agent is often two processes, one started by the other.
         let rest = self.parents.get(client..).unwrap_or_default();
         let own = if rest.first().is_some_and(|one| one.agent().is_some()) {
             rest.iter().take_while(|one| one.agent().is_some() || one.is_launcher()).count()
@@ -165,8 +163,8 @@ impl Ancestry {
     }
 }
 
-/// True if the tests of this very build started it: they may be run by an agent as well. Never so in
-/// a build that is given to anybody.
+/// True if the tests of this very build started it, because an agent may run them too. Always false in a
+/// released build.
 fn is_under_test() -> bool {
     cfg!(debug_assertions) && imp::is_started_from_beside()
 }
@@ -182,7 +180,7 @@ mod imp {
     use super::{Feeder, MOST_PARENTS, Process};
     use crate::host::environment::DEPTH_VARIABLE;
 
-    /// The numbers of the parents, the nearest first.
+    /// Process ids of the parents, the nearest first.
     fn chain() -> Vec<i32> {
         let parent_of = |pid: i32| -> Option<i32> {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -228,7 +226,7 @@ mod imp {
         })
     }
 
-    /// The nearest parent that holds the end of our input into which is written.
+    /// The nearest parent that holds the writing end of our input.
     fn writer(chain: &[i32]) -> Feeder {
         let Ok(pipe) = fs::read_link("/proc/self/fd/0") else { return Feeder::Unseen };
         let mut is_all_seen = true;
@@ -253,7 +251,7 @@ mod imp {
         if is_all_seen { Feeder::NoParent } else { Feeder::Unseen }
     }
 
-    /// True if the program of the parent lies in the directory of ours, or below it.
+    /// True if the parent's program is in our program's directory, or below it.
     pub(super) fn is_started_from_beside() -> bool {
         let Ok(own) = std::env::current_exe() else { return false };
         let Some(directory) = own.parent() else { return false };
@@ -268,7 +266,7 @@ mod imp {
 
     use super::{Feeder, MOST_PARENTS, Process, base};
 
-    /// By `ps`, which every system has. Where it does not answer, nothing is known.
+    /// The parents according to `ps`, which every system has; none if it does not answer.
     pub(super) fn parents() -> Vec<Process> {
         let output = Command::new("/bin/ps").args(["-axo", "pid=,ppid=,command="]).output();
         let text =
@@ -301,7 +299,7 @@ mod imp {
     }
 }
 
-/// Kind of a process, told by its name.
+/// The role of a process, shown by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It starts consultants and checks.
@@ -310,7 +308,7 @@ pub enum Part {
     Demo,
 }
 
-/// Gives this process the name that its descendants look for.
+/// Sets the name of this process for its descendants.
 pub fn show_name(part: Part) {
     #[cfg(target_os = "linux")]
     if let Err(error) = rustix::thread::set_name(match part {
@@ -377,7 +375,7 @@ mod tests {
         // An agent that an agent runs is no person's client.
         let nested = ["claude -p", "bash -c claude", "codex exec", "bash"];
         assert_eq!(standing(&nested, Feeder::Parent(0)), command("codex"));
-        // An unknown process counts as the agent's if a shell or a script is in between.
+        // An unknown process counts as the agent's if a shell or a script is between them.
         for parents in [&["bash -c x", "codex", "bash"] as &[&str], &["python3 x.py", "codex"]] {
             assert_eq!(standing(parents, Feeder::Unseen), command("codex"), "{parents:?}");
         }

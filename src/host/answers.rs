@@ -1,4 +1,4 @@
-//! Long answers, kept whole in a file where the result shows only their beginning.
+//! Long answers, kept whole in a file if a result shows only their beginning.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::domain::address::Address;
 use crate::domain::order::Order;
 use crate::domain::verification::rules::ORACLE_DIRECTORY;
 
-/// Where whole answers go: `.maestro/answers` of the project, where the orchestrator can read
-/// them, else the temporary directory, where the project cannot be written to.
+/// Place of whole answers: `.maestro/answers` of the project, where the orchestrator can read them, else
+/// the temporary directory, if the project is not writable.
 #[derive(Clone, Debug)]
 pub struct Answers {
     root: PathBuf,
@@ -22,13 +22,13 @@ pub struct Answers {
 /// The directory, below the project root.
 const STORE: &str = ".maestro/answers";
 
-/// Bytes of the longest answer that is read again.
+/// Maximum size of an answer that is read again.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The beginning of a name in the temporary directory.
 const ASIDE: &str = "maestro-answer-";
 
-/// Limits of each place; what is above one of them goes when the next answer is kept, oldest first.
+/// Limits of each place. When an answer is kept, the oldest ones beyond a limit are removed.
 #[derive(Clone, Copy)]
 struct Limits {
     age: Duration,
@@ -54,20 +54,20 @@ impl Answers {
         self.keep_in_project(name, text).or_else(|_| keep_aside(name, text))
     }
 
-    /// The address of an answer by its file; none where the project did not take it.
+    /// The address of an answer by its file; none if the file is not in the project.
     pub fn address(file: &str) -> Option<Address> {
         let path = Path::new(file);
         let is_ours = path.parent().is_some_and(|parent| parent.ends_with(STORE));
         let name = path.file_name().filter(|_| is_ours)?.to_str()?;
-        // Only what can be read under it is an address.
+        // Only a readable name is an address.
         Address::read(&Address::Answer(name.to_owned()).to_string())
     }
 
-    /// An answer by the name of its file; none where there is no such answer. No link is followed.
+    /// An answer by its file name; none if it does not exist. Follows no link.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is no text.
+    /// The file cannot be read, or is not text.
     pub fn read(&self, name: &str) -> std::io::Result<Option<String>> {
         if !is_answer(name) {
             return Ok(None);
@@ -103,14 +103,14 @@ impl Answers {
     }
 }
 
-/// The end of an answer's name, which tells when it was kept.
+/// The end of an answer's name, which contains its time.
 fn when(name: &str) -> &str {
     const ID: usize = "00000000-0000-7000-8000-000000000000.md".len();
     name.len().checked_sub(ID).and_then(|start| name.get(start..)).unwrap_or(name)
 }
 
-/// A directory below a project's root that git leaves out. Everything goes through a capability of the root: a
-/// link in the project leads nowhere else.
+/// A directory below a project's root that git ignores. All access goes through a capability of the root,
+/// so a link in the project leads nowhere else.
 fn made(project_root: &Path, place: &str) -> std::io::Result<Dir> {
     let root = Dir::open_ambient_dir(project_root, ambient_authority())?;
     root.create_dir_all(place)?;
@@ -139,7 +139,7 @@ pub fn prune_aside() {
     }
 }
 
-/// Removes this user's files of such names that are too old or too much. The newest stays.
+/// Removes this user's files with such names that are too old or too many. The newest stays.
 fn prune(directory: &Dir, limits: Limits, is_ours: impl Fn(&str) -> bool) {
     let user = rustix::process::geteuid().as_raw();
     let entries = directory.entries().into_iter().flatten().flatten();
@@ -156,13 +156,13 @@ fn prune(directory: &Dir, limits: Limits, is_ours: impl Fn(&str) -> bool) {
         total += bytes;
         let is_old = written.elapsed().is_ok_and(|age| age > limits.age);
         if place > 0 && (is_old || total > limits.bytes || place >= limits.files) {
-            // Another server may be at it too.
+            // Another server may be removing it too.
             let _ = directory.remove_file(name);
         }
     }
 }
 
-/// A file of the user's own in the temporary directory.
+/// A file of this user in the temporary directory.
 fn keep_aside(name: &str, text: &str) -> std::io::Result<PathBuf> {
     prune_aside();
     let mut file = tempfile::Builder::new().prefix(&format!("{ASIDE}{name}-")).suffix(".md").tempfile()?;
@@ -171,10 +171,10 @@ fn keep_aside(name: &str, text: &str) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
-// A text that a check of the project looks at: a file below the project for as long as the check
-// takes, since a check may only be given paths inside the project.
+// A text for a check: a file below the project for the duration of the check, because a check may only use
+// paths inside the project.
 
-/// The path of an exhibit that is not there yet, to judge a command by.
+/// The path of a future exhibit, to judge a command by.
 pub const EXAMPLE: &str = ".maestro/oracle/answer.txt";
 
 /// A file that is removed when this is dropped.
@@ -197,7 +197,7 @@ impl Exhibit {
         Ok(Self { root: project_root.to_owned(), name })
     }
 
-    /// Its path relative to the project root. It holds no character that a command would need quoted.
+    /// Its path relative to the project root. No character in it needs quoting.
     pub fn path(&self) -> String {
         format!("{ORACLE_DIRECTORY}/{}", self.name)
     }

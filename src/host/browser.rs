@@ -1,4 +1,4 @@
-//! Opening a page in the person's browser.
+//! Opens a page in the person's browser.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -10,16 +10,12 @@ use super::process::leftover;
 /// Why no browser is opened.
 #[derive(Debug, thiserror::Error)]
 pub enum NoBrowser {
-    /// There is no screen: a session over the network, a container.
+    /// There is no display: a remote session, a container.
     #[error("there is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)")]
     NoDisplay,
     /// The program that opens pages cannot be started.
     #[error("{program} cannot be started: {error}")]
-    NotStarted {
-        /// The program.
-        program: String,
-        error: io::Error,
-    },
+    NotStarted { program: String, error: io::Error },
     /// The file that leads to the page cannot be written.
     #[error("the file that leads to the page cannot be written: {0}")]
     NoFile(io::Error),
@@ -31,8 +27,8 @@ pub fn has_display(environment: &Environment) -> bool {
     cfg!(target_os = "macos") || names.any(|name| environment.get(name).is_some())
 }
 
-/// Opens an address in the browser. The address holds a secret and other users can list arguments, so
-/// the browser is given a file that only this user can read. It must be kept until the page is there.
+/// Opens an address in the browser. The address contains a secret, and other users can list arguments, so
+/// the browser gets a file that only this user can read. Keep the file until the page is loaded.
 ///
 /// # Errors
 ///
@@ -41,7 +37,7 @@ pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedT
     if !has_display(environment) {
         return Err(NoBrowser::NoDisplay);
     }
-    // A temporary file is readable for its user alone.
+    // Only its user can read a temporary file.
     let mut file = tempfile::Builder::new()
         .prefix(leftover::PAGE)
         .suffix(".html")
@@ -57,7 +53,7 @@ pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedT
 
 fn start(environment: &Environment, file: &Path) -> Result<(), NoBrowser> {
     let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    // The first of several, as the tools that read the variable do it.
+    // The first of several programs, as other tools do it.
     let program = environment.get("BROWSER").and_then(|all| all.split(':').next()).unwrap_or(usual);
     Command::new(program)
         .arg(file)

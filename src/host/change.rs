@@ -1,5 +1,5 @@
-//! Changing files: a tree in which no link is followed, and a journal that makes a change whole or
-//! undone, whatever ends the process.
+//! Changes of files: a tree that follows no link, and a journal that makes a change whole or undoes it,
+//! whatever ends the process.
 
 mod journal;
 mod store;

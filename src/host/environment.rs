@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::order::Gather;
 
-/// How deep a server stands below the first one; children get it raised by one.
+/// Number of servers above this one; children get one more.
 pub const DEPTH_VARIABLE: &str = "MAESTRO_DEPTH";
 
 /// A snapshot of environment variables.
@@ -21,7 +21,7 @@ impl Environment {
         std::env::vars_os().collect()
     }
 
-    /// The value of a variable, where it is set, not empty, and valid Unicode.
+    /// The value of a variable, if it is set, not empty, and valid Unicode.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables
             .get(OsStr::new(name))
@@ -44,31 +44,32 @@ impl Environment {
         self.get("HOME").map(PathBuf::from)
     }
 
-    /// Maestro's directory of a kind of the XDG's: in the one that a variable names, else in its usual place.
+    /// One of Maestro's directories by the XDG rules: in the directory that a variable names, else in the
+    /// usual one.
     fn own(&self, variable: &str, usual: &str) -> Option<PathBuf> {
         let named = self.get(variable).map(PathBuf::from);
         Some(named.or_else(|| Some(self.home()?.join(usual)))?.join("maestro"))
     }
 
-    /// Returns where the user's own overrides live: `$MAESTRO_HOME`, else the XDG configuration directory.
+    /// The directory of the user's own files: `$MAESTRO_HOME`, else below the XDG configuration directory.
     pub fn maestro_home(&self) -> Option<PathBuf> {
         self.get("MAESTRO_HOME").map(PathBuf::from).or_else(|| self.own("XDG_CONFIG_HOME", ".config"))
     }
 
-    /// Returns where Maestro keeps what can be made again.
+    /// The directory of files that can be made again.
     pub fn cache_directory(&self) -> Option<PathBuf> {
         self.own("XDG_CACHE_HOME", ".cache")
     }
 
-    /// Returns where Maestro keeps what is this user's and no project's: the XDG directory of state, else
-    /// below `$MAESTRO_HOME`. A user with several configurations is one user still.
+    /// The directory of this user's state, for all projects: below the XDG state directory, else
+    /// `$MAESTRO_HOME`. A user with several configurations has one state.
     pub fn state_directory(&self) -> Option<PathBuf> {
         self.own("XDG_STATE_HOME", ".local/state")
             .or_else(|| Some(PathBuf::from(self.get("MAESTRO_HOME")?).join("state")))
             .filter(|directory| directory.is_absolute())
     }
 
-    /// The directories that are Maestro's, and no project's.
+    /// Maestro's own directories, outside of projects.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let below = |home: &str| Some(self.home()?.join(home).join("maestro"));
         let named = |name: &str| Some(PathBuf::from(self.get(name)?).join("maestro"));
@@ -90,19 +91,19 @@ impl Environment {
         .collect()
     }
 
-    /// Returns how many servers stand above this one; 0 for a server that a person's client started.
+    /// Number of servers above this one; 0 if a person's client started this one.
     pub fn depth(&self) -> u32 {
         self.get(DEPTH_VARIABLE).map_or(0, |depth| depth.trim().parse().unwrap_or(1))
     }
 
-    /// The file that a command name stands for: itself where it holds a slash, else the first
-    /// executable of that name on `PATH`.
+    /// The file of a command: the path itself if it contains a slash, else the first executable of that
+    /// name on `PATH`.
     pub fn find_program(&self, command: &str, base: &Path) -> Option<PathBuf> {
         if let Some(below_home) = command.strip_prefix("~/") {
             return Some(self.home()?.join(below_home)).filter(|path| path.is_file());
         }
         if command.contains('/') {
-            // Whether it can be run is for the start to say, in the system's words.
+            // The start reports whether it can be run.
             return Some(base.join(command)).filter(|path| path.is_file());
         }
         let path = self.variables.get(OsStr::new("PATH"))?;

@@ -1,6 +1,6 @@
 //! git as Maestro runs it: it starts nothing that the repository configures, asks nobody, and leaves the
-//! index alone. A repository brings its own configuration where it came as an archive, and a program that
-//! runs in the project may have written to it.
+//! index alone. A repository from an archive brings its own configuration, and a program that ran in the
+//! project may have written to it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -22,11 +22,11 @@ pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_NO_REPLACE_OBJECTS", "1"),
 ];
 
-/// The options that keep git from starting programs of this repository's configuration. Blocks.
+/// Options that keep git from starting programs of this repository's configuration. Blocks.
 pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString> {
     let mut options: Vec<OsString> = Vec::new();
     if leads_elsewhere(directory) {
-        // Git names it in its refusal.
+        // Git repeats this text in its refusal.
         options.push("--git-dir=its `.git` leads to another repository".into());
     }
     let mut set = |setting: String| options.extend(["-c".into(), setting.into()]);
@@ -40,8 +40,8 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
             set(format!("filter.{filter}.required=false"));
         }
     }
-    // A repository could name any directory for its files, and have them shown or copied. A worktree and
-    // a submodule name the one in which they are.
+    // A repository could name any directory for its files, to have them shown or copied. A worktree and a
+    // submodule name the one in which they are.
     if let Some(top) = top(directory).filter(|_| configured.iter().any(|key| key == ELSEWHERE)) {
         let mut option = OsString::from("--work-tree=");
         option.push(top);
@@ -50,7 +50,7 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
     options
 }
 
-/// The key of a repository with files elsewhere.
+/// The key that moves a repository's files elsewhere.
 const ELSEWHERE: &str = "core.worktree";
 
 /// The directory that holds the repository of a directory.
@@ -60,8 +60,8 @@ fn top(directory: &Path) -> Option<PathBuf> {
     Some(top.to_owned())
 }
 
-/// True if what stands for the repository of a directory leads to another one, whose commits would be
-/// shown as this one's. The author of an archive also wrote its `.git`.
+/// True if a directory's repository leads to another one, whose commits would be shown as this one's. The
+/// author of an archive also wrote its `.git`.
 fn leads_elsewhere(directory: &Path) -> bool {
     let Some(top) = top(directory) else { return false };
     let own = top.join(".git");
@@ -76,10 +76,10 @@ fn leads_elsewhere(directory: &Path) -> bool {
         || !links(&own, &mut left).iter().all(|link| is_inside(link))
 }
 
-/// Entries of a repository's directory that are looked at.
+/// Maximum number of inspected entries in a repository's directory.
 const MOST_LINKS_LOOKED_FOR: usize = 5_000;
 
-/// The links in a repository's directory: none that git makes leads out of it.
+/// The links in a repository's directory: no link that git makes leads out of it.
 fn links(directory: &Path, left: &mut usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -95,7 +95,7 @@ fn links(directory: &Path, left: &mut usize) -> Vec<PathBuf> {
     found
 }
 
-/// The repository that a file in the place of `.git` names; none where that is no file.
+/// The repository that a `.git` file names; none if `.git` is not a file.
 pub(crate) fn named_by(own: &Path) -> Option<PathBuf> {
     const MOST_BYTES: u64 = 4_096;
     let about = fs::metadata(own).ok()?;
@@ -106,8 +106,8 @@ pub(crate) fn named_by(own: &Path) -> Option<PathBuf> {
     own.parent()?.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()
 }
 
-/// True if a repository that lies elsewhere knows of the `.git` that names it: as of a worktree, or as of a
-/// submodule of a project above.
+/// True if a repository elsewhere knows the `.git` that names it, as for a worktree or for a submodule of a
+/// project above.
 pub(crate) fn knows(repository: &Path, own: &Path) -> bool {
     let points_back = fs::read_to_string(repository.join("gitdir"))
         .is_ok_and(|back| is_same(&repository.join(back.trim()), own));
@@ -121,7 +121,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
-/// A question to git that starts nothing.
+/// A git query that starts nothing.
 pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -136,8 +136,8 @@ pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
     command
 }
 
-/// The keys of a repository's own configuration that make git start programs: filters, drivers of diffs
-/// and merges, aliases. Asking for them starts none.
+/// Keys of a repository's own configuration that make git start programs: filters, diff and merge drivers,
+/// aliases. The query itself starts none.
 fn configured(program: &Path, directory: &Path) -> Vec<String> {
     let asked = asking(program, directory)
         .args(["config", "--show-scope", "--name-only"])
@@ -152,17 +152,16 @@ fn configured(program: &Path, directory: &Path) -> Vec<String> {
     own.map(str::to_owned).collect()
 }
 
-/// A checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
     /// Its top directory.
     pub root: PathBuf,
-    /// The repository that it shares with others.
+    /// The repository, which it may share with others.
     repository: PathBuf,
 }
 
 impl Checkout {
-    /// The one that a path lies in, whether there is something at the path or not.
+    /// The checkout that contains a path, whether or not the path exists.
     pub fn around(path: &Path) -> Option<Self> {
         let there = path.ancestors().find_map(|above| above.canonicalize().ok())?;
         let root = there.ancestors().find(|above| above.join(".git").exists())?.to_owned();
@@ -170,19 +169,19 @@ impl Checkout {
         Some(Self { root, repository })
     }
 
-    /// True if its repository has more checkouts than the main one.
+    /// True if its repository has further checkouts.
     pub fn has_others(&self) -> bool {
         let worktrees = fs::read_dir(self.repository.join("worktrees"));
         worktrees.is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// True if another one is of the same repository and in another place.
+    /// True if another checkout belongs to the same repository and is elsewhere.
     pub fn is_beside(&self, other: &Self) -> bool {
         self.repository == other.repository && self.root != other.root
     }
 }
 
-/// The repository of a checkout: its `.git`, or what that points to, without the worktree's own part.
+/// The repository of a checkout: its `.git`, or the target of it, without the worktree's own part.
 fn repository(root: &Path) -> Option<PathBuf> {
     let git = root.join(".git");
     if git.is_dir() {

@@ -1,12 +1,11 @@
 //! Ends the consultants of a server that was killed with SIGKILL.
 //!
-//! The guardian is our own binary with a hidden argument, started with the first call. It reads the
-//! calls in progress from a pipe that only the server holds open; when the pipe ends with calls in
-//! it, the server died, and the guardian kills what is left of them. It lives in a process group of
-//! its own, so the terminal's signals do not reach it, and with an empty environment, so no sweep
-//! takes it for part of a call.
+//! The guardian is our own binary with a hidden argument, started with the first call. It reads the running
+//! calls from a pipe that only the server holds open. When the pipe ends with calls in it, the server died,
+//! and the guardian kills what is left of them. It has a process group of its own, so the terminal's
+//! signals do not reach it, and an empty environment, so no sweep takes it for part of a call.
 //!
-//! One line a change: `+<group> <marker>` (group 0: no process yet, or only runaways), `-<marker>`.
+//! Each change is one line: `+<group> <marker>` (group 0: no process yet, or only runaways), `-<marker>`.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -26,23 +25,22 @@ use super::process::sweep::Quarry;
 
 /// The argument that makes our binary a guardian.
 pub const GUARDIAN_ARGUMENT: &str = "guardian";
-/// A guardian that does not work is not started again and again.
+/// Maximum number of starts of a guardian that does not work.
 const STARTS: u8 = 3;
 /// How long orphans may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(2);
-/// The pause between two looks at them.
+/// Pause between two looks at them.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone)]
 pub struct GuardianCommand {
-    /// The program.
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
 }
 
 impl GuardianCommand {
-    /// This very binary with [`GUARDIAN_ARGUMENT`], even if the file was replaced by an upgrade.
+    /// This very binary with [`GUARDIAN_ARGUMENT`], even if an upgrade replaced the file.
     ///
     /// # Errors
     /// If the system does not tell the path of the binary.
@@ -61,13 +59,13 @@ impl GuardianCommand {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.process_group(0).spawn()?;
         let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        // A guardian that was stopped must not stop the server with it.
+        // A stopped guardian must not stop the server.
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
         Ok(Link { child, pipe })
     }
 }
 
-/// The server's end: a guardian that is started when needed, and never a reason to fail.
+/// The server's end: starts a guardian when needed, and never fails.
 #[derive(Debug)]
 pub(super) struct Guardian {
     command: Option<GuardianCommand>,
@@ -82,7 +80,7 @@ struct Link {
 }
 
 impl Link {
-    /// Somebody else killed it: a call that starts now needs another.
+    /// True if it was killed: a new call needs another one.
     fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
@@ -94,7 +92,7 @@ impl Guardian {
         Self { command, starts_left: STARTS, link: None }
     }
 
-    /// Starts it unless it runs, and tells it `calls`.
+    /// Starts it unless it runs, and tells it the running `calls`.
     pub(super) fn ensure(&mut self, calls: &HashMap<String, Option<Pid>>) {
         if self.link.as_mut().is_some_and(Link::has_ended) {
             self.discard();
@@ -135,14 +133,14 @@ impl Guardian {
         let Some(link) = &mut self.link else {
             return;
         };
-        // One write a line: a pipe takes it whole or not at all.
+        // One write for each line: a pipe takes it whole or not at all.
         if let Err(error) = link.pipe.write_all(change.to_string().as_bytes()) {
             tracing::warn!(%error, "the guardian is gone; the next call starts another");
             self.discard();
         }
     }
 
-    /// Kills it first, or it would take the end of its pipe for our death.
+    /// Kills the guardian first, which would take the end of its pipe for our death.
     fn discard(&mut self) {
         if let Some(mut link) = self.link.take() {
             let killed = link.child.kill().and_then(|()| link.child.wait());
@@ -168,12 +166,12 @@ fn rename() {
     }
 }
 
-/// The calls in progress when the pipe ended.
+/// The running calls when the pipe ended.
 fn listen(mut stdin: impl BufRead) -> HashMap<String, Option<Pid>> {
     let mut calls = HashMap::new();
     let mut line = Vec::new();
     while matches!(stdin.read_until(b'\n', &mut line), Ok(count) if count > 0) {
-        // Without its end a line is the torso that a dying server wrote.
+        // A line without its end is the rest of a dying server's write.
         if line.pop() == Some(b'\n') {
             note(&mut calls, &String::from_utf8_lossy(&line));
         }
@@ -190,14 +188,14 @@ fn note(calls: &mut HashMap<String, Option<Pid>>, line: &str) {
     }
 }
 
-/// Ends the calls' processes: SIGTERM, and SIGKILL for those who are still there after the grace.
+/// Ends the calls' processes: SIGTERM, then SIGKILL for those that are left after the grace.
 fn clean_up(calls: HashMap<String, Option<Pid>>) {
     let groups: Vec<Pid> = calls.values().flatten().copied().collect();
     let quarry = Quarry { groups, markers: calls.into_keys().collect() };
     quarry.groups.iter().copied().for_each(group::terminate);
     quarry.terminate_escaped();
     let deadline = Instant::now() + GRACE;
-    // At least one pause: a process that was being started carries its marker a moment later.
+    // At least one pause: a process that was being started gets its marker a moment later.
     loop {
         sleep(PAUSE);
         let alive = quarry.find();
@@ -205,7 +203,7 @@ fn clean_up(calls: HashMap<String, Option<Pid>>) {
             return;
         }
         if Instant::now() >= deadline {
-            // Whole groups first, as no member can fork away from that.
+            // Whole groups first, because no member can fork out of that.
             let groups = alive.iter().map(|found| found.group);
             let own = groups.filter(|one| quarry.groups.contains(one));
             own.for_each(|one| group::signal(one, Signal::KILL));

@@ -1,4 +1,4 @@
-//! Person at the terminal: whether one is there, and what they type.
+//! The person at the terminal: checks that there is one, and reads what they type.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 
@@ -8,38 +8,38 @@ use super::ancestry::Ancestry;
 use super::environment::{DEPTH_VARIABLE, Environment};
 use crate::domain::packed::list;
 
-/// Variables that a shell has when a program types into it, and no person. Only what the programs
-/// set themselves counts: `CODEX_HOME` and the like are a person's own settings.
+/// Variables that mark a shell used by a program instead of a person. Only variables that the programs set
+/// themselves count: `CODEX_HOME` and the like are a person's own settings.
 fn not_a_person() -> impl Iterator<Item = &'static str> {
     std::iter::once(DEPTH_VARIABLE).chain(list("not_a_person").iter().copied())
 }
 
-/// The longest line that is read, in bytes.
+/// Maximum length of a line in bytes.
 const MOST_BYTES: u64 = 4_096;
 
 /// Why nobody can be asked here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoPerson {
-    /// A variable that says that a program uses this shell.
+    /// A variable marks this shell as a program's.
     #[error("{0} is set, so this is a program's shell; use a terminal of your own")]
     Program(&'static str),
-    /// A Maestro stands above.
+    /// A Maestro is above.
     #[error(
         "a check, a consultant or a server of Maestro's started this command; use a terminal of your own"
     )]
     BelowMaestro,
-    /// An agent stands above.
+    /// An agent is above.
     #[error("{0} stands above this command, so a program may be typing; use a terminal of your own")]
     BelowAgent(&'static str),
-    /// Input or output goes elsewhere.
+    /// Input or output is not a terminal.
     #[error("standard input and output must be a terminal (with `--json`: input and standard error)")]
     NoTerminal,
 }
 
-/// Outcome of asking for a word.
+/// Outcome of asking for a confirming word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// The very word.
+    /// The word itself.
     TheWord,
     /// Anything else, or nothing.
     SomethingElse,
@@ -64,11 +64,11 @@ pub trait Terminal {
     fn line(&mut self) -> io::Result<String>;
 }
 
-/// Standard input, and the stream on which a person is spoken to.
+/// Standard input, and the stream for messages to the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standard {
     Output,
-    /// Standard error: standard output is for a document.
+    /// Standard error, because standard output is for a document.
     Errors,
 }
 
@@ -97,7 +97,7 @@ impl Terminal for Standard {
     }
 }
 
-/// Returns whether a person sits at the terminal, as far as the environment and the parents tell.
+/// Checks whether a person uses this terminal, as far as the environment and the parents show.
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ pub fn check_person(
     }
 }
 
-/// Asks for a word that stands for a decision. Letter case counts, blanks around it do not.
+/// Asks for a word that confirms a decision. Case counts, surrounding blanks do not.
 ///
 /// # Errors
 ///
@@ -133,8 +133,8 @@ pub fn confirm(terminal: &mut impl Terminal, purpose: &str, word: &str) -> io::R
     Ok(if typed.trim() == word { Typed::TheWord } else { Typed::SomethingElse })
 }
 
-/// A text without what could move a terminal's cursor, or turn the direction of its letters, and so
-/// show something other than what is there. Line ends and tabs stay.
+/// A text without characters that move a terminal's cursor or change the direction of letters, and so could
+/// show something else. Line ends and tabs stay.
 pub fn harmless(text: &str) -> String {
     let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace("\r\n", "\n")

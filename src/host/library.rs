@@ -1,5 +1,5 @@
-//! The texts that ship with Maestro (configuration, skills, roles, schemas, the reference), and the
-//! files with which a user or a project replaces them.
+//! The texts that ship with Maestro (configuration, skills, roles, schemas, the reference), and the files
+//! by which a user or a project replaces them.
 
 use std::path::PathBuf;
 
@@ -7,19 +7,18 @@ use super::own_files::DIRECTORY;
 use super::trust::{self, ProjectLayer, Standing};
 use crate::domain::packed;
 
-/// The origin of what is inside this binary.
+/// Origin of texts inside this binary.
 pub const BUILT_IN: &str = "built in";
 
-/// A text and where it came from.
+/// A text with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// The text.
     pub text: String,
     /// `built in`, or the file.
     pub origin: String,
 }
 
-/// Access to every document, by its path in the repository, for example `roles/judge.md`.
+/// Access to every document by its path in the repository, for example `roles/judge.md`.
 #[derive(Clone, Debug)]
 pub struct Library {
     user: Option<PathBuf>,
@@ -36,17 +35,16 @@ fn shipped() -> impl Iterator<Item = &'static str> {
 }
 
 impl Library {
-    /// A library over the user's directory and a project's root, either of which may be missing.
+    /// A library over the user's directory and a project's root; either may be missing.
     pub fn new(user: Option<PathBuf>, project: Option<PathBuf>) -> Self {
         Self { user, project }
     }
 
-    /// The document at a path that holds: the user's, else the project's where a person trusted it,
-    /// else the shipped one.
+    /// The document in force: the user's, else the project's if a person trusted it, else the shipped one.
     ///
     /// # Errors
     ///
-    /// A replacing file that exists and cannot be read, or a path that does not ship.
+    /// A replacing file cannot be read, or no such document ships.
     pub fn read(&self, path: &str) -> std::io::Result<Document> {
         if let Some(document) = self.of_user(path) {
             return document;
@@ -68,7 +66,7 @@ impl Library {
         Some(Document { text: packed::text(path)?, origin: BUILT_IN.to_owned() })
     }
 
-    /// The user's document at a path, else ours: what a project must not replace.
+    /// The user's document, else ours: for documents that a project must not replace.
     ///
     /// # Errors
     ///
@@ -78,7 +76,7 @@ impl Library {
         self.of_user(path).unwrap_or_else(ours)
     }
 
-    /// The user's document at a path, where there is one.
+    /// The user's document, if there is one.
     pub fn of_user(&self, path: &str) -> Option<std::io::Result<Document>> {
         let directory = self.user.as_ref()?;
         candidates(path).find_map(|candidate| {
@@ -94,7 +92,7 @@ impl Library {
         })
     }
 
-    /// The document at a path in what was read of a project, whatever it is worth.
+    /// The document in a project's files, trusted or not.
     pub fn of_layer(layer: &ProjectLayer, path: &str) -> Option<std::io::Result<Document>> {
         let (name, text) = layer.file(candidates(path))?;
         let origin = trust::shown(name);
@@ -104,7 +102,7 @@ impl Library {
         })
     }
 
-    /// Every file of the project that says something to Maestro, and what it is worth.
+    /// Every file of the project for Maestro, with its standing.
     pub fn layer(&self) -> ProjectLayer {
         let names = shipped().flat_map(candidates);
         let record = self.user.as_ref().map(|user| trust::record(user));
@@ -114,11 +112,11 @@ impl Library {
         }
     }
 
-    /// Records that a person has confirmed the project's files that have this hash.
+    /// Records that a person has confirmed the project's files with this hash.
     ///
     /// # Errors
     ///
-    /// There is no directory of the user's, no project, or the record cannot be written.
+    /// There is no user directory, no project, or the record cannot be written.
     pub fn confirm(&self, hash: &str) -> std::io::Result<()> {
         match (&self.user, &self.project) {
             (Some(user), Some(root)) => trust::confirm(&trust::record(user), root, hash),
@@ -127,14 +125,14 @@ impl Library {
         }
     }
 
-    /// True if the project has something at a path. Most have nothing, and this is cheap.
+    /// True if the project has this document. Most have none, and this is cheap.
     fn has_of_project(&self, path: &str) -> bool {
         let Some(root) = &self.project else { return false };
         candidates(path).any(|name| std::fs::symlink_metadata(root.join(DIRECTORY).join(name)).is_ok())
     }
 }
 
-/// A configuration file may lie in the base itself, where one looks for it first.
+/// A configuration file may lie in the base directory itself, where people look first.
 fn candidates(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix("conf/").into_iter().chain([path])
 }

@@ -1,4 +1,4 @@
-//! The directories of a project, as far as detection of its checks looks at them.
+//! The directories of a project, for the detection of its checks.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::environment::Environment;
 use crate::domain::packed::list;
 use crate::domain::verification::detect::{Detected, Directory, detect};
 
-/// How deep projects inside a project are looked for.
+/// Depth of nested projects that are found.
 const MOST_DEEP: usize = 2;
 const MOST_DIRECTORIES: usize = 400;
 /// The largest manifest, in bytes.
@@ -20,7 +20,7 @@ struct OnDisk<'a> {
 impl Directory for OnDisk<'_> {
     fn text(&self, name: &str) -> Option<String> {
         let path = self.path.join(name);
-        // A pipe of that name must not be waited for.
+        // Opening a pipe of that name would block.
         if !std::fs::metadata(&path).is_ok_and(|found| found.is_file()) {
             return None;
         }
@@ -44,7 +44,7 @@ impl Directory for OnDisk<'_> {
     }
 
     fn has_module(&self, python: &str, module: &str) -> bool {
-        // The packages of its site are read; only an interpreter of the system has to be asked.
+        // Its packages are in a directory that can be read; only a system interpreter has to be asked.
         if let Some(environment) = python.strip_suffix("/bin/python") {
             let libraries = self.path.join(environment).join("lib");
             let versions = std::fs::read_dir(libraries).into_iter().flatten().flatten();
@@ -58,8 +58,8 @@ impl Directory for OnDisk<'_> {
     }
 }
 
-/// True if an interpreter finds a module. It is asked outside of the project, so that nothing of the
-/// project is run.
+/// True if an interpreter finds a module. It runs outside of the project, so that nothing of the project is
+/// executed.
 fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
     const FIND: &str = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
     let own = ["PATH", "HOME", "PYENV_ROOT", "PYENV_VERSION", "VIRTUAL_ENV", "CONDA_PREFIX"];

@@ -1,6 +1,5 @@
-//! The files under `.maestro/` of a project, read by one reader. The author of the project may have
-//! put anything there, so no link is followed on any part of the way, nothing but a regular file is
-//! opened, and no more than 1 MiB is read.
+//! The files under `.maestro/` of a project. The author of the project may have put anything there, so this
+//! one reader follows no link on any part of the way, opens only regular files, and reads at most 1 MiB.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -8,10 +7,10 @@ use std::path::Path;
 use super::change::{Obstacle, Tree};
 use crate::domain::rule;
 
-/// The directory of a project that is Maestro's.
+/// Maestro's directory in a project.
 pub const DIRECTORY: &str = ".maestro";
 
-/// The largest file that is read, in bytes.
+/// Maximum size of a file in bytes.
 pub const MOST_BYTES: u64 = 1024 * 1024;
 
 /// Why a file is not read.
@@ -19,7 +18,6 @@ pub const MOST_BYTES: u64 = 1024 * 1024;
 pub enum Unread {
     #[error(transparent)]
     Obstacle(#[from] Obstacle),
-    /// No text.
     #[error("it is not UTF-8 text")]
     NoText,
     #[error(transparent)]
@@ -30,7 +28,7 @@ pub enum Unread {
 ///
 /// # Errors
 ///
-/// It is a link or no directory.
+/// It is a link or not a directory.
 pub fn own_files(root: &Path) -> Result<Option<Tree>, Unread> {
     match Tree::open(root) {
         Ok(root) => Ok(root.below(DIRECTORY)?),
@@ -39,20 +37,20 @@ pub fn own_files(root: &Path) -> Result<Option<Tree>, Unread> {
     }
 }
 
-/// The bytes of a file of a project's own.
+/// The bytes of a project's own file.
 ///
 /// # Errors
 ///
-/// It is there and is not read.
+/// It exists and is not read.
 pub fn read(own: &Tree, name: &str) -> Result<Option<Vec<u8>>, Unread> {
     Ok(own.look(name, MOST_BYTES)?.map(|found| found.content))
 }
 
-/// The bytes of a file as a text that may be parsed.
+/// The bytes of a file as text for a parser.
 ///
 /// # Errors
 ///
-/// They are no text, or nothing for a parser.
+/// They are not text, or exceed a parser's bounds.
 pub fn text_of(name: &str, bytes: Vec<u8>) -> Result<String, Unread> {
     let text = String::from_utf8(bytes).map_err(|_| Unread::NoText)?;
     if Path::new(name).extension().is_some_and(|extension| extension == "yaml") {

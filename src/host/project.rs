@@ -1,7 +1,7 @@
 //! The project's files: which of them may be read, and how.
 //!
-//! Every path is resolved (symlinks included) before it is judged, and opened through a capability
-//! of its root, so that a link swapped in between leads nowhere.
+//! Every path is resolved (symlinks included) before it is judged, and opened through a capability of its
+//! root, so that a link swapped in between leads nowhere.
 
 mod names;
 mod reader;
@@ -34,13 +34,12 @@ pub enum Refusal {
     /// It is outside the project root and `MAESTRO_REPO_ROOTS`, or a link leads out.
     #[error("outside the project root and MAESTRO_REPO_ROOTS")]
     Outside,
-    /// It lies in a root that is there to be read.
+    /// It is in a root for reading only.
     #[error("in MAESTRO_REPO_ROOTS, where files are only read; changes are made in the project root")]
     ReadOnly,
     /// Its name is that of a secret.
     #[error("{}", secret_path::refusal(.0))]
     Secret(String),
-    /// It is a directory.
     #[error("a directory; name a file or a pattern such as {0}/**/*.py")]
     Directory(String),
     /// It is a file where a directory is needed.
@@ -49,22 +48,22 @@ pub enum Refusal {
     /// It is a pipe, a socket or a device.
     #[error("not a regular file")]
     Special,
-    /// It holds no text.
+    /// It is not text.
     #[error("binary")]
     Binary,
-    /// A pattern that nothing fits.
+    /// No file matches the pattern.
     #[error("no file matches")]
     NoMatch,
-    /// A pattern over more than can be looked through.
+    /// The pattern covers more than can be searched.
     #[error("more than {0} files and directories to look through; name a narrower pattern")]
     TooBroad(usize),
-    /// A text that is not a pattern.
+    /// The pattern is invalid.
     #[error("not a pattern: {0}")]
     BadPattern(String),
     /// More files than the stage packs.
     #[error("over the limit of {0} files")]
     TooMany(usize),
-    /// The system said no.
+    /// The system refused access.
     #[error("{0}")]
     Unreadable(String),
 }
@@ -72,7 +71,7 @@ pub enum Refusal {
 /// Missing files that one refusal names.
 const MOST_MISSING: usize = 5;
 
-/// Characters of a name that a refusal shows.
+/// Characters of a name in a refusal.
 const MOST_NAME: usize = 200;
 
 /// The directories whose files may be read.
@@ -80,7 +79,7 @@ const MOST_NAME: usize = 200;
 pub struct Project {
     roots: Vec<PathBuf>,
     secrets: FileRules,
-    /// Maestro's own directories: what is trusted, keys and marks.
+    /// Maestro's own directories, with trust records, keys and marks.
     own: Vec<PathBuf>,
     home: Option<PathBuf>,
 }
@@ -88,16 +87,16 @@ pub struct Project {
 /// A file that may be read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Found {
-    /// The path as shown: relative to the project root where it lies below it.
+    /// The path as shown: relative to the project root if it is below it.
     pub shown: String,
     root: PathBuf,
     relative: PathBuf,
 }
 
-/// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest parent that holds `.maestro` or
+/// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest parent that contains `.maestro` or
 /// `.git`, else the working directory.
 ///
-/// The home directory is no project, whatever lies in it.
+/// The home directory is never a project.
 pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
         return working_directory.join(named);
@@ -111,8 +110,8 @@ pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
         .to_owned()
 }
 
-/// Returns where a project's own configuration lies, where nobody but its user can have put it there: the
-/// directory is the user's own, and what holds it is not open to everybody, as `/tmp` is.
+/// Directory of a project's own configuration, if only its user can have written it: the directory belongs
+/// to the user, and its parent is not open to everybody, as `/tmp` is.
 pub fn overrides(root: &Path) -> Option<PathBuf> {
     const OPEN_TO_EVERYBODY: u32 = 0o002;
     let directory = root.join(".maestro");
@@ -126,7 +125,7 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// Why it cannot be.
+    /// Why it cannot be opened.
     pub fn open(&self) -> Result<std::fs::File, Refusal> {
         let unreadable = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => Refusal::NotFound,
@@ -134,7 +133,7 @@ impl Found {
         };
         let directory = Dir::open_ambient_dir(&self.root, ambient_authority()).map_err(unreadable)?;
         let mut options = OpenOptions::new();
-        // Opening a pipe without a writer would otherwise wait for one.
+        // Opening a pipe without a writer would block otherwise.
         options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
         let file = directory.open_with(&self.relative, &options).map_err(unreadable)?.into_std();
         let kind = file.metadata().map_err(unreadable)?;
@@ -154,7 +153,7 @@ impl Project {
         self.roots.first().map_or(Path::new("/"), PathBuf::as_path)
     }
 
-    /// A project over its root and further roots; those that do not exist are left out.
+    /// A project over its root and further roots; missing ones are left out.
     pub fn new(root: &Path, further: &[PathBuf], secrets: FileRules) -> Self {
         let roots = std::iter::once(root.to_owned())
             .chain(further.iter().map(|other| root.join(other)))
@@ -163,7 +162,7 @@ impl Project {
         Self { roots, secrets, own: Vec::new(), home: None }
     }
 
-    /// The same project, whose user's own directories are known: Maestro's are neither read nor changed,
+    /// The same project, with the user's own directories known: Maestro's are neither read nor changed,
     /// whatever name leads there, and the home directory is no project for changes.
     pub fn of_user(mut self, environment: &Environment) -> Self {
         let real = |directory: PathBuf| directory.canonicalize().ok();
@@ -174,28 +173,28 @@ impl Project {
         self
     }
 
-    /// Why nothing of the project is changed at all; none where it may be.
+    /// Why nothing in the project may be changed, if so.
     fn refuses_changes(&self) -> Option<Refusal> {
         let (root, home) = (self.roots.first()?, self.home.as_ref()?);
         let why = "Maestro changes nothing in the home directory or in one that holds it; start it in the directory of a project";
         home.starts_with(root).then(|| Refusal::Unreadable(why.to_owned()))
     }
 
-    /// True if a path with no link in it lies in one of Maestro's own directories.
+    /// True if a resolved path is in one of Maestro's own directories.
     fn is_own(&self, real: &Path) -> bool {
         self.own.iter().any(|own| real.starts_with(own))
     }
 
-    /// The same rules over another root, such as a copy of the project; nothing else is open there.
+    /// The same rules over another root, such as a copy of the project; nothing else can be opened there.
     pub fn at(&self, root: &Path) -> Self {
         Self { own: self.own.clone(), ..Self::new(root, &[], self.secrets.clone()) }
     }
 
-    /// The files that a path or a pattern stands for.
+    /// The files of a path or a pattern.
     ///
     /// # Errors
     ///
-    /// Why there is no such place.
+    /// Why there are none.
     pub fn find(&self, given: &str) -> Result<Vec<Found>, Refusal> {
         match self.find_one(Path::new(given)) {
             Err(Refusal::NotFound) if is_pattern(given) => expand(self, given),
@@ -203,17 +202,17 @@ impl Project {
         }
     }
 
-    /// The file that a path stands for, taken word for word.
+    /// The file of a path, taken literally.
     ///
     /// # Errors
     ///
-    /// Why there is no such place.
+    /// Why there is none.
     pub fn look(&self, given: &str) -> Result<Found, Refusal> {
         let given = Path::new(given);
         if self.lacks(given) { Err(Refusal::NotFound) } else { self.find_one(given) }
     }
 
-    /// True if nothing in the project goes by a name. It does not resolve each of its parts.
+    /// True if the project has nothing by a name. Does not resolve each part.
     pub fn lacks(&self, given: &Path) -> bool {
         let is_gone = |root: &PathBuf| {
             std::fs::symlink_metadata(root.join(given))
@@ -222,7 +221,7 @@ impl Project {
         !self.leads_out(given) && self.roots.iter().all(is_gone)
     }
 
-    /// A file below the root to which no link leads, as a walk that follows none finds it.
+    /// A file below the root that a walk found without following links.
     ///
     /// # Errors
     ///
@@ -234,11 +233,11 @@ impl Project {
         Ok(Found { shown: self.shown(&real), root: root.to_owned(), relative })
     }
 
-    /// Refuses names of files that are not there, before anything is sent.
+    /// Refuses names of missing files before anything is sent.
     ///
     /// # Errors
     ///
-    /// A file that is named without a wildcard is not there.
+    /// A file that is named without a wildcard does not exist.
     pub fn check_there(&self, files: &[String]) -> Result<(), Error> {
         let missing = files.iter().filter(|name| self.is_missing(name));
         let told: Vec<String> = missing
@@ -261,11 +260,11 @@ impl Project {
         if told.is_empty() { Ok(()) } else { Err(Error::InvalidArguments(told.join("; "))) }
     }
 
-    /// The same, where a directory is none of the files that it holds.
+    /// As [`Self::check_there`], and refuses directories.
     ///
     /// # Errors
     ///
-    /// A file that is named without a wildcard is not there, or is a directory.
+    /// A file that is named without a wildcard does not exist, or is a directory.
     pub fn check_files(&self, files: &[String]) -> Result<(), Error> {
         self.check_there(files)?;
         let named = files.iter().filter(|name| !is_pattern(name));
@@ -276,20 +275,20 @@ impl Project {
         directory.map_or(Ok(()), |problem| Err(Error::InvalidArguments(problem)))
     }
 
-    /// Those of some names that still stand for a file.
+    /// The names that still belong to a file.
     pub fn still_there(&self, mut files: Vec<String>) -> Vec<String> {
         files.retain(|name| !self.is_missing(name));
         files
     }
 
-    /// True if a name without a wildcard stands for nothing.
+    /// True if a name without a wildcard belongs to nothing.
     fn is_missing(&self, given: &str) -> bool {
         !is_pattern(given)
             && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
-    /// The existing file whose name is nearest to one that is not there: first by the name alone, for
-    /// the directory is what is forgotten most often.
+    /// The existing file whose name is most similar to a missing one: first by the file name alone, since
+    /// the directory is forgotten most often.
     pub fn nearest(&self, given: &str) -> Option<String> {
         const MOST_LOOKED_AT: usize = 20_000;
         const LIKE_ENOUGH: f64 = 0.75;
@@ -323,7 +322,7 @@ impl Project {
                 }
             }
         }
-        // A path outside is refused whether it exists or not, so a probe learns nothing.
+        // A path outside is refused whether or not it exists, so a probe learns nothing.
         if self.leads_out(given) {
             return Err(Refusal::Outside);
         }
@@ -332,7 +331,7 @@ impl Project {
 
     fn resolve(&self, path: &Path) -> Result<Found, Refusal> {
         let real = path.canonicalize().map_err(|error| match error.kind() {
-            // No file can go by a name that is too long or holds a zero byte.
+            // No file has a name that is too long or contains a zero byte.
             std::io::ErrorKind::NotFound
             | std::io::ErrorKind::NotADirectory
             | std::io::ErrorKind::InvalidInput
@@ -341,7 +340,7 @@ impl Project {
             _ => Refusal::Unreadable(error.to_string()),
         })?;
         let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
-        // Both names count: a link must not lend a secret an innocent one, nor the other way round.
+        // Both names count: a link must not give a secret an innocent name, nor the other way round.
         self.judge_name(&real)?;
         if real != path {
             self.judge_name(path)?;
@@ -355,12 +354,12 @@ impl Project {
         Ok(Found { shown: self.shown(&real), root: root.clone(), relative })
     }
 
-    /// The rule that refuses a name in the project, if one does.
+    /// The rule that refuses to read a name in the project, if there is one.
     pub fn refuses_reading(&self, relative: &Path) -> Option<&str> {
         self.secrets.refuse(relative)
     }
 
-    /// Judges a path below a root by its name; what lies elsewhere is judged by where it lies.
+    /// Judges a path below a root by its name relative to it, and any other path by its whole name.
     fn judge_name(&self, path: &Path) -> Result<(), Refusal> {
         if self.is_own(path) {
             return Err(Refusal::Secret("maestro-own".to_owned()));
@@ -395,15 +394,15 @@ impl Project {
     }
 }
 
-/// Entries looked at for one pattern, so that a pattern over a huge tree still ends.
+/// Maximum number of entries for one pattern, so that a pattern over a huge tree ends.
 const MOST_ENTRIES: usize = 200_000;
 
 fn is_pattern(given: &str) -> bool {
     given.contains(['*', '?', '[', '{'])
 }
 
-/// The files that fit a pattern, by name. Files that `.gitignore` names and hidden ones are passed
-/// over, as a search would; secrets and links that lead out are passed over as if not there.
+/// The files that match a pattern, by name. Like a search, it skips hidden files and those that
+/// `.gitignore` names; it also skips secrets and links that lead out.
 fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     let matcher = GlobBuilder::new(pattern.trim_start_matches("./"))
         .literal_separator(true)
@@ -438,12 +437,12 @@ fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     Ok(found)
 }
 
-/// Entries below a directory, as a search would find them.
+/// Entries below a directory, as a search finds them.
 fn walk(directory: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     WalkBuilder::new(directory).follow_links(false).require_git(false).build().filter_map(Result::ok)
 }
 
-/// The directory in front of the first wildcard: nothing else needs to be walked.
+/// The directory before the first wildcard: only that needs to be searched.
 fn literal_start(pattern: &str) -> PathBuf {
     let components: Vec<Component<'_>> = Path::new(pattern).components().collect();
     components
@@ -453,7 +452,7 @@ fn literal_start(pattern: &str) -> PathBuf {
         .collect()
 }
 
-/// The file of a name that names lines too, such as `src/a.py:10-20` and `src/a.py#L10`.
+/// The file of a name with lines, such as `src/a.py:10-20` and `src/a.py#L10`.
 fn without_lines(name: &str) -> Option<&str> {
     let name = name.trim();
     let file = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "L-:,".contains(letter));
@@ -464,23 +463,22 @@ fn without_lines(name: &str) -> Option<&str> {
     }
 }
 
-// Where a change is made: a root, and the directory below it that names are relative to.
+// Places for changes: a root, and the directory below it that names are relative to.
 
 /// A directory of the project whose files may be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
-    /// The root that it belongs to.
     pub root: PathBuf,
-    /// Itself, relative to the root.
+    /// Its path relative to the root.
     pub prefix: PathBuf,
 }
 
 impl Project {
-    /// A directory inside the project root; that itself where none is given.
+    /// A directory inside the project root; the root by default.
     ///
     /// # Errors
     ///
-    /// It is not there, no directory, or outside.
+    /// It does not exist, is not a directory, or is outside.
     pub fn base(&self, given: Option<&str>) -> Result<Base, Refusal> {
         let first = self.roots.first().ok_or(Refusal::NotFound)?;
         if let Some(refusal) = self.refuses_changes() {
@@ -492,7 +490,7 @@ impl Project {
         let real = first.join(given).canonicalize().map_err(|_| {
             if self.leads_out(Path::new(given)) { Refusal::Outside } else { Refusal::NotFound }
         })?;
-        // Further roots are there to be read.
+        // Further roots are only for reading.
         if !real.starts_with(first) && self.roots.iter().any(|root| real.starts_with(root)) {
             return Err(Refusal::ReadOnly);
         }
@@ -503,12 +501,11 @@ impl Project {
         Ok(Base { root: first.clone(), prefix })
     }
 
-    /// A root by its name.
     pub fn known_root(&self, name: &str) -> Option<&Path> {
         self.roots.iter().map(PathBuf::as_path).find(|root| root.to_str() == Some(name))
     }
 
-    /// Why a file of a root is not changed, whatever it holds; none where it may be.
+    /// Why a file of a root may not be changed, whatever it contains, if so.
     pub fn refuses_change(&self, relative: &str) -> Option<String> {
         if self.roots.iter().any(|root| self.is_own(&root.join(relative))) {
             return Some("it belongs to Maestro's own directories".to_owned());
@@ -524,14 +521,14 @@ impl Project {
     }
 }
 
-// Where programs may work, and which paths they may be given.
+// Working directories of programs, and paths in their arguments.
 
 impl Project {
-    /// A directory of the project, resolved; none named is the project root.
+    /// A directory of the project, resolved; the project root by default.
     ///
     /// # Errors
     ///
-    /// It is not there, no directory, or outside.
+    /// It does not exist, is not a directory, or is outside.
     pub fn directory(&self, given: Option<&str>) -> Result<PathBuf, Refusal> {
         let root = self.roots.first().ok_or(Refusal::NotFound)?;
         let given = given.unwrap_or_default();
@@ -545,8 +542,8 @@ impl Project {
         if real.is_dir() { Ok(real) } else { Err(Refusal::NoDirectory) }
     }
 
-    /// True if a path, as a program in this directory would follow it, stays in the project. A path that
-    /// is not there yet is judged by its nearest parent that is.
+    /// True if a path stays in the project when a program in this directory follows it. A missing path is
+    /// judged by its nearest existing parent.
     pub fn holds(&self, directory: &Path, path: &str) -> bool {
         if path.starts_with('~') {
             return false;
@@ -559,7 +556,7 @@ impl Project {
                     let through = missing.iter().any(|part| !is_plain(part));
                     return !through && self.is_inside(&real);
                 }
-                // A link that leads nowhere may lead somewhere later.
+                // A broken link may lead somewhere later.
                 Err(_) if here.is_symlink() => return false,
                 Err(_) => {}
             }

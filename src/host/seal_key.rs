@@ -1,6 +1,6 @@
-//! The key of a user, in their directory of state. By it what this user wrote into a project is known
-//! again, and bound to a project it seals what comes back to servers through a client. It outlives a
-//! server, all servers of a user share it, and nothing of it lies in a project.
+//! The key of a user, in their state directory. It identifies what this user wrote into a project, and,
+//! bound to a project, it seals what comes back to servers through a client. All servers of a user share
+//! it, and nothing of it is in a project.
 
 use std::fmt;
 use std::fs::File;
@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::domain::words::hex;
 
-/// The name of the key in the directory of state.
+/// File name of the key in the state directory.
 const KEY_FILE: &str = "key";
 
 /// Bytes of a key.
@@ -30,7 +30,7 @@ pub struct SealKey([u8; LENGTH]);
 /// Why there is no key.
 #[derive(Debug, Error)]
 pub enum KeyError {
-    /// Something is there that is not what this writes.
+    /// Something else stands in its place.
     #[error("{KEY_FILE} cannot be used: {0}; remove it, and a new one is made")]
     Unusable(&'static str),
     /// The system refused.
@@ -45,12 +45,13 @@ impl From<Errno> for KeyError {
 }
 
 impl SealKey {
-    /// The key of a user, in their directory of state, made on first need. Of several
-    /// servers that make it at once, one wins, and all have the same.
+    /// The key of a user, created on first need. If several servers create it at once, all get the same
+    /// key.
     ///
     /// # Errors
     ///
-    /// It cannot be made, or what is there is a link, somebody else's, readable by others, or torn.
+    /// It cannot be created, or the existing one is a link, somebody else's, readable by others, or
+    /// incomplete.
     pub fn of_user(state: &Path) -> Result<Self, KeyError> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -64,19 +65,18 @@ impl SealKey {
         }
     }
 
-    /// A key that nobody else has, for who keeps it in memory.
+    /// A random key that stays in memory.
     ///
     /// # Errors
     ///
-    /// There is no randomness.
+    /// The system gives no randomness.
     pub fn random() -> io::Result<Self> {
         let mut bytes = [0; LENGTH];
         getrandom::fill(&mut bytes).map_err(io::Error::other)?;
         Ok(Self(bytes))
     }
 
-    /// Returns what only a holder of the key can say of a text. `purpose` keeps the texts of one kind apart
-    /// from those of another.
+    /// A mark on a text that only a holder of the key can make. `purpose` separates kinds of texts.
     pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; LENGTH] {
         // HMAC takes keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; LENGTH] };
@@ -87,17 +87,16 @@ impl SealKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// The same in hexadecimal.
+    /// The mark in hexadecimal.
     pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
         hex(&self.mark(purpose, parts))
     }
 
-    /// A key that only a holder of this one can make, for one purpose and one thing.
+    /// A key for one purpose and one thing, which only a holder of this key can make.
     pub fn bound_to(&self, purpose: &str, what: &[u8]) -> Self {
         Self(self.mark("key of", &[purpose.as_bytes(), what]))
     }
 
-    /// Its bytes.
     pub fn bytes(&self) -> [u8; LENGTH] {
         self.0
     }
@@ -110,7 +109,7 @@ impl fmt::Debug for SealKey {
 }
 
 fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
-    // Not blocking: a pipe would never be opened otherwise.
+    // Without NONBLOCK, opening a pipe would block.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(directory, KEY_FILE, flags, Mode::empty()) {
         Err(Errno::LOOP) => return Err(KeyError::Unusable("it is a symbolic link")),
@@ -131,14 +130,14 @@ fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
     bytes.try_into().map(SealKey).map_err(|_| KeyError::Unusable("it is not 32 bytes long"))
 }
 
-/// Writes a key aside and gives it its name, which fails where one has that name already: nobody
-/// ever reads half of a key, and none is replaced.
+/// Writes a key to a temporary file and links it to its name, which fails if the name exists: nobody reads
+/// half a key, and no key is replaced.
 fn make(directory: &OwnedFd) -> Result<(), KeyError> {
     let key = SealKey::random()?;
     let aside = format!("key.{}.new", uuid::Uuid::now_v7());
     let made = write_new(directory, &aside, &key.0)
         .and_then(|()| linkat(directory, &aside, directory, KEY_FILE, AtFlags::empty()));
-    // Where this fails, a file of no use is left that nobody reads.
+    // If this fails, a useless file is left.
     let _ = unlinkat(directory, &aside, AtFlags::empty());
     match made {
         Ok(()) | Err(Errno::EXIST) => Ok(()),

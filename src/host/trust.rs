@@ -1,6 +1,6 @@
-//! Trust in a project's own files under `.maestro/`. The author of the project wrote them too,
-//! so most of what they say counts only after a person has read it: their hash is then kept in the
-//! user's directory, and any change of any of them takes that back.
+//! Trust in a project's own files under `.maestro/`. The author of the project wrote them, so most of their
+//! settings count only after a person has read them. Their hash is then kept in the user's directory, and
+//! any change of any file cancels the trust.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -16,26 +16,26 @@ use crate::domain::words::hex;
 /// Bytes of all files together.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// The user's record of what was confirmed.
+/// The user's record of confirmed hashes.
 const RECORD: &str = "trusted.json";
 
-/// Standing of the files: whether a person has confirmed them as they are.
+/// The trust of a person in the current files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// The hash is the one that was confirmed.
+    /// The confirmed hash fits.
     Trusted,
     /// Nobody has confirmed anything of this project.
     #[default]
     Unconfirmed,
-    /// They were confirmed, and are others now.
+    /// They changed after they were confirmed.
     Changed,
 }
 
-/// Every file of a project that says something to Maestro, as it was read at one moment.
+/// Every file of a project for Maestro, as read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProjectLayer {
-    /// The text of each, or why it is not read, by its name below `.maestro/`.
+    /// The text of each file, or why it is not read, by its name below `.maestro/`.
     files: BTreeMap<String, Result<String, Unread>>,
     pub standing: Standing,
 }
@@ -75,18 +75,18 @@ impl ProjectLayer {
         layer
     }
 
-    /// The file of the first of these names that is there.
+    /// The first existing file of these names.
     pub fn file<'a>(&self, names: impl Iterator<Item = &'a str>) -> Option<(&str, Result<&str, &Unread>)> {
         let mut names = names;
         names.find_map(|name| self.files.get_key_value(name)).map(named)
     }
 
-    /// Every file that is there.
+    /// Every existing file.
     pub fn files(&self) -> impl Iterator<Item = (&str, Result<&str, &Unread>)> {
         self.files.iter().map(named)
     }
 
-    /// Returns what a person confirms: the names and texts of all of them.
+    /// The hash over all names and texts, which a person confirms.
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.files {
@@ -107,7 +107,7 @@ fn named<'a>(
     (name, text.as_deref())
 }
 
-/// The file as people know it.
+/// The path of the file for people.
 pub fn shown(name: &str) -> String {
     if name.is_empty() { DIRECTORY.to_owned() } else { format!("{DIRECTORY}/{name}") }
 }
@@ -117,7 +117,7 @@ pub fn record(user: &Path) -> PathBuf {
     user.join(RECORD)
 }
 
-/// Records that a person has confirmed what has this hash.
+/// Records that a person has confirmed this hash.
 ///
 /// # Errors
 ///
@@ -165,7 +165,7 @@ mod tests {
             std::fs::write(own.join(name), text).unwrap();
             assert_eq!(read().standing, Standing::Changed, "{name}");
         }
-        // Letters that move from one file to another make another hash.
+        // Letters that move from one file to another change the hash.
         let hash = |a: &str, b: &str| {
             std::fs::write(own.join("a.yaml"), a).unwrap();
             std::fs::write(own.join("b.md"), b).unwrap();

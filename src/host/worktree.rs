@@ -32,7 +32,6 @@ use super::process::{CallDir, Ended, Launch, Limits, Supervisor, leftover};
 /// Why there are no copies.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TreeError {
-    /// There is no git.
     #[error("git is not installed")]
     NoGit,
     /// The project is in no repository, or in one without a commit.

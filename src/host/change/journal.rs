@@ -1,5 +1,4 @@
-//! One change of many files: written down first, then done, and undone from what was written down
-//! if it does not come to its end.
+//! One change of many files: recorded first, then done, and undone by the record if it does not finish.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,12 +9,11 @@ use super::store::{Entry, Manifest, Permission, State, Store, staged};
 use super::tree::{FileState, Obstacle, Tree, split};
 use crate::domain::change::Mark;
 
-/// A file as it is to be.
+/// The new state of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct After {
     /// Its bytes.
     pub content: Vec<u8>,
-    /// Its permissions.
     pub permission: Permission,
 }
 
@@ -25,7 +23,7 @@ pub struct Change {
     pub path: String,
     /// The file as it was checked.
     pub before: Option<FileState>,
-    /// The file as it is to be.
+    /// The new state; none if the file is removed.
     pub after: Option<After>,
 }
 
@@ -36,19 +34,18 @@ pub struct Plan {
     pub kind: &'static str,
     /// The directory that the paths are relative to.
     pub root: String,
-    /// The mark of the patch.
     pub patch: Option<Mark>,
     /// The session that is undone.
     pub undoes: Option<String>,
     /// The files.
     pub changes: Vec<Change>,
-    /// Directories to make, those above first, with their permissions.
+    /// Directories to create, parents first, with their permissions.
     pub make: Vec<(String, Option<u32>)>,
-    /// Directories to remove if they are left empty, those below first, with their permissions.
+    /// Directories to remove if they are left empty, children first, with their permissions.
     pub prune: Vec<(String, u32)>,
 }
 
-/// Error that stopped a change, after all that was done of it was undone.
+/// The error that stopped a change, after everything done was undone.
 #[derive(Clone, Debug)]
 pub struct Stopped {
     /// The file.
@@ -57,11 +54,11 @@ pub struct Stopped {
     pub notes: Vec<String>,
 }
 
-/// Does all of a change or nothing, and keeps what was there before.
+/// Makes all of a change or nothing, with a backup.
 ///
 /// # Errors
 ///
-/// Returns what stopped it; nothing of it is left then.
+/// The reason; then nothing of the change is left.
 pub fn carry_out(
     store: &Store,
     tree: &Tree,
@@ -158,11 +155,11 @@ fn perform(
     Ok(())
 }
 
-/// Returns what an entry's file was, as something to put back.
+/// The earlier state of an entry's file, to restore it.
 ///
 /// # Errors
 ///
-/// The backup is not whole.
+/// The backup is incomplete.
 pub fn before(store: &Store, manifest: &Manifest, path: &str) -> Result<Option<After>, Obstacle> {
     let found = manifest.files.iter().enumerate().find(|(_, entry)| entry.path == path);
     let Some((index, before)) = found.and_then(|(index, entry)| Some((index, entry.before.as_ref()?))) else {
@@ -176,16 +173,15 @@ pub fn before(store: &Store, manifest: &Manifest, path: &str) -> Result<Option<A
 pub struct Recovery {
     /// The session that was undone.
     pub session: String,
-    /// The files that are as they were.
     pub files: Vec<String>,
-    /// Files that could not be undone, or that somebody else changed, and where they are.
+    /// Files that were not restored, or that somebody else changed, and where their earlier content is.
     pub notes: Vec<String>,
 }
 
-/// Undoes what was done of a change that did not come to its end, and closes its journal.
+/// Undoes an unfinished change and closes its journal.
 ///
-/// Returns what somebody else changed meanwhile stays as it is, and what the file was before stays in the
-/// backup. `touched` are the files that the change reached, where that is known.
+/// Files that somebody else changed meanwhile stay, and their earlier content stays in the backup.
+/// `touched` are the files that the change reached, if known.
 pub fn roll_back(
     store: &Store,
     tree: &Tree,

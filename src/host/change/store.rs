@@ -1,5 +1,5 @@
-//! `.maestro/backups`: who may change the project just now, which changes are under way, and what
-//! was there before each.
+//! `.maestro/backups`: the lock on changes of the project, unfinished changes, and the state before each
+//! change.
 
 use std::collections::BTreeSet;
 use std::fs::{DirEntry, File, TryLockError};
@@ -22,10 +22,10 @@ pub(super) const BACKUPS: &str = ".maestro/backups";
 const OPEN: &str = ".open";
 const LOCK: &str = ".lock";
 const MANIFEST: &str = "manifest.json";
-/// Beside a manifest: what only this user can have written of it.
+/// Beside a manifest: proof that this user wrote it.
 const SIGNATURE: &str = "manifest.mac";
 
-/// The contents of all files of a change.
+/// The contents of all files before a change.
 const ORIGINALS: &str = "originals";
 /// The largest file of a backup that is read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -34,27 +34,27 @@ const MOST_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-    /// The user's key, and since when there is one; none where backups need not be the user's own.
+    /// The user's key, and since when it exists; none if backups need not be the user's own.
     key: Option<SealKey>,
 }
 
-/// The right to change the project, until it is dropped or the process ends.
+/// The exclusive right to change the project, until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// True if a change of a project is under way, or was when its server was killed.
+/// True if a change of a project is unfinished, now or because its server was killed.
 pub fn open_journals(root: &Path) -> bool {
     std::fs::read_dir(root.join(BACKUPS).join(OPEN)).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 impl Store {
-    /// The backups of a project, made on first need.
+    /// The backups of a project, created on first need.
     ///
     /// # Errors
     ///
-    /// They cannot be made, or a link stands in their place.
+    /// They cannot be created, or a link stands in their place.
     pub fn open(root: &Path) -> Result<Self, Obstacle> {
         Tree::open(root)?.make_directory(".maestro", None)?;
         Tree::open(root)?.make_directory(BACKUPS, Some(0o700))?;
@@ -67,11 +67,11 @@ impl Store {
         Ok(store)
     }
 
-    /// The backups of a project; none where it has none, and then none are made.
+    /// The backups of a project; none if it has none.
     ///
     /// # Errors
     ///
-    /// Something else stands in their place, or they could not be made.
+    /// Something else stands in their place, or they cannot be opened.
     pub fn existing(root: &Path) -> Result<Option<Self>, Obstacle> {
         let tree = Tree::open(root)?;
         if tree.directory_mode(BACKUPS)?.is_some() {
@@ -85,7 +85,7 @@ impl Store {
         }
     }
 
-    /// The same, honouring only what this user wrote.
+    /// The same backups, trusting only those that this user wrote.
     pub fn of_user(self, key: Option<&SealKey>) -> Self {
         Self { key: key.cloned(), ..self }
     }
@@ -103,12 +103,12 @@ impl Store {
         format!("{BACKUPS}/{session}")
     }
 
-    /// True if anybody has ever changed the project.
+    /// True if the project was ever changed.
     pub fn has_lock(&self) -> bool {
         self.directory().join(LOCK).exists()
     }
 
-    /// Waits for the right to change the project; none where the patience ends first.
+    /// Waits for the right to change the project; none if the patience ends first.
     ///
     /// # Errors
     ///
@@ -130,7 +130,7 @@ impl Store {
         }
     }
 
-    /// Begins a session: from here until it is settled, the next process undoes it.
+    /// Begins a session. Until it is settled, the next process undoes it.
     pub(super) fn begin(&self) -> Result<String, Obstacle> {
         let session = Uuid::now_v7().to_string();
         write_private(&self.directory().join(OPEN).join(&session), [])?;
@@ -142,8 +142,8 @@ impl Store {
         Ok(write_private(&self.session(session).join(name), [content])?)
     }
 
-    /// Keeps the contents of a change's files in one file, one behind the other: to make a file takes longer
-    /// than to write a usual one.
+    /// Saves the contents of a change's files in one file: creating a file takes longer than writing a
+    /// usual one.
     pub(super) fn keep_all<'a>(
         &self,
         session: &str,
@@ -152,12 +152,12 @@ impl Store {
         Ok(write_private(&self.session(session).join(ORIGINALS), contents)?)
     }
 
-    /// Returns what was kept of a file, if it still is what the manifest says.
+    /// The saved content of a file, if it still matches the manifest.
     pub(super) fn kept(&self, manifest: &Manifest, index: usize) -> Result<Vec<u8>, Obstacle> {
         let states: Vec<Option<&State>> = manifest.files.iter().map(|entry| entry.before.as_ref()).collect();
         let (earlier, rest) = states.split_at_checked(index).ok_or(Obstacle::Changed)?;
         let mark = rest.first().and_then(Option::as_ref).map(|state| &state.mark).ok_or(Obstacle::Changed)?;
-        // One that was shown to a person, or that an earlier version kept, is in a file of its own.
+        // Content that a person was shown, or that an earlier version saved, has a file of its own.
         let content = match self.look(&manifest.session, &original(index))? {
             Some(content) => content,
             None => {
@@ -174,10 +174,10 @@ impl Store {
         Err(Obstacle::Io(format!("the backup's {} is not what was kept", original(index))))
     }
 
-    /// Puts what was kept of a file into a file of its own, for a person to look at, and says where that is.
+    /// Saves the earlier content of a file in a file of its own for a person, and returns its path.
     pub(super) fn show(&self, manifest: &Manifest, index: usize) -> String {
         let name = original(index);
-        // It is there already where an earlier version kept it.
+        // An earlier version may have saved it already.
         let _ = self.kept(manifest, index).and_then(|content| self.keep(&manifest.session, &name, &content));
         format!("{}/{name}", Self::shown(&manifest.session))
     }
@@ -186,19 +186,19 @@ impl Store {
         let text = serde_json::to_vec_pretty(manifest).map_err(|error| Obstacle::Io(error.to_string()))?;
         let directory = self.session(&manifest.session);
         let path = directory.join(MANIFEST);
-        // Half of a manifest would be no manifest, and whatever it was to undo would stay.
+        // Half a manifest would be useless, and its change would stay.
         let unfinished = path.with_extension("new");
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(&text)?;
         file.sync_data()?;
         if let Some(key) = &self.key {
-            // First, so that no manifest is ever without it.
+            // First, so that no manifest is ever without its signature.
             self.keep(&manifest.session, SIGNATURE, self.signature(key, &text).as_bytes())?;
         }
         Ok(std::fs::rename(unfinished, path)?)
     }
 
-    /// A file of a session, through no link.
+    /// A file of a session, reached through no link.
     fn look(&self, session: &str, name: &str) -> Result<Option<Vec<u8>>, Obstacle> {
         let found = Tree::open(&self.root)?.look(&format!("{BACKUPS}/{session}/{name}"), MOST_BYTES)?;
         Ok(found.map(|found| found.content))
@@ -218,11 +218,11 @@ impl Store {
         }
     }
 
-    /// Returns what a session holds, to be acted on; none where there is no such session.
+    /// The manifest of a session, to act on; none if there is no such session.
     ///
     /// # Errors
     ///
-    /// Its manifest cannot be read, or this user did not write it.
+    /// The manifest cannot be read, or this user did not write it.
     pub fn manifest(&self, session: &str) -> Result<Option<Manifest>, Obstacle> {
         match self.written(session)? {
             Some(text) => {
@@ -240,7 +240,7 @@ impl Store {
         if is_session(session) && is_directory() { self.look(session, MANIFEST) } else { Ok(None) }
     }
 
-    /// Ends a session that stays as a backup.
+    /// Ends a session, which stays as a backup.
     ///
     /// # Errors
     ///
@@ -249,7 +249,7 @@ impl Store {
         Ok(std::fs::remove_file(self.directory().join(OPEN).join(session))?)
     }
 
-    /// Ends a session of which nothing is left.
+    /// Ends a session and removes it.
     ///
     /// # Errors
     ///
@@ -259,7 +259,7 @@ impl Store {
         self.settle(session)
     }
 
-    /// The sessions under way.
+    /// The unfinished sessions.
     ///
     /// # Errors
     ///
@@ -282,8 +282,8 @@ impl Store {
         Ok(self.sessions()?.into_iter().filter_map(listed).collect())
     }
 
-    /// Removes the backups that are beyond the limits: never one that is under way or protected.
-    /// The caller holds the lock.
+    /// Removes backups beyond the limits, but never unfinished or protected ones. The caller holds the
+    /// lock.
     pub fn prune(&self, keep: &Keep, protected: &BTreeSet<String>, now_ms: u64) -> Pruned {
         let (Ok(held), Ok(open)) = (self.held(), self.open_sessions()) else {
             return Pruned::default();
@@ -299,13 +299,13 @@ impl Store {
         pruned
     }
 
-    /// Every directory of a session, one without a manifest among them.
+    /// Every directory of a session, even without a manifest.
     fn held(&self) -> Result<Vec<Held>, Obstacle> {
         let held = |session: String| Held { at_ms: at_ms(&session), bytes: self.bytes(&session), session };
         Ok(self.sessions()?.into_iter().map(held).collect())
     }
 
-    /// The bytes of a session's files.
+    /// Total size of a session's files in bytes.
     pub fn bytes(&self, session: &str) -> u64 {
         let Ok(entries) = std::fs::read_dir(self.session(session)) else {
             return 0;
@@ -335,12 +335,12 @@ fn parsed(session: &str, text: &[u8]) -> Result<Option<Manifest>, Obstacle> {
     Ok(Some(manifest).filter(|manifest| manifest.session == session))
 }
 
-/// True if a name is one of ours, and so no path to anywhere else.
+/// True if the name has our form, so that it cannot be a path elsewhere.
 pub fn is_session(name: &str) -> bool {
     name.len() == 36 && Uuid::try_parse(name).is_ok_and(|id| id.to_string() == name)
 }
 
-/// Returns when a session began, in milliseconds since 1970: its name says so.
+/// Start of a session in milliseconds since 1970, from its name.
 fn at_ms(session: &str) -> u64 {
     let time = Uuid::try_parse(session).ok().and_then(|id| id.get_timestamp());
     time.map_or(0, |time| {
@@ -358,14 +358,14 @@ fn write_private<'a>(path: &Path, contents: impl IntoIterator<Item = &'a [u8]>) 
     contents.into_iter().try_for_each(|content| file.write_all(content))
 }
 
-/// The limits on backups. Everything over one of the limits is removed, oldest first.
+/// Limits on backups. The oldest beyond any limit are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// The age at which a backup goes; none for no limit.
+    /// Maximum age; none means no limit.
     pub age: Option<Duration>,
-    /// Bytes of all backups together; none for no limit.
+    /// Maximum size of all backups in bytes; none means no limit.
     pub bytes: Option<u64>,
-    /// Backups; none for no limit.
+    /// Maximum number; none means no limit.
     pub sessions: Option<usize>,
 }
 
@@ -373,15 +373,15 @@ pub struct Keep {
 pub struct Pruned {
     /// The sessions, oldest first.
     pub sessions: Vec<String>,
-    /// The bytes that they held.
+    /// Total size in bytes.
     pub bytes: u64,
 }
 
-/// A backup, as far as that counts.
+/// The facts of a backup that the limits need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) session: String,
-    /// Milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     pub(super) at_ms: u64,
     pub(super) bytes: u64,
 }
@@ -414,9 +414,9 @@ impl Keep {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// These.
+    /// Exactly these.
     Exact(u32),
-    /// Those of a new file.
+    /// The usual ones of a new file.
     New { executable: bool },
 }
 
@@ -434,19 +434,17 @@ impl Permission {
 pub struct Manifest {
     /// Its name.
     pub session: String,
-    /// Milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     pub at_ms: u64,
     /// `patch` or `restore`.
     pub kind: String,
     /// The directory that the paths are relative to.
     pub root: String,
-    /// The mark of the patch.
     pub patch: Option<Mark>,
     /// The session that was undone.
     pub undoes: Option<String>,
-    /// The files.
     pub files: Vec<Entry>,
-    /// Directories that were made.
+    /// Created directories.
     pub made: Vec<String>,
     /// Directories that may have been removed, with their permissions.
     pub directories: Vec<(String, u32)>,
@@ -454,11 +452,10 @@ pub struct Manifest {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The path.
     pub path: String,
-    /// State before; none where there was no file.
+    /// Earlier state; none if the file did not exist.
     pub before: Option<State>,
-    /// State after; none where the file was removed.
+    /// Later state; none if the file was removed.
     pub after: Option<Mark>,
 }
 
@@ -471,12 +468,12 @@ pub struct State {
     pub mark: Mark,
 }
 
-/// The name of a file's content in its backup, where that is a file of its own.
+/// Name of a file's content in its backup, if it has a file of its own.
 pub(super) fn original(index: usize) -> String {
     format!("{index}.original")
 }
 
-/// The name under which a file is written before it is put in its place.
+/// Name of a new file before it is renamed into place.
 pub(super) fn staged(session: &str, index: usize, path: &str) -> String {
     match split(path) {
         ("", _) => format!(".maestro-{session}-{index}.tmp"),

@@ -1,5 +1,5 @@
-//! A directory in which files are read and written by names that are followed part by part, never
-//! through a symbolic link, so that one swapped in at any time leads nowhere.
+//! A directory whose files are reached by names, part by part, and never through a symbolic link: a link
+//! that is swapped in at any time leads nowhere.
 
 use std::fs::{File, Metadata, Permissions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,7 +13,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-/// Way in which files and directories are opened to be looked at.
+/// Flags that open files and directories for reading.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
 /// Why a name cannot be used.
@@ -25,24 +25,22 @@ pub enum Obstacle {
     /// A file where a directory would have to be.
     #[error("`{0}` is a file, not a directory")]
     NotDirectory(String),
-    /// A directory.
     #[error("it is a directory")]
     Directory,
-    /// A pipe, a socket or a device.
     #[error("it is not a regular file")]
     Special,
-    /// More bytes than are taken.
+    /// Larger than accepted.
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
-    /// It is not what it was when it was checked.
+    /// It has changed since it was checked.
     #[error("it changed since it was checked")]
     Changed,
-    /// A backup that this user's own servers did not write.
+    /// A backup that this user's servers did not write.
     #[error(
         "it was not written by this user's own Maestro, so it came with the project; nothing is taken from it"
     )]
     Foreign,
-    /// The system refused.
+    /// The system refused access.
     #[error("{0}")]
     Io(String),
 }
@@ -59,7 +57,7 @@ impl From<Errno> for Obstacle {
     }
 }
 
-/// A file as it was found.
+/// A file when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileState {
     /// Its bytes.
@@ -69,7 +67,8 @@ pub struct FileState {
     pub stamp: Stamp,
 }
 
-/// Identity of a file: it changes when somebody writes to the file or puts another in its place.
+/// Identity of a file (device, inode, size, times): it changes when somebody writes to the file or replaces
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -91,7 +90,7 @@ impl Stamp {
     }
 }
 
-/// A directory and all that is below it.
+/// A directory with everything below it.
 #[derive(Debug)]
 pub struct Tree {
     root: OwnedFd,
@@ -107,7 +106,7 @@ impl Tree {
         Ok(Self { root: openat(CWD, root, OFlags::DIRECTORY | READ, Mode::empty())? })
     }
 
-    /// The tree of a directory below; none where a part is missing.
+    /// The tree of a subdirectory; none if it does not exist.
     ///
     /// # Errors
     ///
@@ -116,7 +115,7 @@ impl Tree {
         Ok(self.directory(path)?.map(|root| Self { root }))
     }
 
-    /// A directory below, followed part by part; none where a part is missing.
+    /// Opens a subdirectory part by part; none if it does not exist.
     pub(super) fn directory(&self, path: &str) -> Result<Option<OwnedFd>, Obstacle> {
         let mut directory = None;
         for (shown, part) in parts(path) {
@@ -131,7 +130,7 @@ impl Tree {
         }
     }
 
-    /// Makes a directory and those above it, and returns it.
+    /// Creates a directory and its parents, and opens it.
     pub(super) fn make_directory(&self, path: &str, mode: Option<u32>) -> Result<OwnedFd, Obstacle> {
         let mut directory = self.root.try_clone()?;
         let mut made = false;
@@ -149,7 +148,7 @@ impl Tree {
         Ok(directory)
     }
 
-    /// The permissions of a directory; none where there is no such directory.
+    /// The permissions of a directory; none if it does not exist.
     ///
     /// # Errors
     ///
@@ -159,7 +158,7 @@ impl Tree {
         self.directory(path)?.map(mode).transpose()
     }
 
-    /// True if files can be made in a directory; one that is not there yet is made in its turn.
+    /// True if files can be created in a directory, or in its nearest existing parent.
     pub fn is_writable(&self, path: &str) -> bool {
         match self.directory(path) {
             Ok(Some(directory)) => {
@@ -178,11 +177,11 @@ impl Tree {
         }
     }
 
-    /// A file as it is; none where there is nothing.
+    /// The current state of a file; none if it does not exist.
     ///
     /// # Errors
     ///
-    /// Returns what is there is no regular file of at most so many bytes, or cannot be reached.
+    /// It is not a regular file of at most `limit` bytes, or cannot be reached.
     pub fn look(&self, path: &str, limit: u64) -> Result<Option<FileState>, Obstacle> {
         let Some((file, metadata)) = self.found(path)? else { return Ok(None) };
         let content = read(&file, metadata.len().min(limit).saturating_add(1), limit.saturating_add(1))?;
@@ -192,14 +191,14 @@ impl Tree {
         Ok(Some(FileState { content, mode: metadata.mode() & 0o7777, stamp: Stamp::of(&metadata) }))
     }
 
-    /// So many bytes of a file from a place on, or as many as there are; none where there is nothing.
+    /// A part of a file, from `start` and at most `bytes` long; none if it does not exist.
     pub(super) fn look_at(&self, path: &str, start: u64, bytes: u64) -> Result<Option<Vec<u8>>, Obstacle> {
         let Some((mut file, _)) = self.found(path)? else { return Ok(None) };
         file.seek(SeekFrom::Start(start))?;
         Ok(Some(read(&file, bytes, bytes)?))
     }
 
-    /// A regular file, opened; none where there is nothing.
+    /// An opened regular file; none if it does not exist.
     fn found(&self, path: &str) -> Result<Option<(File, Metadata)>, Obstacle> {
         let (above, name) = split(path);
         let Some(directory) = self.directory(above)? else { return Ok(None) };
@@ -209,7 +208,7 @@ impl Tree {
             FileType::Directory => Err(Obstacle::Directory),
             _ => Err(Obstacle::Special),
         };
-        // Looked at before it is opened: opening alone does something to some devices.
+        // Checked before it is opened: opening alone has an effect on some devices.
         kind(&directory, name).map_or(Ok(()), regular)?;
         let file = match open_file(&directory, name) {
             Ok(file) => file,
@@ -222,7 +221,7 @@ impl Tree {
         Ok(Some((file, metadata)))
     }
 
-    /// Writes a file that is not there yet.
+    /// Writes a new file.
     pub(super) fn write_new(
         &self,
         path: &str,
@@ -241,7 +240,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts a written file in the place of another that is still as it was, or where nothing is.
+    /// Renames a written file over another that is unchanged, or to a free name.
     pub(super) fn put(&self, staged: &str, path: &str, expected: Option<Stamp>) -> Result<(), Obstacle> {
         let (above, name) = split(path);
         let (_, staged) = split(staged);
@@ -253,7 +252,7 @@ impl Tree {
         Ok(renameat(&directory, staged, &directory, name)?)
     }
 
-    /// Removes a file that is still as it was.
+    /// Removes a file that is unchanged.
     pub(super) fn remove(&self, path: &str, expected: Stamp) -> Result<(), Obstacle> {
         let (above, name) = split(path);
         let directory = self.directory(above)?.ok_or(Obstacle::Changed)?;
@@ -261,7 +260,7 @@ impl Tree {
         Ok(unlinkat(&directory, name, AtFlags::empty())?)
     }
 
-    /// Removes a file of our own, if it is there.
+    /// Removes a file of our own, if it exists.
     pub(super) fn remove_own(&self, path: &str) {
         let (above, name) = split(path);
         if let Ok(Some(directory)) = self.directory(above) {
@@ -270,12 +269,12 @@ impl Tree {
     }
 }
 
-/// A hard link is made only where nothing is, so no file is overwritten.
+/// A hard link is made only at a free name, so no file is overwritten.
 fn put_new(directory: &OwnedFd, staged: &str, name: &str) -> Result<(), Obstacle> {
     match linkat(directory, staged, directory, name, AtFlags::empty()) {
         Ok(()) => Ok(unlinkat(directory, staged, AtFlags::empty())?),
         Err(Errno::EXIST) => Err(Obstacle::Changed),
-        // Some file systems know no hard links.
+        // Some file systems have no hard links.
         Err(_) => {
             unchanged(directory, name, None)?;
             Ok(renameat(directory, staged, directory, name)?)
@@ -292,7 +291,7 @@ fn unchanged(directory: &OwnedFd, name: &str, expected: Option<Stamp>) -> Result
     if found == expected { Ok(()) } else { Err(Obstacle::Changed) }
 }
 
-/// Opens what has a name, through no link. A pipe without a writer would be waited for otherwise.
+/// Opens a file by its name, following no link. Without NONBLOCK, a pipe without a writer would block.
 fn open_file(directory: &OwnedFd, name: &str) -> Result<File, Errno> {
     let flags = READ | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
     openat(directory, name, flags, Mode::empty()).map(File::from)
@@ -303,7 +302,7 @@ fn kind(directory: &OwnedFd, name: &str) -> Option<FileType> {
     Some(FileType::from_raw_mode(found.st_mode))
 }
 
-/// Reads a file at once where `expected` bytes are in it, and no further than `most`.
+/// Reads a file at once if it has the expected size, and at most `most` bytes.
 fn read(file: &File, expected: u64, most: u64) -> std::io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     file.take(most).read_to_end(&mut content)?;
@@ -319,7 +318,7 @@ fn enter(directory: &OwnedFd, part: &str, shown: &str) -> Result<Option<OwnedFd>
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(match kind(directory, part) {
             Some(FileType::Directory) => error.into(),
-            // It may be gone again: then something else was swapped in meanwhile.
+            // It may be gone again: then something was swapped in meanwhile.
             Some(FileType::Symlink) | None => Obstacle::Link(shown.to_owned()),
             Some(_) => Obstacle::NotDirectory(shown.to_owned()),
         }),
@@ -335,7 +334,7 @@ fn parts(path: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The directory and the name in it.
+/// The directory, and the name in it.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }

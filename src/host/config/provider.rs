@@ -17,27 +17,27 @@ pub struct ProviderSettings {
     pub adapter: AdapterKind,
     /// Program and leading arguments, as shell words.
     pub command: String,
-    /// Model where a call names none; none leaves it to the CLI and its user.
+    /// Default model; none leaves the choice to the CLI and its user.
     #[serde(deserialize_with = "name_or_none")]
     pub model: Option<String>,
-    /// Effort: how hard it is to think when a call does not say.
+    /// Default effort.
     #[serde(deserialize_with = "effort_or_none")]
     pub effort: Option<Effort>,
-    /// Seconds for a whole call.
+    /// Timeout of a call in seconds.
     pub timeout_sec: u64,
-    /// Seconds of silence after the first output; 0 is off.
+    /// Seconds of silence after the first output that end a call; 0 means never.
     pub stall_timeout_sec: u64,
-    /// Arguments in front of ours.
+    /// Arguments before ours.
     pub extra_args: Vec<String>,
     /// Variables set for the CLI.
     pub extra_env: IndexMap<String, String>,
-    /// Variables passed on from our environment; a trailing `*` matches a prefix.
+    /// Variables that the CLI inherits; a trailing `*` matches a prefix.
     pub allow_env: Vec<String>,
-    /// Providers that may answer in its place, in this order; none: nobody does.
+    /// Providers that may answer instead, in this order; none by default.
     pub fallback: Vec<String>,
     /// Default trust, 0 to 1.
     pub trust: f64,
-    /// Way in which a CLI without an adapter of its own is called and read.
+    /// How to call and read a CLI without an adapter of its own.
     pub template: TemplateSettings,
 }
 
@@ -62,7 +62,7 @@ impl Default for ProviderSettings {
 }
 
 impl ProviderSettings {
-    /// `(key, what is wrong)` of values that no type could refuse.
+    /// `(key, problem)` of values that have the right type and are still invalid.
     pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         if let Some(model) = self.model.as_deref().filter(|model| model.starts_with('-')) {
@@ -146,7 +146,7 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
         }
         let undoes = list("undoing_flags").iter().any(|known| match known.strip_suffix('*') {
             Some(beginning) => lower.starts_with(beginning),
-            // A short flag takes its value without a sign between them, too.
+            // A short flag may take its value without a separator.
             None => {
                 lower == *known
                     || known.len() == 2
@@ -187,11 +187,9 @@ fn effort_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<E
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enabled {
-    /// It may.
     Yes,
-    /// It may not.
     No,
-    /// By name always, on its own only where no other CLI is installed.
+    /// If it is named, or if no other CLI is installed.
     Auto,
 }
 
@@ -206,7 +204,7 @@ impl<'de> Deserialize<'de> for Enabled {
     }
 }
 
-/// Way in which a provider is called and read.
+/// How a provider is called and read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdapterKind {
@@ -222,7 +220,7 @@ pub enum AdapterKind {
     Understudy,
 }
 
-/// Way in which a CLI without an adapter of its own is called and read.
+/// How to call and read a CLI without an adapter of its own.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TemplateSettings {
@@ -230,12 +228,12 @@ pub struct TemplateSettings {
     pub args: Vec<String>,
     pub prompt: PromptChannel,
     pub answer: AnswerRule,
-    /// Where an error is in its output, beside a non-zero exit.
+    /// Place of an error in its output, beside a non-zero exit code.
     pub error: Option<ErrorRule>,
     pub usage: Option<UsageRule>,
     /// Files written into the private working directory before the start.
     pub files: IndexMap<String, String>,
-    /// Characters that the CLI takes at most.
+    /// Maximum length of a prompt in characters.
     pub max_prompt_chars: Option<usize>,
 }
 
@@ -262,45 +260,44 @@ pub enum PromptChannel {
     Argument,
 }
 
-/// Where the answer is in a CLI's output.
+/// Place of the answer in a CLI's output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AnswerRule {
     /// All of stdout.
     #[default]
     Text,
-    /// At a JSON pointer of one document.
+    /// A JSON pointer into one document.
     Json(String),
-    /// At a JSON pointer of those lines that match.
+    /// A JSON pointer into the matching lines.
     JsonLines {
-        /// The pointer.
         pointer: String,
-        /// Pointers and the values that they must have.
+        /// Pointers, and the values required there.
         matching: IndexMap<String, serde_json::Value>,
         join: Join,
     },
 }
 
-/// Handling of answers of several lines.
+/// How answers from several lines are joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Join {
-    /// They are pieces of one.
+    /// They are pieces of one answer.
     #[default]
     Concat,
     /// The last one counts.
     Last,
 }
 
-/// Where an error is in a CLI's output.
+/// Place of an error in a CLI's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorRule {
-    /// The pointer to its message.
+    /// Pointer to its message.
     pub pointer: String,
-    /// Pointers and the values that its line or document must have.
+    /// Pointers, and the values required there.
     pub matching: IndexMap<String, serde_json::Value>,
 }
 
-/// Where the usage is in a CLI's output.
+/// Place of the usage in a CLI's output.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UsageRule {

@@ -12,15 +12,15 @@ use crate::domain::stage::Stage;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Consultants that run at the same time.
+    /// Maximum number of consultants that run at the same time.
     pub max_parallel: usize,
-    /// Tools that are not offered.
+    /// Tools that are not served.
     pub disabled_tools: Vec<String>,
     /// The languages of reports; dialogs and terminals use one.
     pub language: Languages,
-    /// The sets of tools that are offered; none named are all.
+    /// The served sets of tools; none means all.
     pub toolsets: Vec<String>,
-    /// Directories beside the project whose files may be packed.
+    /// Further directories whose files may be packed.
     pub repo_roots: Vec<PathBuf>,
     /// Limits of packed contexts.
     pub context: ContextSettings,
@@ -32,21 +32,20 @@ pub struct Settings {
     pub(crate) caps: Caps,
     /// The record of calls.
     pub tracing: TracingSettings,
-    /// Decider on a stage where nobody can be shown a dialog.
+    /// The way to a decision on a stage if no dialog can be shown.
     pub approvals: Approvals,
-    /// True if a run may have its stages of low risk approved by the policy, if its caller wants that;
-    /// the user's own word.
+    /// True if the policy may approve stages of low risk, if the caller wants that. Only the user may set
+    /// it.
     pub auto_approve_low_risk: bool,
-    /// True if a run may begin at a later stage than analyze, if its caller wants that; the user's own
-    /// word.
+    /// True if a run may begin after analyze, if the caller wants that. Only the user may set it.
     pub late_start: bool,
-    /// True if the human is led to the local page where the client can open an address.
+    /// True if the human is sent to the local page, if the client can open an address.
     pub page: bool,
-    /// Sandbox of checks and consultants. The user's own setting.
+    /// Sandbox of checks and consultants. Only the user may set it.
     pub sandbox: Sandbox,
-    /// The network of checks. The user's own setting.
+    /// Network of checks. Only the user may set it.
     pub network: Network,
-    /// Days after which a run that nobody goes on with is parked; 0 is never.
+    /// Days without work after which a run is parked; 0 means never.
     pub park_after_days: u64,
     pub backups: BackupSettings,
 }
@@ -55,12 +54,12 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sandbox {
-    /// They do not.
+    /// None.
     Off,
-    /// They do where the machine has one.
+    /// If the machine has one.
     #[default]
     Auto,
-    /// They do, or do not run.
+    /// Always; without one, nothing runs.
     Required,
 }
 
@@ -71,7 +70,7 @@ pub enum Network {
     /// The machine's own.
     #[default]
     On,
-    /// Loopback and nothing else.
+    /// Only loopback.
     Off,
 }
 
@@ -133,7 +132,7 @@ impl ContextSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct MaskingSettings {
     pub replacement: String,
-    /// Patterns beside the shipped ones.
+    /// Patterns in addition to the shipped ones.
     pub regexes: Vec<String>,
 }
 
@@ -146,20 +145,19 @@ pub struct TracingSettings {
     pub enabled: bool,
     /// The directory of the event log, relative to the project root; `.maestro` by default.
     pub directory: Option<PathBuf>,
-    /// True if what was asked is kept, masked; else its digest and length only.
+    /// True if questions are kept, masked; else only their digest and length.
     pub save_prompts: bool,
-    /// True if what was answered is kept, masked; else its digest and length only.
+    /// True if answers are kept, masked; else only their digest and length.
     pub save_responses: bool,
 }
 
-/// How long backups of patches are kept. 0 is no limit.
+/// How long backups of patches are kept; 0 means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackupSettings {
-    /// Days.
     pub max_age_days: u64,
-    /// Bytes of all together.
+    /// Maximum size of all backups in bytes.
     pub max_bytes: u64,
-    /// Patches and restores.
+    /// Maximum number of patches and restores.
     pub max_sessions: usize,
 }

@@ -1,4 +1,4 @@
-//! The files of a project by their names, for paths that leave out where a file lies.
+//! Finds the files of a project by name, for paths without their directory.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -9,26 +9,26 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 
 use super::Project;
 
-/// Entries and directories that are looked at: a bare name in a huge tree is not worth more time.
+/// Maximum number of entries and directories: a bare name in a huge tree is not worth more time.
 const MOST_ENTRIES: usize = 3_000;
 const MOST_DIRECTORIES: usize = 160;
 
-/// Directories of what is fetched or built.
+/// Directories of fetched or built files.
 const PASSED_OVER: [&str; 8] =
     ["node_modules", "target", "__pycache__", "venv", "vendor", "dist", "build", "site-packages"];
 
-/// The files of a project by name. No content is read, no link followed.
+/// The files of a project by name. Reads no content, follows no link.
 #[derive(Debug, Default)]
 pub struct Names {
     directories: Vec<PathBuf>,
-    /// The directories in which there is a file of a name.
+    /// The directories that contain a file of each name.
     by_name: HashMap<OsString, Vec<usize>>,
-    /// True if every directory was looked at.
+    /// True if every directory was searched.
     pub is_whole: bool,
 }
 
 impl Names {
-    /// Where there are files of some names below the project's root, those near the root first.
+    /// Finds files of these names below the project's root, those near the root first.
     pub fn of(project: &Project, wanted: &HashSet<&str>) -> Self {
         let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -51,7 +51,7 @@ impl Names {
                 }
                 let name = OsStr::from_bytes(name);
                 let kind = match entry.file_type() {
-                    // Some file systems tell the kind of an entry only to who asks for it.
+                    // Some file systems report the type of an entry only on request.
                     FileType::Unknown => statat(&root, place.join(name), AtFlags::SYMLINK_NOFOLLOW)
                         .map_or(FileType::Unknown, |found| FileType::from_raw_mode(found.st_mode)),
                     kind => kind,

@@ -1,4 +1,4 @@
-//! Reading the lines that matter of a file of any size, in bounded memory.
+//! Reads the relevant lines of a file of any size, in bounded memory.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,7 +8,7 @@ use super::Refusal;
 use crate::domain::mask::{LineMasker, Masker};
 use crate::domain::pack::{FileText, MAX_LINE_CHARS, Mention, file_lines};
 
-/// Bytes of a line that are kept; the rest is counted and dropped. A character has at most four.
+/// Bytes of a line that are kept; the rest is counted and dropped. A character has at most four bytes.
 const KEPT_BYTES: usize = 4 * (MAX_LINE_CHARS + 16) + 4_096;
 
 /// Bytes in which a NUL makes a file binary.
@@ -21,12 +21,11 @@ pub struct FileLines {
 }
 
 impl FileLines {
-    /// Reads the `limit` lines of a file that matter most, in two passes: one that counts, one
-    /// that keeps.
+    /// Reads the `limit` most relevant lines of a file, in two passes: one counts, one keeps.
     ///
     /// # Errors
     ///
-    /// A binary file, or one that cannot be read.
+    /// The file is binary or cannot be read.
     pub fn read(
         mut file: File,
         shown: &str,

@@ -1,4 +1,4 @@
-//! Opening the log's file: looked at without a trace first, then as `SQLite` should treat it.
+//! Opens the log's file: first inspected without a trace, then opened as `SQLite` should treat it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,16 +15,16 @@ use super::StoreError;
 use super::place::Place;
 use crate::domain::chain::Stored;
 
-/// Time that one looks away from a lock that somebody else holds.
+/// Pause before another attempt at a lock.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Opens a file that exists and makes a log of it where it is empty. Waits for others that do the
-/// same, at most for twice the patience.
+/// Opens an existing file, and turns an empty one into a log. Waits for others that do the same, at most
+/// twice the patience.
 pub(super) fn open(place: &Place, patience: Duration) -> Result<Connection, StoreError> {
     let began = Instant::now();
     let path = place.real_file()?;
     loop {
-        // Not every lock is waited for by SQLite: changing to a write-ahead log fails at once.
+        // SQLite does not wait for every lock: changing to a write-ahead log fails at once.
         match open_once(place, &path, patience) {
             Err(StoreError::Busy) if began.elapsed() < patience => std::thread::sleep(PAUSE),
             result => return result,
@@ -35,8 +35,8 @@ pub(super) fn open(place: &Place, patience: Duration) -> Result<Connection, Stor
 fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connection, StoreError> {
     let unfinished = place.is_unfinished();
     match check_owner(path) {
-        // Killed while it was made or merged, the file alone is not whole; with what lies beside it,
-        // it is. SQLite puts the two together, and what comes out is checked once more.
+        // If a process was killed while it made or merged the file, the file alone is incomplete; with the
+        // files beside it, it is whole. SQLite combines them, and the result is checked once more.
         Err(StoreError::Corrupt { .. }) if unfinished => {}
         result => result?,
     }
@@ -58,7 +58,7 @@ fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connectio
     Ok(connection)
 }
 
-/// Opens a file of which nothing more can come, and leaves no trace: no lock, no file beside it.
+/// Opens a file that nobody can write to, without a trace: no lock, no file beside it.
 pub(super) fn open_frozen(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -67,14 +67,14 @@ pub(super) fn open_frozen(path: &Path) -> Result<Connection, StoreError> {
     Ok(Connection::open_with_flags(frozen_address(path), flags)?)
 }
 
-/// True if closing the connection leaves the file as it is, damaged or another's as it may be.
+/// True if closing the connection must leave the file as it is, damaged or foreign.
 pub(super) fn leave_as_it_is(connection: &Connection, yes: bool) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, yes)?;
     Ok(())
 }
 
-/// Refuses a file that is not ours, or newer than we know, before anything could change it. The
-/// marks are in the file from its first moment on, never only in what `SQLite` keeps beside it.
+/// Refuses a foreign or newer file before anything could change it. The marks are in the file from its
+/// first moment on, never only in the files that `SQLite` keeps beside it.
 pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     let not_ours =
         || StoreError::NotOurs { path: path.to_owned(), reason: "it is a database of another program" };
@@ -88,10 +88,10 @@ pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// True if the list of tables does not fit into the file's first page. Ours does, and `SQLite` reads the whole
-/// list before it answers anything: 20,000 tables took 330 ms.
+/// True if the list of tables exceeds the file's first page. Ours fits, and `SQLite` reads the whole list
+/// before it answers anything: 20,000 tables took 330 ms.
 fn has_many_tables(path: &Path) -> bool {
-    // Page 1 begins with the file's header; then comes the kind of the page (file format, section 1.6).
+    // Page 1 begins with the file's header, then the type of the page (file format, section 1.6).
     const KIND_OF_PAGE: u64 = 100;
     const INTERIOR_TABLE_PAGE: u8 = 5;
     let mut kind = [0];
@@ -99,12 +99,12 @@ fn has_many_tables(path: &Path) -> bool {
     read.is_ok() && kind == [INTERIOR_TABLE_PAGE]
 }
 
-/// Refuses latest events that belong to another file, one that stood here before: with them, an
-/// event that is in the file is gone. `SQLite` itself would not notice.
+/// Refuses pending events that belong to another file which stood here before: they would hide an event of
+/// this file. `SQLite` itself would not notice.
 fn check_latest_events(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let merged = open_frozen(path).and_then(|frozen| last_event(&frozen));
-    // A file that somebody is merging events into may be in any state; one that has an event which
-    // fits its hash had it before, though.
+    // While events are merged, the file may be in any state; but an event that fits its hash was in it
+    // before.
     let Some(merged) = merged.ok().flatten().filter(Stored::fits_its_hash) else {
         return Ok(());
     };
@@ -125,7 +125,7 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     }
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
     if mode == "wal" {
-        // The first read makes the files beside the log's own, that identify it.
+        // The first read creates the files beside the log, which identify it.
         owner(connection, &MIGRATIONS)?;
         return Ok(());
     }
@@ -134,7 +134,7 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     })
 }
 
-/// `SQLite`'s own waiting grows to a tenth of a second; an append takes a hundredth of that.
+/// `SQLite`'s own waits grow to a tenth of a second; an append takes a hundredth of that.
 fn wait(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
     let mut began = Instant::now();
     move |tries| {
@@ -149,7 +149,7 @@ fn wait(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
     }
 }
 
-/// The file as an address that says that nobody writes to it.
+/// The address of a file that nobody writes to.
 fn frozen_address(path: &Path) -> String {
     let mut address = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
@@ -167,8 +167,8 @@ fn frozen_address(path: &Path) -> String {
 /// The mark of our files, `Mstr` in ASCII (`SQLite`'s `application_id`).
 const APPLICATION: i32 = 0x4d73_7472;
 
-/// One step for each version, the first from an empty file. A step that was released is never
-/// changed; a new version is a new step.
+/// One step for each version, the first from an empty file. A released step never changes; a new version is
+/// a new step.
 pub(super) const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE event (
         seq INTEGER PRIMARY KEY,
@@ -192,24 +192,24 @@ pub(super) const MIGRATIONS: [&str; 1] = ["
 /// The owner of a file, by its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// It is empty and has no owner.
+    /// Nobody: it is empty.
     Nobody,
-    /// Ours, of a version.
+    /// Ours, with its version.
     Us(u32),
-    /// Another program's.
+    /// Another program.
     Other,
 }
 
-/// Reads the marks. A file with our marks and other tables than ours, such as a view that never ends, is
-/// another program's.
+/// Reads the marks. A file with our marks and other tables, such as a view that never ends, belongs to
+/// another program.
 pub(super) fn owner(connection: &Connection, migrations: &[&str]) -> Result<Owner, StoreError> {
     let mark = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application, version) = (mark("application_id")?, mark("user_version")?);
     if application == APPLICATION {
-        // A version below 1 was never written by us.
+        // We never wrote a version below 1.
         let version = u32::try_from(version).ok().filter(|version| *version > 0);
         return Ok(match version {
-            // A newer version has a form that this program does not know, and is refused by its number.
+            // A newer version has an unknown form, and is refused by its number.
             Some(version) if version > known(migrations) => Owner::Us(version),
             Some(version)
                 if has_form(connection, migrations.get(..version as usize).unwrap_or_default())? =>
@@ -223,7 +223,7 @@ pub(super) fn owner(connection: &Connection, migrations: &[&str]) -> Result<Owne
     Ok(if is_empty { Owner::Nobody } else { Owner::Other })
 }
 
-/// Objects of a database: kind, name, and the words that make it.
+/// Objects of a database: kind, name, and the words that create it.
 type Objects = BTreeSet<(String, String, Vec<String>)>;
 
 fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
@@ -232,7 +232,7 @@ fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, words(row.get(2)?))))?.collect()
 }
 
-/// True if there is a table, and nothing but what the steps make.
+/// True if the tables are exactly those that the steps make.
 fn has_form(connection: &Connection, steps: &[&str]) -> Result<bool, StoreError> {
     let made = Connection::open_in_memory()?;
     for step in steps {
@@ -248,13 +248,13 @@ pub(super) fn check_version(found: u32, migrations: &[&str]) -> Result<(), Store
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }
 }
 
-/// Brings the file to the latest version, in one step for all readers: all of it or nothing.
+/// Migrates the file to the latest version in one transaction.
 pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
     if owner(connection, migrations)? == Owner::Us(known(migrations)) {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    // Somebody else may have done it before the lock was ours.
+    // Another process may have done it before we got the lock.
     let version = match owner(&transaction, migrations)? {
         Owner::Nobody => 0,
         Owner::Us(version) => version,

@@ -1,9 +1,9 @@
-//! Sign of life of a server: it holds the lock on a file of its name.
+//! Sign of life of a server: it holds the lock on a file with its name.
 //!
-//! A process id would prove nothing: another container may share the project, and ids come back.
-//! The system frees the lock when the process ends, however it ends. A program that the server
-//! starts shares the lock only between its `fork` and its `exec`, for the file is closed by the
-//! latter; a server that dies in between is believed alive for that moment longer.
+//! A process id would prove nothing: another container may share the project, and ids are reused. The
+//! system frees the lock when the process ends, however it ends. A program that the server starts shares
+//! the lock only between its `fork` and its `exec`, which closes the file; a server that dies in between
+//! seems alive for that moment.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,13 +16,13 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use super::StoreError;
 use super::place::make_directory;
 
-/// Below the directory of the log.
+/// Subdirectory of the log's directory.
 const SERVERS: &str = "servers";
 
-/// A file that has no server's name yet.
+/// Prefix of a file before it gets a server's name.
 const UNNAMED: &str = ".new-";
 
-/// Such a file may be without its lock for so long.
+/// How long such a file may be without its lock.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// The sign that this server is alive, until it is dropped.
@@ -33,12 +33,12 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Shows that the server `id` is alive, to all that share the directory of the log. Files of dead
-    /// servers are removed.
+    /// Shows everybody who shares the log's directory that server `id` is alive. Removes files of dead
+    /// servers.
     ///
     /// # Errors
     ///
-    /// The name is not valid for a file or is taken, or the directory cannot be written to.
+    /// The name is invalid or taken, or the directory is not writable.
     pub fn hold(directory: &Path, id: &str) -> Result<Self, StoreError> {
         if !is_name(id) {
             return Err(StoreError::Unfit { reason: "the name of the server is malformed" });
@@ -50,7 +50,7 @@ impl Lease {
         let new = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(&servers);
         let new = new.map_err(|error| explain(&error))?;
         flock(&new, FlockOperation::NonBlockingLockExclusive).map_err(|error| explain(&error.into()))?;
-        // It gets its name with the lock on it: nobody ever sees the one without the other.
+        // It gets its name while locked: nobody ever sees one without the other.
         let held = new.persist_noclobber(&path).map_err(|error| explain(&error.error))?;
         Ok(Self { path, _held: held })
     }
@@ -58,18 +58,17 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // A file that stays is free, and the next server removes it.
+        // A remaining file is unlocked, and the next server removes it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// True if the server `id` is alive. One of which that cannot be found out is believed to be.
+/// True if server `id` is alive, or if that cannot be found out.
 pub fn is_alive(directory: &Path, id: &str) -> bool {
     is_name(id) && is_held(&directory.join(SERVERS).join(id))
 }
 
-/// Asks for a lock that others can have at the same time, so that two who ask do not mistake one
-/// another for the server.
+/// Asks for a shared lock, so that two who ask do not mistake each other for the server.
 fn is_held(path: &Path) -> bool {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     match File::options().read(true).custom_flags(flags).open(path) {
@@ -96,7 +95,7 @@ fn remove_dead(servers: &Path, young: Duration) {
         let may_go = is_name(name) || (name.starts_with(UNNAMED) && is_old());
         if may_go && !is_held(&entry.path()) {
             tracing::debug!(server = name, "its server is gone");
-            // Another server may be at it too.
+            // Another server may be removing it too.
             let _ = fs::remove_file(entry.path());
         }
     }

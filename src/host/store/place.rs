@@ -1,4 +1,4 @@
-//! Where the log is: its directory and its file, neither of them ever a link.
+//! The place of the log: its directory and its file, neither of them ever a link.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
@@ -21,8 +21,7 @@ pub(super) const FILE: &str = "maestro.db";
 /// Only the owner.
 const PRIVATE_DIRECTORY: u32 = 0o700;
 
-/// Identity of a file: its device, its number there, and when it was made, for a number is
-/// given away again.
+/// Identity of a file: device, inode and creation time, because inodes are reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     device: u64,
@@ -36,8 +35,7 @@ impl FileId {
     }
 }
 
-/// The files that `SQLite` keeps beside the log's own as long as it is open: the latest events, and
-/// an index of them.
+/// The files that `SQLite` keeps beside an open log: the pending events, and an index of them.
 pub(super) type Beside = [Option<FileId>; 2];
 
 const BESIDE: [&str; 2] = ["maestro.db-wal", "maestro.db-shm"];
@@ -65,25 +63,25 @@ impl Place {
         Self { root: Some(root.to_owned()), ..self }
     }
 
-    /// The file of the log. Links to other places are refused when it is opened.
+    /// The file of the log. A link is refused when it is opened.
     pub(super) fn file(&self) -> PathBuf {
         self.directory.join(FILE)
     }
 
-    /// True if the file is somebody else's.
+    /// True if the file belongs to another user.
     pub(super) fn is_of_another_user(&self) -> bool {
         let user = rustix::process::geteuid().as_raw();
         fs::symlink_metadata(self.file()).is_ok_and(|found| found.uid() != user)
     }
 
-    /// The file with no link on the way to it.
+    /// The path of the file without links.
     pub(super) fn real_file(&self) -> Result<PathBuf, StoreError> {
         let real = self.directory.canonicalize();
         Ok(real.map_err(|error| StoreError::of_file(&self.directory, &error))?.join(FILE))
     }
 
-    /// True if something lies beside the file without which it may not be whole: its latest events,
-    /// or what its making needs to be undone.
+    /// True if a file beside the log may be needed to make it whole: pending events, or an unfinished
+    /// creation.
     pub(super) fn is_unfinished(&self) -> bool {
         ["maestro.db-wal", "maestro.db-journal"]
             .iter()
@@ -95,20 +93,20 @@ impl Place {
         BESIDE.map(|name| Some(FileId::of(&fs::symlink_metadata(self.directory.join(name)).ok()?)))
     }
 
-    /// Gives those of these files that are still there another name, for they belong to a log that
-    /// is gone: `SQLite` would take them for those of whatever is in its place.
+    /// Renames those of these files that still exist, because they belong to a log that is gone: `SQLite`
+    /// would use them for the file in its place.
     pub(super) fn set_aside(&self, files: &Beside) {
         let mark = uuid::Uuid::now_v7();
         for ((name, before), now) in BESIDE.iter().zip(files).zip(&self.beside()) {
             if before.is_some() && before == now {
                 let aside = self.directory.join(format!("{name}.replaced-{mark}"));
-                // Another server may be at it too.
+                // Another server may be renaming it too.
                 let _ = fs::rename(self.directory.join(name), aside);
             }
         }
     }
 
-    /// Returns what stands in the log's place; none where nothing does.
+    /// The file in the log's place; none if there is none.
     pub(super) fn find(&self) -> Result<Option<Found>, StoreError> {
         if metadata(&self.directory)?.is_none() {
             return Ok(None);
@@ -124,7 +122,7 @@ impl Place {
         Ok(Some(Found { id: FileId::of(&found), bytes: found.len() }))
     }
 
-    /// Makes what is missing: the directory, and an empty file that only the user can read.
+    /// Creates what is missing: the directory, and an empty file that only the user can read.
     pub(super) fn make(&self) -> Result<(), StoreError> {
         if let Some(root) = &self.root {
             check_root(root)?;
@@ -134,8 +132,8 @@ impl Place {
             return Ok(());
         }
         let explain = |error: &io::Error| StoreError::of_file(&self.directory, error);
-        // Private from its first moment on, and closed before it has its name: closing a file gives
-        // up the locks that this process has on it.
+        // Private from its first moment on, and closed before it gets its name: closing a file releases the
+        // locks that this process has on it.
         let new = tempfile::Builder::new().prefix(".maestro-db-").tempfile_in(&self.directory);
         match new.map_err(|error| explain(&error))?.into_temp_path().persist_noclobber(self.file()) {
             Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(explain(&error.error)),
@@ -144,7 +142,7 @@ impl Place {
     }
 }
 
-/// Refuses a project whose directory is not there: what is missing is not made in its place.
+/// Refuses a project whose directory does not exist; it is not created.
 ///
 /// # Errors
 ///
@@ -156,7 +154,7 @@ pub fn check_root(root: &Path) -> Result<(), StoreError> {
     Err(StoreError::Io { reason: format!("the project directory {} does not exist", root.display()) })
 }
 
-/// Makes a directory of Maestro's own, unseen by git, unless it is there.
+/// Creates a directory of Maestro's own that git ignores, unless it exists.
 pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     let explain = |error: &io::Error| StoreError::of_file(directory, error);
     if let Some(parent) = directory.parent() {
@@ -179,7 +177,7 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Refuses a link, and whatever else is no directory.
+/// Refuses a link, and anything else that is not a directory.
 fn check_directory(directory: &Path) -> Result<(), StoreError> {
     match metadata(directory)? {
         Some(found) if !found.is_dir() => Err(not_ours(directory, &found, "it is not a directory")),
@@ -201,18 +199,17 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     }
 }
 
-// A fold of a log beside its mark in the user's own directory, so that a long log is not folded from
-// its first event by each process. It is sealed with the user's key, bound to the hash of the event
-// that it ends with, and of use to the very program that made it: what does not fit is as if it were
-// not there.
+// A fold of a log beside its mark in the user's own directory, so that not every process folds a long log
+// from its first event. It is sealed with the user's key, bound to the hash of its last event, and usable
+// only by the very program that made it. A fold that does not fit is ignored.
 
-/// Bytes of a mark, blanks at its end included: as many as a disk writes at once, or not at all.
+/// Bytes of a mark, padded with blanks: a disk writes this many at once, or not at all.
 const MARK_BYTES: usize = 512;
 
-/// Bytes of a fold that is read.
+/// Maximum size of a fold.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Header of a kept fold, in a line of its own.
+/// Header of a saved fold, on a line of its own.
 #[derive(Serialize, Deserialize)]
 struct Head {
     /// The program that made it.
@@ -258,7 +255,7 @@ pub(super) fn save(file: &Path, key: &SealKey, hash: String, kept: &Kept) -> std
     Ok(())
 }
 
-/// Identity of this program: it differs for another version and another build.
+/// Identity of this program: it differs for every version and build.
 fn program() -> Option<&'static str> {
     static PROGRAM: OnceLock<Option<String>> = OnceLock::new();
     let find = || {
@@ -269,12 +266,11 @@ fn program() -> Option<&'static str> {
     PROGRAM.get_or_init(find).as_deref()
 }
 
-// Last state of each log that this user has seen, kept in the user's own directory: how far it went, and
-// the hash there. A log that came with a repository is in none of these marks, one that was put back
-// in time or written anew does not fit its mark, and one that is as it was left need not be checked
-// from its beginning.
+// The last state of each log that this user has seen, kept in the user's own directory: its length and last
+// hash. A log that came with a repository has no mark, a log that was put back or rewritten does not fit
+// its mark, and a log that is unchanged need not be checked from its beginning.
 
-/// The files of a log as they were left. A write to one of them changes it.
+/// The files of a log when they were left. A write to one of them changes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Print {
     log: Stamp,
@@ -314,12 +310,12 @@ impl Print {
 pub(super) struct Mark {
     pub(super) seq: u64,
     pub(super) hash: String,
-    /// The files then; none where somebody may have written to them who left no mark.
+    /// The files at that time; none if somebody may have written to them without a mark.
     pub(super) print: Option<Print>,
 }
 
-/// Waits while somebody else reads or writes a mark, and not for long, for they may be stopped. False if they
-/// still do. Where there are no locks, nobody is waited for.
+/// Waits for another reader or writer of a mark, but not for long, because it may be stopped. False if it
+/// still holds the lock. Without locks, nobody waits.
 fn hold(lock: impl Fn() -> Result<(), TryLockError>) -> bool {
     const PAUSE: Duration = Duration::from_millis(1);
     (0..50).any(|_| {
@@ -348,23 +344,23 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// The marks in a user's directory of state.
+    /// The marks in a user's state directory.
     pub fn new(state: &Path) -> Self {
         Self { directory: state.join("logs"), key: None }
     }
 
-    /// The same with folds of logs beside them.
+    /// The same marks, with folds of logs beside them.
     pub fn sealed_by(mut self, key: &SealKey) -> Self {
         self.key = Some(key.clone());
         self
     }
 
-    /// Fold of a log up to a place, with the hash of the last event in it.
+    /// The saved fold of a log, with the hash of its last event.
     pub(super) fn kept(&self, first: &str, place: &Place) -> Option<(Kept, String)> {
         load(&self.fold_file(first, place), self.key.as_ref()?)
     }
 
-    /// Keeps what was folded of a log at a place, up to an event with this hash.
+    /// Saves a fold of a log up to the event with this hash.
     pub(super) fn keep(&self, first: &str, place: &Place, hash: String, kept: &Kept) {
         let Some(key) = &self.key else { return };
         if let Err(error) = save(&self.fold_file(first, place), key, hash, kept) {
@@ -381,7 +377,7 @@ impl Marks {
         self.of_log(first).is_dir()
     }
 
-    /// This user is about to begin a log whose first event has this hash.
+    /// Announces a log of this user's whose first event has this hash.
     pub(super) fn announce(&self, first: &str) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(self.of_log(first));
         if let Err(error) = made {
@@ -396,8 +392,7 @@ impl Marks {
         Mark::read(&file)
     }
 
-    /// Leaves a mark, unless there is one that is further on. A mark that cannot be left costs a check
-    /// of the whole log the next time, and no more.
+    /// Writes a mark, unless a later one exists. Without a mark, only the next check takes longer.
     pub(super) fn save(&self, first: &str, place: &Place, mark: &Mark) {
         let path = self.file(first, place);
         let open =
@@ -410,7 +405,7 @@ impl Marks {
             if !hold(|| file.try_lock()) || Mark::read(&file).is_some_and(|known| known.seq > mark.seq) {
                 return Ok(());
             }
-            // In place and in one write: a new file for each append took longer than the rest of it.
+            // In place and in one write: a new file for each append took longer than everything else.
             let text = format!("{:<MARK_BYTES$}", serde_json::to_string(mark)?);
             file.write_all_at(text.as_bytes(), 0)
         };
@@ -420,7 +415,7 @@ impl Marks {
     }
 
     fn of_log(&self, first: &str) -> PathBuf {
-        // It is a hash where it is ours, and could be anything where it is not.
+        // It is a hash if it is ours, and could be anything if it is not.
         let name: String = first.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
         self.directory.join(name)
     }
@@ -440,16 +435,16 @@ impl Marks {
 /// True if git tracks the log of a directory.
 pub(super) fn is_tracked(directory: &Path) -> bool {
     let Some(git) = repository(directory) else { return false };
-    // Asking git takes a process; its list of files is searched for the name first.
+    // Asking git takes a process, so its index is searched for the name first.
     let index = fs::read(git.join("index")).unwrap_or_default();
     if memchr::memmem::find(&index, FILE.as_bytes()).is_none() {
         return false;
     }
-    // Where git cannot say, what its list of files says counts.
+    // If git cannot say, the index counts.
     ask(directory, &["ls-files", "--error-unmatch", "--", FILE]) != Some(1)
 }
 
-/// Makes git leave the log of a directory alone, and says so where it cannot.
+/// Makes git ignore the log of a directory; returns why that failed.
 pub(super) fn keep_out(directory: &Path) -> Option<String> {
     let git = repository(directory)?;
     let ignored = || ask(directory, &["check-ignore", "-q", "--no-index", "--", FILE]) != Some(1);
@@ -476,7 +471,7 @@ pub(super) fn keep_out(directory: &Path) -> Option<String> {
     })
 }
 
-/// The directory of the repository that a directory lies in.
+/// The repository that contains a directory.
 fn repository(directory: &Path) -> Option<PathBuf> {
     let real = directory.canonicalize().ok()?;
     let found = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
@@ -489,7 +484,7 @@ fn repository(directory: &Path) -> Option<PathBuf> {
     named.is_dir().then_some(named)
 }
 
-/// The path from the working tree's root to a directory, with a slash at its end.
+/// The path from the root of the working tree to a directory, with a slash at its end.
 fn below_root(directory: &Path) -> Option<String> {
     let real = directory.canonicalize().ok()?;
     let root = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
@@ -497,7 +492,7 @@ fn below_root(directory: &Path) -> Option<String> {
     Some(if below.is_empty() { below } else { format!("{below}/") })
 }
 
-/// Returns what git answers by its exit code; none where it could not be asked.
+/// Git's exit code; none if git could not be asked.
 fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
     let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
         .into_iter()

@@ -24,7 +24,7 @@ const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM ev
 const HASH_AT: &str =
     "SELECT hash FROM event WHERE seq = ?1 AND octet_length(hash) <= 64 AND octet_length(body) < 67108864";
 const LAST_HASH: &str = "SELECT hash FROM event ORDER BY seq DESC LIMIT 1";
-/// Columns that stand before the text, which may have hundreds of pages.
+/// Columns before the text, which may have hundreds of pages.
 const LAST_PLACE: &str = "SELECT seq, at FROM event ORDER BY seq DESC LIMIT 1";
 /// Changes whenever another connection writes to the file.
 const VERSION: &str = "PRAGMA data_version";
@@ -38,43 +38,42 @@ pub struct SqliteStore {
     pub(super) patience: Duration,
     generation: AtomicU64,
     file: Mutex<OpenFile>,
-    /// Marks of logs that this user has seen; none where the user has no directory.
+    /// Marks of logs that this user has seen; none if the user has no directory.
     marks: Option<Marks>,
     notes: Mutex<Vec<Note>>,
-    /// Why the log is not honoured, as it was found last.
+    /// Why the log was last not honoured.
     trouble: Mutex<Option<StoreError>>,
 }
 
-/// Open database, and the state of the last time.
+/// The open database, and its last known state.
 #[derive(Debug, Default)]
 pub(super) struct OpenFile {
     known: Option<FileId>,
     beside: Beside,
     pub(super) connection: Option<Connection>,
-    /// The files as they were before they were opened, then as this store left them.
+    /// The files before they were opened, then as this store left them.
     print: Option<Print>,
     checked: Option<Checked>,
 }
 
-/// The part of the log that was found to fit.
+/// The checked part of the log.
 #[derive(Clone, Debug)]
 struct Checked {
     seq: u64,
     hash: String,
     /// The hash of its first event, if there is one.
     first: Option<String>,
-    /// The file's version for this connection, after which nobody else wrote.
+    /// The file's version for this connection at the last check.
     version: Option<i64>,
 }
 
 impl Checked {
-    /// Nothing of a log that begins with this event.
+    /// Nothing checked of a log that begins with this event.
     fn nothing(first: Option<String>) -> Self {
         Self { seq: 0, hash: START.to_owned(), first, version: None }
     }
 
-    /// Takes over events that this process wrote, if they follow what was checked: they need not be read
-    /// again.
+    /// Adds events that this process wrote, if they follow the checked ones: they need not be read again.
     fn goes_on_with(&mut self, written: &[Stored]) -> bool {
         let (Some(first), Some(last)) = (written.first(), written.last()) else { return false };
         if first.seq != self.seq + 1 || first.prev_hash != self.hash {
@@ -87,7 +86,7 @@ impl Checked {
     }
 }
 
-/// Result of comparing the file with the one that is known.
+/// Result of comparing the file with the known one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Same,
@@ -95,7 +94,7 @@ enum Seen {
 }
 
 impl SqliteStore {
-    /// A log in this directory, usually `.maestro` of a project. Nothing is opened or made yet.
+    /// A log in this directory, usually `.maestro` of a project. Nothing is opened or created yet.
     pub fn new(directory: PathBuf) -> Self {
         Self {
             place: Place::new(directory),
@@ -108,29 +107,29 @@ impl SqliteStore {
         }
     }
 
-    /// The same log of a project whose directory must be there: it is not made.
+    /// The same log, in a project whose directory must exist.
     pub fn below(mut self, root: &Path) -> Self {
         self.place = self.place.clone().below(root);
         self
     }
 
-    /// The same log, honoured only where it fits what this user has seen of it.
+    /// The same log, honoured only if it fits what this user has seen of it.
     pub fn with_marks(mut self, marks: Option<Marks>) -> Self {
         self.marks = marks;
         self
     }
 
-    /// Returns what the user should know of the log, each once.
+    /// Notes for the user, each once.
     pub fn take_notes(&self) -> Vec<Note> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Why the log opens no gate, as it was when somebody looked last; none where it does.
+    /// Why the log opens no gate, as of the last look; none if it does.
     pub fn trouble(&self) -> Option<StoreError> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes a log that somebody else made for this user's own, because a person says so.
+    /// Adopts a log of somebody else's as this user's own, because a person says so.
     ///
     /// # Errors
     ///
@@ -154,7 +153,7 @@ impl SqliteStore {
         Ok(count)
     }
 
-    /// Looks whether the log is this user's, goes on from where it was seen last, and fits its hashes.
+    /// Checks that the log is this user's, continues from where it was last seen, and fits its hashes.
     fn examine(&self, file: &mut OpenFile, connection: &Connection) -> Result<(), StoreError> {
         let result = self.examined(file, connection);
         let remembered = match &result {
@@ -195,9 +194,9 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Returns what was seen is there still, and what is new follows it.
+    /// Checks that the seen events are still there, and that new ones follow.
     fn go_on(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
-        // Asked first: what is written from now on changes it again.
+        // Asked first: a later write changes it again.
         let version = Some(connection.prepare_cached(VERSION)?.query_row([], |row| row.get(0))?);
         if checked.version == version {
             return Ok(());
@@ -245,7 +244,7 @@ impl SqliteStore {
         }
     }
 
-    /// True if nobody has written to the log but those who left a mark.
+    /// True if only processes that leave a mark have written to the log.
     fn is_as_it_was_left(&self, file: &OpenFile) -> bool {
         let now = Print::of(&self.place);
         let by_others = || {
@@ -255,18 +254,18 @@ impl SqliteStore {
         now.is_some() && (file.print == now || by_others() == now)
     }
 
-    /// A panic while it was held leaves at worst a transaction that is rolled back.
+    /// A panic while it was locked leaves at worst a transaction that is rolled back.
     pub(super) fn lock(&self) -> MutexGuard<'_, OpenFile> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks whether the file is still the one that is known, and lets go of it where it is not.
+    /// Checks that the file is still the known one, and closes it if not.
     fn look(&self, file: &mut OpenFile) -> Result<Seen, StoreError> {
         let found = self.place.find()?.map(|found| found.id);
         if file.known.is_none() || file.known == found {
             return Ok(Seen::Same);
         }
-        // While it is still open: so long, nobody is given the numbers of its files.
+        // While it is still open: until then, nobody gets the inodes of its files.
         self.place.set_aside(&file.beside);
         *file = OpenFile::default();
         self.generation.fetch_add(1, Ordering::SeqCst);
@@ -297,7 +296,7 @@ impl SqliteStore {
         }
     }
 
-    /// Reads; what there is no log for is the default.
+    /// Reads; a missing log gives the default.
     fn read<T: Default>(
         &self,
         after: u64,
@@ -338,14 +337,14 @@ impl SqliteStore {
         result
     }
 
-    /// A log that is there and cannot be read opens no gate either.
+    /// A log that exists and cannot be read opens no gate either.
     pub(super) fn keep_trouble(&self, error: &StoreError) {
         if !error.retryable() {
             *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         }
     }
 
-    /// Reads a log on which nobody can write, such as one on a read-only file system.
+    /// Reads a log that nobody can write to, for example on a read-only file system.
     pub(super) fn read_frozen<T>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -355,7 +354,7 @@ impl SqliteStore {
         query(&open_frozen(&path)?)
     }
 
-    /// Appends inside a transaction, unless the file is replaced meanwhile.
+    /// Appends in a transaction, unless the file is replaced meanwhile.
     fn write(
         &self,
         file: &mut OpenFile,
@@ -394,7 +393,7 @@ impl SqliteStore {
         check_expected(&transaction, expected, run)?;
         let stored = insert(&transaction, file.checked.as_ref(), at, records)?;
         if let (Some(marks), Some(first)) = (&self.marks, stored.first().filter(|first| first.seq == 1)) {
-            // Before anybody can see it: another server of this user's may read it at once.
+            // Before anybody can see it: another server of this user may read it at once.
             marks.announce(&first.hash);
         }
         if self.place.find()?.map(|found| found.id) != known {
@@ -413,7 +412,7 @@ impl SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// Closing the log puts its latest events into the file: the mark is of the file after that.
+    /// Closing the log merges its pending events into the file; the mark is of the file after that.
     fn drop(&mut self) {
         let mut file = std::mem::take(&mut *self.lock());
         let is_as_it_was = self.is_as_it_was_left(&file);
@@ -424,12 +423,12 @@ impl Drop for SqliteStore {
     }
 }
 
-/// Use of what is read: whether it may decide something.
+/// Purpose of a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// It may: the log is examined first.
+    /// A decision: the log is examined first.
     Honoured,
-    /// It is only shown, whatever it is.
+    /// Display, whatever the log is.
     AsItIs,
 }
 
@@ -446,7 +445,7 @@ fn last_hash(connection: &Connection) -> Result<Option<String>, StoreError> {
     Ok(connection.prepare_cached(LAST_HASH)?.query_row([], |row| row.get(0)).optional()?)
 }
 
-/// Holds every later event against its hash, and each against the one before it.
+/// Checks every later event against its hash, and each against the one before it.
 fn follow(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
     let from = i64::try_from(checked.seq).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(CHAIN)?;
@@ -495,7 +494,7 @@ impl EventStore for SqliteStore {
 
     fn read_since(&self, after: u64, run: Option<&str>, limit: usize) -> Result<Vec<Stored>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        // Beyond what a log can hold there is nothing.
+        // A log holds nothing beyond this.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         self.read(after, Trust::AsItIs, |connection| {
             let mut statement = connection.prepare_cached(if run.is_some() { READ_RUN } else { READ })?;
@@ -539,7 +538,7 @@ impl EventStore for SqliteStore {
             };
             Ok((hash_at(connection, kept.seq)? == Some(hash)).then_some(kept))
         });
-        // The next reader of the log meets every fault of it.
+        // The next reader of the log finds every fault of it.
         found.ok().flatten()
     }
 
@@ -590,7 +589,7 @@ fn insert(
         Some(checked) if checked.seq == seq => checked.hash.clone(),
         Some(_) | None => last_hash(transaction)?.unwrap_or_else(|| START.to_owned()),
     };
-    // A clock that was set back must not turn the order of events around.
+    // A clock that was set back must not reverse the order of events.
     let at = at.max(last_at);
     let mut statement = transaction.prepare_cached(INSERT)?;
     let mut stored = Vec::with_capacity(records.len());
@@ -616,7 +615,7 @@ fn storable(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError::Unfit { reason: "a number has more than 63 bits" })
 }
 
-/// A connection that met damage is given up without another write to the file.
+/// Closes a connection that found damage, without another write to the file.
 fn forget_if_damaged<T>(file: &mut OpenFile, result: &Result<T, StoreError>) {
     if let Err(StoreError::Corrupt { .. } | StoreError::Io { .. }) = result
         && let Some(connection) = file.connection.take()
