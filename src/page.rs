@@ -1,4 +1,4 @@
-//! The local web page: what a decision covers, shown whole, and the decision taken. It serves one
+//! The local web page: shows everything that a decision covers, and takes the decision. It serves one
 //! project on loopback, is no daemon, and decides nothing itself.
 
 mod decision;
@@ -31,7 +31,7 @@ pub use door::SHORT;
 use look::Look;
 use views::queue::Now;
 
-/// A page that is served until it is dropped or told to stop.
+/// A page, served until it is dropped or stopped.
 #[derive(Clone)]
 pub struct Page {
     inner: Arc<Inner>,
@@ -45,7 +45,7 @@ impl Deref for Page {
     }
 }
 
-/// The parts that every view works with.
+/// The parts that every view uses.
 pub struct Inner {
     kit: Kit,
     jobs: Jobs,
@@ -58,12 +58,11 @@ pub struct Inner {
 }
 
 impl Page {
-    /// Serves the page of a project, on a port of this machine that nobody else can reach
-    /// from outside.
+    /// Serves the page of a project, on a port that cannot be reached from other machines.
     ///
     /// # Errors
     ///
-    /// No port can be had, or no randomness.
+    /// No port is free, or the system gives no randomness.
     pub async fn start(kit: Kit, jobs: Jobs, stop: CancellationToken) -> Result<Self, Error> {
         let no_port = |error: std::io::Error| Error::Setup {
             reason: format!("the page finds no port on this machine: {error}"),
@@ -98,12 +97,12 @@ impl Page {
         Ok(page)
     }
 
-    /// An address that opens a place of the page once. It lets its holder in, so it goes only to a person's
-    /// own screen and nowhere else.
+    /// An address that opens a place on the page once. It lets its holder in, so it goes only to a person's
+    /// own screen.
     ///
     /// # Errors
     ///
-    /// There is no randomness.
+    /// The system gives no randomness.
     pub fn link(&self, target: &str, opened: Opened, lifetime: Duration) -> Result<String, Error> {
         let token = self.door.link(target, opened, lifetime)?;
         Ok(format!("http://{}/{}/open?t={token}", self.host, self.door.prefix()))
@@ -114,23 +113,23 @@ impl Page {
         self.host.rsplit(':').next().unwrap_or_default()
     }
 
-    /// True if somebody has the page before them.
+    /// True if somebody looks at the page.
     pub fn is_watched(&self) -> bool {
         self.watch.is_watched()
     }
 
-    /// Takes back the unused links to a place.
+    /// Revokes the unused links to a place.
     pub fn revoke(&self, target: &str) {
         self.door.revoke(target);
     }
 
-    /// Returns what the views know beside the log.
+    /// The facts that views need beside the log.
     fn now(&self) -> Now {
         let kit = &self.kit;
         Now { most: kit.config.limits().total, idle_before: kit.log.idle_before() }
     }
 
-    /// Does what may block away from the thread that answers.
+    /// Runs blocking work on another thread than the one that answers.
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Self) -> T + Send + 'static,
@@ -140,13 +139,13 @@ impl Page {
         done.map_err(|error| Error::Internal(error.to_string()))
     }
 
-    /// Looks at the fold of the log, on a thread that may block.
+    /// Reads the fold of the log. Blocks.
     fn index<T>(&self, look: impl FnOnce(&index::Index) -> T) -> Result<T, Error> {
         self.indexed.read(&self.kit.log, look)
     }
 
-    /// Folds the log while the browser starts: the first view of a long log need not wait for it. A log that
-    /// cannot be read is told by the view that needs it.
+    /// Folds the log while the browser starts, so that the first view of a long log need not wait. The view
+    /// that needs a log reports that it cannot be read.
     fn fold_ahead(&self) {
         let page = self.clone();
         drop(tokio::task::spawn_blocking(move || page.kit.log.journal().read_now(|_| ())));
@@ -154,7 +153,7 @@ impl Page {
         drop(tokio::task::spawn_blocking(move || page.index(|_| ())));
     }
 
-    /// The path under which everything is.
+    /// The prefix of every path.
     fn base(&self) -> String {
         format!("/{}/", self.door.prefix())
     }

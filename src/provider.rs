@@ -1,7 +1,7 @@
-//! The consultants: how each is called, and how its answer is read.
+//! Consultants: how each one is called, and how its answer is read.
 //!
-//! An adapter is two functions without effects: one puts an [`Ask`] into a launch, the other makes of its
-//! [`Outcome`] an [`Answer`] or the [`CliFailure`] that the CLI reported.
+//! An adapter is two functions without effects: `put` adds an [`Ask`] to a launch, and `parse` turns its
+//! [`Outcome`] into an [`Answer`] or into the [`CliFailure`] that the CLI reported.
 
 pub(crate) mod adapter;
 pub(crate) mod catalogue;
@@ -32,36 +32,36 @@ use failure::{CliFailure, FailureKind, Told};
 
 pub use adapter::Adapter;
 
-/// One question to one consultant, and how it is put.
+/// One question to one consultant, with everything that the call depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask<'a> {
     /// The question, with its context.
     pub prompt: &'a str,
     pub system: &'a str,
-    /// The model by the provider's own name; none where the CLI chooses.
+    /// The model by the provider's own name; none if the CLI chooses.
     pub model: Option<&'a str>,
-    /// Effort: how hard it is to think, in the CLI's words; none where the CLI cannot be told.
+    /// The effort in the CLI's words; none if the CLI has none.
     pub effort: Option<&'a str>,
     /// The schema that the answer must follow.
     pub schema: Option<&'a Value>,
-    /// Where its service is, where the user says so and the CLI does not read it from its environment.
+    /// The address of its service, if the user names one that the CLI does not read from its environment.
     pub gateway: Option<&'a str>,
-    /// Arguments that the command begins with.
+    /// Leading arguments of the command.
     pub leading: &'a [String],
-    /// Arguments in front of ours.
+    /// The user's arguments before ours.
     pub extra_args: &'a [String],
-    /// Variables beside ours.
+    /// The user's variables beside ours.
     pub extra_env: &'a IndexMap<String, String>,
-    /// The version of the CLI, where its flags depend on it.
+    /// The version of the CLI, if its flags depend on it.
     pub version: Option<Version>,
 }
 
-/// Where a call's private files lie. Nothing else of this machine is the consultant's business.
+/// Private places of a call. The consultant needs nothing else of this machine.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The empty working directory.
     pub work: PathBuf,
-    /// The private home of CLIs that have one.
+    /// The private home, for CLIs that have one.
     pub home: PathBuf,
     /// The private temporary directory, with most of its [`Files`].
     pub temporary: PathBuf,
@@ -78,22 +78,22 @@ impl Places {
     }
 }
 
-/// Files that are written before a CLI starts, and what they hold.
+/// Files to write before a CLI starts, with their contents.
 pub type Files = Vec<(PathBuf, String)>;
 
-/// How much of its own form a CLI kept.
+/// How far a CLI kept its own output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// It began to answer in it, and did not come to the end.
+    /// It began in its form and did not finish.
     Begun,
-    /// A piece of it cannot be read.
+    /// A part of it cannot be read.
     Broken,
     /// It printed something else, or nothing.
     Absent,
 }
 
 impl Form {
-    /// The event that a piece holds. What is none is noted.
+    /// The event in a piece of output. Other pieces are noted.
     fn event<'p>(&mut self, piece: &'p Piece<'_>, told: &mut Told) -> Option<&'p Value> {
         match piece {
             Piece::Document(event) => {
@@ -112,13 +112,13 @@ impl Form {
     }
 }
 
-/// A CLI's run, as its adapter reads it.
+/// The finished run of a CLI, as its adapter reads it.
 impl Outcome<String> {
     fn ended_well(&self) -> bool {
         self.ended == Ended::Exited && self.exit.success()
     }
 
-    /// Returns what went wrong where a CLI was asked about itself and did not end well.
+    /// The failure of a query to the CLI about itself, if it did not end well.
     pub fn trouble(&self) -> Option<CliFailure> {
         if self.ended != Ended::Exited || self.exit.success() {
             return None;
@@ -128,7 +128,7 @@ impl Outcome<String> {
         Some(said.unwrap_or_else(|| told.by_end_alone(self.exit, &self.stderr)))
     }
 
-    /// Returns what it means that the CLI gave no whole answer.
+    /// The failure of a CLI that gave no whole answer.
     fn failure(&self, told: &Told, form: Form) -> CliFailure {
         const SHOWN: usize = 300;
         // A signal from outside says nothing about the CLI.
@@ -157,7 +157,7 @@ impl Outcome<String> {
         }
     }
 
-    /// Returns what an answer without a word means: the reason, where one stands beside it.
+    /// The failure of an empty answer: the reason beside it, if there is one.
     fn empty(&self, told: &Told) -> CliFailure {
         match told.failure(&self.stderr, self.exit, &self.at) {
             Some(said) if said.kind != FailureKind::CliFailed => said,
@@ -165,7 +165,7 @@ impl Outcome<String> {
         }
     }
 
-    /// Returns what went wrong after an answer that is complete.
+    /// The problem after a complete answer, if there is one.
     fn aftermath(&self) -> Option<String> {
         let what = match (self.ended, self.exit) {
             (Ended::Exited, Exit::Code(0)) => return None,
@@ -189,13 +189,13 @@ impl Outcome<String> {
     }
 }
 
-/// Requests that a start of a CLI made of the service.
+/// Requests that a start of a CLI made to the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) requests: u32,
-    /// Most requests that the next start makes.
+    /// Maximum number of requests of the next start.
     pub(crate) next: u32,
-    /// The model that the CLI chose, where it says so.
+    /// The model that the CLI chose, if it says so.
     pub(crate) chosen: Option<String>,
 }
 
@@ -207,19 +207,18 @@ impl Default for Asked {
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
-    /// Its text.
     pub text: String,
-    /// Its structured answer, where a schema was given and the CLI keeps it apart.
+    /// Its structured answer, if a schema was given and the CLI reports it separately.
     pub structured: Option<Value>,
-    /// True if reasoning stood before it, which was taken off.
+    /// True if reasoning before it was removed.
     pub reasoned: bool,
     pub usage: Usage,
-    /// The model that answered, where the CLI tells.
+    /// The model that answered, if the CLI reports it.
     pub model: Option<String>,
     pub warnings: Vec<String>,
 }
 
-/// The cost of a call, as the CLI reports it.
+/// Usage of a call, as the CLI reports it.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Usage {
@@ -232,13 +231,13 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// True if the CLI said nothing.
+    /// True if the CLI reported nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// A prompt that begins with a slash would be a command of the CLI's own.
+/// A prompt that begins with a slash would be a command of the CLI.
 fn never_a_command(prompt: &str) -> String {
     if prompt.trim_start().starts_with('/') { format!("\n{prompt}") } else { prompt.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! A decision on the page: the request as it is shown, and the form as it is taken.
+//! A decision on the page: shows a request, and takes its form.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Reviewed, Verdict, decide as record, find, known};
 
-/// Shows a request, with what somebody typed and why it comes back.
+/// Shows a request, with typed words and the reason why the form comes back.
 pub(super) async fn show(visit: &Visit, id: &str, status: StatusCode, filled: Filled) -> Response {
     match found(visit, id).await {
         Ok((Reviewed { run, request }, around)) => {
@@ -62,7 +62,7 @@ async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Err
     Ok(changes.gather())
 }
 
-/// Returns what the mark of a form is bound to, beside its visitor.
+/// The purpose that a form's mark is bound to, beside its visitor.
 fn purpose(request: &str, digest: &str) -> String {
     format!("decide {request} {digest}")
 }
@@ -79,9 +79,9 @@ pub(super) async fn decide(visit: &Visit, id: &str, fields: BTreeMap<String, Str
     }
 }
 
-/// Why a form was not taken.
+/// Why a form was not accepted.
 enum Refusal {
-    /// It comes back with what was typed.
+    /// It comes back with the typed words.
     Back(StatusCode, Problem),
     /// It cannot come back.
     Error(Box<Error>),
@@ -158,7 +158,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
     Ok(())
 }
 
-/// The answers: an option by its place, else the words.
+/// The answers: an option by its number, else the words.
 fn responses<'s>(report: &Report, said: &dyn Fn(&str) -> Option<&'s str>) -> Map<String, Value> {
     let answered = report.questions.iter().filter_map(|question| {
         let typed = said(&field(question))?;

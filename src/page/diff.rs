@@ -1,4 +1,4 @@
-//! A unified diff as the page shows it: by file, with line numbers and the words that changed.
+//! A unified diff for the page: by file, with line numbers and the changed words.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ const MOST_OPEN: usize = 400;
 #[derive(Debug, Serialize)]
 pub(super) struct File {
     path: String,
-    /// Its former name, where that differs.
+    /// Its old name, if it is renamed.
     from: Option<String>,
     action: &'static str,
     added: usize,
@@ -29,7 +29,7 @@ struct Line {
     old: Option<usize>,
     new: Option<usize>,
     parts: Vec<Part>,
-    /// True if it is the last of its file, without a line end.
+    /// True for a last line without a line end.
     is_cut: bool,
 }
 
@@ -39,14 +39,14 @@ struct Part {
     is_changed: bool,
 }
 
-/// The files of a diff; the reason where it cannot be read.
+/// The files of a diff; the reason if it cannot be read.
 pub(super) fn files(text: &str) -> Result<Vec<File>, String> {
     diff::parse(text)
         .map(|patch| patch.files.iter().map(File::from).collect())
         .map_err(|error| error.to_string())
 }
 
-/// Files that start closed for their size.
+/// Number of files that start closed because of their size.
 pub(super) fn closed(files: &[File]) -> usize {
     files.iter().filter(|file| !file.is_open).count()
 }
@@ -92,7 +92,7 @@ impl From<&FilePatch> for File {
     }
 }
 
-/// The lines of a hunk. Removed lines and the added ones that follow are compared word by word.
+/// The lines of a hunk. Removed lines and the added ones after them are compared word by word.
 fn lines(hunk: &[HunkLine], mut old: Option<usize>, mut new: Option<usize>) -> Vec<Line> {
     let mut out = Vec::with_capacity(hunk.len());
     let mut rest = hunk;
@@ -140,14 +140,14 @@ fn whole(text: &str) -> Vec<Part> {
     vec![Part { text: text.to_owned(), is_changed: false }]
 }
 
-/// A line beside another, in what they have in common at both ends and what differs between.
+/// A line compared with another: their common ends, and the difference between.
 fn compared(one: &str, other: &str) -> Vec<Part> {
     let (a, b) = (words(one), words(other));
     let head = a.iter().zip(&b).take_while(|(left, right)| left == right).count();
     let most = a.len().min(b.len()) - head;
     let tail =
         a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(left, right)| left == right).count();
-    // Where little is in common, marks say nothing.
+    // If little is common, marks say nothing.
     if (head + tail) * 3 < a.len().max(b.len()) {
         return whole(one);
     }

@@ -1,5 +1,5 @@
-//! Admission to the page: links that open once, visitors that are known by a cookie, and the mark that a
-//! form carries. All of it is in memory: a page that ends forgets everybody.
+//! Admission to the page: links that open once, visitors with a cookie, and the mark of a form. All of it
+//! is in memory, so a page that ends forgets everybody.
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
@@ -11,16 +11,16 @@ use crate::domain::words::hex;
 use crate::error::Error;
 use crate::host::seal_key::SealKey;
 
-/// For how long a link of a terminal opens.
+/// How long a terminal's link is valid.
 pub const SHORT: Duration = Duration::from_secs(60);
 
-/// After how long a visitor who does nothing is forgotten.
+/// How long an inactive visitor is remembered.
 const IDLE: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Visitors and links that are kept; the oldest make room.
+/// Maximum number of visitors and links; the oldest are dropped.
 const MOST: usize = 256;
 
-/// 256 bits that nobody can guess.
+/// 256 unpredictable bits.
 type Secret = [u8; 32];
 
 /// The door of one page.
@@ -39,7 +39,7 @@ struct State {
     visitors: Vec<Known>,
 }
 
-/// A link that was not used yet. Only the mark of its token is kept.
+/// An unused link. Only the hash of its token is kept.
 struct Link {
     mark: Secret,
     target: String,
@@ -52,7 +52,7 @@ struct Known {
     seen: Instant,
 }
 
-/// Somebody with a cookie of this page.
+/// A browser with a cookie of this page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visitor {
     mark: Secret,
@@ -62,7 +62,7 @@ pub(super) struct Visitor {
 }
 
 pub(super) struct Entry {
-    /// The page that it was made for.
+    /// The place on the page that it opens.
     pub(super) target: String,
     /// The value of the visitor's cookie.
     pub(super) cookie: String,
@@ -95,12 +95,12 @@ impl Door {
         Ok(token)
     }
 
-    /// Takes back every unused link to a place.
+    /// Revokes every unused link to a place.
     pub(super) fn revoke(&self, target: &str) {
         self.with(|state| state.links.retain(|link| link.target != target));
     }
 
-    /// Spends a token; it opens nothing a second time.
+    /// Uses up a token; a second time it opens nothing.
     pub(super) fn open(&self, token: &str, look: Look) -> Result<Option<Entry>, Error> {
         let cookie = hex(&random::<32>()?);
         let (mark, known) = (self.mark(token), self.mark(&cookie));
@@ -118,7 +118,7 @@ impl Door {
         }))
     }
 
-    /// Returns where a used token led to; an admitted visitor may go there again.
+    /// The place of a used token; an admitted visitor may go there again.
     pub(super) fn led_to(&self, token: &str) -> Option<String> {
         let mark = self.mark(token);
         self.with(|state| {
@@ -146,7 +146,7 @@ impl Door {
         })
     }
 
-    /// Remembers in which language and colours a visitor reads.
+    /// Remembers a visitor's language and colours.
     pub(super) fn remember(&self, visitor: &Visitor, look: Look) {
         self.with(|state| {
             if let Some(known) = state.visitors.iter_mut().find(|known| known.visitor.mark == visitor.mark) {
@@ -155,12 +155,12 @@ impl Door {
         });
     }
 
-    /// The mark of a form: it holds for one visitor and one purpose.
+    /// The mark of a form, valid for one visitor and one purpose.
     pub(super) fn nonce(&self, visitor: &Visitor, purpose: &str) -> String {
         hex(&self.mark(&format!("{}|{purpose}", hex(&visitor.mark))))
     }
 
-    /// True if a form is one that this visitor was given for this purpose.
+    /// True if this visitor got the form for this purpose.
     pub(super) fn is_nonce(&self, visitor: &Visitor, purpose: &str, said: &str) -> bool {
         self.is_same(&self.mark(&self.nonce(visitor, purpose)), &self.mark(said))
     }
@@ -169,7 +169,7 @@ impl Door {
         self.key.mark("page", &[text.as_bytes()])
     }
 
-    /// Compares marks of the marks: where those differ says nothing of where the two do.
+    /// Compares hashes of secrets, so that timing reveals nothing about the secrets.
     fn is_same(&self, one: &Secret, other: &Secret) -> bool {
         self.mark(&hex(one)) == self.mark(&hex(other))
     }

@@ -1,4 +1,4 @@
-//! Conditions on every request, and headers of every answer.
+//! Checks on every request, and headers of every answer.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
@@ -14,21 +14,21 @@ use super::{Page, render, views};
 use crate::domain::history::History;
 use crate::error::Error;
 
-/// Nothing but our own style, script and forms; nobody frames the page.
+/// Only our own style, script and forms; the page cannot be framed.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const ALWAYS: [(HeaderName, &str); 7] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CACHE_CONTROL, "no-store"),
-    // Not `no-referrer`: with it a browser sends `Origin: null` with a form of our own.
+    // Not `no-referrer`: with it a browser sends `Origin: null` with our own forms.
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
 ];
 
-/// Holds each request to its host and its origin, and each answer to the headers.
+/// Checks host and origin of each request, and adds the headers to each answer.
 pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next) -> Response {
     let is_link = request.uri().path() == format!("/{}/open", page.door.prefix());
     let mut response = match checked(&page, request.method(), request.uri(), request.headers(), is_link) {
@@ -42,8 +42,8 @@ pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next
     response
 }
 
-/// Ports do not count for cookies, so another local server's page could send ours: the host and the
-/// origin are compared exactly. A link is opened from anywhere, its token is what counts.
+/// Cookies ignore ports, so another local server's page could send ours: host and origin are compared
+/// exactly. A link may be opened from anywhere; its token counts.
 fn checked(
     page: &Page,
     method: &Method,
@@ -65,7 +65,7 @@ fn checked(
         Some(_) | None => return Err(StatusCode::FORBIDDEN),
     }
     match only(headers, "sec-fetch-site")? {
-        // Browsers of before 2023 do not send it; then the origin is what counts.
+        // Browsers before 2023 do not send it; then the origin counts.
         None | Some(b"same-origin") => Ok(()),
         // Typed, or opened by another program.
         Some(b"none") if is_read => Ok(()),
@@ -74,7 +74,7 @@ fn checked(
     }
 }
 
-/// The value of a header, if it has one. Of several, one would be believed and another meant.
+/// The value of a header that occurs once. With several, one could be checked and another used.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, StatusCode> {
     let mut all = headers.get_all(name).iter();
     let first = all.next().map(HeaderValue::as_bytes);
@@ -98,7 +98,7 @@ pub(super) async fn failed(page: &Page, look: Look, error: &Error) -> Response {
     answer(status, "bare.html", look, shown).await
 }
 
-/// Renders on a thread that may take its time.
+/// Renders on another thread.
 pub(super) async fn answer(status: StatusCode, template: &'static str, look: Look, shown: Value) -> Response {
     let rendered = tokio::task::spawn_blocking(move || render::page(template, look, &shown)).await;
     match rendered {
@@ -114,7 +114,7 @@ pub(super) async fn answer(status: StatusCode, template: &'static str, look: Loo
     }
 }
 
-/// A request of a known visitor.
+/// A request of an admitted visitor.
 pub(super) struct Visit {
     pub(super) page: Page,
     pub(super) visitor: Visitor,
@@ -139,7 +139,7 @@ impl Visit {
         self.page.door.is_nonce(&self.visitor, purpose, said)
     }
 
-    /// A view of the fold of the log, inside the frame that all have.
+    /// A view of the log's fold, inside the frame of every page.
     pub(super) async fn read(
         &self,
         status: StatusCode,
@@ -170,7 +170,7 @@ impl Visit {
         failed(&self.page, self.visitor.look, error).await
     }
 
-    /// A view that is made already.
+    /// Shows a finished view.
     pub(super) async fn show(
         &self,
         status: StatusCode,
@@ -181,7 +181,7 @@ impl Visit {
         self.read(status, template, here, |_| view).await
     }
 
-    /// A view that is made on a thread that may block.
+    /// Makes a view on a thread that may block.
     pub(super) async fn make(
         &self,
         template: &'static str,

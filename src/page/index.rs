@@ -1,5 +1,5 @@
-//! Index of the log for the views, beyond its state: every event in a line, and where votes, ensembles
-//! and recorded texts are. It is folded once, and then only what is new.
+//! Index of the log for the views, beyond its state: every event in a line, and the positions of votes,
+//! ensembles and recorded texts. It is folded once, and then only with new events.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,10 +21,10 @@ use crate::flow::log::Log;
 use crate::flow::review::ReviewNoted;
 use crate::host::store::{EventStore as _, StoreError};
 
-/// Events read at a time: theirs may hold whole prompts and answers.
+/// Events read at a time: they may contain whole prompts and answers.
 const READ: usize = 512;
 
-/// Number of times that a log that is replaced meanwhile is read anew.
+/// Attempts to read a log that is replaced meanwhile.
 const MOST_TRIES: usize = 10;
 
 /// An event in a line.
@@ -37,7 +37,7 @@ pub(super) struct Fact {
     pub(super) label: Label,
 }
 
-/// A result of several consults, as it was noted.
+/// A recorded result of several consults.
 pub(super) struct Outcome<Record> {
     pub(super) id: String,
     pub(super) run: String,
@@ -63,7 +63,7 @@ pub(super) struct Sample {
     pub(super) response: Option<String>,
 }
 
-/// Something in a run that took time.
+/// A part of a run that took time.
 pub(super) struct Took {
     /// When it ended.
     pub(super) at: u64,
@@ -74,11 +74,11 @@ pub(super) struct Took {
 pub(super) enum Work {
     Stage {
         stage: Stage,
-        /// Providers that answered, each with the milliseconds that it took.
+        /// Providers that answered, each with its time in milliseconds.
         answers: Vec<(String, u64)>,
     },
     Checks {
-        /// The stage that the run was at.
+        /// The current stage of the run.
         stage: Option<Stage>,
         passed: bool,
     },
@@ -97,7 +97,7 @@ impl Work {
 /// Events of a run.
 #[derive(Default)]
 pub(super) struct OfRun {
-    /// Places among the facts, in the order of the log.
+    /// Positions among the facts, in the order of the log.
     places: Vec<usize>,
     pub(super) took: Vec<Took>,
     pub(super) changes: usize,
@@ -143,9 +143,9 @@ pub(super) struct Index {
     pub(super) ensembles: Vec<Outcome<EnsembleNoted>>,
     pub(super) selections: Vec<Outcome<SelectionRecord>>,
     pub(super) reviews: Vec<Outcome<ReviewNoted>>,
-    /// Where a recorded text is, by its digest.
+    /// Positions of recorded texts, by digest.
     texts: HashMap<String, u64>,
-    /// Settled consults by run that no vote or ensemble has claimed yet.
+    /// Settled consults by run that belong to no vote or ensemble yet.
     open: HashMap<String, Vec<Sample>>,
 }
 
@@ -155,7 +155,7 @@ impl Index {
         self.facts.get(*self.by_id.get(id)?)
     }
 
-    /// Events of a run, and what of them took time.
+    /// Events of a run, and those of them that took time.
     pub(super) fn of_run(&self, run: &str) -> Option<&OfRun> {
         self.by_run.get(run)
     }
@@ -234,7 +234,7 @@ impl Index {
         self.open.entry(run.to_owned()).or_default().push(sample);
     }
 
-    /// Samples of votes that are under way: nothing has claimed them, and each came a while ago at most.
+    /// Recent samples that belong to no vote yet: votes that are under way.
     pub(super) fn open_votes(&self, since: u64) -> Vec<(&str, Vec<&Sample>)> {
         let mut open: Vec<(&str, Vec<&Sample>)> = self
             .open
@@ -249,8 +249,8 @@ impl Index {
         open
     }
 
-    /// The answers that a result names; where it names none, as of an older version, the latest ones that
-    /// nothing has claimed: a result is noted after its consults.
+    /// Takes the answers that a result names; for an older version's result without names, the latest
+    /// unclaimed ones, because a result is recorded after its consults.
     fn claim(&mut self, run: &str, purpose: Purpose, named: &[String], count: u32) -> Vec<Sample> {
         let Some(open) = self.open.get_mut(run) else { return Vec::new() };
         let is_named = |sample: &Sample| sample.purpose == purpose && named.contains(&sample.id);
@@ -275,12 +275,12 @@ impl Index {
     }
 }
 
-/// The fold of a project, kept.
+/// The fold of a project, kept in memory.
 #[derive(Default)]
 pub(super) struct Indexed(Mutex<(u64, Index)>);
 
 impl Indexed {
-    /// Looks at the fold as it is now. For a thread that may block.
+    /// Reads the current fold. Blocks.
     ///
     /// # Errors
     ///
@@ -297,7 +297,7 @@ impl Indexed {
             }
             match store.read_since(kept.1.last, None, READ) {
                 Ok(page) => {
-                    // A log that this read opened or replaced is of another generation.
+                    // A log that this read opened or replaced has another generation.
                     if store.generation() != generation && tries < MOST_TRIES {
                         continue;
                     }
@@ -315,13 +315,13 @@ impl Indexed {
         }
     }
 
-    /// Number of the last event that is in the fold.
+    /// Number of the last event in the fold.
     #[cfg(test)]
     pub(super) fn last(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.last
     }
 
-    /// A recorded prompt or answer, by its digest. For a thread that may block.
+    /// A recorded prompt or answer, by its digest. Blocks.
     ///
     /// # Errors
     ///

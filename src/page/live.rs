@@ -1,5 +1,4 @@
-//! Changes while somebody looks: one watcher of the log for all open streams, and none where
-//! no stream is open.
+//! Live updates: one watcher of the log for all open streams, and none without an open stream.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,25 +13,25 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use super::Page;
 
-/// Interval at which the log is looked at while a stream is open. Other processes write to it, too.
+/// Interval at which the log is read while a stream is open. Other processes write to it, too.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Interval at which a stream says that it is there; a page that hears nothing for 10 s says so.
+/// Interval of a stream's sign of life; a page that hears nothing for 10 s says so.
 const BEAT: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Seen {
-    /// The place of the last event.
+    /// Position of the last event.
     last: u64,
-    /// Requests that wait.
+    /// Waiting requests.
     waiting: Vec<String>,
 }
 
-/// Where the watcher says what it sees.
+/// The watcher's findings.
 pub(super) struct Watch {
     out: Sender<Seen>,
-    /// True while a watcher runs: a tab that is loaded anew comes before the last one has noticed that it
-    /// is alone.
+    /// True while a watcher runs: a reloaded tab may come before the last watcher has noticed that it is
+    /// alone.
     is_running: AtomicBool,
 }
 
@@ -45,7 +44,7 @@ impl Watch {
         self.out.receiver_count() > 0
     }
 
-    /// Listens; where no watcher runs, one is started.
+    /// Subscribes, and starts a watcher if none runs.
     fn listen(&self, page: &Page) -> Receiver<Seen> {
         let receiver = self.out.subscribe();
         if self.begins() {
@@ -54,12 +53,12 @@ impl Watch {
         receiver
     }
 
-    /// True for the one that is to watch from now on.
+    /// True for the caller that has to watch from now on.
     fn begins(&self) -> bool {
         !self.is_running.swap(true, Ordering::SeqCst)
     }
 
-    /// True if nobody listens, and whoever comes from now on starts the next watcher.
+    /// True if nobody listens; the next listener then starts a watcher.
     fn is_over(&self) -> bool {
         if self.is_watched() {
             return false;
@@ -69,7 +68,7 @@ impl Watch {
     }
 }
 
-/// The state of the log; none where it cannot be read.
+/// The state of the log; none if it cannot be read.
 async fn look(page: &Page) -> Option<Seen> {
     let read = page.kit.log.journal().read(|history| Seen {
         last: history.last_seq,
@@ -78,7 +77,7 @@ async fn look(page: &Page) -> Option<Seen> {
     read.await.inspect_err(|error| tracing::debug!(%error, "the log cannot be read for the page")).ok()
 }
 
-/// Looks at the log until nobody listens.
+/// Watches the log until nobody listens.
 async fn watch(page: Page) {
     let out = &page.watch.out;
     loop {
@@ -100,10 +99,10 @@ fn told(seen: &Seen) -> Option<Event> {
     Some(Event::default().event("log").id(seen.last.to_string()).data(data))
 }
 
-/// The stream of a tab. Each event is the state as it is, so that one that reconnects misses nothing.
+/// The stream of a tab. Each event is the whole state, so that a reconnecting tab misses nothing.
 pub(super) async fn events(State(page): State<Page>) -> Response {
     let receiver = page.watch.listen(&page);
-    // What the watcher said last may be old: in it a request that this tab shows does not wait yet.
+    // The watcher's last state may be old: a request that this tab shows may be missing in it.
     let first = look(&page).await;
     let stop = page.stop.clone();
     let stream = unfold((first, receiver, stop), |(mut first, mut receiver, stop)| async move {

@@ -1,4 +1,4 @@
-//! Way in which a visitor reads: in which language, in which colours, and whether single keys act.
+//! A visitor's preferences: language, colours, and single-key shortcuts.
 
 use strum::{EnumString, IntoStaticStr};
 
@@ -10,19 +10,16 @@ use crate::domain::language::{Language, Languages};
 pub(super) enum Theme {
     #[default]
     Auto,
-    /// Light.
     Light,
-    /// Dark.
     Dark,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Keys {
-    /// They do.
     #[default]
     On,
-    /// They do not: for people who use speech input, or type blindly.
+    /// Off, for people who use speech input or type blindly.
     Off,
 }
 
@@ -34,12 +31,12 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// Returns how somebody reads who is spoken to in this language.
+    /// The preferences of somebody who uses this language.
     pub(super) fn of(language: Language) -> Self {
         Self { languages: Languages::One(language), theme: Theme::default(), keys: Keys::default() }
     }
 
-    /// The same after a choice; what is no choice changes nothing.
+    /// The preferences after a choice; an invalid choice changes nothing.
     pub(super) fn choose(mut self, name: &str, value: &str) -> Self {
         match (name, value) {
             ("lang", code) => self.languages = Languages::named(code).unwrap_or(self.languages),

@@ -1,5 +1,4 @@
-//! The views that one only looks at, and the two small forms among them: ending a run, and trusting
-//! the project's own files.
+//! The views without a decision, and two small forms: to end a run, and to trust the project's own files.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +45,7 @@ async fn show_run(visit: &Visit, id: String, status: StatusCode, problem: Option
     visit.read(status, "run.html", here, run).await
 }
 
-/// Ends a run; that needs words.
+/// Ends a run; this needs words.
 pub(super) async fn stop(
     visit: Visit,
     Path(id): Path<String>,
@@ -63,7 +62,7 @@ pub(super) async fn stop(
     }
     let page = &visit.page;
     match end(&page.kit.config, &page.kit.log, &id, why).await {
-        // One that has ended meanwhile is shown as it is.
+        // A run that has ended meanwhile is shown as it is.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
         Err(error) => visit.failed(&error).await,
     }
@@ -151,7 +150,7 @@ pub(super) async fn review(visit: Visit, Path(id): Path<String>) -> Response {
     made.await
 }
 
-/// Calls that go on without their callers, and consultants whose limit is spent.
+/// Calls that continue without their callers, and consultants whose limit is spent.
 pub(super) async fn jobs(visit: Visit) -> Response {
     let spent = breaker::open(&visit.page.kit.log).await;
     let jobs = visit.page.jobs.list().await.map(|jobs| with(&jobs, json!({ "breakers": spent })));
@@ -226,7 +225,7 @@ pub(super) async fn confirm(visit: Visit, Form(fields): Form<Vec<(String, String
     }
 }
 
-/// A recorded prompt or answer, as the text that it is.
+/// A recorded prompt or answer as plain text.
 pub(super) async fn blob(visit: Visit, Path(digest): Path<String>) -> Response {
     let found = visit.page.blocking(move |page| page.indexed.text(&page.kit.log, &digest)).await;
     match found.and_then(|it| it) {

@@ -1,5 +1,5 @@
-//! Templates, embedded in the binary. Every text that they show goes through one place, where it is
-//! made into text that a browser shows and never obeys.
+//! Templates, embedded in the binary. Every shown text is escaped in one place, so that a browser shows it
+//! and never obeys it.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -23,7 +23,7 @@ fn environment() -> &'static Environment<'static> {
     static MADE: OnceLock<Environment<'static>> = OnceLock::new();
     MADE.get_or_init(|| {
         let mut environment = template::environment();
-        // What a record leaves out may be asked for, and not shown.
+        // A template may test a missing field, but not show it.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.set_formatter(|out, _, value| {
@@ -77,7 +77,7 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-/// A text with its languages, in those that are read; each further one below the first.
+/// A text in the user's languages, each further one below the first.
 fn pair(languages: Languages, text: &Value) -> Value {
     let of = |language: Language| text.get_attr(language.tag()).ok().filter(|text| !text.is_undefined());
     let mut shown: Vec<(&str, String)> = Vec::new();
@@ -118,7 +118,7 @@ pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Res
     found.render(context).map_err(defect)
 }
 
-/// A text for HTML, between tags and in quoted attributes.
+/// A text escaped for HTML, between tags and in quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for letter in text.replace("\r\n", "\n").chars() {
@@ -138,7 +138,7 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// A text of the catalogues in the languages that are read; its name where it has none.
+/// A text of the catalogues in the user's languages; its name if it is missing.
 pub(super) fn word(languages: Languages, name: &str) -> String {
     let text = Text::of_page(name);
     let mut all: Vec<&str> = languages.of_reports().into_iter().map(|language| text.of(language)).collect();
@@ -146,7 +146,7 @@ pub(super) fn word(languages: Languages, name: &str) -> String {
     all.join(" · ")
 }
 
-/// Returns how long something lasted or is ago, in its largest unit.
+/// A duration in its largest unit.
 pub(super) fn span(languages: Languages, milliseconds: u64) -> String {
     const UNITS: [(u64, &str); 4] =
         [(86_400_000, "span_d"), (3_600_000, "span_h"), (60_000, "span_min"), (1_000, "span_s")];

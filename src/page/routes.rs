@@ -1,4 +1,4 @@
-//! The routes: what is asked becomes a view or a decision, and an answer.
+//! The routes: each request becomes a view or a decision, and a response.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,6 @@ const FILES: [(&str, &str); 3] = [
     ("icon.svg", "image/svg+xml"),
 ];
 
-/// The routes of a page.
 pub(super) fn routes(page: Page) -> Router {
     let inside = Router::new()
         .route("/queue", get(queue))
@@ -92,8 +91,8 @@ struct Token {
     t: String,
 }
 
-/// Spends a link's token. A page of our own leads on, not a redirect: after one, a browser that came
-/// from a file or another program does not send a strict cookie.
+/// Uses up a link's token. A page of our own leads on instead of a redirect: after a redirect, a browser
+/// that came from a file or another program does not send a strict cookie.
 async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<Token>) -> Response {
     match page.door.open(&token.t, page.look) {
         Ok(Some(opened)) => {
@@ -137,7 +136,7 @@ async fn prefs(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Respo
     }
     let look = fields.iter().fold(visitor.look, |look, (name, value)| look.choose(name, value));
     page.door.remember(visitor, look);
-    // Only a path of our own; a browser sends the page on which the form stood.
+    // Only a path of our own; a browser sends the page with the form.
     let back = fields.get("here").filter(|path| is_own_path(path)).map_or("queue", String::as_str);
     Redirect::to(&page.path(back)).into_response()
 }

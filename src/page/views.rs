@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::domain::history::History;
 
-/// The views that every page leads to: their path, the name of their word, the key after `g`.
+/// The views in every page's menu: path, name of their word, key after `g`.
 pub(super) const VIEWS: [(&str, &str, &str); 8] = [
     ("queue", "queue", "q"),
     ("runs", "run", "r"),
@@ -28,7 +28,7 @@ pub(super) const VIEWS: [(&str, &str, &str); 8] = [
     ("metrics", "metrics", "m"),
 ];
 
-/// Returns what the frame of every page shows.
+/// The frame of every page.
 pub(super) fn frame(history: &History, here: &str) -> Value {
     let view = here.split('/').next().unwrap_or_default();
     let views: Vec<Value> = VIEWS

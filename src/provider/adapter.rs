@@ -1,4 +1,4 @@
-//! Choosing between the ways of calling and reading a CLI.
+//! Chooses the adapter of a CLI.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use crate::domain::plain::{plain, plain_value};
 use crate::host::config::{AdapterKind, AnswerRule, PromptChannel, ProviderSettings, TemplateSettings};
 use crate::host::process::{Finish, Launch, Outcome};
 
-/// Way in which a CLI is called and read.
+/// The adapter of a provider.
 #[derive(Clone, Debug)]
 pub enum Adapter {
     /// The Codex CLI.
@@ -23,20 +23,18 @@ pub enum Adapter {
     Claude,
     /// Any other CLI.
     Template(Box<TemplateSettings>),
-    /// The provider inside this binary, which is no CLI.
+    /// The provider inside this binary, which has no CLI.
     Understudy,
 }
 
 /// A limit of a CLI on its prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptLimit {
-    /// In characters.
     Characters(usize),
-    /// In bytes.
     Bytes(usize),
 }
 
-/// Bytes that Linux takes in one argument, less what stands around a prompt.
+/// Maximum size of one argument in Linux, less the text around a prompt.
 const MAX_ARGUMENT_BYTES: usize = 128 * 1024 - 4 * 1024;
 
 impl Adapter {
@@ -59,7 +57,7 @@ impl Adapter {
         }
     }
 
-    /// The variable with which a user names another service, and which the CLI no longer reads.
+    /// The variable by which a user names another service, if the CLI itself no longer reads it.
     pub fn gateway_variable(&self) -> Option<&'static str> {
         match self {
             Self::Codex => Some("OPENAI_BASE_URL"),
@@ -67,7 +65,7 @@ impl Adapter {
         }
     }
 
-    /// The newest version that Maestro is tried with (`make test-clis`).
+    /// The newest version that Maestro is tested with (`make test-clis`).
     pub fn newest_tried(&self) -> Option<Version> {
         match self {
             Self::Codex => Some(codex::NEWEST_TRIED),
@@ -77,7 +75,7 @@ impl Adapter {
         }
     }
 
-    /// Returns what the CLI takes at most.
+    /// The CLI's limit on prompts.
     pub fn prompt_limit(&self) -> Option<PromptLimit> {
         match self {
             Self::Codex => Some(PromptLimit::Characters(codex::MAX_PROMPT_CHARS)),
@@ -91,7 +89,7 @@ impl Adapter {
         }
     }
 
-    /// Returns how to tell that the answer is complete while the CLI still runs, where it says so.
+    /// How to recognise a complete answer while the CLI still runs, if it shows that.
     pub fn finish(&self) -> Option<Finish> {
         match self {
             Self::Codex => Some(Finish {
@@ -104,8 +102,8 @@ impl Adapter {
         }
     }
 
-    /// Returns how to tell from stderr that the CLI tries again by itself. Maestro's own start does that
-    /// better: it counts, and no half of an answer is left over.
+    /// How to recognise in stderr that the CLI tries again by itself. Maestro's own retry is better: it
+    /// counts, and leaves no half answers.
     pub(crate) fn repeats(&self) -> Option<Finish> {
         match self {
             Self::Gemini => Some(Finish { marks: &["Retrying"], is_there: gemini::tries_again }),
@@ -113,7 +111,7 @@ impl Adapter {
         }
     }
 
-    /// Returns which requests a start has made, by what it left behind.
+    /// The requests that a start made, according to its output.
     pub(crate) fn asked(&self, output: &Outcome<String>) -> Asked {
         match self {
             Self::Gemini => gemini::asked(output),
@@ -121,7 +119,7 @@ impl Adapter {
         }
     }
 
-    /// Puts a question to the CLI that is going to be launched. Returns the files that it reads.
+    /// Adds a question to the launch of a CLI. Returns the files that the CLI reads.
     pub fn put(&self, ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
         if let Self::Template(settings) = self {
             return template::put(settings, ask, places, launch);
@@ -139,12 +137,12 @@ impl Adapter {
         files
     }
 
-    /// Reads what the CLI left behind. Reasoning before an answer is no part of it. Where a schema was
-    /// asked for, the structured answer is the JSON document that the text holds, if it holds one.
+    /// Reads the output of a CLI. Reasoning before an answer is not part of it. If a schema was given, the
+    /// structured answer is the JSON document in the text, if there is one.
     ///
     /// # Errors
     ///
-    /// Returns what the CLI reported.
+    /// The failure that the CLI reported.
     pub fn parse(&self, output: &Outcome<String>, wanted: Option<&Value>) -> Result<Answer, CliFailure> {
         let output = &*self.with_whole_letters(output);
         let mut answer = match self {
@@ -185,7 +183,7 @@ impl Adapter {
         Ok(answer)
     }
 
-    /// JSON output of a CLI with each half letter replaced.
+    /// JSON output of a CLI with lone surrogates replaced.
     fn with_whole_letters<'a>(&self, output: &'a Outcome<String>) -> Cow<'a, Outcome<String>> {
         let is_text = match self {
             Self::Codex | Self::Gemini | Self::Claude => false,
@@ -203,7 +201,7 @@ impl Adapter {
 mod tests {
     use super::*;
 
-    /// The versions that `make test-clis` installs, in their one place.
+    /// The versions that `make test-clis` installs, kept in one place.
     const PINS: &str = include_str!("../../tests/clis/install.py");
 
     #[test]

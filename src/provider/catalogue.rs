@@ -1,4 +1,4 @@
-//! The consultants that there are, and which of them can be asked right now.
+//! The configured consultants, and which of them can be asked now.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,7 @@ use super::Adapter;
 /// A consultant by its settings.
 #[derive(Clone, Debug)]
 pub struct Provider {
-    /// Its name.
     pub name: String,
-    /// Its settings.
     pub settings: ProviderSettings,
     pub adapter: Adapter,
     words: Vec<String>,
@@ -35,7 +33,7 @@ impl Provider {
         self.words.first().map_or("", String::as_str)
     }
 
-    /// The arguments that the configured command begins with.
+    /// The leading arguments of the configured command.
     pub fn leading_arguments(&self) -> &[String] {
         self.words.get(1..).unwrap_or_default()
     }
@@ -46,7 +44,7 @@ impl Provider {
     }
 }
 
-/// Every consultant of a configuration, and where their programs are looked for.
+/// Every consultant of a configuration, and how their programs are found.
 #[derive(Debug)]
 pub struct Catalogue {
     providers: Vec<Provider>,
@@ -55,7 +53,7 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// The catalogue of a configuration. Programs are looked for from the project's root.
+    /// The catalogue of a configuration. Paths of programs are relative to the project's root.
     pub fn new(config: &Config, environment: Environment, root: PathBuf) -> Self {
         let providers = config.providers.iter().map(|(name, settings)| Provider::new(name, settings));
         Self { providers: providers.collect(), environment, root }
@@ -88,7 +86,7 @@ impl Catalogue {
         }
     }
 
-    /// The file to run for a provider, if it is on this machine.
+    /// The file of a provider's program, if it is on this machine.
     pub fn find(&self, provider: &Provider) -> Option<PathBuf> {
         self.environment.find_program(provider.command(), &self.root)
     }
@@ -110,7 +108,7 @@ impl Catalogue {
         self.asked_among(|provider| self.find(provider).is_some())
     }
 
-    /// The same, for a caller that knows already what is installed.
+    /// As [`Self::asked_by_default`], for a caller that already knows what is installed.
     pub fn asked_among(&self, is_installed: impl Fn(&Provider) -> bool) -> Vec<&Provider> {
         let is_cli = |provider: &&Provider| {
             provider.settings.enabled == Enabled::Yes && !provider.is_understudy() && is_installed(provider)
@@ -125,7 +123,7 @@ impl Catalogue {
         installed.into_iter().chain(always).collect()
     }
 
-    /// The file to run for a provider; the provider inside this binary has none.
+    /// The file of a provider's program; empty for the provider inside this binary.
     ///
     /// # Errors
     ///

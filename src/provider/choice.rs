@@ -1,4 +1,4 @@
-//! Model and effort of a call: the order of those whose word counts.
+//! Model and effort of a call, from the first source that names them.
 
 use std::path::Path;
 
@@ -14,20 +14,20 @@ use crate::domain::call_options::CallOptions;
 use crate::domain::pattern::Pattern;
 use crate::host::environment::Environment;
 
-/// Model and effort that a call asks for.
+/// Model and effort of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The model; none leaves it to the CLI.
+    /// The model; none if the CLI chooses.
     pub model: Option<String>,
-    /// True if the user's own arguments name it already, so that we do not.
+    /// True if the user's own arguments name the model already, so that we do not.
     pub is_written: bool,
     pub wish: Wish,
 }
 
 impl Choice {
-    /// By the first that says something: the call, our configuration (the environment before files),
-    /// the user's own arguments, the user's own configuration of the CLI. The last is a file: not for
-    /// the runtime's thread.
+    /// The choice of the first source that has one: the call, our configuration (the environment before
+    /// files), the user's own arguments, the user's own configuration of the CLI. Blocks: the last one is a
+    /// file.
     pub fn of(provider: &Provider, environment: &Environment, options: &CallOptions) -> Self {
         let model = options.model.clone().or_else(|| provider.settings.model.clone());
         let effort = options.effort.or(provider.settings.effort);
@@ -61,24 +61,22 @@ fn written(provider: &Provider, flags: &[&str]) -> Option<String> {
     behind.or_else(joined).filter(|value| !value.contains('{'))
 }
 
-/// Returns how hard the user's own arguments tell the CLI to think.
+/// The effort in the user's own arguments.
 fn written_effort(provider: &Provider) -> Option<String> {
     let setting =
         written(provider, &["model_reasoning_effort"]).map(|word| word.trim_matches('"').to_owned());
     setting.or_else(|| written(provider, &["--effort"]))
 }
 
-/// The user's own choice.
+/// The user's choice in the CLI's own configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OwnChoice {
-    /// The model.
     pub model: Option<String>,
-    /// Effort: how hard it thinks, in the CLI's own words.
+    /// The effort in the CLI's own words.
     pub effort: Option<String>,
 }
 
-/// The user's own choice for a CLI. A configuration that is not there, or cannot be read or understood,
-/// chooses nothing. Reads a file: not for the runtime's thread.
+/// The user's choice for a CLI. A missing or unreadable configuration chooses nothing. Blocks.
 pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     let found = match adapter {
         Adapter::Codex => codex_home(environment).map(|home| codex(&home.join("config.toml"))),
@@ -89,8 +87,7 @@ pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     found.unwrap_or_default()
 }
 
-/// Settings of the user's own configuration of a CLI that a consult does not follow, a sentence each.
-/// Reads a file: not for the runtime's thread.
+/// Settings in the user's configuration of a CLI that a consult does not follow, one sentence each. Blocks.
 pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> {
     let (file, is_understood) = match adapter {
         Adapter::Codex => {
@@ -148,7 +145,7 @@ fn codex(file: &Path) -> OwnChoice {
     OwnChoice { model: value("model"), effort: value("model_reasoning_effort") }
 }
 
-/// A name that can stand in the name of a file beside the configuration.
+/// A name that fits into a file name beside the configuration.
 fn profile_name(name: &str) -> Option<&str> {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter));
     (is_plain && !name.is_empty()).then_some(name)
@@ -161,7 +158,7 @@ fn claude(file: &Path) -> OwnChoice {
 
 fn gemini(file: &Path) -> OwnChoice {
     let settings = read_json(file).unwrap_or_default();
-    // The older layout has the name itself under `model`.
+    // The older layout has the name directly under `model`.
     OwnChoice { model: text(&settings, "/model/name").or_else(|| text(&settings, "/model")), effort: None }
 }
 
@@ -169,7 +166,7 @@ fn text(settings: &Value, place: &str) -> Option<String> {
     settings.pointer(place)?.as_str().and_then(harmless)
 }
 
-/// A value that can only be a name, wherever it is put on a command line.
+/// A value that can only be a name on a command line.
 fn harmless(value: &str) -> Option<String> {
     static NAME: Pattern = Pattern::new(r"\A[A-Za-z0-9._:/@\[\]][A-Za-z0-9._:/@\[\]-]{0,99}\z");
     NAME.is_in(value).then(|| value.to_owned())

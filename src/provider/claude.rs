@@ -9,16 +9,16 @@ use super::schema::inline;
 use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
 use crate::host::process::{Launch, Outcome};
 
-/// The newest version that Maestro is tried with.
+/// The newest version that Maestro is tested with.
 pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
-/// Returns how to ask: no tools, no MCP servers, no settings, no memory files, one turn.
+/// Calls it without tools, MCP servers, settings and memory files, for one turn.
 pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
     launch.stdin = never_a_command(ask.prompt).into_bytes();
-    // Before our own, which can be undone by none of them so.
+    // Before ours, so that none of them undoes ours.
     launch.args(ask.extra_args);
-    // Only the stream tells which model answered, and when a limit ends.
+    // Only the stream reports which model answered, and when a limit ends.
     launch
         .args(["-p", "--output-format", "stream-json", "--verbose"])
         .args(["--tools", "", "--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"])
@@ -26,12 +26,12 @@ pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
         // A structured answer is a tool call of its own, with a turn to correct it.
         .args(["--max-turns", if ask.schema.is_some() { "3" } else { "1" }, "--system-prompt-file"])
         .arg(&system)
-        // Files named in the prompt (`@/etc/passwd`) are otherwise read and sent.
+        // Otherwise files named in the prompt (`@/etc/passwd`) are read and sent.
         .env("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1")
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .env("DISABLE_TELEMETRY", "1")
         .env("DISABLE_AUTOUPDATER", "1")
-        // One question is one request: what is to be tried again, Maestro tries again.
+        // One question is one request: Maestro itself repeats it.
         .env("CLAUDE_CODE_MAX_RETRIES", "0")
         .env("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1")
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
@@ -49,17 +49,17 @@ pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     vec![(system, ask.system.to_owned())]
 }
 
-/// True if an output holds the result, after which nothing of the answer follows.
+/// True if an output contains the result, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
 
-/// Reads the events on stdout: one a line, or (from a wrapper that asks for `json`) one document or a
-/// list of them. The last result ends them, and holds the whole answer.
+/// Reads the events on stdout: one in a line, or (from a wrapper that asks for `json`) one document or a
+/// list. The last result ends them and contains the whole answer.
 ///
 /// # Errors
 ///
-/// Returns what the CLI reported.
+/// The failure that the CLI reported.
 pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut told = Told::default();
     let (mut events, mut form) = (Vec::new(), Form::Absent);
@@ -101,14 +101,14 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         return Err(output.empty(&told));
     }
     let text = structured.as_ref().map_or_else(|| text.to_owned(), Value::to_string);
-    // Its notes on the model or on a flag; everything else on that channel is noise of its runtime.
+    // Notes on the model or on a flag; everything else there is noise of its runtime.
     let is_note = |line: &&str| line.starts_with("Warning: ") || line.starts_with("[claude-code:");
     let warnings = output.stderr.lines().filter(is_note).map(str::to_owned).collect();
     let (usage, model) = (usage(result), served_model(&events));
     Ok(Answer { text, structured, usage, model, warnings, ..Answer::default() })
 }
 
-/// Limit or type of error that an event before the result tells.
+/// The limit or the type of error in an event before the result.
 fn limit(event: &Value, told: &mut Told) {
     if kind(event) == Some("rate_limit_event")
         && event.pointer("/rate_limit_info/status").and_then(Value::as_str) == Some("rejected")
@@ -121,16 +121,16 @@ fn limit(event: &Value, told: &mut Told) {
             Some("authentication_failed") => Some(401),
             Some("billing_error") => Some(402),
             Some("rate_limit") => Some(429),
-            // Of a server it speaks also where none was reached.
+            // It mentions a server even if none was reached.
             Some(_) | None => told.fallback_status,
         };
     }
 }
 
-/// The model by the service's own word. The names in the result are the ones that were asked for.
+/// The model that the service names. The names in the result are the requested ones.
 fn served_model(events: &[Value]) -> Option<String> {
     let named = |event: &Value| event.pointer("/message/model").and_then(Value::as_str).map(str::to_owned);
-    // The CLI writes messages of its own under a name in angle brackets.
+    // The CLI writes its own messages under a name in angle brackets.
     let served = |name: &String| !name.starts_with('<');
     events.iter().rev().filter(|event| kind(event) == Some("assistant")).filter_map(named).find(served)
 }

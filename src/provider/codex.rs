@@ -8,18 +8,17 @@ use super::schema::strict;
 use super::{Answer, Ask, Files, Form, Places, Usage};
 use crate::host::process::{Launch, Outcome};
 
-/// The newest version that Maestro is tried with.
+/// The newest version that Maestro is tested with.
 pub const NEWEST_TRIED: Version = Version::new(0, 171, 0);
 
-/// Characters that the CLI takes at most.
+/// Maximum number of characters of a prompt.
 pub const MAX_PROMPT_CHARS: usize = 1_048_576;
 
-/// The first version that can leave the user's configuration and rules out.
+/// The first version that can ignore the user's configuration and rules.
 const IGNORES_USER_CONFIG: Version = Version::new(0, 145, 0);
 
-/// Every feature with which the CLI could act, look around, or phone home. Unknown names are ignored
-/// when they come through `-c`, so that one list serves every version; newer ones say so, which
-/// is no news for anybody.
+/// Every feature by which the CLI could act, look around, or phone home. `-c` ignores unknown names, so one
+/// list serves every version; newer versions mention them, which is of no interest.
 const FEATURES_OFF: [&str; 32] = [
     "shell_tool", "unified_exec", "apps", "plugins", "remote_plugin", "goals", "view_image",
     "image_generation", "tool_suggest", "skill_search", "multi_agent", "hooks", "shell_snapshot",
@@ -49,8 +48,8 @@ const SETTINGS: [&str; 16] = [
     "history.persistence=\"none\"",
 ];
 
-/// The service of the CLI's own login, as a provider by another name: of the built-in one the CLI lets
-/// nobody change that it asks up to thirty times. Key by key, so that one more of them can stand in front.
+/// The service of the CLI's own login, as a provider with another name: for the built-in one, the CLI
+/// permits no change of its up to thirty retries. Key by key, so that the user can add one.
 const ONE_REQUEST: [&str; 6] = [
     "model_provider=\"maestro\"",
     "model_providers.maestro.name=\"OpenAI\"",
@@ -60,7 +59,7 @@ const ONE_REQUEST: [&str; 6] = [
     "model_providers.maestro.stream_max_retries=0",
 ];
 
-/// True if arguments of the user's choose a service; then it is theirs to say how often it is asked.
+/// True if the user's arguments choose a service; then they also decide how often it is asked.
 fn chooses_service(arguments: &[String]) -> bool {
     let chooses = |argument: &String| {
         let bare: String = argument.chars().filter(|letter| !letter.is_whitespace()).collect();
@@ -69,7 +68,7 @@ fn chooses_service(arguments: &[String]) -> bool {
     arguments.iter().any(chooses)
 }
 
-/// Returns how to ask: a read-only sandbox without any tool that reads, in an empty directory.
+/// Calls it in a read-only sandbox without any tool that reads, in an empty directory.
 pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
     let mut files = vec![(system.clone(), ask.system.to_owned())];
@@ -115,21 +114,21 @@ pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     files
 }
 
-/// A string of the CLI's `-c key=value`, which is TOML; JSON's escapes are TOML's.
+/// A string for the CLI's `-c key=value`, which is TOML; JSON's escapes are valid there.
 fn toml_string(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// True if an output holds the end of the turn, after which nothing of the answer follows.
+/// True if an output contains the end of the turn, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| matches!(kind(event), Some("turn.completed" | "turn.failed")))
 }
 
-/// Reads the events on stdout, a JSON document a line.
+/// Reads the events on stdout, one JSON document in a line.
 ///
 /// # Errors
 ///
-/// Returns what the CLI reported.
+/// The failure that the CLI reported.
 pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut messages: Vec<&str> = Vec::new();
@@ -140,7 +139,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         let Some(event) = form.event(piece, &mut told) else { continue };
         let words = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
         match (kind(event), words("/item/type")) {
-            // Remarks on the way, what it sends by a tool for messages, and the answer look all alike.
+            // Remarks on the way, messages sent by a tool, and the answer all look alike.
             (Some("item.completed"), Some("agent_message")) => messages.extend(words("/item/text")),
             (Some("item.completed"), Some("error")) => {
                 answer.warnings.extend(warning(words("/item/message")));
@@ -159,7 +158,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
                 told.say(words("/error/message").map_or_else(|| in_short(event), ToOwned::to_owned));
                 return Err(output.failure(&told, Form::Begun));
             }
-            // They tell of reconnects and the like as well: the end of the turn decides, if it comes.
+            // They report reconnects and the like as well: the end of the turn decides, if it comes.
             (Some("error"), _) => told.say(reason(words("/message").unwrap_or(&in_short(event)))),
             (None, _) if event.get("error").is_some() => told.say(in_short(event)),
             _ => {}
@@ -168,19 +167,19 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     Err(output.failure(&told, form))
 }
 
-/// The reason within the message of a reconnect, where it has one.
+/// The reason in the message of a reconnect, if it has one.
 fn reason(message: &str) -> &str {
     let inside = message.strip_prefix("Reconnecting...").and_then(|rest| rest.split_once('('));
     inside.map_or(message, |(_, reason)| reason.trim_end().trim_end_matches(')'))
 }
 
-/// Returns what the CLI notes beside its answer. That it does not know one of our settings is between us.
+/// The CLI's note beside its answer, except that it does not know one of our settings.
 fn warning(message: Option<&str>) -> Option<String> {
     message.filter(|message| !message.starts_with("Codex is ignoring")).map(ToOwned::to_owned)
 }
 
-/// The levels of effort that a model takes, by the list that `codex debug models` prints; of the model
-/// that the CLI chooses where none is named. None where the list does not tell.
+/// The levels of effort of a model, by the list that `codex debug models` prints; if no model is named, of
+/// the one that the CLI chooses. None if the list does not say.
 pub fn levels(printed: &str, model: Option<&str>) -> Option<Vec<String>> {
     let list: Value = serde_json::from_str(printed).ok()?;
     let models = list.get("models")?.as_array()?;

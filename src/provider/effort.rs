@@ -1,32 +1,30 @@
-//! Way in which a wish for effort becomes what a CLI, in its version, with its model, can be told.
+//! Turns a wish for effort into what a CLI, in its version and with its model, accepts.
 
 use super::Adapter;
 use super::events::Version;
 use crate::domain::call_options::Effort;
 
-/// Effort: how hard a consultant is to think where nobody says anything: a second opinion is worth it, and
-/// the CLIs' own choices are low and medium.
+/// Default effort: a second opinion is worth it, and the CLIs' own defaults are low and medium.
 pub const USUAL: Effort = Effort::High;
 
 /// The first Claude that has `--effort`.
 const CLAUDE_TAKES: Version = Version::new(2, 1, 72);
 
-/// The first Claude that has `--effort xhigh`; those before refuse the word.
+/// The first Claude that has `--effort xhigh`; older ones refuse the word.
 const CLAUDE_TAKES_XHIGH: Version = Version::new(2, 1, 111);
 
-/// Effort: how hard a consultant is to think, by whose word.
+/// A wish for effort, by its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// The call, the environment or our configuration.
     Named(Effort),
     /// The user's own configuration of the CLI, in the CLI's words.
     Own(String),
-    /// Nobody.
+    /// Nobody named one.
     Usual,
 }
 
 impl Wish {
-    /// The word for it.
     pub fn word(&self) -> &str {
         match self {
             Self::Named(effort) => effort.name(),
@@ -46,9 +44,9 @@ impl Wish {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The word that it gets, or that stands for what it gets; none where it cannot be told.
+    /// The word that the CLI gets or assumes; none if it gets none.
     pub effort: Option<String>,
-    /// Why it is not what was wished.
+    /// Why it differs from the wish.
     pub note: Option<String>,
 }
 
@@ -67,21 +65,21 @@ impl Told {
     }
 }
 
-/// True if the CLI's list of models is needed to tell what a wish becomes.
+/// True if the CLI's list of models is needed to decide on a wish.
 pub fn needs_levels(adapter: &Adapter, wish: &Wish) -> bool {
     matches!(adapter, Adapter::Codex) && matches!(wish, Wish::Named(effort) if *effort > Effort::High)
 }
 
-/// Known facts about a CLI that is to be told.
+/// Facts about the CLI.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
-    /// The model that is asked for.
+    /// The requested model.
     pub model: Option<&'a str>,
     /// The CLI's version.
     pub version: Option<Version>,
-    /// The levels that its model takes.
+    /// The levels that its model accepts.
     pub levels: Option<&'a [String]>,
-    /// The arguments that its command begins with.
+    /// Leading arguments of its command.
     pub leading: &'a [String],
 }
 
@@ -100,7 +98,7 @@ pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
     }
 }
 
-/// A wish that cannot be told. Where nobody wished anything, there is nothing to say.
+/// A wish that cannot be passed on. The default needs no note.
 fn unheard(wish: &Wish, why: &str) -> Told {
     match wish {
         Wish::Named(effort) => Told::nothing(format!("effort {} is not told: {why}", effort.name())),
@@ -116,7 +114,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
         Wish::Usual => USUAL,
     };
     let Some(levels) = levels else {
-        // Every model has these; what goes beyond is refused by the service where the model has it not.
+        // Every model has these; beyond them, the service refuses a level that the model lacks.
         return if effort <= Effort::High {
             Told::word(effort.name())
         } else {
@@ -132,7 +130,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
 }
 
 fn claude(wish: &Wish, version: Option<Version>) -> Told {
-    // The CLI itself also ignores other words in its settings.
+    // The CLI itself ignores other words in its settings too.
     let effort = wish.effort().unwrap_or(USUAL);
     match version {
         Some(version) if version < CLAUDE_TAKES => Told::nothing(format!(
@@ -148,8 +146,8 @@ fn claude(wish: &Wish, version: Option<Version>) -> Told {
     }
 }
 
-/// Gemini knows three levels, and its models before 3 none. Which model answers is often its choice:
-/// see [`gemini_took`].
+/// Gemini has three levels, and its models before 3 have none. It often chooses the model itself: see
+/// [`gemini_took`].
 fn gemini(wish: &Wish, model: Option<&str>) -> Told {
     if model.is_some_and(|model| !gemini_took(model)) {
         return unheard(wish, "gemini can tell it to models from gemini-3 on");
@@ -162,7 +160,7 @@ fn gemini(wish: &Wish, model: Option<&str>) -> Told {
     }
 }
 
-/// True if a model of Gemini's has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
+/// True if a Gemini model has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
 pub fn gemini_took(model: &str) -> bool {
     let generation = model.split_once("gemini-").and_then(|(_, rest)| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

@@ -1,8 +1,8 @@
-//! The JSON documents in what a CLI printed, wherever they stand.
+//! Finds the JSON documents in a CLI's output, wherever they stand.
 //!
-//! A wrapper, a version manager or the CLI itself may print lines before, between and after its events,
-//! and in front of one on the same line. None of it loses an event. A broken event
-//! is not treated as such noise, since it may hold a piece of the answer.
+//! A wrapper, a version manager or the CLI itself may print lines before, between and after its events, and
+//! before an event on the same line. No event is lost to that. A broken event is not treated as noise,
+//! because it may contain a piece of the answer.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -18,14 +18,14 @@ use crate::domain::pattern::Pattern;
 use crate::domain::vote::choice::stated;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 
-/// A piece of an output, in the order in which it came.
+/// A piece of an output, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Piece<'a> {
-    /// An object. The objects of a list are pieces of their own.
+    /// An object. The objects of a list are separate pieces.
     Document(Value),
-    /// Fields of an event that are no document.
+    /// Parts of an event that is no valid document.
     Broken(&'a str),
-    /// Something else: what people read.
+    /// Other text, for people.
     Noise(&'a str),
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Piece<'a> {
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut at, mut noise_from) = (0, 0);
-    // Unreadable text is tried from each brace, so an output of braces alone has to end somewhere.
+    // Unreadable text is tried from each brace, so an output of only braces must end somewhere.
     let mut patience = text.len().saturating_mul(16).saturating_add(1 << 20);
     while let Some(start) = next_start(text, at) {
         let rest = text.get(start..).unwrap_or_default();
@@ -71,7 +71,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     found
 }
 
-/// The next place at which an object with a key, or a list of objects, may begin.
+/// The next position at which an object with a key, or a list of objects, may begin.
 fn next_start(text: &str, from: usize) -> Option<usize> {
     let bytes = text.as_bytes();
     let rest = bytes.get(from..)?;
@@ -89,7 +89,7 @@ fn noise<'a>(text: Option<&'a str>, found: &mut Vec<Piece<'a>>) {
     found.extend(lines.map(|line| if is_rest(line) { Piece::Broken(line) } else { Piece::Noise(line) }));
 }
 
-/// True if nothing but blanks stands before the end of a text on its last line, or behind the last document.
+/// True if only blanks stand before the end of a text on its last line, or after the last document.
 fn begins_line(before: &str, last_end: usize) -> bool {
     let from = before.rfind('\n').map_or(0, |at| at + 1).max(last_end.min(before.len()));
     before.get(from..).is_some_and(|rest| rest.trim().is_empty())
@@ -113,12 +113,12 @@ fn is_rest(line: &str) -> bool {
     more_close || LAST_VALUE.is_in(line)
 }
 
-/// True if one of the documents in an output is as wanted.
+/// True if a document in an output fits.
 pub(super) fn any(text: &str, wanted: impl Fn(&Value) -> bool) -> bool {
     pieces(text).iter().any(|piece| matches!(piece, Piece::Document(document) if wanted(document)))
 }
 
-/// The error of an event as it stands there, else the event.
+/// The error of an event, else the whole event, as text.
 pub(super) fn in_short(event: &Value) -> String {
     event.get("error").unwrap_or(event).to_string()
 }
@@ -127,15 +127,15 @@ pub(super) fn kind(event: &Value) -> Option<&str> {
     event.get("type").and_then(Value::as_str)
 }
 
-/// Text of all messages in their order, and the number of messages in it. The last one counts
-/// alone where it has the form of an answer (a document, an `ANSWER:` line) or repeats the others.
+/// The text of all messages in order, and their number. The last one counts alone if it has the form of an
+/// answer (a document, an `ANSWER:` line) or repeats the others.
 pub(super) fn together(messages: &[&str]) -> (String, usize) {
     let said: Vec<&str> = messages.iter().copied().filter(|message| !message.trim().is_empty()).collect();
     let Some((last, earlier)) = said.split_last() else { return (String::new(), 0) };
     if looks_like_one(last) || document(last).is_ok() || stated(last).is_some() {
         return ((*last).to_owned(), 1);
     }
-    // A draft that comes again, longer or the same, is reported once.
+    // A draft that comes again, longer or the same, is used once.
     let later = |at: usize| said.get(at + 1..).unwrap_or_default();
     let is_new =
         |(at, message): &(usize, &&str)| !later(*at).iter().any(|other| other.contains(message.trim()));
@@ -144,10 +144,11 @@ pub(super) fn together(messages: &[&str]) -> (String, usize) {
     (kept.join("\n\n"), kept.len())
 }
 
-/// Where the events of the known CLIs say something in words.
+/// Places of words in the events of the known CLIs.
 const WORDS: [&str; 5] = ["/message", "/error/message", "/content", "/item/text", "/item/message"];
 
-/// The line itself; of an event in JSON what it is, and what it says. None for an event that was cut.
+/// A line for progress: the line itself, or the kind and the words of a JSON event. None for an event that
+/// was cut.
 pub fn told(line: &str) -> Option<String> {
     if !line.starts_with('{') {
         return Some(line.to_owned());
@@ -191,17 +192,18 @@ impl fmt::Display for Version {
     }
 }
 
-/// Bytes of a configuration that are read; a larger one is not read.
+/// Maximum size of a configuration file.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// A JSON document of the CLI's own, which may hold comments; none that is too large or no document.
+/// A JSON document of the CLI's own, possibly with comments; none if it is too large or invalid.
 pub(super) fn read_json(file: &Path) -> Option<Value> {
     parse_to_serde_value(&read(file)?, &ParseOptions::default()).ok()
 }
 
-/// The text of a regular file of ordinary size. Links are followed: many keep such files elsewhere.
+/// The text of a regular file of ordinary size. Links are followed, because many people keep such files
+/// elsewhere.
 pub(super) fn read(file: &Path) -> Option<String> {
-    // Looked at before it is opened: a pipe would wait for somebody to write.
+    // Checked before it is opened: a pipe would block.
     std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
     let mut bytes = Vec::new();
     File::open(file).ok()?.take(MOST_BYTES + 1).read_to_end(&mut bytes).ok()?;
@@ -210,7 +212,7 @@ pub(super) fn read(file: &Path) -> Option<String> {
     Some(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-/// Variables that every CLI may need: where it is, how to speak, how to reach its service.
+/// Variables that every CLI may need: its paths, its language, its network.
 const COMMON: [&str; 37] = [
     "HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "LC_*", "XDG_CONFIG_HOME",
     "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HTTP_PROXY", "HTTPS_PROXY",
@@ -220,7 +222,7 @@ const COMMON: [&str; 37] = [
     "NIX_SSL_CERT_FILE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 ];
 
-/// Variables from the server's environment that a provider gets, and how deep it stands.
+/// Variables of the server's environment that a provider gets, and its depth.
 pub fn allowed(environment: &Environment, own: &[String]) -> Vec<(OsString, OsString)> {
     let fits = |name: &OsStr| {
         let name = name.to_string_lossy();

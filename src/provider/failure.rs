@@ -1,6 +1,6 @@
-//! Failure that a CLI reports, told apart from all that it left behind.
+//! The failure that a CLI reports, found in all its output.
 //!
-//! `evidence` weighs the channels, `rules` knows the words.
+//! `evidence` weighs the channels; `rules` knows the words.
 
 mod evidence;
 mod rules;
@@ -31,7 +31,7 @@ pub struct CliFailure {
     pub kind: FailureKind,
     /// The CLI's own words. The caller masks them before it shows them.
     pub detail: String,
-    /// Time when the limit ends that it ran into, where it says so.
+    /// End of the limit that it ran into, if it names one.
     pub resets_at: Option<Timestamp>,
 }
 
@@ -71,7 +71,7 @@ pub enum FailureKind {
     RequestRejected,
     /// The answer was cut at the model's output limit.
     AnswerTruncated,
-    /// The CLI ended well and said nothing.
+    /// The CLI ended well and answered nothing.
     AnswerEmpty,
     /// The answer did not have the form that the CLI promises.
     AnswerUnreadable,
@@ -92,7 +92,7 @@ pub(crate) enum Fact {
 }
 
 impl FailureKind {
-    /// The stable code, and what else holds.
+    /// The stable code, and further properties.
     pub(crate) fn facts(self) -> (&'static str, &'static [Fact]) {
         use Fact::{MayHaveCost, Refusal, Transient};
         match self {
@@ -132,7 +132,7 @@ impl FailureKind {
         self.facts().1.contains(&Fact::Transient)
     }
 
-    /// The next step: of the provider, where one of its own is known.
+    /// The next step, specific to the provider if possible.
     pub fn hint(self, provider: &str) -> String {
         static HINTS: LazyLock<Texts> = LazyLock::new(|| packed::read("src/provider/failure/hints.yaml"));
         let kind: &str = self.into();
@@ -150,13 +150,13 @@ impl CliFailure {
         Self { kind, detail: shortened(detail.into()), resets_at: None }
     }
 
-    /// Returns how long the CLI asks to wait, where it says so.
+    /// How long the CLI asks to wait, if it says so.
     pub fn wait(&self, now: &Zoned) -> Option<Duration> {
         self.resets_at?.duration_since(now.timestamp()).try_into().ok()
     }
 }
 
-/// Both ends of a CLI's words, where they are long: the reason stands first, and what came of it last.
+/// Both ends of a long message: the reason is at its beginning, and the consequence at its end.
 fn shortened(detail: String) -> String {
     const MOST_CHARS: usize = 2_000;
     const FIRST_CHARS: usize = 700;
@@ -166,10 +166,10 @@ fn shortened(detail: String) -> String {
     }
 }
 
-/// Bytes of a channel that are looked at, at its beginning and at its end each.
+/// Bytes at each end of a channel that are read.
 const LOOKED_AT: usize = 256 * 1024;
 
-/// Small letters, one kind of apostrophe, quote and dash, and single blanks in place of line breaks.
+/// Lower case, with one kind of apostrophe, quote and dash, and single blanks instead of line breaks.
 pub(in crate::provider) fn normalised(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     for letter in words.chars() {
@@ -190,7 +190,7 @@ pub(in crate::provider) fn normalised(words: &str) -> String {
     out
 }
 
-/// The lines of a channel that may tell of a failure, their terminal sequences removed.
+/// Lines of a channel that may report a failure, without terminal sequences.
 pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
     ends_of(channel)
         .into_iter()
@@ -201,12 +201,12 @@ pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
 
 fn is_chatter(line: &str) -> bool {
     static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(chatter()).ok());
-    // A line of this length is not a side note.
+    // A longer line is not a side note.
     const LONGEST: usize = 400;
     line.len() <= LONGEST && SET.as_ref().is_some_and(|set| set.is_match(&normalised(line)))
 }
 
-/// The whole of a text, or of a very long one its beginning and its end.
+/// A whole text, or the beginning and the end of a very long one.
 fn ends_of(text: &str) -> Vec<&str> {
     if text.len() <= 2 * LOOKED_AT {
         return vec![text];

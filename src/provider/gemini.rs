@@ -8,17 +8,17 @@ use super::schema::in_words;
 use super::{Answer, Ask, Asked, Files, Form, Places, Usage, never_a_command};
 use crate::host::process::{Exit, Launch, Outcome};
 
-/// The newest version that Maestro is tried with.
+/// The newest version that Maestro is tested with.
 pub const NEWEST_TRIED: Version = Version::new(0, 61, 0);
 
-/// Bytes that the CLI takes at most; beyond, it cuts the prompt with no more than a warning.
+/// Maximum size of a prompt; the CLI cuts a longer one with only a warning.
 pub const MAX_PROMPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The first version whose policies cannot be widened by other policy files.
 const ADMIN_POLICY: Version = Version::new(0, 40, 0);
 
-/// Everything is denied but listing the working directory, which is empty: the service refuses a
-/// request that offers an empty list of tools.
+/// Denies everything except listing the working directory, which is empty: the service refuses a request
+/// with an empty list of tools.
 const POLICY: &str = r#"[[rule]]
 toolName = "*"
 decision = "deny"
@@ -30,7 +30,7 @@ decision = "allow"
 priority = 999
 "#;
 
-/// Returns how to ask: every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
+/// Calls it with every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
 /// servers, no extensions, in an empty directory.
 pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
@@ -67,7 +67,7 @@ fn workspace_settings(ask: &Ask<'_>) -> Value {
         "general": {
             "enableAutoUpdate": false,
             "enableAutoUpdateNotification": false,
-            // It glues what came before a break to what comes after it. A whole new start does not.
+            // Its own retry joins the text before a break with the text after it; a new start does not.
             "maxAttempts": 1,
             "plan": { "enabled": false },
         },
@@ -84,8 +84,8 @@ fn workspace_settings(ask: &Ask<'_>) -> Value {
     settings
 }
 
-/// Returns how hard a model thinks: that of the base on which the CLI builds every model that has levels,
-/// and of one that it does not know, by its name.
+/// The thinking level of a model: of the base on which the CLI builds every model with levels, and of an
+/// unknown model by its name.
 fn thinking(effort: &str, model: Option<&str>) -> Value {
     let config = json!({
         "generateContentConfig": { "thinkingConfig": { "thinkingLevel": effort.to_uppercase() } },
@@ -100,19 +100,19 @@ fn thinking(effort: &str, model: Option<&str>) -> Value {
     })
 }
 
-/// True if an output holds the result, after which nothing of the answer follows.
+/// True if an output contains the result, after which nothing of the answer follows.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
 
-/// True if it waits to ask once more. The configured number of attempts is only for the answer itself: the
-/// request that chooses a model is made up to five times, with pauses of up to half a minute.
+/// True if it waits to ask again. The configured number of attempts applies only to the answer: the request
+/// that chooses a model is made up to five times, with pauses of up to half a minute.
 pub(crate) fn tries_again(stderr: &str) -> bool {
     stderr.lines().any(|line| line.starts_with("Attempt ") && line.contains("Retrying "))
 }
 
-/// Requests to each model. One request may choose the model for the other; what it chose is known
-/// from then on.
+/// Requests to each model. One request may choose the model for the other; the choice is known from then
+/// on.
 pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     if tries_again(&output.stderr) {
         return Asked { requests: 1, next: 2, chosen: None };
@@ -120,7 +120,7 @@ pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     let models = |event: &Value| {
         let models = event.pointer("/stats/models")?.as_object()?;
         let tokens = |model: &Value| model.get("total_tokens").and_then(Value::as_u64).unwrap_or(0);
-        // The one that was asked last has failed, and wrote nothing.
+        // The last model to be asked has failed and wrote nothing.
         let silent = models.iter().find(|(_, model)| tokens(model) == 0).map(|(name, _)| name.clone());
         let requests = u32::try_from(models.len()).unwrap_or(u32::MAX).max(1);
         Some(Asked { requests, next: if silent.is_some() { 1 } else { requests }, chosen: silent })
@@ -132,11 +132,11 @@ pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     found.unwrap_or_default()
 }
 
-/// Reads the events on stdout, a JSON document a line.
+/// Reads the events on stdout, one JSON document in a line.
 ///
 /// # Errors
 ///
-/// Returns what the CLI reported.
+/// The failure that the CLI reported.
 pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut told = Told { fallback_status: status_by_exit(output.exit), ..Told::default() };
@@ -146,7 +146,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         let Some(event) = form.event(piece, &mut told) else { continue };
         let text = |key: &str| event.get(key).and_then(Value::as_str);
         match kind(event) {
-            // A stream that begins anew holds its answer whole.
+            // A stream that begins anew contains its whole answer.
             Some("init") => answer.text.clear(),
             Some("message") if text("role") == Some("assistant") => {
                 answer.text.push_str(text("content").unwrap_or_default());
@@ -169,7 +169,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
                 }
                 return if answer.text.trim().is_empty() { Err(output.empty(&told)) } else { Ok(answer) };
             }
-            // The one document that a wrapper may ask for in place of the stream.
+            // The one document that a wrapper may request instead of the stream.
             None if event.get("response").is_some_and(Value::is_string) => {
                 text("response").unwrap_or_default().clone_into(&mut answer.text);
                 answer.model = served_model(event);
@@ -196,7 +196,7 @@ fn reported(event: &Value) -> String {
     }
 }
 
-/// Returns what its exit code stands for: the low byte of the HTTP status, or one of the CLI's own.
+/// The HTTP status that its exit code means: the low byte of the status, or a code of the CLI's own.
 fn status_by_exit(exit: Exit) -> Option<u16> {
     match exit.code()? {
         41 | 145 => Some(401),

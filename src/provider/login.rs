@@ -1,8 +1,8 @@
-//! Private homes: what a CLI needs of its own home to be logged in, and nothing else of it.
+//! Private homes: the parts of a CLI's home that its login needs, and nothing else.
 //!
-//! Codex sends `AGENTS.md` of its home, and Gemini `GEMINI.md`, with every request. A private home
-//! that holds only links to the login's files leaves them behind. Claude needs none: its flags
-//! already leave its memory files out.
+//! Codex sends `AGENTS.md` of its home, and Gemini `GEMINI.md`, with every request. A private home with
+//! links to only the login's files avoids that. Claude needs none: its flags already leave its memory files
+//! out.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::host::environment::Environment;
 const GEMINI_LOGIN: [&str; 4] =
     ["oauth_creds.json", "google_accounts.json", "gemini-credentials.json", "installation_id"];
 
-/// Variables that log Gemini in, also from its own `.env`, and the kind of login that each stands for.
+/// Variables that log Gemini in, also from its own `.env`, with the kind of login of each.
 const GEMINI_KEYS: [(&str, &str); 4] = [
     ("GEMINI_API_KEY", "gemini-api-key"),
     ("GOOGLE_GENAI_USE_VERTEXAI", "vertex-ai"),
@@ -32,10 +32,10 @@ const CODEX_KEY: &str = "CODEX_API_KEY";
 /// The variables that log Claude in without its own login.
 const CLAUDE_KEYS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
-/// Way in which a provider's login is carried over.
+/// How a provider's login is carried over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
-    /// The variable that names the private home, where there is one.
+    /// The variable that names the private home, if there is one.
     pub home: Option<(String, String)>,
     /// Further variables to set.
     pub env: Vec<(String, String)>,
@@ -43,7 +43,7 @@ pub struct Login {
     pub links: Vec<Link>,
     /// Files to write.
     pub files: Vec<(PathBuf, String)>,
-    /// Why the CLI's own home is used instead, and what of it reaches the model.
+    /// Why the CLI's own home is used instead, and which parts of it reach the model.
     pub exemption: Option<String>,
 }
 
@@ -52,9 +52,9 @@ pub struct Login {
 pub struct Link {
     /// The link to make.
     pub private: PathBuf,
-    /// The user's own file, whatever links lead to it.
+    /// The user's own file, with links resolved.
     pub own: PathBuf,
-    /// Time when the user's file was last written, as the call found it.
+    /// Last change of the user's file, as the call found it.
     modified: Option<SystemTime>,
 }
 
@@ -65,15 +65,15 @@ impl Link {
         Some(Self { private, modified: modified(&own), own })
     }
 
-    /// Brings a login that the CLI replaced instead of writing through its link (a renewed token,
-    /// say) to where the user's own file lies; unless that was written meanwhile.
+    /// Moves a login that the CLI replaced instead of writing through its link (for example with a renewed
+    /// token) to the user's own file, unless that has changed meanwhile.
     fn give_back(&self) -> std::io::Result<()> {
         let was_replaced = std::fs::symlink_metadata(&self.private).is_ok_and(|found| found.is_file());
         if !was_replaced || modified(&self.own) != self.modified {
             return Ok(());
         }
         let text = std::fs::read(&self.private)?;
-        // A file cut short by a kill must not replace a login that works.
+        // A file cut short by a kill must not replace a working login.
         let is_json = self.own.extension().is_some_and(|kind| kind == "json");
         if is_json && serde_json::from_slice::<Value>(&text).is_err() {
             return Ok(());
@@ -90,7 +90,7 @@ fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|found| found.modified()).ok()
 }
 
-/// Returns how to carry the login of a provider into a private home.
+/// How to carry a provider's login into a private home.
 pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Login {
     match adapter {
         Adapter::Codex => codex(environment, private),
@@ -109,7 +109,7 @@ pub fn has_key(adapter: &Adapter, environment: &Environment) -> bool {
     }
 }
 
-/// Brings back what the CLI renewed. Called once its processes are gone, however the call ended.
+/// Returns renewed logins to the user. Called once the CLI's processes are gone, however the call ended.
 pub fn give_back(login: &Login) {
     for link in &login.links {
         if let Err(error) = link.give_back() {
@@ -165,7 +165,7 @@ fn gemini(environment: &Environment, private: &Path) -> Login {
     }
 }
 
-/// The kind of login that Gemini would use, where it has any.
+/// The kind of login that Gemini would use, if it has any.
 pub fn gemini_kind(environment: &Environment) -> Option<String> {
     let own = gemini_home(environment);
     let carried = own.as_ref().map(|own| keys_in(&own.join(".env"), environment)).unwrap_or_default();
@@ -185,7 +185,7 @@ fn home_of(environment: &Environment, variable: &str, usual: &str) -> Option<Pat
     environment.get(variable).map(PathBuf::from).or_else(|| Some(environment.home()?.join(usual)))
 }
 
-/// The variables of the CLI's own `.env` that log it in, as far as the environment has none.
+/// Login variables in the CLI's own `.env` that the environment lacks.
 fn keys_in(file: &Path, environment: &Environment) -> Vec<(String, String)> {
     const FURTHER: [&str; 3] = ["GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION", "GOOGLE_GEMINI_BASE_URL"];
     let wanted = |name: &str| FURTHER.contains(&name) || GEMINI_KEYS.iter().any(|(key, _)| *key == name);
@@ -197,7 +197,7 @@ fn keys_in(file: &Path, environment: &Environment) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The kind of login: what the user chose, else what the variables say.
+/// The kind of login: the user's choice, else the one of the variables.
 fn login_kind(own: Option<&Path>, environment: &Environment, carried: &[(String, String)]) -> Option<String> {
     let chosen = own.and_then(|own| read_json(&own.join("settings.json"))).and_then(|settings| {
         let kind =

@@ -1,4 +1,4 @@
-//! Any further CLI, by the template that its configuration holds.
+//! Any other CLI, by the template in its configuration.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::domain::plain::plain;
 use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
 use crate::host::process::{Ended, Launch, Outcome};
 
-/// Returns how to ask. The command's own arguments may hold placeholders too, and stand filled in front.
+/// Calls it by its template. The command's own arguments may contain placeholders too, and come first.
 pub fn put(template: &TemplateSettings, ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system_file = places.temporary.join("system.md");
     let schema_file = places.temporary.join("schema.json");
@@ -52,10 +52,10 @@ pub fn put(template: &TemplateSettings, ask: &Ask<'_>, places: &Places, launch: 
     files
 }
 
-/// Value of each placeholder; none where there is nothing to say.
+/// The value of each placeholder; none if there is none.
 type Values<'a> = [(&'a str, Option<String>)];
 
-/// The arguments, filled in. One whose placeholder has no value is left out, with the flag before it.
+/// The filled arguments. An argument whose placeholder has no value is left out, with the flag before it.
 fn arguments<'a>(written: impl Iterator<Item = &'a String>, values: &Values<'_>) -> Vec<String> {
     let mut arguments: Vec<String> = Vec::new();
     for argument in written {
@@ -70,8 +70,8 @@ fn arguments<'a>(written: impl Iterator<Item = &'a String>, values: &Values<'_>)
     arguments
 }
 
-/// Fills placeholders in one pass, so that a value that looks like a placeholder stays as it is. None
-/// where one of them has no value.
+/// Fills placeholders in one pass, so that a value that looks like a placeholder stays. None if a
+/// placeholder has no value.
 fn filled(text: &str, values: &Values<'_>) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -123,7 +123,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
         AnswerRule::Json(pointer) => {
             documents.iter().rev().find_map(|document| text_at(document, pointer)).unwrap_or_default()
         }
-        // A line that is lost may hold a piece of the answer.
+        // A lost line may contain a piece of the answer.
         AnswerRule::JsonLines { .. } if form == Form::Broken => return Err(output.failure(&told, form)),
         AnswerRule::JsonLines { pointer, matching, join } => {
             let mut pieces = documents
@@ -140,7 +140,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
         return Err(output.failure(&told, form));
     }
     if plain(&text).trim().is_empty() {
-        // Some CLIs end well whatever happened: then the reason stands on stderr, whatever its words.
+        // Some CLIs always exit well: then the reason is in stderr, whatever its words.
         let said = told.failure(&output.stderr, output.exit, &output.at);
         return Err(said.unwrap_or_else(|| CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty")));
     }
@@ -156,7 +156,7 @@ fn documents(stdout: &str, told: &mut Told) -> (Vec<Value>, Form) {
     (documents, form)
 }
 
-/// The documents of an output that is text: the whole of it, or one a line.
+/// The documents in text output: the whole of it, or one in a line.
 fn documents_of_text(stdout: &str) -> Vec<Value> {
     match serde_json::from_str(stdout.trim()) {
         Ok(whole) => vec![whole],

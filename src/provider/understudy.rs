@@ -1,8 +1,8 @@
 //! The built-in provider without a model.
 //!
-//! It reads the prompt with its packed context and answers in the asked form with what stands there:
+//! It reads the prompt with its packed context, and answers in the requested form with what is in it:
 //! failing tests, places, errors word for word, and the command to run again. It claims no cause. Every
-//! answer says who gave it. Text in, text out: no files, no clock, no randomness, linear in the text.
+//! answer names the understudy. Text in, text out: no files, no clock, no randomness, and linear time.
 
 mod write;
 
@@ -20,13 +20,13 @@ use crate::domain::verification::read::{Does, Reading, Seen, read};
 
 use write::{Fault, Frame};
 
-/// The name that the understudy answers under, and no other.
+/// The understudy's only name.
 pub const NAME: &str = "understudy";
 
-/// Its name in the place of a model's.
+/// The name of its "model".
 pub const MODEL: &str = "rules";
 
-/// Every structured answer says who gave it.
+/// Every structured answer names the understudy.
 const ANSWERED_BY: &str = "understudy (rules, no model)";
 
 /// The form of an answer.
@@ -74,7 +74,7 @@ fn text(prompt: &str, form: Form) -> String {
     document.to_string()
 }
 
-/// A longer line is read up to here: nothing that is looked for starts later.
+/// Longer lines are read up to here: nothing that is searched starts later.
 const MAX_LINE: usize = 2_000;
 const MAX_FILES: usize = 50;
 
@@ -91,7 +91,7 @@ enum Section {
 struct Prompt<'a> {
     /// `## Errors`, then `## Facts`.
     errors: Vec<&'a str>,
-    /// Everything that is in no section of the packed context.
+    /// Text outside of the packed context's sections.
     other: Vec<&'a str>,
     constraints: Vec<&'a str>,
     files: Vec<PackedFile<'a>>,
@@ -100,13 +100,13 @@ struct Prompt<'a> {
 /// A file as it was packed: some of its lines, with their numbers.
 struct PackedFile<'a> {
     path: &'a str,
-    /// Sorted by number, as long as the packer counts upwards.
+    /// Sorted by number, as the packer counts upwards.
     lines: Vec<(u32, &'a str)>,
 }
 
 impl<'a> PackedFile<'a> {
     fn push(&mut self, number: u32, text: &'a str) {
-        // A number that goes backwards would break the search; such a line is no packed line.
+        // A number that goes backwards would break the search, and belongs to no packed line.
         if self.lines.last().is_none_or(|(last, _)| *last < number) {
             self.lines.push((number, text));
         }
@@ -175,7 +175,7 @@ impl<'a> Splitter<'a> {
         known.is_some()
     }
 
-    /// `### path` opens a file; `### Error 2` is the packer's word, not the log's.
+    /// `### path` opens a file; `### Error 2` is the packer's heading, not the log's.
     fn file_heading(&mut self, line: &'a str) -> bool {
         let Some(rest) = line.strip_prefix("### ").filter(|_| self.fence == 0) else {
             return false;
@@ -216,7 +216,7 @@ impl<'a> Splitter<'a> {
     }
 }
 
-/// The packer's word for lines that it left out; a traceback goes on behind it.
+/// True for the packer's note on omitted lines; a traceback continues after it.
 fn is_omission(line: &str) -> bool {
     let line = line.trim();
     line.starts_with("... ") && line.ends_with(" ...") && line.contains(" omitted")
@@ -241,7 +241,7 @@ fn keep_item<'a>(items: &mut Vec<&'a str>, line: &'a str) {
 /// Bytes of test names in one command, so that it can be quoted whole.
 const MAX_NAMES: usize = 420;
 
-/// Way in which a runner is started again.
+/// How to start a runner again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Runner {
@@ -257,11 +257,11 @@ struct Runner {
 static RUNNERS: LazyLock<Vec<Runner>> =
     LazyLock::new(|| packed::read("src/provider/understudy/runners.yaml"));
 
-/// The command of a runner for these failing tests; without a runner the program at `start`, where its
-/// language is run by file.
+/// The command to run these failing tests again; without a runner, the program at `start`, if its language
+/// runs files.
 fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
     if let Some(name) = tests.first().and_then(|name| name.strip_prefix("__main__.")) {
-        // A test file that was run as a program is run so again.
+        // A test file that ran as a program runs so again.
         return Some(format!("python3 {} {}", quoted(start)?, quoted(name)?));
     }
     let Some(Runner { command, several, one, .. }) = RUNNERS.iter().find(|known| known.name == runner) else {
@@ -285,7 +285,7 @@ fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
     })
 }
 
-/// A test's name as its runner takes it; none where it cannot stand on a command line.
+/// A test's name as its runner takes it; none if it does not fit on a command line.
 fn argument(runner: &str, name: &str) -> Option<String> {
     let name = match runner {
         "unittest" | "rspec" => name.split(' ').next()?.to_owned(),
@@ -311,7 +311,7 @@ fn program(file: &str) -> Option<String> {
     Some(format!("{starter} {}", quoted(file)?))
 }
 
-/// A name as a shell takes it. It comes from a log: it must not become an option or a second command.
+/// A name quoted for a shell. It comes from a log, so it must not become an option or a second command.
 fn quoted(name: &str) -> Option<String> {
     let is_name = !name.is_empty()
         && !name.starts_with('-')
@@ -320,7 +320,7 @@ fn quoted(name: &str) -> Option<String> {
     is_name.then(|| quote(name))
 }
 
-/// One pair of quotes around the whole, which people read more easily than the pieces that `shlex` makes.
+/// One pair of quotes around the whole, which is easier to read than the pieces of `shlex`.
 fn quote(word: &str) -> String {
     let is_plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '=' | ',' | '@');
@@ -330,7 +330,7 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The summary of a test run stands at its end: nothing before the last bytes is needed for it.
+/// The summary of a test run is at its end, so only the last bytes are read for it.
 const MAX_OUTPUT: usize = 512 * 1024;
 const MAX_TESTS: usize = 50;
 
@@ -342,23 +342,23 @@ struct Case<'a> {
     /// Names of the failing tests.
     tests: Vec<String>,
     more_tests: usize,
-    /// How many tests passed, where the summary says it.
+    /// Number of passed tests, if the summary has it.
     passed: Option<usize>,
 }
 
 impl<'a> Case<'a> {
-    /// Reads the sections of errors, and the rest of the prompt where those show none.
+    /// Reads the sections of errors, and the rest of the prompt if those show none.
     fn read(text: &'a str, form: Form) -> Self {
         let prompt = split(text);
         let (mut faults, mut reading) = (write::find(&prompt.errors, true), test_run(&prompt.errors));
         if faults.is_empty() && reading.is_none() {
-            // In somebody's own question a word such as "Error" is the last resort; the instructions of a stage
+            // In a person's own question a word such as "Error" is the last resort; a stage's instructions
             // name errors as examples.
             faults = write::find(&prompt.other, form == Form::Prose);
             reading = test_run(&prompt.other);
         }
         let reading = reading.unwrap_or_default();
-        // These two name a file that does not load like a test, the others name its place.
+        // These two name a file that does not load like a test; the others name its place.
         let loads_tests = matches!(reading.runner, "unittest" | "pytest");
         let is_tests = reading.does == Does::Test && (reading.seen != Seen::Broken || loads_tests);
         let name = |name: &String| cut(name.trim_start_matches("unittest.loader._FailedTest."), 240);
@@ -378,7 +378,7 @@ impl<'a> Case<'a> {
         self.faults.is_empty() && self.tests.is_empty()
     }
 
-    /// The packed file that a path of a frame means; the longest name wins.
+    /// The packed file that a frame's path means; the longest match wins.
     fn packed(&self, file: &str) -> Option<&PackedFile<'a>> {
         let ends = |long: &str, short: &str| {
             long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '\\']))
@@ -387,7 +387,7 @@ impl<'a> Case<'a> {
         self.prompt.files.iter().filter(is_it).max_by_key(|packed| packed.path.len())
     }
 
-    /// A file as the packed files spell it, else as it was printed.
+    /// A file as the packed files spell it, else as printed.
     fn file(&self, frame: &Frame) -> String {
         self.packed(&frame.file).map_or_else(|| frame.file.clone(), |packed| cut(packed.path, 160))
     }
@@ -409,7 +409,7 @@ impl<'a> Case<'a> {
         fault.place().map_or_else(|| error.clone(), |frame| format!("{error} ({})", self.label(frame)))
     }
 
-    /// The command that runs what fails again.
+    /// The command that runs the failures again.
     fn command(&self) -> Option<String> {
         let start = self.faults.first().and_then(|fault| fault.frames.last());
         let start = start.map(|frame| self.file(frame)).unwrap_or_default();
@@ -459,7 +459,8 @@ fn judge(prompt: &str) -> Value {
     })
 }
 
-/// Candidates in the order of the prompt; the first result under each counts, a second that contradicts voids it.
+/// Candidates in the order of the prompt. The first result of each counts; a contradicting second one voids
+/// it.
 fn candidates(prompt: &str) -> Vec<Candidate<'_>> {
     let mut found: Vec<Candidate<'_>> = Vec::new();
     for line in prompt.lines().filter(|line| line.len() < 2_000) {

@@ -19,22 +19,21 @@ use crate::domain::typed::{Misfit, from_value};
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::page::diff;
 
-/// Words typed into the form, and what came of them.
+/// A submitted form that comes back, and why.
 #[derive(Clone, Debug, Default)]
 pub(in crate::page) struct Filled {
-    /// The fields.
     pub(in crate::page) fields: BTreeMap<String, String>,
     /// Why the form comes back.
     pub(in crate::page) problem: Option<Problem>,
 }
 
-/// Why a form comes back, as its texts are named.
+/// Why a form comes back, by the names of its texts.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "lines")]
 pub(in crate::page) enum Problem {
     /// A revision without words.
     NoWords,
-    /// Answers that do not go with the decision, each in a line.
+    /// Answers that contradict the decision, each in a line.
     Contradiction(Vec<String>),
     /// The page was about another report.
     Stale,
@@ -46,7 +45,7 @@ pub(in crate::page) enum Problem {
     NoDecision,
     /// Enter was pressed in a field; only the button records.
     Stray,
-    /// Something else, in words.
+    /// Another reason, in words.
     Other([String; 1]),
 }
 
@@ -54,7 +53,7 @@ pub(in crate::page) enum Problem {
 #[derive(Clone, Debug)]
 pub(in crate::page) struct Around {
     pub(in crate::page) nonce: String,
-    /// Consults that the run may still have for this stage, and in all.
+    /// Consults that the run has left for this stage, and in all.
     pub(in crate::page) left: u32,
     /// The full text of applied changes, by the session of their backup.
     pub(in crate::page) patches: BTreeMap<String, String>,
@@ -137,7 +136,7 @@ fn finished<'r>(run: &'r Run, request: &Request) -> Option<&'r StageFinished> {
     run.finished_of(request).or_else(|| run.finished.iter().rev().find(is_it))
 }
 
-/// Returns what is proposed, in one line: the plan of a change, else the summary.
+/// The proposal in one line: the plan of a change, else the summary.
 fn lede(report: &Report) -> Option<&str> {
     let plan = report.outputs.get("patch_plan").and_then(Value::as_str);
     plan.filter(|_| report.stage == Stage::Implement)
@@ -160,7 +159,7 @@ fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
         .collect()
 }
 
-/// Returns what Maestro found comes first, then what consultants state: their words have no translation.
+/// Maestro's own findings first, then what consultants state: their words have no translation.
 fn risks(report: &Report) -> Vec<Value> {
     let all = report.risks.iter().map(|risk| {
         let source = report.sources.iter().find_map(|source| {
@@ -182,7 +181,7 @@ fn risks(report: &Report) -> Vec<Value> {
     found
 }
 
-/// Every proposed change, whole: a report holds the first lines only, its run the rest.
+/// Every proposed change, whole: a report has only its first lines, its run has the rest.
 fn changes(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
     report
         .diff
@@ -196,7 +195,7 @@ fn changes(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
         .collect()
 }
 
-/// The whole text of a change whose first lines a report shows.
+/// The whole text of a change that a report shows in part.
 fn whole(change: &ProposedChange, finished: &StageFinished) -> Option<String> {
     if change.lines_left_out == 0 {
         return Some(change.text.clone());
@@ -210,7 +209,7 @@ fn whole(change: &ProposedChange, finished: &StageFinished) -> Option<String> {
 fn shown_change(source: &str, text: &str, left_out: usize, problem: Option<&str>) -> Value {
     let (files, why) = match diff::files(text) {
         Ok(files) if left_out == 0 => (files, None),
-        // Half a diff is shown as the text that it is.
+        // Half a diff is shown as plain text.
         Ok(_) => (Vec::new(), None),
         Err(why) => (Vec::new(), Some(why)),
     };
@@ -278,7 +277,7 @@ fn findings(report: &Report) -> Vec<Value> {
         .collect()
 }
 
-/// How many have brought hypotheses: one alone agrees with nobody.
+/// Number of authors of hypotheses: one alone agrees with nobody.
 fn authors(report: &Report) -> usize {
     report.choices.iter().flat_map(|choice| &choice.from).collect::<std::collections::BTreeSet<_>>().len()
 }

@@ -19,7 +19,7 @@ pub(in crate::page) fn digest(digest: &str) -> String {
     }
 }
 
-/// The five stages of a run, with what became of each, seen from one of them.
+/// The five stages of a run with the result of each, seen from one of them.
 pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
     let all = Stage::ALL.iter().copied().zip(1..);
     all.map(|(stage, number)| {
@@ -39,7 +39,7 @@ pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
 
 pub(in crate::page) use crate::domain::pairs::with;
 
-/// The beginning of a text that is shown at once, and the rest.
+/// The shown beginning of a text, and the rest.
 pub(super) fn shortened(text: &str, most_letters: usize) -> Value {
     let head = head(text, most_letters);
     json!({ "head": head, "rest": text.strip_prefix(head) })
@@ -50,12 +50,12 @@ pub(in crate::page) fn colour(provider: &str) -> &'static str {
     ["codex", "gemini", "claude"].into_iter().find(|known| provider.starts_with(known)).unwrap_or("other")
 }
 
-/// The places that an answer names, held against the files as they are now.
+/// The places that an answer names, checked against the current files.
 pub(super) fn citations(project: &ProjectFiles, answer: &str, files: &[String]) -> Value {
     cited(&check(project, &plain(answer), files.iter().map(String::as_str)))
 }
 
-/// The places that an answer names, with what was found of each.
+/// The places that an answer names, with the findings.
 pub(super) fn cited(found: &[Citation]) -> Value {
     let absent = found.iter().filter(|one| one.status == Standing::Absent).count();
     json!({ "list": found, "absent": absent })
@@ -66,7 +66,7 @@ pub(in crate::page) fn dollars(cost: f64, is_partial: bool) -> String {
     words::dollars(cost) + if is_partial { "+" } else { "" }
 }
 
-/// The class that gives a decision, a verdict, a severity or a state its colour, by its name.
+/// The colour class of a decision, a verdict, a severity or a state, by its name.
 pub(in crate::page) fn tone(name: &str) -> &'static str {
     match name {
         "approved" | "done" | "exact" | "passes" | "proven" => "ok",

@@ -1,4 +1,4 @@
-//! The queue: what waits for a person, what is worked on, the runs, and the last decisions.
+//! The queue: what waits for a person, running work, the runs, and the last decisions.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ const MOST_DECISIONS: usize = 12;
 pub(in crate::page) struct Now {
     /// Consults that a run may have.
     pub(in crate::page) most: u32,
-    /// Runs without an event since then are parked.
+    /// Runs without an event since this time are parked.
     pub(in crate::page) idle_before: u64,
 }
 
@@ -87,7 +87,7 @@ fn pending(run: &Run, request: &Request) -> Value {
     })
 }
 
-/// A stage that is worked on: who was asked, and who has answered.
+/// A running stage: who was asked, and who has answered.
 pub(super) fn working(run: &Run) -> Option<Value> {
     let Phase::Running(stage) = run.phase else { return None };
     let attempt = run.attempt.as_ref().filter(|attempt| attempt.stage == stage)?;

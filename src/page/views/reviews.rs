@@ -1,4 +1,4 @@
-//! Reviews: what reviewers found, whether it stands in the files, and what became of their fixes.
+//! Reviews: findings, whether their quotes are in the files, and the results of fixes.
 
 use serde_json::{Value, json};
 

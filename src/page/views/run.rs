@@ -1,4 +1,4 @@
-//! A run: what is worked on, where its time went, its stages, its budget, and why it is as it is.
+//! A run: running work, where its time went, its stages, its budget, and its causes.
 
 use std::collections::BTreeMap;
 
@@ -21,11 +21,11 @@ use crate::page::index::{Fact, Index, OfRun, Took, Work};
 const WIDTH: u64 = 1_000;
 const ROW: u64 = 28;
 
-/// Events of a chain that are shown, the latest first; a long run has thousands.
+/// Events in the short chain, the latest first; a long run has thousands.
 const MOST_SHORT: usize = 100;
 const MOST_ALL: usize = 300;
 
-/// Outputs of the orchestrator's own whose places are looked for when somebody looks.
+/// Outputs of the orchestrator whose places are checked for a view.
 const MOST_CHECKED: usize = 5;
 
 /// Events that the short chain leaves out.
@@ -120,7 +120,7 @@ fn budget(run: &Run, limits: Limits) -> Vec<Value> {
 /// Spans of work, of waiting for a person and of checks, in the chart's units.
 fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
     let end = if run.phase.is_open() { now } else { run.last_at };
-    // A run that rests for days would leave nothing to see of its work.
+    // A run that rests for days would hide its work.
     let total = end.saturating_sub(run.started_at);
     if total == 0 {
         return None;
@@ -178,8 +178,8 @@ fn chain<'a>(index: &'a Index, events: &'a OfRun, with_details: bool) -> Vec<&'a
     shown.take(if with_details { MOST_ALL } else { MOST_SHORT }).collect()
 }
 
-/// Results of each stage, the latest first, with the places that its answers name. Answers of consultants were
-/// checked when they came; what was handed in is checked now, the latest few.
+/// Results of each stage, the latest first, with the places that its answers name. Consultants' answers
+/// were checked when they came; the latest handed-in outputs are checked now.
 fn outputs(project: &ProjectFiles, run: &Run) -> Vec<Value> {
     let mut checked_now = 0;
     let mut places = |known: Option<&[Citation]>, text: &str| match known {

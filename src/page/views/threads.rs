@@ -1,4 +1,4 @@
-//! Conversations with consultants: what was asked, who answered, and what of that is in the files.
+//! Conversations with consultants: questions, answers, and the places that they name.
 
 use serde_json::{Value, json};
 

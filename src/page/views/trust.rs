@@ -1,4 +1,4 @@
-//! Effects of the project's own files, and whether the user has confirmed them.
+//! Effects of the project's own files, and their trust.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::rules_in_force::project_note;
 use crate::host::trust::{Standing, shown};
 
-/// True if something waits for the user's trust. For a thread that may block.
+/// True if something waits for the user's trust. Blocks.
 pub(in crate::page) fn is_asked(config: &Configuration) -> bool {
     let layer = config.library().layer();
     layer.files().next().is_some()
@@ -14,7 +14,7 @@ pub(in crate::page) fn is_asked(config: &Configuration) -> bool {
         && !config.loaded().ignored.is_empty()
 }
 
-/// For a thread that may block: it reads the files.
+/// The project's files and their effects. Blocks.
 pub(in crate::page) fn trust(config: &Configuration) -> Value {
     let layer = config.library().layer();
     let files: Vec<Value> = layer

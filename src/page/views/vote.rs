@@ -16,10 +16,10 @@ const MOST: usize = 60;
 /// The chart, in its own units.
 const WIDTH: u32 = 600;
 
-/// For how long a sample may wait for the vote that it belongs to.
+/// How long a sample may wait for its vote.
 const UNDER_WAY: u64 = 15 * 60 * 1_000;
 
-/// Votes, the latest first, with the samples of those that are under way.
+/// Votes, the latest first, with the samples of running votes.
 pub(in crate::page) fn list(index: &Index, texts: &dyn Fn(&str) -> Option<String>) -> Value {
     let all = index.votes.iter().rev().take(MOST);
     let all = all.map(|vote| json!({ "id": vote.id, "at": vote.at, "record": vote.record }));
@@ -68,7 +68,7 @@ pub(in crate::page) fn one(index: &Index, texts: &dyn Fn(&str) -> Option<String>
     }))
 }
 
-/// Letters as people count answers: A, B, ... then numbers.
+/// A letter for each class of answers: A, B, ... then numbers.
 fn class(place: usize) -> String {
     ('A'..='Z').nth(place).map_or_else(|| format!("#{}", place + 1), String::from)
 }

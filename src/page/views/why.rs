@@ -8,7 +8,7 @@ use crate::page::index::Index;
 /// Steps that are shown of a long chain.
 const MOST_STEPS: usize = 400;
 
-/// None where there is no such event.
+/// The causes and consequences; none if there is no such event.
 pub(in crate::page) fn why(index: &Index, id: &str) -> Option<Value> {
     let fact = index.fact(id)?;
     let links: Vec<Linked> = index.facts.iter().map(|fact| fact.linked.clone()).collect();

@@ -1,9 +1,9 @@
-//! Deciding the class of a failure from everything that a CLI left behind.
+//! Decides the class of a failure from all output of a CLI.
 //!
 //! 1. A structured report of the CLI (an HTTP status, an error type) gives a first class, and words refine it.
-//! 2. A limit is a short one or the account's by its end and by further words.
+//! 2. A limit is a short one or the account's, by its end and by further words.
 //! 3. The CLI's own form is believed first, then the channel that a rule knows.
-//! 4. Without any class the CLI has failed in its own words.
+//! 4. Without any class, the CLI has failed in its own words.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -23,27 +23,27 @@ use crate::host::process::Exit;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/provider/failure/evidence.yaml"));
 
-/// Lines of a channel that are shown where no rule knows one.
+/// Lines of a channel that are shown if no rule knows one.
 const SHOWN_LINES: usize = 8;
 
-/// Bytes of a channel that may be one sentence, broken into lines.
+/// Maximum size of a channel that may be one sentence with line breaks.
 const SENTENCE: usize = 4 * 1024;
 
-/// A wait that is no longer is a short limit's; what takes longer is the account's.
+/// Maximum wait of a short limit; a longer one is the account's.
 const SHORT: Duration = Duration::from_secs(10 * 60);
 
-/// Evidence of a failure that a CLI left.
+/// Evidence of a failure in a CLI's own form.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
-    /// Messages in the CLI's own form: of an envelope, of error events.
+    /// Its messages: of an envelope, of error events.
     pub words: Vec<String>,
     /// An HTTP status in its own form.
     pub status: Option<u16>,
-    /// An HTTP status that its exit code or an event stands for, where nothing else tells.
+    /// An HTTP status that its exit code or an event implies, if nothing else reports one.
     pub fallback_status: Option<u16>,
     /// A class that its own form names.
     pub kind: Option<FailureKind>,
-    /// Time when a limit ends, in its own form.
+    /// End of a limit, in its own form.
     pub resets_at: Option<Timestamp>,
     pub noise: String,
 }
@@ -52,7 +52,7 @@ pub struct Told {
 enum Sure {
     /// The words fit many causes.
     Roughly,
-    /// The words say it.
+    /// The words are clear.
     Known,
 }
 
@@ -65,7 +65,7 @@ struct Verdict {
 }
 
 impl Told {
-    /// Words that the CLI says in its own form; nothing twice, and no empty ones.
+    /// Adds words; duplicates and empty ones are dropped.
     pub fn say(&mut self, words: impl Into<String>) {
         let words = words.into();
         let words = words.trim();
@@ -75,13 +75,13 @@ impl Told {
         }
     }
 
-    /// A line beside its form.
+    /// Adds a line outside of its form.
     pub fn note(&mut self, line: &str) {
         self.noise.push_str(line);
         self.noise.push('\n');
     }
 
-    /// Returns what the CLI's words and its end mean. None: they tell nothing beyond that it ended.
+    /// The failure that the CLI's words and its end mean. None: they say nothing beyond its end.
     pub fn failure(&self, stderr: &str, exit: Exit, now: &Zoned) -> Option<CliFailure> {
         let own = telling_lines(&self.words.join("\n"));
         let channels = [own, telling_lines(&self.noise), telling_lines(stderr)];
@@ -90,7 +90,7 @@ impl Told {
         let status = self.status.or_else(|| normal.first().and_then(|own| status_in(own)));
         let verdicts = channels.iter().zip(&normal).enumerate().map(|(index, (lines, whole))| {
             let status = if index == 0 { status } else { status_in(whole) };
-            // What is printed beside words in its own form is mostly about something else.
+            // Text beside words in its own form is mostly about something else.
             let is_beside = index > 0 && channels.first().is_some_and(|own| !own.is_empty());
             let by_rule = verdict(lines, whole, status, reset);
             match by_rule {
@@ -125,7 +125,7 @@ impl Told {
         Some(CliFailure { resets_at, ..CliFailure::new(kind, detail) })
     }
 
-    /// Returns what the end alone means, where no word tells more. `chatter` is what was printed beside.
+    /// The failure that the end alone means, if no words say more. `chatter` is the other output.
     pub fn by_end_alone(&self, exit: Exit, chatter: &str) -> CliFailure {
         let last = chatter.lines().map(str::trim).rfind(|line| !line.is_empty());
         let last = last.map(|line| format!("; the last that it printed is: {line}")).unwrap_or_default();
@@ -151,16 +151,16 @@ impl Told {
     }
 }
 
-/// True if an end may be named.
+/// True if the end of a limit may be named.
 fn limited(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::QuotaExceeded | FailureKind::RateLimited | FailureKind::Overloaded)
 }
 
-/// The finding of the first rule in a table that knows a line of a channel, and that line.
+/// The finding of the first rule that knows a line of a channel, and that line.
 fn known(lines: &[String], whole: &str, find: Find) -> Option<(Says, String)> {
     let found = lines.iter().filter_map(|line| Some((find(&normalised(line))?, line)));
     let by_line = found.min_by_key(|((place, _), _)| *place);
-    // A sentence may be broken into lines; in a long output the lines around are no sentence.
+    // A sentence may contain line breaks; in a long output the lines around are not one sentence.
     let broken = (whole.len() <= SENTENCE || by_line.is_none()).then(|| find(whole)).flatten();
     match (by_line, broken) {
         (Some(((place, says), line)), broken) if broken.is_none_or(|(other, _)| place <= other) => {
@@ -178,7 +178,7 @@ fn meaning(says: Says, whole: &str, reset: Option<Reset>) -> (FailureKind, Sure)
     }
 }
 
-/// Returns what lines that no rule knows are about: by the things that they speak of.
+/// The class of lines that no rule knows, by the things that they mention.
 fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdict> {
     let is_logged = |line: &&String| PATTERNS.is_in("logged", line);
     let said: Vec<String> = lines.iter().filter(|line| !is_logged(line)).cloned().collect();
@@ -187,10 +187,10 @@ fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdi
     Some(Verdict { kind, sure, line })
 }
 
-/// Returns what a channel's lines stand for: by the rule that comes first, and of its lines by the first.
+/// The class of a channel's lines: by the first rule in order, and by the first line that it knows.
 fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Reset>) -> Option<Verdict> {
     match (known(lines, whole, rule), status) {
-        // Words that nobody knows, of something that is used up until a time.
+        // Unknown words about something that is used up until a time.
         (None, None) if reset.is_some() && speaks_of_use(whole) => {
             let line = lines.iter().find(|line| speaks_of_use(&normalised(line)));
             let line = line.or(lines.first()).cloned().unwrap_or_default();
@@ -217,7 +217,7 @@ fn speaks_of_use(words: &str) -> bool {
     PATTERNS.is_in("used", words)
 }
 
-/// The class that an HTTP status stands for, refined by the class that the words beside it have.
+/// The class of an HTTP status, refined by the class of the words beside it.
 fn by_status(
     status: u16,
     words: Option<(FailureKind, Sure)>,
@@ -254,9 +254,9 @@ fn by_status(
     }
 }
 
-/// Returns whether a limit is a short one or the account's.
+/// Tells a short limit from the account's.
 ///
-/// A time decides; where none is named, words do.
+/// A time decides; without one, words do.
 fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     match reset.map(|reset| reset.named) {
         Some(Named::AsWait(wait)) if wait <= SHORT => return FailureKind::RateLimited,
@@ -273,28 +273,28 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     }
 }
 
-/// Returns what the end of a process means where nothing else tells.
+/// The class of a process's end if nothing else says more.
 fn by_end(exit: Exit) -> Option<FailureKind> {
     const CRASHES: [&str; 6] = ["SIGSEGV", "SIGABRT", "SIGILL", "SIGBUS", "SIGTRAP", "SIGFPE"];
     match exit {
-        // The words of a shell and env for a program that is missing or cannot run.
+        // Exit codes of a shell and env for a program that is missing or cannot run.
         Exit::Code(126 | 127) => Some(FailureKind::CliBroken),
         _ => signal_name(exit).filter(|name| CRASHES.contains(name)).map(|_| FailureKind::CliBroken),
     }
 }
 
-/// The signal that ended a process, or that a shell says ended it.
+/// The signal that ended a process, or that a shell reports.
 fn signal_name(exit: Exit) -> Option<&'static str> {
     let number = match exit {
         Exit::Signal(number) => number,
-        // Of these codes of a shell others mean something else (see the exit codes of Gemini).
+        // Other programs use some of these shell codes for something else (see Gemini's exit codes).
         Exit::Code(code @ (129..=143)) => code - 128,
         Exit::Code(_) | Exit::Unknown => return None,
     };
     nix::sys::signal::Signal::try_from(number).ok().map(nix::sys::signal::Signal::as_str)
 }
 
-/// The CLI's own words: its structured report, and before it the line of another channel.
+/// The CLI's own words: the line of another channel that a rule knows, then its structured report.
 fn detail(channels: &[Vec<String>; 3], known: Option<&str>) -> Option<String> {
     let [own, noise, stderr] = channels;
     let known = known.map(excerpt).filter(|line| !line.is_empty());
@@ -316,7 +316,7 @@ fn detail(channels: &[Vec<String>; 3], known: Option<&str>) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// A line, or of a very long one the piece that a rule knows.
+/// A line, or the piece of a very long line that a rule knows.
 fn excerpt(line: &str) -> String {
     const LONGEST: usize = 600;
     if line.chars().count() <= LONGEST {
@@ -327,7 +327,7 @@ fn excerpt(line: &str) -> String {
         let words = normalised(&piece.iter().collect::<String>());
         rule(&words).or_else(|| thing(&words)).is_some()
     };
-    // Halves that overlap, so that nothing falls between two of them.
+    // Overlapping halves, so that nothing falls between two of them.
     let pieces = letters.windows(LONGEST).step_by(LONGEST / 2);
     pieces
         .filter(known)
@@ -336,16 +336,16 @@ fn excerpt(line: &str) -> String {
         .unwrap_or_else(|| letters.iter().take(LONGEST).collect())
 }
 
-/// An HTTP status that words name as one; they are normalised.
+/// An HTTP status in normalised words.
 fn status_in(words: &str) -> Option<u16> {
     let found = PATTERNS.captures("status", words)?;
     found.get(1).or_else(|| found.get(2))?.as_str().parse().ok()
 }
 
-// Time when a limit ends, as far as a CLI's words name a time.
+// The end of a limit, as far as a CLI's words name a time.
 //
-// A clock time without a date is the next such time; a time without a zone is one of the process, whose
-// zone the CLI has too.
+// A time without a date is the next such time. A time without a zone is in the process's zone, which the
+// CLI shares.
 
 /// The end of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,23 +354,22 @@ pub(super) struct Reset {
     pub(super) named: Named,
 }
 
-/// Way in which the end of a limit was named.
+/// How the end of a limit is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
-    /// By a date or by the time of a clock.
+    /// As a date or a time.
     AsMoment,
-    /// By how long it takes from now.
+    /// As a wait from now.
     AsWait(Duration),
 }
 
-/// Longer waits are no end of a limit.
+/// Longer waits do not count as the end of a limit.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
-/// Characters behind a word such as `resets` in which its time begins and ends.
+/// Characters after a word such as `resets` in which its time must begin and end.
 const SPAN: usize = 120;
 
-/// The first end of a limit that these words name. They are in small letters, with plain apostrophes and
-/// single blanks.
+/// The first end of a limit in normalised words.
 pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     if let Some(found) = PATTERNS.captures("after_bar", words) {
         return epoch(found.get(1)?.as_str());
@@ -405,7 +404,7 @@ fn clock_wait(key: &str, words: &str, now: &Zoned) -> Option<Reset> {
     after(Duration::from_secs((number(1)? * 60 + number(2)?) * 60 + number(3)?), now)
 }
 
-/// True if a unit follows the number: then it is no number of seconds.
+/// True if a unit follows the number, so that it does not count seconds.
 fn continues(words: &str, found: &Captures<'_>) -> bool {
     let rest = found.get(0).and_then(|all| words.get(all.end()..)).unwrap_or_default();
     let unit = rest.trim_start().chars().next();
@@ -434,7 +433,7 @@ fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
     moment(words, now)
 }
 
-/// The words with the number that they begin with in digits: `an hour`, `two days`.
+/// The words with their leading number in digits: `an hour`, `two days`.
 fn with_digits(words: &str) -> Cow<'_, str> {
     const NUMBERS: [&str; 12] =
         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
@@ -455,7 +454,7 @@ fn epoch(digits: &str) -> Option<Reset> {
     Some(Reset { at: Timestamp::from_second(seconds).ok()?, named: Named::AsMoment })
 }
 
-/// The end of a limit in so long.
+/// The end of a limit after a wait.
 fn after(wait: Duration, now: &Zoned) -> Option<Reset> {
     if wait > LONGEST {
         return None;
@@ -494,7 +493,7 @@ fn moment(words: &str, now: &Zoned) -> Option<Reset> {
         Some((time, length)) => (Some(time), rest.get(length..)?),
         None => (None, rest),
     };
-    // Some say the day after the time.
+    // Some write the day after the time.
     let behind = PATTERNS.get("behind")?.find(rest).map_or(0, |found| found.end());
     let day = rest.get(behind..).filter(|_| date.is_none() && time.is_some());
     let day = PATTERNS.captures("date", day.unwrap_or_default());
@@ -517,7 +516,7 @@ fn moment(words: &str, now: &Zoned) -> Option<Reset> {
     Some(Reset { at: at.timestamp(), named: Named::AsMoment })
 }
 
-/// The time of a clock, and how many bytes name it.
+/// A time, and the number of bytes that name it.
 fn clock(words: &str) -> Option<(Time, usize)> {
     let found = PATTERNS.captures("clock", words)?;
     let length = found.get(0)?.end();
@@ -529,7 +528,7 @@ fn clock(words: &str) -> Option<(Time, usize)> {
     let number = |name: &str| found.name(name).map_or(Some(0), |digits| digits.as_str().parse::<i8>().ok());
     let hour = number("h")?;
     let hour = match found.name("half").map(|half| half.as_str().starts_with('p')) {
-        // A number alone is no time of a clock.
+        // A number alone is not a time.
         None if found.name("m").is_none() => return None,
         None => hour,
         Some(_) if !(1..=12).contains(&hour) => return None,
@@ -538,7 +537,7 @@ fn clock(words: &str) -> Option<(Time, usize)> {
     Some((Time::new(hour, number("m")?, number("s")?, 0).ok()?, length))
 }
 
-/// The zone that is named behind a time; none where it is named and nobody knows it.
+/// The zone after a time; none if it is unknown.
 fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
     let own = || Some(now.time_zone().clone());
     let Some(found) = PATTERNS.captures("zone", words) else { return own() };
@@ -564,11 +563,11 @@ fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
         "ist" => "Asia/Kolkata",
         name => name,
     };
-    // A machine need not have the zones, such as in a container.
+    // A machine, such as a container, need not have the zones.
     let packed = || TimeZone::tzif(name, &packed::zone(name)?).ok();
     match TimeZone::get(name).ok().or_else(packed) {
         Some(zone) => Some(zone),
-        // In brackets stands a zone; otherwise it is the next word of the sentence.
+        // In brackets it is a zone; otherwise it is the next word of the sentence.
         None if words.trim_start().starts_with('(') => None,
         None => own(),
     }
@@ -589,7 +588,7 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     }
     if let Some(year) = text("y3") {
         let (first, second): (i8, i8) = (text("p1")?.parse().ok()?, text("p2")?.parse().ok()?);
-        // Some put the month first and some the day: of two readings, one is over already, or nobody knows.
+        // Some write the month first, some the day: a reading that is over is wrong, or nobody knows.
         let year = year.parse().ok()?;
         let read = |month, day| Date::new(year, month, day).ok();
         let is_over = |date: &Date| *date < now.date();

@@ -1,4 +1,4 @@
-//! Meaning of words in error messages: `rules.yaml`.
+//! The meaning of words in error messages: `rules.yaml`.
 
 use std::sync::LazyLock;
 
@@ -11,22 +11,21 @@ use crate::domain::packed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Says {
-    /// The failure is of this class.
     Class(FailureKind),
-    /// The same, unless another channel knows it better: the words fit many causes.
+    /// The same class, unless another channel knows better: the words fit many causes.
     Roughly(FailureKind),
-    /// Some limit is reached: its end and further words tell whether a short one or the account's.
+    /// A limit is reached; its end and further words tell a short one from the account's.
     Limit,
 }
 
-/// Words and what they stand for.
+/// Words and their meaning.
 #[derive(Debug, Deserialize)]
 pub(super) struct Rule {
     pub(super) says: Says,
     words: String,
-    /// The things near which the words stand, where they alone say too little.
+    /// Things near which the words must stand, if they alone say too little.
     things: Option<String>,
-    /// Literal words of CLIs and services; each is taken by this rule and by none before it.
+    /// Real messages of CLIs and services; this rule takes each, and no earlier rule does.
     #[cfg_attr(not(test), expect(dead_code, reason = "they document the rule, and the tests read them"))]
     examples: Vec<String>,
 }
@@ -34,7 +33,7 @@ pub(super) struct Rule {
 impl Rule {
     fn pattern(&self) -> String {
         let Self { words, things: Some(things), .. } = self else { return self.words.clone() };
-        // Words end where no letter follows: an underscore stands between two of them.
+        // A word ends where no letter follows; an underscore counts as a separator.
         let (start, end) = ("(?:^|[^a-z0-9])", "(?:$|[^a-z0-9])");
         let between = "[^a-z0-9](?:.{0,40}?[^a-z0-9])??";
         format!("{start}(?:(?:{things})s?{between}(?:{words})|(?:{words}){between}(?:{things})s?){end}")
@@ -51,22 +50,22 @@ struct Tables {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| packed::read("src/provider/failure/rules.yaml"));
 
-/// The finding of the first rule that knows these normalised words, and its place.
+/// Finds the first rule that knows normalised words, and its position.
 pub(super) type Find = fn(&str) -> Option<(usize, Says)>;
 
-/// Finds the first rule.
+/// Finds the first rule of `failures`.
 pub(super) fn rule(words: &str) -> Option<(usize, Says)> {
     static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| set(&TABLES.rules));
     first(&TABLES.rules, SET.as_ref()?, words)
 }
 
-/// Finds the first thing.
+/// Finds the first rule of `things`.
 pub(super) fn thing(words: &str) -> Option<(usize, Says)> {
     static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| set(&TABLES.things));
     first(&TABLES.things, SET.as_ref()?, words)
 }
 
-/// Patterns of lines that tell of no failure.
+/// Patterns of lines without a failure.
 pub(super) fn chatter() -> &'static [String] {
     &TABLES.chatter
 }

@@ -12,13 +12,13 @@ use crate::domain::order::Order;
 use crate::domain::packed::list;
 use crate::domain::pattern::Pattern;
 
-/// Longest document, in bytes: what is longer is flagged as rambling, and rightly so.
+/// Maximum size of a document: longer ones are rightly flagged as rambling.
 const MAX_DOCUMENT: usize = 9_000;
-/// Longest answer in prose, in characters.
+/// Maximum length of an answer in prose.
 const MAX_PROSE: usize = 4_000;
 /// Entries of one list.
 const MOST: usize = 8;
-/// The contract takes no more hypotheses.
+/// The schema permits no more hypotheses.
 const MOST_HYPOTHESES: usize = 5;
 
 const NO_COMMAND: &str = "run what printed this output again";
@@ -57,7 +57,7 @@ fn section(text: &mut String, title: &str, items: impl Iterator<Item = String>) 
     }
 }
 
-/// Stage 1: what is there.
+/// Stage 1: the facts.
 pub(super) fn analysis(case: &Case<'_>) -> Value {
     let mut observations = Vec::new();
     for fault in case.faults.iter().take(MOST) {
@@ -97,7 +97,7 @@ fn fact(case: &Case<'_>, text: &str, fault: &Fault) -> Value {
     }
 }
 
-/// Stage 2: where the errors show. A place is no cause, and the confidence says so.
+/// Stage 2: where the errors show. A place is not a cause, and the confidence says so.
 pub(super) fn hypotheses(case: &Case<'_>) -> Value {
     let command = case.command().unwrap_or_else(|| NO_COMMAND.to_owned());
     let of_fault = |fault: &Fault| {
@@ -153,7 +153,7 @@ pub(super) fn implementation(case: &Case<'_>) -> Value {
     })
 }
 
-/// Stage 4: what the error says now, and whether it said so before.
+/// Stage 4: the current error, and whether it was reported before.
 pub(super) fn debug(case: &Case<'_>) -> Value {
     let error = case.faults.first();
     let kind = match (error, case.tests.first()) {
@@ -161,7 +161,7 @@ pub(super) fn debug(case: &Case<'_>) -> Value {
         (None, Some(name)) => format!("failing test: {name}"),
         (None, None) => "none found".to_owned(),
     };
-    // The same words stand in the prompt outside of the errors of now, so they were reported before.
+    // The same words stand outside of the current errors too, so they were reported before.
     let was_seen = error.is_some_and(|fault| {
         !case.prompt.errors.is_empty() && case.prompt.other.iter().any(|line| line.contains(&fault.error))
     });
@@ -204,14 +204,14 @@ fn run_again(case: &Case<'_>) -> String {
     case.command().map_or_else(|| NO_COMMAND.to_owned(), |command| format!("run `{}`", cut(&command, 600)))
 }
 
-/// Names of failing tests, and how many more there are.
+/// Names of failing tests, and the number of further ones.
 fn tests(case: &Case<'_>) -> Vec<String> {
     let more = case.tests.len().saturating_sub(MOST) + case.more_tests;
     let more = (more > 0).then(|| format!("and {more} more"));
     case.tests.iter().take(MOST).cloned().chain(more).collect()
 }
 
-/// Files in which errors show: the places first, then the frames around them.
+/// Files of errors: the places first, then the frames around them.
 fn modules(case: &Case<'_>) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     let places = case.faults.iter().filter_map(Fault::place);
@@ -224,7 +224,7 @@ fn modules(case: &Case<'_>) -> Vec<String> {
     files
 }
 
-/// Takes the last entries off the longest lists until the document is short enough.
+/// Shortens the longest lists until the document is short enough.
 fn fitted(mut document: Value) -> Value {
     while document.to_string().len() > MAX_DOCUMENT {
         let lists = document.as_object_mut().into_iter().flat_map(|object| object.values_mut());
@@ -236,14 +236,14 @@ fn fitted(mut document: Value) -> Value {
     document
 }
 
-/// No more than this is kept; the rest of a log repeats itself.
+/// Maximum number of errors; the rest of a log repeats itself.
 const MAX_FAULTS: usize = 40;
 const MAX_FRAMES: usize = 30;
 /// Longest error that is kept, in characters.
 const MAX_ERROR: usize = 400;
-/// Errors that only a word shows: enough to name what is wrong, not enough to drown it.
+/// Errors found by a single word: enough to name the problem, not so many as to hide it.
 const MAX_LAST_RESORT: usize = 5;
-/// Frames come this many lines after their error, or belong to something else.
+/// Frames come within this many lines after their error, or belong to something else.
 const REACH: usize = 60;
 
 /// Colours of a terminal, and the time that a build server writes before each line.
@@ -256,7 +256,7 @@ static PLACE: Pattern = Pattern::new(concat!(
     r"(?::line | on line |:\[|[:(])(?P<line>\d{1,9})",
 ));
 
-/// Lines that are an error in some tool's words.
+/// Lines that are an error for some tool.
 static ERROR: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(list("error_lines")).ok());
 
 /// Python's last line of a traceback, whatever the class is called.
@@ -278,7 +278,7 @@ static LIBRARY: Pattern = Pattern::new(concat!(
     r"|^\s*at (?:java|javax|jdk|sun|kotlin|org\.junit|org\.gradle|System|Microsoft|Xunit|NUnit)\.",
 ));
 
-/// A file of the project and a line in it.
+/// A project file and a line in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Frame {
     pub(super) file: String,
@@ -288,7 +288,7 @@ pub(super) struct Frame {
 /// An error as it was printed.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// The line of it, word for word, without blanks around it.
+    /// Its line, word for word, trimmed.
     pub(super) error: String,
     /// Frames of the project, innermost first.
     pub(super) frames: Vec<Frame>,
@@ -296,7 +296,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    /// The class before the colon; the whole line where it has none.
+    /// The class before the colon; the whole line without a colon.
     pub(super) fn class(&self) -> &str {
         let class = self.error.split([':', ' ']).next().unwrap_or_default();
         let is_class = class.contains("Error") || class.contains("Exception");
@@ -309,7 +309,7 @@ impl Fault {
     }
 }
 
-/// Every error of the lines with its frames, in the order of the text; those without a place last.
+/// Every error in the lines with its frames, in the order of the text; those without a place last.
 pub(super) fn find(lines: &[&str], last_resort: bool) -> Vec<Fault> {
     let mut reader = Reader::default();
     for (at, line) in lines.iter().enumerate() {
@@ -335,7 +335,7 @@ pub(super) fn find(lines: &[&str], last_resort: bool) -> Vec<Fault> {
 #[derive(Default)]
 struct Reader {
     faults: Vec<Fault>,
-    /// Frames of a traceback whose error is still to come, outermost first.
+    /// Frames of a traceback before its error, outermost first.
     above: Vec<Frame>,
     is_announced: bool,
 }
@@ -389,7 +389,7 @@ impl Reader {
     }
 }
 
-/// The place of the project that a line names.
+/// The project's place that a line names.
 fn place(line: &str) -> Option<Frame> {
     // Most lines name none, and a digit is quickly seen.
     if !line.bytes().any(|byte| byte.is_ascii_digit()) || LIBRARY.is_in(line) {
@@ -405,7 +405,7 @@ fn place(line: &str) -> Option<Frame> {
     })
 }
 
-/// True if a file holds tests rather than what they test.
+/// True if a file contains tests.
 fn is_test_file(file: &str) -> bool {
     let lower = file.to_ascii_lowercase().replace('\\', "/");
     let name = lower.rsplit('/').next().unwrap_or("");
