@@ -1,4 +1,10 @@
-//! The rules: pure functions over plain data. No runtime, files, processes, clock or randomness.
+//! The rules: pure functions over plain data, without a runtime, files, processes, a clock or randomness.
+//!
+//! Begin with [`event`] (the facts of the log), [`history`] (the fold over them) and [`workflow`] (the
+//! state machine of a run). [`policy`], [`budget`] and [`spending`] say what a stage may cost, [`report`]
+//! and [`question`] what a person reads before deciding. [`pack`] and [`mask`] make the text that a
+//! consultant gets; [`answer`], [`redflag`], [`vote`] and [`select`] judge what comes back. [`diff`] reads
+//! and applies a change, and [`verification`] decides which commands may check it.
 
 pub(crate) mod address;
 pub(crate) mod alike;

@@ -1,12 +1,11 @@
-//! Addresses of what can be read beside the tools: `maestro://runs`, `maestro://evidence/ID` and
-//! so on.
+//! Addresses of resources: `maestro://runs`, `maestro://evidence/ID` and so on.
 
 use std::fmt;
 
-/// Letters of the longest id or name.
+/// Maximum length of an id or name.
 const LONGEST: usize = 200;
 
-/// Something that can be read under an address.
+/// A resource with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// Every run of the project.
@@ -18,15 +17,15 @@ pub enum Address {
     Trail,
     /// One piece of evidence, whole.
     Evidence(String),
-    /// An answer that was too long for a result, by the name of its file.
+    /// A long answer, by its file name.
     Answer(String),
 }
 
 impl Address {
     pub const SCHEME: &str = "maestro://";
 
-    /// Reads an address; none where it is not one of ours. Ids and names are plain: letters,
-    /// digits, `.`, `_` and `-`, and no dot at the beginning, so that none leads elsewhere.
+    /// Reads an address; none if it is not one of ours. Ids and names are plain (letters, digits, `.`, `_`
+    /// and `-`, without a dot at the beginning), so that none leads elsewhere.
     pub fn read(text: &str) -> Option<Self> {
         let path = text.strip_prefix(Self::SCHEME)?;
         let Some((family, id)) = path.split_once('/') else {
@@ -46,7 +45,7 @@ impl Address {
         }
     }
 
-    /// The form of what is read there.
+    /// The MIME type of the resource.
     pub fn mime_type(&self) -> &'static str {
         match self {
             Self::Runs | Self::Run(_) | Self::Trail | Self::Evidence(_) => "application/json",
@@ -55,7 +54,7 @@ impl Address {
         }
     }
 
-    /// Returns what it is, in a few words.
+    /// A title in a few words.
     pub fn title(&self) -> &'static str {
         match self {
             Self::Runs => "Runs of the project",
@@ -67,7 +66,7 @@ impl Address {
         }
     }
 
-    /// The path below the scheme, which also names it in lists.
+    /// The path after the scheme, which is also its name in lists.
     pub fn path(&self) -> String {
         match self {
             Self::Runs => "runs".to_owned(),

@@ -1,7 +1,7 @@
-//! Reading what a model answered: its reasoning is set aside, and the JSON document in it found.
+//! Reads a model's answer: sets its reasoning aside, and finds the JSON document in it.
 //!
-//! Stages, votes, judges and red flags all read answers through this one module, so that an answer
-//! that one of them reads is read by the others as well, and in the same way.
+//! Stages, votes, judges and red flags all read answers through this module, so that they read the same
+//! answer in the same way.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -27,28 +27,28 @@ pub fn document(answer: &str) -> Result<Found, Unreadable> {
     }
 }
 
-/// The document of an answer that is nothing else: no word stands beside it.
+/// The document of an answer without any other words.
 pub fn alone(answer: &str) -> Option<Value> {
     document(answer).ok().filter(|found| found.around.is_empty()).map(|found| found.value)
 }
 
 // The JSON document in an answer, wherever a model put it.
 //
-// A fence ends only at a line of its own that is long enough, and even then the JSON decides: what
-// counts is the longest prefix that parses. Prose around one document is read. Two documents that
-// differ are refused: nobody can tell which of them is meant.
+// A fence ends only at a long enough line of its own, and even then the JSON decides: the longest prefix
+// that parses counts. Prose around one document is accepted. Two different documents are refused, because
+// nobody can tell which one is meant.
 
-/// Places at which a document in running text is looked for.
+/// Maximum number of places in running text at which a document may begin.
 const MOST_STARTS: usize = 2_000;
-/// Characters of an error that a reason repeats.
+/// Characters of an error in a reason.
 const SHOWN: usize = 120;
 
-/// A document, and what stands around it.
+/// A document and the text around it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// The document.
     pub value: Value,
-    /// The words beside it, without the fence that held it.
+    /// The words beside it, without its fence.
     pub around: String,
 }
 
@@ -58,7 +58,7 @@ pub enum Unreadable {
     /// There is no document.
     #[error("the answer is not a JSON document")]
     Nothing,
-    /// The model thought and did not answer.
+    /// The model reasoned and did not answer.
     #[error("the answer is not a JSON document: it is a block of reasoning and nothing after it")]
     OnlyReasoning,
     /// It begins and cannot be read to its end.
@@ -68,12 +68,12 @@ pub enum Unreadable {
         line: usize,
         problem: String,
     },
-    /// There are several, and they say different things.
+    /// There are several different documents.
     #[error("the answer must be one JSON document (got {0} different ones)")]
     Several(usize),
 }
 
-/// A document at its place in a text.
+/// A document at its position in a text.
 #[derive(Debug)]
 struct Candidate {
     value: Value,
@@ -85,7 +85,7 @@ struct Candidate {
 enum Kind {
     /// On its own, or in a fence for JSON.
     Offered,
-    /// In code of another language or between backticks: likely quoted.
+    /// In code of another language, or between backticks: probably a quote.
     Quoted,
 }
 
@@ -117,7 +117,7 @@ fn find(text: &str) -> Result<Found, Unreadable> {
     Ok(Found { value: first.value, around })
 }
 
-/// True if a text means to be a document.
+/// True if a text is meant as a document.
 pub fn looks_like_one(text: &str) -> bool {
     let text = text.trim_start();
     let fence = text.trim_start_matches(['`', '~']);
@@ -131,29 +131,28 @@ pub fn looks_like_one(text: &str) -> bool {
 /// A fence of a text.
 #[derive(Debug)]
 struct Fence {
-    /// All of it, its lines of backticks too.
+    /// All of it, including its lines of backticks.
     whole: Range<usize>,
     inside: Range<usize>,
     label: String,
 }
 
-/// Reads a text line by line, and knows which lines stand in a fence.
+/// Reads a text line by line, and knows which lines are inside a fence.
 #[derive(Debug, Default)]
 pub(in crate::domain) struct FenceWalk {
-    /// The mark and the length of the fence that is open.
+    /// The mark and the length of the open fence.
     open: Option<(char, usize)>,
 }
 
 /// The role of a line for the fences of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum FenceLine<'a> {
-    /// It begins one, with this label.
+    /// It begins a fence, with this label.
     Begins(&'a str),
-    /// It stands in one.
+    /// It is inside a fence.
     Inside,
-    /// It ends one.
     Ends,
-    /// It stands in none.
+    /// It is outside.
     Outside,
 }
 
@@ -220,17 +219,17 @@ fn fences(text: &str) -> Vec<Fence> {
 }
 
 impl Fence {
-    /// True if it is for JSON: it says so, or says nothing, or its first line holds the beginning.
+    /// True if it is for JSON: by its label, without a label, or if its first line begins a document.
     fn is_json(&self) -> bool {
         let label = self.label.to_ascii_lowercase();
         label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
     }
 }
 
-/// Every document of a text, and the first that begins and is broken.
+/// Every document of a text, and the first broken one.
 fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadable>) {
     let (mut found, mut broken) = (Vec::new(), None);
-    // A fence may hold a document that is no object.
+    // A fence may contain a document that is not an object.
     let says_json = |fence: &&Fence| {
         fence.label.to_ascii_lowercase().starts_with("json") || fence.whole == (0..text.len())
     };
@@ -271,7 +270,7 @@ fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadabl
     (found, broken)
 }
 
-/// True if what begins here means to be an object or a list of them: `{"`, `[{`.
+/// True if the text begins an object or a list of objects: `{"`, `[{`.
 fn begins_an_object(text: &str) -> bool {
     let mut letters = text.chars().filter(|letter| !letter.is_whitespace());
     match (letters.next(), letters.next(), letters.next()) {
@@ -281,7 +280,7 @@ fn begins_an_object(text: &str) -> bool {
     }
 }
 
-/// Returns how far a block of brackets reaches, strings passed over; to the end where it is never closed.
+/// Length of a block of brackets, ignoring strings; up to the end if it is never closed.
 fn length_of_block(text: &str) -> usize {
     let (mut depth, mut in_string, mut escaped) = (0_u32, false, false);
     for (at, letter) in text.char_indices() {
@@ -310,7 +309,7 @@ fn kind(text: &str, at: usize, fences: &[Fence]) -> Kind {
     if line.matches('`').count() % 2 == 1 { Kind::Quoted } else { Kind::Offered }
 }
 
-/// `[1]` in prose is a mark, `[{...}]` a document.
+/// `[1]` in prose is a reference mark, `[{...}]` a document.
 fn is_document(value: &Value) -> bool {
     match value {
         Value::Object(object) => !object.is_empty(),
@@ -319,7 +318,7 @@ fn is_document(value: &Value) -> bool {
     }
 }
 
-/// A text without its documents, and without fences that hold nothing else.
+/// A text without its documents, and without fences that contain nothing else.
 fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
     let mut places: Vec<Range<usize>> = Vec::new();
     for candidate in found {
@@ -344,7 +343,7 @@ fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
     rest.trim().to_owned()
 }
 
-/// Every text in a document, with the name that it stands under.
+/// Every text in a document, with its key.
 pub fn texts(value: &Value) -> Vec<(&str, &str)> {
     fn collect<'a>(name: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
         match value {
@@ -383,17 +382,17 @@ impl Spoken<'_> {
         &self.text
     }
 
-    /// True if reasoning stood beside it.
+    /// True if there was reasoning beside it.
     pub fn has_reasoned(&self) -> bool {
         self.reasoned
     }
 
-    /// True if nothing else was there.
+    /// True if there was nothing but reasoning.
     pub fn is_only_reasoning(&self) -> bool {
         self.reasoned && self.text.trim().is_empty()
     }
 
-    /// The answer as a text of its own.
+    /// The answer as an owned text.
     pub fn into_text(self) -> String {
         self.text.into_owned()
     }
@@ -407,9 +406,9 @@ struct Mark {
     closes: bool,
 }
 
-/// An answer without the blocks in which the model thought: closed ones, one that was never closed
-/// (then the rest is reasoning), and one whose beginning went with the prompt (then all before its
-/// end is). A mark that is spoken of, in code or between quotes, is left alone.
+/// An answer without reasoning blocks: closed ones, one that is never closed (then the rest is reasoning),
+/// and one whose beginning was in the prompt (then everything before its end is reasoning). A mark that is
+/// only mentioned, in code or between quotes, stays.
 pub fn spoken(answer: &str) -> Spoken<'_> {
     let untouched = || Spoken { text: Cow::Borrowed(answer), reasoned: false };
     let may_hold_one =
@@ -432,7 +431,7 @@ pub fn spoken(answer: &str) -> Spoken<'_> {
             if in_code(&kept, between) || !ends_a_thought(answer, mark) {
                 continue;
             }
-            // Its beginning is not here: all up to this place was reasoning.
+            // Its beginning is missing: everything up to here was reasoning.
             kept.clear();
         } else {
             if in_code(&kept, between) || !begins_a_line(answer, mark, from) {
@@ -481,7 +480,7 @@ fn in_code(kept: &str, between: &str) -> bool {
     fences.is_open() || !on_a_new_line && last.matches('`').count() % 2 == 1
 }
 
-/// A block begins where nothing but white space, or another block, stands before it on its line.
+/// True if a block begins here: only white space or another block precedes it on its line.
 fn begins_a_line(answer: &str, mark: Mark, from: usize) -> bool {
     let before = answer.get(from..mark.start).unwrap_or_default();
     before
@@ -497,8 +496,8 @@ fn is_quoted(answer: &str, mark: Mark) -> bool {
     before.is_some_and(|letter| "\"'`“‘«\\".contains(letter))
 }
 
-/// A closing mark ends a thought where it stands at an end of its line, or after a whole sentence, or
-/// before the answer itself; in the middle of a sentence it is spoken of.
+/// True if a closing mark ends a thought: at an end of its line, after a whole sentence, or before the
+/// answer itself. In the middle of a sentence it is only mentioned.
 fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     if is_quoted(answer, mark) {
         return false;
@@ -512,7 +511,7 @@ fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     line_before.trim_end().ends_with(['.', '!', '?', '…', ')', '。']) || !goes_on
 }
 
-/// Returns what is inside, where marks such as `<answer>` enclose the whole.
+/// The inner text, if marks such as `<answer>` enclose the whole.
 fn unwrapped(text: &str) -> &str {
     let inside = |name: &str| {
         let rest = text.strip_prefix('<')?.strip_prefix(name)?.strip_prefix('>')?;
@@ -522,13 +521,13 @@ fn unwrapped(text: &str) -> &str {
     WRAPPERS.into_iter().find_map(inside).unwrap_or(text)
 }
 
-// Half letters in JSON: a model that is cut between the two escapes of a letter, or a CLI that counts in
-// halves, leaves one alone. No text can hold it, so the whole document would be lost for one letter.
+// Lone surrogates in JSON: a model that is cut between the two escapes of a character, or a CLI that counts
+// in UTF-16, leaves one. No text can contain it, so the whole document would be lost.
 
 /// Bytes of an escape such as `\ud83d`.
 const LENGTH: usize = 6;
 
-/// The text with U+FFFD in the place of each half letter. Every other byte stays where it is.
+/// The text with U+FFFD in the place of each lone surrogate. Every other byte stays at its position.
 pub fn whole_letters(text: &str) -> Cow<'_, str> {
     if !["\\ud", "\\uD"].iter().any(|begun| memmem::find(text.as_bytes(), begun.as_bytes()).is_some()) {
         return Cow::Borrowed(text);
@@ -544,7 +543,7 @@ pub fn whole_letters(text: &str) -> Cow<'_, str> {
                 at = start + LENGTH;
                 (0xd800..=0xdfff).contains(&code)
             }
-            // Two backslashes are one letter, and what follows them is no escape.
+            // Two backslashes are one character, so no escape follows them.
             None => {
                 let escaped = text.get(start + 1..).and_then(|rest| rest.chars().next());
                 at = start + 1 + escaped.map_or(0, char::len_utf8);

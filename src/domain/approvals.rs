@@ -1,28 +1,28 @@
-//! The authority that decides on a stage.
+//! Modes of approval: who may decide on a stage.
 
 use serde::{Deserialize, Serialize};
 
-/// The authority that decides on a stage, from the least strict to the strictest.
+/// The mode of approval, from the least strict to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approvals {
-    /// The model relays the human's word; no dialog is shown.
+    /// The model relays the human's decision; no dialog is shown.
     Relay,
-    /// The human in a dialog where there is one, else the model relays their word.
+    /// The human decides in a dialog if there is one, else the model relays their decision.
     #[default]
     Ask,
-    /// A human, always.
+    /// A human decides, always.
     Human,
 }
 
 impl Approvals {
-    /// Returns what holds where a run began with one and a server has another.
+    /// The stricter of a run's mode and a server's.
     pub fn stricter(self, other: Self) -> Self {
         self.max(other)
     }
 
-    /// True if a word counts. Where a human is wanted, no rule and no argument of the model's does,
-    /// also not one that the client has shown in a dialog of its own.
+    /// True if a decision from this source counts. If a human is required, neither a policy nor a model's
+    /// argument does, even one that the client has shown in a dialog of its own.
     pub fn takes(self, word: DecidedBy) -> bool {
         match word {
             DecidedBy::Elicitation | DecidedBy::Terminal | DecidedBy::Page => true,
@@ -31,7 +31,7 @@ impl Approvals {
     }
 }
 
-/// Whose word a decision is.
+/// The source of a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecidedBy {
@@ -43,14 +43,14 @@ pub enum DecidedBy {
     Terminal,
     /// A human, on the local web page.
     Page,
-    /// Nobody: the rule for stages of low risk.
+    /// Nobody: the policy for stages of low risk.
     Policy,
     /// The model says that a human said so.
     Relayed,
 }
 
 impl DecidedBy {
-    /// Returns whose word it is, for people.
+    /// The source in words for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Elicitation => "a human, in a form of the client",

@@ -1,14 +1,14 @@
-//! The rate behind counts of successes and failures: the beta distribution.
+//! The beta distribution: the rate behind counts of successes and failures.
 
 use special::Beta as _;
 
 use super::measure::number::real;
 
-/// The quantile that stands for "at least": nine times in ten the rate is higher.
+/// The quantile for "at least": nine times in ten the rate is higher.
 pub const CAUTIOUS: f64 = 0.1;
 
-/// The 10% quantile of a rate after so many successes and failures, before which any rate was as likely
-/// as any other: of Beta(s + 1, f + 1). Three of three come to 0.56, 95 of 100 to 0.91.
+/// The 10% quantile of a rate after these successes and failures with a uniform prior: of Beta(s + 1, f +
+/// 1). Three of three give 0.56, 95 of 100 give 0.91.
 pub fn cautious_rate(successes: u64, failures: u64) -> f64 {
     quantile(CAUTIOUS, real(successes) + 1.0, real(failures) + 1.0)
 }
@@ -40,13 +40,13 @@ pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
     low.midpoint(high)
 }
 
-/// The rate that one share of hits is above with probability 0.95: the one-sided bound of Jeffreys.
+/// The rate that is exceeded with probability 0.95: the one-sided bound of Jeffreys.
 pub fn jeffreys_low(hits: u32, misses: u32) -> f64 {
     const ERROR: f64 = 0.05;
     quantile(ERROR, f64::from(hits) + 0.5, f64::from(misses) + 0.5)
 }
 
-/// Right and wrong answers of somebody.
+/// Right and wrong answers of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {
     /// Right ones.
@@ -56,8 +56,7 @@ pub struct Score {
 }
 
 impl Score {
-    /// The probability that this one is right less often than another by more than `margin`, before an
-    /// answer was seen any rate being as likely as any other.
+    /// The probability that this rate is lower than another by more than `margin`, with uniform priors.
     pub fn is_worse_than(self, other: Self, margin: f64) -> f64 {
         const STEPS: u32 = 1_000;
         let rate_below = |of: Self, x: f64| below(x, f64::from(of.right) + 1.0, f64::from(of.wrong) + 1.0);

@@ -1,4 +1,4 @@
-//! Limits that are spent until some time.
+//! Limits that are spent until a known time.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::event::consult::ConsultSettled;
 
-/// The code of a quota or credit that is used up.
+/// The code of a used-up quota or credit.
 pub(crate) const SPENT: &str = "quota_exceeded";
 
-/// A limit that is spent.
+/// A spent limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
     /// Time when it ends, as text.
     pub resets_at: String,
-    /// Time when that was said, in milliseconds since 1970.
+    /// Time of the report, in milliseconds since 1970.
     pub said_at: u64,
 }
 
-/// A consult ended: an answer shows that there is a limit no more, a spent quota with a time that there
-/// is one.
+/// Records the end of a consult: an answer removes a spent limit, a spent quota with a time sets one.
 pub fn settled(spent: &mut BTreeMap<String, Spent>, at: u64, settled: &ConsultSettled) {
     match (settled.code.as_deref(), &settled.resets_at) {
         (None, _) => drop(spent.remove(&settled.provider)),

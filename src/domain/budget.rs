@@ -1,7 +1,7 @@
-//! Budgets: the consults left to a run, and the caps on tokens and money.
+//! Budgets: the consults that a run may make, and the caps on tokens and money.
 //!
-//! A consult is reserved before it starts and settled after, both in the log, so that several
-//! servers never pass a limit together. A reservation whose server was killed stays spent: nobody
+//! A consult is reserved before it starts and settled after it ends, both in the log, so that several
+//! servers together never pass a limit. A reservation whose server was killed stays spent, because nobody
 //! knows what the CLI did with it.
 
 use std::collections::BTreeMap;
@@ -28,16 +28,16 @@ pub struct Limits {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// The stage that it belongs to.
+    /// The stage of the consult.
     pub stage: Option<Stage>,
-    /// The round of debug, where it is one of debug; else 0.
+    /// The round of debug; 0 for other stages.
     pub round: u32,
     pub purpose: Purpose,
 }
 
 impl Item {
     fn counts_in_total(self) -> bool {
-        // Votes and calibrations have their own cap, `max_rounds`.
+        // Votes and calibrations have their own limit, `max_rounds`.
         !matches!(self.purpose, Purpose::Vote | Purpose::Calibration)
     }
 
@@ -45,7 +45,7 @@ impl Item {
         self.counts_in_total() && self.purpose != Purpose::Resample
     }
 
-    /// Returns where it counts: the stage, and in debug the round.
+    /// The stage that pays, and the round in debug.
     fn place(self) -> Option<(&'static str, u32)> {
         let stage = self.stage.filter(|_| self.counts_in_stage())?;
         Some((stage.name(), if stage == Stage::Debug { self.round } else { 0 }))
@@ -55,9 +55,8 @@ impl Item {
 /// Why a consult may not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Short {
-    /// The budget that is used up: `the run`, or a stage.
+    /// The used-up budget: `the run`, or a stage.
     pub of: String,
-    /// Its limit.
     pub limit: u32,
     pub used: u32,
     pub wanted: u32,
@@ -70,7 +69,7 @@ pub struct Spender {
     /// Its id.
     pub run: String,
     pub task: String,
-    /// Milliseconds since it began.
+    /// Age in milliseconds.
     pub age_ms: u64,
 }
 
@@ -81,28 +80,27 @@ pub struct Budget {
     places: BTreeMap<(&'static str, u32), u32>,
 }
 
-/// The spent and the remaining budget of a run, as results show it.
+/// The used and the remaining budget of a run in results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Balance {
-    /// Consults so far, those under way among them.
+    /// Consults so far, running ones included.
     pub used: u32,
-    /// The limit.
     pub limit: u32,
     pub left: u32,
     pub left_in_stage: u32,
 }
 
 impl Budget {
-    /// The budget of a run that begins with what was spent before it.
+    /// The budget of a run that begins with consults spent before it.
     pub fn carrying(total: u32) -> Self {
         Self { total, ..Self::default() }
     }
 
-    /// Returns whether `wanted` consults may start, all of them.
+    /// Checks that `wanted` consults may start, all of them.
     ///
     /// # Errors
     ///
-    /// Returns what is used up.
+    /// The used-up budget.
     pub fn may(&self, item: Item, wanted: u32, limits: Limits) -> Result<(), Short> {
         if item.counts_in_total() && self.total.saturating_add(wanted) > limits.total {
             let of = "the run".to_owned();
@@ -120,7 +118,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Returns how many consults of a kind may still start.
+    /// Number of consults of a kind that may still start.
     pub fn left(&self, item: Item, limits: Limits) -> u32 {
         let in_total = limits.total.saturating_sub(self.total);
         match item.place() {
@@ -130,7 +128,7 @@ impl Budget {
         }
     }
 
-    /// Returns what is spent and left, for a result.
+    /// The used and the remaining budget, for a result.
     pub fn balance(&self, stage: Option<Stage>, round: u32, limits: Limits) -> Balance {
         let item = Item { stage, round, purpose: Purpose::Candidate };
         Balance {
@@ -141,12 +139,12 @@ impl Budget {
         }
     }
 
-    /// Consults so far, those under way among them.
+    /// Consults so far, running ones included.
     pub fn used(&self) -> u32 {
         self.total
     }
 
-    /// A consult is about to start.
+    /// Reserves a consult.
     pub fn reserve(&mut self, id: &str, item: Item) {
         if self.open.insert(id.to_owned(), item).is_none() {
             self.total += u32::from(item.counts_in_total());
@@ -156,8 +154,8 @@ impl Budget {
         }
     }
 
-    /// A consult ended. One that failed leaves its place in the stage to another provider; in the
-    /// run it counts.
+    /// Settles a consult. A failed one frees its place in the stage for another provider, but counts in the
+    /// run.
     pub fn settle(&mut self, id: &str, answered: bool) {
         if let Some(item) = self.open.remove(id)
             && !answered
@@ -166,7 +164,7 @@ impl Budget {
         }
     }
 
-    /// A consult never started.
+    /// Releases a consult that never started.
     pub fn release(&mut self, id: &str) {
         if let Some(item) = self.open.remove(id) {
             self.total -= u32::from(item.counts_in_total());
@@ -189,7 +187,7 @@ fn limit_of(item: Item, limits: Limits) -> u32 {
     if item.stage == Some(Stage::Debug) { limits.per_debug_round } else { limits.per_stage }
 }
 
-/// Caps as they are set; none is no cap.
+/// The caps; none means no cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Caps {
@@ -199,21 +197,17 @@ pub(crate) struct Caps {
     pub(crate) run_tokens: Option<u64>,
     /// US dollars of a day, in runs and outside of them.
     pub(crate) day_usd: Option<f64>,
-    /// Tokens of a day.
     pub(crate) day_tokens: Option<u64>,
 }
 
-/// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Cap {
     /// US dollars of a run.
     RunUsd,
-    /// Tokens of a run.
     RunTokens,
     /// US dollars of a day.
     DayUsd,
-    /// Tokens of a day.
     DayTokens,
 }
 
@@ -222,35 +216,32 @@ pub enum Cap {
 pub enum Amount {
     /// US dollars.
     Dollars(Sum),
-    /// Tokens.
     Tokens(u64),
 }
 
-/// The standing of a cap.
+/// The state of a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// The cap.
     pub(crate) cap: Cap,
-    /// Its limit.
     pub(crate) limit: Amount,
     /// Amount spent; an unknown cost counts as an estimate.
     pub(crate) spent: Amount,
-    /// Estimate of the calls under way.
+    /// Estimate of the running calls.
     pub(crate) reserved: Amount,
-    /// Calls that are in neither, since nobody can tell what they cost.
+    /// Calls that are in neither figure, because their cost is unknown.
     pub(crate) unpriced: u64,
-    /// Its place: a file, or a variable.
+    /// Its origin: a file, or a variable.
     pub(crate) set_by: String,
 }
 
 /// A consult that would pass a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
-    /// The standing of the cap.
+    /// The state of the cap.
     pub(crate) standing: Standing,
     /// Estimate of the refused consult.
     pub(crate) wanted: Amount,
-    /// The run, where the cap is one of a run.
+    /// The run, for a cap on a run.
     pub(crate) run: Option<String>,
 }
 
@@ -273,7 +264,7 @@ impl Cap {
         matches!(self, Self::RunUsd | Self::RunTokens)
     }
 
-    /// In words, after "the cap on".
+    /// The cap in words, after "the cap on".
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::RunUsd => "dollars of a run",
@@ -283,7 +274,7 @@ impl Cap {
         }
     }
 
-    /// Amount of a weight in the unit of this cap.
+    /// The part of a weight in the unit of this cap.
     fn amount(self, weight: Weight) -> Amount {
         match self {
             Self::RunUsd | Self::DayUsd => Amount::Dollars(weight.dollars),
@@ -313,7 +304,7 @@ impl Amount {
         }
     }
 
-    /// As results show it.
+    /// The number in results.
     pub(crate) fn number(self) -> serde_json::Number {
         match self {
             Self::Dollars(sum) => serde_json::Number::from_f64(sum.value()).unwrap_or_else(|| 0.into()),
@@ -332,7 +323,7 @@ impl std::fmt::Display for Amount {
 }
 
 impl Caps {
-    /// The limit of a cap, where it is set.
+    /// The limit of a cap, if it is set.
     pub(crate) fn limit(&self, cap: Cap) -> Option<Amount> {
         match cap {
             Cap::RunUsd => self.run_usd.and_then(Sum::of).map(Amount::Dollars),
@@ -352,7 +343,7 @@ impl Caps {
         self.run_usd.is_some() || self.day_usd.is_some()
     }
 
-    /// First invalid cap: its key below `caps`, and the reason.
+    /// The first invalid cap: its key below `caps`, and the reason.
     pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
         let dollars = [(Cap::RunUsd, self.run_usd), (Cap::DayUsd, self.day_usd)];
         let is_wrong = |sum: f64| !sum.is_finite() || sum <= 0.0;
@@ -367,7 +358,7 @@ impl Caps {
         })
     }
 
-    /// The standing of each cap that is set. Outside of a run the caps of runs say nothing.
+    /// The state of each cap that is set. Outside of a run, caps of runs are left out.
     pub(crate) fn standings(
         &self,
         run: Option<(Weight, Weight)>,

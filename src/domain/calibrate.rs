@@ -1,11 +1,11 @@
-//! The meaning of a measured accuracy for a vote: which lead k it needs, what it then costs.
+//! Turns a measured accuracy into the lead k that a vote needs, and its cost.
 //!
-//! The formulas are those of "Solving a Million-Step LLM Task with Zero Errors" (MAKER), with the
-//! numbers of its equations. All of them assume that a valid sample is right with probability p,
-//! independently of the others, and that one rival gets all the wrong ones: the worst case, since
-//! errors that spread over several answers are easier to outvote. Where classes of answers are at hand,
-//! `classes` takes the two leading ones instead. A share of one half or less is refused: a lead is then
-//! no sign of being right, however large it is.
+//! The formulas are those of "Solving a Million-Step LLM Task with Zero Errors" (MAKER), with the numbers
+//! of its equations. They assume that a valid sample is right with probability p, independently of the
+//! others, and that all wrong samples agree on one rival: the worst case, since errors that spread over
+//! several answers are easier to outvote. If classes of answers are known, `classes` uses the two leading
+//! ones instead. A share of one half or less is refused: then no lead, however large, is a sign of being
+//! right.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,7 +13,7 @@ use thiserror::Error;
 use super::beta::jeffreys_low;
 use super::microstep::StepType;
 
-/// Number of times that a valid sample is right: above one half, at most 1.
+/// Probability that a valid sample is right: above one half, at most 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Accuracy(f64);
 
@@ -25,7 +25,7 @@ pub struct Task {
     target: f64,
 }
 
-/// Numbers that no formula takes.
+/// Numbers that no formula accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum CalibrationError {
     /// At one half or less, a vote does not lead to the right answer.
@@ -33,10 +33,10 @@ pub enum CalibrationError {
         "a sample is right with probability {0:.3}: at 0.5 or less the wrong answer gets ahead as easily as the right one, so no k helps"
     )]
     TooWeak(f64),
-    /// A probability outside 0 to 1.
+    /// Not a probability.
     #[error("{0} is not a probability from 0 to 1")]
     NoProbability(f64),
-    /// A success rate that nothing needs or nothing reaches.
+    /// A target outside 0 to 1.
     #[error("target_success_rate must be above 0 and below 1 (got {0})")]
     Target(f64),
     /// A task without a step, or a subtask without one.
@@ -45,11 +45,11 @@ pub enum CalibrationError {
 }
 
 impl Accuracy {
-    /// An accuracy by its probability.
+    /// An accuracy.
     ///
     /// # Errors
     ///
-    /// One half or less, or no probability.
+    /// The probability is one half or less, or not a probability.
     pub fn new(probability: f64) -> Result<Self, CalibrationError> {
         if !(0.0..=1.0).contains(&probability) {
             return Err(CalibrationError::NoProbability(probability));
@@ -60,19 +60,19 @@ impl Accuracy {
         Ok(Self(probability))
     }
 
-    /// `ln(p / (1 - p))`: what one vote of lead adds to the odds of being right. Infinite at 1.
+    /// `ln(p / (1 - p))`: the log odds that one vote of lead adds. Infinite at 1.
     pub fn log_odds(self) -> f64 {
         (self.0 / (1.0 - self.0)).ln()
     }
 }
 
 impl Task {
-    /// A task of `steps` steps, `per_subtask` of which one sample does, to be right as a whole with
+    /// A task of `steps` steps, of which one sample does `per_subtask`, that must be right as a whole with
     /// probability `target`.
     ///
     /// # Errors
     ///
-    /// No step, or a target outside 0 to 1.
+    /// There is no step, or the target is outside 0 to 1.
     pub fn new(steps: u32, per_subtask: u32, target: f64) -> Result<Self, CalibrationError> {
         if steps == 0 || per_subtask == 0 {
             return Err(CalibrationError::NoStep);
@@ -88,36 +88,36 @@ impl Task {
         f64::from(self.steps) / f64::from(self.per_subtask)
     }
 
-    /// The steps of the whole: `s`.
+    /// The number of steps: `s`.
     pub fn steps(self) -> u32 {
         self.steps
     }
 
-    /// The probability that is wanted for the whole: `t`.
+    /// The target probability of the whole: `t`.
     pub fn target(self) -> f64 {
         self.target
     }
 }
 
-/// The votes that a decision takes on average (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`.
+/// The mean number of votes for a decision (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`.
 pub fn expected_votes(accuracy: Accuracy, k: u32) -> f64 {
     if k == 0 {
         return 0.0;
     }
     let k = f64::from(k);
     let half = accuracy.log_odds() / 2.0;
-    // 2 p_sub - 1 is tanh(k L / 2) and 2p - 1 is tanh(L / 2): exact also where p is barely above 1/2.
+    // 2 p_sub - 1 is tanh(k L / 2) and 2p - 1 is tanh(L / 2): exact even if p is barely above 1/2.
     k * (k * half).tanh() / half.tanh()
 }
 
-/// The quantile of the normal distribution for 95%, both sides.
+/// The two-sided 95% quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
 /// A measured rate with its 95% interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Rate {
     pub hits: u32,
-    /// Out of so many.
+    /// Number of samples.
     pub of: u32,
     /// Their quotient.
     pub estimate: f64,
@@ -128,15 +128,15 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// A rate of `hits` out of `of` with its Wilson score interval (E. B. Wilson 1927), which keeps
-    /// within 0 and 1 and says something also if all or none hit. Without samples there is no interval.
+    /// A rate of `hits` out of `of` with its Wilson score interval (E. B. Wilson 1927), which stays within
+    /// 0 and 1 and is useful even if all or none hit. Without samples there is no interval.
     pub fn of(hits: u32, of: u32) -> Option<Self> {
         if of == 0 || hits > of {
             return None;
         }
         let estimate = f64::from(hits) / f64::from(of);
         let (low, high) = wilson(estimate, f64::from(of));
-        // At the ends, rounding must not keep the interval from its bound.
+        // At the ends, rounding must not move the interval off its bound.
         let low = if hits == 0 { 0.0 } else { low };
         let high = if hits == of { 1.0 } else { high };
         Some(Self { hits, of, estimate, low, high })
@@ -154,53 +154,50 @@ fn wilson(rate: f64, count: f64) -> (f64, f64) {
 /// One calibration with an oracle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationRecord {
-    /// The step.
     pub step_type: StepType,
-    /// The wanted success rate of the whole task, above 0 and below 1.
+    /// Target success rate of the whole task, above 0 and below 1.
     pub target_success_rate: f64,
-    /// Such steps in the whole task.
+    /// Number of such steps in the whole task.
     pub estimated_total_steps: u32,
     pub providers: Vec<Measurement>,
-    /// The measurement of all of them in turn, where there are several.
+    /// The joint measurement of all providers in turn, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measurement {
-    /// The provider.
     pub provider: String,
-    /// The model that answered, as far as it is known.
+    /// The model that answered, if known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
-    /// Answers that came in.
+    /// Number of answers.
     pub answered: u32,
-    /// Those of them that counted.
+    /// Number of answers that counted.
     pub valid: u32,
-    /// Those of the valid ones that the oracle passed.
+    /// Number of valid answers that the oracle passed.
     pub right: u32,
-    /// The lead that the lower end of the interval needs; none where it promises nothing.
+    /// The lead for the lower end of the interval; none if no lead is enough.
     pub recommended_k: Option<u32>,
 }
 
-/// The measurement of several providers that were asked in turn.
+/// The joint measurement of several providers that were asked in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Together {
-    /// Authors in alphabetical order, each with the model that answered.
+    /// The providers in alphabetical order, each with the model that answered.
     pub voters: Vec<(String, String)>,
-    /// Answers that counted.
+    /// Number of answers that counted.
     pub valid: u32,
-    /// Those that were right.
+    /// Number of right answers.
     pub right: u32,
-    /// The lead; none where nothing is promised.
+    /// The lead; none if no lead is enough.
     pub recommended_k: Option<u32>,
 }
 
-/// A command that was to tell right answers from wrong ones, and cannot.
+/// An oracle command that cannot tell right answers from wrong ones.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the oracle `{command}` cannot be used: {reason}")]
 pub struct OracleUnusable {
-    /// The command.
     pub command: String,
     /// Why.
     pub reason: String,
@@ -208,26 +205,26 @@ pub struct OracleUnusable {
 
 // The recommendation of a measurement, and its limits.
 
-/// Samples that a recommendation needs to be one.
+/// Minimum number of samples for a useful recommendation.
 pub const USUAL_SAMPLES: u32 = 30;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// The share that is exceeded with a probability of 0.95: what the samples promise.
+    /// The share that is exceeded with probability 0.95: what the samples promise.
     IntervalLow,
-    /// The estimate itself: what is likely, and what a few lucky samples overstate.
+    /// The estimate itself: likely, and overstated by a few lucky samples.
     Estimate,
 }
 
-/// A lead for a task, and what comes of it.
+/// A lead for a task with its consequences.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// The share that it stands on.
+    /// The share that it is based on.
     pub basis: Basis,
     /// The share of the right answer among the two leading ones.
     pub p: f64,
-    /// Wrong answers that compete with it.
+    /// Number of competing wrong answers.
     pub rivals: u32,
     /// The lead.
     pub k: u32,
@@ -245,15 +242,14 @@ pub struct Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Counted {
-    /// Their classes.
     pub classes: Classes,
-    /// Valid answers that were judged.
+    /// Number of valid answers that were judged.
     pub valid: u32,
-    /// The share of valid ones among all that came.
+    /// The share of valid answers among all.
     pub valid_rate: f64,
 }
 
-/// The plan that counts lead to; none where the right answer does not lead.
+/// The plan for these counts; none if the right answer does not lead.
 pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     let Counted { classes, valid, valid_rate } = counted;
     let p = match basis {
@@ -263,7 +259,7 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     let rivals = classes.opponents();
     let k = smallest_k(p, rivals, task)?;
     let accuracy = Accuracy::new(p).ok()?;
-    // Votes for neither of the two leading answers come beside.
+    // Votes for other answers than the two leading ones come in addition.
     let leading = f64::from(classes.right + classes.wrong) / f64::from(valid.max(1));
     let votes = expected_votes(accuracy, k) / leading.clamp(f64::MIN_POSITIVE, 1.0);
     let samples = votes / valid_rate.clamp(f64::MIN_POSITIVE, 1.0);
@@ -280,7 +276,7 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     })
 }
 
-/// Why nothing is recommended on the lower bound, and what would help.
+/// Why the lower bound permits no recommendation, and what would help.
 pub fn why_not(rate: &Rate, classes: Classes) -> String {
     let Classes { right, wrong, .. } = classes;
     let measured = format!(
@@ -301,22 +297,20 @@ pub fn why_not(rate: &Rate, classes: Classes) -> String {
     }
 }
 
-/// Returns how many times as many samples at the same rate put the lower bound above one half.
+/// Factor by which more samples at the same rate move the lower bound above one half.
 pub fn samples_above_half(right: u32, wrong: u32) -> Option<u32> {
     const MOST: u32 = 1_000;
     (1..=MOST).find(|times| jeffreys_low(right.saturating_mul(*times), wrong.saturating_mul(*times)) > 0.5)
 }
 
-// Answers by what they say: the classes that a vote would count, and what the two leading ones mean
-// for its lead.
+// Classes of answers: what a vote would count, and what the two leading classes mean for its lead.
 //
-// The paper's formula puts all wrong answers on one rival. Classes are at hand: what the vote has to
-// tell apart is the largest right one and the largest wrong one, with as many rivals as there are wrong
-// ones.
+// The paper's formula puts all wrong answers on one rival. With known classes, a vote has to separate the
+// largest right one from the largest wrong one, with as many rivals as there are wrong classes.
 
-/// The greatest lead that is looked for.
+/// The largest lead that is tried.
 const MOST: u32 = 10_000;
-/// Right answers in several classes, of which none holds this share, are one answer in many forms.
+/// If no right class has this share of the right answers, they are one answer in many forms.
 const SCATTERED: f64 = 0.5;
 
 /// The sizes of the leading classes.
@@ -328,7 +322,6 @@ pub struct Classes {
     pub wrong: u32,
     /// Wrong classes.
     pub rivals: u32,
-    /// Right classes.
     pub right_classes: u32,
 }
 
@@ -345,7 +338,7 @@ impl Classes {
         }
     }
 
-    /// Those of several questions: each has its own right answer and its own rivals.
+    /// Adds the classes of another question, which has its own right answer and its own rivals.
     pub fn with(self, other: Self) -> Self {
         Self {
             right: self.right + other.right,
@@ -355,36 +348,36 @@ impl Classes {
         }
     }
 
-    /// The share of the right class among the two leading ones; none where there is neither.
+    /// The share of the right class among the two leading ones; none without either.
     pub fn share(self) -> Option<f64> {
         let both = self.right + self.wrong;
         (both > 0).then(|| f64::from(self.right) / f64::from(both))
     }
 
-    /// Returns what that share is above with a probability of 0.95.
+    /// The share that is exceeded with probability 0.95.
     pub fn share_low(self) -> f64 {
         jeffreys_low(self.right, self.wrong)
     }
 
-    /// True if right answers are one in many forms, so that the wrong thing is compared.
+    /// True if right answers come in many forms, so that the vote compares the wrong thing.
     pub fn is_scattered(self, right: u32) -> bool {
         self.right_classes > 2 && f64::from(self.right) < SCATTERED * f64::from(right)
     }
 
-    /// Rivals that a lead must reckon with.
+    /// Number of rivals for a lead.
     pub fn opponents(self) -> u32 {
         self.rivals.max(1)
     }
 }
 
-/// The probability that a vote with lead `k` chooses right where the share of the right answer among the
-/// two leading ones is `share`, with so many rivals: `1 - m / (1 + (q/(1-q))^k)`, at least 0. With one
-/// rival that is the paper's equation 9.
+/// The probability that a vote with lead `k` is right, given the share of the right answer among the two
+/// leading ones and the number of rivals: `1 - m / (1 + (q/(1-q))^k)`, at least 0. With one rival this is
+/// the paper's equation 9.
 pub fn selection(share: f64, k: u32, rivals: u32) -> f64 {
     (1.0 - wrong(share, k, rivals)).max(0.0)
 }
 
-/// The probability that one of the rivals wins, summed over them: `m / (1 + (q/(1-q))^k)`.
+/// The probability that any rival wins: `m / (1 + (q/(1-q))^k)`.
 fn wrong(share: f64, k: u32, rivals: u32) -> f64 {
     if share >= 1.0 {
         return 0.0;
@@ -393,18 +386,18 @@ fn wrong(share: f64, k: u32, rivals: u32) -> f64 {
     f64::from(rivals.max(1)) / (1.0 + ratio)
 }
 
-/// The probability that a whole task is right, where each of its decisions must be (equation 13).
+/// The probability that a whole task is right, if all its decisions must be (equation 13).
 pub fn whole_task(share: f64, k: u32, rivals: u32, task: Task) -> f64 {
     log_whole_task(share, k, rivals, task).exp()
 }
 
-/// In logarithms, since a long task takes a step that is all but certain; infinite where no step is right.
+/// In logarithms, because a long task needs almost certain steps; infinite if no step is right.
 fn log_whole_task(share: f64, k: u32, rivals: u32, task: Task) -> f64 {
     task.votes() * (-wrong(share, k, rivals).min(1.0)).ln_1p()
 }
 
 /// The smallest lead with which a whole task reaches its target (equations 14 and 23 with one rival); none
-/// where the share is one half or less.
+/// if the share is one half or less.
 pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     if share <= 0.5 {
         return None;
@@ -412,15 +405,14 @@ pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     (1..=MOST).find(|k| log_whole_task(share, *k, rivals, task) >= task.target().ln())
 }
 
-/// Returns what a task promises where its questions differ: `(mean of W(p, k))^s` and not `W(mean of p,
-/// k)^s`.
+/// The success of a task whose questions differ: `(mean of W(p, k))^s`, not `W(mean of p, k)^s`.
 pub fn promise(shares: &[f64], k: u32, task: Task) -> Option<f64> {
     let count = u32::try_from(shares.len()).ok().filter(|count| *count > 0)?;
     let mean = shares.iter().map(|share| selection(*share, k, 1)).sum::<f64>() / f64::from(count);
     Some(mean.powf(task.votes()))
 }
 
-/// The mean of some rates and their standard deviation.
+/// Mean and standard deviation of rates.
 pub fn mean_and_spread(rates: &[f64]) -> Option<(f64, f64)> {
     let count = f64::from(u32::try_from(rates.len()).ok().filter(|count| *count > 1)?);
     let mean = rates.iter().sum::<f64>() / count;

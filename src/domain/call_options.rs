@@ -7,14 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// The caller's wishes for a call beside its question. The configuration decides where they name nothing.
+/// A caller's options for a call. The configuration decides where none is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallOptions {
     /// The model, by its provider's own name.
     pub model: Option<String>,
     /// The effort of the model.
     pub effort: Option<Effort>,
-    /// The time for the CLI and its retries. Waiting for a slot does not count.
+    /// Timeout of the CLI with its retries. Waiting for a slot does not count.
     pub timeout: Option<Duration>,
 }
 
@@ -25,7 +25,7 @@ impl CallOptions {
     }
 }
 
-/// Effort: how hard a consultant is to think, by the names that its CLI's users know.
+/// Effort: how hard a model thinks, in the words of the CLIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]

@@ -1,5 +1,5 @@
-//! The words that people read: one file in `catalogue/` for each language, named after its code.
-//! Another language is another file with the keys of `en.yaml`; nothing else changes.
+//! The words that people read: one file in `catalogue/` for each language, named after its code. A new
+//! language is a new file with the keys of `en.yaml`; nothing else changes.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -27,15 +27,15 @@ pub static CODES: LazyLock<Vec<&str>> = LazyLock::new(|| {
 pub struct Catalogue {
     /// The language in its own words, as short as a button.
     pub name: String,
-    /// True if a report in both languages has this one.
+    /// True if reports in both languages include this one.
     #[serde(default)]
     pub in_both: bool,
-    /// Words that answer a question with nothing, and words that may stand around them.
+    /// Words that answer a question with nothing, and words that may surround them.
     pub nothing: Vec<String>,
     pub around_nothing: Vec<String>,
     /// Words in a comment that support or contradict a decision.
     pub comments: CommentWords,
-    /// By id of the question.
+    /// Questions, by id.
     pub questions: IndexMap<String, QuestionWords>,
     /// Reports, dialogs and messages, by key.
     pub words: HashMap<String, Phrase>,
@@ -47,13 +47,12 @@ pub struct Catalogue {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommentWords {
-    /// Words that only look like one of the others.
+    /// Phrases that only look like one of the others.
     pub harmless: Vec<Pattern>,
     /// A refusal.
     pub refuses: Vec<Pattern>,
-    /// A fault of what is decided on.
+    /// A fault of the subject of the decision.
     pub faults: Vec<Pattern>,
-    /// A word for it.
     pub praises: Vec<Pattern>,
     /// Words that turn praise into a wish.
     pub turns: Vec<Pattern>,
@@ -67,7 +66,7 @@ pub struct QuestionWords {
     pub choices: Vec<String>,
 }
 
-/// A text with `{names}` of values, or two where the number `{n}` decides.
+/// A text with `{names}` of values, or two texts chosen by the number `{n}`.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Phrase {
@@ -104,12 +103,11 @@ mod tests {
 
     use super::*;
 
-    /// The placeholders of a text.
     fn placeholders(text: &str) -> BTreeSet<&str> {
         text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0)).collect()
     }
 
-    /// Every text of a document by its way, with its placeholders. The two forms of a number are one text.
+    /// Every text of a document by its path, with its placeholders. The two forms of a number are one text.
     fn texts(value: &Value, way: &str, found: &mut BTreeMap<String, BTreeSet<String>>) {
         match value {
             Value::Object(fields) => {

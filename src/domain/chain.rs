@@ -1,9 +1,9 @@
-//! The chain of hashes over the event log: every event holds the hash of the one before it.
+//! The chain of hashes over the event log: every event contains the hash of the one before it.
 //!
-//! The chain shows an event that was changed, moved, put in or taken out, anywhere but at the
-//! end. It cannot show by itself that the last events were cut off, or that somebody wrote
-//! the rest of the log anew with hashes of their own. For both, a copy of the last hash must be
-//! kept elsewhere; `maestro-mcp evidence verify --expect HASH` compares the log with it.
+//! The chain shows an event that was changed, moved, inserted or removed, anywhere but at the end. By
+//! itself it cannot show that the last events were cut off, or that somebody rewrote the rest of the log
+//! with new hashes. For that, keep a copy of the last hash elsewhere; `maestro-mcp evidence verify --expect
+//! HASH` compares the log with it.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use thiserror::Error;
 
 use super::words::hex;
 
-/// The text before the first event in place of a hash.
+/// Replaces the hash before the first event.
 pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The prefix that is hashed first: another encoding gets another name, so that no text fits both.
+/// The prefix of every hashed text. Another encoding gets another prefix, so that no text fits both.
 const ENCODING: &str = "maestro event 1";
 
 /// An event to be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The run that it belongs to; empty for the project itself.
+    /// Its run; empty for the project itself.
     pub run: String,
     /// The name of the event.
     pub kind: String,
@@ -34,11 +34,11 @@ pub struct Record {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
-    /// Its place in the project's log: 1, 2, 3 and so on, without a gap.
+    /// Its position in the project's log: 1, 2, 3 and so on, without gaps.
     pub seq: u64,
-    /// The run that it belongs to; empty for the project itself.
+    /// Its run; empty for the project itself.
     pub run: String,
-    /// Time when it was appended, in milliseconds since 1970 (UTC). Never less than the one before it.
+    /// When it was appended, in milliseconds since 1970 (UTC). Never earlier than the event before.
     pub at: u64,
     /// The name of the event.
     pub kind: String,
@@ -46,18 +46,18 @@ pub struct Stored {
     pub body: String,
     /// The hash of the event before it, [`START`] for the first.
     pub prev_hash: String,
-    /// The hash of all of the above.
+    /// The hash of all fields above.
     pub hash: String,
 }
 
-/// An event of the log as it is read, without a copy of its texts and without its hashes.
+/// An event as it is read, without copies of its texts and without its hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown<'a> {
-    /// Its place in the project's log.
+    /// Its position in the project's log.
     pub seq: u64,
-    /// The run that it belongs to; empty for the project itself.
+    /// Its run; empty for the project itself.
     pub run: &'a str,
-    /// Time when it was appended, in milliseconds since 1970 (UTC).
+    /// When it was appended, in milliseconds since 1970 (UTC).
     pub at: u64,
     /// The name of the event.
     pub kind: &'a str,
@@ -84,14 +84,14 @@ impl Stored {
         Shown { seq: self.seq, run: &self.run, at: self.at, kind: &self.kind, body: &self.body }
     }
 
-    /// True if its hash is the one of its content.
+    /// True if its hash fits its content.
     pub fn fits_its_hash(&self) -> bool {
         self.hash == hash(&self.prev_hash, self.seq, &self.run, self.at, &self.kind, &self.body)
     }
 }
 
-/// The hash of an event: SHA-256 in hexadecimal over the name of the encoding and all fields. Texts
-/// are preceded by their length in bytes, numbers are 64 bits; so no two events are encoded alike.
+/// The hash of an event: SHA-256 in hexadecimal over the prefix and all fields. Texts are preceded by their
+/// length in bytes, and numbers have 64 bits, so no two events have the same encoding.
 pub fn hash(prev_hash: &str, seq: u64, run: &str, at: u64, kind: &str, body: &str) -> String {
     let mut digest = Sha256::new();
     add_text(&mut digest, ENCODING);
@@ -109,7 +109,7 @@ fn add_text(digest: &mut Sha256, text: &str) {
     digest.update(text.as_bytes());
 }
 
-/// A chain in which no break was found.
+/// A chain without a break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     pub events: u64,
@@ -117,11 +117,11 @@ pub struct Checked {
     pub last_hash: String,
 }
 
-/// The first place at which a chain is broken.
+/// The first break of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("event {seq}: {why}")]
 pub struct Broken {
-    /// The event, by its place; where events are missing, the first of them.
+    /// The event, by its position; if events are missing, the first of them.
     pub seq: u64,
     /// The kind of break.
     pub why: Flaw,
@@ -129,13 +129,13 @@ pub struct Broken {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// The log goes on with a later event.
+    /// The event is missing, and later ones follow.
     Missing,
-    /// It comes after an event that it should come before, or twice.
+    /// The event stands after a later one, or twice.
     OutOfOrder,
     /// It does not follow the event before it.
     Link,
-    /// It is not what its own hash was made of.
+    /// It does not fit its own hash.
     Content,
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// A check that takes the events one after another, so that a long log need not be in memory.
+/// A check that takes one event after another, so that a long log need not be in memory.
 #[derive(Clone, Debug)]
 pub struct Check {
     state: Checked,
@@ -187,7 +187,7 @@ impl Check {
         Ok(())
     }
 
-    /// Returns what has been checked so far.
+    /// The result so far.
     pub fn so_far(&self) -> &Checked {
         &self.state
     }

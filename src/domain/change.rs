@@ -1,4 +1,4 @@
-//! Why a change is refused: stable codes. What to do next stands with the codes of errors.
+//! Reasons why a change is refused, with stable codes. The next steps are in the reference of errors.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use strum::IntoStaticStr;
 #[cfg_attr(test, derive(strum::VariantArray))]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// The text is no patch that can be understood.
+    /// The text is not a readable patch.
     PatchInvalid,
-    /// The file does not hold what the patch expects.
+    /// The file does not have the expected lines.
     ContextMismatch,
-    /// The lines of a hunk stand in several places.
+    /// The lines of a hunk occur in several places.
     ContextNotUnique,
-    /// The name may not be written.
+    /// The path may not be written.
     PathRefused,
-    /// There is no such file.
+    /// The file does not exist.
     FileMissing,
-    /// There is such a file already.
+    /// The file exists already.
     FileExists,
     /// The file is over the limit.
     FileTooLarge,
@@ -28,9 +28,9 @@ pub enum Reason {
     FileChanged,
     /// Another server is changing the project.
     ChangeLocked,
-    /// The system refused.
+    /// The system refused to write.
     WriteFailed,
-    /// The backup is not there or is not whole.
+    /// The backup is missing or incomplete.
     BackupUnknown,
     /// The last patch of the run was not verified.
     ChangeUnverified,
@@ -38,7 +38,7 @@ pub enum Reason {
     LogUnavailable,
     /// The run has no approved change yet.
     ChangeNotApproved,
-    /// It is another change than the one that was approved.
+    /// The change is not the approved one.
     ChangeDiffers,
     /// A report waits for a decision.
     ApprovalPending,
@@ -58,23 +58,22 @@ impl Reason {
     }
 }
 
-/// A refusal, of one file or of all.
+/// A refusal of one file or of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Its class.
     pub reason: Reason,
     pub message: String,
-    /// The next step, where it is not that of the class.
+    /// The next step, if it differs from the class's.
     pub next: Option<String>,
 }
 
 impl Refusal {
-    /// A refusal.
     pub fn new(reason: Reason, message: impl fmt::Display) -> Self {
         Self { reason, message: message.to_string(), next: None }
     }
 
-    /// The same, with a next step of its own.
+    /// The same refusal, with its own next step.
     pub fn with_next(self, next: String) -> Self {
         Self { next: Some(next), ..self }
     }
@@ -85,12 +84,10 @@ impl Refusal {
 pub struct Mark {
     /// SHA-256, in hexadecimal.
     pub sha256: String,
-    /// Bytes.
     pub bytes: u64,
 }
 
 impl Mark {
-    /// The mark of a content.
     pub fn of(content: &[u8]) -> Self {
         use sha2::Digest as _;
         let sha256 = super::words::hex(&sha2::Sha256::digest(content));

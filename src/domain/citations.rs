@@ -1,8 +1,8 @@
-//! The places that an answer names, and whether they are there: which `file:line` exists, and whether what
-//! the answer quotes stands in that line.
+//! The places that an answer names: whether each `file:line` exists, and whether the answer's quote is in
+//! that line.
 //!
-//! Reading is generous (every way in which people and compilers write a place), judging is careful: what
-//! only looks like a place (a host with its port, a time, a version) is never called absent.
+//! Reading is generous (every way in which people and compilers write a place), judging is careful: text
+//! that only looks like a place (a host with its port, a time, a version) is never called absent.
 
 mod find;
 mod judge;
@@ -13,38 +13,37 @@ use serde_with::skip_serializing_none;
 pub use find::{MOST_CLAIMS, MOST_TEXT, claims};
 pub use judge::{Lines, SearchBudget, Sought, judged};
 
-/// Citations that a result lists; the gravest stay.
+/// Citations in a result; the most serious ones stay.
 pub const MOST_LISTED: usize = 50;
 
 /// A place that an answer names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The place as it is written, in one form.
+    /// The place in its usual form.
     pub cited: String,
     /// The path, with slashes.
     pub path: String,
     /// The first line.
     pub line: usize,
-    /// The last, where a range is named.
+    /// The last line of a range.
     pub end_line: Option<usize>,
-    /// The quotes beside it, the nearest first.
+    /// The quotes beside it, nearest first.
     pub quotes: Vec<Quote>,
     pub form: Form,
 }
 
-/// The kinds of a piece of text that looks like a place.
+/// Kinds of text that look like a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A place, whether the file exists or not.
+    /// A place, whether or not the file exists.
     Place,
-    /// A place if such a file exists; else a host, an image, a name.
+    /// A place if the file exists; else a host, an image, a name.
     Perhaps,
 }
 
-/// Code that stands beside a place.
+/// Code beside a place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
-    /// The text.
     pub text: String,
     pub sense: Sense,
 }
@@ -52,11 +51,11 @@ pub struct Quote {
 /// The purpose of code beside a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sense {
-    /// It shows what the place holds.
+    /// It shows the content of the place.
     Shown,
-    /// It is a name, which says little where it is not found.
+    /// It is a name, which says little if it is not found.
     Name,
-    /// It is what should stand there.
+    /// It shows what should be there.
     Proposed,
 }
 
@@ -65,37 +64,36 @@ pub enum Sense {
 pub enum Standing {
     /// There is no such file or line.
     Absent,
-    /// The quote stands in the file, in another line.
+    /// The quote is in another line of the file.
     Moved,
-    /// It was not looked at, and the note says why.
+    /// It was not checked; the note says why.
     Unchecked,
-    /// The line is there; no quote was seen in it.
+    /// The line exists; no quote was found in it.
     LineOnly,
-    /// The line is there, and the quote stands in it.
+    /// The line exists, and contains the quote.
     Exact,
 }
 
-/// A place that an answer names, and what was found of it.
+/// A place that an answer names, with the result of its check.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Citation {
-    /// The place as the answer names it.
+    /// The place as in the answer.
     pub cited: String,
-    /// The file that it means, where one was found.
+    /// The file that it means, if one was found.
     pub file: Option<String>,
-    /// The line.
     pub line: usize,
     /// The last line of a range.
     pub end_line: Option<usize>,
     pub quote: Option<String>,
     pub status: Standing,
-    /// The place of the quote, if elsewhere.
+    /// The line of the quote, if it is another one.
     pub found_line: Option<usize>,
     pub note: Option<String>,
 }
 
 impl Citation {
-    /// A claim of which only the standing is known.
+    /// A citation without a quote.
     pub fn bare(claim: &Claim, status: Standing, note: &str) -> Self {
         Self {
             cited: claim.cited.clone(),
@@ -110,7 +108,8 @@ impl Citation {
     }
 }
 
-/// So many citations as a result lists, in the order of the answer. Where there are more, the gravest stay.
+/// At most as many citations as a result lists, in the order of the answer. If there are more, the most
+/// serious ones stay.
 pub fn listed(mut all: Vec<Citation>) -> Vec<Citation> {
     if all.len() > MOST_LISTED {
         let mut ranks: Vec<Standing> = all.iter().map(|one| one.status).collect();

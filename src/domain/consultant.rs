@@ -1,6 +1,6 @@
-//! The part of a contract that a consultant fills. The schemas in `schemas/` are what a stage hands on; a
-//! field marked `x-filled-by` is known only to the side that runs commands, counts or decides, and asking
-//! a text-only model for it invites invention.
+//! The part of a schema that a consultant fills in. The schemas in `schemas/` are what a stage hands on. A
+//! field marked `x-filled-by` is known only to the side that runs commands, counts or decides; asking a
+//! text-only model for it invites invention.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use super::json_schema::alternatives;
 
 const MARK: &str = "x-filled-by";
 
-/// A schema without what a consultant cannot know.
+/// A schema without the fields that a consultant cannot know.
 pub fn schema(contract: &Value) -> Value {
     match contract {
         Value::Object(fields) => {
@@ -36,20 +36,20 @@ pub fn schema(contract: &Value) -> Value {
     }
 }
 
-/// The words with which a persona gives its answers a form of its own.
+/// The words with which a persona states its own form of answer.
 const OWN_FORM: &str = "- Unless another form is asked for";
 
-/// A persona without its own form, for a question that asks for another one: a form is told once.
+/// A persona without its own form, for a question that asks for another one: a form is stated once.
 pub fn persona_without_form(persona: &str) -> String {
     persona.lines().filter(|line| !line.starts_with(OWN_FORM)).collect::<Vec<_>>().join("\n")
 }
 
-/// A short answer to another question, where the contract holds one.
+/// A short example answer, if the schema has one.
 pub fn example(contract: &Value) -> Option<&Value> {
     contract.get("examples")?.get(0)
 }
 
-/// An answer without what the consultant cannot know, even where it says so.
+/// An answer without the fields that the consultant cannot know, even if it filled them in.
 pub fn without_foreign(answer: Value, contract: &Value) -> Value {
     match answer {
         Value::Object(fields) => {
@@ -95,7 +95,7 @@ mod tests {
         CONTRACTS.iter().map(|text| serde_json::from_str(text).unwrap())
     }
 
-    /// The places where a field is named, from the first to the last.
+    /// The positions of fields, from the first to the last.
     fn order_of(schema: &Value, names: &[&str]) -> Vec<usize> {
         let properties: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
         names.iter().map(|name| properties.iter().position(|known| known == name).unwrap()).collect()

@@ -1,8 +1,7 @@
-//! Way in which a task is arranged among agents: classified, given a topology, watched, and learnt from.
+//! The division of a task among agents: it is classified, given a topology, watched, and learnt from.
 //!
-//! The rules are the contract's; where the paper ("Towards a Science of Scaling Agent Systems")
-//! measures the same thing in another way, both are named. The budget of a stage is not
-//! here but in [`super::policy`].
+//! The rules are the contract's. Where the paper ("Towards a Science of Scaling Agent Systems") measures
+//! the same thing in another way, both are named. The budget of a stage is in [`super::policy`].
 
 pub(crate) mod architecture;
 pub(crate) mod classify;
@@ -14,16 +13,16 @@ pub(crate) mod scaling;
 pub(crate) mod statistics;
 pub(crate) mod strategy;
 
-/// An argument that a rule cannot work with, in words for the caller.
+/// An invalid argument, in words for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadInput(pub String);
 
-/// A share: 0 to 1.
+/// Checks a share.
 ///
 /// # Errors
 ///
-/// A number outside, with its name.
+/// It is not 0 to 1; the text names it.
 pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
     if (0.0..=1.0).contains(&value) {
         Ok(value)
@@ -32,7 +31,7 @@ pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
     }
 }
 
-/// A quotient; none where there is nothing to divide by.
+/// A quotient; none if the divisor is 0.
 pub fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }

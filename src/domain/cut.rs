@@ -8,7 +8,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 /// Stands where something was cut.
 pub const DOTS: &str = "...";
 
-/// The first so many characters.
+/// At most `most` characters from the beginning.
 pub fn head(text: &str, most: usize) -> &str {
     let Some(beginning) = text.as_bytes().get(..most) else { return text };
     // Where each byte is a character, none need be counted.
@@ -21,7 +21,7 @@ pub fn is_longer(text: &str, most: usize) -> bool {
     head(text, most).len() < text.len()
 }
 
-/// A text in at most so many characters; one that was longer ends in dots, which count.
+/// A text of at most `most` characters; a longer one ends in dots, which count.
 pub fn cut(text: &str, most: usize) -> String {
     if !is_longer(text, most) {
         return text.to_owned();
@@ -35,15 +35,14 @@ pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The beginning of a text in one line of at most so many characters.
+/// The beginning of a text in one line of at most `most` characters.
 pub fn cut_line(text: &str, most: usize) -> String {
-    // A word has a letter at least, so more of them are not needed.
+    // Each word has a letter, so more words are not needed.
     let line = text.split_whitespace().take(most + 1).collect::<Vec<_>>().join(" ");
     cut(&line, most)
 }
 
-/// Both ends of a text, and the number of characters between them; none where the text is no longer than its
-/// ends.
+/// Both ends of a text, and the number of characters between them; none if the ends cover the text.
 pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)> {
     let between = text.chars().count().checked_sub(first + last).filter(|between| *between > 0)?;
     let head = head(text, first);
@@ -51,12 +50,12 @@ pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)
     Some((head, between, text.get(from..)?))
 }
 
-/// Columns of a terminal that a text takes.
+/// Columns that a text takes on a terminal.
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// A line in at most so many columns; one that was longer ends in dots.
+/// A line of at most `most` columns; a longer one ends in dots.
 pub fn fitted(line: &str, most: usize) -> String {
     if columns(line) <= most {
         return line.to_owned();
@@ -73,12 +72,12 @@ pub fn fitted(line: &str, most: usize) -> String {
     kept.trim_end().to_owned() + dots
 }
 
-/// Wraps between words, and inside of a word that is longer than a line.
+/// Wraps between words, and inside of words that are longer than a line.
 pub fn wrapping<'a>(columns: usize) -> Options<'a> {
     Options::new(columns).word_splitter(WordSplitter::NoHyphenation)
 }
 
-/// A text in lines of at most so many columns. Its own line ends count as blanks.
+/// A text in lines of at most this many columns. Its own line ends count as blanks.
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     textwrap::wrap(&one_line(text), wrapping(columns)).into_iter().map(Cow::into_owned).collect()
 }

@@ -1,5 +1,5 @@
-//! Questions asked back before a decision counts, wherever it is made: a form, a terminal, a page or
-//! the model's words. It is asked once; the same decision again counts.
+//! Contradictions between a decision and its answers or comments, wherever it is made: in a form, in a
+//! terminal, on the page or in relayed words. The person is asked once; the same decision again counts.
 
 use super::catalogue::{Catalogue, CommentWords};
 use super::cut::{cut_line, head, one_line};
@@ -7,27 +7,26 @@ use super::event::Decision;
 use super::pattern::Pattern;
 use super::question::Responses;
 
-/// Something in an answer that does not go with the decision.
+/// A part of an answer that contradicts the decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
     /// An answer speaks against an approval.
     Answer {
         /// The question.
         id: &'static str,
-        /// It in words.
+        /// The question in words.
         question: String,
         answer: String,
     },
     /// A comment says the opposite.
     Comment(String),
-    /// An approval that says what is to be done differently.
+    /// An approval comes with instructions for changes.
     Instructions,
-    /// Another version is asked for, and nothing says how it should differ.
+    /// A revision says nothing about the changes.
     NoWords,
 }
 
 impl Contradiction {
-    /// It in a line.
     pub fn line(&self) -> String {
         match self {
             Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
@@ -37,7 +36,7 @@ impl Contradiction {
         }
     }
 
-    /// True if saying it again makes it no clearer: a revision needs words in any case.
+    /// True if repeating it does not resolve it: a revision always needs words.
     pub fn is_final(&self) -> bool {
         match self {
             Self::NoWords => true,
@@ -46,10 +45,10 @@ impl Contradiction {
     }
 }
 
-/// Characters of what a person said, where it is repeated.
+/// Characters of a person's words that are repeated.
 const MOST_CHARS: usize = 200;
 
-/// Words of a person beside their decision.
+/// A person's words beside their decision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Words<'a> {
     pub comment: Option<&'a str>,
@@ -92,12 +91,11 @@ pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
     )
 }
 
-// Side that a comment takes in a decision, as far as words tell: a reason to ask back, and to
-// decide nothing by.
+// The side that a comment takes, as far as its words show. It is a reason to ask back, and never decides.
 
 /// Characters of a comment that are read.
 const MOST_READ: usize = 4_000;
-/// Words of a comment that is praise and nothing else.
+/// Words of a comment that is only praise.
 const MOST_PRAISE: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,12 +104,12 @@ enum Leaning {
     Against,
 }
 
-/// True if a pattern of any language is in a text: a reader of Korean may write English.
+/// True if a pattern of any language matches: a Korean reader may write English.
 fn any(of: fn(&CommentWords) -> &Vec<Pattern>, text: &str) -> bool {
     Catalogue::all().iter().flat_map(|known| of(&known.comments)).any(|known| known.is_in(text))
 }
 
-/// The sentences of a comment in lower case, without what is harmless.
+/// The sentences of a comment in lower case, without harmless phrases.
 fn sentences(said: &str) -> Vec<String> {
     let lower: String = head(said, MOST_READ).to_lowercase();
     let plain = lower
@@ -119,7 +117,7 @@ fn sentences(said: &str) -> Vec<String> {
         .replace(['*', '_', '"', '\u{201c}', '\u{201d}'], " ");
     plain
         .split_inclusive(['.', '!', '?', ';', '\n'])
-        // A question asks, it says nothing yet.
+        // A question says nothing yet.
         .filter(|sentence| !sentence.trim_end().ends_with('?'))
         .map(|sentence| {
             let harmless = Catalogue::all().iter().flat_map(|known| &known.comments.harmless);
@@ -130,12 +128,12 @@ fn sentences(said: &str) -> Vec<String> {
         .collect()
 }
 
-/// True if a text refuses what is decided on.
+/// True if a text refuses the subject of the decision.
 fn refuses(said: &str) -> bool {
     sentences(said).iter().any(|sentence| any(|words| &words.refuses, sentence))
 }
 
-/// Where a comment leans; none where its words do not tell.
+/// The side of a comment; none if its words do not show it.
 fn leaning(said: &str) -> Option<Leaning> {
     let sentences = sentences(said);
     if sentences.iter().any(|one| any(|words| &words.refuses, one) || any(|words| &words.faults, one)) {

@@ -1,8 +1,8 @@
 //! Unified diffs as language models write them: read, understood, and applied to bytes.
 //!
 //! Harmless oddities are normalised and reported: fences, prose around the files, wrong counts, missing
-//! line numbers, line ends. Ambiguous input is refused, and so is a patch of which any line
-//! is not understood. Context must match, always.
+//! line numbers, line ends. Ambiguous input is refused, and so is a patch with any line that is not
+//! understood. Context must always match.
 
 mod apply;
 mod hunk;
@@ -23,7 +23,7 @@ pub use apply::{Applied, Offset, apply};
 pub use name::checked;
 pub use parse::parse;
 
-/// A patch, understood.
+/// A parsed patch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patch {
     /// Its files, in order.
@@ -32,7 +32,7 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// Returns how many lines it adds or removes.
+    /// Number of lines that it adds or removes.
     pub fn changed_lines(&self) -> usize {
         let lines = self.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
         lines.filter(|line| line.side != Side::Context).count()
@@ -42,16 +42,16 @@ impl Patch {
 /// The change of a patch to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePatch {
-    /// The line of the patch at which it begins.
+    /// Its first line in the patch.
     pub line: usize,
     pub action: Action,
-    /// The file that is read, or the new file if nothing is read.
+    /// The file that is read, or the new file if none is read.
     pub old: String,
-    /// The file that is written; the one that is removed where none is written.
+    /// The file that is written, or the removed one if none is written.
     pub new: String,
-    /// True if the file is executable afterwards, where the patch says so.
+    /// True if the file is executable afterwards, if the patch says so.
     pub executable: Option<bool>,
-    /// True if git made it, by its index line: then nothing in it is put right.
+    /// True if git made it, according to its index line: then nothing in it is corrected.
     pub by_git: bool,
     /// The changes.
     pub hunks: Vec<Hunk>,
@@ -60,13 +60,13 @@ pub struct FilePatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It is made.
+    /// The file is created.
     Create,
-    /// It is changed.
+    /// The file is changed.
     Modify,
-    /// It is removed.
+    /// The file is removed.
     Delete,
-    /// It gets another name.
+    /// The file is renamed.
     Rename,
     /// Another file is made from it.
     Copy,
@@ -75,27 +75,26 @@ pub enum Action {
 /// One place of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hunk {
-    /// The line of the patch at which it begins.
+    /// Its first line in the patch.
     pub line: usize,
-    /// The first line of the file, from 1; none where the patch does not say.
+    /// The first line in the file, from 1; none if the patch does not say.
     pub old_start: Option<usize>,
-    /// True if its two line numbers mean one place.
+    /// The relation of its two line numbers.
     pub place: Stated,
-    /// Its lines.
     pub lines: Vec<HunkLine>,
 }
 
-/// Position that the two line numbers of a hunk name, after the lines that the hunks above it add.
+/// The place that the two line numbers of a hunk name, given the lines that the hunks above it add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stated {
     /// The same place, or no line numbers.
     AtOnePlace,
-    /// Two places, of which one is a slip.
+    /// Two places, of which one is wrong.
     AtTwoPlaces,
 }
 
 impl Hunk {
-    /// Number of lines that the file has behind it.
+    /// Number of lines that it adds to the file.
     fn shift(&self) -> isize {
         self.lines.iter().fold(0, |shift, line| match line.side {
             Side::Context => shift,
@@ -105,7 +104,6 @@ impl Hunk {
     }
 }
 
-/// One line of a hunk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HunkLine {
     pub side: Side,
@@ -116,21 +114,21 @@ pub struct HunkLine {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Both.
+    /// In both files.
     Context,
-    /// The one before.
+    /// Only in the old file.
     Removed,
-    /// The one after.
+    /// Only in the new file.
     Added,
 }
 
-/// Why a text is no patch that can be understood.
+/// Why a text is not a readable patch.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct DiffError(String);
 
 impl DiffError {
-    /// The problem at a line of the patch.
+    /// A problem at a line of the patch.
     fn at(line: usize, what: &str) -> Self {
         Self(format!("line {line}: {what}"))
     }
@@ -139,10 +137,10 @@ impl DiffError {
 #[cfg(test)]
 mod damage;
 
-/// Letters of a line that a message shows.
+/// Characters of a line in a message.
 const MOST: usize = 120;
 
-/// The name of a letter that cannot be seen, or that only looks like a blank.
+/// The name of an invisible character, or of one that looks like a blank.
 fn name(letter: char) -> Option<&'static str> {
     Some(match letter {
         '\u{feff}' => "byte order mark",
@@ -180,14 +178,13 @@ fn has_no_width(letter: char) -> bool {
     name(letter).is_some() && !is_blank(letter)
 }
 
-/// A line for a message: letters that cannot be seen are named; tabs, blanks at the end and line ends
-/// are left as they are.
+/// A line for a message: invisible characters are named; tabs, trailing blanks and line ends stay.
 fn shown(text: &str) -> String {
     let text = text.trim_end_matches(['\n', '\r']);
     escaped(text)
 }
 
-/// The same with tabs, line ends and blanks at the end, where they are what differs.
+/// As [`shown`], with tabs, line ends and trailing blanks made visible.
 fn shown_exactly(text: &str) -> String {
     let body = text.trim_end_matches(['\n', '\r']);
     let end = text.strip_prefix(body).unwrap_or_default();
@@ -221,7 +218,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// A line as it looks: two lines that look the same are the same here.
+/// The look of a line: lines that look the same have the same look.
 fn looks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars().filter(|letter| !has_no_width(*letter) || *letter == '\t') {
@@ -235,13 +232,13 @@ fn looks(text: &str) -> String {
     out
 }
 
-/// True if two lines that differ look the same; a tab may look like any number of blanks.
+/// True if two different lines look the same; a tab may look like any number of blanks.
 fn look_the_same(left: &str, right: &str) -> bool {
     let (one, other) = (looks(left), looks(right));
     one == other || ((left.contains('\t') || right.contains('\t')) && words(&one) == words(&other))
 }
 
-/// The words of a line, whatever blanks part them.
+/// The words of a line, whatever blanks separate them.
 fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
@@ -249,21 +246,19 @@ fn words(text: &str) -> Vec<&str> {
 /// The lines of a patch that are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// All of them.
     Everything,
-    /// Without the comments that it adds to source.
+    /// Without comments that it adds to source.
     WithoutComments,
 }
 
 impl Patch {
-    /// The patch as text. Not to be applied: without some of its lines it does less than it did.
+    /// The patch as text. Do not apply it: without some lines it does less.
     pub fn text(&self, shown: Shown) -> String {
         self.files.iter().map(|file| file.text(shown)).collect()
     }
 
-    /// Returns what it does, file by file, whatever it was written around it: removed and added lines in
-    /// order, without context, numbers, comments and blank lines. Two patches that differ in nothing else
-    /// say the same.
+    /// The effect of the patch, file by file: removed and added lines in order, without context, numbers,
+    /// comments and blank lines. Patches that differ in nothing else have the same essence.
     pub fn essence(&self) -> String {
         let mut files: Vec<String> = self.files.iter().map(FilePatch::essence).collect();
         files.sort();
@@ -308,8 +303,7 @@ impl FilePatch {
         line.side == Side::Added && !line.text.trim().is_empty() && is_silent(&self.new, &line.text)
     }
 
-    /// True if the program is the same without this hunk: it changes documentation, comments or blank
-    /// lines only.
+    /// True if the hunk changes only documentation, comments or blank lines.
     pub fn is_silent(&self, hunk: &Hunk) -> bool {
         is_documentation(&self.new)
             || hunk
@@ -341,13 +335,13 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// True if nothing is on it.
+    /// True if the line is blank.
     fn is_blank(self) -> bool {
         self.text.trim().is_empty()
     }
 }
 
-/// The lines of a text, and whether its last one has an end.
+/// The lines of a text, and whether the last one has an end.
 fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, bool) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let ends = text.is_empty() || text.ends_with('\n');
@@ -359,7 +353,7 @@ fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, boo
     if lines.last().is_some_and(|line| line.text.is_empty()) {
         lines.pop();
     }
-    // Only these lines are never a hunk's: a removed `-- x` looks like a name's.
+    // Only these lines never belong to a hunk: a removed `-- x` looks like a file name.
     let is_header = |line: &&Line| match line.text.as_bytes() {
         [b'@', b'@', ..] => true,
         [b'd', ..] => line.text.starts_with("diff --git "),
@@ -376,7 +370,7 @@ fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, boo
     (lines, ends)
 }
 
-/// A code fence that is open.
+/// An open code fence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fence {
     /// The line that opened it.
@@ -386,15 +380,14 @@ struct Fence {
 }
 
 impl Fence {
-    /// The fence that a line opens.
     fn opens(line: Line) -> Option<Self> {
         let (mark, length, rest) = marks(line.text)?;
-        // Text after backticks on their line that has a backtick is code in a text.
+        // Text after backticks that contains a backtick is inline code.
         let is_code = mark == '`' && rest.contains('`');
         (!is_code).then_some(Self { line: line.number, mark, length })
     }
 
-    /// True if a line closes it: the same marks, as many or more, and nothing else.
+    /// True if a line closes it: at least as many of the same marks, and nothing else.
     fn is_closed_by(&self, line: Line) -> bool {
         marks(line.text).is_some_and(|(mark, length, rest)| {
             mark == self.mark && length >= self.length && rest.trim().is_empty()
@@ -402,7 +395,7 @@ impl Fence {
     }
 }
 
-/// The marks of a fence, their number, and what follows them. Behind a blank they are context.
+/// The marks of a fence, their number, and the text after them. After a blank they are context.
 fn marks(text: &str) -> Option<(char, usize, &str)> {
     let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
     let rest = text.trim_start_matches(mark);
@@ -410,25 +403,25 @@ fn marks(text: &str) -> Option<(char, usize, &str)> {
     (length >= 3).then_some((mark, length, rest))
 }
 
-/// The changed lines of each file, by the name that it has afterwards.
+/// The changed lines of each file, by its new name.
 pub type Changed = BTreeMap<String, ChangedLines>;
 
 /// The change of a patch in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChangedLines {
-    /// The name of the file that it was made from, where that is another.
+    /// The file that it was made from, if it has another name.
     pub from: Option<String>,
-    /// True if that file is gone afterwards, or this one is.
+    /// True if the file is removed, or this one was.
     pub removes: bool,
-    /// True if it is executable afterwards, where the patch says so.
+    /// True if it is executable afterwards, if the patch says so.
     pub executable: Option<bool>,
-    /// Lines that it takes away, in order.
+    /// Removed lines, in order.
     pub removed: Vec<String>,
-    /// Lines that it adds, in order.
+    /// Added lines, in order.
     pub added: Vec<String>,
 }
 
-/// The changed lines of each file of a patch. Context, line numbers and line ends are no part of it.
+/// The changed lines of each file of a patch, without context, line numbers and line ends.
 pub fn changed_lines(patch: &Patch) -> Changed {
     let mut changed = Changed::new();
     for file in &patch.files {
@@ -453,7 +446,7 @@ pub fn changed_lines(patch: &Patch) -> Changed {
     changed
 }
 
-/// The digest of a proposed change: of its changed lines, or of its text where that is no patch.
+/// The digest of a proposed change: of its changed lines, or of its text if it is not a patch.
 pub fn digest(text: &str) -> String {
     let lines = parse(text).ok().and_then(|patch| serde_json::to_vec(&changed_lines(&patch)).ok());
     Mark::of(lines.as_deref().unwrap_or(text.as_bytes())).sha256

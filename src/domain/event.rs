@@ -1,7 +1,7 @@
-//! The events of the log: everything that happened to a project, one fact per event.
+//! The events of the log: everything that happened in a project, one fact each.
 //!
-//! State is never stored, only folded from these (`domain::history`). An event is kept for ever, so
-//! its form may grow by fields with a default, and never changes otherwise.
+//! State is never stored, only folded from events (`domain::history`). An event is kept forever, so its
+//! form may only grow, by fields with a default.
 
 pub(crate) mod consult;
 pub(crate) mod stage;
@@ -34,15 +34,15 @@ use stage::{
 /// One event of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Its place in the log, from 1.
+    /// Its position in the log, from 1.
     pub seq: u64,
-    /// The run that it belongs to; empty for the project itself.
+    /// Its run; empty for the project itself.
     pub run: String,
     /// Milliseconds since 1970.
     pub at: u64,
-    /// Its id, to which other events link.
+    /// Its id, which other events link to.
     pub id: String,
-    /// The ids of what it rests on.
+    /// Ids of the events that it rests on.
     pub rests_on: Vec<String>,
     pub body: Body,
 }
@@ -50,20 +50,19 @@ pub struct Event {
 /// An event that is not in the log yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    /// Its id.
     pub id: String,
-    /// The ids of what it rests on.
+    /// Ids of the events that it rests on.
     pub rests_on: Vec<String>,
     pub body: Body,
 }
 
 impl Draft {
-    /// An event that rests on nothing yet.
+    /// An event that rests on nothing.
     pub fn new(id: impl Into<String>, body: impl Into<Body>) -> Self {
         Self { id: id.into(), rests_on: Vec::new(), body: body.into() }
     }
 
-    /// The same, resting on something.
+    /// The same event, resting on these.
     pub fn on(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.rests_on.extend(ids.into_iter().filter(|id| !id.is_empty()));
         self
@@ -83,14 +82,13 @@ struct Envelope<T> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("event {seq} ({kind}): {reason}")]
 pub struct Unreadable {
-    /// Its place in the log.
+    /// Its position in the log.
     pub seq: u64,
-    /// Its kind.
     pub kind: String,
     pub reason: String,
 }
 
-/// The kind whose texts are the longest, and which no state depends on.
+/// The kind with the longest texts, on which no state depends.
 const CONSULT_SETTLED: &str = "consult_settled";
 
 macro_rules! bodies {
@@ -101,7 +99,7 @@ macro_rules! bodies {
         }
 
         impl Body {
-            /// The kind, as the log names it.
+            /// The name of the kind in the log.
             pub fn kind(&self) -> &'static str {
                 match self {
                     $(Self::$name(_) => $kind,)*
@@ -116,11 +114,11 @@ macro_rules! bodies {
         })*
 
         impl Draft {
-            /// The body as the log holds it.
+            /// The body as the log stores it.
             ///
             /// # Errors
             ///
-            /// A body that is no JSON.
+            /// The body is not JSON.
             pub fn text(&self) -> Result<String, serde_json::Error> {
                 let (id, rests_on) = (self.id.clone(), self.rests_on.clone());
                 match &self.body {
@@ -130,11 +128,11 @@ macro_rules! bodies {
         }
 
         impl Event {
-            /// Reads an event of the log.
+            /// Parses an event.
             ///
             /// # Errors
             ///
-            /// A kind that this version does not know, or a body that does not fit its kind.
+            /// This version does not know the kind, or the body does not fit it.
             pub fn read(seq: u64, run: String, at: u64, kind: &str, text: &str) -> Result<Self, Unreadable> {
                 let read = match kind {
                     $($kind => envelope::<$name>(text),)*
@@ -181,7 +179,7 @@ bodies! {
     StateUsed => "state_used",
     /// A dialog stands before a human.
     DialogOpened => "dialog_opened",
-    /// It does no longer.
+    /// A dialog was closed.
     DialogClosed => "dialog_closed",
     /// A consult is about to start.
     ConsultReserved => "consult_reserved",
@@ -202,7 +200,7 @@ bodies! {
 }
 
 impl Event {
-    /// Reads of an event what the state of a project is folded from: all but the texts of consults,
+    /// Parses the part of an event that the state is folded from: everything but the texts of consults,
     /// which are most of a log.
     ///
     /// # Errors
@@ -220,8 +218,7 @@ impl Event {
 }
 
 impl Draft {
-    /// The event as [`Event::fold`] reads it, once it is in the log. The texts of a consult are not read again for
-    /// that: they are long.
+    /// An appended event as [`Event::fold`] reads it, without parsing the long texts of a consult again.
     ///
     /// # Errors
     ///
@@ -239,18 +236,17 @@ fn envelope<T: DeserializeOwned + Into<Body>>(text: &str) -> Result<(String, Vec
     Ok((read.id, read.rests_on, read.data.into()))
 }
 
-/// A decision is asked for. Its event's id names the request.
+/// A request for a decision. Its event's id names the request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalRequested {
-    /// The stage.
     pub stage: Stage,
     pub iteration: u32,
     pub report: Value,
-    /// The same as text.
+    /// The report as text.
     pub display: String,
     /// The digest of the report, which every decision repeats.
     pub digest: String,
-    /// The digest of the change that it proposes (`domain::diff::digest`), where it proposes one.
+    /// Digest of the proposed change (`domain::diff::digest`), if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<String>,
 }
@@ -262,7 +258,7 @@ pub struct ApprovalRequested {
 pub enum Decision {
     /// Go on.
     Approve,
-    /// Do the stage again, differently.
+    /// Repeat the stage differently.
     Revise,
     /// Stop.
     Reject,
@@ -273,7 +269,7 @@ impl Decision {
         self.into()
     }
 
-    /// The status of a request that was decided so.
+    /// The status of a request with this decision.
     pub fn status(self) -> &'static str {
         match self {
             Self::Approve => "approved",
@@ -283,7 +279,7 @@ impl Decision {
     }
 }
 
-/// Way in which a human came to the page on which they decided.
+/// How a human came to the page on which they decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opened {
@@ -297,13 +293,11 @@ pub enum Opened {
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalDecided {
-    /// The request.
     pub request: String,
-    /// The stage.
     pub stage: Stage,
     pub decision: Decision,
     pub decided_by: DecidedBy,
-    /// Way in which they came to the page, where they decided on it.
+    /// How they came to the page, if they decided there.
     pub opened: Option<Opened>,
     /// The digest of what was reviewed.
     pub digest: String,
@@ -314,28 +308,26 @@ pub struct ApprovalDecided {
     /// Answers by question.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, String>,
-    /// The choice that goes on, where one was chosen.
+    /// The chosen choice, if any.
     pub chosen: Option<String>,
     /// Critical questions without an answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered_critical: Vec<String>,
 }
 
-/// A dialog about a request stands before a human. Its event's id names the dialog.
+/// A dialog shows a request to a human. Its event's id names the dialog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DialogOpened {
-    /// The request.
     pub request: String,
-    /// The server that asks; its dialogs end with it.
+    /// The server that asks; the dialog ends with it.
     pub server: String,
-    /// Time when it is no longer waited for, in milliseconds since 1970.
+    /// End of the waiting time, in milliseconds since 1970.
     pub until: u64,
 }
 
-/// A dialog was closed without a decision, or with one.
+/// A dialog was closed, with or without a decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DialogClosed {
-    /// The dialog.
     pub dialog: String,
 }
 
@@ -345,27 +337,27 @@ pub struct StateUsed {
     pub nonce: String,
 }
 
-/// The kind of a piece of evidence, where somebody records it.
+/// The kind of recorded evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum EvidenceType {
-    /// Something seen.
+    /// An observation.
     Observation,
-    /// Something supposed.
+    /// A hypothesis.
     Hypothesis,
-    /// Something chosen.
+    /// A decision.
     Decision,
-    /// Something tried.
+    /// A verification.
     Verification,
 }
 
-/// Somebody recorded something.
+/// A recorded piece of evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceLogged {
     pub evidence_type: EvidenceType,
-    /// The stage that it was said to belong to.
+    /// The stage that it was recorded for.
     pub stage: String,
     pub content: Value,
     pub source: String,
@@ -377,39 +369,37 @@ pub struct EvidenceLogged {
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// The command.
     pub command: String,
     /// The directory in which it ran, relative to the project root.
     pub cwd: String,
     pub kind: Kind,
     pub status: Status,
-    /// Its exit code.
     pub exit_code: Option<i32>,
     /// The tests that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failing: Vec<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
-    /// Its proof of tests; none in a log of an earlier version.
+    /// Its test counts; none in a log of an earlier version.
     pub proof: Option<Proof>,
 }
 
 /// The project's checks ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// True if there was something to run and all of it passed.
+    /// True if there was a check and all passed.
     pub passed: bool,
-    /// In a line.
+    /// Summary in a line.
     pub summary: String,
     /// Every check.
     pub checks: Vec<Check>,
-    /// The project's own checks of tests that were not among them.
+    /// The project's own test checks that were not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
 impl Verified {
-    /// Tests that ran and passed; none where a log of an earlier version does not say.
+    /// Number of tests that ran and passed; none if a log of an earlier version does not say.
     pub fn tests(&self) -> Option<usize> {
         let proofs: Vec<&Proof> = self.checks.iter().filter_map(|check| check.proof.as_ref()).collect();
         (!proofs.is_empty() || !self.checks.is_empty()).then(|| proofs.iter().map(|proof| proof.tests).sum())
@@ -433,7 +423,7 @@ pub enum ChangeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     pub kind: ChangeKind,
-    /// The session that holds what was there before; after a crash, the one that was open.
+    /// Session with the state before the change; after a crash, the open session.
     pub backup_session: String,
     /// The session that it undid.
     pub undoes: Option<String>,
@@ -444,30 +434,30 @@ pub struct Changed {
     pub files: Vec<ChangedFile>,
     /// SHA-256 of the patch's text.
     pub patch_sha256: Option<String>,
-    /// The patch, masked, as far as a report shows it; in a run only.
+    /// The patch, masked, as far as a report shows it; only in a run.
     pub patch: Option<String>,
-    /// The request whose approved change it is.
+    /// The request that approved the change.
     pub approved_by: Option<String>,
-    /// Files that could not be undone after a crash.
+    /// Files that were not restored after a crash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// A file of a change. It was made where there is no `before`, and removed where there is no
-/// `after`; after a crash, `before` is what the change had made of it or was about to.
+/// A changed file. It was created if there is no `before`, and removed if there is no `after`. After a
+/// crash, `before` is what the unfinished change had made of it, or was about to make.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
     /// Its name.
     pub path: String,
-    /// SHA-256 of what it held.
+    /// SHA-256 of its old content.
     pub before: Option<String>,
-    /// SHA-256 of what it holds.
+    /// SHA-256 of its new content.
     pub after: Option<String>,
 }
 
 impl ChangedFile {
-    /// Returns what happened to it; a rename is one file removed and another made.
+    /// The action on it; a rename removes one file and creates another.
     pub fn action(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "created",
@@ -477,11 +467,10 @@ impl ChangedFile {
     }
 }
 
-/// An answer was flagged.
+/// A flagged answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedFlagged {
     pub provider: String,
-    /// The stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
     /// Why.
@@ -492,11 +481,9 @@ pub struct RedFlagged {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
-    /// A vote.
     Vote,
     /// A selection among candidates.
     Selection,
-    /// A calibration.
     Calibration,
     /// A recorded result of a topology.
     Coordination,
@@ -504,11 +491,10 @@ pub enum Topic {
     Tools,
     /// The answers of an ensemble.
     Ensemble,
-    /// A conversation that begins with turns of another.
+    /// A conversation that begins with turns of another one.
     Thread,
-    /// A call that goes on without its caller.
+    /// A call that continues without its caller.
     Job,
-    /// A review.
     Review,
 }
 
@@ -520,39 +506,38 @@ pub struct Noted {
     pub content: Value,
 }
 
-/// The content of a noted result. Fields that a later version adds are passed over.
+/// The content of a noted result. Fields of a later version are ignored.
 pub trait Content: Serialize + DeserializeOwned {
     const TOPIC: Topic;
 }
 
 impl Noted {
-    /// A result to be recorded.
+    /// A result to record.
     ///
     /// # Errors
     ///
-    /// A content that is no JSON.
+    /// The content is not JSON.
     pub fn of<T: Content>(content: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { topic: T::TOPIC, content: serde_json::to_value(content)? })
     }
 
-    /// Returns what it says; none where it is about something else or has another form.
+    /// The content; none if it belongs to another topic or has another form.
     pub fn read<T: Content>(&self) -> Option<T> {
         (self.topic == T::TOPIC).then(|| from_value(self.content.clone()).ok()).flatten()
     }
 }
 
-/// Answers of several consultants to the same question, compared.
+/// Compared answers of several consultants to one question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleNoted {
     /// Answers that were compared.
     pub answers: u32,
-    /// Their redundancy: mean cosine similarity of their pairs, 0 to 1; none below
-    /// two answers with words.
+    /// Their redundancy: mean cosine similarity of their pairs, 0 to 1; none below two answers with words.
     pub redundancy: Option<f64>,
-    /// The question, without the files that went with it; for those who judge the answers.
+    /// The question without its files, for judges.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Kept>,
-    /// The files that went with it.
+    /// Files of the question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context_files: Vec<String>,
 }

@@ -1,7 +1,7 @@
-//! Events as evidence: what was seen, supposed, chosen and tried, and what each of it rests on.
+//! Events as evidence: observations, hypotheses, decisions and verifications, with what each rests on.
 //!
-//! Nothing is recorded twice: evidence is a view of the log, in which bookkeeping (reservations,
-//! deliveries, used states) does not appear, and links lead past it.
+//! Nothing is recorded twice: evidence is a view of the log without its bookkeeping (reservations,
+//! deliveries, used states), and links skip that.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, UNIX_EPOCH};
@@ -26,13 +26,13 @@ use super::stage::Stage;
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Kind {
-    /// Something seen.
+    /// An observation.
     Observation,
-    /// Something supposed.
+    /// A hypothesis.
     Hypothesis,
-    /// Something chosen.
+    /// A decision.
     Decision,
-    /// Something tried.
+    /// A verification.
     Verification,
     /// A consultant was asked.
     Consult,
@@ -46,9 +46,9 @@ pub enum Kind {
     Patch,
     /// A patch was undone.
     Rollback,
-    /// A decision was asked for, or made.
+    /// A decision was requested or made.
     Approval,
-    /// Outcome of a run and its stages.
+    /// The outcome of a run or a stage.
     Stage,
 }
 
@@ -63,14 +63,14 @@ impl From<EvidenceType> for Kind {
     }
 }
 
-/// The stage that a piece of evidence belongs to.
+/// The stage of a piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[derive(EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum OfStage {
-    /// Freeze the facts.
+    /// Collect the facts.
     Analyze,
     /// Explain them.
     Hypothesize,
@@ -80,17 +80,17 @@ pub enum OfStage {
     Debug,
     /// Stabilise what works.
     Improve,
-    /// None of them in particular.
+    /// No stage in particular.
     Any,
 }
 
 impl OfStage {
-    /// Returns how it is written.
+    /// The name as text.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// As it was recorded; any other name belongs to no stage.
+    /// The stage of a recorded name; an unknown name belongs to no stage.
     pub fn written(text: &str) -> Self {
         text.parse().unwrap_or(Self::Any)
     }
@@ -108,12 +108,12 @@ impl From<Option<Stage>> for OfStage {
     }
 }
 
-/// The length of a piece that is shown.
+/// How much of a piece is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Its content in short: of prompts and answers their length and digest.
+    /// Its content in short: prompts and answers by length and digest.
     Brief,
-    /// All that the log holds.
+    /// Everything that the log holds.
     Whole,
 }
 
@@ -126,19 +126,19 @@ pub struct Evidence {
     /// The stage that it belongs to.
     pub stage: OfStage,
     pub content: Value,
-    /// Its author: a provider, `maestro`, `orchestrator`, `human`, or as somebody recorded it.
+    /// Its author: a provider, `maestro`, `orchestrator`, `human`, or as recorded.
     pub source: String,
-    /// Certainty, 0 to 1. An event that this server saw itself is certain.
+    /// Certainty, 0 to 1. Events that this server saw itself are certain.
     pub confidence: f64,
-    /// The ids of what it rests on.
+    /// Ids of the events that it rests on.
     pub links: Vec<String>,
     /// Milliseconds since 1970.
     #[serde(rename = "timestamp", serialize_with = "as_text")]
     pub at: u64,
-    /// Its run; empty where it belongs to none.
+    /// Its run; empty if it belongs to none.
     #[serde(rename = "workflow_id", skip_serializing_if = "String::is_empty")]
     pub run: String,
-    /// True if something of its content is left out.
+    /// True if a part of its content is left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shortened: bool,
 }
@@ -149,7 +149,7 @@ fn as_text<S: Serializer>(at: &u64, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Evidence {
-    /// The evidence that an event is; none where it is bookkeeping.
+    /// The evidence in an event; none for bookkeeping.
     pub fn of(event: &Event, detail: Detail) -> Option<Self> {
         Some(Self {
             id: event.id.clone(),
@@ -160,7 +160,7 @@ impl Evidence {
         })
     }
 
-    /// Leaves out of its content what goes beyond about so many characters.
+    /// Shortens its content to about this many characters.
     pub fn shorten(&mut self, room: usize) {
         let (content, is_cut) = compact(&self.content, room);
         self.content = content;
@@ -168,10 +168,10 @@ impl Evidence {
     }
 }
 
-/// The source of what this server saw and did itself.
+/// Source of what this server saw and did itself.
 const MAESTRO: &str = "maestro";
 
-/// Content of an event without the fields that each event has; none for bookkeeping.
+/// The content of an event without the fields that every event has; none for bookkeeping.
 fn told(event: &Event, detail: Detail) -> Option<Evidence> {
     Some(match &event.body {
         Body::RunStarted(started) => {
@@ -260,7 +260,7 @@ fn answer(event: &Event, answered: &Answered, detail: Detail) -> Evidence {
     Evidence { evidence_type: kind, ..stage(answered.stage, &candidate.provider, content) }
 }
 
-/// A model's name; none where nobody told.
+/// A model's name; none if unknown.
 fn named(model: &str) -> Option<&str> {
     Some(model).filter(|model| !model.is_empty())
 }
@@ -386,7 +386,7 @@ fn changed(change: &Changed) -> Evidence {
     Evidence { evidence_type: kind, ..stage(OfStage::Any, MAESTRO, content) }
 }
 
-/// Returns which tools are loaded is no evidence of anything.
+/// Evidence in a noted result. Loaded tools are evidence of nothing.
 fn noted_result(noted: &Noted) -> Option<Evidence> {
     let kind = match noted.topic {
         Topic::Vote => Kind::Vote,
@@ -399,8 +399,8 @@ fn noted_result(noted: &Noted) -> Option<Evidence> {
     Some(Evidence { evidence_type: kind, ..stage(of, MAESTRO, noted.content.clone()) })
 }
 
-/// A value within about `room` characters, and whether anything was left out. No single text takes
-/// more than half of the room, so that what follows it is still seen.
+/// A value in about `room` characters, and whether anything was left out. No text takes more than half of
+/// the room, so that later parts are still seen.
 pub fn compact(value: &Value, room: usize) -> (Value, bool) {
     let mut cutter = Cutter { left: room, longest: room / 2, is_cut: false };
     let shown = cutter.value(value);
@@ -481,15 +481,15 @@ const MOST_HELD: usize = 20_000;
 
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Of this kind only.
+    /// Only this kind.
     pub kind: Option<Kind>,
-    /// Of this stage only.
+    /// Only this stage.
     pub stage: Option<OfStage>,
-    /// Of this run only.
+    /// Only this run.
     pub run: Option<String>,
-    /// These pieces only.
+    /// Only these pieces.
     pub among: Option<HashSet<String>>,
-    /// The most to keep: the newest.
+    /// Maximum number of the newest pieces.
     pub limit: usize,
     pub detail: Detail,
 }
@@ -499,16 +499,16 @@ pub struct Filter {
 pub struct Listing {
     filter: Filter,
     trail: Trail,
-    /// Those that fit and are among the newest, oldest first.
+    /// The newest fitting pieces, oldest first.
     pub kept: VecDeque<Evidence>,
-    /// Number of those that fit, including those that were left out.
+    /// Number of fitting pieces, left-out ones included.
     pub total: usize,
-    /// Flagged answers of the run and the stage that are asked for.
+    /// Flagged answers of the requested run and stage.
     pub flags: FlagSummary,
 }
 
 impl Listing {
-    /// Nothing yet.
+    /// An empty listing.
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,
@@ -519,7 +519,7 @@ impl Listing {
         }
     }
 
-    /// The next event of the log.
+    /// Adds the next event of the log.
     pub fn add(&mut self, event: &Event) {
         let Some(evidence) = self.trail.next(event, self.filter.detail) else { return };
         let filter = &self.filter;
@@ -549,8 +549,8 @@ impl Listing {
     }
 }
 
-/// Reads the log in its order and lets links lead past what is no evidence: a consult rests on its
-/// reservation, the reservation on its stage, so the consult rests on the stage.
+/// Reads the log in order and lets links skip bookkeeping: a consult rests on its reservation, which rests
+/// on the stage, so the consult rests on the stage.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
     past: HashMap<String, Vec<String>>,
@@ -583,7 +583,7 @@ impl Trail {
     }
 }
 
-/// Collects which evidence rests on which, to find all that is behind one piece.
+/// Collects links between evidence, to find everything behind one piece.
 #[derive(Clone, Debug, Default)]
 pub struct Behind {
     trail: Trail,
@@ -591,21 +591,20 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// The next event of the log.
+    /// Adds the next event of the log.
     pub fn add(&mut self, event: &Event) {
         if let Some(evidence) = self.trail.next(event, Detail::Brief) {
             self.links.insert(evidence.id, evidence.links);
         }
     }
 
-    /// A piece and all that it rests on, directly or through others; none where there is no such
-    /// piece.
+    /// A piece and everything that it rests on, directly or through others; none if it does not exist.
     pub fn of(&self, id: &str) -> Option<HashSet<String>> {
         self.links.get(id)?;
         let mut found = HashSet::new();
         let mut left = vec![id];
         while let Some(id) = left.pop() {
-            // Links in a log may form circles; each event is visited once.
+            // Links may form circles; each event is visited once.
             if let Some(links) = self.links.get(id)
                 && found.insert(id.to_owned())
             {
@@ -616,10 +615,10 @@ impl Behind {
     }
 }
 
-/// The reason of an answer that does not fit the schema that was asked for.
+/// The reason for an answer that does not fit the requested schema.
 const MISFIT: &str = "schema_mismatch";
 
-/// Flagged answers, counted.
+/// Counts of flagged answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FlagSummary {
     /// Answers by provider.
@@ -631,7 +630,7 @@ pub struct FlagSummary {
 }
 
 impl FlagSummary {
-    /// Counts an event, where it is about a flagged answer.
+    /// Counts an event about a flagged answer.
     pub fn add(&mut self, event: &Event) {
         let Some((provider, reasons)) = flagged(event) else { return };
         self.total_flagged += 1;
@@ -642,7 +641,7 @@ impl FlagSummary {
     }
 }
 
-/// Returns whose answer an event says is flagged, and why, each reason once.
+/// The provider and the reasons of a flagged answer in an event, each reason once.
 fn flagged(event: &Event) -> Option<(&str, Vec<&str>)> {
     let (provider, reasons, misfits) = if let Body::Answered(answered) = &event.body {
         let candidate = &answered.candidate;

@@ -1,4 +1,4 @@
-//! The hand-over: approved stages hand on to the next one, so that nobody copies it by hand.
+//! The hand-over: what approved stages pass on to the next one, so that nobody copies it by hand.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,23 +10,21 @@ use super::report::Choice;
 use super::stage::Stage;
 use super::workflow::Run;
 
-/// The material of the next stage. Every list may be empty; the templates say what they do then.
+/// The material for the next stage. Every list may be empty; the templates handle that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handover {
     pub facts: Vec<String>,
     pub reproduction: Vec<String>,
     pub invariants: Vec<String>,
-    /// The hypotheses, each in a line.
+    /// The hypotheses, one line each.
     pub hypotheses: Vec<String>,
-    /// The one that was selected.
     pub selected: Option<String>,
     pub test: Option<String>,
     pub plan: Option<String>,
-    /// Its diff.
     pub diff: Option<String>,
     /// Attempts of debug, oldest first.
     pub attempts: Vec<String>,
-    /// Words of reviewers, oldest first.
+    /// Reviewers' words, oldest first.
     pub feedback: Vec<String>,
     /// The change wanted in this round.
     pub revision: Option<String>,
@@ -34,7 +32,7 @@ pub struct Handover {
 }
 
 impl Handover {
-    /// Returns what a run hands on to a stage.
+    /// The material that a run passes on to a stage.
     pub fn of(run: &Run, stage: Stage) -> Self {
         let mut handover = Self {
             feedback: feedback(run),
@@ -79,7 +77,7 @@ impl Handover {
             items(output, "invariants").chain(items(output, "constraints")).map(in_words).collect();
     }
 
-    /// Of an ensemble, the hypotheses of every candidate that counts: competing ones are the point.
+    /// The hypotheses of every counted candidate of an ensemble: competing ones are the point.
     fn take_hypotheses(&mut self, finished: &StageFinished) {
         let output = &finished.output;
         self.hypotheses = items(output, "hypotheses").map(hypothesis).collect();
@@ -101,7 +99,7 @@ impl Handover {
 }
 
 impl Handover {
-    /// The choices that a reviewer had, by ids that no two have in common, and the one that they chose.
+    /// The choices of a reviewer, by unique ids, and the chosen one.
     fn take_choice(&mut self, choices: &[Choice], chosen: Option<&str>) {
         if choices.is_empty() {
             return;
@@ -130,7 +128,7 @@ fn text(output: &Value, name: &str) -> Option<String> {
     output.get(name).map(in_words).filter(|text| !text.is_empty())
 }
 
-/// A value as a reader takes it: a text as it is, the rest as JSON.
+/// A value for a reader: a text as it is, the rest as JSON.
 fn in_words(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -158,7 +156,7 @@ fn hypothesis(value: &Value) -> String {
     }
 }
 
-/// A sentence that goes on behind a semicolon or an arrow.
+/// A sentence without its full stop, to continue after a semicolon or an arrow.
 fn without_stop(sentence: &str) -> &str {
     sentence.trim_end().trim_end_matches('.')
 }
@@ -194,7 +192,7 @@ fn feedback(run: &Run) -> Vec<String> {
         .collect()
 }
 
-/// The instructions of the last request for revision of this stage, with what it was about.
+/// The instructions of the last request for revision of this stage, with its subject.
 fn revision(run: &Run, stage: Stage) -> Option<String> {
     let last = run.requests.last().filter(|request| request.asked.stage == stage)?;
     let (_, decided) = last.decided.as_ref()?;

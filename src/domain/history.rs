@@ -30,48 +30,47 @@ use super::vote::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 use crate::domain::order::Order;
 
-/// Results outside any run that are kept after their callers have them.
+/// Results outside of runs that are kept after delivery.
 const MOST_DELIVERED: usize = 16;
 
-/// Everything that decisions look at.
+/// Everything that decisions are based on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
-    /// The place in the log of the last event folded.
+    /// Position of the last folded event.
     pub last_seq: u64,
-    /// The place of the last event of each run; the project's own under the empty name.
+    /// Position of the last event of each run; the empty name is the project's own.
     last: HashMap<String, u64>,
     runs: Runs,
     /// The run of each request.
     requests: BTreeMap<String, String>,
-    /// Stages outside any run, by attempt; of each the latest only.
+    /// Stages outside of runs, by attempt; only the latest of each.
     loose: BTreeMap<String, Loose>,
     /// Recorded results of topologies, oldest first.
     pub coordination: Vec<RunRecord>,
     /// Questions that several providers answered, oldest first.
     pub questions: Vec<Question>,
-    /// The latest measurement of a step with a provider.
-    /// By step and provider, one for each model, the latest last.
+    /// The latest measurements of a step with a provider: by step and provider, one for each model, the
+    /// latest last.
     #[serde(with = "pairs")]
     calibrations: BTreeMap<(StepType, String), Vec<Measurement>>,
-    /// Of several providers in turn, by step and their names.
+    /// Joint measurements of several providers, by step and their names.
     #[serde(with = "pairs")]
     together: BTreeMap<(StepType, Vec<String>), Together>,
-    /// Dialogs that stand before a human, by the id of their event.
+    /// Open dialogs, by the id of their event.
     dialogs: BTreeMap<String, DialogOpened>,
-    /// States of dialogs that were used.
+    /// Used states of dialogs.
     used_states: BTreeSet<String>,
     /// Conversations.
     pub threads: Threads,
-    /// Providers whose quota is spent, until when.
+    /// Providers with a spent quota, and its end.
     pub spent: BTreeMap<String, Spent>,
-    /// The judgements of each provider's answers.
+    /// The judged answers of each provider.
     pub(crate) track_record: TrackRecord,
-    /// Calls that go on without their callers.
+    /// Calls that continue without their callers.
     pub jobs: Jobs,
     /// Spending that caps limit.
     pub(crate) spending: Spending,
-    /// Figures by run and day; what belongs to no run under the empty name. Together they are all that was
-    /// counted, so nothing is counted twice.
+    /// Figures by run and day; those outside of runs under the empty name. Every event is counted once.
     tallies: HashMap<String, BTreeMap<u64, Tally>>,
 }
 
@@ -79,11 +78,11 @@ pub struct History {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Loose {
     pub attempt: Attempt,
-    /// Its result, once it has one.
+    /// Its result, if there is one.
     pub result: Option<LooseResult>,
 }
 
-/// Outcome of a stage outside any run.
+/// The outcome of a stage outside of runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum LooseResult {
     /// Outputs.
@@ -93,8 +92,7 @@ pub enum LooseResult {
 }
 
 impl History {
-    /// Folds an event in. Events come in the order of the log; one that was folded before changes
-    /// nothing.
+    /// Folds an event in. Events come in the order of the log; a second time, an event changes nothing.
     pub fn apply(&mut self, event: Event) {
         if event.seq <= self.last_seq {
             return;
@@ -158,7 +156,7 @@ impl History {
         }
     }
 
-    /// An event that a later version wrote in another form weighs nothing here.
+    /// Ignores an event that a later version wrote in another form.
     fn apply_noted(&mut self, seq: u64, at: u64, noted: &Noted) {
         match noted.topic {
             Topic::Coordination => {
@@ -207,7 +205,7 @@ impl History {
         }
     }
 
-    /// Judges the author of an answer by a decision or a rule. The policy only lets pass.
+    /// Counts a decision or a rule for or against an answer's author. The policy only approves.
     fn judge(&mut self, event: &Event) {
         match &event.body {
             Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
@@ -233,7 +231,7 @@ impl History {
         }
     }
 
-    /// A question that one provider answered compares nobody.
+    /// A question that one provider answered compares nothing.
     fn ask(&mut self, answers: Question) {
         if answers.len() > 1 {
             self.questions.push(answers);
@@ -285,7 +283,7 @@ impl History {
         }
     }
 
-    /// A result that its caller has is kept for a while, for others that wait for the same.
+    /// Drops old delivered results; recent ones stay for others that wait for the same.
     fn forget_delivered(&mut self) {
         let delivered = self.loose.iter().filter(|(_, loose)| loose.attempt.delivered);
         let mut old: Vec<(u64, String)> =
@@ -296,12 +294,11 @@ impl History {
         }
     }
 
-    /// The place of a run's last event; 0 where it has none.
+    /// Position of a run's last event; 0 without one.
     pub fn last_of(&self, run: &str) -> u64 {
         self.last.get(run).copied().unwrap_or(0)
     }
 
-    /// A run.
     pub fn run(&self, id: &str) -> Option<&Run> {
         self.runs.get(id)
     }
@@ -311,14 +308,13 @@ impl History {
         self.runs.all()
     }
 
-    /// The run that began last of those that go on and are not parked.
+    /// The open run that began last and is not parked.
     pub fn latest_open(&self, idle_before: u64) -> Option<&Run> {
         self.runs.those(move |run| run.is_open && run.last_at >= idle_before).next_back()
     }
 
-    /// The consults that a new run begins with. A server's run that is open lends nothing to the next,
-    /// and neither does one that the model's own words rejected: the project's last, or one of the same
-    /// task.
+    /// The consults that a new run begins with: those of the project's last run, or of one with the same
+    /// task, if it was rejected in the model's words. This server's open run adds nothing.
     pub fn carried(&self, task: &str, current: Option<&str>) -> u32 {
         let brief = |holds: &dyn Fn(&str, &Brief<'_>) -> bool| {
             self.runs.briefs().rev().find(|(id, run)| holds(id, run)).map(|(_, run)| run)
@@ -330,7 +326,7 @@ impl History {
         open.into_iter().chain(rejected).map(|run| run.used).max().unwrap_or(0)
     }
 
-    /// The backups that a run which goes on may still want to go back to.
+    /// The backups that an open run may still need.
     pub fn backups_in_use(&self) -> BTreeSet<String> {
         let open = self.runs.those(|run| run.is_open);
         open.flat_map(|run| run.backups.iter().cloned()).collect()
@@ -342,19 +338,19 @@ impl History {
         Some((run, run.request(id)?))
     }
 
-    /// The run of a task that goes on and began at a stage, the latest of them.
+    /// The latest open run with this task and first stage.
     pub fn open_of(&self, task: &str, start: Stage) -> Option<&Run> {
         let is_it = |run: &Brief<'_>| run.is_open && run.task == task && run.start_stage == start;
         self.runs.those(is_it).next_back()
     }
 
-    /// The same that was folded by an earlier process, with a way to read whole runs from the log.
+    /// The state that an earlier process folded, with a reader for whole runs.
     pub fn reading_by(mut self, reader: RunReader) -> Self {
         self.runs.reader = Some(reader);
         self
     }
 
-    /// True if a run could not be read from the log: then nothing that was asked since is known.
+    /// True if a run could not be read from the log: then later answers are incomplete.
     pub fn has_lost(&self) -> bool {
         self.runs.lost.load(Ordering::Relaxed)
     }
@@ -372,29 +368,29 @@ impl History {
         all
     }
 
-    /// A stage outside any run, by what was asked.
+    /// A stage outside of runs, by its request.
     pub fn loose(&self, request: &str) -> Option<&Loose> {
         self.loose.values().find(|loose| loose.attempt.request == request)
     }
 
-    /// A stage outside any run, by its attempt.
+    /// A stage outside of runs, by its attempt.
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
     }
 
-    /// Returns what was measured of a step with a provider, one for each model, the latest last.
+    /// The measurements of a step with a provider, one for each model, the latest last.
     pub fn calibrations(&self, step: StepType, provider: &str) -> &[Measurement] {
         self.calibrations.get(&(step, provider.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns what was measured of a step with these providers in turn.
+    /// The joint measurement of a step with these providers.
     pub fn calibration_together(&self, step: StepType, providers: &[String]) -> Option<&Together> {
         let mut names = providers.to_vec();
         names.sort();
         self.together.get(&(step, names))
     }
 
-    /// The figures of a run; none where nothing was counted.
+    /// The figures of a run; none if nothing was counted.
     pub fn tally_of(&self, run: &str) -> Option<Tally> {
         Some(merged(self.tallies.get(run)?.values()))
     }
@@ -410,17 +406,17 @@ impl History {
         all
     }
 
-    /// Tally since a time, by the day (UTC) of each event.
+    /// The figures since a time, by the day (UTC) of each event.
     pub(crate) fn tally_since(&self, start: u64) -> Tally {
         merged(self.tallies.values().flat_map(|days| days.range(start / DAY..).map(|(_, tally)| tally)))
     }
 
-    /// The figures of the project, inside runs and outside of them.
+    /// The figures of the project, inside and outside of runs.
     pub fn tally(&self) -> Tally {
         merged(self.tallies.values().flat_map(BTreeMap::values))
     }
 
-    /// The dialogs about a request that are waited for at a time, whether their servers are alive or not.
+    /// The dialogs about a request whose waiting time is not over, whether or not their servers are alive.
     pub fn dialogs(&self, request: &str, now: u64) -> impl Iterator<Item = &DialogOpened> {
         self.dialogs.values().filter(move |dialog| dialog.request == request && dialog.until > now)
     }
@@ -431,10 +427,10 @@ impl History {
     }
 }
 
-/// Reads a whole run from the log; none where that is not possible.
+/// Reads a whole run from the log; none if that fails.
 pub type RunReader = Arc<dyn Fn(&str) -> Option<Run> + Send + Sync>;
 
-/// Facts that questions about all runs need.
+/// The facts that questions about all runs need.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Brief<'a> {
     task: Cow<'a, str>,
@@ -462,7 +458,7 @@ impl<'a> Brief<'a> {
     }
 }
 
-/// A run that was folded here, or by an earlier process.
+/// A run that was folded here or by an earlier process.
 #[derive(Clone, Debug)]
 enum Known {
     Here(Box<Run>),
@@ -502,7 +498,7 @@ impl Runs {
         }
     }
 
-    /// A run to go on with.
+    /// A run to change.
     fn get_mut(&mut self, id: &str) -> Option<&mut Run> {
         if let Some(Known::Earlier { read, .. }) = self.known.get_mut(id) {
             let run = match read.take() {
@@ -535,7 +531,7 @@ impl Runs {
         self.order.iter().filter_map(|id| Some((id.as_str(), self.known.get(id)?.brief())))
     }
 
-    /// The runs of which something holds, oldest first. The others are not read for it.
+    /// The runs that fulfil a condition, oldest first. The others are not read.
     fn those(&self, holds: impl Fn(&Brief<'_>) -> bool) -> impl DoubleEndedIterator<Item = &Run> {
         self.briefs().filter(move |(_, brief)| holds(brief)).filter_map(|(id, _)| self.get(id))
     }
@@ -587,8 +583,8 @@ fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
     all
 }
 
-/// The stage whose work a check of the project sees: the one that is being done, else the one that
-/// was done last. A stage that is only next has done nothing yet.
+/// The stage whose work a project check sees: the running one, else the last one. A stage that is only next
+/// has done nothing yet.
 fn worked_on(run: &Run) -> Option<Stage> {
     if let Phase::Running(stage) = &run.phase {
         return Some(*stage);

@@ -1,4 +1,4 @@
-//! Calls that go on after their caller has gone on: what the log says of them.
+//! Jobs in the log: calls that continue without their caller.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::domain::order::Order;
 pub enum Cause {
     /// Its caller asked for it.
     Background,
-    /// Its client takes long calls as tasks.
+    /// Its client runs long calls as tasks.
     Task,
     /// Its client gave up waiting.
     TimedOut,
@@ -25,44 +25,41 @@ pub enum Cause {
 pub enum Outcome {
     /// With a result that says ok.
     Done,
-    /// With a result that says what went wrong.
+    /// With a result that reports an error.
     Failed,
-    /// It was cancelled.
     Cancelled,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum JobNoted {
-    /// It began.
     Began {
         /// Its id.
         job: String,
         /// The tool that was called.
         tool: String,
-        /// The arguments, their secrets masked.
+        /// Its arguments, masked.
         arguments: Value,
         /// The server that runs it.
         server: String,
         /// Why it is a job.
         cause: Cause,
-        /// When its call came, in milliseconds since 1970.
+        /// Time of its call, in milliseconds since 1970.
         since: u64,
-        /// The lost job in whose place it is.
+        /// The lost job that it replaces.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         again_of: Option<String>,
     },
-    /// Somebody wants it to end.
+    /// Somebody cancels it.
     CancelAsked {
         /// Its id.
         job: String,
     },
-    /// It ended.
     Ended {
         /// Its id.
         job: String,
         outcome: Outcome,
-        /// The tool's result, its secrets masked.
+        /// The tool's result, masked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<Value>,
     },
@@ -71,7 +68,7 @@ pub enum JobNoted {
         /// Its id.
         job: String,
     },
-    /// A result of another call has said that it ended.
+    /// A result of another call has reported its end.
     Told {
         /// Its id.
         job: String,
@@ -82,10 +79,8 @@ impl Content for JobNoted {
     const TOPIC: Topic = Topic::Job;
 }
 
-/// A job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// Its id.
     pub id: String,
     /// The tool that was called.
     pub tool: String,
@@ -94,19 +89,19 @@ pub struct Job {
     /// Why it is a job.
     pub cause: Cause,
     pub since: u64,
-    /// The place of its beginning in the log, where its arguments are.
+    /// Position of its beginning in the log, with its arguments.
     pub began_seq: u64,
-    /// The lost job in whose place it is.
+    /// The lost job that it replaces.
     pub again_of: Option<String>,
-    /// The job that is in its place.
+    /// The job that replaces it.
     pub again_as: Option<String>,
-    /// True if somebody wants it to end.
+    /// True if somebody cancels it.
     pub cancel_asked: bool,
-    /// Way in which it ended, when, and the place in the log that holds the result.
+    /// Its outcome, its end, and the position of its result in the log.
     pub ended: Option<(Outcome, u64, u64)>,
     /// True if its caller has the result.
     pub collected: bool,
-    /// True if a result of another call has said that it ended.
+    /// True if a result of another call has reported its end.
     pub told: bool,
 }
 
@@ -154,22 +149,21 @@ impl Jobs {
         }
     }
 
-    /// A job.
     pub fn get(&self, id: &str) -> Option<&Job> {
         self.by_id.get(id)
     }
 
-    /// The job that began what a job goes on with: where it was asked again, the very first.
+    /// The very first job of a chain of replacements.
     pub fn first_of<'a>(&'a self, job: &'a Job) -> &'a Job {
         self.followed(job, |job| job.again_of.as_deref())
     }
 
-    /// The job that goes on with what a job began: where it was asked again, the last.
+    /// The last job of a chain of replacements.
     pub fn last_of<'a>(&'a self, job: &'a Job) -> &'a Job {
         self.followed(job, |job| job.again_as.as_deref())
     }
 
-    /// The end of a chain of jobs. A log can be made to hold a ring, which ends somewhere.
+    /// The end of a chain of jobs. A manipulated log may contain a ring, which ends somewhere.
     fn followed<'a>(&'a self, job: &'a Job, next: impl Fn(&Job) -> Option<&str>) -> &'a Job {
         let mut at = job;
         for _ in 0..self.by_id.len() {

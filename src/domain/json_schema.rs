@@ -1,5 +1,5 @@
-//! Documents against JSON Schema. A schema stands alone: what it refers to outside itself is not read, since
-//! it can come from a project.
+//! Validates documents against JSON Schema. A schema stands alone: references to other documents are not
+//! followed, because it may come from a project.
 
 use std::error::Error;
 
@@ -8,22 +8,22 @@ use serde_json::Value;
 
 use super::cut::one_line;
 
-/// The address that a schema is compiled under; a reference to a part of it is below.
+/// The address of a compiled schema; references to its parts are below it.
 const ADDRESS: &str = "maestro://schema";
 
 /// Places of a broken schema that a message names.
 const MOST_TOLD: usize = 3;
 
-/// Tells why a schema cannot be used.
+/// Checks a schema.
 ///
 /// # Errors
 ///
-/// It is no JSON Schema, or refers to what is outside it.
+/// It is not a JSON Schema, or refers to something outside.
 pub fn check(schema: &Value) -> Result<(), String> {
     compiled(schema).map(drop)
 }
 
-/// Places where a document does not fit a schema, at most so many. The document itself has no place.
+/// Places where a document does not fit a schema, at most `most`. The document itself has no place.
 pub fn misfits(schema: &Value, document: &Value, most: usize) -> Vec<String> {
     let (schemas, index) = match compiled(schema) {
         Ok(compiled) => compiled,
@@ -45,7 +45,7 @@ fn compiled(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     Ok((schemas, index))
 }
 
-/// The places that are wrong, without the text that the crate puts around them.
+/// The invalid places, without the crate's own text around them.
 fn told(error: &CompileError) -> String {
     if let CompileError::ValidationError { src, .. } = error {
         let mut found = Vec::new();
@@ -56,7 +56,7 @@ fn told(error: &CompileError) -> String {
     format!("{error:#}").replace(&format!("{ADDRESS}#"), "")
 }
 
-/// The errors that no other one explains.
+/// The errors that no other error explains.
 fn gather(error: &ValidationError<'_, '_>, most: usize, found: &mut Vec<String>) {
     if error.causes.is_empty() && found.len() < most {
         let place = error.instance_location.to_string();
@@ -66,7 +66,7 @@ fn gather(error: &ValidationError<'_, '_>, most: usize, found: &mut Vec<String>)
     error.causes.iter().for_each(|cause| gather(cause, most, found));
 }
 
-/// Reads nothing.
+/// A resolver that reads nothing.
 struct Alone;
 
 impl UrlLoader for Alone {
@@ -75,13 +75,12 @@ impl UrlLoader for Alone {
     }
 }
 
-// A JSON schema as a reader sees it, for prompts: they can never disagree with what is validated.
+// A JSON schema as text for prompts: it always agrees with the validation.
 
 /// The deepest that an outline goes.
 const DEEPEST: usize = 6;
 
-/// The form of a document that a schema asks for: one line for each field, with its type and
-/// whether it must be there.
+/// The outline of a schema: one line for each field, with its type and whether it is required.
 pub fn outline(schema: &Value) -> String {
     let mut lines = Vec::new();
     fields(schema, 0, &mut lines);
@@ -100,7 +99,7 @@ fn fields(schema: &Value, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// The fields of what a field holds.
+/// The fields inside a field.
 fn nested(field: &Value, depth: usize, lines: &mut Vec<String>) {
     if depth >= DEEPEST {
         return;
@@ -112,7 +111,7 @@ fn nested(field: &Value, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// The forms of which a document may have any.
+/// The alternatives of a schema.
 pub(super) fn alternatives(schema: &Value) -> &[Value] {
     match list(schema, "oneOf") {
         [] => list(schema, "anyOf"),
@@ -124,7 +123,7 @@ fn list<'a>(schema: &'a Value, name: &str) -> &'a [Value] {
     schema.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The type of a field in words, with what limits its values.
+/// The type of a field in words, with the limits of its values.
 fn kind(field: &Value) -> String {
     let forms = alternatives(field);
     if !forms.is_empty() {

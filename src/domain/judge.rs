@@ -1,9 +1,8 @@
-//! A judge's task and answers: candidates without names, in two orders, and what the two answers
-//! come to together.
+//! A judge's task and answers: candidates without names, in two orders, and the verdict of both answers.
 //!
-//! A model asked twice with the order turned contradicts itself in about a third of the cases, and
-//! prefers what it wrote itself and what is longer (MT-Bench, arXiv 2306.05685): so names are hidden,
-//! nobody judges what they wrote, both orders are asked, and disagreement is a tie.
+//! A model that is asked in both orders contradicts itself in about a third of the cases, and prefers its
+//! own and longer answers (MT-Bench, arXiv 2306.05685). So names are hidden, nobody judges their own
+//! answer, both orders are asked, and disagreement is a tie.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +11,19 @@ use serde_json::Value;
 use super::prompt::prompt;
 use crate::domain::order::Gather;
 
-/// Candidates that one judge compares.
+/// Maximum number of candidates for one judge.
 pub const MOST_JUDGED: usize = 8;
 
-/// An order in which candidates are shown, and by that their labels.
+/// An order of candidates, which gives their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ballot {
     order: Vec<usize>,
 }
 
-/// The verdict of a judge on one ballot.
+/// A judge's opinion on one ballot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opinion {
-    /// Its choice; none where it says that nobody deserves to win.
+    /// Its choice; none if nobody deserves to win.
     pub winner: Option<usize>,
     /// Its scores, from 0 to 1, by candidate.
     pub scores: BTreeMap<usize, f64>,
@@ -32,31 +31,31 @@ pub struct Opinion {
     pub rationale: String,
 }
 
-/// The sum of the opinions of a judge, or of several.
+/// The verdict of one judge or several.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// They name the same one.
+    /// They choose the same one.
     Winner {
         /// The candidate.
         winner: usize,
         /// The mean scores by candidate.
         scores: BTreeMap<usize, f64>,
-        /// The reasons of the first.
+        /// The first judge's reasons.
         rationale: String,
     },
     /// They say that nobody deserves to win.
     Nobody {
-        /// The reasons of the first.
+        /// The first judge's reasons.
         rationale: String,
     },
-    /// They contradict one another, so there is no choice.
+    /// They contradict each other, so there is no choice.
     Tie {
-        /// Those that were named by some.
+        /// The candidates that any of them chose.
         between: Vec<usize>,
     },
 }
 
-/// The words for the judge beside the candidates.
+/// The case for a judge, without the candidates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Case<'a> {
     pub task: Option<&'a str>,
@@ -64,14 +63,14 @@ pub struct Case<'a> {
 }
 
 impl Ballot {
-    /// Some candidates as they come, and the same the other way round.
+    /// A ballot of candidates in the given order, and one in reverse.
     pub fn both_orders(candidates: &[usize]) -> [Self; 2] {
         let reversed = candidates.iter().rev().copied().collect();
         [Self { order: candidates.to_vec() }, Self { order: reversed }]
     }
 
-    /// The task as the judge reads it. `boundary` is a word that stands in no candidate, so that none
-    /// can end before its end.
+    /// The task for the judge. `boundary` is a word that occurs in no candidate, so that none can end
+    /// early.
     pub fn task(&self, case: &Case, contents: &[String], boundary: &str) -> String {
         let criteria = match case.criteria {
             [] => prompt("judge_no_criteria", &[]),
@@ -104,7 +103,7 @@ impl Ballot {
     ///
     /// # Errors
     ///
-    /// Why it is no judgement: it names a candidate that there is not, or contradicts its own scores.
+    /// Why it is not a judgement: it names an unknown candidate, or contradicts its own scores.
     pub fn read(&self, answer: &Value) -> Result<Opinion, String> {
         let labels: BTreeMap<String, usize> = self
             .order
@@ -137,7 +136,7 @@ impl Ballot {
     }
 }
 
-/// Returns what two opinions on the two orders come to.
+/// The verdict of two opinions on the two orders.
 pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     match (first.winner, second.winner) {
         (Some(one), Some(other)) if one == other => agreed(one, &first, second),
@@ -149,8 +148,7 @@ pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     }
 }
 
-/// Returns what a third opinion makes of a tie between candidates: the one that it names too, else no
-/// choice.
+/// The verdict of a third opinion on a tie: the candidate that it also names, else no choice.
 pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     match third.winner {
         Some(winner) if between.contains(&winner) => {
@@ -160,8 +158,8 @@ pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     }
 }
 
-/// Returns what several verdicts come to, each on candidates that its judge did not write: the candidate
-/// that was preferred to every other by more of those who saw both than the other way round.
+/// The verdict of several judges, each on candidates that it did not write: the candidate that, against
+/// every other, was preferred by more of those who saw both.
 pub fn across(all: &[usize], verdicts: &[(Vec<usize>, Verdict)]) -> Verdict {
     let preferred = |one: usize, other: usize| {
         let names = |(judged, verdict): &&(Vec<usize>, Verdict)| {
@@ -201,7 +199,7 @@ pub fn across(all: &[usize], verdicts: &[(Vec<usize>, Verdict)]) -> Verdict {
     }
 }
 
-/// The mean score of each candidate over those who gave it one.
+/// The mean score of each candidate.
 fn mean_scores(verdicts: &[(Vec<usize>, Verdict)]) -> BTreeMap<usize, f64> {
     let mut sums: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
     for (_, verdict) in verdicts {
@@ -227,7 +225,7 @@ fn agreed(winner: usize, first: &Opinion, second: &Opinion) -> Verdict {
     }
 }
 
-/// `A`, `B` and so on, by the place on the ballot.
+/// `A`, `B` and so on, by the position on the ballot.
 fn label(position: usize) -> String {
     let offset = u8::try_from(position).unwrap_or(u8::MAX);
     char::from(b'A'.saturating_add(offset)).to_string()

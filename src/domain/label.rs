@@ -1,4 +1,4 @@
-//! An event in one line: what happened, whose word it is, and what it says.
+//! An event in one line: what happened, who did it, and what it says.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,21 +11,21 @@ use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::words::share_in_percent;
 
-/// Letters of a text that a line quotes.
+/// Characters of a quoted text.
 const MOST_LETTERS: usize = 300;
 
-/// An event in one line, in its parts.
+/// The parts of an event's line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Label {
     /// The name of the event in the log.
     pub kind: &'static str,
-    /// The author of the words or the work; empty without one.
+    /// The speaker or worker; empty without one.
     pub who: String,
     pub content: String,
 }
 
 impl Label {
-    /// It as one text.
+    /// The label as one text.
     pub fn line(&self) -> String {
         let Self { kind, who, content } = self;
         if who.is_empty() { format!("{kind}: {content}") } else { format!("{kind} ({who}): {content}") }
@@ -98,7 +98,7 @@ fn answer(error: Option<&str>, content: &str) -> String {
     error.map_or_else(|| content.to_owned(), |error| format!("failed: {error}"))
 }
 
-/// A document as a person reads it in a line.
+/// A document in a line for a person.
 fn said(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

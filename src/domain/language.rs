@@ -1,4 +1,4 @@
-//! The languages in which people read what Maestro writes: one for each file in `catalogue/`.
+//! The languages of Maestro's texts: one for each file in `catalogue/`.
 
 use std::sync::OnceLock;
 
@@ -32,31 +32,30 @@ impl Language {
         CODES.get(self.0).copied().unwrap_or("en")
     }
 
-    /// The words of this language.
     pub fn words(self) -> &'static Catalogue {
         static NONE: OnceLock<Catalogue> = OnceLock::new();
         Catalogue::all().get(self.0).unwrap_or_else(|| NONE.get_or_init(Catalogue::default))
     }
 
-    /// The place among all languages.
+    /// Its position among all languages.
     pub fn place(self) -> usize {
         self.0
     }
 }
 
-/// The user's setting: the languages of reports. A dialog, a terminal and a prompt use one.
+/// The user's setting for the languages of reports. A dialog, a terminal and a prompt use one language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Languages {
     /// Reports in every language whose catalogue says `in_both`.
     #[default]
     Both,
-    /// One alone.
+    /// A single one.
     One(Language),
 }
 
 impl Languages {
-    /// The names of the settings.
+    /// The possible settings.
     pub fn names() -> Vec<&'static str> {
         std::iter::once("both").chain(Language::all().map(Language::tag)).collect()
     }
@@ -80,7 +79,7 @@ impl Languages {
         }
     }
 
-    /// The language where one is used; `usual` where the setting does not choose.
+    /// The language where only one is used; `usual` if the setting does not choose.
     pub fn one(self, usual: Language) -> Language {
         match self {
             Self::Both => usual,

@@ -1,61 +1,60 @@
-//! The links between events: a walk through what rests on what, from one of them.
+//! Links between events: a walk over everything that an event rests on.
 //!
-//! Links make a graph, and a text shows a tree: an event that is reached twice is shown with the events
-//! below it once, and named the other times. So a walk ends, however the links run, and it is no
-//! longer than there are links.
+//! Links make a graph, but a text shows a tree. An event that is reached twice is shown once with the
+//! events below it, and only named the other times. So a walk always ends, and is no longer than the number
+//! of links.
 
 use serde::Serialize;
 
 use std::collections::{HashMap, HashSet};
 
-/// Somebody with links.
+/// A thing with links.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Linked {
-    /// Its id.
     pub id: String,
-    /// The ids of what it rests on; some may belong to nobody.
+    /// Ids of the things that it rests on; some may not exist.
     pub rests_on: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// To what somebody rests on.
+    /// To what a thing rests on.
     Back,
-    /// To what rests on them.
+    /// To what rests on a thing.
     Forward,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// For the first time; what it leads to follows.
+    /// For the first time; the things below it follow.
     Shown,
-    /// Once more; what it leads to stands elsewhere.
+    /// Again; the things below it are elsewhere.
     Again,
-    /// Above itself: it rests on itself, by however many others.
+    /// Below itself: it rests on itself through others.
     Cycle,
-    /// Somebody rests on it, and nobody has that id.
+    /// Something rests on it, but it does not exist.
     Missing,
 }
 
 /// One line of a walk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Number of links away from the start, along this branch.
+    /// Number of links from the start, along this branch.
     pub depth: usize,
     pub id: String,
     pub standing: Standing,
 }
 
-/// Walks from somebody along the links, each branch to its end. Ids that several have count as one,
-/// with the links of all.
+/// Walks along the links, each branch to its end. Things with the same id count as one, with the links of
+/// all.
 pub fn walk(all: &[Linked], start: &str, direction: Direction) -> Vec<Step> {
     let known: HashSet<&str> = all.iter().map(|linked| linked.id.as_str()).collect();
     let links = links(all, direction);
     let none = Vec::new();
     let mut steps = Vec::new();
     let mut shown: HashSet<&str> = HashSet::new();
-    // Those above the one that is looked at, by depth.
+    // The things above the current one, by depth.
     let mut above: Vec<&str> = Vec::new();
     let mut left: Vec<(usize, &str)> = vec![(0, start)];
     while let Some((depth, id)) = left.pop() {
@@ -79,7 +78,7 @@ pub fn walk(all: &[Linked], start: &str, direction: Direction) -> Vec<Step> {
     steps
 }
 
-/// The links of each, without repetitions, in the order in which they were given.
+/// The links of each thing, without repetitions, in the given order.
 fn links(all: &[Linked], direction: Direction) -> HashMap<&str, Vec<&str>> {
     let mut links: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut seen: HashSet<(&str, &str)> = HashSet::new();

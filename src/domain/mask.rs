@@ -1,8 +1,8 @@
-//! Masks secrets in text, before it leaves for a consultant and before it is stored.
+//! Masks secrets in text, before it goes to a consultant and before it is stored.
 //!
-//! Three sources say what is secret: rules (`conf/secrets.yaml`), the exact values of
-//! secret-looking environment variables, and the user's own patterns. Masking is idempotent
-//! and never changes the number of lines, so that line numbers in answers stay true.
+//! Three sources define secrets: rules (`conf/secrets.yaml`), the exact values of environment variables
+//! that look secret, and the user's own patterns. Masking is idempotent and never changes the number of
+//! lines, so that line numbers in answers stay correct.
 
 mod finder;
 mod following;
@@ -27,35 +27,31 @@ pub use user::{is_modest_pattern, split_user_regexes};
 
 use super::rule::RuleError;
 
-/// The replacement of a secret where the user says nothing else.
+/// Default replacement of a secret.
 pub const DEFAULT_REPLACEMENT: &str = "[MASKED]";
 
-/// Values shorter than this, in characters, occur by chance.
+/// Shorter values occur by chance.
 const SHORTEST_VALUE: usize = 8;
-/// Masking one secret can uncover another, hardly ever a third.
+/// Masking one secret can uncover another, but hardly ever a third.
 const MOST_PASSES: usize = 16;
 
 /// Why a [`Masker`] could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaskError {
-    /// The rules are not usable.
+    /// The rules cannot be used.
     #[error(transparent)]
     Rules(#[from] RuleError),
     /// One of the user's patterns does not compile.
     #[error("bad masking pattern `{pattern}`: {problem}")]
-    UserRegex {
-        /// The pattern.
-        pattern: String,
-        problem: String,
-    },
-    /// The list of the user's patterns starts as JSON and is not a JSON array of strings.
+    UserRegex { pattern: String, problem: String },
+    /// The list of the user's patterns begins like JSON and is not a JSON array of strings.
     #[error("the masking patterns are not a JSON array of strings: {0}")]
     UserList(String),
     /// The replacement has a line break, and would change the number of lines.
     #[error("the masking replacement must not contain a line break")]
     Replacement,
-    /// The exact values are too many or too long for one automaton.
+    /// There are too many values for one automaton, or they are too long.
     #[error("the secret values of the environment cannot be searched for: {0}")]
     Values(#[from] BuildError),
 }
@@ -74,19 +70,20 @@ pub struct Masker {
     finder: Finder,
     keys: KeyBlocks,
     following: Following,
-    /// None where no variable holds a secret.
+    /// None if no variable holds a secret.
     values: Option<AhoCorasick>,
     user: Vec<Regex>,
     replacement: String,
 }
 
 impl Masker {
-    /// A masker of these rules, of the values of the secret-looking ones among `variables`,
-    /// and of the user's patterns. The replacement is literal.
+    /// A masker of these rules, of the values of secret-looking `variables`, and of the user's patterns.
+    /// The replacement is literal.
     ///
     /// # Errors
-    /// If a pattern of the user does not compile, a rule refers to an unknown shape, or the
-    /// replacement has a line break.
+    ///
+    /// A pattern of the user does not compile, a rule refers to an unknown shape, or the replacement has a
+    /// line break.
     pub fn new(
         rules: &MaskRules,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -124,7 +121,7 @@ impl Masker {
         LineMasker { masker: self, state: KeyState::Outside, behind: Behind::default() }
     }
 
-    /// Masks until nothing is left to mask, so that masking again changes nothing.
+    /// Masks until nothing is left, so that masking again changes nothing.
     fn settle<'a>(&self, text: &'a str, mut lines: impl FnMut(&str, Hints, &mut Vec<Span>)) -> Masked<'a> {
         let mut masked = Masked { text: Cow::Borrowed(text), count: 0 };
         for pass in 0..MOST_PASSES {
@@ -140,7 +137,7 @@ impl Masker {
         masked
     }
 
-    /// Rules look at single lines, so a later pass need only look where something was masked.
+    /// Rules look at single lines, so a later pass only checks lines in which something was masked.
     fn find_by_rule(&self, text: &str, only_masked: bool, found: &mut Vec<Span>) -> Hints {
         if !only_masked || self.replacement.is_empty() {
             return self.finder.find(text, 0, found);
@@ -163,7 +160,7 @@ impl Masker {
     }
 }
 
-/// Masks the lines of one text in turn, and knows when it is within a private key.
+/// Masks the lines of one text in turn, and knows when it is inside a private key.
 #[derive(Debug)]
 pub struct LineMasker<'m> {
     masker: &'m Masker,
@@ -172,13 +169,13 @@ pub struct LineMasker<'m> {
 }
 
 impl LineMasker<'_> {
-    /// True if the next line may belong to a private key or another secret that an earlier one began.
+    /// True if the next line may belong to a private key or another secret that began earlier.
     pub fn is_inside(&self) -> bool {
         !matches!(self.state, KeyState::Outside) || self.behind.is_open()
     }
 
-    /// True if a line that is not kept matters to those that follow: a key or another secret may begin
-    /// there. Cheap, for it is asked of every line of a file.
+    /// True if a secret may begin in a line that is not kept. Cheap, because it runs for every line of a
+    /// file.
     pub fn may_begin(line: &[u8]) -> bool {
         line.windows(4).any(|four| four == b"----") || following::may_open(line)
     }
@@ -196,7 +193,7 @@ impl LineMasker<'_> {
     }
 }
 
-/// An automaton of the values and of their lines, as a text may come line by line.
+/// An automaton of the values and of their lines, because a text may come line by line.
 fn value_automaton(
     values: impl Iterator<Item = String>,
     replacement: &str,

@@ -1,8 +1,8 @@
 //! Micro-steps: the smallest questions of each stage, with the form of their answers.
 //!
-//! They are data (`conf/micro_steps.yaml`): the question of a step, the schema of its answer,
-//! which red flags discard one (`conf/redflags.yaml` says what they are), and the lead k of its vote where
-//! nothing better is known.
+//! They are data in `conf/micro_steps.yaml`. Each step names its question, the schema of its answer, the
+//! red flags that discard an answer (`conf/redflags.yaml` defines them), and the lead k that its vote takes
+//! by default.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,17 +57,15 @@ impl StepType {
     }
 }
 
-/// One micro-step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MicroStep {
     /// Its name.
     #[serde(rename = "type")]
     pub kind: StepType,
-    /// Its stage.
     pub stage: Stage,
     pub description: String,
-    /// The lead of its vote where nothing was measured and the caller says nothing.
+    /// The lead of its vote where nothing was measured and the caller names none.
     pub default_k: u32,
     /// True if a command can tell a right answer from a wrong one.
     pub has_oracle: bool,
@@ -75,8 +73,8 @@ pub struct MicroStep {
     pub red_flag_rules: Vec<Flag>,
     /// The tools that its work needs.
     pub required_tools: Vec<String>,
-    /// The parts of an answer that a vote compares, and how. Nothing where its useful part is prose: then
-    /// it is not voted on.
+    /// The parts of an answer that a vote compares, and how. Empty where the useful part is prose: such a
+    /// step takes no vote.
     #[serde(default)]
     pub vote_by: VoteBy,
     /// The form of the answer.
@@ -84,9 +82,9 @@ pub struct MicroStep {
 }
 
 impl MicroStep {
-    /// The text after the question, so that the answer has the form of the step.
+    /// The text after the question that asks for the form of the step.
     pub fn instructions(&self) -> String {
-        // The compared fields are named, so that the answer is exact there.
+        // The text names the compared fields, so that the answer is exact there.
         let compared = if self.vote_by.is_empty() {
             String::new()
         } else {

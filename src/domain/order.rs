@@ -1,5 +1,5 @@
-//! Sorting, with one sort in the binary: the library's is compiled anew for every type and every order, with some
-//! 4 KB each time. For lists of thousands in a hot place, take the library's.
+//! Sorting with a single sort in the binary. The standard library's sort is compiled anew for every type
+//! and every order, some 4 KB each time. For lists of thousands in a hot place, use the library's.
 
 use std::cmp::Ordering;
 
@@ -21,7 +21,7 @@ impl<T> Order<T> for [T] {
     }
 }
 
-/// For each place, the place of what belongs there.
+/// For each place, the index of the item that belongs there.
 fn sources(count: usize, compare: &mut dyn FnMut(usize, usize) -> Ordering) -> Vec<usize> {
     let mut sources: Vec<usize> = (0..count).collect();
     sources.sort_by(|left, right| compare(*left, *right));

@@ -1,5 +1,5 @@
-//! Packing a context: constraints, errors, facts and files into one text that never exceeds its
-//! limit, with line numbers that stay true across everything left out.
+//! Packing a context: constraints, errors, facts and files become one text that never exceeds its limit.
+//! Line numbers stay true across everything that is left out.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,7 +14,7 @@ use errors::error_lines;
 
 mod errors;
 
-/// Characters of one line of a file or an error; what is longer is cut with a note.
+/// The longest shown line of a file or an error, in characters. A longer line is cut with a note.
 pub const MAX_LINE_CHARS: usize = 1_000;
 
 /// The material to pack, in the order of its importance. Every text is already masked.
@@ -42,7 +42,6 @@ pub struct FileText {
 
 #[derive(Clone, Copy, Debug)]
 pub struct PackLimits {
-    /// Lines of one error.
     pub error_lines: usize,
     /// Characters in all.
     pub total_chars: usize,
@@ -51,11 +50,9 @@ pub struct PackLimits {
 /// A packed context and what did not get into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
-    /// The text.
     pub text: String,
     /// Its length in characters.
     pub total_chars: usize,
-    /// The files in it.
     pub files: Vec<PackedFile>,
     /// The parts that were left out or cut, and why.
     pub omitted: Vec<Omission>,
@@ -68,7 +65,6 @@ pub struct PackedFile {
     pub path: String,
     /// Lines shown.
     pub lines: usize,
-    /// Lines of the file.
     pub total_lines: usize,
 }
 
@@ -109,8 +105,8 @@ pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     packer.packed
 }
 
-/// A packed text with its files in another order: the first so many go to the end. Lines of files
-/// are numbered, so that no line of theirs looks like a heading.
+/// A packed text with the first `by` files moved to the end. Lines of files are numbered, so no line of a
+/// file looks like a heading.
 pub fn with_files_turned(text: &str, by: usize) -> String {
     const SECTION: &str = "## Files\n";
     let Some(start) = text.rfind(SECTION).map(|at| at + SECTION.len()) else {
@@ -134,7 +130,7 @@ struct Packer {
 }
 
 impl Packer {
-    /// Adds the errors: half of what is left, and more where the files do not take it. A long one
+    /// Adds the errors. They take half of the room, and more where the files do not need it. A long error
     /// leaves the others their share.
     fn add_errors(&mut self, errors: Vec<Block>, files: &[Block]) {
         const HEADING: usize = 20;
@@ -207,7 +203,7 @@ fn shown_line(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// A long value beside the one that it is compared with: its label, and the part where the two differ.
+/// A long value beside the one that it is compared with: its label, and the part in which the two differ.
 fn shown_value(text: &str, other: &str, most: usize) -> Option<String> {
     /// Characters before the difference.
     const BEFORE: usize = 60;
@@ -232,8 +228,9 @@ fn shown_value(text: &str, other: &str, most: usize) -> Option<String> {
 /// Lines on each side of a mentioned line that matter more than the rest of the file.
 const WINDOW: usize = 15;
 
-/// The most important lines of a file, best first: those around the lines that an error names,
-/// then its head and its tail, two lines to one. At most `limit` numbers, each in `1..=total`.
+/// The most important lines of a file, best first: those around the lines that an error names, then its
+/// head and its tail, two lines of the head to one of the tail. At most `limit` numbers, each in
+/// `1..=total`.
 pub fn file_lines(total: usize, named: &[usize], limit: usize) -> Vec<usize> {
     let around = (0..=WINDOW).flat_map(|distance| {
         named
@@ -302,7 +299,7 @@ impl Block {
         Self { label, total, line_chars: MAX_LINE_CHARS, style: Style::Bullet, ranking, lines }
     }
 
-    /// An error, of which the ranked lines matter most. Where there is little room, no line takes most of it.
+    /// An error; its ranked lines matter most. Where room is short, no line takes most of it.
     fn error(number: usize, text: &str, ranking: Vec<usize>, room: usize) -> Self {
         const LEAST: usize = 160;
         const A_LINE: usize = 10;
@@ -328,7 +325,7 @@ impl Block {
         }
     }
 
-    /// A file, of which the ranked lines matter most.
+    /// A file; its ranked lines matter most.
     fn file(file: &FileText) -> Self {
         Self {
             label: file.path.clone(),
@@ -344,12 +341,12 @@ impl Block {
         }
     }
 
-    /// Its characters where all of its ranked lines are shown.
+    /// The number of characters with all ranked lines shown.
     fn chars(&self) -> usize {
         self.render(self.ranking.len()).chars().count()
     }
 
-    /// The most that fits into `room` characters, or nothing where not even a piece does.
+    /// The most that fits into `room` characters; none where not even a piece fits.
     fn fit(&self, room: usize) -> Option<Fitted> {
         let whole = self.render(self.ranking.len());
         if whole.chars().count() <= room {
@@ -476,7 +473,7 @@ impl Mention {
     }
 }
 
-/// The places that the texts name, innermost (last) first, at most 200.
+/// The places that the texts name, the innermost (last) first, at most 200.
 pub fn mentions<'a>(texts: impl DoubleEndedIterator<Item = &'a str>) -> Vec<Mention> {
     const MOST: usize = 200;
     texts

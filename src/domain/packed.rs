@@ -1,4 +1,4 @@
-//! The texts that the binary carries, and the time zones. The build packs them: they take a third then.
+//! The texts and the time zones that the binary carries. The build compresses them to a third.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -74,7 +74,7 @@ struct Lists<Text> {
 
 static TEXTS: LazyLock<Lists<String>> = LazyLock::new(|| read("src/domain/lists.yaml"));
 
-/// The same, so that rules look for them as for texts in the code.
+/// The lists as static strings, so that rules use them like texts in the code.
 static LISTS: LazyLock<Lists<&'static str>> = LazyLock::new(|| Lists {
     lists: gathered(&TEXTS.lists, |text| text.as_str()),
     pairs: gathered(&TEXTS.pairs, |(one, other)| (one.as_str(), other.as_str())),
@@ -87,12 +87,10 @@ fn gathered<From, To>(
     all.iter().map(|(name, items)| (name.clone(), items.iter().map(read).collect())).collect()
 }
 
-/// A list by its name.
 pub fn list(name: &str) -> &'static [&'static str] {
     LISTS.lists.get(name).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// A list of pairs by its name.
 pub fn pairs(name: &str) -> &'static [(&'static str, &'static str)] {
     LISTS.pairs.get(name).map(Vec::as_slice).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Help for serde: a map as a list of pairs, since a key of JSON is a text (`#[serde(with = "pairs")]`), and
-//! fields that are left out or added.
+//! Serde helpers: a map as a list of pairs, since a JSON key must be a string (`#[serde(with = "pairs")]`),
+//! and fields that are left out.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub(crate) fn with(record: impl Serialize, more: impl Serialize) -> Value {
     record
 }
 
-/// True if there is nothing to say of a field: `#[serde(skip_serializing_if = "is_default")]`.
+/// True if a field holds its default: `#[serde(skip_serializing_if = "is_default")]`.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -1,4 +1,4 @@
-//! Regexes, in the code or as data in YAML beside the code that uses them. They compile when they are needed first.
+//! Regexes as data: they stand in YAML beside the code that uses them, and compile on first use.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ impl Pattern {
         *self = format!("(?i){}", self.written).into();
     }
 
-    /// Tells whether it compiles.
+    /// Checks that the pattern compiles.
     pub(crate) fn check(&self, rule: &str) -> Result<(), RuleError> {
         match self.regex() {
             Some(_) => Ok(()),
@@ -45,7 +45,7 @@ impl Pattern {
         }
     }
 
-    /// Tests use each of ours, so there always is one.
+    /// The compiled regex. A test compiles every shipped pattern, so there always is one.
     pub(crate) fn regex(&self) -> Option<&Regex> {
         let compile = || {
             let built = compile("", &self.written);
@@ -82,7 +82,7 @@ pub(crate) struct Patterns(HashMap<String, Pattern>);
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Words that stand for parts of patterns; a later part may use them too.
+    /// Names for parts of patterns. A later part may use an earlier one.
     #[serde(default)]
     parts: IndexMap<String, String>,
     patterns: HashMap<String, String>,
@@ -115,7 +115,7 @@ impl Patterns {
 mod tests {
     use super::*;
 
-    /// The names that the code looks for are those of the file, and each compiles.
+    /// The code and the file name the same patterns, and each compiles.
     #[test]
     fn every_pattern_compiles_and_is_used() {
         for (path, code) in [

@@ -1,23 +1,25 @@
-//! Files that run something by themselves, or permit something to be run: what a person has to see
-//! before it is changed. Files that the project's own checks run anyway (tests, `conftest.py`, build
-//! scripts, makefiles) are sources like others: they are named as a risk and not refused.
+//! Files that run something by themselves, or permit something to run. A person has to see them before they
+//! change.
+//!
+//! Files that the project's own checks run anyway (tests, `conftest.py`, build scripts, makefiles) are
+//! ordinary sources: they are named as a risk and not refused.
 
 use serde_json::Value;
 
 use super::packed::{list, pairs};
 use super::secret_path::folded;
 
-/// Why a file is more than a source.
+/// The power that makes a file more than a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
-    /// It is run, or lets something run, without anybody asking for it.
+    /// It is run, or lets something run, without being asked.
     ActsByItself(&'static str),
     /// It runs where the project is built or tested.
     RunsInChecks(&'static str),
 }
 
 impl Power {
-    /// Returns what it does, in a few words.
+    /// The power in a few words.
     pub fn words(self) -> &'static str {
         match self {
             Self::ActsByItself(words) | Self::RunsInChecks(words) => words,
@@ -25,17 +27,16 @@ impl Power {
     }
 }
 
-/// Directories below `.github`, `.gitlab` and `.gitea` whose content acts by itself.
+/// Directories below `.github`, `.gitlab` and `.gitea` whose content runs by itself.
 const CI: [&str; 4] = ["workflows", "actions", "ci", "scripts"];
 
-/// Directories of these that builds and tests write themselves.
+/// Directories below a guarded one that builds and tests write themselves.
 const WRITTEN_BY_BUILDS: [&str; 5] = [".venv", "venv", "node_modules", "__pycache__", ".direnv"];
 
-/// Directories of the hosts of repositories, with what runs there.
+/// Directories of the repository hosts, with what runs there.
 const HOSTS: [&str; 4] = [".github", ".gitlab", ".gitea", ".forgejo"];
 
-/// Returns what an entry of a directory does by itself that no build and no test has a reason to change, by
-/// its name.
+/// The power of a directory entry, by its name, where no build and no test has a reason to change it.
 pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
     let name = folded(name);
     let is = |known: &&(&str, &'static str)| known.0 == name;
@@ -49,7 +50,7 @@ pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
     pairs("acting_directories").iter().find(is).filter(|_| !written).map(|(_, words)| *words)
 }
 
-/// Returns what a file does beside being a source, by its name.
+/// The power of a file, by its name.
 pub fn power(path: &str) -> Option<Power> {
     let parts: Vec<String> = path.split('/').map(folded).collect();
     let (name, directories) = parts.split_last()?;
@@ -78,13 +79,13 @@ pub fn power(path: &str) -> Option<Power> {
     runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
 }
 
-/// Returns what a change of a file's content does beside: scripts of a package, plug-ins and entry points.
+/// The power that a change of content adds: scripts of a package, plug-ins and entry points.
 pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &T) -> Option<Power> {
-    // In a new file nothing changes that ran before.
+    // A new file changes nothing that ran before.
     if before.as_ref().is_empty() {
         return None;
     }
-    // Most files are none of these: their texts are not read.
+    // Most files are none of these, so their texts are not read.
     let text = String::from_utf8_lossy;
     let (before, after) = (|| text(before.as_ref()), || text(after.as_ref()));
     let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();

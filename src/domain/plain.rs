@@ -1,6 +1,6 @@
-//! Text without what only a terminal acts on: colours, cursor moves, titles, links, bells.
+//! Text without the sequences that only a terminal acts on: colours, cursor moves, titles, links, bells.
 //!
-//! Nothing that was printed is lost: a sequence goes, and the letters around it stay, also those that a
+//! No printed letter is lost: the sequence goes and the letters around it stay, also letters that a
 //! terminal would have overwritten. A carriage return ends a line.
 
 use std::borrow::Cow;
@@ -22,8 +22,7 @@ static SEQUENCE: Pattern = Pattern::new(
         | [\u{202a}-\u{202e}\u{2066}-\u{2069}]",
 );
 
-/// The text without terminal sequences, control characters and what turns the order of letters around;
-/// line ends and tabs stay.
+/// The text without terminal sequences, control characters and direction marks. Line ends and tabs stay.
 pub fn plain(text: &str) -> Cow<'_, str> {
     let acts = |letter: char| {
         letter.is_control() && letter != '\n' && letter != '\t'
@@ -38,8 +37,8 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// True if a text has a byte with which begins what may act: most answers need no second look. Eight bytes
-/// are looked at together.
+/// True if a text has a byte that may begin a sequence. Most answers need no second look. The loop tests
+/// eight bytes at a time.
 fn may_act(text: &str) -> bool {
     const fn each(byte: u8) -> u64 {
         u64::from_ne_bytes([byte; 8])
@@ -60,7 +59,7 @@ fn may_act(text: &str) -> bool {
     eights.iter().any(acts) || acts(&last)
 }
 
-/// The same for every string in a document.
+/// Applies [`plain`] to every string in a document.
 pub fn plain_value(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(plain(&text).into_owned()),

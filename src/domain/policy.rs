@@ -1,7 +1,7 @@
-//! The coordination policy: the one place that says what each stage may spend, on which topology.
+//! The coordination policy: the one place that says what each stage may spend, and on which topology.
 //!
-//! Everything that uses the policy (the tools that show it, the skills, the workflow that
-//! enforces it) reads it here, so that no two answers disagree.
+//! The tools that show it, the skills and the workflow that enforces it all read it here, so that no two
+//! answers disagree.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +16,12 @@ pub struct PolicySettings {
     /// Single-agent success above which an ensemble is skipped, 0 to 1 ("Towards a Science of
     /// Scaling Agent Systems": gains saturate at about 0.45).
     pub capability_threshold: f64,
-    /// Consults of one stage.
     pub max_consults_per_stage: u32,
     /// Consults of one run.
     pub max_consults_total: u32,
     /// Iterations of debug before it escalates.
     pub max_debug_iterations: u32,
-    /// True if tests decide before anything else.
+    /// True if tests decide first.
     pub prefer_tests_first: bool,
     /// True if hypothesize may ask several providers.
     pub ensemble_hypotheses: bool,
@@ -39,33 +38,32 @@ pub struct PolicySettings {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StagePolicy {
-    /// Way in which its agents are arranged: who decides.
+    /// The arrangement of its agents: who decides.
     pub topology: Topology,
-    /// Way in which its candidates come about, where it asks for more than one answer. Independent ones are
-    /// asked without seeing one another, together or one by one; they never decide.
+    /// The arrangement of its candidates, where it asks for more than one answer. Independent candidates
+    /// are asked without seeing one another, together or one by one; they never decide.
     pub candidates: Topology,
     /// True if it may ask several providers at once.
     pub ensemble_allowed: bool,
     /// Consults; in debug, of one iteration.
     pub max_consults: u32,
-    /// Iterations.
     pub max_iterations: u32,
     pub preferred_clients: &'static [&'static str],
 }
 
-/// Why a stage is left to a single agent.
+/// The reason why a stage is left to a single agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SingleAgent {
-    /// The stage's steps depend on one another, and nobody may insist.
+    /// The stage's steps depend on one another, and a caller cannot override it.
     Always,
-    /// Unless a caller insists.
+    /// The stage is single-agent unless a caller insists.
     UnlessForced,
     /// The user switched its ensemble off.
     SwitchedOff,
 }
 
 impl PolicySettings {
-    /// Returns whether a stage is left to a single agent, and why.
+    /// The reason why a stage is left to a single agent, if it is.
     pub fn single_agent(&self, stage: Stage) -> Option<SingleAgent> {
         match stage {
             Stage::Debug if self.debug_single_agent => Some(SingleAgent::Always),
@@ -75,7 +73,7 @@ impl PolicySettings {
         }
     }
 
-    /// Returns how a stage is to go about its work, where nothing more is known than the stage.
+    /// The topology of a stage, where nothing but the stage is known.
     pub fn recommended(&self, stage: Stage) -> Topology {
         match self.single_agent(stage) {
             Some(_) => Topology::Sas,
@@ -85,7 +83,7 @@ impl PolicySettings {
 
     pub fn stage(&self, stage: Stage) -> StagePolicy {
         let ensemble_allowed = match stage {
-            // Several readers of the same material bring the same facts: one consultant.
+            // Several readers of the same material find the same facts, so one consultant is enough.
             Stage::Analyze => false,
             Stage::Hypothesize => self.ensemble_hypotheses,
             Stage::Implement => self.ensemble_implementation,

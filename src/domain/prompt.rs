@@ -23,9 +23,9 @@ pub fn prompt(key: &str, values: &[(&str, &str)]) -> String {
     filled(&PROMPTS, key, values)
 }
 
-/// The angle of a member of an ensemble, by its number from 0. The first comes again after the last.
-/// Models that read the same words in the same order make the same mistakes; another angle and another
-/// order of the files spread them.
+/// The angle of a member of an ensemble, by its number from 0; the list repeats after its last. Models that
+/// read the same words in the same order make the same mistakes. Another angle and another order of the
+/// files spread them.
 pub fn angle(member: usize) -> &'static str {
     FILE.angles.iter().cycle().nth(member % FILE.angles.len().max(1)).map_or("", String::as_str)
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::PROMPTS;
     use crate::domain::coordination::scaling::FINDINGS;
 
-    /// The sources without the files of texts.
+    /// The sources without the catalogue files.
     fn code(directory: &Path) -> String {
         let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
         entries

@@ -1,7 +1,7 @@
 //! The questions that a person answers when a stage is reviewed, and how answers are judged.
 //!
-//! They are embedded on purpose: a project's files can be edited by the model whose work is reviewed, and
-//! a review must not be made easier by such an edit.
+//! They are embedded on purpose: the model whose work is reviewed can edit a project's files, and such an
+//! edit must not make a review easier.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -29,7 +29,7 @@ pub enum Priority {
     High,
     /// An answer helps.
     Medium,
-    /// For those who have the time.
+    /// It is for those who have the time.
     Low,
 }
 
@@ -50,9 +50,9 @@ pub struct Question {
     pub id: String,
     pub priority: Priority,
     pub question: Text,
-    /// The answers offered; none where the answer is in one's own words.
+    /// The answers offered; empty where the person answers in their own words.
     pub options: Vec<Text>,
-    /// True if the answer is in one's own words.
+    /// True if the person answers in their own words.
     pub requires_text_response: bool,
     pub context: Option<Text>,
     /// The answer, once there is one.
@@ -68,7 +68,7 @@ pub fn for_stage(stage: Stage) -> Vec<Question> {
     rows(stage).iter().map(Row::question).collect()
 }
 
-/// Number of questions there are of each priority.
+/// The number of questions of each priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Of priority critical.
@@ -97,7 +97,7 @@ impl Counts {
         }
     }
 
-    /// Returns how many there are of one priority.
+    /// The number of questions of one priority.
     pub fn get(self, priority: Priority) -> usize {
         match priority {
             Priority::Critical => self.critical,
@@ -108,7 +108,7 @@ impl Counts {
     }
 }
 
-/// A question without what only a report has.
+/// A question as a list shows it, without the fields that only a report has.
 #[derive(Clone, Debug, Serialize)]
 #[serde(remote = "Self")]
 pub struct Listed {
@@ -133,7 +133,6 @@ pub struct StageQuestions {
     summary: Counts,
 }
 
-/// Lists the questions of a stage.
 pub fn list(stage: Stage) -> StageQuestions {
     let questions = for_stage(stage);
     let ids = |priority| {
@@ -162,7 +161,7 @@ impl From<Question> for Listed {
     }
 }
 
-/// Why an answer is not accepted.
+/// The reason why an answer is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ResponseError {
     /// There is no such question in the stage.
@@ -170,7 +169,6 @@ pub enum ResponseError {
     Unknown {
         /// As given.
         id: String,
-        /// The stage.
         stage: &'static str,
         /// The questions that there are.
         known: Vec<&'static str>,
@@ -208,7 +206,7 @@ pub struct Responses {
     given: IndexMap<&'static str, String>,
 }
 
-/// An answer that says that something is not as it should be.
+/// An answer that says that something is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(remote = "Self")]
 pub struct Concern {
@@ -216,7 +214,7 @@ pub struct Concern {
     pub id: &'static str,
     pub priority: Priority,
     pub question: Text,
-    /// The answer: in each language where it was chosen, else as it was given.
+    /// The answer: in each language where it was chosen, else as given.
     pub response: Text,
 }
 
@@ -275,8 +273,8 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
     }
 }
 
-/// True if an answer names nothing: `nothing`, `none` and their like, with words around that add
-/// nothing to it. An answer that names something, or makes an exception, does not.
+/// True if an answer names nothing: `nothing`, `none` and their like, with only filler words around. An
+/// answer that names something, or makes an exception, does not.
 fn says_nothing(answer: &str) -> bool {
     let words: Vec<String> = answer
         .split(|letter: char| !letter.is_alphanumeric())
@@ -289,15 +287,14 @@ fn says_nothing(answer: &str) -> bool {
     is_blank || (words.iter().any(is_nothing) && words.iter().all(|word| is_nothing(word) || is_around(word)))
 }
 
-/// An answer with its question, for somebody who was not there; none where it says no more than
-/// that all is well.
+/// An answer with its question, for a reader who was not there; none where it says only that all is well.
 pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
     let Some(row) = rows(stage).iter().find(|row| same(&row.id, id)) else {
         return Some(format!("{id}: {answer}"));
     };
     let bare = answer.trim().trim_end_matches(['.', '!']);
     let is_all_well = match row.options().first() {
-        // The first answer that is offered is the one without a reservation.
+        // The first offered answer is the one without a reservation.
         Some(first) => is(first, answer),
         None => says_nothing(bare),
     };
@@ -323,8 +320,8 @@ impl Responses {
         questions
     }
 
-    /// The answers that name a problem: choices that are
-    /// marked so, and whatever but `nothing` answers a question that asks for trouble.
+    /// The answers that name a problem: choices that are marked so, and any answer but `nothing` to a
+    /// question that asks for trouble.
     pub fn concerns(&self) -> Vec<Concern> {
         self.those(|row, answer| match row.chosen(answer) {
             Some((_, bearing)) => bearing != Bearing::Fine,
@@ -332,7 +329,7 @@ impl Responses {
         })
     }
 
-    /// The choices that an approval does not go with.
+    /// The choices that contradict an approval.
     pub fn against_approval(&self) -> Vec<Concern> {
         self.those(|row, answer| row.chosen(answer).is_some_and(|(_, bearing)| bearing == Bearing::Against))
     }
@@ -368,19 +365,19 @@ impl Responses {
 /// The questions without their words, embedded. A test reads them, so they always parse.
 const QUESTIONS: &str = "src/domain/question/questions.yaml";
 
-/// Consequence of an answer.
+/// The consequence of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Bearing {
-    /// Nothing has to follow.
+    /// None.
     Fine,
-    /// Something is not as it should be.
+    /// Something is wrong.
     Concern,
-    /// It is not as it should be, and an approval does not go with that.
+    /// Something is wrong, and the answer contradicts an approval.
     Against,
 }
 
-/// A question as `questions.yaml` has it; its answer is in one's own words where no choice is offered.
+/// A question of `questions.yaml`. A row without choices is answered in one's own words.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -408,7 +405,7 @@ impl Row {
         (0..self.choices.len()).map(|place| self.in_each(|words| words.choices.get(place))).collect()
     }
 
-    /// The choice that an answer is, in any language, and its consequence.
+    /// The choice that an answer names, in any language, and its consequence.
     fn chosen(&self, answer: &str) -> Option<(Text, Bearing)> {
         let mut choices = self.options().into_iter().zip(self.choices.iter().copied());
         choices.find(|(text, _)| is(text, answer))

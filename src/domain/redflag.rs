@@ -46,12 +46,12 @@ pub struct CandidateRules {
     pub max_chars: usize,
     /// The greatest length of an answer that holds a diff.
     pub max_diff_chars: usize,
-    /// A line of each makes an answer one that holds a diff.
+    /// Patterns of lines that an answer with a diff holds, one of each.
     pub diff_markers: Vec<Pattern>,
-    /// Phrases of answers that do not answer.
+    /// Phrases that refuse or evade.
     pub forbidden: Vec<ForbiddenRule>,
-    /// Whole clauses that announce, agree or report, and hold nothing. One that holds only such, and what
-    /// refuses, asks back or is an error, cannot win. Case is ignored.
+    /// Whole clauses that announce, agree or report, and hold nothing. An answer of nothing but such
+    /// clauses, refusals, counter-questions and errors cannot win. Case is ignored.
     #[serde(default)]
     pub empty: Vec<ForbiddenRule>,
 }
@@ -120,12 +120,12 @@ type Named<'a> = (&'a str, &'a Pattern);
 #[derive(Debug)]
 pub struct RedFlags {
     pub(super) rules: CandidateRules,
-    /// The rules for every answer, of whatever kind it is.
+    /// The rules for every answer, of any kind.
     inspector: Inspector,
 }
 
 impl RedFlags {
-    /// Judges competing answers by these rules. Compiles the patterns, so make it when the
+    /// Judges competing answers by these rules. Compiling the patterns takes time, so make it when the
     /// first answer is there.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl RedFlags {
         Verdict { flagged: !reasons.is_empty(), reasons }
     }
 
-    /// True if an answer says anything, so that it may win where nothing else speaks for or against it.
+    /// True if an answer says anything, so that it may win where no other evidence exists.
     pub fn is_answer(&self, text: &str) -> bool {
         let spoken = spoken(text);
         let text = spoken.text().trim();
@@ -158,7 +158,7 @@ impl RedFlags {
         self.phrases(&Reading::of(text)).into_iter()
     }
 
-    /// A phrase says something of an answer where no clause beside it is definite.
+    /// A phrase counts only where no clause beside it is definite.
     fn phrases(&self, reading: &Reading) -> Vec<Reason> {
         let around = std::iter::once(&reading.around);
         let forbidden: Vec<Named> = self.rules.forbidden.iter().map(ForbiddenRule::named).collect();
@@ -171,8 +171,8 @@ impl RedFlags {
         forbidden.iter().filter_map(found).collect()
     }
 
-    /// Returns what is wrong with an answer of any kind. The document of a stage has a schema of its own,
-    /// and may well tell of commands: of it only what is left out counts, and what is no answer at all.
+    /// The flags of any answer. A stage's document has its own schema and may well mention commands, so of
+    /// a document only a format error counts: omitted code, or no answer at all.
     fn others(&self, text: &str, reading: &Reading, may_hedge: bool) -> Vec<Reason> {
         let is_document =
             reading.document.as_ref().is_ok_and(|document| document.is_object() || document.is_array());
@@ -195,7 +195,7 @@ impl RedFlags {
             }
             Ok(_) | Err(_) => None,
         };
-        // A diff in which nothing changes; one that cannot be applied is seen where it is tried.
+        // A diff that changes nothing. A diff that does not apply is found where it is tried.
         let is_empty_diff = !is_document && reading.changes_nothing();
         let empty = is_empty_diff.then(|| (Flag::InvalidDiff, EMPTY_DIFF.to_owned()));
         reasons.extend(
@@ -234,9 +234,8 @@ pub enum Reason {
     TooLong,
     /// Too short to be an answer.
     TooShort,
-    /// It holds a phrase of answers that do not answer.
+    /// It holds a phrase that refuses or evades.
     ForbiddenPattern {
-        /// The rule.
         rule: String,
         /// The text around the phrase.
         excerpt: String,
@@ -244,7 +243,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// The reason in a word or two, for counting.
+    /// The reason in a word or two, for counts.
     pub fn in_words(&self) -> String {
         match self {
             Self::TooLong => "too_long".to_owned(),
@@ -281,14 +280,14 @@ pub struct StepRules {
     pub max_diff_lines: usize,
     /// Files that a patch may change.
     pub max_files: usize,
-    /// Clauses that commit to nothing. An answer that holds no other is flagged as hedging, and one that
-    /// is an error message as a format error.
+    /// Clauses that commit to nothing. An answer that holds no other clause is flagged as hedging; an error
+    /// message is flagged as a format error.
     #[serde(default)]
     pub non_answers: Vec<ForbiddenRule>,
     /// Marks of code that is left out where it should stand: a format error.
     #[serde(default)]
     pub elided: Vec<ForbiddenRule>,
-    /// One rule a flag.
+    /// One rule for each flag.
     pub rules: BTreeMap<Flag, FlagRule>,
 }
 
@@ -296,7 +295,7 @@ pub struct StepRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlagRule {
-    /// Regexes, case ignored, where the flag is found by patterns.
+    /// Regexes that ignore case, where patterns find the flag.
     #[serde(default)]
     pub patterns: Vec<Pattern>,
     /// Text before a match that makes it harmless, for example the `def` of a definition.
@@ -315,9 +314,9 @@ pub struct FlagRule {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum Sample {
-    /// As it is.
+    /// The answer alone.
     Text(String),
-    /// With what it is held against.
+    /// The answer with the schema and the limits that it is held against.
     Detailed {
         text: String,
         #[serde(default = "once")]
@@ -361,7 +360,6 @@ impl Sample {
 pub enum Flag {
     /// It is longer than an answer may be.
     TooLong,
-    /// It is too short to be one.
     TooShort,
     /// It is not what the step's schema asks for.
     MissingFields,
@@ -369,13 +367,13 @@ pub enum Flag {
     InvalidJson,
     /// It holds no diff that can be understood.
     InvalidDiff,
-    /// It does not commit itself.
+    /// It commits to nothing.
     Hedging,
     /// Its patch changes more files than one step may.
     MultiFile,
-    /// It brings in code that runs whatever it is given.
+    /// It adds code that runs whatever it is given.
     DangerousCode,
-    /// It proposes a command that destroys or that runs what a network sends.
+    /// It proposes a command that destroys, or that runs what a network sends.
     DangerousCommand,
     /// It changes a file that no patch should.
     ForbiddenFile,
@@ -548,7 +546,7 @@ mod tests {
         }
     }
 
-    /// Answers in our own words, good and bad, of which few may be judged wrongly.
+    /// Answers in our own words, good and bad; few may be judged wrongly.
     #[test]
     fn good_answers_pass_and_bad_ones_do_not() {
         let file = std::env::var("RED_FLAG_ANSWERS");

@@ -1,5 +1,5 @@
-//! The report of a stage, as a person reads it before deciding: in English and in Korean, made of
-//! what the outputs say and of what is known about them.
+//! The report of a stage, as a person reads it before deciding: in English and in Korean, made of the
+//! outputs and of the known facts about them.
 
 mod choice;
 mod content;
@@ -35,7 +35,6 @@ pub use risk::is_low_risk;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(remote = "Self")]
 pub struct Report {
-    /// The stage.
     pub stage: Stage,
     pub stage_display_name: Text,
     pub summary: Text,
@@ -46,16 +45,16 @@ pub struct Report {
     /// The stage that an approval leads to; none at the end.
     pub next_stage: Option<Stage>,
     pub next_stage_preview: Text,
-    /// The outputs: the object itself where there is one, else by source.
+    /// The outputs: the object itself where there is only one, else by source.
     pub outputs: Value,
-    /// Figures: what was spent, and the caller's own.
+    /// Figures: the spending, and the caller's own.
     pub metrics: Map<String, Value>,
     /// Milliseconds that the stage took.
     pub duration_ms: u64,
     /// The time of the report.
     pub timestamp: String,
     pub mode: Mode,
-    /// Why it was done so.
+    /// The reason for the mode.
     pub mode_reason: Option<String>,
     pub iteration: Option<Iteration>,
     /// The sources of the outputs, in order.
@@ -72,10 +71,10 @@ pub struct Report {
     pub tests: Option<VerificationNote>,
     /// Proposed changes.
     pub diff: Vec<ProposedChange>,
-    /// The choices, where there is more than one.
+    /// The choices, where there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
-    /// Changes that were made since the last report.
+    /// Changes made since the last report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied: Vec<AppliedChange>,
     pub cost: Cost,
@@ -131,7 +130,7 @@ pub fn report(material: &Material<'_>) -> Report {
     }
 }
 
-/// The questions of the stage, each with what it is about here.
+/// The questions of the stage, each with its subject here.
 fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
     let mut questions = question::for_stage(material.stage);
     let iteration = material.iteration.and_then(|round| Some(("debug_iteration", in_words(round)?)));
@@ -198,26 +197,25 @@ fn metrics(material: &Material<'_>) -> Map<String, Value> {
 
 // A page of plain text that is filled from top to bottom, for a terminal of a given width.
 //
-// Only letters whose width is the same everywhere are used for drawing: in Korean terminals,
-// lines, dots and dashes beyond ASCII may take two columns.
+// It draws only with letters whose width is the same everywhere: in Korean terminals, lines, dots and
+// dashes beyond ASCII may take two columns.
 
 /// The least width that a page can have, in columns.
 pub const MIN_WIDTH: usize = 40;
 
-/// The kind of a line, for those who colour it.
+/// The kind of a line, for a caller who colours it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
     /// A line across the page.
     Rule,
-    /// The title.
     Title,
     /// The heading of a section.
     Heading,
     /// Plain text.
     Body,
-    /// Something that is as it should be.
+    /// A good fact.
     Good,
-    /// A risk, or something that failed.
+    /// A risk or a failure.
     Bad,
     /// The heading of the critical questions.
     Critical,
@@ -229,9 +227,7 @@ pub enum LineKind {
     DiffHeader,
     /// The place of a change in a diff.
     DiffHunk,
-    /// An added line.
     DiffAdded,
-    /// A removed line.
     DiffRemoved,
     /// A line of a diff that stays.
     DiffContext,
@@ -294,7 +290,7 @@ impl Page {
         self.item(kind, &" ".repeat(indent), text);
     }
 
-    /// A paragraph behind a mark; its further lines stand below its first.
+    /// A paragraph behind a mark; further lines are indented below the first.
     fn item(&mut self, kind: LineKind, mark: &str, text: &dyn Part) {
         let indent = columns(mark);
         let text = text.in_language(self.language);
@@ -305,7 +301,7 @@ impl Page {
         }
     }
 
-    /// Labels and texts in two columns; a label that repeats is written once.
+    /// Labels and texts in two columns; a repeated label is written once.
     fn table(&mut self, rows: &[(LineKind, String, String)]) {
         let widest = rows.iter().map(|(_, label, _)| columns(label)).max().unwrap_or_default();
         let column = widest.min(self.width / 3);
@@ -324,7 +320,7 @@ impl Page {
         }
     }
 
-    /// A line of a diff, behind a bar, so that none passes for a line of the report.
+    /// A line of a diff behind a bar, so that it cannot pass for a line of the report.
     fn diff(&mut self, line: &str) {
         let kind = if line.starts_with("--- ") || line.starts_with("+++ ") || line.starts_with("diff ") {
             LineKind::DiffHeader
@@ -349,14 +345,13 @@ impl Page {
     }
 }
 
-/// A text filled up with blanks to a number of columns.
+/// A text padded with blanks to a number of columns.
 fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
-/// One line without anything that a terminal would obey or a reader would not see: an escape
-/// sequence, a change of the writing direction, a letter without a width. They are written out.
-/// A line end becomes a blank.
+/// One line without anything that a terminal would obey or a reader would not see: an escape sequence, a
+/// direction mark, a letter without a width. They are written out. A line end becomes a blank.
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.replace("\r\n", "\n").chars() {
@@ -370,7 +365,7 @@ fn visible(text: &str) -> String {
     out
 }
 
-/// The text in lines of at most so many columns.
+/// The text in lines of at most `width` columns.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     cut::wrapped(&visible(text), width.max(4))
 }
@@ -384,7 +379,7 @@ fn next_stage(next: Next) -> Option<Stage> {
     }
 }
 
-/// An iteration in words. The first of a stage without a limit needs none.
+/// An iteration in words; none for the first of a stage without a limit.
 fn in_words(round: Iteration) -> Option<Text> {
     match (round.number, round.of) {
         (number, Some(of)) => Some(say!("round_of", number = number, of = of)),
@@ -402,7 +397,7 @@ fn preview(next: Next) -> Text {
     }
 }
 
-/// Returns what the reviewer is asked to do.
+/// The action that the report asks of the reviewer.
 fn action(material: &Material<'_>, questions: &[Question], risks: usize) -> Text {
     let critical = Counts::of(questions).critical;
     let weigh = match risks {

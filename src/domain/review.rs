@@ -46,7 +46,6 @@ impl Severity {
     /// Every severity.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its name.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -71,7 +70,6 @@ impl Severity {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
-    /// The file.
     pub file: String,
     /// The line, where one is named.
     pub line: Option<usize>,
@@ -103,11 +101,9 @@ pub enum Status {
 pub struct Finding {
     /// Its id in this review.
     pub id: String,
-    /// The file.
     pub file: String,
     /// The line in which the quote stands.
     pub line: usize,
-    /// The quote.
     pub quote: String,
     pub claim: String,
     pub scenario: String,
@@ -135,7 +131,6 @@ pub struct Discarded {
     /// The line as it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
-    /// The quote.
     pub quote: String,
     pub claim: String,
     pub found_by: String,
@@ -156,7 +151,6 @@ pub enum FixStatus {
     Untested,
     /// The project's checks fail with it.
     Fails,
-    /// It does not apply.
     DoesNotApply,
 }
 
@@ -176,7 +170,6 @@ pub struct TriedFix {
 pub struct Reviewed<'a> {
     /// Its name.
     pub file: &'a str,
-    /// Its lines.
     pub lines: &'a Lines,
     /// Lines that the change takes away, with their old numbers.
     pub removed: &'a [(usize, String)],
@@ -413,7 +406,6 @@ pub fn findings(answer: &str) -> Result<(Vec<Claimed>, usize), String> {
     Ok((all.into_iter().take(MOST_FINDINGS).collect(), more))
 }
 
-/// The fixes of an answer.
 pub fn fixes(answer: &str) -> Vec<Fix> {
     let Ok(found) = document(answer) else { return Vec::new() };
     let Some(list) = list(&found.value, "fixes") else { return Vec::new() };

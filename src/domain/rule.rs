@@ -25,22 +25,13 @@ pub enum RuleError {
     Yaml(String),
     /// A pattern of a rule does not compile.
     #[error("rule `{rule}`: bad pattern: {problem}")]
-    Pattern {
-        /// The rule.
-        rule: String,
-        problem: String,
-    },
+    Pattern { rule: String, problem: String },
     /// A rule refers to something that the file does not define, or lacks what it needs.
     #[error("rule `{rule}`: {problem}")]
-    Incomplete {
-        /// The rule.
-        rule: String,
-        problem: String,
-    },
+    Incomplete { rule: String, problem: String },
     /// A `match` example that the rule does not match.
     #[error("rule `{rule}` does not match its example `{example}`{detail}")]
     Missed {
-        /// The rule.
         rule: String,
         /// The example as the file has it.
         example: String,
@@ -50,7 +41,6 @@ pub enum RuleError {
     /// A `not_match` example that the rule matches.
     #[error("rule `{rule}` matches `{example}`, which it must not")]
     Overreached {
-        /// The rule.
         rule: String,
         /// The example as the file has it.
         example: String,

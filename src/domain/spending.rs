@@ -29,7 +29,6 @@ const KEPT_QUARTERS: u64 = 2 * 24 * 4;
 /// Tokens of some calls of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cell {
-    /// Calls.
     pub(crate) calls: u64,
     /// Tokens that CLIs told.
     pub(crate) told: Tokens,
@@ -52,7 +51,6 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    /// A call.
     pub(crate) fn of(call: &ConsultSettled) -> Self {
         let (input, output, estimate) = (call.input_tokens, call.output_tokens, call.estimate);
         let told = Tokens { input: input.unwrap_or(0), output: output.unwrap_or(0) };
@@ -134,7 +132,6 @@ impl AddAssign for Weight {
 /// The owner of the calls of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Whose {
-    /// The provider.
     pub(crate) provider: String,
     /// The model that answered, else the one that was asked for; empty where nobody told.
     pub(crate) model: String,
@@ -282,7 +279,6 @@ pub(crate) struct PriceList {
     /// The day on which its prices held.
     #[serde(default)]
     pub(crate) date: String,
-    /// Their source.
     #[serde(default)]
     pub(crate) source: String,
     /// The prices.

@@ -53,7 +53,6 @@ pub struct TurnAt {
 /// A conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thread {
-    /// Its id.
     pub id: String,
     /// The thread that it was forked from, and after which turn.
     pub forked_from: Option<(String, usize)>,
@@ -86,7 +85,6 @@ impl Threads {
         });
     }
 
-    /// A thread was forked.
     pub fn forked(&mut self, at: u64, forked: Forked) {
         let Forked { thread: id, of, turns: count } = forked;
         let turns: Vec<TurnAt> = self
@@ -97,7 +95,6 @@ impl Threads {
         self.by_id.entry(id.clone()).or_insert(Thread { id, forked_from, turns, last_at: at });
     }
 
-    /// A thread.
     pub fn get(&self, id: &str) -> Option<&Thread> {
         self.by_id.get(id)
     }
@@ -149,10 +146,8 @@ pub struct Turn {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Replayed {
-    /// The text.
     #[serde(skip)]
     pub text: String,
-    /// Turns that are in it.
     pub turns: usize,
     /// Older turns that are not.
     pub dropped: usize,

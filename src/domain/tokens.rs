@@ -22,7 +22,6 @@ pub struct Expected {
     /// The model that is asked for; empty where the CLI chooses.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
-    /// Tokens.
     pub tokens: Tokens,
 }
 

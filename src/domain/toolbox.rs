@@ -176,7 +176,6 @@ pub fn recommended_tools(
     fill(&manifest.core_tools, &wanted, usize::MAX, limits).loaded
 }
 
-/// The manifest.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -191,11 +190,9 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skill {
-    /// Its name.
     pub name: String,
     /// In a sentence.
     pub description: String,
-    /// Its stage.
     pub stage: Stage,
     /// Its place among the skills of its stage, 1 first.
     pub priority: u32,

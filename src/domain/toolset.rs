@@ -9,7 +9,6 @@ use super::packed;
 /// A named set of tools.
 #[derive(Deserialize)]
 pub struct Toolset {
-    /// Its name.
     pub name: String,
     /// Its tools, without what all of ours begin with.
     pub tools: Vec<String>,
@@ -48,7 +47,6 @@ pub fn names() -> Vec<&'static str> {
     all().map(|set| set.name.as_str()).collect()
 }
 
-/// The names of all tools.
 pub fn tool_names() -> impl Iterator<Item = String> {
     let bare =
         std::iter::once(ALWAYS).chain(toolsets().iter().flat_map(|set| set.tools.iter().map(String::as_str)));

@@ -66,11 +66,8 @@ pub struct Facts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Agents.
     pub max_agents: u32,
-    /// Rounds.
     pub max_rounds: u32,
-    /// Messages of each agent.
     pub max_messages_per_agent: u32,
     /// Messages a run above which coordination costs more than it is worth.
     pub overhead_threshold: f64,

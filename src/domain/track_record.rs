@@ -28,7 +28,6 @@ impl Work {
         Self { stage, step: None }
     }
 
-    /// Work on a micro-step.
     pub(crate) fn on(step: &MicroStep) -> Self {
         Self { stage: Some(step.stage), step: Some(step.kind) }
     }

@@ -49,15 +49,12 @@ pub struct Demands {
 pub enum Outcome {
     /// Nothing speaks against it.
     Valid,
-    /// It is too long.
     TooLong,
-    /// It is too short.
     TooShort,
     /// It holds a phrase that it must not hold.
     ForbiddenPattern,
     /// It is no JSON document.
     InvalidJson,
-    /// A field is missing.
     MissingJsonField,
     /// It is no diff that can be understood.
     InvalidDiff,
@@ -68,7 +65,6 @@ pub enum Outcome {
 /// An outcome and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validation {
-    /// The outcome.
     pub outcome: Outcome,
     /// Why, in a line.
     pub reason: String,

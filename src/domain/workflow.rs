@@ -47,7 +47,6 @@ pub enum Phase {
     Running(Stage),
     /// The stage's outputs wait for a decision.
     AwaitingApproval {
-        /// The stage.
         stage: Stage,
         /// The request that is open.
         request: String,
@@ -95,7 +94,6 @@ impl std::fmt::Display for Phase {
 /// A request for a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Its id.
     pub id: String,
     /// When it was made, in milliseconds since 1970.
     pub at: u64,
@@ -132,7 +130,6 @@ pub struct LastChange {
     /// Its event's id.
     pub id: String,
     pub kind: ChangeKind,
-    /// The session of the backup.
     pub backup_session: String,
 }
 
@@ -238,7 +235,6 @@ impl Run {
         self.request(request)
     }
 
-    /// A request by its id.
     pub fn request(&self, id: &str) -> Option<&Request> {
         self.requests.iter().find(|request| request.id == id)
     }
@@ -264,7 +260,6 @@ pub struct Refusal {
     pub code: &'static str,
     /// The state of the run, for example `awaiting_approval(analyze)`.
     pub state: String,
-    /// The reason.
     pub reason: String,
     /// The next step.
     pub next: String,
@@ -332,9 +327,7 @@ impl Run {
 /// One try at a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Its id.
     pub id: String,
-    /// The stage.
     pub stage: Stage,
     pub iteration: u32,
     pub mode: Mode,

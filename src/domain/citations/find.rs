@@ -1,4 +1,4 @@
-//! Finding the places that an answer names, in every way in which people, models and compilers write one.
+//! Finds the places that an answer names, in every way in which people, models and compilers write them.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -12,9 +12,9 @@ use crate::domain::order::Order;
 use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
 
-/// Places of one answer that are looked at.
+/// Maximum number of places of one answer.
 pub const MOST_CLAIMS: usize = 400;
-/// Bytes of one answer that are looked at: more than any client is shown of it.
+/// Maximum number of bytes of an answer: more than any client shows.
 pub const MOST_TEXT: usize = 256 * 1024;
 /// Characters of a quote.
 const MOST_QUOTE: usize = 400;
@@ -22,12 +22,12 @@ const MOST_QUOTE: usize = 400;
 const MOST_BLOCK: usize = 12;
 /// Quotes of one place.
 const MOST_QUOTES: usize = 6;
-/// Characters between a place and what is quoted for it.
+/// Maximum distance between a place and its quote, in characters.
 const MOST_APART: usize = 160;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/citations/places.yaml"));
 
-/// Fields of a document that name a file, and those that quote it.
+/// Fields of a document that name a file, and fields that quote it.
 const PATHS: [&str; 6] = ["file", "path", "filename", "file_path", "source_file", "suspected_file"];
 const QUOTES: [&str; 4] = ["quote", "snippet", "code", "excerpt"];
 
@@ -38,7 +38,7 @@ struct Place {
     claim: Claim,
 }
 
-/// The places that an answer names, each once, with what it quotes for each, and whether they are all.
+/// The places that an answer names, each once with its quotes, and whether the list is complete.
 pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
     let said = spoken(answer);
     let text = said.text();
@@ -63,7 +63,7 @@ pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
             kept.push(claim);
         }
     }
-    // A place that is named once with its quote needs no second entry without one.
+    // A place with a quote needs no second entry without one.
     let quoted: HashSet<(String, usize)> = kept
         .iter()
         .filter(|claim| !claim.quotes.is_empty())
@@ -73,7 +73,7 @@ pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
     (kept, are_all)
 }
 
-/// The beginning of a long text, up to the end of a word: half a place would be another one.
+/// The beginning of a long text, up to the end of a word: half a place would be another place.
 fn beginning(text: &str) -> &str {
     if text.len() <= MOST_TEXT {
         return text;
@@ -83,7 +83,7 @@ fn beginning(text: &str) -> &str {
     cut.rfind(char::is_whitespace).and_then(|end| cut.get(..end)).unwrap_or_default()
 }
 
-/// The places of a document: files with lines beside them, and those that its texts name.
+/// The places of a document: files with lines beside them, and places in its texts.
 fn in_value(value: &Value, found: &mut Vec<Claim>) {
     if found.len() >= MOST_CLAIMS {
         return;
@@ -106,7 +106,7 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
                 let end = number(&["end_line", "line_end"]);
                 let quotes = text(&QUOTES).and_then(|text| quote(text, Sense::Shown)).into_iter().collect();
                 found.extend(claim(path, line, end).map(|claim| Claim { quotes, ..claim }));
-                // Text that was read as a place and its quote holds no further place.
+                // A text that was read as a place or its quote contains no further place.
                 let is_read = |name: &&String| {
                     QUOTES.contains(&name.as_str())
                         || PATHS.contains(&name.as_str()) && !path.contains([':', '#'])
@@ -122,11 +122,11 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
     }
 }
 
-/// The meaning of a fence for the places in it.
+/// The meaning of places inside a fence.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fence {
     None,
-    /// Output of a program, or no word at all.
+    /// Output of a program, or a fence without a label.
     Output,
     /// Code, in which `a.b:3` can be anything.
     Code,
@@ -174,8 +174,8 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
     }
 }
 
-/// True if a number stands where the patterns want one: behind a sign or a word for lines, and in other
-/// scripts anywhere. The numbers in hashes, dumps and columns of digits do not.
+/// True if a number stands where the patterns want one: after a sign or a word for lines, or anywhere in
+/// other scripts. Numbers in hashes, dumps and columns of digits do not count.
 fn may_name_a_line(line: &str) -> bool {
     let leads = |byte: u8| {
         matches!(byte, b' ' | b'\t' | b':' | b'#' | b'(' | b'*' | b'`' | b'~' | b'.')
@@ -206,7 +206,7 @@ fn opened(info: &str) -> Fence {
     }
 }
 
-/// The places of one line, from left to right, none over another.
+/// The places of one line, from left to right, without overlaps.
 fn in_line(line: &str) -> Vec<Place> {
     let mut found: Vec<Place> = Vec::new();
     let mut rest = line.to_owned();
@@ -241,7 +241,7 @@ fn in_line(line: &str) -> Vec<Place> {
         let mut at = 0;
         let mut caught_here = Vec::new();
         while caught_here.len() < MOST_CLAIMS
-            // Most lines name no place, and a look without groups is cheaper.
+            // Most lines name no place, and a match without groups is cheaper.
             && pattern.is_match_at(&rest, at)
             && let Some(caught) = pattern.captures_at(&rest, at)
         {
@@ -271,7 +271,7 @@ fn in_line(line: &str) -> Vec<Place> {
     found
 }
 
-/// True if a mark begins something: the one that ends a piece of code stands behind it.
+/// True if a mark opens something; one that ends a piece of code follows it.
 fn opens(line: &str, at: usize) -> bool {
     let before = line.get(..at).unwrap_or_default();
     let last = before.chars().next_back();
@@ -279,7 +279,7 @@ fn opens(line: &str, at: usize) -> bool {
     stands_free && before.matches('`').count().is_multiple_of(2)
 }
 
-/// `path:10,20-30`: the places behind the first.
+/// `path:10,20-30`: the places after the first.
 fn further(line: &str, first: &Place) -> Vec<Place> {
     let mut end = first.end;
     let mut more = Vec::new();
@@ -303,7 +303,7 @@ fn further(line: &str, first: &Place) -> Vec<Place> {
     more
 }
 
-/// True if what was read as a line is the beginning of something else: `1.5`, `10px`, `3:45pm`.
+/// True if the number is the beginning of something else: `1.5`, `10px`, `3:45pm`.
 fn goes_on(line: &str, end: usize) -> bool {
     let mut rest = line.get(end..).unwrap_or_default().chars();
     match rest.next() {
@@ -315,14 +315,14 @@ fn goes_on(line: &str, end: usize) -> bool {
     }
 }
 
-/// True if what stands before "line 3" is a word of the sentence.
+/// True if the text before "line 3" is a word of the sentence.
 fn is_prose(caught: &Captures<'_>) -> bool {
     let in_words = caught.name("d1").or_else(|| caught.name("e1")).is_some();
     let path = caught.name("path").map_or("", |path| path.as_str());
     in_words && !path.contains(['/', '\\', '.']) && form(path, 1) != Some(Form::Place)
 }
 
-/// True if a path is the end of a longer word, such as the host of an address of mail.
+/// True if a path is the end of a longer word, such as the host of a mail address.
 fn begins_within(line: &str, start: usize) -> bool {
     line.get(..start)
         .and_then(|before| before.chars().next_back())
@@ -340,7 +340,7 @@ fn place(caught: &Captures<'_>) -> Option<Place> {
 
 fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
     let mut path = path.trim().replace('\\', "/");
-    // No extension has letters of other scripts: a particle of the sentence stands behind it.
+    // Letters of other scripts after an extension belong to the sentence.
     if let Some(end) = path.rfind('.').and_then(|dot| {
         path.get(dot..)?.char_indices().find(|(_, letter)| !letter.is_ascii()).map(|(at, _)| dot + at)
     }) {
@@ -355,18 +355,18 @@ fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
     Some(Claim { cited, path, line, end_line, quotes: Vec::new(), form })
 }
 
-/// Ports of services: `docs.rs:443` is no line.
+/// Ports of services: `docs.rs:443` is not a line.
 const PORTS: [usize; 24] = [
     22, 25, 53, 80, 110, 143, 443, 465, 587, 993, 1433, 1521, 3000, 3306, 5000, 5432, 5672, 6379, 8000, 8080,
     8443, 9000, 9090, 9200,
 ];
 
-/// Returns what a word with a number behind it can be; none where it is no place at all.
+/// The form of a word with a number after it; none if it is no place.
 fn form(path: &str, line: usize) -> Option<Form> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let lower = name.to_lowercase();
     let has_directory = path.contains('/');
-    // `user@host`; a scope such as `@types/` stands at the beginning of its part.
+    // `user@host`; a scope such as `@types/` is at the beginning of its part.
     if path.split('/').any(|part| part.find('@').is_some_and(|at| at > 0)) {
         return None;
     }
@@ -383,12 +383,12 @@ fn form(path: &str, line: usize) -> Option<Form> {
     };
     let is_source = list("source_extensions").contains(&extension);
     let is_port = !has_directory && PORTS.contains(&line);
-    // `example.com/team/app.web:3`: a host in front makes it an address.
+    // `example.com/team/app.web:3`: a leading host makes it an address.
     let has_host = path.split_once('/').is_some_and(|(first, _)| is_host(first));
     Some(if is_source && !is_port && !has_host && !stem.is_empty() { Form::Place } else { Form::Perhaps })
 }
 
-/// True if a part of a path is a host's name by its ending.
+/// True if a part of a path looks like a host name by its ending.
 fn is_host(part: &str) -> bool {
     part.rsplit_once('.').is_some_and(|(stem, end)| {
         !stem.is_empty() && list("host_endings").contains(&end.to_lowercase().as_str())
@@ -402,7 +402,7 @@ fn blank(line: &mut String, start: usize, end: usize) {
     }
 }
 
-/// Gives each piece of code in a line to the place that is nearest to it.
+/// Gives each piece of code in a line to the nearest place.
 fn quote_beside(line: &str, places: &mut [Place]) {
     let Some(span) = PATTERNS.get("span") else { return };
     let mut given: Vec<(usize, usize, Quote)> = Vec::new();
@@ -417,7 +417,7 @@ fn quote_beside(line: &str, places: &mut [Place]) {
             Some(apart) => apart,
             None => {
                 let between = line.get(whole.end()..place.start).unwrap_or_default();
-                // Behind the end of a sentence something else begins.
+                // After the end of a sentence something else begins.
                 between.len() + if between.contains(['.', ';']) { MOST_APART } else { 0 }
             }
         };
@@ -441,7 +441,7 @@ fn quote_beside(line: &str, places: &mut [Place]) {
     }
 }
 
-/// The block that follows a line which ends with its place: a fence, a quotation, an indented line.
+/// The block after a line that ends with a place: a fence, a quotation, an indented line.
 fn block_below(rest: &str, below: &[&str]) -> Option<Quote> {
     if rest.chars().count() > MOST_APART {
         return None;
@@ -466,7 +466,7 @@ fn block_below(rest: &str, below: &[&str]) -> Option<Quote> {
     quote(&lines.join("\n"), sense)
 }
 
-/// A piece of code as a quote; none where it is too little, or a place itself.
+/// A piece of code as a quote; none if it is too short, or a place itself.
 fn quote(text: &str, sense: Sense) -> Option<Quote> {
     let text = text.trim_matches(['\n', '\r']).trim_end();
     let bare = text.trim();
@@ -479,7 +479,7 @@ fn quote(text: &str, sense: Sense) -> Option<Quote> {
     Some(Quote { text: text.to_owned(), sense })
 }
 
-/// True if one of the last words introduces what should stand there.
+/// True if one of the last words introduces a proposal.
 fn proposes(before: &str, words: usize) -> bool {
     let all = before.rsplit(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     all.take(words).any(|word| {

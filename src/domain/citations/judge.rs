@@ -1,4 +1,4 @@
-//! Holding what an answer says of a file against the file.
+//! Checks an answer's quotes against a file.
 
 use std::borrow::Cow;
 
@@ -10,14 +10,14 @@ use crate::domain::cut::{cut, one_line};
 /// Characters of a quote that a result shows.
 const MOST_SHOWN: usize = 160;
 
-/// Lines of a range that are compared one by one; beyond them a search by words finds the quote.
+/// Lines of a range that are compared one by one; beyond them, a search by words finds the quote.
 const MOST_OF_A_RANGE: usize = 60;
-/// Bytes of files that are searched for what one answer quotes.
+/// Bytes of files that are searched for one answer.
 const MOST_SEARCHED: usize = 8 * 1024 * 1024;
-/// Bytes that comparing one line counts as.
+/// Bytes that the comparison of one line counts for.
 const PRICE_OF_A_LINE: usize = 2_000;
 
-/// Room that is left for searches, so that no answer takes long whatever it quotes.
+/// Remaining searches, so that no answer takes long, whatever it quotes.
 pub struct SearchBudget(usize);
 
 impl Default for SearchBudget {
@@ -27,7 +27,7 @@ impl Default for SearchBudget {
 }
 
 impl SearchBudget {
-    /// True if there is room for so many bytes, which are then taken.
+    /// Takes room for a number of bytes, if there is enough.
     fn takes(&mut self, bytes: usize) -> bool {
         let left = self.0.checked_sub(bytes);
         self.0 = left.unwrap_or(0);
@@ -41,19 +41,18 @@ pub enum Sought {
     /// It begins in this line, from 1.
     At(usize),
     Nowhere,
-    /// The answer quotes more than is searched for.
+    /// The answer has more quotes than are searched.
     NotLookedFor,
 }
 
 /// A file's lines.
 pub struct Lines {
     text: String,
-    /// Where each begins.
+    /// Start of each line.
     starts: Vec<usize>,
 }
 
 impl Lines {
-    /// The lines of a text.
     pub fn of(text: String) -> Self {
         let behind = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
         let starts = std::iter::once(0).chain(behind).filter(|start| *start < text.len()).collect();
@@ -70,8 +69,7 @@ impl Lines {
         Some(line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r'))
     }
 
-    /// Returns where a quote begins, from 1: within the range if it is there, else in the line nearest to
-    /// it.
+    /// The line, from 1, where a quote begins: within the range if possible, else nearest to it.
     pub fn find(&self, quote: &str, line: usize, end: usize, budget: &mut SearchBudget) -> Sought {
         let wanted: Vec<Cow<'_, str>> = quote.lines().map(squeezed).filter(|line| !line.is_empty()).collect();
         let Some(first) = wanted.first() else { return Sought::Nowhere };
@@ -79,8 +77,8 @@ impl Lines {
         if let Some(at) = range.take(MOST_OF_A_RANGE).find(|at| self.begins_at(*at, &wanted)) {
             return Sought::At(at + 1);
         }
-        // The whole line as it is quoted names few lines, most often one. Its longest word finds those that
-        // are spaced in another way.
+        // The whole quoted line occurs rarely, most often once. Its longest word also finds lines with
+        // other spacing.
         let pieces = || first.split("...").flat_map(|piece| piece.split('…')).map(str::trim);
         let words = pieces().flat_map(|piece| piece.split(' '));
         let longest = [pieces().max_by_key(|piece| piece.len()), words.max_by_key(|word| word.len())];
@@ -98,7 +96,7 @@ impl Lines {
         Sought::Nowhere
     }
 
-    /// The line nearest to another one that holds a needle and begins a quote.
+    /// The line nearest to another one that contains a needle and begins a quote.
     fn nearest(
         &self,
         needle: &str,
@@ -155,7 +153,7 @@ impl Lines {
     }
 }
 
-/// True if a line holds a piece of code, from which something may be left out.
+/// True if a line contains a piece of code, possibly with omissions.
 fn holds(line: &str, wanted: &str) -> bool {
     if line.contains(wanted) {
         return true;
@@ -178,7 +176,7 @@ fn holds(line: &str, wanted: &str) -> bool {
     found >= 4
 }
 
-/// A line without its indentation, every run of blanks as one.
+/// A line without its indentation, with single blanks.
 fn squeezed(line: &str) -> Cow<'_, str> {
     let line = line.trim();
     let is_single = |(one, next): (char, char)| !one.is_whitespace() || one == ' ' && next != ' ';
@@ -188,7 +186,7 @@ fn squeezed(line: &str) -> Cow<'_, str> {
     Cow::Owned(one_line(line))
 }
 
-/// Returns what is found of a claim in the file that it means.
+/// The citation for a claim about a file.
 pub fn judged(claim: &Claim, file: &str, lines: &Lines, budget: &mut SearchBudget) -> Citation {
     let total = lines.count();
     let end = claim.end_line.unwrap_or(claim.line);

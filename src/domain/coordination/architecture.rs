@@ -1,4 +1,4 @@
-//! Chooses the topology for a stage, by the first of an ordered list of rules that applies.
+//! Chooses the topology for a stage by the first rule of an ordered list that applies.
 
 use serde::Serialize;
 use strum::IntoStaticStr;
@@ -13,29 +13,29 @@ use crate::domain::policy::{PolicySettings, SingleAgent};
 use crate::domain::stage::Stage;
 use crate::domain::topology::{Facts, Limits, Topology};
 
-/// The dependency from which on work is sequential.
+/// Dependency from which on work is sequential.
 pub const SEQUENTIAL: f64 = 0.7;
-/// The decomposability above which a task can be taken apart.
+/// Decomposability above which a task can be divided.
 pub const DECOMPOSABLE: f64 = 0.6;
-/// The complexity above which tools need a centre.
+/// Complexity above which tools need a centre.
 pub const TOOL_HEAVY: f64 = 0.6;
-/// The success above which a recorded topology is chosen again.
+/// Success above which a recorded topology is chosen again.
 const PROVEN_SUCCESS: f64 = 0.7;
-/// No more confidence than this comes from recorded runs.
+/// Maximum confidence from recorded runs.
 const MOST_CONFIDENCE: f64 = 0.9;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
-    /// The stage; none for a task that is not in one yet.
+    /// The stage; none for a task outside of stages.
     pub stage: Option<Stage>,
     pub scores: Scores,
-    /// The topology that the caller insists on.
+    /// The topology that the caller forces.
     pub forced: Option<Topology>,
     /// The recorded runs.
     pub history: &'a History,
     /// The policy in force.
     pub policy: &'a PolicySettings,
-    /// The intent of the task, where the task is known.
+    /// The intent of the task, if the task is known.
     pub intent: Option<&'a Intent>,
 }
 
@@ -45,9 +45,8 @@ pub struct Situation<'a> {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Rule {
-    /// The caller insisted.
+    /// The caller forced it.
     Forced,
-    /// The stage is one for a single agent.
     SingleAgentStage,
     /// The user switched the stage's ensemble off.
     EnsembleSwitchedOff,
@@ -55,12 +54,12 @@ pub enum Rule {
     RecordedResults,
     /// Its steps depend on one another.
     SequentialDependency,
-    /// It can be taken apart, and needs tools.
+    /// It can be divided, and needs tools.
     DecomposableWithTools,
-    /// It can be taken apart.
+    /// It can be divided.
     Decomposable,
     Intent,
-    /// Nothing but the stage is known.
+    /// Only the stage is known.
     StageDefault,
     /// Nothing is known.
     NoSignal,
@@ -72,22 +71,19 @@ impl Rule {
     }
 }
 
-/// The limits where no score decides.
+/// Limits if no score decides.
 const BY_DEFAULT: Limits =
     Limits { max_agents: 3, max_rounds: 3, max_messages_per_agent: 2, overhead_threshold: 2.0 };
 
-/// A choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
-    /// The topology.
     pub topology: Topology,
-    /// The certainty of the rule, 0 to 1.
+    /// Confidence of the rule, 0 to 1.
     pub confidence: f64,
     /// The rule that decided.
     pub rule: Rule,
-    /// The next choice if it does not work out.
+    /// The next choice if this one fails.
     pub fallback: Option<Topology>,
-    /// Its limits.
     pub limits: Limits,
 }
 
@@ -106,7 +102,7 @@ impl Choice {
 ///
 /// # Errors
 ///
-/// Several agents that are forced upon a stage which the policy holds to one.
+/// Several agents are forced on a stage that the policy limits to one.
 pub fn choose(situation: &Situation<'_>) -> Result<Choice, BadInput> {
     let single = situation.stage.and_then(|stage| situation.policy.single_agent(stage));
     if let Some(topology) = situation.forced {
@@ -115,7 +111,7 @@ pub fn choose(situation: &Situation<'_>) -> Result<Choice, BadInput> {
     Ok(match single {
         Some(SingleAgent::Always | SingleAgent::UnlessForced) => Choice::alone(Rule::SingleAgentStage, 1.0),
         Some(SingleAgent::SwitchedOff) => Choice::alone(Rule::EnsembleSwitchedOff, 1.0),
-        // Where each step needs the one before, no record of other work says otherwise.
+        // If each step needs the one before, no record of other work matters.
         None if situation.is_sequential() => Choice::alone(Rule::SequentialDependency, 0.85),
         None => proven(situation).unwrap_or_else(|| by_scores(situation)),
     })
@@ -177,12 +173,11 @@ fn by_scores(situation: &Situation<'_>) -> Choice {
 #[cfg(test)]
 mod tests;
 
-/// Every stage whose words occur, in their order.
+/// Every stage whose words occur, in order.
 pub fn mentioned(task: &Wording) -> Vec<Stage> {
     Stage::ALL.iter().copied().filter(|stage| task.has_any(words(*stage))).collect()
 }
 
-/// The words of a stage.
 fn words(stage: Stage) -> &'static [&'static str] {
     match stage {
         Stage::Analyze => &["analyze", "understand", "read", "examine", "investigate"],
@@ -193,13 +188,13 @@ fn words(stage: Stage) -> &'static [&'static str] {
     }
 }
 
-// The record of a single agent: likely enough to succeed that several would add little. Only what was
-// verified can say so: a model that states 73% was right in 35% of the cases, and one that states 77%
-// in 22% (arXiv 2602.06948).
+// The record of a single agent: if it is likely to succeed, several would add little. Only verified results
+// count: a model that states 73% was right in 35% of the cases, and one that states 77% in 22% (arXiv
+// 2602.06948).
 
-/// Recorded outcomes before they say anything.
+/// Minimum number of recorded outcomes.
 pub const ENOUGH_OUTCOMES: u64 = 10;
-/// The worth of a stated confidence; a guess through the two published points.
+/// Weight of a stated confidence; a guess through the two published points.
 const STATED: f64 = 0.4;
 
 /// Recorded outcomes of a single agent at work of a kind.
@@ -213,12 +208,12 @@ pub struct SoloRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alone {
     pub is_enough: bool,
-    /// Why, with the figures.
+    /// The reason with its figures.
     pub why: String,
 }
 
 impl SoloRecord {
-    /// Returns what recorded runs say of a single agent at a stage and an intent.
+    /// The record of a single agent for a stage and an intent.
     pub fn of(runs: &[RunRecord], stage: Stage, intent: Option<&str>) -> Self {
         let alike =
             runs.iter().filter(|run| run.topology == Topology::Sas && run.is_like(Some(stage), intent));
@@ -228,8 +223,8 @@ impl SoloRecord {
         })
     }
 
-    /// Holds the record, else the stated confidence, against the threshold. A stated confidence is shown
-    /// with what it comes to, and is never enough by itself.
+    /// Compares the record, else the stated confidence, with the threshold. A stated confidence is shown
+    /// with its weight, and is never enough by itself.
     pub fn alone(self, stated: f64, threshold: f64) -> Alone {
         let runs = self.successes + self.failures;
         if runs >= ENOUGH_OUTCOMES {
@@ -247,7 +242,7 @@ impl SoloRecord {
         }
         let recorded =
             format!("{runs} of {ENOUGH_OUTCOMES} verified outcomes of a single agent are recorded");
-        // Less than what is written as 0.01 is nothing that anybody stated.
+        // Less than 0.01 is not a stated confidence.
         let why = if stated >= 0.005 {
             let mapped = STATED * stated;
             format!(

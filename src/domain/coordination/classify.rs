@@ -1,5 +1,4 @@
-//! Classifies a task by its words: how far it can be taken apart, how far its steps depend on one
-//! another, and how much of it is work with tools.
+//! Classifies a task by its words: how decomposable, how sequential and how tool-heavy it is.
 
 use serde::Serialize;
 
@@ -7,7 +6,7 @@ use super::{BadInput, share};
 use crate::domain::measure::number::real;
 use crate::domain::packed::list;
 
-/// So many keywords of a list are as good as all of them.
+/// Number of keywords that count as all of them.
 const ENOUGH_KEYWORDS: f64 = 5.0;
 
 /// The features of a task, each 0 to 1.
@@ -19,11 +18,11 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Scores that a caller gives.
+    /// Scores from a caller.
     ///
     /// # Errors
     ///
-    /// One that is outside 0 to 1.
+    /// A score is not 0 to 1.
     pub fn new(decomposability: f64, sequential: f64, tools: f64) -> Result<Self, BadInput> {
         Ok(Self {
             decomposability: share("decomposability_score", decomposability)?,
@@ -39,9 +38,9 @@ impl Scores {
 pub enum Domain {
     /// Something is broken.
     Debugging,
-    /// Something works and is to be better.
+    /// Something works and should become better.
     Refactoring,
-    /// Something is to be there that is not.
+    /// Something new is wanted.
     FeatureImplementation,
     /// Anything else.
     General,
@@ -50,9 +49,8 @@ pub enum Domain {
 /// The signals in the words of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
-    /// The scores.
     pub scores: Scores,
-    /// The kind that counts, the first that applies.
+    /// The kind that counts: the first that applies.
     pub domain: Domain,
     /// True if a word of debugging occurs.
     pub is_debugging: bool,
@@ -65,7 +63,7 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// The scores by the keywords alone, without what the kind of the task adds.
+    /// The scores by keywords alone, without what the kind of the task adds.
     pub fn by_keywords(&self) -> Scores {
         Scores {
             decomposability: score(&self.keywords.decomposable),
@@ -78,15 +76,12 @@ impl Classification {
 /// The keywords found, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Keywords {
-    /// Of the list of that name.
     pub decomposable: Vec<&'static str>,
-    /// Of the list of that name.
     pub sequential: Vec<&'static str>,
-    /// Of the list of that name.
     pub tool: Vec<&'static str>,
 }
 
-/// Classifies a task by everything that was said of it.
+/// Classifies a task by all its texts.
 pub fn classify(text: &Wording) -> Classification {
     let keywords = Keywords {
         decomposable: text.which(list("decomposable")),
@@ -120,42 +115,42 @@ fn score(found: &[&str]) -> f64 {
     (real(u64::try_from(found.len()).unwrap_or(u64::MAX)) / ENOUGH_KEYWORDS).min(1.0)
 }
 
-// Finds words and phrases in free text: whole ones only, so that `prefix` is no `fix`.
+// Finds whole words and phrases in free text, so that `prefix` is no `fix`.
 
-/// Texts made ready to be searched.
+/// Texts prepared for searches.
 #[derive(Clone, Debug, Default)]
 pub struct Wording {
     texts: Vec<String>,
 }
 
 impl Wording {
-    /// Makes texts ready. Case is ignored; a phrase never spans two texts, or two sentences of one.
+    /// Prepares texts. Case is ignored; a phrase never spans two texts or two sentences.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         Self { texts: texts.into_iter().map(normal).collect() }
     }
 
-    /// True if a word or phrase occurs. It is given in lower case.
+    /// True if a word or phrase (in lower case) occurs.
     pub fn has(&self, phrase: &str) -> bool {
         let phrase = format!(" {phrase} ");
         self.texts.iter().any(|text| text.contains(&phrase))
     }
 
-    /// Returns which of some words and phrases occur, in their order; each once.
+    /// The words and phrases that occur, in their order, each once.
     pub fn which(&self, phrases: &[&'static str]) -> Vec<&'static str> {
         phrases.iter().copied().filter(|phrase| self.has(phrase)).collect()
     }
 
-    /// True if any of some words and phrases occurs.
+    /// True if any of the words and phrases occurs.
     pub fn has_any(&self, phrases: &[&str]) -> bool {
         phrases.iter().any(|phrase| self.has(phrase))
     }
 }
 
-/// The mark where a sentence or a clause is cut.
+/// Marks the end of a sentence or clause.
 const CUT: char = '|';
 
-/// Words in lower case with one space on either side. Blanks and hyphens separate the words of a
-/// phrase; any other sign cuts.
+/// Words in lower case with one space on either side. Blanks and hyphens separate the words of a phrase;
+/// any other sign ends it.
 fn normal(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push(' ');

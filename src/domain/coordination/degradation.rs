@@ -1,4 +1,4 @@
-//! The signs that several agents cost more than they bring, so that one should go on alone.
+//! Signs that several agents cost more than they bring, so that one should continue alone.
 
 use serde::Serialize;
 
@@ -7,20 +7,20 @@ use super::{BadInput, ratio, share};
 use crate::domain::measure::number::real;
 use crate::domain::topology::Topology;
 
-/// The rate of failures of a single agent that amplification is measured against.
+/// Failure rate of a single agent for the amplification of errors.
 pub const EXPECTED_FAILURE_RATE: f64 = 0.3;
-/// Messages a run above which coordination is given up.
+/// Maximum messages in a run.
 pub const MOST_OVERHEAD: f64 = 2.0;
-/// Amplification of errors above which it is.
+/// Maximum amplification of errors.
 pub const MOST_AMPLIFICATION: f64 = 1.2;
-/// Redundancy above which it is.
+/// Maximum redundancy.
 pub const MOST_REDUNDANCY: f64 = 0.85;
-/// Answers in a row, discarded for their form, with which it is.
+/// Maximum number of answers in a row that are discarded for their form.
 pub const MOST_FORMAT_ERRORS: u64 = 3;
-/// Success below which it is, given enough runs and some overhead.
+/// Minimum success rate, given enough runs and some overhead.
 const LEAST_SUCCESS: f64 = 0.3;
 const ENOUGH_RUNS: u64 = 5;
-/// Failures below which their rate says nothing.
+/// Minimum number of failures for a meaningful rate.
 const SOME_FAILURES: u64 = 4;
 const SOME_OVERHEAD: f64 = 1.5;
 
@@ -35,16 +35,16 @@ pub struct Counts {
     pub failures: u64,
     /// The similarity of the outputs, 0 to 1.
     pub redundancy: f64,
-    /// Answers discarded for their form, in a row up to now.
+    /// Answers discarded for their form, in a row until now.
     pub format_errors: u64,
-    /// True if the recorded results of the topology became worse.
+    /// True if recorded results of the topology became worse.
     pub became_worse: bool,
 }
 
-/// The figures that the thresholds are held against.
+/// The figures that are compared with the thresholds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Metrics {
-    /// Messages a run.
+    /// Messages for each run.
     pub coordination_overhead: f64,
     /// The rate of failures over the expected 0.3; 1 without runs.
     pub error_amplification: f64,
@@ -57,25 +57,25 @@ pub struct Metrics {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
-    /// Too many messages a run.
+    /// Too many messages for each run.
     Overhead,
     /// Too many failures.
     ErrorAmplification,
-    /// Outputs too much alike.
+    /// Outputs that are too similar.
     Redundancy,
     /// Little success for the overhead.
     LittleSuccess,
-    /// Too many answers in a row without the form that was asked for.
+    /// Too many answers in a row with the wrong form.
     FormatErrors,
-    /// Recorded results became worse than they were.
+    /// Recorded results became worse.
     Change,
 }
 
-/// The figures of some counts.
+/// The figures of counts.
 ///
 /// # Errors
 ///
-/// A redundancy outside 0 to 1.
+/// The redundancy is not 0 to 1.
 pub fn metrics(counts: &Counts) -> Result<Metrics, BadInput> {
     let runs = runs(counts);
     let rate = |count: u64| ratio(real(count), runs);
@@ -91,7 +91,7 @@ fn runs(counts: &Counts) -> f64 {
     real(counts.successes) + real(counts.failures)
 }
 
-/// The signs that a topology has degraded. A single agent cannot: there is nothing to give up.
+/// The signs that a topology has degraded. A single agent cannot degrade further.
 pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign> {
     if topology == Topology::Sas {
         return Vec::new();
@@ -115,13 +115,13 @@ pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign
     .collect()
 }
 
-/// Equal answers that were right, again and again, are no fault.
+/// True if equal answers were right again and again, which is no fault.
 fn agrees_rightly(counts: &Counts) -> bool {
     counts.failures == 0 && counts.successes >= ENOUGH_RUNS
 }
 
-/// Answers of a topology discarded for their form since its last run without one. A failed run is
-/// no format error, and the first run in good form begins the count anew.
+/// Answers of a topology discarded for their form, in a row until now. A failed run is no format error, and
+/// the first well-formed run begins the count anew.
 pub fn format_errors_in_a_row(runs: &[RunRecord], topology: Topology) -> u64 {
     runs.iter()
         .rev()
@@ -131,32 +131,31 @@ pub fn format_errors_in_a_row(runs: &[RunRecord], topology: Topology) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-/// The rate of failures that is nothing unusual.
+/// The usual failure rate.
 pub const USUAL: f64 = 0.2;
-/// The rate of failures that is to be noticed.
+/// The failure rate to detect.
 pub const WORSE: f64 = 0.5;
-/// The sum at which it is.
+/// The sum that raises an alarm.
 pub const ALARM: f64 = 5.0;
-/// Successes in a row after which an alarm is over.
+/// Successes in a row that end an alarm.
 const RECOVERED: u64 = 5;
 
-/// The sum of the results of one topology or provider, in their order.
+/// The cumulative sum over results of one topology or provider, in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cusum {
-    /// Results.
     pub results: u64,
-    /// The sum after the last of them.
+    /// The sum after the last result.
     pub sum: f64,
-    /// Number of times that it reached [`ALARM`], and began anew.
+    /// Number of times that it reached [`ALARM`] and began anew.
     pub alarms: u64,
-    /// True if the last alarm still stands: fewer than five successes in a row since.
+    /// True if the last alarm still holds: fewer than five successes in a row since.
     pub alarmed: bool,
     #[serde(skip)]
     in_a_row: u64,
 }
 
 impl Cusum {
-    /// The sum over results, oldest first: true is a success.
+    /// The sum over results, oldest first; true is a success.
     pub fn of(results: impl IntoIterator<Item = bool>) -> Self {
         let mut sum = Self::default();
         results.into_iter().for_each(|success| sum.add(success));

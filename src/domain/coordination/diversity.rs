@@ -1,5 +1,4 @@
-//! The number of independent voices among several providers. Providers that err together are fewer than
-//! they count.
+//! The number of independent voices among several providers. Providers with common errors count for less.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +9,14 @@ use super::record::Answer;
 use crate::domain::measure::number::real;
 use crate::domain::order::Gather;
 
-/// Questions that two providers must both have answered before their agreement is reported. With
-/// 30, the standard error of a rate is at most 0.09 and that of a correlation about 0.18; with
-/// fewer, the number of voices would be noise.
+/// Minimum number of common questions of two providers before their agreement is reported. With 30, the
+/// standard error of a rate is at most 0.09 and that of a correlation about 0.18; with fewer, the number of
+/// voices would be noise.
 pub const ENOUGH_QUESTIONS: u64 = 30;
 
-/// The effective number of independent voices among `voices` whose errors correlate by `rho` on
-/// average: N / (1 + (N - 1) rho). A negative correlation counts as none, so that there are never
-/// more voices than heads.
+/// The effective number of independent voices among `voices` whose errors correlate by `rho` on average: N
+/// / (1 + (N - 1) rho). A negative correlation counts as 0, so that there are never more voices than
+/// providers.
 pub fn effective_voices(voices: u64, rho: f64) -> f64 {
     let voices = real(voices);
     if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }
@@ -27,50 +26,49 @@ pub fn effective_voices(voices: u64, rho: f64) -> f64 {
 pub struct Pair {
     /// The providers, in alphabetical order.
     pub providers: [String; 2],
-    /// Questions that both answered.
+    /// Number of common questions.
     pub questions: u64,
-    /// The share of compared answers that they answered alike, 0 to 1; none while too few
-    /// were compared.
+    /// Share of equal answers among the compared ones, 0 to 1; none if too few were compared.
     pub agreement: Option<f64>,
-    /// Questions of these in which it is known of both whether they were right.
+    /// Common questions for which both answers are known to be right or wrong.
     pub judged: u64,
-    /// The correlation (phi) of being right, -1 to 1; none while too few questions are judged, and
-    /// where one of them was always right or always wrong.
+    /// Correlation (phi) of being right, -1 to 1; none if too few questions are judged, or if one of them
+    /// was always right or always wrong.
     pub correlation: Option<f64>,
-    /// The share of compared answers, both wrong, that were alike, 0 to 1.
+    /// Share of equal answers among those where both are wrong, 0 to 1.
     pub same_error: Option<f64>,
 }
 
-/// The basis of the mean correlation.
+/// Basis of the mean correlation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     Correctness,
-    /// Nothing but whether they are equal, which right answers are too.
+    /// Only whether answers are equal; right answers are equal too.
     Agreement,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diversity {
-    /// Providers that are part of a pair with enough questions.
+    /// Providers in a pair with enough questions.
     pub voices: u64,
-    /// The effective number of independent voices among them; none until enough answers are judged.
+    /// Effective number of independent voices among them; none until enough answers are judged.
     pub effective_voices: Option<f64>,
     /// The mean correlation of being right over the pairs, if there are enough.
     pub rho: Option<f64>,
     pub basis: Basis,
     /// The pairs with enough questions.
     pub pairs: Vec<Pair>,
-    /// Judged questions that everybody got wrong, 0 to 1: no way of choosing can do better than
-    /// one less this.
+    /// Share of judged questions that everybody got wrong: no choice can succeed more often than 1 less
+    /// this.
     pub all_wrong: Option<f64>,
 }
 
 /// The answers of several providers to one question.
 pub type Question = Vec<Answer>;
 
-/// Returns how independent the providers of recorded questions are; none while no pair has answered
-/// [`ENOUGH_QUESTIONS`] together.
+/// How independent the providers of recorded questions are; none while no pair has [`ENOUGH_QUESTIONS`] in
+/// common.
 pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let pairs: Vec<Pair> =
         pairs(questions).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
@@ -91,12 +89,12 @@ pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     })
 }
 
-/// The most questions that any two providers have both answered.
+/// Maximum number of common questions of any two providers.
 pub fn most_shared_questions(questions: &[Question]) -> u64 {
     pairs(questions).iter().map(|pair| pair.questions).max().unwrap_or_default()
 }
 
-/// Every pair of providers that answered a question together, in alphabetical order.
+/// Every pair of providers with a common question, in alphabetical order.
 pub fn pairs(questions: &[Question]) -> Vec<Pair> {
     let mut tallies: BTreeMap<[&str; 2], Tally> = BTreeMap::new();
     for question in questions {

@@ -1,5 +1,4 @@
-//! The intent of a task, by a lexicon of weighted words: deterministic, and the same for every tool that
-//! uses it.
+//! The intent of a task, by a lexicon of weighted words: deterministic, and the same for every tool.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,18 +6,18 @@ use crate::domain::packed::list;
 use crate::domain::rule::RuleFile;
 use crate::domain::stage::Stage;
 
-/// The extra weight of the first word that says something.
+/// Additional weight of the first meaningful word.
 const FIRST: f64 = 2.0;
-/// Least words of a phrase with an open place that stand for it, and most.
+/// Number of words that an open place in a phrase may stand for.
 const OPEN: std::ops::RangeInclusive<usize> = 1..=6;
 
-/// Number of agents a task is worth.
+/// How many agents a task is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voices {
     /// A single agent.
     One,
-    /// Several that do not see one another.
+    /// Several that do not see each other.
     Several,
 }
 
@@ -30,7 +29,7 @@ struct Entry {
     intent: String,
     stage: Stage,
     voices: Voices,
-    /// Each with its weight.
+    /// Words with their weights.
     words: indexmap::IndexMap<Phrase, f64>,
 }
 
@@ -52,7 +51,7 @@ impl Entry {
 pub struct Lexicon {
     lead_in: Vec<String>,
     wishes: Vec<Phrase>,
-    /// The kind of a longer task of which no word is known, and how long that is.
+    /// Kind of a longer task without known words, and how long that is.
     request: String,
     request_words: usize,
     small_fix: Vec<String>,
@@ -61,36 +60,36 @@ pub struct Lexicon {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intent {
-    /// Its group: `debugging`, `review`; `general` where no word tells.
+    /// Its group: `debugging`, `review`; `general` if no word decides.
     pub intent: String,
-    /// The kind, finer: `crash`, `security`.
+    /// Its kind, which is finer: `crash`, `security`.
     #[serde(rename = "intent_kind")]
     pub kind: String,
     #[serde(skip)]
     pub stage: Stage,
     #[serde(skip)]
     pub voices: Voices,
-    /// The words that decided; none where it is only the form of a request.
+    /// The words that decided; none if only the form of a request did.
     #[serde(rename = "intent_words")]
     pub words: Vec<String>,
 }
 
 impl Intent {
-    /// True if any word told it.
+    /// True if a word decided.
     pub fn is_known(&self) -> bool {
         self.intent != GENERAL
     }
 }
 
-/// Words one after the other; a word that ends in `*` stands for all that begin so, and `*` alone for a
-/// few words.
+/// A sequence of words; a word that ends in `*` stands for all with that beginning, and `*` alone for a few
+/// words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "String")]
 struct Phrase {
-    /// As the file has it.
+    /// The phrase as written in the file.
     written: String,
     words: Vec<String>,
-    /// True if it counts at the head of a task only.
+    /// True if it counts only at the head of a task.
     at_head: bool,
 }
 
@@ -103,7 +102,7 @@ impl From<String> for Phrase {
 }
 
 impl Phrase {
-    /// True if it stands in some words.
+    /// True if it occurs in some words.
     fn is_in(&self, words: &[String]) -> bool {
         self.find(words).is_some()
     }
@@ -116,7 +115,7 @@ impl Phrase {
         words.get(start..).is_some_and(|rest| fits(&self.words, rest))
     }
 
-    /// Returns how often it counts in a task whose first word that says something is given.
+    /// Its weight in a task, given the position of the first meaningful word.
     fn counts(&self, words: &[String], first: usize) -> Option<f64> {
         if self.at_head {
             return (self.is_at(words, 0) || self.is_at(words, first)).then_some(1.0);
@@ -176,7 +175,7 @@ impl Lexicon {
             }
         }
         let least = self.request_words;
-        // How a short text begins says nothing by itself.
+        // The beginning of a short text says nothing by itself.
         let says =
             |intent: &Intent| words.len() >= least || intent.words.iter().any(|word| !word.starts_with('^'));
         if let Some((_, intent)) = best.filter(|(_, intent)| says(intent)) {
@@ -187,7 +186,7 @@ impl Lexicon {
         request.map_or_else(general, |entry| entry.with(Vec::new()))
     }
 
-    /// Returns where it begins: its kind says so, but a word at the head of the task may say otherwise.
+    /// The first stage: the one of its kind, unless a word at the head of the task says otherwise.
     fn stage(&self, found: &Intent, head: &str) -> Stage {
         if found.intent != DEBUGGING {
             return found.stage;
@@ -204,7 +203,7 @@ impl Lexicon {
     }
 }
 
-/// The intent of a task of which nothing is known.
+/// The intent of a task without any signal.
 const GENERAL: &str = "general";
 /// The intent of what is broken.
 pub const DEBUGGING: &str = "debugging";

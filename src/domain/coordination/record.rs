@@ -7,32 +7,31 @@ use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::vote::canonical::Canonical;
 
-/// One piece of work that came to its end.
+/// A finished piece of work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     pub topology: Topology,
     pub success: bool,
-    /// Tokens in all.
     pub tokens: u64,
     /// Messages between agents.
     pub messages: u64,
     /// Reasoning turns.
     pub rounds: u64,
-    /// Answers that were discarded for their form. A failed run is not such an answer.
+    /// Number of answers discarded for their form. A failed run is not such an answer.
     pub format_errors: u64,
-    /// The similarity of its outputs, 0 to 1; none where there were fewer than two.
+    /// Similarity of its outputs, 0 to 1; none below two outputs.
     pub redundancy: Option<f64>,
     pub answers: Vec<Answer>,
-    /// The stage of the work, where that was said.
+    /// The stage of the work, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// The intent of the work, where that was said.
+    /// The intent of the work, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
 }
 
 impl RunRecord {
-    /// True if it tells of work of a kind: what was not said of it fits any.
+    /// True if it is work of this kind; what was not given fits anything.
     pub fn is_like(&self, stage: Option<Stage>, intent: Option<&str>) -> bool {
         let fits_stage = stage.is_none() || self.stage.is_none() || self.stage == stage;
         let fits_intent = intent.is_none() || self.intent.is_none() || self.intent.as_deref() == intent;
@@ -43,13 +42,11 @@ impl RunRecord {
 /// One provider's answer to the question of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The provider.
     pub provider: String,
-    /// The mark of its answer: equal answers have equal marks. None where answers are not compared,
-    /// but only whether they were right.
+    /// The mark of its answer: equal answers have equal marks. None if answers are not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
-    /// True if it was right, where that is known.
+    /// True if it was right, if known.
     pub correct: Option<bool>,
 }
 

@@ -124,7 +124,6 @@ pub fn observed_win_rate(gap: f64) -> f64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
-    /// One agent.
     SingleAgent,
     /// Several.
     MultiAgent,
@@ -133,7 +132,6 @@ pub enum Advice {
 /// The prediction for one topology.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The predicted success.
     pub predicted_success: f64,
     /// The predicted success less the measured success of a single agent: the gap that was
     /// calibrated. Of a single agent none.
@@ -144,7 +142,6 @@ pub struct Prediction {
     pub observed_win_rate: Option<f64>,
 }
 
-/// The prediction for a topology.
 pub fn prediction(topology: Topology, inputs: &Inputs) -> Prediction {
     let predicted_success = predicted(topology, inputs);
     let several = topology != Topology::Sas;
@@ -166,7 +163,6 @@ pub fn best_of(topologies: &[Topology], inputs: &Inputs) -> Option<(Topology, Pr
         .reduce(|best, next| if next.1.predicted_success > best.1.predicted_success { next } else { best })
 }
 
-/// The advice at a gap.
 pub fn advice(gap: f64) -> Advice {
     if gap >= ADVISED_GAP { Advice::MultiAgent } else { Advice::SingleAgent }
 }

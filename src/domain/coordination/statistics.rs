@@ -1,4 +1,4 @@
-//! The statistics of recorded runs by topology. Nothing is filled in for one that never ran.
+//! Statistics of recorded runs by topology. A topology without runs has none.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,14 @@ use crate::domain::measure::tally::{Baseline, error_ratio};
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
-/// Recorded runs, in all, before they weigh in a choice.
+/// Minimum number of recorded runs before they count in a choice.
 pub const ENOUGH_RUNS: u64 = 10;
-/// Recorded runs of a topology before it can be the best.
+/// Minimum number of runs of a topology before it can be the best.
 pub const ENOUGH_RUNS_OF_ONE: u64 = 3;
 
 /// The sums of the runs of one topology.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TopologyStatistics {
-    /// Runs.
     pub runs: u64,
     /// Runs that succeeded.
     pub successes: u64,
@@ -28,31 +27,29 @@ pub struct TopologyStatistics {
     pub failures: u64,
     /// Successes among the runs, 0 to 1.
     pub success_rate: f64,
-    /// The rate that is exceeded nine times in ten, given these results: what topologies are compared by.
+    /// The rate that is exceeded nine times in ten, given these results; topologies are compared by it.
     pub success_rate_low: f64,
-    /// Tokens in all.
     pub total_tokens: u64,
-    /// Successes for a thousand tokens; none where no tokens were recorded.
+    /// Successes for a thousand tokens; none without recorded tokens.
     pub successes_per_1k_tokens: Option<f64>,
-    /// Messages in all.
     pub total_messages: u64,
-    /// Messages a run: what the thresholds of degradation and the choice call overhead.
+    /// Messages for each run, which thresholds and choices call overhead.
     pub messages_per_run: f64,
     /// Reasoning turns in all.
     pub total_rounds: u64,
-    /// Reasoning turns a run.
+    /// Mean reasoning turns of a run.
     pub mean_rounds: f64,
     /// Answers discarded for their form.
     pub format_errors: u64,
-    /// As the paper measures.
+    /// The paper's metrics.
     pub paper: PaperMetrics,
-    /// The similarities of outputs added up, and their number.
+    /// Sum of the similarities of outputs, and their number.
     #[serde(skip)]
     redundancy: (f64, u64),
 }
 
-/// The coordination metrics of "Towards a Science of Scaling Agent Systems" (table 5, section
-/// 4.1), over recorded runs. A figure that needs runs of a single agent is `None` without them.
+/// The coordination metrics of "Towards a Science of Scaling Agent Systems" (table 5, section 4.1), over
+/// recorded runs. A figure that needs runs of a single agent is `None` without them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PaperMetrics {
     /// Turns beyond those of a single agent, in percent of these: O = (T - `T_sas`) / `T_sas` x 100.
@@ -61,9 +58,9 @@ pub struct PaperMetrics {
     pub message_density: Option<f64>,
     /// Mean similarity of the outputs of a run, 0 to 1: R.
     pub redundancy: Option<f64>,
-    /// Success for the turns relative to a single agent's: Ec = S / (T / `T_sas`).
+    /// Success relative to the turns of a single agent: Ec = S / (T / `T_sas`).
     pub efficiency: Option<f64>,
-    /// The rate of failures over that of a single agent: Ae = E / `E_sas`.
+    /// The failure rate over that of a single agent: Ae = E / `E_sas`.
     pub error_amplification: Option<f64>,
 }
 
@@ -74,13 +71,13 @@ pub struct History {
 }
 
 impl History {
-    /// Counts the recorded runs of work of a kind.
+    /// Counts the recorded runs of a kind of work.
     pub fn of_kind(runs: &[RunRecord], stage: Option<Stage>, intent: Option<&str>) -> Self {
         let alike: Vec<RunRecord> = runs.iter().filter(|run| run.is_like(stage, intent)).cloned().collect();
         Self::of(&alike)
     }
 
-    /// Counts recorded runs. Time grows with their number, never with what they count.
+    /// Counts recorded runs, in time that depends only on their number.
     pub fn of(runs: &[RunRecord]) -> Self {
         let mut topologies: BTreeMap<Topology, TopologyStatistics> = BTreeMap::new();
         for run in runs {
@@ -95,23 +92,22 @@ impl History {
         Self { topologies }
     }
 
-    /// The topologies that ran, with what is known of each.
+    /// The topologies with runs, and their statistics.
     pub fn topologies(&self) -> &BTreeMap<Topology, TopologyStatistics> {
         &self.topologies
     }
 
-    /// Returns what is known of one topology; none if it never ran.
+    /// The statistics of a topology; none without runs.
     pub fn of_topology(&self, topology: Topology) -> Option<&TopologyStatistics> {
         self.topologies.get(&topology)
     }
 
-    /// Runs in all.
     pub fn runs(&self) -> u64 {
         self.topologies.values().map(|statistics| statistics.runs).sum()
     }
 
-    /// The best topology among those with enough runs, and its score; of equal ones the
-    /// first in the order of [`Topology::ALL`].
+    /// The best topology among those with enough runs, and its score; of equal ones the first in the order
+    /// of [`Topology::ALL`].
     pub fn best(&self) -> Option<(Topology, f64)> {
         self.topologies
             .iter()
@@ -126,7 +122,7 @@ pub fn of_run(run: &RunRecord, history: &History) -> PaperMetrics {
     let mut alone = TopologyStatistics::default();
     alone.add(run);
     let single = history.of_topology(Topology::Sas).map(|single| (single.mean_rounds, 0.0));
-    // One run has no rate of failures to compare.
+    // One run has no failure rate.
     PaperMetrics { error_amplification: None, ..alone.paper(run.topology, single) }
 }
 
@@ -149,7 +145,7 @@ impl TopologyStatistics {
         ratio(real(count), real(self.runs)).unwrap_or_default()
     }
 
-    /// Works out what follows from the sums, beside the turns and the failures a run of a single agent.
+    /// Computes the derived figures, given the turns and the failures of a single agent.
     fn conclude(&mut self, topology: Topology, single: Option<(f64, f64)>) {
         self.success_rate = self.a_run(self.successes);
         self.success_rate_low = cautious_rate(self.successes, self.failures);

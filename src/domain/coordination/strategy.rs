@@ -1,4 +1,4 @@
-//! The strategy of each stage: how candidates are made, checked and chosen from.
+//! The strategy of each stage: how candidates are made, checked and chosen.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,18 +11,17 @@ use crate::domain::policy::PolicySettings;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
-/// Way in which the answers of a stage come about.
+/// How the answers of a stage are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnsembleStrategy {
-    /// Several, none of which sees another.
+    /// By several agents that do not see each other.
     ParallelIndependent,
-    /// One.
     #[default]
     SingleAgent,
 }
 
-/// The way to choose one of several answers.
+/// How one of several answers is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VotingMode {
@@ -40,16 +39,15 @@ pub enum VotingMode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Strategy {
-    /// In a sentence.
+    /// Description in a sentence.
     pub description: String,
     #[serde(serialize_with = "id", skip_deserializing)]
     pub topology: Topology,
     #[serde(skip_deserializing)]
     pub ensemble_strategy: EnsembleStrategy,
     pub voting_mode: VotingMode,
-    /// Answers to choose from.
+    /// Number of answers to choose from.
     pub max_candidates: Option<u32>,
-    /// Iterations.
     pub max_iterations: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub red_flag_rules: Vec<String>,
@@ -62,7 +60,7 @@ pub struct Strategy {
     pub outputs: Vec<String>,
 }
 
-/// A topology by the name that the coordination tools use.
+/// A topology by its name in the coordination tools.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(crate) fn id<S: serde::Serializer>(topology: &Topology, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(topology.id())
@@ -74,7 +72,7 @@ pub fn strategy(stage: Stage, policy: &PolicySettings) -> Strategy {
 }
 
 impl Strategy {
-    /// The same with its agents arranged in another way.
+    /// The same strategy with another topology.
     pub fn arranged(self, topology: Topology) -> Self {
         let is_alone = topology == Topology::Sas;
         let ensemble_strategy =

@@ -1,5 +1,5 @@
-//! Hunks applied to the bytes of a file. The context must match, byte for byte; a hunk is moved only
-//! where its lines stand in one place of the file and no other.
+//! Applies hunks to the bytes of a file. The context must match byte for byte. A hunk is moved only if its
+//! lines occur in exactly one place of the file.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -19,17 +19,17 @@ const MARK: &str = "\u{feff}";
 pub struct Applied {
     /// The file's new bytes.
     pub content: Vec<u8>,
-    /// Hunks that were found elsewhere than they said.
+    /// Hunks that were found elsewhere than their headers say.
     pub offsets: Vec<Offset>,
     pub normalised: Vec<String>,
 }
 
-/// A hunk that was found elsewhere than it said.
+/// A hunk that was found elsewhere than its header says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offset {
     /// The number of the hunk in the file, from 1.
     pub hunk: usize,
-    /// The line it said; none where it said none.
+    /// The stated line; none if there is none.
     pub stated: Option<usize>,
     /// The line at which it was applied.
     pub applied: usize,
@@ -51,7 +51,7 @@ enum Why {
     /// Its lines are not in the file.
     #[error("the file does not have its context and removed lines{}", near(.0))]
     Mismatch(Nearest),
-    /// Its lines are in the file more than once, first at these two, and not where it says.
+    /// Its lines occur more than once, first at these two lines, and not at the stated one.
     #[error(
         "its lines occur in the file more than once (at lines {0} and {1}), and its line numbers do not say which place is meant"
     )]
@@ -59,21 +59,21 @@ enum Why {
     /// Nothing in it says where it belongs.
     #[error("it has no context and no removed line, but the file is not empty")]
     NoContext,
-    /// It belongs before a hunk that comes earlier.
+    /// It belongs before an earlier hunk.
     #[error("it belongs before or into the hunk above it")]
     OutOfOrder,
-    /// Its last line has no end, and the file goes on.
+    /// Its last line has no line end, but the file continues.
     #[error("`\\ No newline` says that the file ends there, but the file goes on")]
     GoesOn,
 }
 
 impl HunkFailure {
-    /// True if the lines stand in several places of the file.
+    /// True if the lines occur in several places.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self.why, Why::NotUnique(..))
     }
 
-    /// True if the lines that do not match look as if they did.
+    /// True if lines that do not match look the same.
     pub fn looks_same(&self) -> bool {
         matches!(&self.why, Why::Mismatch(nearest) if nearest.places.iter().any(|place| place.looks_same))
     }
@@ -105,12 +105,12 @@ fn near(nearest: &Nearest) -> String {
     }
 }
 
-/// The respects in which the patch is bent to the file.
+/// How far the patch is adapted to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bend {
-    /// Line ends and a mark at the start are the file's, whatever the patch has.
+    /// Line ends and byte order mark are taken from the file.
     own_ends: bool,
-    /// The file's missing final newline is overlooked, and kept.
+    /// The file's missing final newline is accepted and kept.
     open_end: bool,
 }
 
@@ -118,7 +118,7 @@ struct Bend {
 ///
 /// # Errors
 ///
-/// Returns which of them does not apply, and why.
+/// The hunk that does not apply, and why.
 pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> {
     let hunks = patch.hunks.as_slice();
     let open = !patch.by_git && content.last().is_some_and(|last| *last != b'\n');
@@ -130,7 +130,7 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
     for bend in bends.into_iter().flatten() {
         match apply_bent(content, hunks, bend) {
             Ok(applied) => {
-                // Where the hunk had to be looked for, other line ends may hide the place that is meant.
+                // If the hunk was searched for, other line ends may hide the right place.
                 let is_moved = bent && !bend.own_ends && !applied.offsets.is_empty();
                 let other = is_moved.then(|| apply_bent(content, hunks, Bend { own_ends: true, ..bend }));
                 return match other {
@@ -138,16 +138,16 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
                     Some(_) | None => Ok(applied),
                 };
             }
-            // The last one is bent the most, so it says best what else is wrong.
+            // The most adapted attempt shows best what else is wrong.
             Err(error) => failure = Some(error),
         }
     }
     failure.map_or_else(|| Ok(Applied { content: content.to_vec(), ..Applied::default() }), Err)
 }
 
-/// True if the file has line ends, or a mark at its start, that the patch may lack.
+/// True if the file has line ends or a byte order mark that the patch may lack.
 fn differs_in_ends(content: &[u8], hunks: &[Hunk]) -> bool {
-    // By bytes, as all that looks at each line of a long patch.
+    // Compared as bytes, because this runs for each line of a long patch.
     let differs = |line: &HunkLine| matches!(line.text.as_bytes(), [.., b'\r'] | [0xef, 0xbb, 0xbf, ..]);
     hunks.iter().any(|hunk| hunk.lines.iter().any(differs))
         || content.starts_with(MARK.as_bytes())
@@ -190,7 +190,7 @@ struct Work<'a> {
     /// The file's lines as they are.
     lines: Vec<&'a [u8]>,
     bend: Bend,
-    /// True if the patch's lines have all the same ends, so that they say nothing of the file's.
+    /// True if all lines of the patch have the same line end, so that they say nothing about the file's.
     one_end: bool,
 }
 
@@ -206,7 +206,7 @@ impl<'a> Work<'a> {
         self.bend.own_ends && self.one_end
     }
 
-    /// A line of the file as it is compared.
+    /// A line of the file in its compared form.
     fn key(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
         match line {
             [text @ .., b'\r', b'\n'] if self.ignores_ends() => Cow::Owned([text, b"\n"].concat()),
@@ -214,7 +214,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// True if a line of the patch is this one of the file.
+    /// True if a line of the patch equals this line of the file.
     fn is(&self, line: &HunkLine, key: &[u8]) -> bool {
         let text = self.text(line).as_bytes();
         match key {
@@ -223,9 +223,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The lines at which a hunk stands as it says; none where it must be looked for. After a hunk that was
-    /// moved, the stated lines are in doubt, and only one place will do. The same where the numbers mean two
-    /// places.
+    /// The lines of a hunk at its stated place; none if it must be searched for. After a moved hunk, stated
+    /// lines are in doubt, and only a single place will do; so if the numbers mean two places.
     fn stated(&self, keys: &[&[u8]], hunk: &Hunk, moved: bool) -> Option<Range<usize>> {
         let start = hunk.old_start.filter(|_| !moved && hunk.place == Stated::AtOnePlace)?.saturating_sub(1);
         let mut here = keys.get(start..)?.iter();
@@ -239,7 +238,7 @@ impl<'a> Work<'a> {
         (count > 0).then_some(start..start + count)
     }
 
-    /// A line of the patch as it is looked for.
+    /// A line of the patch in its searched form.
     fn wanted(&self, line: &HunkLine) -> Vec<u8> {
         let text = self.text(line);
         let mut bytes = text.as_bytes().to_vec();
@@ -266,7 +265,7 @@ impl<'a> Work<'a> {
         let mut ends = EndNotes::default();
         let mut done = 0;
         for (number, hunk) in hunks.iter().enumerate().map(|(at, hunk)| (at + 1, hunk)) {
-            // Most hunks stand where they say, and then nothing is copied or hashed.
+            // Most hunks are at their stated place, and then nothing is copied or hashed.
             let stands = match self.stated(&keys, hunk, !applied.offsets.is_empty()) {
                 Some(stands) => stands,
                 None => {
@@ -298,13 +297,13 @@ impl<'a> Work<'a> {
         Ok(applied)
     }
 
-    /// Copies lines of the file as they are, each as a whole: byte by byte took most of a patch's time.
+    /// Copies lines of the file, each as a whole: byte by byte took most of a patch's time.
     fn copy(&self, lines: Range<usize>, content: &mut Vec<u8>) {
         self.lines.get(lines).into_iter().flatten().for_each(|line| content.extend_from_slice(line));
     }
 
-    /// Writes the new lines of a hunk that stands at a line: context as the file has it, and what is
-    /// added with the ends of what it replaces, or of the line above it.
+    /// Writes the new lines of a hunk: context as the file has it, and added lines with the line ends of
+    /// what they replace, or of the line above.
     fn write(&self, hunk: &Hunk, at: usize, content: &mut Vec<u8>, notes: &mut EndNotes) {
         let mut here = at;
         let mut replaced: VecDeque<&[u8]> = VecDeque::new();
@@ -341,7 +340,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The end of a line; none where it has none.
+    /// The end of a line; none if it has none.
     fn end(&self, at: usize) -> Option<&'a [u8]> {
         match self.lines.get(at)? {
             [.., b'\r', b'\n'] => Some(b"\r\n"),
@@ -351,7 +350,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// The line ends of the patch that were taken for others of the file.
+/// Line ends of the patch that were replaced by those of the file.
 #[derive(Default)]
 struct EndNotes {
     to_crlf: bool,
@@ -373,7 +372,7 @@ impl EndNotes {
     }
 }
 
-/// The lines of a file, each with its end.
+/// The lines of a file, each with its line end.
 fn lines(content: &[u8]) -> Vec<&[u8]> {
     let mut start = 0;
     let mut lines: Vec<&[u8]> = memchr::memchr_iter(b'\n', content)
@@ -383,7 +382,7 @@ fn lines(content: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// Returns where a hunk that does not stand where it says belongs, as an index into the lines.
+/// The index of the lines where a hunk belongs that is not at its stated place.
 fn place<'a>(
     lines: &[&'a [u8]],
     index: &OnceCell<Index<'a>>,
@@ -420,7 +419,7 @@ impl<'a> Index<'a> {
         Self { numbers, encoded }
     }
 
-    /// The first two places where the lines stand.
+    /// The first two places of the lines.
     fn find(&self, wanted: &[Vec<u8>]) -> Vec<usize> {
         let numbers: Option<Vec<u32>> =
             wanted.iter().map(|line| self.numbers.get(line.as_slice()).copied()).collect();
@@ -441,50 +440,50 @@ impl<'a> Index<'a> {
     }
 }
 
-/// A number in four bytes of which only the first has its highest bit set, so that nothing is found
-/// across two of them.
+/// A number in four bytes of which only the first has its highest bit set, so that no match spans two
+/// numbers.
 fn encode(number: u32) -> [u8; 4] {
     let part = |shift: u32| u8::try_from(number >> shift & 0x7f).unwrap_or(0);
     [0x80 | part(21), part(14), part(7), part(0)]
 }
 
-/// Pairs of equal lines that are looked at; lines that stand in a file very often are left out beyond.
+/// Maximum number of compared pairs of equal lines; beyond it, very frequent lines are left out.
 const MOST_PAIRS: usize = 4_000_000;
-/// Places in a message.
+/// Maximum number of places in a message.
 const MOST_PLACES: usize = 2;
-/// The score of a line that is equal, and of one that only looks equal.
+/// Score of an equal line, and of a line that only looks equal.
 const EQUAL: u32 = 4;
 const ALIKE: u32 = 3;
-/// Similarity of two lines, from 0 to 1, so that one may be meant by the other.
+/// Minimum similarity of two lines, from 0 to 1, for one to be meant by the other.
 const LEAST_LIKENESS: f64 = 0.5;
 
-/// A place of a file, by the first line that differs there.
+/// A place in a file, with its first difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The line of the file at which the hunk would begin, from 1.
     pub start: usize,
-    /// The line of the file that differs first.
+    /// The first different line of the file.
     pub line: usize,
     pub expected: String,
     pub found: String,
-    /// True if the two look the same.
+    /// True if the two lines look the same.
     pub looks_same: bool,
 }
 
-/// The places where most lines fit.
+/// The places that fit best.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nearest {
     /// The first of them.
     pub places: Vec<Place>,
-    /// Number of places that fit as well and are not told.
+    /// Number of further places that fit as well.
     pub left_out: usize,
     pub equal: usize,
-    /// Number of lines of the file the hunk has.
+    /// Number of the hunk's lines in the file.
     pub of: usize,
 }
 
 impl Nearest {
-    /// Finds them; the stated place where no line of the hunk is in the file.
+    /// Finds the places that fit best; the stated place if no line of the hunk is in the file.
     pub(super) fn find(lines: &[&[u8]], old: &[Vec<u8>], stated: Option<usize>) -> Self {
         let scores = scores(lines, old);
         let best = scores.iter().copied().max().unwrap_or(0);
@@ -527,12 +526,12 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
-/// Returns what is compared where only the look of a line counts.
+/// The compared form of a line if only its look counts.
 fn look(line: &[u8]) -> String {
     words(&looks(&text(line))).join(" ")
 }
 
-/// Returns how well the hunk fits, for each line at which it might begin.
+/// For each line at which the hunk might begin, how well it fits.
 fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, line) in lines.iter().enumerate() {
@@ -543,7 +542,7 @@ fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
         .enumerate()
         .filter_map(|(at, line)| Some((at, places.get(&look(line))?.as_slice())))
         .collect();
-    // The rare lines say most.
+    // Rare lines say most.
     wanted.order_by_key(|(_, places)| places.len());
     let mut scores = vec![0_u32; lines.len()];
     let mut pairs = 0;
@@ -563,7 +562,7 @@ fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
     scores
 }
 
-/// Returns where the longest line of the hunk has its like, though no line is equal.
+/// The place of a line like the longest line of the hunk, if no line is equal.
 fn like(lines: &[&[u8]], old: &[Vec<u8>]) -> Option<usize> {
     const MOST_BYTES: usize = 400_000;
     let (at, longest) = old.iter().enumerate().max_by_key(|(_, line)| line.len())?;

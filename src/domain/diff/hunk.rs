@@ -1,5 +1,5 @@
-//! One hunk. Its counts are believed where they fit the lines; where they do not, the lines count,
-//! unless git's own index line says that a program made the hunk: then lines were lost on the way.
+//! One hunk. Its counts are believed if they fit the lines. If not, the lines count, unless git's own index
+//! line shows that a program made the hunk: then lines were lost on the way.
 
 use super::{DiffError, Fence, Hunk, HunkLine, Line, Side, Stated, shown};
 
@@ -13,8 +13,8 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// The distance of its two places, as lines before the hunk. A range without a line stands behind
-    /// the line that it names.
+    /// Difference of its two places, as lines before the hunk. A range without lines stands after the line
+    /// that it names.
     fn apart(&self) -> Option<isize> {
         let before = |start: usize, count: usize| start.saturating_sub(usize::from(count > 0));
         let (old, new) = (before(self.old_start, self.old), before(self.new_start, self.new));
@@ -25,14 +25,14 @@ impl Numbers {
 /// The header of a hunk.
 #[derive(Clone, Copy, Debug)]
 enum Header {
-    /// Its place, and its number of lines.
+    /// Its place and its number of lines.
     Numbered(Numbers),
     Bare,
-    /// Numbers that are not whole.
+    /// Incomplete numbers.
     Broken,
 }
 
-/// The surroundings that the reader of a hunk has to know.
+/// The surroundings that the reader of a hunk needs to know.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
     /// True if git made the patch, so that the counts are right.
@@ -84,7 +84,7 @@ pub(super) fn read(
         Header::Numbered(numbers) => (Some(numbers.old_start), numbers.apart()),
         Header::Bare | Header::Broken => (None, Some(setting.shift)),
     };
-    // Models often leave out of account what the hunks above it add; git never does.
+    // Models often ignore the lines that the hunks above add; git never does.
     let fits = apart == Some(setting.shift) || !setting.by_git && apart == Some(0);
     if !fits && setting.by_git {
         let reason = "the two places of the hunk's header do not fit the hunks above it";
@@ -117,7 +117,7 @@ fn range(text: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// The lines of a hunk whose counts fit; none where they do not.
+/// The lines of a hunk whose counts fit; none if they do not.
 fn by_counts(
     cursor: &mut Cursor,
     numbers: Numbers,
@@ -139,7 +139,7 @@ fn by_counts(
         if old == 0 && new == 0 {
             break;
         }
-        // To git only a line without anything is an empty one.
+        // For git only a line without any character is empty.
         let is_lost = setting.by_git && line.text == "\r";
         let Some(parsed) = hunk_line(line.text).filter(|_| !is_lost) else {
             return Ok(None);
@@ -163,7 +163,7 @@ fn by_counts(
         let what = "the counts say that the hunk has ended, but the next line looks like more of it";
         return if cursor.fence.is_some() { Ok(None) } else { Err(DiffError::at(number, what)) };
     }
-    // Nothing in a fence is prose, so what stands right below the hunk is a part of it that is damaged.
+    // Nothing in a fence is prose, so a line right below the hunk is a damaged part of it.
     let below = ahead.peek().filter(|line| ahead.fence.is_some() && !line.is_blank());
     if let Some(line) = below.filter(|_| !is_boundary(&ahead)) {
         return Err(stray(line));
@@ -173,7 +173,7 @@ fn by_counts(
     Ok(Some(lines))
 }
 
-/// The lines of a hunk whose counts do not fit them.
+/// The lines of a hunk whose counts do not fit.
 fn corrected(
     cursor: &mut Cursor,
     header: usize,
@@ -205,7 +205,7 @@ fn corrected(
     Ok(lines)
 }
 
-/// The lines of a hunk as far as they look like such.
+/// The lines of a hunk, as far as they look like hunk lines.
 fn by_shape(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Vec<HunkLine>, DiffError> {
     let mut lines = Vec::new();
     let mut blanks = Vec::new();
@@ -235,7 +235,7 @@ fn by_shape(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Vec<HunkLine
     Ok(lines)
 }
 
-/// Refuses what might be a part of the hunk that was not understood.
+/// Refuses a line that might be a misunderstood part of the hunk.
 fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
     let Some(line) = cursor.peek() else {
         return Ok(());
@@ -253,7 +253,7 @@ fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
     Ok(())
 }
 
-/// True if a hunk may end here: something else begins, or everything is over.
+/// True if a hunk may end here: something else begins, or the text ends.
 fn is_boundary(cursor: &Cursor) -> bool {
     cursor.at_header() || cursor.at_preamble() || cursor.at_signature() || cursor.at_end()
 }
@@ -278,7 +278,7 @@ fn hunk_line(text: &str) -> Option<HunkLine> {
     Some(HunkLine { side, text: text.get(from..)?.to_owned(), ends: true })
 }
 
-/// Returns how many lines of the old and of the new file a line is.
+/// Number of old and of new lines that a line counts for.
 fn share(side: Side) -> (usize, usize) {
     match side {
         Side::Context => (1, 1),
@@ -287,8 +287,8 @@ fn share(side: Side) -> (usize, usize) {
     }
 }
 
-/// Takes the line end off the last line; false if there is none, or the mark is not from git or
-/// diff's: `\ No newline at end of file`, in any language.
+/// Removes the line end of the last line; false if there is none, or if the mark is not git's or diff's `\
+/// No newline at end of file`, in any language.
 fn end_without_newline(mark: &str, lines: &mut [HunkLine]) -> bool {
     match lines.last_mut() {
         Some(last) if last.ends && mark.len() >= 12 && mark.starts_with("\\ ") => {
@@ -299,7 +299,7 @@ fn end_without_newline(mark: &str, lines: &mut [HunkLine]) -> bool {
     }
 }
 
-/// Only the last line of a file has no end.
+/// Only the last line of a file may lack a line end.
 fn ends_once(line: usize, lines: &[HunkLine]) -> Result<(), DiffError> {
     for side in [Side::Removed, Side::Added] {
         let mut of_file = lines.iter().filter(|line| line.side == Side::Context || line.side == side);
@@ -351,14 +351,14 @@ impl<'s, 'a> Cursor<'s, 'a> {
         }
     }
 
-    /// True if the code fence closes here and what looks like more of a hunk stands right behind it.
+    /// True if the code fence closes here and something like more of a hunk follows.
     pub(super) fn at_fence_end_amid_hunk(&self) -> bool {
         let mut rest = self.after(1);
         rest.fence = None;
         self.at_fence_end() && rest.looks_like_more()
     }
 
-    /// True if the lines, or the code fence around them, are over here.
+    /// True if the lines, or the code fence around them, end here.
     pub(super) fn at_end(&self) -> bool {
         self.lines.is_empty() || self.at_fence_end()
     }
@@ -369,13 +369,13 @@ impl<'s, 'a> Cursor<'s, 'a> {
             || self.at_names()
     }
 
-    /// True if the two lines with the names of a file are next.
+    /// True if the two lines with the names of a file follow.
     pub(super) fn at_names(&self) -> bool {
         matches!(self.lines, [old, new, ..] if old.text.starts_with("--- ") && new.text.starts_with("+++ "))
     }
 
-    /// True if the signature is next that mail programs and `git format-patch` put at the end: it ends
-    /// the text, or the next mail follows.
+    /// True if the signature follows that mail programs and `git format-patch` append: it ends the text, or
+    /// the next mail follows.
     pub(super) fn at_signature(&self) -> bool {
         let Some(dashes) = self.peek().filter(|line| matches!(line.text, "-- " | "--")) else {
             return false;
@@ -394,7 +394,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         true
     }
 
-    /// True if a line of a hunk is next, blank lines passed over.
+    /// True if a line of a hunk follows after blank lines.
     pub(super) fn more_after_blanks(&self) -> bool {
         self.past_blanks().looks_like_more()
     }
@@ -424,7 +424,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         false
     }
 
-    /// True if a line is next that tools put between two files, and that says nothing.
+    /// True if a meaningless line follows that tools put between two files.
     pub(super) fn at_preamble(&self) -> bool {
         const WORDS: [&str; 5] = ["index ", "Index: ", "diff ", "Only in ", "==="];
         self.peek().is_some_and(|line| WORDS.iter().any(|word| line.text.starts_with(word)))
@@ -436,7 +436,7 @@ pub(super) fn is_blank(text: &str) -> bool {
     matches!(text, "" | "\r")
 }
 
-/// The line with which each mail of `git format-patch` begins.
+/// The first line of each mail of `git format-patch`.
 pub(super) fn is_mail(text: &str) -> bool {
     let Some(commit) = text.strip_prefix("From ").and_then(|rest| rest.split(' ').next()) else {
         return false;

@@ -4,12 +4,12 @@ use super::hunk::{self, Cursor, Setting, is_mail};
 use super::name::{self, Header};
 use super::{Action, DiffError, Fence, FilePatch, Hunk, Line, Patch, Side, lines, shown};
 
-/// Reads a patch, whole or not at all. Other text is prose before the first file and after
-/// the last one, and outside of the code fences around files; anywhere else it is an error.
+/// Parses a patch, whole or not at all. Other text is prose before the first file, after the last one, and
+/// outside of the code fences around files; anywhere else it is an error.
 ///
 /// # Errors
 ///
-/// Returns what of it cannot be understood, or could mean two things.
+/// The part that is invalid or ambiguous.
 pub fn parse(text: &str) -> Result<Patch, DiffError> {
     let mut patch = Patch::default();
     let (lines, text_ends) = lines(text, &mut patch.normalised);
@@ -38,19 +38,19 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
     Ok(patch)
 }
 
-/// The place of a line: outside of the fences, or inside the one that is open.
+/// A part of the text: outside of the fences, or inside the open one.
 #[derive(Debug, Default)]
 struct Part {
-    /// True if a file was read in it.
+    /// True if it contains a file.
     has_files: bool,
-    /// The first line after its last file that does not belong to a patch.
+    /// The first line after its last file that belongs to no patch.
     prose: Option<(usize, String)>,
-    /// True if a mail has begun, whose text ends with the next file.
+    /// True inside a mail, whose text ends with the next file.
     in_mail: bool,
 }
 
 /// Reads a text from its first line to its last.
-// Independent things that were seen on the way.
+// Independent observations on the way.
 #[allow(clippy::struct_excessive_bools)]
 struct Reader<'s, 'a> {
     cursor: Cursor<'s, 'a>,
@@ -59,9 +59,9 @@ struct Reader<'s, 'a> {
     draft: Option<Draft>,
     outside: Part,
     inside: Part,
-    /// True if a fence had files in it.
+    /// True if a fence contained files.
     fenced: bool,
-    /// True if only a fence said where a hunk ends.
+    /// True if only a fence ended a hunk.
     uncounted: bool,
     prose: bool,
 }
@@ -90,8 +90,8 @@ impl Reader<'_, '_> {
         }
         self.finish()?;
         match self.cursor.fence {
-            // A fence without a file is no patch's; but where only a fence ends a hunk, it may have been
-            // a line of the hunk, and the one that is left over the true one.
+            // A fence without a file belongs to no patch. But if only a fence ended a hunk, it may have
+            // been a line of the hunk, and the remaining one the true fence.
             Some(fence) if self.inside.has_files || self.uncounted => Err(DiffError::at(
                 fence.line,
                 "the code fence that opens here is never closed: the patch may be cut off, or one of its lines looks like a fence",
@@ -122,7 +122,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// A file begins here: nothing but files may stand between it and the one before.
+    /// Begins a file: only files may stand between it and the one before.
     fn begin(&mut self, line: Line) -> Result<(), DiffError> {
         self.finish()?;
         let is_fenced = self.cursor.fence.is_some();
@@ -180,7 +180,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// A line that begins nothing.
+    /// Handles a line that begins nothing.
     fn other(&mut self, line: Line) -> Result<(), DiffError> {
         if let Some(draft) = self.draft.as_mut().filter(|draft| draft.is_in_header())
             && extended(draft, line)?
@@ -188,14 +188,14 @@ impl Reader<'_, '_> {
             self.cursor.advance(1);
             return Ok(());
         }
-        // The line right below the headers of a file is a part of it, or a line was lost there.
+        // The line right below a file's headers belongs to it, or a line was lost there.
         let ends_file = self.cursor.at_preamble() || self.cursor.at_signature() || is_mail(line.text);
         if !line.is_blank() && !ends_file && self.draft.as_ref().is_some_and(Draft::is_in_header) {
             refuse_unsupported(line)?;
             return Err(under_header(line));
         }
-        // A blank line says nothing. But below it git reads no further, neither in its own headers nor
-        // for more hunks of what it made.
+        // A blank line says nothing. But git reads no further below it, neither in its own headers nor for
+        // more hunks.
         if line.is_blank() {
             if self.draft.as_ref().is_some_and(|draft| draft.is_in_header() || draft.is_indexed()) {
                 self.leave_file(line)?;
@@ -210,7 +210,7 @@ impl Reader<'_, '_> {
         if is_mail(line.text) {
             part.in_mail = true;
         }
-        // A header of git's without its file would be lost among the prose.
+        // A git header without its file would be lost among the prose.
         if is_orphan(line.text) {
             let what = "is a header of a file, and no `diff --git` line above it names one";
             return Err(DiffError::at(line.number, &format!("`{}` {what}", shown(line.text))));
@@ -231,7 +231,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Something else than a file stands here: the file must be whole.
+    /// Ends a file at another line: the file must be whole.
     fn leave_file(&mut self, line: Line) -> Result<(), DiffError> {
         match &self.draft {
             Some(draft) if draft.hunks.is_empty() && !draft.is_whole() => Err(under_header(line)),
@@ -255,9 +255,9 @@ struct Draft {
     git: Option<GitLine>,
     /// Git's index line, with its two hashes.
     index: Option<Index>,
-    /// The extended headers that were read.
+    /// The extended headers so far.
     seen: Vec<&'static str>,
-    /// The first header line that ends with blanks.
+    /// The first header line with trailing blanks.
     padded: Option<usize>,
     headers: Option<(Header, Header)>,
     from: Option<String>,
@@ -272,7 +272,7 @@ struct Draft {
     shift: isize,
 }
 
-/// Text behind `diff --git `, and its two names where they can be told apart.
+/// The text after `diff --git `, and its two names if they can be separated.
 #[derive(Debug)]
 struct GitLine {
     rest: String,
@@ -293,12 +293,12 @@ impl GitLine {
     }
 }
 
-/// Content before and after, by git's index line.
+/// Content before and after, according to git's index line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Index {
-    /// They stay, or are empty before or after.
+    /// Unchanged, or empty before or after.
     NeedsNoHunk,
-    /// They change.
+    /// Changed.
     NeedsHunks,
 }
 
@@ -308,7 +308,7 @@ impl Draft {
         self.git.is_some() && self.headers.is_none() && self.hunks.is_empty()
     }
 
-    /// True if git made the diff, by its index line.
+    /// True if git made the diff, according to its index line.
     fn is_indexed(&self) -> bool {
         self.index.is_some()
     }
@@ -323,14 +323,14 @@ impl Draft {
         }
     }
 
-    /// True if it says something without a hunk.
+    /// True if it is complete without a hunk.
     fn is_whole(&self) -> bool {
         let moves = self.from.is_some() && self.to.is_some();
         self.headers.is_none() && (moves || self.creates || self.deletes || self.mode.is_some())
     }
 }
 
-/// A hunk before any file header.
+/// The error of a hunk before any file header.
 fn no_name(line: usize) -> DiffError {
     DiffError::at(line, "the hunk has no file name before it")
 }
@@ -350,7 +350,7 @@ fn between(line: usize, text: &str) -> DiffError {
     DiffError::at(line, &format!("`{text}` {what}"))
 }
 
-/// Refuses what says of itself that it cannot be applied.
+/// Refuses forms that cannot be applied.
 fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     let text = line.text;
     if text.starts_with("*** Begin Patch") || text.starts_with("*** Update File:") {
@@ -366,7 +366,7 @@ fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     Ok(())
 }
 
-/// True if a line is a header of git's that says something of a file.
+/// True if a line is a git header about a file.
 fn is_orphan(text: &str) -> bool {
     let text = text.trim_end();
     let is_mode = ["old mode ", "new mode ", "new file mode ", "deleted file mode "]
@@ -380,7 +380,7 @@ fn is_orphan(text: &str) -> bool {
     is_mode || is_similarity || text.strip_prefix("index ").and_then(hashes).is_some()
 }
 
-/// The two hashes that follow `index `, as long as git makes them.
+/// The two hashes after `index `, as long as git makes them.
 fn hashes(rest: &str) -> Option<(&str, &str)> {
     let is_hash = |text: &str| text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (old, new) = rest.split_whitespace().next()?.split_once("..")?;
@@ -422,7 +422,7 @@ const EXTENDED: [&str; 11] = [
     "new mode ", "old mode ", "index ", "similarity index ", "dissimilarity index ",
 ];
 
-/// Reads one of git's extended header lines; false if it is not one.
+/// Reads one of git's extended header lines; false if it is another line.
 fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     let path =
         |rest: &str| Some(name::unquote(rest).map_or_else(|| rest.trim_end().to_owned(), |(name, _)| name));
@@ -598,7 +598,7 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
     Err(DiffError::at(draft.line, reason))
 }
 
-/// True if all lines of a header that name files name the same.
+/// True if all header lines name the same file.
 fn one_file(draft: &Draft) -> bool {
     if let (Some(from), Some(to)) = (&draft.from, &draft.to) {
         let by_git = draft.git.as_ref().is_none_or(|git| git.may_name(from, to));
@@ -625,7 +625,7 @@ fn one_file(draft: &Draft) -> bool {
     }
 }
 
-/// True if a name is that one, whatever its tool put before it.
+/// True if a name is the wanted one, with any prefix.
 fn is_name(name: &str, wanted: &str) -> bool {
     name == wanted || name.split_once('/').is_some_and(|(_, below)| below == wanted)
 }

@@ -10,20 +10,19 @@ use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
 use crate::domain::tokens::{Expected, Tokens};
 
-/// Turn of a thread as its consult keeps it, secrets masked. The answer is the consult's own.
+/// A turn of a thread, kept with its consult, masked. The answer is the consult's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TurnKept {
-    /// The thread that it belongs to.
     pub thread: String,
     /// Question in the caller's own words.
     pub question: String,
     /// The persona that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// The files that went with it, by the names that the caller gave.
+    /// Files of the question, by the names that the caller gave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-    /// Facts, errors and constraints that went with it.
+    /// Facts, errors and constraints of the question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<String>,
 }
@@ -33,15 +32,14 @@ pub struct TurnKept {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// A question of the orchestrator's.
+    /// A question of the orchestrator.
     Plain,
     /// A candidate of a stage or an ensemble.
     Candidate,
-    /// In the place of an answer that was discarded.
+    /// A replacement for a discarded answer.
     Resample,
     /// Judging candidates.
     Judge,
-    /// A vote.
     Vote,
     /// A sample of a calibration.
     Calibration,
@@ -73,7 +71,7 @@ pub struct ConsultReserved {
     pub stage: Option<Stage>,
     pub purpose: Purpose,
     pub provider: String,
-    /// Estimated tokens; present where a cap is set.
+    /// Estimated tokens, if a cap is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
 }
@@ -85,7 +83,7 @@ pub struct Kept {
     pub chars: u64,
     /// SHA-256, which identifies it.
     pub sha256: String,
-    /// The text, masked; none where it is not to be saved.
+    /// The text, masked; none if texts are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -94,7 +92,6 @@ pub struct Kept {
 const MOST_CHARS: usize = 200_000;
 
 impl Kept {
-    /// The beginning of a text that is kept.
     pub fn beginning(text: &str) -> &str {
         head(text, MOST_CHARS)
     }
@@ -104,20 +101,20 @@ impl Kept {
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultSettled<Text = Kept> {
-    /// The reservation, where there was one.
+    /// The reservation, if there was one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reservation: String,
     /// The stage that it belonged to.
     pub stage: Option<Stage>,
     pub purpose: Purpose,
     pub provider: String,
-    /// The model that answered, else the one that was asked for; empty where nobody told.
+    /// The model that answered, else the requested one; empty if unknown.
     pub model: String,
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
-    /// The error's code; none where it answered.
+    /// The error's code; none if it answered.
     pub code: Option<String>,
-    /// Time when the limit that it ran into ends, where the CLI named a time.
+    /// End of the limit that it ran into, if the CLI named it.
     pub resets_at: Option<String>,
     /// Milliseconds.
     pub elapsed_ms: u64,
@@ -129,19 +126,19 @@ pub struct ConsultSettled<Text = Kept> {
     pub output_tokens: Option<u64>,
     /// US dollars.
     pub cost_usd: Option<f64>,
-    /// Tokens estimated from the length of the texts; none where no model was reached.
+    /// Tokens estimated from the length of the texts; none if no model was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
-    /// Its text is not kept a second time where it is the turn's question to the letter.
+    /// The prompt. It is not kept twice if it equals the turn's question.
     pub prompt: Option<Text>,
     pub response: Option<Text>,
-    /// The turn of a conversation that it is.
+    /// Its turn in a conversation.
     pub turn: Option<TurnKept>,
 }
 
 impl ConsultSettled {
-    /// Gives the prompt the text of the turn's question, in whose place it is not kept. A turn is kept only
-    /// with its texts.
+    /// Restores the prompt from the turn's question, if that replaces it. A turn is kept only with its
+    /// texts.
     pub(super) fn with_prompt(mut self) -> Self {
         if let (Some(prompt), Some(turn)) = (&mut self.prompt, &self.turn) {
             prompt.text.get_or_insert_with(|| Kept::beginning(&turn.question).to_owned());
@@ -201,10 +198,9 @@ impl From<ConsultSettled<IgnoredAny>> for super::Body {
     }
 }
 
-/// A reserved consult never started, and counts nowhere.
+/// A reserved consult that never started and counts nowhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultReleased {
-    /// The reservation.
     pub reservation: String,
     /// Why it did not start.
     pub why: String,

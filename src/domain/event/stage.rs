@@ -17,36 +17,34 @@ use crate::domain::stage::Stage;
 pub struct RunStarted {
     pub task: String,
     pub start_stage: Stage,
-    /// The authority that approves stages in which nothing was found to worry about.
+    /// The authority for stages of low risk.
     pub low_risk: LowRisk,
-    /// Consults that the server's run before it had spent without coming to its end: another run is no
-    /// way to a fresh budget.
+    /// Consults that this server's previous, unfinished run has spent: a new run gives no fresh budget.
     #[serde(default, skip_serializing_if = "is_default")]
     pub carried: u32,
-    /// The authority that decided when it began; none in a run of an earlier version.
+    /// The mode of approval at its beginning; none in a run of an earlier version.
     pub approvals: Option<Approvals>,
     /// The server that began it; none in a run of an earlier version.
     pub server: Option<String>,
 }
 
-/// The authority that approves a stage in which nothing was found to worry about.
+/// The authority that approves a stage without a found risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LowRisk {
-    /// A human, as of every stage.
+    /// A human, as for every stage.
     Ask,
-    /// The policy; implement excepted.
+    /// The policy, except for implement.
     Approve,
 }
 
 /// A run was ended before its last stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunStopped {
-    /// Why.
     pub why: String,
 }
 
-/// A run that nobody went on with was taken up again.
+/// A parked run was resumed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResumed {}
 
@@ -66,51 +64,47 @@ pub enum Mode {
 /// A stage began. Its event's id names the attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageStarted {
-    /// The stage.
     pub stage: Stage,
-    /// The round, from 1; more than 1 in debug and after a request for revision.
+    /// The round, from 1; above 1 in debug and after a revision.
     pub iteration: u32,
     pub mode: Mode,
-    /// Why in that way.
+    /// Why in this mode.
     pub why: String,
-    /// The digest that identifies the question.
+    /// Digest of the request.
     pub request: String,
     /// The server that works on it.
     pub server: String,
-    /// Providers to be asked, in order; one per candidate.
+    /// Providers to ask, in order, one for each candidate.
     pub providers: Vec<String>,
 }
 
-/// A stage that was interrupted goes on.
+/// An interrupted stage continues.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageResumed {
-    /// The attempt.
     pub attempt: String,
-    /// The server that goes on with it.
+    /// The server that continues it.
     pub server: String,
 }
 
 /// A candidate of a stage answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
-    /// The attempt.
     pub attempt: String,
-    /// The stage.
     pub stage: Stage,
     /// The candidate as a caller sees it.
     pub candidate: Candidate,
 }
 
-/// One candidate of a stage.
+/// A candidate of a stage.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Its id within the stage, for example `codex-1`.
     pub id: String,
-    /// True if it counts: it answered, fits the schema and carries no flag.
+    /// True if it counts: it answered, fits the schema and has no flag.
     pub ok: bool,
     pub provider: String,
-    /// The model that answered, else the one that was asked for; empty where nobody told.
+    /// The model that answered, else the requested one; empty if unknown.
     pub model: String,
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
@@ -122,21 +116,21 @@ pub struct Candidate {
     pub structured: Option<Value>,
     /// Milliseconds.
     pub elapsed_ms: u64,
-    /// Why it was discarded by the rules.
+    /// Why the rules discarded it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red_flags: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
-    /// Consults that it took: more than one where another provider had to stand in.
+    /// Number of consults: more than one if another provider stood in.
     #[serde(default)]
     pub consults: u32,
-    /// True if it stands for one that was discarded.
+    /// True if it replaces a discarded one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resample: bool,
     pub error: Option<String>,
-    /// A stable word for that.
+    /// Code of its error.
     pub code: Option<String>,
-    /// True if the same question may be answered a little later.
+    /// True if the same question may succeed a little later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retryable: bool,
     pub hint: Option<String>,
@@ -144,22 +138,22 @@ pub struct Candidate {
     pub resets_at: Option<String>,
     /// The sandbox that the CLI ran in.
     pub sandbox: Option<String>,
-    /// The nature of the answer, where it is not a model's, or who stands in for whom.
+    /// A note if the answer is not a model's, or if another provider stands in.
     pub note: Option<String>,
-    /// The places that the answer names, and whether they were there when it came.
+    /// The places that the answer names, as checked when it came.
     pub citations: Option<Vec<Citation>>,
 }
 
 impl Candidate {
-    /// The suffix of the id of the candidate that a second sample stands for.
+    /// Suffix of a replacement's id.
     const AGAIN: &str = "-again";
 
-    /// The id of a second sample: it names the candidate that it stands for.
+    /// The id of a replacement for a discarded candidate.
     pub fn again(id: &str) -> String {
         format!("{id}{}", Self::AGAIN)
     }
 
-    /// The candidate that was to be asked: itself, or the discarded one that it stands for.
+    /// The id of the candidate itself, or of the discarded one that it replaces.
     pub fn stands_for(&self) -> &str {
         self.id.strip_suffix(Self::AGAIN).filter(|_| self.resample).unwrap_or(&self.id)
     }
@@ -168,22 +162,21 @@ impl Candidate {
 /// A stage has its outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageFinished {
-    /// The attempt; empty where the orchestrator handed the stage in without asking first.
+    /// The attempt; empty if the orchestrator handed the stage in without beginning it.
     pub attempt: String,
-    /// The stage.
     pub stage: Stage,
     pub iteration: u32,
     pub mode: Mode,
-    /// Why in that way.
+    /// Why in this mode.
     pub why: String,
-    /// The output that is handed on: the answer of the first candidate that counts, or the orchestrator's.
+    /// The output for the next stage: the answer of the first candidate that counts, or the orchestrator's.
     pub output: Value,
-    /// Its source; `orchestrator` where it did the stage itself.
+    /// Its source; `orchestrator` if it did the stage itself.
     pub provider: String,
     /// Every candidate.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
-    /// Consults that it took, resamples among them.
+    /// Number of consults, resamples included.
     pub consults_used: u32,
     /// Milliseconds.
     pub elapsed_ms: u64,
@@ -192,14 +185,12 @@ pub struct StageFinished {
 /// A stage ended without outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageFailed {
-    /// The attempt.
     pub attempt: String,
-    /// The stage.
     pub stage: Stage,
     pub error: String,
-    /// A stable word for that.
+    /// Code of the error.
     pub code: String,
-    /// Next step, where the stage could not be worked on at all.
+    /// Next step, if the stage could not be worked on at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// True if the same stage may succeed a little later.
@@ -208,18 +199,16 @@ pub struct StageFailed {
     /// Every candidate.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
-    /// Consults that it took.
+    /// Number of consults.
     pub consults_used: u32,
     /// Milliseconds.
     pub elapsed_ms: u64,
 }
 
-/// A stage was cut short by the end of its server.
+/// A stage was interrupted by the end of its server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageInterrupted {
-    /// The attempt.
     pub attempt: String,
-    /// The stage.
     pub stage: Stage,
     pub why: String,
 }
@@ -227,6 +216,5 @@ pub struct StageInterrupted {
 /// The caller has a stage's result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageDelivered {
-    /// The attempt.
     pub attempt: String,
 }

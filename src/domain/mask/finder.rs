@@ -1,5 +1,5 @@
-//! Finds secrets by rule. One pass over the text finds the keywords; the patterns of the
-//! rules they belong to are then tried on those lines only, and compiled when first tried.
+//! Finds secrets by rule. One pass over the text finds the keywords. The patterns of their rules are then
+//! tried only on those lines, and compiled on first use.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -17,25 +17,25 @@ use crate::domain::rule::{Example, REGEX_SIZE_LIMIT, RuleError, problem};
 pub(super) struct Finder {
     words: Vec<String>,
     keywords: OnceLock<Option<AhoCorasick>>,
-    /// For every keyword, the rules that have it.
+    /// For every keyword, its rules.
     rules_of: Vec<Vec<usize>>,
     rules: Vec<Rule>,
     shapes: Vec<Pattern>,
     parts: BTreeMap<String, String>,
 }
 
-/// The words of a text for those who look at more than one line. They are sought together with the keywords,
-/// for each look at a long text takes its time.
+/// Words of a text for searches over several lines. They are searched together with the keywords, because
+/// each pass over a long text takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hints {
-    /// A private key may be there.
+    /// The text may contain a private key.
     pub(super) key: bool,
-    /// A secret may stand on another line than its name.
+    /// A secret may be on another line than its name.
     pub(super) name: bool,
 }
 
 impl Hints {
-    /// Nothing is known.
+    /// Everything is possible.
     pub(super) const ANY: Self = Self { key: true, name: true };
 }
 
@@ -48,7 +48,7 @@ struct Rule {
 }
 
 impl Finder {
-    /// Only resolves names; automaton and patterns are built when first needed.
+    /// Only resolves names; automaton and patterns are built on first use.
     pub(super) fn new(rules: &MaskRules) -> Result<Self, RuleError> {
         let (mut words, rules_of) = keyword_table(&rules.rules);
         words.extend(keyblock::words().chain(following::WORDS).map(str::to_owned));
@@ -63,7 +63,7 @@ impl Finder {
         })
     }
 
-    /// Compiles what is otherwise compiled when needed, to have its errors.
+    /// Compiles everything at once, to find errors.
     pub(super) fn compile_all(&self) -> Result<(), RuleError> {
         let patterns = self.rules.iter().map(|rule| &rule.pattern).chain(&self.shapes);
         patterns.map(|pattern| pattern.compile(&self.parts)).try_for_each(|compiled| compiled.map(drop))
@@ -81,7 +81,7 @@ impl Finder {
 
     fn find_unmoved(&self, text: &str, found: &mut Vec<Span>) -> Hints {
         let Some(keywords) = self.keywords() else {
-            // Too many keywords for an automaton: better all the text than a secret out.
+            // Too many keywords for an automaton: mask the whole text rather than leak a secret.
             found.push(0..text.len());
             return Hints::ANY;
         };
@@ -141,7 +141,7 @@ impl Finder {
         let bytes = text.as_bytes().get(line.clone()).unwrap_or_default();
         for rule in rules.drain(..).filter_map(|index| self.rules.get(index)) {
             let Some(regex) = rule.pattern.get(&self.parts) else {
-                // A rule file that was not checked: better a line too much than a secret out.
+                // A rule file that was not checked: mask a line too many rather than leak a secret.
                 found.push(line.clone());
                 continue;
             };
@@ -188,8 +188,8 @@ impl Rule {
     }
 }
 
-/// Shannon entropy in bits a byte: 0 for one letter repeated, about 4.5 for 40 random letters
-/// and digits.
+/// Shannon entropy in bits for each byte: 0 for one repeated letter, about 4.5 for 40 random letters and
+/// digits.
 #[expect(clippy::cast_precision_loss, reason = "lengths of secrets are far below 2^52")]
 fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_usize; 256];
@@ -203,7 +203,7 @@ fn entropy(value: &[u8]) -> f64 {
     seen.map(|count| count as f64 / total).map(|share| -share * share.log2()).sum()
 }
 
-/// A regex that is compiled when it is first needed.
+/// A regex that is compiled on first use.
 #[derive(Debug)]
 struct Pattern {
     name: String,
@@ -220,8 +220,8 @@ impl Pattern {
         self.compiled.get_or_init(|| self.compile(parts).ok()).as_ref()
     }
 
-    /// ASCII only: word boundaries and classes of Unicode would cost the regex engine its
-    /// fast path on every line with a letter outside ASCII, and secrets are ASCII.
+    /// ASCII only: Unicode word boundaries and classes would cost the regex engine its fast path on every
+    /// line with other characters, and secrets are ASCII.
     fn compile(&self, parts: &BTreeMap<String, String>) -> Result<Regex, RuleError> {
         let source = parts.iter().fold(self.source.clone(), |source, (name, part)| {
             source.replace(&format!("(?&{name})"), &format!("(?:{part})"))
@@ -234,7 +234,7 @@ impl Pattern {
     }
 }
 
-/// Every keyword once, and beside it the rules that have it.
+/// Every keyword once, with its rules.
 fn keyword_table(rules: &[MaskRule]) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut seen = HashMap::new();
     let mut words = Vec::new();

@@ -1,6 +1,6 @@
-//! Secrets that stand on another line than their name: block scalars, values behind an anchor or a tag,
-//! triple quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table.
-//! Read line by line, so that a file masked by lines and a text masked as a whole come out alike.
+//! Finds secrets on another line than their name: block scalars, values after an anchor or a tag, triple
+//! quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table. Works line by
+//! line, so that a file masked by lines and a text masked as a whole have the same result.
 
 use std::sync::LazyLock;
 
@@ -11,25 +11,25 @@ use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/mask/following.yaml"));
 
-/// Letters of the shortest value that is masked.
+/// Minimum length of a masked value.
 const SHORTEST: usize = 6;
 
-/// The state of a reading between two lines.
+/// The state between two lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Behind {
     follows: Follows,
-    /// Inside a document that says that it is a Kubernetes secret.
+    /// Inside a Kubernetes secret.
     is_secret: bool,
-    /// The indentation of the section that holds its data.
+    /// The indentation of the section with its data.
     data: Option<usize>,
-    /// The column of a table that holds secrets, and how many columns it has.
+    /// The column of a table that contains secrets, and the number of columns.
     column: Option<(char, usize, usize)>,
-    /// Lines in which a generated password may still come.
+    /// Lines in which a generated password may still follow.
     generated: u8,
 }
 
 impl Behind {
-    /// True if the next line may hold a secret for what was before it.
+    /// True if the next line may contain a secret that belongs to this one.
     pub(super) fn is_open(self) -> bool {
         self != Self { generated: self.generated, ..Self::default() } || self.generated > 0
     }
@@ -39,25 +39,25 @@ impl Behind {
 enum Follows {
     #[default]
     Nothing,
-    /// Lines that are indented deeper than this.
+    /// All lines with deeper indentation.
     Block(usize),
     /// One such line.
     Line(usize),
     Quoted(&'static str),
-    /// Further pieces of a string, in quotes.
+    /// Further pieces of a quoted string.
     Pieces,
-    /// The rest of a line that was continued, in quotes or not.
+    /// The rest of a continued line, in quotes or not.
     Continued,
 }
 
-/// Finds secrets behind their names.
+/// Finds secrets after their names.
 #[derive(Debug)]
 pub(super) struct Following {
     words: AhoCorasick,
     replacement: String,
 }
 
-/// Words without one of which no line begins anything.
+/// Words without which no line begins anything.
 pub(super) const WORDS: [&str; 22] = [
     "pass", "pwd", "pw", "secret", "token", "key", "credential", "contrase", "clave", "mot", "mdp",
     "kennwort", "senha", "비밀번호", "암호", "пароль", "パスワード", "密码", "kind", "data",
@@ -85,7 +85,7 @@ impl Following {
         }
     }
 
-    /// Adds the secrets of one line, which starts at `offset`, and says how it leaves off.
+    /// Adds the secrets of one line, which starts at `offset`, and returns the state after it.
     pub(super) fn scan_line(
         &self,
         line: &str,
@@ -144,7 +144,7 @@ impl Following {
         behind
     }
 
-    /// The secret on a line for what was before it, and whether more may follow.
+    /// The secret on a line that belongs to an earlier one, and whether more may follow.
     fn follow(&self, line: &str, before: Behind, add: &mut impl FnMut(Span)) -> Follows {
         match before.follows {
             Follows::Nothing => Follows::Nothing,
@@ -182,7 +182,7 @@ impl Following {
         }
     }
 
-    /// Returns whether a line names a secret that comes on the next.
+    /// The secret that a line announces for the next one, if it does.
     fn opens(&self, line: &str, add: &mut impl FnMut(Span)) -> Follows {
         let end = line.trim_end();
         let last = end.rsplit(char::is_whitespace).next().unwrap_or_default();
@@ -232,7 +232,8 @@ impl Following {
         Follows::Nothing
     }
 
-    /// The secret in a row of a table with a column of secrets; else whether the line is the head of one.
+    /// The secret in a row of a table with a secret column; else whether the line is the head of such a
+    /// table.
     fn table(
         &self,
         line: &str,
@@ -262,7 +263,7 @@ impl Following {
         Some((mark, at, cells.len()))
     }
 
-    /// Adds a part of a line, if it is rather a secret than anything else.
+    /// Adds a part of a line, if it looks like a secret.
     fn offer(&self, line: &str, part: &str, add: &mut impl FnMut(Span)) {
         if self.is_value(part) {
             let at = line.find(part).unwrap_or_default();
@@ -270,7 +271,7 @@ impl Following {
         }
     }
 
-    /// True if a text is rather a secret than a word, a reference or a path.
+    /// True if a text looks more like a secret than like a word, a reference or a path.
     fn is_value(&self, text: &str) -> bool {
         let has = |fits: fn(char) -> bool| text.chars().any(fits);
         let mixed = has(|letter| letter.is_ascii_digit())
@@ -286,7 +287,7 @@ impl Following {
     }
 }
 
-/// True if a line may be one behind which a secret follows, by its end alone.
+/// True if a secret may follow a line, judged by its end alone.
 pub(super) fn may_open(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     line.ends_with(b"Secret") || line.last().is_some_and(|last| b"|>\\(+\"'`:{-".contains(last))

@@ -1,24 +1,24 @@
-//! Private key blocks (PEM, OpenSSH, PGP and the like), whole or cut, on many lines or escaped on
-//! one. Only what lies between the markers is masked, so that lines keep their numbers and a
-//! reader still sees what was there.
+//! Masks private key blocks (PEM, OpenSSH, PGP and the like), whole or cut, on many lines or escaped on
+//! one. Only the text between the markers is masked, so that lines keep their numbers and a reader still
+//! sees what was there.
 
 use aho_corasick::{AhoCorasick, BuildError};
 
 use super::redact::{Span, line_around};
 
-/// Distance to which the end of a block is looked for once a line in it is no key material.
+/// Maximum distance to the end of a block once a line in it is not key material.
 const LONGEST_BLOCK: usize = 400;
-/// A run of letters and digits this long behind a marker is key material.
+/// A run of letters and digits of this length after a marker is key material.
 const KEY_RUN: usize = 16;
 const NAME: &str = "PRIVATE KEY";
 const PUTTY: &str = "Private-Lines:";
-/// Way in which the content of a private key begins in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH.
-/// If the first line of a block is missing, this tells that it is one.
+/// Beginnings of private keys in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH. They identify a block
+/// whose first line is missing.
 const BEGINNINGS: [&str; 9] = [
     "IBAAKC", "IBADANBgkqhkiG9w0BAQEFAAS", "MHcCAQEE", "MIGHAgEAMB", "MIGkAgEBBD", "MIHcAgEBBEI", "MC4CAQAw",
     "b3BlbnNzaC1rZXktdj", "BgkqhkiG9w0BBQ0w",
 ];
-/// Letters of a whole line of a key.
+/// Minimum length of a whole key line.
 const KEY_LINE: usize = 40;
 const HEADERS: [&str; 6] = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:", "Hash:", "Charset:"];
 
@@ -28,9 +28,9 @@ pub(super) enum KeyState {
     /// Outside any block.
     #[default]
     Outside,
-    /// Behind a marker that other text shares its line with: perhaps only talk of a key.
+    /// After a marker that shares its line with other text: perhaps only talk about a key.
     Mentioned,
-    /// Behind a marker on a line of its own.
+    /// After a marker on a line of its own.
     Inside,
 }
 
@@ -46,7 +46,7 @@ enum Marker {
     End(Span),
 }
 
-/// Words without one of which a text holds no key.
+/// Words without which a text contains no key.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
     [NAME, PUTTY].into_iter().chain(BEGINNINGS)
 }
@@ -69,7 +69,7 @@ impl KeyBlocks {
         }
     }
 
-    /// Scans from a line that names a key to where its block ends, and says where that is.
+    /// Scans from a line that names a key to the end of its block, and returns that end.
     fn find_block(&self, text: &str, mut line: Span, found: &mut Vec<Span>) -> usize {
         let mut state = KeyState::Outside;
         loop {
@@ -77,7 +77,7 @@ impl KeyBlocks {
             let before = state;
             state = self.scan_line(content, line.start, state, found);
             if before == KeyState::Inside && state == KeyState::Outside && !content.contains(NAME) {
-                // No key material, but the block may go on: what is there is then part of it.
+                // Not key material, but the block may continue: then the text between belongs to it.
                 let rest = text.get(line.end..).unwrap_or_default();
                 if ends_ahead(rest) {
                     push(found, content, line.start, 0..content.len());
@@ -91,7 +91,7 @@ impl KeyBlocks {
         }
     }
 
-    /// Adds the key material of one line, which starts at `offset`, and says how it leaves off.
+    /// Adds the key material of one line, which starts at `offset`, and returns the state after it.
     pub(super) fn scan_line(
         &self,
         line: &str,
@@ -140,12 +140,12 @@ impl KeyBlocks {
         }
     }
 
-    /// Base64, a header of a block, what an earlier pass masked, or a blank.
+    /// True for base64, a header of a block, earlier masked text, or a blank.
     fn is_key_material(&self, line: &str, span: Span) -> bool {
         let whole = line.get(span.clone()).unwrap_or_default().trim();
         let text = line.get(core(line, span)).unwrap_or_default();
         let base64 = || text.bytes().all(is_base64_or_escape);
-        // A single word in small letters is rather the code or prose behind a cut block.
+        // A single lower-case word is probably code or prose after a cut block.
         let word = || text.len() < KEY_RUN && text.bytes().all(|byte| byte.is_ascii_lowercase());
         text.is_empty()
             || whole == self.replacement
@@ -155,14 +155,14 @@ impl KeyBlocks {
     }
 }
 
-/// True if a line is the beginning of a key's content, whatever stood above it.
+/// True if a line is the beginning of a key, whatever stood above it.
 fn is_first_line(line: &str) -> bool {
     let text = line.get(core(line, 0..line.len())).unwrap_or_default();
     let begins = |beginning: &&str| text.find(*beginning).is_some_and(|at| at <= 24);
     text.len() >= KEY_LINE && text.bytes().all(is_base64_or_escape) && BEGINNINGS.iter().any(begins)
 }
 
-/// The lines of a key above its end, where its beginning is missing.
+/// Adds the lines of a key above its end, if its beginning is missing.
 fn look_back(text: &str, end: usize, found: &mut Vec<Span>) {
     let mut before = end;
     for above in 0..LONGEST_BLOCK {
@@ -186,7 +186,7 @@ fn markers(line: &str) -> impl Iterator<Item = Marker> {
     line.match_indices(NAME).filter_map(|(at, _)| marker(line, at)).chain(putty)
 }
 
-/// `-----BEGIN ... PRIVATE KEY-----` or the `END` of it, around its `PRIVATE KEY`.
+/// `-----BEGIN ... PRIVATE KEY-----` or its `END`, around its `PRIVATE KEY`.
 fn marker(line: &str, at: usize) -> Option<Marker> {
     let (before, after) = (line.get(..at)?, line.get(at + NAME.len()..)?);
     let tail = after.strip_prefix(" BLOCK").unwrap_or(after).trim_start_matches(' ');
@@ -205,13 +205,13 @@ fn marker(line: &str, at: usize) -> Option<Marker> {
     }
 }
 
-/// True if the block that a text starts within ends, before another begins.
+/// True if the block around the beginning of a text ends before another begins.
 fn ends_ahead(rest: &str) -> bool {
     let first = rest.lines().take(LONGEST_BLOCK).find_map(|line| markers(line).next());
     matches!(first, Some(Marker::End(_)))
 }
 
-/// The span without quotes, indentation, concatenation and comment signs around it.
+/// The span without surrounding quotes, indentation, concatenation and comment signs.
 fn core(line: &str, span: Span) -> Span {
     const AROUND: [char; 15] = [' ', '\t', '\r', '"', '\'', '`', ',', '>', '#', '*', '|', '(', ')', ';', '+'];
     const ESCAPES: [&str; 3] = ["\\\\n", "\\n", "\\r"];
@@ -237,7 +237,7 @@ fn push(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     }
 }
 
-/// Between two markers on one line is a key, unless it is a word or two of prose or code.
+/// Adds the key between two markers on one line, unless it is a word or two of prose or code.
 fn push_between(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     let text = line.get(core(line, span.clone())).unwrap_or_default();
     let prose = text.bytes().all(|byte| !byte.is_ascii_alphanumeric() || byte.is_ascii_lowercase());
@@ -246,7 +246,7 @@ fn push_between(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     }
 }
 
-/// Behind a marker whose end is not on the line, the key is the run of its characters.
+/// Adds the run of key characters after a marker whose end is not on the line.
 fn push_run(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     let start = core(line, span.clone()).start;
     let text = line.get(start..span.end).unwrap_or_default();

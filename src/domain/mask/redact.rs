@@ -1,4 +1,4 @@
-//! Spans of a text, and how they are replaced: never twice, and never a line more or less.
+//! Replaces spans of a text, each once, without changing the number of lines.
 
 use std::ops::Range;
 
@@ -13,18 +13,17 @@ pub(super) fn line_around(text: &str, at: usize) -> Span {
     start..end
 }
 
-/// The finds of a pass over a text.
+/// The finds of one pass over a text.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Found by rule: a guess from the surroundings, which ends where something is masked.
+    /// Found by rule: guesses from the surroundings, which end where something is masked.
     pub(super) by_rule: Vec<Span>,
-    /// Known to be secret: exact values, key material, the user's own patterns.
+    /// Certain: exact values, key material, the user's own patterns.
     pub(super) known: Vec<Span>,
 }
 
 impl Found {
-    /// The text with everything found replaced, and how many places that were; nothing if
-    /// nothing is left to replace.
+    /// The text with all finds replaced, and their number; none if nothing is left to replace.
     pub(super) fn redact(self, text: &str, replacement: &str) -> Option<(String, usize)> {
         if self.by_rule.is_empty() && self.known.is_empty() {
             return None;
@@ -35,7 +34,7 @@ impl Found {
         (text_after != text).then_some((text_after, spans.len()))
     }
 
-    /// Returns what is not masked already. A known secret that reaches into a masked part takes it in.
+    /// The finds that are not masked already. A certain secret that overlaps a masked part includes it.
     fn outside(self, masked: &[Span]) -> Vec<Span> {
         let rules = self.by_rule.into_iter().filter(|span| touching(masked, span).is_empty());
         let known = self.known.into_iter().filter_map(|span| {
@@ -56,7 +55,7 @@ fn occurrences(text: &str, replacement: &str) -> Vec<Span> {
     text.match_indices(replacement).map(|(at, part)| at..at + part.len()).collect()
 }
 
-/// The parts (sorted, apart from each other) that overlap a span.
+/// The parts (sorted, without overlaps) that overlap a span.
 fn touching<'a>(parts: &'a [Span], span: &Span) -> &'a [Span] {
     let from = parts.partition_point(|part| part.end <= span.start);
     let to = parts.partition_point(|part| part.start < span.end);
@@ -87,7 +86,7 @@ fn replace(text: &str, spans: &[Span], replacement: &str) -> String {
     out
 }
 
-/// A secret of several lines stays as many lines.
+/// Replaces a secret of several lines by as many lines.
 fn replace_lines(out: &mut String, secret: &str, replacement: &str) {
     for line in secret.split_inclusive('\n') {
         let content = line.trim_end_matches(['\r', '\n']);

@@ -1,4 +1,4 @@
-//! The masking rules as data: how a secret looks, and how to know it from what only looks so.
+//! The masking rules as data: how secrets look, and how to tell them from similar text.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::domain::rule::{RuleError, verdict};
 #[serde(deny_unknown_fields)]
 pub struct MaskRules {
     pub variables: VariableRules,
-    /// Pieces of patterns, which patterns use as `(?&name)`.
+    /// Parts of patterns, used as `(?&name)`.
     #[serde(default)]
     pub parts: BTreeMap<String, String>,
-    /// Shapes of values that are no secrets, by the name under which rules refer to them.
+    /// Shapes of values that are not secrets, by name.
     #[serde(default)]
     pub shapes: BTreeMap<String, String>,
-    /// The rules, each tried on the lines that hold one of its keywords.
+    /// The rules, each tried on the lines that contain one of its keywords.
     pub rules: Vec<MaskRule>,
 }
 
@@ -26,11 +26,11 @@ pub struct MaskRules {
 #[serde(deny_unknown_fields)]
 pub struct MaskRule {
     pub name: String,
-    /// Literals, in any ASCII case, of which a line must hold one for the pattern to be tried.
+    /// Literals, in any ASCII case; a line must contain one before the pattern is tried.
     pub keywords: Vec<String>,
-    /// An ASCII regex tried on single lines; its group `secret`, else all of it, is the secret.
+    /// An ASCII regex for single lines; its group `secret`, else the whole match, is the secret.
     pub pattern: String,
-    /// The least Shannon entropy, in bits a byte, of the secret.
+    /// Minimum Shannon entropy of the secret, in bits for each byte.
     pub min_entropy: Option<f64>,
     /// Shapes that the secret must not have.
     #[serde(default)]
@@ -38,7 +38,7 @@ pub struct MaskRule {
     /// Shapes that the whole match must not have.
     #[serde(default)]
     pub except: Vec<String>,
-    /// Lines in which it finds a secret, exactly what `⟦⟧` encloses if they are there.
+    /// Lines in which it finds a secret: exactly the text in `⟦⟧`, if they are there.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
     /// Lines in which it finds none.
@@ -46,27 +46,27 @@ pub struct MaskRule {
     pub not_match: Vec<String>,
 }
 
-/// Environment variables that hold secrets, told by the words of their names.
+/// Environment variables that contain secrets, recognised by the words of their names.
 ///
 /// Part `variables` of section `masking` of `conf/secrets.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VariableRules {
-    /// A name with one of these among its words (split at `_`, in any case) holds a secret...
+    /// A name with one of these among its words (split at `_`, in any case) is secret...
     pub words: Vec<String>,
     /// ...or one that ends in one of these sequences of words...
     #[serde(default)]
     pub endings: Vec<String>,
-    /// ...unless its last word is one of these: then it only says something about a secret.
+    /// ...unless its last word is one of these: then it only describes a secret.
     #[serde(default)]
     pub not_ending_in: Vec<String>,
-    /// Whole names that hold none, whatever their words.
+    /// Whole names that are never secret.
     #[serde(default)]
     pub never: Vec<String>,
-    /// Names that hold a secret.
+    /// Names of secrets.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Names that do not.
+    /// Names that are not.
     #[serde(default)]
     pub not_match: Vec<String>,
 }

@@ -5,11 +5,12 @@ use regex::{Regex, RegexBuilder};
 use super::MaskError;
 use crate::domain::rule::{REGEX_SIZE_LIMIT, problem};
 
-/// Splits the setting into its patterns: a JSON array of strings if it is one, else one a
-/// line, else separated by the commas that are neither escaped nor within brackets.
+/// Splits the setting into patterns: a JSON array of strings, else one on each line, else separated by
+/// commas that are neither escaped nor inside brackets.
 ///
 /// # Errors
-/// If the text starts as a JSON array of strings and is not one.
+///
+/// The text begins like a JSON array of strings and is not one.
 pub fn split_user_regexes(setting: &str) -> Result<Vec<String>, MaskError> {
     let setting = setting.trim();
     match serde_json::from_str::<Vec<String>>(setting) {
@@ -20,7 +21,7 @@ pub fn split_user_regexes(setting: &str) -> Result<Vec<String>, MaskError> {
     }
 }
 
-/// Compiles the patterns. `^` and `$` are line boundaries, as files are also masked by line.
+/// Compiles the patterns. `^` and `$` are line boundaries, because files are also masked by line.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
     let compile = |pattern: &String| {
         let built =
@@ -30,7 +31,7 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
     patterns.iter().map(compile).collect()
 }
 
-/// True if a pattern compiles to something small: one of somebody who is not trusted costs little.
+/// True if a pattern compiles to something small, so that an untrusted pattern costs little.
 pub fn is_modest_pattern(pattern: &str) -> bool {
     const LONGEST: usize = 500;
     const MOST_BYTES: usize = 256 << 10;
@@ -61,7 +62,7 @@ fn split_at_commas(setting: &str) -> Vec<&str> {
                 '\\' => escaped = true,
                 ']' => in_class = false,
                 '[' => in_class = true,
-                // Brackets within a class are plain characters.
+                // Brackets inside a class are plain characters.
                 _ if in_class => {}
                 '(' | '{' => depth += 1,
                 ')' | '}' => depth = depth.saturating_sub(1),

@@ -1,15 +1,15 @@
-//! Masks JSON: every text in it, and the names of fields, which a model can choose as well.
+//! Masks JSON: every text in it, and the names of fields, because a model may choose them too.
 
 use serde_json::{Map, Value};
 
 use super::Masker;
 
-/// Bytes of a text that is looked at together with its name; a longer one is no password.
+/// Maximum size of a text that is checked together with its name; a longer one is no password.
 const LONGEST_NAMED: usize = 1_000;
 
 impl Masker {
-    /// Masks every text of a JSON value and the names of its fields. A text under a name such as
-    /// `password` is secret wherever `"password": "..."` is in a running text.
+    /// Masks every text of a JSON value and the names of its fields. A text under a name such as `password`
+    /// is secret wherever `"password": "..."` is secret in running text.
     pub fn mask_value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.mask(&text).text.into_owned()),
@@ -45,7 +45,7 @@ impl Masker {
     }
 }
 
-/// Two names may be the same once they are masked, and no field is lost for it.
+/// A free name: two names may be equal after masking, and no field may be lost.
 fn free_name(taken: &Map<String, Value>, name: String) -> String {
     if !taken.contains_key(&name) {
         return name;

@@ -1,4 +1,4 @@
-//! Cost of calls by model, provider, stage and thread. Unknown costs are counted apart.
+//! Cost of calls by model, provider, stage and thread. Calls without a known cost are counted separately.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,40 +13,38 @@ use crate::domain::stage::Stage;
 use crate::domain::tokens::Tokens;
 use crate::domain::words::things;
 
-/// Threads that are listed, the dearest first.
+/// Maximum number of listed threads, the most expensive first.
 const MOST_THREADS: usize = 20;
 
-/// The owner of the calls of a cell of a tally.
+/// The cell of a tally that a call belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     /// The provider and its model.
     pub(crate) whose: Whose,
     /// The stage that they served.
     pub(crate) stage: Option<Stage>,
-    /// The thread whose turns they are.
+    /// The thread of their turns.
     pub(crate) thread: Option<String>,
 }
 
-/// Calls by all of that.
+/// Calls by cell.
 pub(crate) type Cells = BTreeMap<Key, Cell>;
 
 /// Cost of calls.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Costs {
-    /// All of them.
     pub(crate) total: Cost,
     /// By the model that answered.
     pub(crate) by_model: Vec<Named>,
-    /// By provider.
     pub(crate) by_provider: Vec<Named>,
-    /// By stage; without a name: outside of any.
+    /// By stage; no name means outside of stages.
     pub(crate) by_stage: Vec<Named>,
-    /// By thread, the dearest first; without a name: turns of none.
+    /// By thread, the most expensive first; no name means outside of threads.
     pub(crate) by_thread: Vec<Named>,
-    /// Threads that are not listed.
+    /// Number of threads that are not listed.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) more_threads: u64,
-    /// Models whose tokens were told and that no price list knows.
+    /// Models with reported tokens and without a known price.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) models_without_price: BTreeSet<String>,
     /// The sources of prices, the strongest first.
@@ -54,7 +52,7 @@ pub(crate) struct Costs {
     /// The caps that are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) caps: Vec<CapNote>,
-    /// Explanation of what is not known.
+    /// Explanations of unknown figures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
 }
@@ -62,24 +60,23 @@ pub(crate) struct Costs {
 /// Cost of some calls.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Cost {
-    /// Calls.
     pub(crate) calls: u64,
-    /// Tokens sent, as told.
+    /// Tokens sent, as reported.
     pub(crate) input_tokens: Option<u64>,
-    /// Tokens answered, as told.
+    /// Tokens answered, as reported.
     pub(crate) output_tokens: Option<u64>,
-    /// Calls whose tokens were not told, or not in full.
+    /// Calls without complete reported tokens.
     pub(crate) calls_without_tokens: u64,
-    /// Tokens of those, estimated from the length of the texts; none without an estimate.
+    /// Tokens of those, estimated from the length of the texts.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) estimated_tokens: u64,
-    /// US dollars, told and priced; none where nothing is known.
+    /// US dollars, reported and priced; none if unknown.
     pub(crate) cost_usd: Option<f64>,
-    /// Those that CLIs told.
+    /// Dollars that CLIs reported.
     pub(crate) told_usd: Option<f64>,
-    /// Those that the price list gives for told tokens.
+    /// Dollars by the price list, for reported tokens.
     pub(crate) priced_usd: Option<f64>,
-    /// Calls whose cost is not known.
+    /// Calls without a known cost.
     pub(crate) calls_without_cost: u64,
 }
 
@@ -88,37 +85,34 @@ pub(crate) struct Cost {
 pub(crate) struct Named {
     /// The name, if there is one.
     pub(crate) name: Option<String>,
-    /// Their cost.
     #[serde(flatten)]
     pub(crate) cost: Cost,
 }
 
-/// A price list.
+/// The date of a price list, and its source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct PriceNote {
     /// The day on which its prices held.
     date: String,
-    /// Their source.
     source: String,
 }
 
-/// A cap and how it stands.
+/// A cap and its state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CapNote {
     /// Its key below `caps`.
     pub(crate) cap: &'static str,
-    /// The limit.
     pub(crate) limit: serde_json::Number,
     /// Amount spent; an unknown cost counts as an estimate.
     pub(crate) spent: serde_json::Number,
-    /// Estimate of the calls under way.
+    /// Estimate of the running calls.
     pub(crate) reserved: serde_json::Number,
-    /// Calls that are in neither, since nobody can tell what they cost.
+    /// Calls that are in neither figure, because their cost is unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) calls_without_cost: u64,
-    /// Its place: a file, or a variable.
+    /// Its origin: a file, or a variable.
     pub(crate) set_by: String,
-    /// The same in words.
+    /// The state in words.
     pub(crate) words: String,
 }
 
@@ -184,7 +178,7 @@ impl Cost {
         }
     }
 
-    /// Tokens both ways, as told.
+    /// Tokens both ways, as reported.
     pub(crate) fn tokens(&self) -> Option<u64> {
         Some(self.input_tokens?.saturating_add(self.output_tokens?))
     }
@@ -226,7 +220,7 @@ impl Costs {
     }
 }
 
-/// The calls of each name, the dearest first.
+/// The calls of each name, the most expensive first.
 fn grouped(cells: &Cells, prices: &Prices, name: impl Fn(&Key) -> Option<String>) -> Vec<Named> {
     let mut groups: BTreeMap<Option<String>, Vec<(&Whose, &Cell)>> = BTreeMap::new();
     for (key, cell) in cells {

@@ -1,4 +1,4 @@
-//! Numbers that add up to the same in any order, and that are never anything but finite.
+//! Order-independent sums, rounding, durations and similarity. Every number is finite.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -7,26 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::order::Order;
 
-/// A whole number as a real one.
+/// A count as a real number.
 #[expect(clippy::cast_precision_loss, reason = "counts and milliseconds stay far below 2^53")]
 pub fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// A share or a mean; none where there is nothing to divide by.
+/// A share or a mean; none if the divisor is 0.
 pub fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| real(part) / real(whole))
 }
 
-/// A figure as results show it: four decimals, and none where it is no number.
+/// A figure for results: four decimals; none if it is not a number.
 pub fn shown(value: f64) -> Option<f64> {
     let rounded = (value * 1e4).round() / 1e4;
-    // Adding zero turns a negative zero into the one that people write.
+    // Adding zero turns a negative zero into a positive one.
     if rounded.is_finite() { Some(rounded + 0.0) } else { Some(value).filter(|value| value.is_finite()) }
 }
 
-/// A sum of real numbers in whole billionths, because sums of floating-point numbers depend on
-/// their order.
+/// A sum of real numbers in whole billionths, because sums of floating-point numbers depend on their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sum(u64);
 
@@ -56,17 +55,17 @@ impl AddAssign for Sum {
     }
 }
 
-/// Distinct durations that are kept as they are; beyond, they are gathered into buckets.
+/// Number of distinct durations that are kept exactly; beyond it, they are gathered into buckets.
 const EXACT: usize = 256;
 
-/// Buckets in each power of two. A bucket's middle is at most 1/128 away from what is in it.
+/// Buckets for each power of two. A bucket's middle is at most 1/128 away from its values.
 const BUCKETS: u64 = 64;
 
-/// Durations in milliseconds. Which form it has depends on what was added alone, never on the order
-/// or the grouping, so that parts can be merged.
+/// Durations in milliseconds. Its form depends only on the added values, never on their order or grouping,
+/// so that parts can be merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Number of durations that each one stands for: itself, or all of its bucket.
+    /// Number of durations for each value, or for each bucket.
     counts: BTreeMap<u64, u64>,
     gathered: bool,
     range: Option<(u64, u64)>,
@@ -82,22 +81,21 @@ pub enum Precision {
     WithinOnePercent,
 }
 
-/// Known facts about durations, in milliseconds. Percentiles are nearest-rank.
+/// Percentiles of durations, in milliseconds, by nearest rank.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
     /// The shortest.
     pub min_ms: u64,
-    /// Half took at most this.
+    /// Half took at most this long.
     pub p50_ms: u64,
-    /// Nine of ten took at most this.
+    /// 90 percent took at most this long.
     pub p90_ms: u64,
-    /// All but one of a hundred took at most this.
+    /// 99 percent took at most this long.
     pub p99_ms: u64,
     /// The longest.
     pub max_ms: u64,
-    /// The mean.
     pub mean_ms: Option<f64>,
-    /// The precision of the three between shortest and longest.
+    /// Precision of the three middle figures.
     pub precision: Precision,
 }
 
@@ -132,7 +130,7 @@ impl Latency {
         self.total
     }
 
-    /// The percentiles; none where nothing was added.
+    /// The percentiles; none without durations.
     pub fn percentiles(&self) -> Option<Percentiles> {
         let (min_ms, max_ms) = self.range?;
         let count: u64 = self.counts.values().sum();
@@ -182,7 +180,7 @@ impl Latency {
     }
 }
 
-/// The middle of the bucket that a duration falls into; a middle falls into its own bucket.
+/// The middle of a duration's bucket; a middle belongs to its own bucket.
 fn bucket(elapsed_ms: u64) -> u64 {
     if elapsed_ms < 2 * BUCKETS {
         return elapsed_ms;
@@ -192,13 +190,13 @@ fn bucket(elapsed_ms: u64) -> u64 {
     ((elapsed_ms >> shift) << shift) + (1 << shift) / 2
 }
 
-// Similarity of answers, by the words in them.
+// Similarity of answers by their words.
 //
-// The paper compares embeddings (section 4.1: mean cosine similarity of the agents' outputs).
-// There is no embedding here, so an answer stands for how often each word occurs in it. That sees
-// repeated words and not repeated ideas: a paraphrase looks less alike than it is.
+// The paper compares embeddings (section 4.1: mean cosine similarity of the agents' outputs). Without
+// embeddings, an answer is a count of its words. That detects repeated words, not repeated ideas: a
+// paraphrase looks less similar than it is.
 
-/// Beyond this, digits come from how floating-point numbers add up.
+/// Digits beyond this come from the order of floating-point sums.
 const PRECISION: f64 = 1e9;
 
 /// Mean cosine similarity over all pairs of answers, from 0 (no word in common) to 1 (the same words

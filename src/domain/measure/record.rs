@@ -1,10 +1,9 @@
-//! The figure to which each event of the log counts.
+//! Counts each event of the log for its figures.
 //!
-//! Calls are counted where they were settled, by whichever tool they were made: those that votes,
-//! selections and calibrations made are among them, so a noted vote adds nothing. A consult whose
-//! server was killed has no end in the log and is no call; only the budget knows of it. That a run
-//! was completed or stopped is no outcome of its task: a human's approval is not a result, and its
-//! checks are counted already.
+//! Calls are counted where they were settled, whichever tool made them; calls of votes, selections and
+//! calibrations are among them, so a noted vote adds nothing. A consult whose server was killed has no end
+//! in the log and is no call; only the budget knows it. The end of a run is no outcome of its task: an
+//! approval is not a result, and its checks are counted already.
 
 use super::tally::{Tally, Verdict};
 use crate::domain::coordination::record::RunRecord;
@@ -14,8 +13,8 @@ use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::workflow::LastVerification;
 
-/// Counts an event, if it counts at all: only then the tally is asked for. `stage` is the one whose work
-/// checks of the project see.
+/// Counts an event, if it counts at all; only then it asks for the tally. `stage` is the one whose work
+/// project checks see.
 pub fn count<'a>(event: &Event, stage: Option<Stage>, tally: impl FnOnce() -> &'a mut Tally) {
     let run = Some(event.run.as_str()).filter(|run| !run.is_empty());
     match &event.body {
@@ -83,7 +82,7 @@ fn verdict(verified: &Verified) -> Verdict {
     }
 }
 
-/// Returns what a verification that somebody recorded says; none where it does not say whether it passed.
+/// The verdict of a recorded verification; none if it does not say whether it passed.
 fn logged_verdict(event: &Event, logged: &EvidenceLogged) -> Option<Verdict> {
     let verification = LastVerification::logged(event, logged)?;
     Some(if verification.passed { Verdict::Passed } else { Verdict::Failed })
@@ -139,7 +138,7 @@ mod tests {
         }
     }
 
-    /// The figures of one event alone; none where it does not count.
+    /// The figures of one event alone; none if it does not count.
     fn counted(event: &Event, stage: Option<Stage>) -> Option<Tally> {
         let (mut tally, mut counts) = (Tally::default(), false);
         count(event, stage, || {
@@ -149,7 +148,7 @@ mod tests {
         counts.then_some(tally)
     }
 
-    /// The verdict on the work that an event gives.
+    /// The verdict of an event on the work.
     fn judged(body: impl Into<Body>) -> Option<bool> {
         counted(&event(body), Some(Stage::Debug)).and_then(|tally| tally.runs["r"].success())
     }

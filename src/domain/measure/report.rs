@@ -1,4 +1,4 @@
-//! From a tally to figures.
+//! Turns a tally into figures.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,13 @@ use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::text::{English, Text, say};
 
-/// The figures of a scope, and what they come to.
+/// The figures of a scope with their summary.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     pub scope: Scope,
     /// The figures.
     pub metrics: Metrics,
-    /// Their sums, with definitions and targets.
+    /// Their summary, with definitions and targets.
     pub summary: Summary,
     /// Tokens and money, and the caps on them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,37 +31,33 @@ pub struct Report {
 /// The figures. `None` means unknown; `notes` has the reason.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Metrics {
-    /// Calls to consultants, for whatever purpose.
+    /// Calls to consultants, for any purpose.
     pub total_calls: u64,
     /// Calls that succeeded.
     pub successful_calls: u64,
-    /// Calls that failed.
     pub failed_calls: u64,
     /// The share of calls that succeeded, 0 to 1.
     pub success_rate: Option<f64>,
     /// Mean milliseconds of a call.
     pub avg_latency_ms: Option<f64>,
-    /// Milliseconds of all calls added up.
+    /// Sum of the milliseconds of all calls.
     pub total_elapsed_ms: u64,
     /// Calls that served each stage.
     pub consults_per_stage: BTreeMap<&'static str, u64>,
-    /// Coordination overhead in percent.
     pub coordination_overhead_percent: Option<f64>,
-    /// Efficiency.
     pub efficiency_score: Option<f64>,
     /// Selections among candidates.
     pub selections_total: u64,
-    /// Those that tests decided.
+    /// Selections that tests decided.
     pub selections_with_tests: u64,
     /// The share of selections that tests decided, 0 to 1.
     pub test_coverage_rate: Option<f64>,
     /// Calls by provider.
     pub provider_stats: BTreeMap<String, ProviderStats>,
-    /// Work by stage, where there was any.
+    /// Work by stage, if there was any.
     pub stage_stats: BTreeMap<&'static str, StageStats>,
-    /// Selections that nobody won.
+    /// Selections without a winner.
     pub selections_without_winner: u64,
-    /// Calls by purpose.
     pub calls_by_purpose: BTreeMap<&'static str, u64>,
     /// Runs, their ends and their turns.
     pub runs: Runs,
@@ -69,34 +65,33 @@ pub struct Metrics {
     pub consults_per_stage_run: Option<f64>,
     /// The redundancy of answers to the same question, 0 to 1.
     pub redundancy: Option<f64>,
-    /// By how much errors of tasks grow with several agents.
+    /// Factor by which failures grow with several agents.
     pub error_amplification: Option<f64>,
     /// Percentiles of the milliseconds of a call.
     pub latency: Option<Percentiles>,
     /// Tokens and money.
     pub spent: Spent,
-    /// Verifications by what they say.
+    /// Verifications by verdict.
     pub verifications: Verifications,
     /// Patches and restores.
     pub patches: Patches,
-    /// Why a figure is unknown, or what it rests on, by the figure's key.
+    /// Why a figure is unknown, or what it rests on, by its key.
     pub notes: BTreeMap<&'static str, English>,
 }
 
 /// Runs, their ends and their turns.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Runs {
-    /// Runs in which a turn was taken.
+    /// Runs with at least one turn.
     pub total: u64,
-    /// Those whose end is known.
+    /// Runs with a known end.
     pub judged: u64,
-    /// Those that succeeded.
+    /// Runs that succeeded.
     pub succeeded: u64,
-    /// Reasoning turns inside of runs.
+    /// Reasoning turns inside runs.
     pub turns: u64,
-    /// Reasoning turns outside of any run; they belong to no task and enter no overhead.
+    /// Reasoning turns outside of runs; they belong to no task and no overhead.
     pub turns_outside: u64,
-    /// Mean turns of a run.
     pub mean_turns: Option<f64>,
 }
 
@@ -167,7 +162,6 @@ impl Metrics {
         metrics
     }
 
-    /// The value of a figure.
     pub fn value(&self, figure: Figure) -> Option<f64> {
         match figure {
             Figure::CoordinationOverheadPercent => self.coordination_overhead_percent,
@@ -190,7 +184,7 @@ impl Metrics {
     }
 }
 
-/// Overhead over runs that are done: a part of a task is not to be compared with a whole one.
+/// Overhead over finished runs: a part of a task cannot be compared with a whole one.
 fn overhead(tally: &Tally, baseline: Baseline) -> Option<f64> {
     let done: Vec<u64> =
         tally.runs.values().filter(|run| run.turns > 0 && run.is_finished()).map(|run| run.turns).collect();
@@ -198,7 +192,7 @@ fn overhead(tally: &Tally, baseline: Baseline) -> Option<f64> {
     Some(baseline.overhead_percent(ratio(done.iter().sum(), tasks)?))
 }
 
-/// Efficiency over runs whose end is known and in which a turn was taken.
+/// Efficiency over runs with a known end and at least one turn.
 fn efficiency(tally: &Tally, baseline: Baseline) -> Option<f64> {
     let mut solved = Solved::default();
     let mut turns: u64 = 0;
@@ -232,7 +226,7 @@ impl Runs {
     }
 }
 
-/// The notes of all figures, by their keys.
+/// The notes of all figures, by key.
 fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'static str, English> {
     Figure::ALL
         .iter()
@@ -297,7 +291,7 @@ fn reported(known: u64, calls: u64, key: &str) -> Option<Text> {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// One sentence.
+    /// Summary in one sentence.
     pub headline: English,
     /// The figures with their definitions.
     pub figures: BTreeMap<&'static str, Explained>,
@@ -309,12 +303,12 @@ pub struct Summary {
 /// A figure with its definition.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explained {
-    /// Its value; none where it is not known.
+    /// Its value; none if unknown.
     pub value: Option<f64>,
     pub definition: English,
     /// True if it rests on a default that was measured elsewhere.
     pub rests_on_default: bool,
-    /// Why it is not known, or what it rests on.
+    /// Why it is unknown, or what it rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<English>,
 }
@@ -374,49 +368,46 @@ fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> English {
 /// The calls of one provider, and their cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProviderStats {
-    /// Calls.
     pub total_calls: u64,
     /// Calls that succeeded.
     pub successful_calls: u64,
-    /// Calls that failed.
     pub failed_calls: u64,
     /// The share of calls that succeeded, 0 to 1.
     pub success_rate: Option<f64>,
-    /// The failed ones by the code of their error.
+    /// Failed calls by error code.
     pub failures: BTreeMap<String, u64>,
     /// Mean milliseconds of a call.
     pub avg_latency_ms: Option<f64>,
-    /// Milliseconds of all calls added up, those side by side too.
+    /// Sum of the milliseconds of all calls, parallel ones too.
     pub total_elapsed_ms: u64,
     /// Percentiles of the milliseconds of a call.
     pub latency: Option<Percentiles>,
     pub spent: Spent,
-    /// The calls by the model that answered and the one that was asked for.
+    /// Calls by the model that answered and the requested one.
     pub models: Vec<ModelCalls>,
 }
 
-/// Calls of one model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelCalls {
-    /// The model that answered, else the one that was asked for; none where nobody told.
+    /// The model that answered, else the requested one; none if unknown.
     pub model: Option<String>,
-    /// The model that was asked for; none where the CLI chose.
+    /// The requested model; none if the CLI chose.
     pub model_asked: Option<String>,
     pub calls: u64,
 }
 
-/// Tokens and money, as far as the CLIs say; none where none of them says.
+/// Tokens and money, as far as CLIs report them; none if no CLI does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spent {
     /// Tokens sent.
     pub input_tokens: Option<u64>,
     /// Tokens answered.
     pub output_tokens: Option<u64>,
-    /// Calls whose CLI told the tokens that it answered.
+    /// Calls whose CLI reported its output tokens.
     pub calls_with_tokens: u64,
     /// US dollars.
     pub cost_usd: Option<f64>,
-    /// Calls whose CLI told its cost.
+    /// Calls whose CLI reported its cost.
     pub calls_with_cost: u64,
 }
 
@@ -459,43 +450,36 @@ impl From<&Calls> for Spent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reached {
-    /// It was.
     Met,
-    /// It was not.
     Missed,
-    /// The figure is not known.
+    /// The figure is unknown.
     Unknown,
 }
 
-/// On which side of its bound a figure should be.
+/// The side of its bound on which a figure should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// Below it.
     Below,
-    /// Above it.
     Above,
 }
 
-/// A figure that has a target, named as the figure is.
+/// A figure with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Targeted {
-    /// Coordination overhead in percent.
     CoordinationOverheadPercent,
-    /// Efficiency.
     EfficiencyScore,
-    /// The share of selections that tests decided.
+    /// Share of selections that tests decided.
     TestCoverageRate,
 }
 
-/// A target and what became of it.
+/// A target and its result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Target {
-    /// The figure.
     pub figure: Targeted,
-    /// On which side of the bound it should be; the bound itself is a miss.
+    /// The wanted side of the bound; the bound itself is a miss.
     pub wanted: Side,
     /// The bound, in the figure's unit.
     pub bound: f64,
@@ -532,23 +516,20 @@ impl Target {
     }
 }
 
-// The definition of each figure, in words that travel with it.
+// The definition of each figure, which every result includes.
 
 /// A figure of the summary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
-    /// Coordination overhead in percent.
     CoordinationOverheadPercent,
-    /// Efficiency.
     EfficiencyScore,
-    /// The share of selections that tests decided.
+    /// Share of selections that tests decided.
     TestCoverageRate,
-    /// Consults for each run of a stage.
     ConsultsPerStageRun,
     Redundancy,
-    /// By how much errors grow with several agents.
+    /// Factor by which failures grow with several agents.
     ErrorAmplification,
     /// The share of calls that succeeded.
     SuccessRate,
@@ -556,7 +537,6 @@ pub enum Figure {
     AvgLatencyMs,
     /// Money.
     CostUsd,
-    /// Tokens.
     Tokens,
 }
 
@@ -569,7 +549,7 @@ impl Figure {
         self.into()
     }
 
-    /// Its meaning, its formula, and the figures of similar names that it is not.
+    /// Its meaning, its formula, and similar figures that it differs from.
     pub fn definition(self) -> Text {
         Text::said(&format!("definition_{}", self.key()), &[])
     }

@@ -1,4 +1,4 @@
-//! The fold: entry after entry, in any order, small however many there are.
+//! The fold of figures: entry after entry, in any order, small however many there are.
 
 use std::collections::BTreeMap;
 
@@ -15,13 +15,10 @@ use crate::domain::spending::{Cell, Whose};
 use crate::domain::stage::Stage;
 use crate::domain::verification::status::Status;
 
-/// Everything counted. It grows with the number of providers, error codes and runs, not with that
-/// of entries.
+/// All counts. Their size grows with the number of providers, error codes and runs, not of entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
-    /// All calls.
     pub calls: Calls,
-    /// Calls by provider.
     pub providers: BTreeMap<String, Calls>,
     /// Calls by purpose.
     pub purposes: BTreeMap<Purpose, u64>,
@@ -32,37 +29,35 @@ pub struct Tally {
     pub stages: BTreeMap<Stage, StageTally>,
     /// Runs by id.
     pub runs: BTreeMap<String, RunTally>,
-    /// Reasoning turns outside of any run.
+    /// Reasoning turns outside of runs.
     pub turns_outside: u64,
-    /// Selections.
     pub selections: Selections,
-    /// Verifications by what they say.
+    /// Verifications by verdict.
     pub verifications: Verifications,
     /// Changes.
     pub patches: Patches,
-    /// Groups of answers that were compared.
+    /// Groups of compared answers.
     pub groups: Groups,
-    /// Tasks whose ends were recorded; they belong to no run.
+    /// Recorded outcomes of tasks outside of runs.
     pub outcomes_outside: Outcomes,
 }
 
 /// Selections among candidates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selections {
-    /// Selections.
     pub total: u64,
-    /// Those that tests decided.
+    /// Selections that tests decided.
     pub with_tests: u64,
-    /// Those that nobody won.
+    /// Selections without a winner.
     pub without_winner: u64,
 }
 
-/// Verifications by what they say.
+/// Verifications by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verifications {
-    /// Everything held.
+    /// Everything passed.
     pub passed: u64,
-    /// Something did not.
+    /// Something failed.
     pub failed: u64,
     /// Nothing was learnt.
     pub undecided: u64,
@@ -71,7 +66,6 @@ pub struct Verifications {
 /// Patches and restores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patches {
-    /// Patches that were applied.
     pub applied: u64,
     /// Changes that were undone.
     pub restored: u64,
@@ -80,16 +74,15 @@ pub struct Patches {
 /// Groups of answers to the same question.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
-    /// Groups.
     pub total: u64,
     /// Groups with two answers or more.
     pub compared: u64,
-    /// Their mean similarities, added up.
+    /// Sum of their mean similarities.
     pub similarity: Sum,
 }
 
 impl Tally {
-    /// Adds a call to a consultant that was started, however it ended and however often it was repeated.
+    /// Adds a call to a consultant that was started, however it ended and however often it was retried.
     pub fn add_consult(&mut self, run: Option<&str>, call: &ConsultSettled) {
         self.calls.add(call);
         self.providers.entry(call.provider.clone()).or_default().add(call);
@@ -110,7 +103,7 @@ impl Tally {
         }
     }
 
-    /// Adds a run of a stage, which is a turn of the orchestrator's too. Without a mode nothing came of it.
+    /// Adds a run of a stage, which is also a turn of the orchestrator. Without a mode it had no result.
     pub fn add_stage_run(&mut self, run: Option<&str>, stage: Stage, mode: Option<Mode>, elapsed_ms: u64) {
         self.stages.entry(stage).or_default().add_run(mode, elapsed_ms);
         self.add_turn(run);
@@ -119,7 +112,7 @@ impl Tally {
         }
     }
 
-    /// Adds a verification: all commands of one call together. `sequence` is its place in the record.
+    /// Adds a verification: all commands of one call together. `sequence` is its position in the log.
     pub fn add_verification(
         &mut self,
         run: Option<&str>,
@@ -137,7 +130,6 @@ impl Tally {
         }
     }
 
-    /// Adds a selection.
     pub fn add_selection(&mut self, basis: Basis, won: bool) {
         self.selections.total += 1;
         match basis {
@@ -147,7 +139,7 @@ impl Tally {
         self.selections.without_winner += u64::from(!won);
     }
 
-    /// Adds a patch or restore. A patch that was refused changed nothing, and is not recorded.
+    /// Adds a patch or restore. A refused patch changed nothing and is not recorded.
     pub fn add_change(&mut self, run: Option<&str>, sequence: u64, kind: ChangeKind) {
         match kind {
             ChangeKind::Applied => self.patches.applied += 1,
@@ -169,7 +161,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another tally of other entries holds. Runs of the same id are one run.
+    /// Adds another tally of other entries. Runs with the same id are one run.
     pub fn merge(&mut self, other: &Self) {
         self.calls.merge(&other.calls);
         for (provider, calls) in &other.providers {
@@ -228,7 +220,7 @@ pub struct Reported<T> {
 }
 
 impl<T: Copy> Reported<T> {
-    /// The total; none where no call reported it, because then it is not known to be nothing.
+    /// The total; none if no call reported it, because then it is unknown, not zero.
     pub fn total(&self) -> Option<T> {
         (self.calls > 0).then_some(self.total)
     }
@@ -253,11 +245,9 @@ impl<T: Copy> Reported<T> {
 /// Calls added up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
-    /// Calls.
     pub total: u64,
-    /// Calls that failed.
     pub failed: u64,
-    /// The failed ones by the code of their error.
+    /// Failed calls by error code.
     pub failures: BTreeMap<String, u64>,
     pub latency: Latency,
     /// Tokens sent.
@@ -266,13 +256,12 @@ pub struct Calls {
     pub output_tokens: Reported<u64>,
     /// US dollars.
     pub cost: Reported<Sum>,
-    /// Calls by the model that answered and the one that was asked for, each as far as it is known.
+    /// Calls by the model that answered and the requested one, as far as known.
     #[serde(with = "pairs")]
     pub models: BTreeMap<(String, Option<String>), u64>,
 }
 
 impl Calls {
-    /// Adds a call.
     pub fn add(&mut self, consult: &ConsultSettled) {
         self.total += 1;
         if let Some(code) = &consult.code {
@@ -303,7 +292,6 @@ impl Calls {
         }
     }
 
-    /// Calls that succeeded.
     pub fn succeeded(&self) -> u64 {
         self.total - self.failed
     }
@@ -317,9 +305,9 @@ fn plus(mut left: Sum, right: Sum) -> Sum {
 /// The verdict of a verification on the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
-    /// It does not hold.
+    /// Something failed.
     Failed,
-    /// Everything that was checked holds.
+    /// Everything passed.
     Passed,
     /// Nothing was learnt: refused, not found, no tests, wrong arguments.
     Undecided,
@@ -341,8 +329,8 @@ impl From<Status> for Verdict {
     }
 }
 
-/// The figures kept of one run. "Latest" goes by the place in the record, so that the order in which
-/// entries are added does not matter.
+/// The figures of one run. "Latest" means the position in the log, so that the order of additions does not
+/// matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTally {
     /// Reasoning turns (see [`super`]).
@@ -354,17 +342,17 @@ pub struct RunTally {
 }
 
 impl RunTally {
-    /// True if the task is done: what it took can be compared with what a whole task takes.
+    /// True if the task is done, so that its turns can be compared with those of a whole task.
     pub fn is_finished(&self) -> bool {
         self.improved
     }
 
-    /// Takes note of a change by its place in the record.
+    /// Notes a change by its position in the log.
     pub fn add_change(&mut self, sequence: u64) {
         self.changed = self.changed.max(Some(sequence));
     }
 
-    /// Takes note of a verification; one that decided nothing says nothing.
+    /// Notes a verification; one without a verdict says nothing.
     pub fn add_verification(&mut self, sequence: u64, stage: Option<Stage>, verdict: Verdict) {
         let found = Some((sequence, verdict));
         match verdict {
@@ -379,7 +367,7 @@ impl RunTally {
         }
     }
 
-    /// Adds what another part of the same run holds.
+    /// Adds another part of the same run.
     pub fn merge(&mut self, other: &Self) {
         self.turns += other.turns;
         self.changed = self.changed.max(other.changed);
@@ -390,9 +378,9 @@ impl RunTally {
 
     /// True if its task is solved, by the latest verification of the work.
     ///
-    /// A test that fails before anything was changed is what the run is about, not a failure of it:
-    /// only a verification after the latest change counts, or, where the orchestrator made its
-    /// changes unseen, one of implement, debug or improve.
+    /// A test that fails before any change is the reason for the run, not its failure. So only a
+    /// verification after the latest change counts, or, if the orchestrator made its changes unseen, one of
+    /// implement, debug or improve.
     pub fn success(&self) -> Option<bool> {
         let (_, verdict) = match self.changed {
             Some(changed) => self.verified.filter(|(sequence, _)| *sequence > changed),
@@ -409,13 +397,12 @@ impl RunTally {
 /// The work of one stage, added up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTally {
-    /// Runs of the stage.
     pub runs: u64,
-    /// Those in which a consultant's answer was accepted.
+    /// Runs in which a consultant's answer was accepted.
     pub answered: u64,
-    /// Those that the orchestrator did itself.
+    /// Runs that the orchestrator did itself.
     pub solo: u64,
-    /// Those of which nothing came.
+    /// Runs without a result.
     pub failed: u64,
     /// Calls to consultants.
     pub consults: u64,
@@ -426,7 +413,6 @@ pub struct StageTally {
 }
 
 impl StageTally {
-    /// Adds a run of the stage.
     pub fn add_run(&mut self, mode: Option<Mode>, elapsed_ms: u64) {
         self.runs += 1;
         match mode {
@@ -464,12 +450,11 @@ impl From<StageTally> for StageStats {
     }
 }
 
-/// Tasks and how many of them were solved.
+/// Number of tasks, and of solved ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solved {
     /// Tasks that were solved.
     pub successes: u64,
-    /// Tasks.
     pub tasks: u64,
 }
 
@@ -480,7 +465,7 @@ impl Solved {
         self.tasks += 1;
     }
 
-    /// The share that was solved, 0 to 1; none without a task.
+    /// Share of solved tasks, 0 to 1; none without a task.
     pub fn rate(self) -> Option<f64> {
         ratio(self.successes, self.tasks)
     }
@@ -491,7 +476,7 @@ impl Solved {
     }
 }
 
-/// Tasks by who worked on them.
+/// Tasks by the number of agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
     /// Those of one agent.
@@ -507,8 +492,8 @@ impl Outcomes {
         self.several.merge(other.several);
     }
 
-    /// `(1 - P_MAS) / (1 - P_SAS)` over tasks; none where either was not recorded, or where a single
-    /// agent never failed.
+    /// `(1 - P_MAS) / (1 - P_SAS)` over tasks; none if either is not recorded, or if a single agent never
+    /// failed.
     pub fn error_amplification(self) -> Option<f64> {
         error_amplification(self.several.rate()?, self.single.rate()?)
     }
@@ -519,9 +504,9 @@ impl Outcomes {
 pub enum Scope {
     /// One run of a workflow.
     Run(String),
-    /// Everything recorded in this project, inside runs and outside of them.
+    /// The project, inside and outside of runs.
     Project,
-    /// The last so many days, today among them.
+    /// The last days, today included.
     Days(u32),
 }
 
@@ -537,7 +522,7 @@ impl Scope {
     }
 }
 
-/// Turns that a single agent takes for a task (Kim et al., table 5: 7.2, standard deviation 2.1).
+/// A single agent's turns for a task (Kim et al., table 5: 7.2, standard deviation 2.1).
 pub const PAPER_TURNS: f64 = 7.2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -566,7 +551,7 @@ impl Default for Baseline {
 }
 
 impl Baseline {
-    /// The user's own number; the paper's if it is missing or not above 0.
+    /// The user's number; the paper's if it is missing or not above 0.
     pub fn configured(turns: Option<f64>) -> Self {
         match turns.filter(|turns| turns.is_finite() && *turns > 0.0) {
             Some(turns) => Self { turns, origin: Origin::Configured },
@@ -574,7 +559,7 @@ impl Baseline {
         }
     }
 
-    /// Returns what recorded runs of a single agent took; none where that is no number above 0.
+    /// The turns of recorded runs of a single agent; none if not above 0.
     pub fn recorded(turns: f64) -> Option<Self> {
         (turns.is_finite() && turns > 0.0).then_some(Self { turns, origin: Origin::Recorded })
     }
@@ -584,30 +569,30 @@ impl Baseline {
         self.turns
     }
 
-    /// True if the paper's number stands in for one of the user's own.
+    /// True if the paper's number replaces one of the user's own.
     pub fn is_default(self) -> bool {
         self.origin == Origin::Paper
     }
 
-    /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Below 0
-    /// where fewer turns were taken than a single agent's.
+    /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Below 0 with fewer
+    /// turns than a single agent.
     pub fn overhead_percent(self, turns: f64) -> f64 {
         (turns - self.turns) / self.turns * 100.0
     }
 
-    /// Efficiency `Ec = S / (T / T_SAS)` (section 4.1); none where no turn was taken.
+    /// Efficiency `Ec = S / (T / T_SAS)` (section 4.1); none without a turn.
     pub fn efficiency(self, success: f64, turns: f64) -> Option<f64> {
         (turns > 0.0).then(|| success / (turns / self.turns)).filter(|value| value.is_finite())
     }
 }
 
-/// By how much errors of tasks grow with several agents: `(1 - P_MAS) / (1 - P_SAS)`. None where a
-/// single agent never failed.
+/// Factor by which failures grow with several agents: `(1 - P_MAS) / (1 - P_SAS)`. None if a single agent
+/// never failed.
 pub fn error_amplification(several: f64, single: f64) -> Option<f64> {
     error_ratio(1.0 - several, 1.0 - single)
 }
 
-/// The same of the rates of failure. None where a single agent never failed.
+/// The same factor from failure rates. None if a single agent never failed.
 pub fn error_ratio(several: f64, single: f64) -> Option<f64> {
     (single > 0.0).then(|| several / single).filter(|value| value.is_finite())
 }

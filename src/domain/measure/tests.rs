@@ -136,7 +136,7 @@ fn efficiency_waits_for_the_end_of_a_run() {
     let report = report(&tally);
     assert_eq!(report.metrics.efficiency_score, Some(0.8));
     assert_eq!(report.summary.targets[1].reached, Reached::Met);
-    // A second run, open still, adds turns to the overhead and none to the efficiency.
+    // A second run, still open, adds turns to the overhead and none to the efficiency.
     tally.add_consult(Some("open"), &consult(Purpose::Plain));
     let metrics = Metrics::of(&tally, Baseline::default());
     assert_eq!((metrics.efficiency_score, metrics.runs.total, metrics.runs.judged), (Some(0.8), 2, 1));
@@ -187,7 +187,7 @@ fn a_hundred_thousand_entries_stay_small() {
         tally.add_consult(Some(&run), &call);
     }
     assert_eq!((tally.runs.len(), tally.providers.len()), (50, 3));
-    // The longest part of what is kept, as text; the bound is that of its buckets.
+    // The longest part of what is kept, as text. The bound is that of its buckets.
     assert!(format!("{:?}", tally.calls.latency).len() < 20_000);
     assert_eq!(report(&tally).metrics.total_calls, 100_000);
 }
@@ -304,7 +304,7 @@ proptest! {
             merged.merge(&whole(part));
         }
         prop_assert_eq!(&merged, &expected);
-        // The other way round: all that follows into what came first.
+        // In the other order: all that follows is merged into what came first.
         let merged = shuffled.chunks(parts).rev().fold(Tally::default(), |after, part| {
             let mut before = whole(part);
             before.merge(&after);

@@ -11,25 +11,25 @@ use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/pack/errors.yaml"));
 
-/// The most important lines of an error, best first: the names of what failed, the messages, what was
-/// expected and found, the frames of the project; then the rest. What was said before, totals and frames of
+/// The most important lines of an error, best first: the names of what failed, the messages, the expected
+/// and found values, the frames of the project; then the rest. Repeated lines, totals and frames of
 /// libraries come last, so that they go first.
 ///
-/// Any number of lines from the beginning is a fair choice: the first failures are told in short, then the
-/// names of the others and those in short beside them, then more of each in turn.
+/// Any number of lines from the beginning is a fair choice. The first failures are shown in short, then the
+/// names of the others with some of those in short, then more of each in turn.
 pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
-    /// Failures that are told in short before the names of others.
+    /// Failures shown in short before the names of others.
     const IN_FULL: usize = 3;
-    /// Names of others for each other that is told in short.
+    /// Names of others for each further failure shown in short.
     const NAMES: usize = 4;
-    /// Lines of a failure told in short.
+    /// Lines of a failure shown in short.
     const SHORT: usize = 9;
     let lines = bare(text.lines().collect());
     let mut kinds = kinds(&lines);
     let failures = failures(&lines, &kinds);
     mark_repeated(&lines, &mut kinds, &failures);
     let told: Vec<Vec<usize>> = failures.iter().map(|range| told(&lines, &kinds, range.clone())).collect();
-    // A list of names repeats what is told elsewhere; it counts where there is nothing else.
+    // A list of names repeats what stands elsewhere. It counts where there is nothing else.
     let (full, bare): (Vec<_>, Vec<_>) = told.into_iter().partition(|lines| lines.len() > 1);
     let (first, others) = full.split_at(full.len().min(IN_FULL));
     let short = |lines: &Vec<usize>| lines.iter().take(SHORT).copied().collect::<Vec<_>>();
@@ -65,7 +65,7 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
     distinct(order.map(|index| index + 1), lines.len(), limit)
 }
 
-/// The lines without what a log, a runner of runners or a quotation puts before each of them.
+/// The lines without the prefix of a log, a runner of runners or a quotation.
 fn bare(mut lines: Vec<&str>) -> Vec<&str> {
     const ROUNDS: usize = 4;
     let Some(before) = PATTERNS.get("before") else { return lines };
@@ -75,7 +75,7 @@ fn bare(mut lines: Vec<&str>) -> Vec<&str> {
         let ends: Vec<usize> =
             lines.iter().map(|line| before.find(line).map_or(0, |found| found.end())).collect();
         let all = written().count();
-        // Some lines of a log go on without it.
+        // Some lines of a log have no prefix.
         let has_prefix = all >= 4 && ends.iter().filter(|end| **end > 0).count() * 10 >= all * 9;
         if indent == 0 && !has_prefix {
             break;
@@ -88,7 +88,7 @@ fn bare(mut lines: Vec<&str>) -> Vec<&str> {
     lines
 }
 
-/// The worth of a line of an error: what comes after [`Kind::Other`] goes first.
+/// The worth of a line of an error. Kinds after [`Kind::Other`] go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     /// It says what failed: an error, a test's name.
@@ -99,10 +99,10 @@ enum Kind {
     Difference,
     /// A frame of the project in a stack that is printed outermost first, or a place in a file.
     Frame,
-    /// One in a stack that is printed innermost first.
+    /// A frame of the project in a stack that is printed innermost first.
     FrameBelow,
     Other,
-    /// It was said before, as in a deep recursion.
+    /// A line that was said before, as in a deep recursion.
     Repeated,
     /// Totals and times of what passed, and what passed.
     Total,
@@ -127,7 +127,7 @@ fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
             starts.push(index);
         }
     }
-    // What stands before the first heading is a failure too, if it says anything.
+    // The text before the first heading is a failure too, if it says anything.
     let says = |index: &usize| kinds.get(*index).is_some_and(|kind| *kind <= Kind::Difference);
     let before = (0..starts.first().copied().unwrap_or(lines.len())).find(says);
     if let Some(before) = before {
@@ -137,8 +137,8 @@ fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
     starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
-/// The lines that tell of one failure, best first: its heading, its first and last messages, then values and
-/// frames side by side, then the other messages and what stands around.
+/// The lines of one failure, best first: its heading, its first and last messages, then values and frames
+/// side by side, then the other messages and their surroundings.
 fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     /// Lines below a frame that show its source.
     const SOURCE: usize = 2;
@@ -150,7 +150,7 @@ fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
         |index: &usize| *index < end && kinds.get(*index).is_some_and(|kind| *kind < Kind::Repeated);
     let messages: Vec<usize> = of(Kind::Failure).into_iter().filter(|index| *index != start).collect();
     let (values, differences) = (of(Kind::Value), of(Kind::Difference));
-    // Marks below a line of a comparison say least of it.
+    // Marks below a line of a comparison carry the least.
     let is_mark = |index: &usize| {
         lines.get(*index).is_some_and(|line| line.trim_start_matches('E').trim_start().starts_with('?'))
     };
@@ -159,7 +159,7 @@ fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     compared.extend(&sides);
     compared.extend(values.iter().skip(1));
     compared.extend(marks);
-    // Python's stack ends with the innermost frame, others begin with it; both ends say most.
+    // Python prints the innermost frame last, others print it first; both ends carry the most.
     let outermost_first = from_both_ends(&of(Kind::Frame));
     let frames = outermost_first.into_iter().map(|frame| {
         let has_source = lines.get(frame).is_some_and(|line| shows_its_source(line));
@@ -186,7 +186,7 @@ fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     if told.len() > 1 {
         told.extend(around.filter(|index| seen.insert(*index)));
     } else {
-        // A heading alone, or one with words that nothing is known of.
+        // A heading alone, or a heading with words of an unknown kind.
         told.extend((start + 1..(start + 12).min(end)).filter(|index| {
             is_worth(index) && lines.get(*index).is_some_and(|line| !line.trim().is_empty())
         }));
@@ -201,7 +201,7 @@ fn from_both_ends(all: &[usize]) -> Vec<usize> {
     back.iter().rev().flat_map(|one| [Some(*one), front.next().copied()]).flatten().collect()
 }
 
-/// Marks what a failure has said twice before.
+/// Marks lines that a failure has already said twice.
 fn mark_repeated(lines: &[&str], kinds: &mut [Kind], failures: &[Range<usize>]) {
     const MOST: usize = 2;
     for range in failures {
@@ -246,7 +246,7 @@ enum Heading {
 }
 
 fn heading(line: &str) -> Option<Heading> {
-    // What a test printed, and the end of a stack of .NET, are no failures.
+    // Output that a test printed, and the end of a .NET stack, are no failures.
     if line.contains("--- End of ") || line.contains("--- Captured ") {
         None
     } else if PATTERNS.is_in("names", line) {
@@ -263,7 +263,7 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::with_capacity(lines.len());
     let failing = failing(lines);
     let mut value: Option<(usize, usize)> = None;
-    // A comparison goes on for as long as its failure.
+    // A comparison lasts as long as its failure.
     let mut is_compared = false;
     let mut is_below_library_frame = false;
     let mut is_of_a_passed_test = false;
@@ -296,7 +296,7 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
             plain => plain,
         };
         is_below_library_frame = plain == Kind::Library && line.trim_start().starts_with("File ");
-        // Rust says below the place why it panicked.
+        // Rust says why it panicked below the place.
         is_announced = line.contains(" panicked at ");
         is_compared |= matches!(kind, Kind::Value | Kind::Failure);
         value = match plain {
@@ -310,8 +310,8 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
     kinds
 }
 
-/// The tests that Go (with `-v`) and googletest name as failed. They print the lines of all, and say at the
-/// end of each how it went.
+/// The tests that Go (with `-v`) and googletest name as failed. Both print the lines of all tests, and say
+/// at the end of each how it went.
 fn failing<'a>(lines: &[&'a str]) -> HashSet<&'a str> {
     let named = lines.iter().filter_map(|line| {
         let line = line.trim_start();
@@ -325,7 +325,7 @@ fn started(line: &str) -> Option<&str> {
     line.strip_prefix("=== RUN").or_else(|| line.strip_prefix("[ RUN      ]")).map(str::trim)
 }
 
-/// The kind of what pytest found, whose lines begin with an E: the first says what is wrong.
+/// The kind of a line that pytest prints behind an `E`. The first says what is wrong.
 fn kind_of_found(found: &str, goes_on: bool) -> Kind {
     if found.trim().is_empty() {
         Kind::Other
@@ -361,17 +361,17 @@ fn kind_of(line: &str) -> Kind {
     }
 }
 
-/// A line that says what went wrong, or of which test.
+/// A line that says what went wrong, or in which test.
 fn names_an_error(line: &str) -> bool {
     PATTERNS.is_in("named", line)
 }
 
-/// A line that begins what was expected, or what was found instead.
+/// A line that begins the expected or the found value.
 fn is_value(line: &str) -> bool {
     PATTERNS.is_in("value", line)
 }
 
-/// A line of a comparison: what is only on one side.
+/// A line of a comparison that stands on one side only.
 fn is_difference(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with(['+', '-', '?']) && !line.starts_with("---") && !line.starts_with("+++")
@@ -382,7 +382,7 @@ fn is_total(line: &str) -> bool {
     PATTERNS.is_in("total", line)
 }
 
-/// A place in a library or in the runtime, which nobody here will change.
+/// A place in a library or in the runtime, which the project does not change.
 fn is_of_a_library(line: &str) -> bool {
     PATTERNS.is_in("library", line)
 }
@@ -403,7 +403,7 @@ fn is_frame_below_its_error(line: &str) -> bool {
     line.starts_with("at ") && line.contains(|letter: char| letter.is_ascii_digit())
 }
 
-/// A frame below which its source is printed.
+/// A frame with its source printed below it.
 fn shows_its_source(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("File ") || line.starts_with("-->")

@@ -171,7 +171,7 @@ proptest! {
     }
 }
 
-/// An error of which only so many lines are shown.
+/// An error of which `lines` lines are shown.
 fn shortened(error: &str, lines: usize) -> String {
     let material = Material { errors: vec![error.to_owned()], ..Material::default() };
     pack(&material, PackLimits { error_lines: lines, total_chars: 40_000 }).text
@@ -235,7 +235,7 @@ fn both_failures_of_a_test_run_are_kept_and_the_runtime_goes_first() {
 
 #[test]
 fn frames_of_libraries_go_before_those_of_the_project() {
-    /// The same so often, `N` being the number.
+    /// A pattern repeated as a text; `N` is the number.
     fn repeated(pattern: &str) -> String {
         (0..30).map(|number| pattern.replace('N', &number.to_string())).collect::<Vec<_>>().concat()
     }
@@ -316,7 +316,7 @@ fn an_error_leaves_the_files_half_and_takes_what_they_leave() {
     assert!(small.text.matches("a line of an error").count() > 320, "{}", small.text.len());
     let shown = large.text.matches("a line of an error").count();
     assert!((150..200).contains(&shown) && large.files[0].lines > 150, "{shown}");
-    // Two errors share, so that the second is seen as well.
+    // Two errors share the room, so that the second is seen as well.
     let two = Material { errors: vec![error.clone(), "Error: the other".to_owned()], ..Material::default() };
     let packed = pack(&two, PackLimits { error_lines: 400, total_chars: 6_000 });
     assert!(packed.text.contains("Error: the other"));
@@ -342,12 +342,12 @@ fn files_stand_in_another_order_for_another_reader() {
     assert_eq!(with_files_turned("## Facts\n- x\n", 1), "## Facts\n- x\n");
 }
 
-/// A runner's output: what it prints first, of a test that passes, of one that fails, and at the end.
+/// The output of a runner: its beginning, a passed test, a failed one, and its end.
 struct Runner {
     name: &'static str,
     begins: &'static str,
     passed: &'static str,
-    /// `§` is the number of the failure, `LIBRARY` is where frames of libraries stand.
+    /// `§` is the number of the failure; `LIBRARY` marks where frames of libraries stand.
     failed: &'static str,
     library: &'static str,
     ends: &'static str,
@@ -493,7 +493,7 @@ const RUNNERS: [Runner; 15] = [
     },
 ];
 
-/// Three failures among hundreds of tests, whatever the runner: where there is little room, it is theirs.
+/// Three failures among hundreds of tests take the little room there is, whatever the runner.
 #[test]
 fn the_failures_of_every_runner_are_kept_where_there_is_little_room() {
     for runner in RUNNERS {
@@ -525,7 +525,7 @@ fn the_failures_of_every_runner_are_kept_where_there_is_little_room() {
     }
 }
 
-/// The same, as a log of a build, of a container or in an indented paragraph holds it.
+/// The prefix of a build log, of a container's log or of an indented paragraph hides no failure.
 #[test]
 fn what_stands_before_each_line_hides_no_failure() {
     let runner = RUNNERS.iter().find(|runner| runner.name == "go -v").unwrap();
@@ -610,7 +610,8 @@ fn long_values_are_shown_where_they_differ() {
     }
 }
 
-/// A deep recursion and a long list leave room for what failed, and for the only line in which two lists differ.
+/// A deep recursion and a long list leave room for the failure, and for the only line in which two lists
+/// differ.
 #[test]
 fn what_is_said_again_goes_before_what_is_said_once() {
     let frames = "\tat shop.Cart.deep(Cart.java:4)\n".repeat(900);

@@ -1,4 +1,4 @@
-//! Holds an answer against the rules.
+//! Holds an answer against the rules of red flags.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,17 +24,16 @@ pub struct Inspector {
     rules: StepRules,
 }
 
-/// The rule for the messages of a CLI or a service that stand where an answer should.
+/// The rule for error messages of a CLI or a service in place of an answer.
 const ERROR_MESSAGE: &str = "error_message";
-/// Rules that tell something of an answer also where they match beside its document.
+/// Rules that also apply to the text beside an answer's document.
 const BESIDE: [&str; 3] = ["hedging", "refusal", "undecided"];
 
 /// One red flag, with what raised it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The flag.
     pub reason: Flag,
-    /// A match, and its place.
+    /// The match, and its place.
     pub detail: String,
 }
 
@@ -66,8 +65,8 @@ impl Inspector {
         self.rules.non_answers.iter().map(ForbiddenRule::named).chain(hedging)
     }
 
-    /// The flags that say something about a text of which nothing else is known: those of its form
-    /// apply where it has that form.
+    /// The flags that make sense for a text of unknown kind: those of a form apply where the text has that
+    /// form.
     pub fn usual(text: &str) -> Vec<Flag> {
         let is_document = answer::looks_like_one(text);
         let is_diff = reading::looks_like_one(text);
@@ -164,7 +163,7 @@ impl Inspector {
         Some(excerpt(&found, 0))
     }
 
-    /// A place where the answer says nothing definite at all.
+    /// The clause of an answer that says nothing definite at all.
     pub(super) fn evasion(&self, reading: &Reading) -> Option<Evasion> {
         let evasive: Vec<Named> = self.evasive().collect();
         let beside: Vec<Named> = self.evasive().filter(|(name, _)| BESIDE.contains(name)).collect();
@@ -172,8 +171,8 @@ impl Inspector {
         said.or_else(|| evasion(&reading.around, reading.has_code, &beside))
     }
 
-    /// Why a text is no answer to a question: it refuses, asks back, announces, is an error message, or
-    /// holds only such phrases as are given.
+    /// The reason why a text is no answer to a question: it refuses, asks back, announces, is an error
+    /// message, or holds only the given phrases.
     pub(super) fn no_answer(&self, text: &str, phrases: &[ForbiddenRule]) -> Option<String> {
         const KINDS: [&str; 4] = ["refusal", "request", "announcement", ERROR_MESSAGE];
         let reading = Reading::of(text);
@@ -216,12 +215,12 @@ impl FlagRule {
         patterns.try_for_each(|pattern| pattern.check(flag.name()))
     }
 
-    /// Returns where a pattern first matches, and nothing stands before it that makes it harmless.
+    /// The first match of a pattern that nothing before it makes harmless.
     fn first(&self, pattern: &Pattern, text: &str) -> Option<usize> {
         self.all(pattern, text).first().map(|(from, _)| *from)
     }
 
-    /// Every place at which it does.
+    /// Every such match.
     fn all(&self, pattern: &Pattern, text: &str) -> Vec<(usize, usize)> {
         let is_meant = |at: usize| {
             let before = text.get(..at).unwrap_or_default();
@@ -234,7 +233,7 @@ impl FlagRule {
     }
 }
 
-/// Returns how a document differs from its schema, nested objects included.
+/// The differences between a document and its schema, nested objects included.
 fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Option<String> {
     let document = match document {
         Ok(document) => document,
@@ -245,7 +244,7 @@ fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Optio
     (!errors.is_empty()).then(|| errors.join("; "))
 }
 
-/// Returns what is wrong with the form of a text, whatever it says.
+/// The flaw in the form of a text, whatever it says.
 fn form(text: &str, reading: &Reading) -> Option<String> {
     if reading.document.is_err() && is_fence_open(text) {
         return Some("a code fence is not closed".to_owned());
@@ -265,7 +264,7 @@ fn form(text: &str, reading: &Reading) -> Option<String> {
     Some(format!("line {line}: a character that no text has"))
 }
 
-/// A document that is a call of a tool, or the error of a service, and no answer.
+/// A document that is a tool call or the error of a service, and no answer.
 fn machinery(document: &Value) -> Option<String> {
     let object = document.as_object()?;
     let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
@@ -303,7 +302,8 @@ fn shown(rule: &str, found: &str) -> String {
 }
 
 impl StepRules {
-    /// Tries every example of every rule, and that every flag has a rule with both kinds.
+    /// Tries every example of every rule, and checks that every flag has a rule with examples of both
+    /// kinds.
     ///
     /// # Errors
     ///
@@ -354,7 +354,7 @@ pub struct VoteRules {
     pub forbidden: Vec<ForbiddenRule>,
 }
 
-/// Why an answer is no vote.
+/// The reason why an answer is no vote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RedFlag {
     /// Its stable word.
@@ -373,7 +373,6 @@ impl From<Finding> for RedFlag {
 pub enum AnswerForm {
     /// Any text.
     Text,
-    /// JSON.
     Json,
 }
 
@@ -414,7 +413,7 @@ impl VoteFlags {
         if let (AnswerForm::Json, Err(unreadable)) = (form, document(answer)) {
             raise("invalid_json", unreadable.to_string());
         }
-        // Reasons may doubt; what is answered in the end counts.
+        // Reasons may doubt; the final answer counts.
         let said = stated(answer).unwrap_or(answer);
         if let Some(rule) = self.rules.forbidden.iter().find(|rule| rule.pattern.is_in(said)) {
             raise("forbidden_pattern", rule.name.clone());

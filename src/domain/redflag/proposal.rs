@@ -1,7 +1,7 @@
-//! Dangerous calls and commands: proposed, or only spoken of.
+//! Dangerous calls and commands: proposed, or only mentioned.
 //!
-//! Code and commands that stand on their own are there to be run. In a sentence it is the sentence that
-//! decides: "run `x`" proposes, "never run `x`" and "the script runs `x`" do not.
+//! Code and commands that stand on their own are there to be run. Inside a sentence, the sentence decides:
+//! "run `x`" proposes, "never run `x`" and "the script runs `x`" do not.
 
 use std::sync::LazyLock;
 
@@ -31,7 +31,7 @@ fn holds(pattern: &str, text: &str) -> bool {
 }
 
 impl Segment {
-    /// Returns where a pattern matches something that is proposed.
+    /// The first match of a pattern that the text proposes.
     pub(super) fn proposed(&self, find: impl Fn(&str) -> Vec<(usize, usize)>) -> Option<String> {
         match self {
             Self::Code { text, lead } => {
@@ -52,7 +52,7 @@ fn rest_of_line(text: &str, at: usize) -> String {
     text.get(at..).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
 
-/// True if what stands between two places of a line is there to be run.
+/// True if the text between two places of a line is there to be run.
 fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     let outside_code = outside_code(line, from, to);
     if !holds("sentence", &outside_code) {
@@ -73,7 +73,7 @@ fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     is_severe(line, from, found) && !holds("described", before) && !holds("described", after)
 }
 
-/// `The clean target can run x`: told of somebody else.
+/// `The clean target can run x`: a sentence about something else.
 fn starts_with_a_subject(before: &str) -> bool {
     let first = before.split_whitespace().next().unwrap_or_default().to_lowercase();
     ["the", "it", "this", "that", "they", "attackers", "anyone", "somebody", "someone", "users"]
@@ -83,13 +83,14 @@ fn starts_with_a_subject(before: &str) -> bool {
         && !before.to_lowercase().contains("solution is")
 }
 
-/// Noise that goes nowhere.
+/// Harmless redirections, such as to `/dev/null`.
 fn is_harmless_in_a_sentence(line: &str, from: usize) -> bool {
     let here = line.get(from..).unwrap_or_default().trim_start_matches('>').trim_start();
     ["/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty"].iter().any(|device| here.starts_with(device))
 }
 
-/// Returns what no description needs to repeat as advice: the root, the home, all of it, a whole disk.
+/// True for targets that no description needs to repeat as advice: the root, the home, everything, a whole
+/// disk.
 fn is_severe(line: &str, from: usize, found: &str) -> bool {
     let command = head(line.get(from..).unwrap_or_default(), 80);
     let words: Vec<&str> = command.split(['`', '\n']).next().unwrap_or_default().split_whitespace().collect();
@@ -109,7 +110,7 @@ fn outside_code(line: &str, from: usize, to: usize) -> String {
     format!("{} {}", kept(before, 0), kept(after, usize::from(in_code)))
 }
 
-/// Returns what stands before and after a match in its own clause. Marks within backticks end nothing.
+/// The text before and after a match in its own clause. Marks within backticks end nothing.
 fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
     let before = line.get(..from).unwrap_or_default();
     let open = if before.matches('`').count() % 2 == 1 { before.rfind('`') } else { None };
@@ -133,7 +134,7 @@ fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
     (before, after.get(..ends).unwrap_or(after))
 }
 
-/// The files that a sentence would have written to.
+/// The files that a sentence proposes to write.
 pub(super) fn written_files(prose: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for pattern in ["into", "itself"].into_iter().filter_map(|name| PATTERNS.get(name)) {
@@ -160,25 +161,24 @@ pub(super) fn written_files(prose: &str) -> Vec<&str> {
 
 // The commitment of an answer: to anything, or to nothing.
 //
-// A word such as "maybe" says little: right answers hold it as often as wrong ones. The sign is an
-// answer of which no clause says anything definite: each one hedges, refuses, asks, promises or praises.
+// A word such as "maybe" says little: right answers hold it as often as wrong ones. The sign is an answer
+// in which no clause is definite: each one hedges, refuses, asks, promises or praises.
 
-/// Words that a definite clause has at least.
+/// The least number of words in a definite clause.
 const LEAST_WORDS: usize = 4;
-/// Letters that it has at least in a script that writes no spaces.
+/// The least number of letters in a definite clause of a script without spaces.
 const LEAST_LETTERS: usize = 8;
 
-/// A clause that commits to nothing, by the rule that says so.
+/// A clause that commits to nothing, with the rule that found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Evasion {
     /// The name of the rule.
     pub(super) rule: String,
-    /// The clause.
     pub(super) clause: String,
 }
 
-/// The first clause that says nothing definite, where no other one does. Code that stands in the text
-/// is a commitment, and so is a text of which no clause evades: it may be short.
+/// The first evasive clause, where no other clause is definite. Code in the text is a commitment. So is a
+/// text without an evasive clause: it may be short.
 pub(super) fn evasion(prose: &str, has_code: bool, evasive: &[Named]) -> Option<Evasion> {
     if has_code {
         return None;
@@ -230,7 +230,7 @@ fn is_definite(clause: &str) -> bool {
     words.count() >= LEAST_WORDS || letters >= LEAST_LETTERS && letters * 2 > clause.chars().count()
 }
 
-/// `The test fails because it does not pass`: the reason holds no word that what it explains does not.
+/// `The test fails because it does not pass`: the reason only repeats the words that it explains.
 fn is_circular(clause: &str) -> bool {
     let Some(found) = PATTERNS.get("because").and_then(|because| because.find(clause)) else { return false };
     let what = stems(clause.get(..found.start()).unwrap_or_default());
@@ -273,7 +273,7 @@ pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
             }
             let said = denied.replacen(with, without, 1);
             let words = said.split_whitespace().count();
-            // Its beginning may lead in: `On reflection, the bug is not there`.
+            // The beginning of a clause may lead in: `On reflection, the bug is not there`.
             let other = all.iter().find(|other| {
                 words >= LEAST_WORDS
                     && *other != denied
@@ -288,9 +288,9 @@ pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
     None
 }
 
-/// A few words said again and again, or one letter. A long sentence may be said often.
+/// A few words repeated again and again, or one letter. A long sentence may repeat often.
 pub(super) fn repetition(text: &str) -> Option<String> {
-    // As long as a step's answer may be: a longer text is not an answer of a step.
+    // The length that a step's answer may have; a longer text is no answer of a step.
     const RUN: usize = 10_000;
     const LEAST_TIMES: usize = 5;
     const LONGEST: usize = 6;

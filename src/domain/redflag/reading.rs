@@ -1,4 +1,4 @@
-//! An answer, taken apart: its document, its diffs, what it says and what it proposes.
+//! An answer, taken apart: its document, its diffs, its words and its proposals.
 
 use serde_json::Value;
 
@@ -20,15 +20,15 @@ pub(super) struct Reading {
     pub(super) changes: Vec<Diff>,
     /// Its words, without code.
     pub(super) prose: String,
-    /// The text of one place: the text as a whole, or each field of its document.
+    /// The texts of the answer: the text as a whole, or each field of its document.
     pub(super) statements: Vec<String>,
     pub(super) around: String,
     /// True if code stands in it, which is definite.
     pub(super) has_code: bool,
     pub(super) segments: Vec<Segment>,
-    /// Every text in it with its code.
+    /// Every text of the answer with its code.
     pub(super) whole: Vec<String>,
-    /// The files that it names for a change.
+    /// The files that it wants to change.
     pub(super) files: Vec<String>,
 }
 
@@ -159,7 +159,7 @@ fn segments(text: &str) -> Vec<Segment> {
     found
 }
 
-/// A text without what stands in code fences or between backticks: `Maybe` as a type hedges nothing.
+/// A text without code fences and backticks: `Maybe` as a type hedges nothing.
 fn without_code(text: &str) -> String {
     let mut fences = FenceWalk::default();
     let outside = text.lines().filter(|line| fences.step(line) == FenceLine::Outside);
@@ -188,7 +188,7 @@ impl Diff {
         Self { patch: diff::parse(text), text: text.to_owned() }
     }
 
-    /// The files that it names; from its headers where it cannot be understood otherwise.
+    /// The files that it names; from its headers where it cannot be parsed.
     pub(super) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.patch {
             Ok(patch) => patch.files.iter().flat_map(|file| [file.old.clone(), file.new.clone()]).collect(),
@@ -199,7 +199,7 @@ impl Diff {
         names
     }
 
-    /// Returns how many files it changes; a renamed one counts once.
+    /// The number of changed files; a renamed one counts once.
     pub(super) fn count(&self) -> usize {
         match &self.patch {
             Ok(patch) => patch.files.len(),
@@ -221,7 +221,7 @@ impl Diff {
         self.changed_lines() == 0 && !self.patch.as_ref().is_ok_and(|patch| patch.files.iter().any(moves))
     }
 
-    /// The content it would bring in: removed and unchanged lines are not proposals.
+    /// The added content. Removed and unchanged lines are not proposals.
     pub(super) fn added(&self) -> String {
         let lines: Vec<&str> = match &self.patch {
             Ok(patch) => patch

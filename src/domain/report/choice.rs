@@ -1,5 +1,5 @@
-//! The choices of a reviewer: the hypotheses of all consultants, or the changes of several,
-//! each by an id that no other has.
+//! The choices of a reviewer: the hypotheses of all consultants, or the changes of several, each under a
+//! unique id.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,10 +11,10 @@ use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 use crate::domain::typed::from_value;
 
-/// Least similarity of two claims that count as the same one.
+/// The least similarity of two claims that count as the same.
 const ALIKE: f64 = 0.9;
 
-/// One of those that can go on.
+/// One of several outputs or hypotheses that can go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub id: String,
@@ -35,14 +35,13 @@ impl Choice {
         from_value(stored).unwrap_or_default()
     }
 
-    /// It in a line.
     pub fn line(&self) -> String {
         format!("{}: {}", self.id, self.claim)
     }
 }
 
-/// The choice that is meant: by its id, by the id that its author gave where no other has it, or by
-/// its author where they have one only.
+/// The choice that a person means: by its id, by its author's own id where that is unique, or by its author
+/// where they have only one.
 pub fn meant<'c>(choices: &'c [Choice], said: &str) -> Option<&'c Choice> {
     let said = said.trim();
     let only = |of: &dyn Fn(&Choice) -> bool| {
@@ -58,8 +57,7 @@ pub fn meant<'c>(choices: &'c [Choice], said: &str) -> Option<&'c Choice> {
         .or_else(|| only(&|choice| choice.from.iter().any(|from| same(from))))
 }
 
-/// Returns what can be chosen among in a stage; none where there is nothing to choose. `also` gave the same
-/// answer as the first.
+/// The choices of a stage; none where there is nothing to choose. `also` gave the same answer as the first.
 pub(super) fn choices(stage: Stage, outputs: &[Output<'_>], also: &[String]) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
     for (place, output) in outputs.iter().enumerate() {
@@ -133,7 +131,7 @@ fn free(choices: &[Choice], wanted: &str) -> String {
     std::iter::once(wanted.to_owned()).chain(numbered).find(|id| is_free(id)).unwrap_or_default()
 }
 
-/// Returns where consultants want different ones to go on.
+/// The disagreement of consultants about what should go on.
 pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
     let wanted: Vec<&Choice> = choices.iter().filter(|choice| !choice.selected_by.is_empty()).collect();
     let [first, _, ..] = wanted.as_slice() else { return None };
@@ -150,7 +148,7 @@ pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
     })
 }
 
-/// Returns where several consultants say the same, each in a line.
+/// The agreements of several consultants, each in a line.
 pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[String]) -> Vec<Text> {
     let of = |who: &[String], what: Text| {
         let who: Vec<Text> = who.iter().map(Text::quoted).collect();

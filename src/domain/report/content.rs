@@ -12,19 +12,18 @@ use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 use crate::domain::words::share_in_percent;
 
-/// Number of items of a kind a report lists for each output.
+/// The number of items of a kind that a report lists for each output.
 const MAX_LISTED: usize = 8;
 
-/// Everything that a stage's outputs say.
+/// Everything that the outputs of a stage say.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Numbers of what the stage is about, in order, by the keys of their words.
+    /// Numbers about the stage's subject, in order, by the keys of their words.
     counts: Vec<(&'static str, usize)>,
-    /// Each with its label.
+    /// Findings, each with its label.
     pub(super) findings: Vec<Text>,
     /// Risks, as far as the outputs show them.
     pub(super) risks: Vec<Text>,
-    /// Changes proposed.
     pub(super) changes: Vec<ProposedChange>,
     /// The context of questions, by their ids.
     pub(super) contexts: Vec<(&'static str, Text)>,
@@ -35,7 +34,7 @@ pub(super) struct Content {
     pub(super) choices: Vec<Choice>,
 }
 
-/// One output under a reader's eyes.
+/// One output under the eyes of a reader.
 struct Source<'o> {
     value: &'o Value,
     name: &'o str,
@@ -80,7 +79,7 @@ pub(super) fn called(source: &str) -> Text {
     if source == ORCHESTRATOR { say!("the_orchestrator") } else { Text::quoted(source) }
 }
 
-/// A word that a schema offers, as the catalogues say it; any other word as it is.
+/// A word of a schema in the words of the catalogues; any other word as it is.
 fn word(of: &str, written: &str) -> Text {
     Text::known(&format!("{of}_{}", written.to_lowercase())).unwrap_or_else(|| Text::quoted(written))
 }
@@ -140,14 +139,14 @@ impl Content {
         }
     }
 
-    /// Risks that an output names itself, whether or not its stage asks for them.
+    /// Risks that an output names itself, whether its stage asks for them or not.
     fn risks_named(&mut self, source: &Source<'_>) {
         for risk in read::texts(source.value, "risks").into_iter().filter(|risk| !read::says_none(risk)) {
             self.risk_of(source, Text::quoted(risk));
         }
     }
 
-    /// A diff from a stage that is to change nothing: it is shown, and nobody approves it unseen.
+    /// A diff from a stage that must not change anything: it is shown, and nobody approves it unseen.
     fn stray_change(&mut self, stage: Stage, source: &Source<'_>) {
         match stage {
             Stage::Analyze | Stage::Hypothesize | Stage::Improve => {}
@@ -205,7 +204,7 @@ impl Content {
         }
     }
 
-    /// The same, which is also what a question is about; tells whether there is one.
+    /// A text under a key as a finding and as the context of a question. Tells whether there is one.
     fn told(&mut self, source: &Source<'_>, label: Text, key: &str, question: &'static str) -> bool {
         let Some(text) = read::text(source.value, key).map(Text::quoted) else { return false };
         self.context(source, question, text.clone());
@@ -259,7 +258,7 @@ impl Content {
         self.changes.last()
     }
 
-    /// Reads what an output says of its tests. It is a claim until a verification is recorded.
+    /// Reads an output's statement about its tests. It is a claim until a verification is recorded.
     fn claim(&mut self, source: &Source<'_>) {
         let Some(result) = source.value.get("test_result").filter(|result| result.is_object()) else {
             return;
@@ -422,7 +421,7 @@ fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Val
     content.quote(&found, say!("label_against_it"), "counter_evidence");
 }
 
-/// The command that decides, and what it is expected to show.
+/// The command that decides, and its expected result.
 fn plan(content: &mut Content, source: &Source<'_>) {
     let plan = source.value.get("verification_plan");
     let command =

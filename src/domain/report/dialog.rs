@@ -1,6 +1,6 @@
-//! The report in few words and in one language, for a dialog that asks for the decision: newlines
-//! count there, and nothing else does. Risks come first and is the last to be left
-//! out. Some clients show three lines and hide the rest, so the first three are the decision itself.
+//! The report in few words and in one language, for a dialog that asks for the decision. A dialog renders
+//! line breaks and nothing else. Risks come first and are left out last. Some clients show three lines and
+//! hide the rest, so the first three are the decision itself.
 
 use super::{Report, content};
 use crate::domain::cut::{cut, fitted, one_line};
@@ -16,7 +16,7 @@ struct Extent {
     diff_lines: usize,
     risks: usize,
     questions: Questions,
-    /// True if it says that there is more.
+    /// True if the text says that there is more.
     shortened: bool,
     /// The longest line, in characters.
     line: usize,
@@ -28,8 +28,8 @@ enum Questions {
     Counted,
 }
 
-/// From the most to the least: findings, lines of the diff, risks, questions, whether more is said to be there, and
-/// the longest line.
+/// From the most to the least: findings, lines of the diff, risks, questions, the hint at more, and the
+/// longest line.
 const EXTENTS: [(usize, usize, usize, Questions, bool, usize); 5] = [
     (12, 40, 12, Questions::Asked, false, 300),
     (8, 16, 10, Questions::Asked, true, 200),
@@ -38,11 +38,11 @@ const EXTENTS: [(usize, usize, usize, Questions, bool, usize); 5] = [
     (0, 0, 3, Questions::Counted, true, 100),
 ];
 
-/// Columns of the first three lines: what a client cuts on a screen of 80.
+/// The columns of the first three lines: a client cuts there on a screen of 80.
 const COLUMNS: usize = 74;
 
-/// The report in at most so many characters, as much of it as fits. The text names the parts that are left out, and where to
-/// be.
+/// As much of the report as fits into `max_chars` characters. The text names the parts that are left out,
+/// and where to find them.
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");
     let mut last = String::new();
@@ -97,7 +97,7 @@ fn tests_in_words(report: &Report) -> Text {
     }
 }
 
-/// The first lines that change, else what the consultants want to go on with, else what was found.
+/// The first changed lines, else the choice that the consultants prefer, else the first finding.
 fn core(report: &Report, language: Language) -> String {
     let text = report.diff.iter().map(|change| change.text.as_str()).find(|text| !text.is_empty());
     if let Some(text) = text {

@@ -8,13 +8,13 @@ use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 use crate::domain::words::{dollars, grouped};
 
-/// The whole report in these languages, for a terminal of so many columns. Only lines of a diff may
-/// be wider.
+/// The whole report in these languages, for a terminal of `width` columns. Only lines of a diff may be
+/// wider.
 pub fn display(report: &Report, width: usize, languages: &[Language]) -> String {
     lines(report, width, languages).iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
 }
 
-/// The lines of [`display`], each with what it is.
+/// The lines of [`display`], each with its kind.
 pub fn lines(report: &Report, width: usize, languages: &[Language]) -> Vec<Line> {
     let mut diffs = Diffs::Here;
     let part = |language: &Language| {
@@ -50,7 +50,7 @@ fn title(page: &mut Page, report: &Report) {
     page.text(LineKind::Body, 0, &report.summary);
 }
 
-/// Returns when and how, in one line.
+/// The time and the mode of the stage, in one line.
 fn about(page: &Page, report: &Report) -> String {
     let mode = match report.mode {
         Mode::Consult => page.say(&say!("mode_consult")),

@@ -1,4 +1,4 @@
-//! The material of a report: all that is known of a stage when it comes to review.
+//! The material of a report: everything known about a stage when it comes to review.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,6 @@ pub const ORCHESTRATOR: &str = "orchestrator";
 /// Everything about one stage.
 #[derive(Clone, Debug)]
 pub struct Material<'a> {
-    /// The stage.
     pub stage: Stage,
     pub outputs: &'a [Output<'a>],
     /// Consultants whose answer is the same as the first's, which stands for theirs.
@@ -35,13 +34,13 @@ pub struct Material<'a> {
     /// Changes that were made since the last report, oldest first.
     pub applied: Vec<AppliedChange>,
     pub cost: Cost,
-    /// Figures of the caller's own, shown beside ours.
+    /// The caller's own figures, shown beside Maestro's.
     pub metrics: Option<&'a Map<String, Value>>,
     /// Critical questions of earlier stages that nobody answered.
     pub open_questions: Vec<OpenQuestion>,
     pub began_at: Stage,
     pub mode: Mode,
-    /// Why it was done so.
+    /// The reason for the mode of the work.
     pub why: Option<&'a str>,
     /// The iteration, where the stage has several.
     pub iteration: Option<Iteration>,
@@ -50,7 +49,7 @@ pub struct Material<'a> {
     pub at: &'a str,
 }
 
-/// An output that somebody handed in for a stage.
+/// An output that was handed in for a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'a> {
     /// The consultant, or [`ORCHESTRATOR`].
@@ -71,7 +70,7 @@ pub enum Said<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flagged {
     pub provider: String,
-    /// Why, in words.
+    /// The reasons, in words.
     pub reasons: Vec<String>,
 }
 
@@ -95,27 +94,27 @@ pub struct VerificationNote {
     pub passed: bool,
     /// Totals in words.
     pub summary: String,
-    /// Names of what failed.
+    /// Names of the failed tests.
     pub failing: Vec<String>,
-    /// True if somebody only says so: nothing ran here.
+    /// True if the caller only says so: nothing ran here.
     #[serde(default)]
     pub is_claim: bool,
     /// True if files were changed after it.
     #[serde(default)]
     pub is_old: bool,
-    /// Why no test ran in it, where none did.
+    /// The reason why no test ran in it, where none did.
     pub idle: Option<String>,
     #[serde(default)]
     pub commands: Vec<String>,
     #[serde(default)]
     pub left_out: Vec<String>,
-    /// The project's own checks of tests that were not among them.
+    /// The project's own checks of tests that did not run.
     #[serde(default)]
     pub missing: Vec<String>,
 }
 
 impl VerificationNote {
-    /// True if it shows that the tests pass as things are.
+    /// True if it shows that the tests pass now.
     pub fn shows_tests(&self) -> bool {
         self.passed && !self.is_claim && !self.is_old && self.idle.is_none()
     }
@@ -123,17 +122,16 @@ impl VerificationNote {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Consults of this stage.
     pub consults_stage: u32,
     /// Consults of the run.
     pub consults_total: u32,
-    /// The most that the run may have; none outside a run.
+    /// The most consults that the run may take; none outside a run.
     pub max_total: Option<u32>,
-    /// Tokens that went in, where the consultants say so.
+    /// Sent tokens, where the consultants report them.
     pub input_tokens: Option<u64>,
-    /// Tokens that came out, where the consultants say so.
+    /// Received tokens, where the consultants report them.
     pub output_tokens: Option<u64>,
-    /// US dollars, where the consultants say so.
+    /// US dollars, where the consultants report them.
     pub cost_usd: Option<f64>,
     /// Milliseconds that the stage took.
     pub duration_ms: u64,
@@ -144,12 +142,11 @@ pub struct Cost {
 pub struct OpenQuestion {
     /// The stage that was reviewed.
     pub stage: Stage,
-    /// The question.
     pub id: String,
 }
 
 impl OpenQuestion {
-    /// The question; its id where no question has it any more.
+    /// The question; its id where the catalogues no longer have it.
     pub fn question(&self) -> Text {
         let known = question::for_stage(self.stage);
         let asked = known.into_iter().find(|question| question.id == self.id);
@@ -165,9 +162,9 @@ impl OpenQuestion {
 /// One round of a stage that has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Iteration {
-    /// Which, from 1.
+    /// Its number, from 1.
     pub number: u32,
-    /// The most there may be; none where only the reviewer ends them.
+    /// The most rounds; none where only the reviewer ends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u32>,
 }
@@ -190,13 +187,12 @@ pub struct AppliedChange {
     pub kind: ChangeKind,
     /// The request whose approved change it is; none where nobody approved it.
     pub approved_by: Option<String>,
-    /// Its files.
     pub files: Vec<AppliedFile>,
     /// Lines that it added.
     pub added: usize,
     /// Lines that it removed.
     pub removed: usize,
-    /// Its first lines; empty where it is an undoing.
+    /// Its first lines; empty where the change undoes another.
     pub text: String,
     pub lines_left_out: usize,
     /// The session that undoes it.
@@ -277,7 +273,6 @@ pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
 /// Number of lines of a diff a report holds.
 const MAX_LINES: usize = 160;
 
-/// A proposed change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposedChange {
     pub source: String,
@@ -294,10 +289,8 @@ pub struct ProposedChange {
     pub lines_left_out: usize,
 }
 
-/// A file of a proposed change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
-    /// Its path.
     pub path: String,
     /// The path that it had, if that is another.
     pub from: Option<String>,

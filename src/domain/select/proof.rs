@@ -12,7 +12,6 @@ const NAMED: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// The command.
     pub command: String,
     pub kind: Kind,
     pub status: Status,
@@ -275,7 +274,6 @@ fn without(patch: &Patch, file: usize, hunk: Option<usize>) -> Patch {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tests {
-    /// All of them passed.
     Passed,
     /// One of them did not.
     Failed,

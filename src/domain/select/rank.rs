@@ -39,9 +39,7 @@ pub enum TestWeight {
 pub enum Deciding {
     /// Nobody else can win.
     OnlyOne,
-    /// Tests.
     Tests,
-    /// The judge.
     Judge,
     /// The weighted score.
     Score,
@@ -220,13 +218,11 @@ pub enum Basis {
     Tests,
     /// Linters.
     StaticChecks,
-    /// A judge.
     Judge,
     /// Nothing but the rubric: size, order.
     Rubric,
 }
 
-/// One selection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectionRecord {
     /// The rule that decided in the end, by the mode.
@@ -255,7 +251,6 @@ pub struct SelectionRecord {
 /// A candidate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionRecord {
-    /// Its id.
     pub id: String,
     /// The mark of what it says.
     pub mark: Mark,

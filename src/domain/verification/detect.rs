@@ -34,7 +34,6 @@ pub struct Detected {
     /// The program that runs its programs: npm, pnpm, yarn, bun, uv, a virtual environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<&'static str>,
-    /// Its checks.
     pub checks: Vec<Check>,
     /// True if it speaks for the packages below it.
     #[serde(skip)]
@@ -46,7 +45,6 @@ pub struct Detected {
 pub struct Check {
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// The command.
     pub command: String,
     /// True if it runs where no type is asked for.
     pub by_default: bool,

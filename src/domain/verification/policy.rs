@@ -30,7 +30,6 @@ pub struct Permitted {
 /// A command that is not run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refused {
-    /// The rule.
     pub rule: String,
     /// Why.
     pub reason: String,

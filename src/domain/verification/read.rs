@@ -23,7 +23,6 @@ const MOST_NAMES: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reading {
     pub runner: &'static str,
-    /// Totals.
     pub totals: Totals,
     /// The tests that failed, or the places that a linter or a compiler names.
     pub failing: Vec<String>,
@@ -55,7 +54,6 @@ pub enum Seen {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Does {
-    /// It tests.
     #[default]
     Test,
     /// It looks at the code.
@@ -105,7 +103,6 @@ pub struct Totals {
     pub skipped: Option<usize>,
     /// Errors beside failing tests; findings of a linter or a compiler.
     pub errors: Option<usize>,
-    /// Warnings.
     pub warnings: Option<usize>,
 }
 

@@ -31,7 +31,6 @@ pub struct VerificationRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
-    /// The names.
     pub names: Vec<String>,
     pub family: Option<String>,
     /// Options before the sub-command.
@@ -79,7 +78,6 @@ pub struct AllowRule {
     pub family: Option<String>,
     /// The words that such a command begins with.
     pub commands: Vec<String>,
-    /// The options.
     #[serde(default)]
     pub options: Vec<String>,
     /// True if long options have one dash.
@@ -114,7 +112,6 @@ pub struct AllowRule {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct After {
-    /// The options.
     #[serde(default)]
     pub options: Vec<String>,
     pub arguments: Option<String>,

@@ -40,9 +40,7 @@ pub enum Status {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With this code.
     Code(i32),
-    /// By a signal.
     Signal(i32),
     /// Its time was over.
     TimedOut,
@@ -132,7 +130,6 @@ const LINE: usize = 600;
 /// An output, cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
-    /// The text.
     pub text: String,
     pub cut: bool,
 }

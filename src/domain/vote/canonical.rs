@@ -1,4 +1,4 @@
-//! When two answers are the same answer.
+//! The rules by which two answers are the same.
 //!
 //! Answers vote together only where they say the same by their form: JSON by value, a diff by the lines
 //! that it removes and adds, lines by their text, and one line by its words. No word, sign or unit is

@@ -7,7 +7,6 @@ use crate::domain::event::{ApprovalDecided, ApprovalRequested, Body, ChangeKind,
 use crate::domain::stage::Stage;
 
 impl Run {
-    /// The run that an event begins.
     pub fn begin(event: &Event, started: &RunStarted) -> Self {
         Self { last_seq: event.seq, ..Self::new(&event.run, &event.id, event.at, started) }
     }

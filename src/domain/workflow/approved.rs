@@ -13,10 +13,8 @@ use crate::domain::report::proposed_diff;
 use crate::domain::stage::Stage;
 use crate::domain::workflow::Refusal;
 
-/// A change that was approved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovedChange {
-    /// The request that it was approved by.
     pub request: String,
     /// The stage whose outputs held it.
     pub stage: Stage,

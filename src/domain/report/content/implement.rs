@@ -1,4 +1,4 @@
-//! Stage 3: the change, its plan, its files, and how it is to be checked.
+//! Stage 3: the change, its plan, its files, and its checks.
 
 use serde_json::Value;
 
