@@ -3,7 +3,7 @@
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
 
-## The main job: consult on a real failing program, through the real server over stdio.
+## A whole run on a failing program, without a model.
 demo: build
 	$(BINARY) demo
 
@@ -14,21 +14,21 @@ test:
 	$(CARGO) test --locked
 
 ## The long tests: 2,000 random patches against git apply, 200 kills in the middle of runs, and for
-## SOAK_SECONDS 8 servers on one project with 64 CLIs that misbehave; prints what was survived.
+## SOAK_SECONDS 8 servers on one project with 64 CLIs that misbehave; prints the counts.
 soak:
 	$(CARGO) build --locked --bins --examples
 	MAESTRO_SOAK_EDITS=2000 $(CARGO) test --locked --test it -- change::random
 	MAESTRO_SOAK_KILLS=200 $(CARGO) test --locked --test it -- workflow::crash
 	MAESTRO_SOAK_SECONDS=$${SOAK_SECONDS:-600} $(CARGO) test --locked --test it -- --nocapture load::
 
-## Any bytes as a patch, for FUZZ_SECONDS: nothing panics, and nothing outside the project changes.
+## Feeds arbitrary bytes as patches, for FUZZ_SECONDS: nothing panics, and nothing outside the project changes.
 fuzz:
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} ./fuzz/run.sh
 
 build:
 	$(CARGO) build --locked --release
 
-## What is installed and logged in, and which configuration is in force.
+## Shows what is installed, logged in and registered, and the next step for each problem.
 check: build
 	$(BINARY) check
 
@@ -45,7 +45,7 @@ install:
 	./packaging/share.sh install $(INSTALLED)
 	$(INSTALLED) install
 
-## Takes all of that away again.
+## Removes everything that `make install` installed.
 uninstall:
 	$(INSTALLED) uninstall
 	./packaging/share.sh remove
@@ -85,9 +85,9 @@ record:
 	@python3 docs/record.py $(DEBUG_BINARY)
 	@python3 docs/transcripts.py $(DEBUG_BINARY)
 
-## Ratios against a bare server and against the bare CLI; printed, and written to docs/benchmarks.md.
-## `make docs` then brings the documents up to them. Measured is the server as it is installed: cargo builds
-## another one for benches, with the features of their libraries.
+## Measures ratios against a bare server and a bare CLI, prints them and writes docs/benchmarks.md; run `make docs`
+## after it. It measures the server as it is installed: for benches, cargo builds another one, with the features of
+## their libraries.
 bench:
 	$(CARGO) build --locked --release --bins --examples
 	$(CARGO) bench --locked --bench million_step
@@ -121,7 +121,7 @@ test-conformance:
 	$(CARGO) build --locked --bins --examples
 	python3 tests/conformance/run.py $(TEST_CONFORMANCE)
 
-## Maestro in the real Claude Code, with no screen and on one, against a fake model: no login.
+## Maestro in the real Claude Code, with and without a screen, against a fake model; needs no login.
 ## Claude Code comes from the cache of `make test-clis`; docs/screens/ holds what the human saw.
 test-clients:
 	$(CARGO) build --bins
@@ -137,7 +137,7 @@ page: build
 	"$(CURDIR)/$(BINARY)" page --open
 
 ## The page in a real browser (Debian's chromium), driven by Playwright, which is installed once into a cache
-## outside the checkout. Without chromium it says that it skips.
+## outside the checkout. Without chromium it says so and skips.
 test-page: build
 	python3 tests/page/run.py $(TEST_PAGE)
 

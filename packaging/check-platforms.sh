@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Type-checks the crate for the platforms that this machine may not be. SQLite's C needs a compiler for each: zig is one
-# for all of them (`pip install ziglang`, or zig on the PATH); CC_<target> names another. Prints one line a platform;
-# it names the targets that cannot be checked here, and `--all` makes that a failure.
+# Type-checks the crate for other platforms than this machine's. SQLite's C code needs a compiler for each: zig serves
+# all of them (`pip install ziglang`, or zig on the PATH); CC_<target> names another. Prints one line per platform,
+# and names the targets that cannot be checked here; `--all` makes that a failure.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 cargo=${CARGO:-cargo}
@@ -18,7 +18,7 @@ fi
 
 say() { printf '%-26s %s\n' "$1" "$2"; }
 
-# zig knows targets by other names, and not the flags that are meant for Apple's clang.
+# zig has other names for targets, and rejects flags for Apple's clang.
 compiler() {
   cat >"$tools/$1" <<SCRIPT
 #!/usr/bin/env bash
@@ -63,7 +63,7 @@ check x86_64-unknown-linux-musl x86_64-linux-musl
 check aarch64-unknown-linux-musl aarch64-linux-musl
 check aarch64-apple-darwin aarch64-macos
 check x86_64-apple-darwin x86_64-macos
-# Without Unix the binary only says where Maestro runs, and needs no C.
+# Without Unix the binary only names the supported platforms, and needs no C.
 CC_x86_64_pc_windows_gnu=none check x86_64-pc-windows-gnu ""
 [ "$failed" = 0 ] || exit 1
 [ "$skipped" = 0 ] || [ "$all" != --all ] || exit 1

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Builds the binary for every target whose toolchain is here, stripped and without a path of this machine in it, and
 # packs each with the licence, the completions and the manual page. Where a C compiler for a target is missing,
-# cargo-zigbuild will do (pip install cargo-zigbuild).
+# cargo-zigbuild takes its place (pip install cargo-zigbuild).
 # The same commit and the same Rust give the same bytes. Usage: packaging/dist.sh [OUT]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$(pwd -P)
 out=${1:-dist}
 cargo=${CARGO:-cargo}
-# The binary must not grow beyond what it is. One for this machine alone is 700,000 bytes smaller (build.rs says why),
-# and `make size` holds that one.
+# The limit on the binary's size. A binary for this machine alone is 700,000 bytes smaller (build.rs says why);
+# `make size` has the limit for that one.
 most_bytes=14600000
 build=${CARGO_TARGET_DIR:-$root/target}/dist
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 
-# The time of the commit; a fixed one where the sources are no checkout.
+# The time of the commit; a fixed time if the sources are not a checkout.
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
   SOURCE_DATE_EPOCH=315532800
   if [ "$(git rev-parse --show-toplevel 2>/dev/null)" = "$root" ]; then
@@ -23,7 +23,7 @@ if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
 fi
 export SOURCE_DATE_EPOCH
 
-# No name of this machine's directories gets into the binary: neither from Rust nor from SQLite's C.
+# Keeps the names of this machine's directories out of the binary, both from Rust and from SQLite's C.
 flags="-C force-frame-pointers=yes --remap-path-prefix=$build=/target --remap-path-prefix=$root=/maestro --remap-path-prefix=$cargo_home=/cargo"
 export RUSTFLAGS=$flags
 export CFLAGS="-fno-asynchronous-unwind-tables -ffile-prefix-map=$build=/target -ffile-prefix-map=$root=/maestro -ffile-prefix-map=$cargo_home=/cargo"
@@ -39,7 +39,7 @@ skip() {
   skipped="$skipped $1"
 }
 
-# The C compiler that a target needs, since SQLite is compiled along.
+# The C compiler of a target, for SQLite.
 compiler_of() {
   case $1 in
     x86_64-unknown-linux-musl) echo musl-gcc ;;
@@ -49,8 +49,8 @@ compiler_of() {
   esac
 }
 
-# Where cargo puts a target's binary. The host is built without naming it: the names of functions depend on that,
-# and packaging/link-order.ld knows those of `cargo build --release`. It halves the memory of a server.
+# The path of a target's binary. The host's target is not named in its build, because the names of functions depend on
+# it, and packaging/link-order.ld has those of `cargo build --release`. That order halves the memory of a server.
 binary_of() {
   case $1 in
     "$host") echo "$build/release/maestro-mcp" ;;
@@ -64,7 +64,7 @@ pack() {
   binary=$(binary_of "$target")
   bytes=$(wc -c <"$binary")
   if [ "$bytes" -ge "$most_bytes" ]; then
-    # Said and packed all the same, so that it can be looked at; the script fails in the end.
+    # The script packs a binary that is too large, so that it can be examined, and fails at its end.
     echo "dist: TOO LARGE: the binary for $target has $bytes bytes; the limit is $most_bytes" >&2
     too_large="$too_large $target"
   fi
@@ -75,7 +75,7 @@ pack() {
   mkdir -p "$stage/$name"
   install -m 755 "$binary" "$stage/$name/maestro-mcp"
   install -m 644 LICENSE README.md CHANGELOG.md "$stage/$name/"
-  # The host's binary speaks for all: these texts are the same on every target.
+  # The host's binary writes these texts: they are the same for every target.
   "$(binary_of "$host")" man >"$stage/$name/maestro-mcp.1"
   for shell in bash zsh fish; do
     "$(binary_of "$host")" completions "$shell" >"$stage/$name/maestro-mcp.$shell"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes packaging/link-order.ld: the functions that a server runs, in the order of their need.
+"""Writes packaging/link-order.ld: the functions that a server runs, in the order in which it needs them.
 
 A linker lays functions out as the compiler hands them over. Those that a server needs are scattered over
 12 MB of code then, and the system reads 64 KB around each. Side by side they take 1 MB, so the server starts
@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "packaging/link-order.ld"
 
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "order", "version": "1"}}
-# What is needed first stands first. Later calls wait for a CLI anyway.
+# Calls in the order of their urgency; later ones wait for a CLI anyway.
 STEPS = [{"method": "initialize", "params": HELLO}, {"method": "tools/list", "params": {}}]
 
 
@@ -57,7 +57,7 @@ def run_server(binary, requests, directory):
 
 
 def same_code(binary):
-    """Names of each function: the linker makes one of those with the same machine code."""
+    """All names of each function: the linker merges functions with the same machine code."""
     listed = subprocess.run(["nm", binary], check=True, capture_output=True, text=True).stdout
     symbols = [line.split() for line in listed.splitlines()]
     by_address = {}
@@ -75,16 +75,16 @@ def script(order, names):
     """A linker script that puts these functions before all others."""
     all_names = [other for name in order for other in names.get(name, [name])]
     patterns = list(dict.fromkeys(all_names + [without_hash(name) for name in order]))
-    # What the compiler takes for rare is in `.text.unlikely`.
+    # The compiler puts rare code into `.text.unlikely`.
     lines = "".join(f"    *(.text*.{pattern})\n" for pattern in patterns)
     return f"SECTIONS\n{{\n  .text.first : {{\n{lines}  }}\n}}\nINSERT BEFORE .text;\n"
 
 
 def main():
     os.chdir(ROOT)
-    # Without an order, since valgrind names functions of `.text` alone.
+    # Built without an order, because valgrind names only functions of `.text`.
     SCRIPT.unlink(missing_ok=True)
-    # With its names; the release is stripped.
+    # Built with names; the release is stripped.
     subprocess.run(["cargo", "rustc", "--release", "--locked", "--bin", "maestro-mcp", "--", "-C", "strip=none"],
                    check=True)
     binary = str(pathlib.Path(os.environ.get("CARGO_TARGET_DIR", "target")).resolve() / "release/maestro-mcp")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The plugin and the marketplace, by Claude Code's own validator, where a remark counts as a failure. The validator
+# Checks the plugin and the marketplace with Claude Code's own validator; a warning counts as a failure. The validator
 # comes from the cache of `make test-clis`, or from the PATH.
 set -eu
 cd "$(dirname "$0")/.."

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs what must be green before a release, all of it even where something fails, and prints one table. What was
-# skipped for want of a tool counts as neither, and is in the table. Usage: packaging/release-check.sh [NAME ...]
+# Runs every check of a release, also after a failure, and prints one table. A check that was skipped because a tool
+# is missing counts neither as passed nor as failed, and is in the table. Usage: packaging/release-check.sh [NAME ...]
 set -u
 cd "$(dirname "$0")/.." || exit 1
 logs=${RELEASE_CHECK_LOGS:-target/release-check}
@@ -36,9 +36,9 @@ while IFS='|' read -r name command; do
   if [ "$#" -gt 0 ] && [ "${wanted#* "$name" }" = "$wanted" ]; then continue; fi
   echo "release-check: $name ($command)" >&2
   begun=$SECONDS
-  # The list is on standard input: a command that reads would take the rest of it.
+  # The list is on standard input, and a command that reads would take the rest of it.
   if bash -c "$command" >"$logs/$name.log" 2>&1 </dev/null; then result="ok"; else result="FAILED"; failed=1; fi
-  # What is left out says so in capitals, a line each; a sum at the end has a number before the word.
+  # A skipped check prints a line in capitals; a sum at the end has a number before the word.
   skips=$(grep -cE '(^|[^0-9[:space:]][[:space:]]+|^[[:space:]]+)(SKIPPED|NOT RUN)\b' "$logs/$name.log")
   [ "$result" = ok ] && [ "$skips" -gt 0 ] && result="ok, $skips skipped"
   rows+=$(printf '%-13s %-16s %6s s  %s' "$name" "$result" "$((SECONDS - begun))" "$logs/$name.log")$'\n'

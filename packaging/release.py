@@ -112,7 +112,7 @@ class Release:
     def skip(self, what, why):
         self.left_out.append("%s: %s" % (what, why))
 
-    # npm: one package a platform, and one that chooses.
+    # npm: one package per platform, and one that chooses among them.
     def npm(self):
         if not shutil.which("npm"):
             return self.skip("npm packages", "npm is not installed")
@@ -136,7 +136,7 @@ class Release:
         shutil.copy(os.path.join(ROOT, "README.md"), place)
         package = dict(common, name=PACKAGE, bin={NAME: "bin/maestro-mcp.js"}, files=["bin"], engines={"node": ">=18"},
                        keywords=["mcp", "codex", "gemini", "claude", "second-opinion"],
-                       # Every platform that is ever published: one that has no package yet is optional.
+                       # Every platform that may ever be published; one without a package is optional.
                        optionalDependencies={"%s-%s" % (PACKAGE, TARGETS[t][0][3]): self.version for t in self.archives})
         if self.repository:
             package["mcpName"] = registry_name(self.repository)
@@ -149,7 +149,7 @@ class Release:
                               text=True, stdout=subprocess.PIPE)
         self.add(os.path.join(self.out, done.stdout.strip().splitlines()[-1]))
 
-    # Python: the form of `maturin build` with bindings = "bin", around the binary that is there already.
+    # Python: the form of `maturin build` with bindings = "bin", around the existing binary.
     def wheels(self):
         for target in self.archives:
             tag = self.wheel_tag(target)
@@ -224,7 +224,7 @@ class Release:
             if where := TARGETS[target][1]:
                 url = "%s/releases/download/v%s/%s" % (self.repository, self.version, os.path.basename(archive))
                 blocks.setdefault(where[0], {})[where[1]] = (url, sha256(archive).hexdigest())
-        # Without a static binary the one for glibc serves Linux.
+        # If there is no static binary, the one for glibc serves Linux.
         gnu = self.archives.get("x86_64-unknown-linux-gnu")
         if gnu and "intel" not in blocks.get("linux", {}):
             url = "%s/releases/download/v%s/%s" % (self.repository, self.version, os.path.basename(gnu))
@@ -239,7 +239,7 @@ class Release:
                                                PLATFORMS="\n".join(lines) + "\n"))
 
     def sbom(self):
-        """CycloneDX 1.6 from Cargo.lock and what cargo knows of it: what the binary is made of."""
+        """CycloneDX 1.6: the components of the binary, from Cargo.lock and cargo's metadata."""
         found = json.loads(subprocess.run(
             ["cargo", "metadata", "--format-version", "1", "--locked"], cwd=ROOT, check=True,
             stdout=subprocess.PIPE).stdout)

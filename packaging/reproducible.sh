@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 failed=0
 for copy in one another-directory; do
   git clone --quiet --no-hardlinks . "$work/$copy"
-  # What is too large fails, and is compared all the same; without SHA256SUMS there is nothing to compare.
+  # A binary that is too large fails but is compared; without SHA256SUMS there is nothing to compare.
   (unset CARGO_TARGET_DIR && "$work/$copy/packaging/dist.sh" "$work/$copy-out") || failed=1
   rm -rf "${work:?}/$copy"
 done

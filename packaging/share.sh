@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts the completions and the manual page where shells and man look for those of a user, or takes
-# them away. Usage: packaging/share.sh install BINARY | remove
+# Installs the completions and the manual page where a user's shells and man look for them, or removes
+# them. Usage: packaging/share.sh install BINARY | remove
 set -eu
 data=${XDG_DATA_HOME:-$HOME/.local/share}
 bash="$data/bash-completion/completions/maestro-mcp"
