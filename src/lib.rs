@@ -13,10 +13,10 @@
 //! # Rings
 //!
 //! ```text
-//! domain <- host, provider <- flow <- page <- tools <- server <- cli
+//! domain <- host <- provider <- flow <- page <- tools <- server <- cli
 //! ```
 //!
-//! Each ring may use only those to its left; `tests/it/rings.rs` holds them to it.
+//! Each ring may use only those to its left; `tests/it/rings.rs` checks this.
 
 // Process groups, signals, rights of files and paths beneath a root are promises that need Unix.
 #[cfg(unix)]

@@ -1,11 +1,11 @@
-//! What the list of tools costs a model's context, in bytes: no measurement, a count.
+//! The cost of the list of tools to a model's context, in bytes: a count, no measurement.
 
 use serde_json::{Value, json};
 
-/// The most that the whole list may take; a test holds it to that.
+/// The aim for the whole list.
 pub(crate) const MOST: usize = 25_000;
 
-/// What a model reads of each tool of a list, in bytes; the greatest first.
+/// The bytes of each tool that a model reads, the greatest first.
 pub(crate) fn costs(reply: &Value) -> Vec<(String, usize)> {
     let read = |tool: &Value| json!({ "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"] });
     let tools = reply["result"]["tools"].as_array().unwrap();

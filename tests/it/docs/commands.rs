@@ -1,4 +1,4 @@
-//! The commands that stand as code in the documents, run as they are.
+//! The commands in the documents' code blocks, run as they stand.
 
 use std::process::Command;
 
@@ -18,7 +18,7 @@ fn lines() -> Vec<(String, String)> {
     for (path, text) in texts.chain(more) {
         for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
             let is_call = line.starts_with("maestro-mcp ") || line.contains("| maestro-mcp ");
-            // A pattern of several commands is no command.
+            // A usage pattern is no command.
             let is_pattern = line.contains(" [--") || line.contains("NAME");
             if is_call && !is_pattern {
                 found.push((path.clone(), line.to_owned()));
@@ -41,7 +41,7 @@ fn what_stands_as_code_in_the_documents_runs() {
     let outputs = json!({ "observations": [fact], "unknowns": [] });
     let request = client.call("maestro_request_approval", json!({ "stage": "analyze", "outputs": outputs }));
     let request = request["request_id"].as_str().unwrap().to_owned();
-    // The program by its name, and a test program that fails.
+    // The program under its name, and a test program that fails.
     let bin = client.project().parent().unwrap().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     std::os::unix::fs::symlink(binary().canonicalize().unwrap(), bin.join("maestro-mcp")).unwrap();

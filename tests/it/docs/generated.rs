@@ -1,5 +1,5 @@
-//! The parts of the documents that are made and not written. `make docs` runs this test with
-//! `WRITE_DOCS` set, and it writes them; without, it fails where one of them is old.
+//! The generated parts of the documents. `make docs` runs this test with `WRITE_DOCS` set, and it writes
+//! them; without, it fails where one of them is old.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ use super::{between, read, reference, rows};
 use crate::harness::Server;
 use crate::inventory::{listed, read_by_a_model};
 
-/// Bytes that are about one token.
+/// Bytes of one token, roughly.
 const BYTES_OF_A_TOKEN: usize = 4;
 
-/// The rows of `docs/benchmarks.md` that the README shows, by how they begin.
+/// The rows of `docs/benchmarks.md` that the README shows, by their beginnings.
 const FIGURES: [&str; 5] = [
     "start to first reply",
     "resident memory after tools/list",
@@ -135,9 +135,13 @@ fn heading(set: &Toolset) -> &'static str {
     }
 }
 
-/// The families of tools: what each is for, and its tools.
+/// The families of tools: the purpose of each, and its tools.
 fn table_of_families(tools: &[Value]) -> String {
-    let mut out = format!("{} tools in {} families, and `maestro_help`:\n\n", tools.len(), toolsets().len());
+    let mut out = format!(
+        "{} tools: `maestro_help`, and the others in {} families:\n\n",
+        tools.len(),
+        toolsets().len()
+    );
     out += "| family | tools, without `maestro_` |\n|--|--|\n";
     for set in toolsets() {
         let names: Vec<String> = set.tools.iter().map(|name| format!("`{name}`")).collect();
@@ -146,7 +150,7 @@ fn table_of_families(tools: &[Value]) -> String {
     out
 }
 
-/// The tools in the order of their sets: what each says of itself, and what it cannot do without.
+/// The tools in the order of their sets: the description of each, and its required parameters.
 fn table_of_tools(tools: &[Value]) -> String {
     let mut out = "| tool | what it does | it needs |\n|--|--|--|\n".to_owned();
     let row = |name: &str| {
@@ -164,7 +168,7 @@ fn table_of_tools(tools: &[Value]) -> String {
     out
 }
 
-/// What a tool does; the rest of its description says when to use it.
+/// The purpose of a tool; the rest of its description says when to use it.
 fn first_sentence(description: &str) -> &str {
     description.split_once(". ").map_or(description, |(first, _)| first)
 }
@@ -176,7 +180,7 @@ fn in_a_row(description: &str) -> String {
     first.chain(letters).collect::<String>().replace('|', "\\|")
 }
 
-/// What each set costs alone, and all of them together.
+/// The cost of each set alone, and of all of them together.
 fn table_of_sets(all: &[Value]) -> String {
     let mut out =
         "| set | tools, without `maestro_` | tools with `help` | bytes | tokens, about |\n|--|--|--|--|--|\n"
@@ -202,12 +206,12 @@ fn bytes(tools: &[Value]) -> usize {
     tools.iter().map(read_by_a_model).sum()
 }
 
-/// Tokens to the nearest hundred: nobody knows them better without the model's own tokenizer.
+/// Tokens to the nearest hundred: nobody knows them more exactly without the model's own tokenizer.
 fn tokens(bytes: usize) -> String {
     grouped(((bytes / BYTES_OF_A_TOKEN + 50) / 100 * 100) as u64)
 }
 
-/// A row of `docs/benchmarks.md`: what, our figure, against what, aim.
+/// A row of `docs/benchmarks.md`: subject, our figure, baseline, aim.
 fn figure<'a>(benchmarks: &'a str, begins: &str) -> Vec<&'a str> {
     let mut rows = rows(benchmarks).into_iter();
     rows.find(|row| row[0].starts_with(begins)).unwrap_or_else(|| panic!("no benchmark of {begins}"))
@@ -265,7 +269,7 @@ fn table_of_benchmarks(benchmarks: &str) -> String {
     out.replace("|  |", "| |")
 }
 
-/// The picture of the demo is the script's.
+/// The picture of the demo is generated from the script.
 #[test]
 fn the_picture_of_the_demo_was_recorded() {
     let picture = read("docs/session.svg");

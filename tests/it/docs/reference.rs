@@ -1,5 +1,5 @@
-//! The configuration as tables for the documents: what can be set, and what holds where nobody sets it.
-//! The defaults are those of the files that ship, as the server itself reads them.
+//! The configuration as tables for the documents: every setting with its default. The defaults are those of
+//! the shipped files, as the server itself reads them.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ struct Words {
 #[derive(Deserialize)]
 struct Word {
     meaning: String,
-    /// What holds where nobody sets it, if the files that ship do not say.
+    /// The default, where the shipped files name none.
     default: Option<String>,
 }
 
@@ -103,8 +103,8 @@ fn of_stages(config: &Config, limit: &str) -> String {
     format!("{}; {}", shown(None), stages.join(", "))
 }
 
-/// Returns what holds for a provider that says nothing, and before it those that ship with something else.
-/// The understudy is no CLI, and has its own row among the providers.
+/// The default of a provider that names none, and before it the exceptions of the shipped ones. The
+/// understudy is no CLI and has its own row among the providers.
 fn of_providers(config: &Config, variable: &Variable) -> String {
     let value = |provider: &ProviderSettings| match variable.name.as_str() {
         "TIMEOUT" => grouped(provider.timeout_sec),
@@ -160,7 +160,7 @@ fn every_default_is_there() {
     }
 }
 
-/// Prose that stands beside the same facts in code.
+/// Prose that repeats facts of the code.
 #[test]
 fn words_agree_with_the_code() {
     let row = |name: &str| {
