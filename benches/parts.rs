@@ -53,7 +53,7 @@ fn config(bench: &mut Criterion) {
     });
 }
 
-/// What a CLI that ended well printed.
+/// The output of a CLI that ended well.
 fn output(stdout: String) -> Outcome<String> {
     Outcome {
         ended: Ended::Exited,

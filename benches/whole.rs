@@ -347,7 +347,7 @@ fn list_rows(maestro: &Path, rows: &mut Vec<[String; 4]>) {
     ]);
 }
 
-/// What each tool costs a model's context: in the list, and by a typical result.
+/// The cost of each tool to a model's context: in the list, and by a typical result.
 fn costs(maestro: &Path, typical: &[results::Typical]) -> String {
     let mut server = Server::start(maestro, &[]);
     server.hello();

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use maestro::testing::{Environment, PatchOutcome, PatchRequest, RestoreRequest, Kit, Supervisor, apply_patch, parse_diff, restore};
 use serde_json::{Value, json};
 
-/// What a tree holds: modes, and the bytes of files or the targets of links.
+/// The content of a tree: modes, and the bytes of files or the targets of links.
 type Snapshot = BTreeMap<PathBuf, (u32, Vec<u8>)>;
 
-/// Whose inputs are the project.
+/// The scenarios whose inputs make the project.
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/scenarios/change");
 
 pub struct World {
@@ -80,7 +80,7 @@ impl World {
     }
 }
 
-/// What both a dry run and a real one say.
+/// The fields that a dry run and a real one share.
 fn said(outcome: &PatchOutcome) -> Value {
     let mut said = serde_json::to_value(outcome).unwrap();
     for only_real in ["dry_run", "backup_dir", "backup_session"] {

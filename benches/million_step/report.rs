@@ -44,7 +44,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// What the formulas say.
+/// The values of the formulas.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected {
     pub right: f64,

@@ -8,7 +8,7 @@ use maestro::testing::{Draft, Journal, Marks, SealKey, SqliteStore, new_id};
 use super::many::{EVENTS, fill, settled};
 use super::{median, milliseconds};
 
-/// What was measured, in milliseconds.
+/// The measured times, in milliseconds.
 pub(crate) struct Measured {
     /// The size of the log in megabytes.
     pub(crate) megabytes: f64,

@@ -1,5 +1,5 @@
-//! What a typical result of each tool costs a model's context, in bytes: a session of a user with a
-//! failing test, every answer of a consultant of the usual length. No measurement, a count.
+//! The cost of a typical result of each tool to a model's context, in bytes: a session of a user with a
+//! failing test, in which every consultant's answer has the usual length. A count, no measurement.
 
 use std::path::Path;
 

@@ -2,24 +2,24 @@
 //!
 //! Its own options come first, as the leading words of a provider's command:
 //!
-//! - `--as codex|gemini|claude|text`: whose output it imitates;
-//! - `--print-version V`: what it prints for `--version`;
+//! - `--as codex|gemini|claude|text`: the CLI that it imitates;
+//! - `--print-version V`: its output for `--version`;
 //! - `--log FILE`: appends a JSON line with its arguments, environment, directory and prompt;
 //! - `--state FILE`: counts its calls there;
-//! - `--script JSON`: what it does whatever it is asked; what the prompt says is laid over it.
+//! - `--script JSON`: its behaviour whatever the prompt; the prompt's own script is merged over it.
 //!
-//! What to do is in the prompt: `@@fake {"text": "hi"}@@`. Keys: `text`, `sleep` (seconds before
-//! answering), `first` (something said before the sleep), `exit` (other than 0: in place of an answer), `stderr`, `status` (an HTTP status to
-//! fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the text so many times),
-//! `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes` (raw bytes to
-//! answer with), `flood` (bytes to write without end in sight), `no_read` (stdin stays unread), `judge`
-//! (as a judge prefers the candidate that is `first`, `longest`, or holds this text), `served` (the model
-//! that answers, where it is not the one asked for), `warning` (what the CLI itself notes beside its answer).
-//! `<half>` in the text is printed as half of a letter, in JSON.
+//! The prompt holds the script: `@@fake {"text": "hi"}@@`. Keys: `text`, `sleep` (seconds before
+//! answering), `first` (a text before the sleep), `exit` (other than 0: in place of an answer), `stderr`,
+//! `status` (an HTTP status to fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the
+//! text so many times), `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes`
+//! (raw bytes to answer with), `flood` (bytes to write without end), `no_read` (stdin stays unread),
+//! `judge` (as a judge prefers the candidate that is `first`, `longest`, or holds this text), `served` (the
+//! model that answers, where it is another than the requested one), `warning` (the CLI's own note beside
+//! its answer). `<half>` in the text is printed as half of a letter, in JSON.
 //!
-//! One prompt may go to several: what stands under `codex`, `gemini`, `claude` or `text-cli` is for that
-//! one alone, and what stands under `later` is for every call but its first (by `--state`). Both are
-//! laid over the rest.
+//! One prompt may go to several CLIs. The script under `codex`, `gemini`, `claude` or `text-cli` is for
+//! that one alone, and the script under `later` is for every call but its first (by `--state`). Both are
+//! merged over the rest.
 
 #![allow(
     clippy::print_stdout, clippy::panic, clippy::print_stderr, clippy::exit, clippy::unwrap_used,
@@ -85,7 +85,7 @@ fn main() {
     act(&style, &with_judgement(script, &prompt), calls, &words);
 }
 
-/// The script with the judgement as its text, where it says what the judge prefers.
+/// The script with the judgement as its text, where it names the judge's preference.
 fn with_judgement(mut script: Value, prompt: &str) -> Value {
     let Some(preference) = script.get("judge").and_then(Value::as_str) else { return script };
     let candidates: Vec<(&str, &str)> = prompt
@@ -113,7 +113,7 @@ fn with_judgement(mut script: Value, prompt: &str) -> Value {
 }
 
 fn script(text: &str) -> Option<Value> {
-    // After a conversation the question that counts stands after it.
+    // The deciding question follows the conversation.
     let text = text
         .find("\n# Task\n")
         .filter(|_| text.contains("# Conversation so far"))
@@ -123,7 +123,7 @@ fn script(text: &str) -> Option<Value> {
     Some(serde_json::from_str(inside).expect("a script that is JSON"))
 }
 
-/// The script with what it holds under a name laid over it.
+/// The script with its section `name` merged over it.
 fn laid_over(mut script: Value, name: &str) -> Value {
     if let Some(Value::Object(more)) = script.get(name).cloned() {
         script.as_object_mut().unwrap().extend(more);
@@ -161,7 +161,7 @@ fn record(log: Option<&str>, words: &[String], prompt: &str) {
     );
 }
 
-/// The system prompt of codex, which names its file in a setting, and of gemini, in a variable.
+/// The file of the system prompt: codex names it in a setting, gemini in a variable.
 fn file_of_system(words: &[String]) -> Option<String> {
     let setting = words.iter().find_map(|word| word.strip_prefix("model_instructions_file="));
     let file = setting.map(|file| file.trim_matches('"').to_owned());
@@ -182,7 +182,8 @@ fn act(style: &str, script: &Value, calls: f64, words: &[String]) {
         leave_behind(kind);
     }
     if script.get("ignore_term").is_some() {
-        // A shell that ignores the signal takes this process's place, so that nothing is left to obey it.
+        // A shell that ignores the signal takes this process's place, so that no process is left to obey
+        // it.
         let error = std::process::Command::new("sh")
             .args(["-c", "trap '' TERM; while :; do sleep 0.05; done"])
             .exec();
@@ -238,8 +239,8 @@ fn flood(bytes: f64) {
     std::thread::sleep(Duration::from_secs(60));
 }
 
-/// The number of this call. Calls side by side have numbers of their own: each appends its mark, and where
-/// that ends is how many there are.
+/// The number of this call. Parallel calls get different numbers: each appends its mark, and the end of the
+/// mark is the count.
 #[expect(clippy::cast_precision_loss, reason = "few calls are counted")]
 fn count_call(state: Option<&str>) -> f64 {
     use std::io::Seek as _;
@@ -254,7 +255,7 @@ fn asked_model(words: &[String]) -> Option<&str> {
     words.get(at + 1).map(String::as_str)
 }
 
-/// The answer in the form of the CLI, as the service sends it through: events a line.
+/// The answer in the form of the CLI: one event a line.
 fn answer(style: &str, text: &str, served: &str, warning: Option<&str>) {
     let events = match style {
         "codex" => [

@@ -1,5 +1,5 @@
-//! A process of the tests of the event log: it does one task on a log and acknowledges on standard
-//! error, so that a test can kill it and know what it must find.
+//! A process for the tests of the event log. It does one task on a log and acknowledges on standard error,
+//! so that a test can kill it and know what it must find.
 
 #![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
@@ -48,11 +48,11 @@ fn main() {
 }
 
 fn acknowledge(what: &str) {
-    // In one write: a kill leaves the whole line or nothing of it.
+    // In one write: a kill leaves the whole line or nothing.
     std::io::stderr().write_all(format!("ack {what}\n").as_bytes()).unwrap();
 }
 
-/// Appends `count` events: every other one after having read where the run is, again until nobody
+/// Appends `count` events. For every other one it reads the run's place first, and tries again until nobody
 /// came between.
 fn append_many(directory: &Path, name: &str, count: u32) {
     let store = SqliteStore::new(directory.to_owned());
@@ -69,7 +69,7 @@ fn append_many(directory: &Path, name: &str, count: u32) {
             };
             match store.append(expected, "shared", u64::from(number), &[record("shared", body.clone())]) {
                 Ok(stored) => break acknowledge(&format!("{} {}", stored[0].seq, stored[0].hash)),
-                // On a slow machine others write for longer than a writer waits.
+                // On a slow machine other writers may hold the log longer than a writer waits.
                 Err(StoreError::Conflict { .. } | StoreError::Busy) => {}
                 Err(error) => panic!("{error}"),
             }
@@ -94,7 +94,7 @@ fn fill(directory: &Path) {
         acknowledge(&known.len().to_string());
     };
     assert_eq!(append(&store), Err(StoreError::Full), "and stays full");
-    // Closing it merges what there is room for.
+    // Closing merges as much as there is room for.
     drop(store);
     let _ = append(&SqliteStore::new(directory.to_owned()));
     std::fs::remove_file(ballast).unwrap();

@@ -1,5 +1,5 @@
-//! The tools, prompts and resources that the official conformance suite asks a server for, on the wire
-//! of the real server. What they answer is data, in `fixtures.json`; what they do is here.
+//! The tools, prompts and resources that the official conformance suite expects of a server, on the wire of
+//! the real server. Their answers are data in `fixtures.json`; their actions are here.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![expect(deprecated, reason = "the suite of 2025-11-25 asks for sampling, logging and subscriptions")]
@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 
-/// What the fixtures wait between two notifications, as the suite wishes.
+/// The pause of the fixtures between two notifications, as the suite wants it.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::main(flavor = "current_thread")]
@@ -54,7 +54,7 @@ enum Change {
     Prompts,
 }
 
-/// How a call that needs something of the client goes on.
+/// The outcome of a call that needs something of the client.
 enum Asked {
     Again(InputRequiredResult),
     Answered(Map<String, Value>),
@@ -82,7 +82,7 @@ impl Fixtures {
         self.inner.data[part].get(name).cloned()
     }
 
-    /// The rounds of questions that belong to a name, as far as they are answered.
+    /// The rounds of questions under a name, as far as they are answered.
     fn ask(
         &self,
         name: &str,
@@ -118,7 +118,7 @@ impl Fixtures {
     }
 
     fn announce(&self, change: Change) {
-        // Nobody listening is no error.
+        // It is no error if nobody listens.
         self.inner.changes.send(change).ok();
     }
 
@@ -134,7 +134,7 @@ impl Fixtures {
         }
     }
 
-    /// What a tool does beyond its answer, if it does anything.
+    /// The action of a tool beside its answer, if it has one.
     async fn act(&self, name: &str, context: &Context) -> Result<(), ErrorData> {
         match name {
             "test_tool_with_logging" | "test_logging_tool" => {
@@ -167,7 +167,7 @@ impl Fixtures {
     }
 }
 
-/// Asks the client with a request of the server's own, which only the era of `initialize` has.
+/// Asks the client with a request of the server's own, which exists only in the era of `initialize`.
 async fn ask_directly(name: &str, plan: &Value, arguments: &Value, context: &Context) -> CallToolResult {
     let request = filled(plan["request"].clone(), arguments.as_object().unwrap_or(&Map::new()));
     let answer = if name == "test_sampling" {
@@ -231,7 +231,7 @@ fn able(round: &Value, context: &Context) -> Result<Map<String, Value>, ErrorDat
     Ok(questions)
 }
 
-/// What was answered, by the names that the texts of the fixtures use.
+/// The answers, under the names in the texts of the fixtures.
 fn facts(answers: &InputResponses) -> Map<String, Value> {
     let mut facts = Map::new();
     for (key, answer) in answers {
@@ -424,7 +424,7 @@ impl ServerHandler for Fixtures {
                 () = context.cancelled() => return Ok(()),
                 change = changes.recv() => change,
             };
-            // What was not asked for is refused by the sink itself.
+            // The sink itself refuses what was not asked for.
             match change {
                 Ok(Change::Tools) => context.sink().notify_tool_list_changed().await.ok(),
                 Ok(Change::Prompts) => context.sink().notify_prompt_list_changed().await.ok(),

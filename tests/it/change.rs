@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use crate::harness::Client;
 
-/// What a tree holds: directories, links, and files with their modes and bytes.
+/// The content of a tree: directories, links, and files with their modes and bytes.
 pub(crate) type Snapshot = BTreeMap<String, (u32, Vec<u8>)>;
 
-/// Everything below a directory but `.git` and `.maestro`.
+/// Everything below a directory except `.git` and `.maestro`.
 pub(crate) fn snapshot(root: &Path) -> Snapshot {
     let mut found = Snapshot::new();
     let mut left = vec![root.to_owned()];
@@ -45,7 +45,7 @@ pub(crate) fn snapshot(root: &Path) -> Snapshot {
     found
 }
 
-/// Whether two trees are the same, and if not, in what.
+/// Asserts that two trees are the same, and names the difference if not.
 pub(crate) fn assert_same(left: &Snapshot, right: &Snapshot, what: &str) {
     for name in left.keys().chain(right.keys()) {
         let shown = |side: Option<&(u32, Vec<u8>)>| {

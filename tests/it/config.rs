@@ -1,4 +1,4 @@
-//! Configuration: files over files, the environment over both, and a clear word on what is wrong.
+//! Configuration: files over files, the environment over both, and a clear message for each mistake.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn defaults_are_the_documented_ones() {
         assert_eq!(setting(&report, &format!("providers.{provider}.timeout_sec")), (timeout, "built in"));
     }
     assert_eq!(setting(&report, "max_parallel"), ("8", "built in"));
-    // Names of models grow old: there is none in the binary, for no provider.
+    // Names of models grow old, so the binary holds none, for no provider.
     let settings = report["settings"].as_array().unwrap().iter();
     let models: Vec<&Value> = settings
         .filter(|setting| setting["path"].as_str().unwrap().rsplit('.').next() == Some("model"))
@@ -258,7 +258,7 @@ fn tools_can_be_switched_off() {
     assert_eq!(reply["error"]["code"], -32602);
 }
 
-/// A setting that is shown and does nothing is worse than none: each has a test that sets it.
+/// A setting that is shown and does nothing is worse than none, so each has a test that sets it.
 #[test]
 fn every_variable_is_set_by_a_test() {
     fn texts(directory: &std::path::Path, all: &mut String) {
@@ -325,7 +325,8 @@ fn the_project_is_the_nearest_marked_parent_that_is_ours() {
     let named = Server::new().file("a/b/c.txt", "x").env("CLAUDE_PROJECT_DIR", "/usr");
     assert_eq!(root_of(&named, "a"), std::path::Path::new("/usr"));
 
-    // Where everybody may write, anybody may have put a marker; a home directory is no project.
+    // In a directory that everybody may write to, anybody may have put a marker; and a home directory is no
+    // project.
     let shared = Server::new().file(".maestro/maestro.yaml", "").file("a/c.txt", "x");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(shared.project(), open).unwrap();

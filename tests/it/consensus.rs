@@ -14,8 +14,8 @@ fn votes(result: &Value) -> u64 {
     result["vote_distribution"].as_object().unwrap().values().map(|votes| votes.as_u64().unwrap()).sum()
 }
 
-/// A server with CLIs that are shell scripts; each runs in an empty directory, with `$DIR` a
-/// directory beside the project where they may write.
+/// A server whose CLIs are shell scripts. Each runs in an empty directory; `$DIR` is a directory beside the
+/// project in which they may write.
 fn shells(scripts: &[(&str, &str)]) -> Server {
     let mut server = Server::new();
     let project = server.project();
@@ -29,7 +29,7 @@ fn shells(scripts: &[(&str, &str)]) -> Server {
     server.user_file("cli_clients.yaml", config)
 }
 
-/// A CLI that gives one answer after another, and then the last one again and again.
+/// A CLI that gives one answer after another, and repeats the last one.
 fn in_turn(answers: &[&str]) -> String {
     let cases: String = answers
         .iter()
@@ -37,7 +37,7 @@ fn in_turn(answers: &[&str]) -> String {
         .map(|(number, answer)| format!("{}) echo '{answer}';;\n", number + 1))
         .collect();
     let last = answers.last().unwrap();
-    // mkdir tells several processes apart.
+    // mkdir is atomic, so it tells parallel processes apart.
     format!(
         "N=1; while ! mkdir \"$DIR/n$N\" 2>/dev/null; do N=$((N+1)); done\ncase $N in\n{cases}*) echo '{last}';;\nesac"
     )
@@ -94,7 +94,7 @@ fn providers_take_turns_and_one_that_disagrees_is_outvoted() {
         "maestro_consensus_vote",
         json!({ "question": "A or B?", "k": 2, "providers": ["one", "two", "three"] }),
     );
-    // A and A from the first two: decided before the third is asked.
+    // A and A of the first two decide before the third is asked.
     assert_eq!((&result["winner"], &result["samples"]), (&json!("A"), &json!(2)), "{result}");
     let result = client.call(
         "maestro_consensus_vote",
@@ -450,7 +450,7 @@ fn micro_steps_are_listed_by_stage() {
     }
 }
 
-/// A project with an oracle that reads the answer, and knows that failures of this kind are timeouts.
+/// A project with an oracle that reads the answer and classifies a failure as a timeout.
 fn with_oracle(server: Server) -> Server {
     let oracle = "import json, sys\nanswer = json.load(sys.stdin)\nsys.exit(0 if answer['failure_type'] == 'timeout' else 1)\n";
     server.file("tests/check_answer.py", oracle)
@@ -480,14 +480,14 @@ fn the_oracle_gets_every_answer_and_its_verdicts_make_p() {
     assert!((low - 0.7639).abs() < 1e-3, "{low}");
     assert_eq!(result["classes"], json!({ "right": 19, "wrong": 1, "rivals": 1, "right_classes": 1 }));
     assert!(result["warning"].as_str().unwrap().contains("few"), "{result}");
-    // 100 steps at 99%: k = 4 if p is 0.95, more if it is only the lower end of the interval.
+    // 100 steps at 99%: k = 4 if p is 0.95, and more if p is only the lower end of the interval.
     let plans = result["plans"].as_array().unwrap();
     assert_eq!((&plans[1]["basis"], &plans[1]["k"]), (&json!("estimate"), &json!(4)), "{result}");
     assert_eq!((&plans[0]["basis"], &plans[0]["k"]), (&json!("interval_low"), &result["recommended_k"]));
     assert_eq!(result["recommended_k"], 7);
     assert!(result["whole_task"]["samples"].as_f64().unwrap() > 700.0);
     assert_eq!(result["wrong"].as_array().unwrap().len(), 1);
-    // Nothing of the answers stays, and no answer was taken for a verification of the project.
+    // No file of the answers stays, and no answer counts as a verification of the project.
     let left: Vec<_> = std::fs::read_dir(client.project().join(".maestro/oracle"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -558,7 +558,7 @@ fn consults_of_votes_and_judges_are_in_the_log_by_their_purpose() {
     });
     let selected = client.call("maestro_select_best", selection.clone());
     assert_eq!(selected["winner_id"], "gemini", "{selected}");
-    // A judge names no run, so no run's budget holds it up.
+    // A judge names no run, so no run's budget stops it.
     let again = client.call("maestro_select_best", selection);
     assert_eq!(again["winner_id"], "gemini", "{again}");
 
@@ -604,7 +604,7 @@ fn votes_over_several_providers_tell_how_many_voices_they_are() {
     let statistics = client.call("maestro_get_coordination_stats", json!({}));
     let diversity = &statistics["diversity"];
     assert_eq!((&diversity["voices"], &diversity["basis"]), (&json!(2), &json!("agreement")), "{statistics}");
-    // Agreement alone does not tell how independent they are.
+    // Agreement alone does not show how independent they are.
     assert_eq!((&diversity["effective_voices"], &diversity["rho"]), (&Value::Null, &Value::Null));
     assert_eq!(statistics["total_samples"], 0, "a vote is no result of a topology");
 }
@@ -618,7 +618,7 @@ fn the_oracle_gets_the_answer_as_a_file_too() {
         json!({ "test_prompt": prompt, "oracle_command": "python3 -m json.tool {answer}", "num_samples": 4 }),
     );
     assert_eq!((&result["estimated_p"], &result["accuracy"]["of"]), (&json!(1.0), &json!(4)), "{result}");
-    // Four of four promise little: no small k follows from them.
+    // Four of four promise little: no small k follows.
     assert!(result["recommended_k"].as_u64().unwrap() > 8, "{result}");
     assert!(result["warning"].as_str().unwrap().contains("4 judged answers are few"), "{result}");
     assert!(result["whole_task"]["output_tokens"].is_f64(), "{result}");
@@ -743,7 +743,7 @@ fn a_measured_k_is_used_or_its_absence_is_said() {
     assert_eq!(small["k_source"], "default", "{small}");
     assert!(small["k_note"].as_str().unwrap().contains("max_rounds=2 cannot reach"), "{small}");
 
-    // Always wrong: no k helps, and the next vote says so.
+    // It is always wrong: no k helps, and the next vote says so.
     let oracle = json!({ "providers": ["three"], "oracle_command": "python3 tests/check_answer.py" });
     let hopeless = calibrate(&mut client, oracle);
     assert_eq!(hopeless["recommended_k"], Value::Null, "{hopeless}");
@@ -751,7 +751,7 @@ fn a_measured_k_is_used_or_its_absence_is_said() {
     assert!(wrong["warning"].as_str().unwrap().contains("no k helps"), "{wrong}");
     assert!(wrong["k_note"].as_str().unwrap().contains("recommends no k"), "{wrong}");
 
-    // Where nobody is named, who is clearly worse is not asked, and that is said.
+    // If nobody is named, a clearly worse provider is not asked, and the result says so.
     let everybody =
         client.call("maestro_vote_micro_step", json!({ "step_type": "d1_failure_label", "prompt": "x" }));
     if everybody["providers_used"].as_array().is_some_and(|used| used.contains(&json!("one"))) {

@@ -1,4 +1,4 @@
-//! Consults: what is sent, what comes back, and what is said when it goes wrong.
+//! Consults: the prompt, the answer, and the message when it goes wrong.
 
 mod scenarios;
 
@@ -553,7 +553,7 @@ fn shell_cli(server: Server, provider: &str, script: &str) -> Server {
     server.env(&format!("MAESTRO_{}_CMD", provider.to_uppercase()), program.to_str().unwrap())
 }
 
-/// The end of an answer ends the wait; the process that stays is ended, with what it started.
+/// The end of an answer ends the wait. A process that stays is ended with its children.
 #[test]
 fn a_cli_that_stays_after_its_answer_is_not_waited_for() {
     let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.9.9 && exit\ncat >/dev/null\n\
@@ -579,7 +579,7 @@ fn the_hint_of_a_refusal_names_who_else_may_be_asked() {
     assert!(!result["hint"].as_str().unwrap().contains("Next:"), "what lies in the task: {result}");
 }
 
-/// Node is missing: that is what is said, by every tool that looks.
+/// Node is missing: every tool that looks says so.
 #[test]
 fn a_cli_that_does_not_run_is_neither_available_nor_logged_out() {
     for script in ["#!/usr/bin/env node-that-is-not-there\n", "#!/bin/sh\nexec node-that-is-not-there\n"] {
@@ -634,7 +634,7 @@ fn a_project_that_is_not_there_is_said_and_not_made() {
     assert!(!client.project().join("moved").exists());
 }
 
-/// What may pass is tried again by Maestro, and by nobody else: retries do not multiply.
+/// Maestro alone retries a passing failure, so that retries do not multiply.
 #[test]
 fn the_clis_try_nothing_again_themselves() {
     let mut client = Server::new().codex().fake("claude", "claude").start();

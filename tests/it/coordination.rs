@@ -114,7 +114,7 @@ fn every_answer_agrees_with_the_policy() {
             assert_eq!(choice["use_for"], topology["use_for"], "{stage}");
         }
         assert_eq!(several, stages);
-        // Independent agents make candidates, and never decide: everywhere the same.
+        // Independent agents make candidates and never decide, in every list.
         assert_eq!(policy["topologies"]["INDEPENDENT"]["never_for"], "deciding");
         assert_eq!(policy["topologies"]["INDEPENDENT"]["use_for"], "generating candidates");
     }
@@ -214,7 +214,7 @@ fn the_regression_stands_beside_the_rules() {
 
     let high = select(&mut client, 0.60, 7, 60.0);
     assert_eq!((&high["advice"], &high["agrees_with_topology"]), (&json!("single_agent"), &json!(false)));
-    // A hybrid would reach the margin, but nothing that is arranged here does.
+    // A hybrid would reach the margin, but nothing here runs one.
     let elsewhere = select(&mut client, 0.35, 5, 57.4615);
     assert!(elsewhere["best_multi_agent"]["gap"].as_f64().unwrap() >= 0.10);
     assert!(elsewhere["best_multi_agent_here"]["gap"].as_f64().unwrap() < 0.10);
@@ -449,7 +449,7 @@ fn diversity_is_reported_once_there_is_enough() {
         assert_eq!(stats["diversity"].is_null(), at < 29, "{at}");
     }
     let diversity = client.call("maestro_get_coordination_stats", json!({}))["diversity"].clone();
-    // Right every second and every third time: independent of one another.
+    // One is right every second time and one every third time: independent of one another.
     assert_eq!((&diversity["voices"], &diversity["basis"]), (&json!(2), &json!("correctness")));
     assert!(close(&diversity["rho"], 0.0) && close(&diversity["effective_voices"], 2.0));
     assert!(close(&diversity["pairs"][0]["agreement"], 0.5));

@@ -1,4 +1,4 @@
-//! Tokens and money: who took what, what is not known, and caps that are never passed.
+//! Tokens and money: the spender, the unknown, and caps that are never passed.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ fn tokens_and_money_are_split_by_model_provider_stage_and_thread() {
     ask(&mut client, "claude", json!({}));
     ask(&mut client, "codex", json!({ "model": "nobody-knows-it" }));
     let cost = cost(&mut client, json!({}));
-    // codex tells 11 tokens sent and 7 answered; claude tells its own cost.
+    // codex reports 11 sent and 7 received tokens; claude reports its own cost.
     let known = named(&cost, "by_model", "known-model");
     assert_eq!(
         (&known["calls"], &known["input_tokens"], &known["output_tokens"]),
@@ -54,14 +54,14 @@ fn tokens_and_money_are_split_by_model_provider_stage_and_thread() {
     assert_eq!((&claude["told_usd"], &claude["priced_usd"]), (&json!(0.25), &json!(null)), "{claude}");
     let in_thread = named(&cost, "by_thread", &thread);
     assert_eq!(in_thread["calls"], 2, "{cost}");
-    // What has no price is counted apart, and in no sum.
+    // Calls without a price are counted apart, and in no sum.
     assert_eq!(cost["models_without_price"], json!(["nobody-knows-it"]), "{cost}");
     assert_eq!(named(&cost, "by_model", "nobody-knows-it")["cost_usd"], json!(null), "{cost}");
     assert_eq!(cost["total"]["calls_without_cost"], 1, "{cost}");
     assert!((cost["total"]["cost_usd"].as_f64().unwrap() - priced - 0.25).abs() < 1e-9, "{cost}");
     assert_eq!(cost["prices"][0], json!({ "date": "2026-11-01", "source": "a test" }));
     assert!(cost["prices"][1]["date"].as_str().unwrap().starts_with("20"), "{cost}");
-    // The terminal and the last days say the same.
+    // The terminal and the figures of the last days agree.
     let shown = client.server.run(&["metrics", "--all"], "");
     let text = String::from_utf8(shown.stdout).unwrap();
     for words in ["Cost by model", "known-model", "Cost by thread", "nobody-knows-it", "a test (2026-11-01)"]
@@ -78,7 +78,7 @@ fn tokens_and_money_are_split_by_model_provider_stage_and_thread() {
 
 #[test]
 fn what_a_cli_does_not_tell_is_estimated_and_kept_apart() {
-    // The stand-in of a plain text CLI tells no tokens.
+    // The stand-in for a plain text CLI reports no tokens.
     let config = OWN;
     let mut client = Server::new().user_file("cli_clients.yaml", config).fake("own", "text").start();
     let answered = ask(&mut client, "own", json!({}));
@@ -99,7 +99,7 @@ fn what_a_cli_does_not_tell_is_estimated_and_kept_apart() {
 fn a_cap_on_the_tokens_of_a_day_is_refused_before_it_is_passed_by_every_server() {
     let server = three().env("MAESTRO_CAP_DAY_TOKENS", "13000");
     let mut client = server.start();
-    // Nothing is known of an answer's length yet, so that 4,000 tokens are taken for it.
+    // No answer's length is known yet, so an answer is estimated at 4,000 tokens.
     let first = ask(&mut client, "codex", json!({}));
     assert_eq!(first["ok"], true, "{first}");
     let listed = client.call("maestro_list_providers", json!({}));
@@ -110,7 +110,7 @@ fn a_cap_on_the_tokens_of_a_day_is_refused_before_it_is_passed_by_every_server()
         "{listed}"
     );
     assert_eq!(cap["reserved"], 0);
-    // What codex took is known now; gemini and claude are taken for as much as anybody.
+    // The tokens of codex are known now; gemini and claude are estimated from all calls.
     let asked: Vec<Value> = (0..3).map(|_| ask(&mut client, "codex", json!({}))).collect();
     assert!(asked.iter().all(|one| one["ok"] == true), "{asked:?}");
     let large = "x".repeat(60_000);
@@ -122,7 +122,7 @@ fn a_cap_on_the_tokens_of_a_day_is_refused_before_it_is_passed_by_every_server()
     let hint = refused["hint"].as_str().unwrap();
     assert!(hint.contains("caps.day_tokens") && hint.contains("MAESTRO_CAP_DAY_TOKENS"), "{hint}");
     assert_eq!((other.log("codex").len(), &refused["retryable"]), (4, &json!(false)), "nothing was asked");
-    // Four at once are all asked or none: what each may take is reserved.
+    // Four parallel consults all start or none does: each reserves its estimate.
     let several = client.call(
         "maestro_ensemble_generate",
         json!({ "task": "why?", "providers": ["gemini", "claude"], "n_per_provider": 2 }),
@@ -141,7 +141,7 @@ fn a_cap_on_the_dollars_of_a_run_holds_for_the_run_alone() {
     let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
     let run = run["workflow_id"].as_str().unwrap().to_owned();
     let in_run = json!({ "model": "known-model", "workflow_id": run });
-    // 4,000 tokens of an answer are 40 dollars; what it took is 8 cents.
+    // An answer of 4,000 tokens would be 40 dollars; the real one is 8 cents.
     let first = ask(&mut client, "codex", in_run.clone());
     assert_eq!(first["ok"], true, "{first}");
     let cap = &cost(&mut client, json!({}))["caps"][0];
@@ -191,14 +191,14 @@ fn a_cap_in_dollars_refuses_whom_nobody_knows_the_price_of() {
         "{hint}"
     );
     assert_eq!(client.log("own").len(), 0);
-    // Where the CLI chooses its model, the dearest of its provider's is taken.
+    // If the CLI chooses its model, the dearest of its provider counts.
     let codex = ask(&mut client, "codex", json!({}));
     assert_eq!(codex["ok"], true, "{codex}");
     let cap = &cost(&mut client, json!({}))["caps"][0];
     assert!(cap["spent"].as_f64().unwrap() > 0.0, "what has no price is not nothing: {cap}");
-    // The understudy is free, and asked whatever the cap.
+    // The understudy is free, so no cap stops it.
     assert_eq!(ask(&mut client, "understudy", json!({}))["ok"], true);
-    // A price of the user's own lets it be asked.
+    // A price of the user's own lets it run.
     let priced = client
         .server
         .beside()
@@ -234,7 +234,7 @@ fn a_stage_and_a_vote_end_well_at_a_cap() {
 #[test]
 fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
     let project = |caps: &str| three().file(".maestro/maestro.yaml", caps);
-    // Nobody has trusted it: a smaller cap holds all the same, a larger one does not.
+    // Nobody has trusted the file: a smaller cap still holds, a larger one does not.
     for (own, day, spent) in
         [("caps: { day_tokens: 20 }", "4000000", true), ("caps: { day_tokens: 9000000 }", "20", true)]
     {
@@ -245,7 +245,7 @@ fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
     }
     let trusted = project("caps: { day_tokens: 9000000 }").trusted().env("MAESTRO_CAP_DAY_TOKENS", "20");
     assert_eq!(ask(&mut trusted.start(), "codex", json!({}))["code"], "cap_reached");
-    // Prices are the user's: with a project's the cap would be worth nothing.
+    // Prices are the user's: with a project's own prices a cap would be worth nothing.
     let cheap = "models:\n- { provider: codex, model: '*', input: 0, output: 0 }\n";
     let cheap = three().file(".maestro/prices.yaml", cheap).trusted().env("MAESTRO_CAP_DAY_USD", "0.000001");
     assert_eq!(ask(&mut cheap.start(), "codex", json!({}))["code"], "cap_reached");
@@ -260,7 +260,7 @@ fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
 
 #[test]
 fn servers_side_by_side_never_pass_a_cap_together() {
-    // Each may take 4,000 tokens, so that two fit and no third.
+    // Each estimate is 4,000 tokens, so two fit and no third.
     let server = three().env("MAESTRO_CAP_DAY_TOKENS", "9500");
     let mut clients: Vec<Client> = vec![server.start()];
     for _ in 0..2 {
@@ -277,7 +277,7 @@ fn servers_side_by_side_never_pass_a_cap_together() {
     assert_eq!(clients[0].log("codex").len(), 2);
 }
 
-/// Whoever is refused by a cap learns whose it is, where it is raised, and how far it is off.
+/// A refusal by a cap says who set it, where it is raised, and how far off it is.
 #[test]
 fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
     let words = |server: Server| {
@@ -301,7 +301,7 @@ fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
         set_by.ends_with("maestro.yaml") && hint.contains(&format!("in {set_by}: the user raises")),
         "{hint}"
     );
-    // The project's is the smaller one: the user's own place does not raise it.
+    // The project's cap is the smaller one: the user's own file does not raise it.
     let project = || three().file(".maestro/maestro.yaml", "caps: { day_tokens: 20 }");
     for server in [project(), project().env("MAESTRO_CAP_DAY_TOKENS", "4000000")] {
         let (set_by, hint) = words(server);
@@ -318,7 +318,8 @@ fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
     assert!(hint.contains(&begins) && !hint.contains("has spent it"), "{hint}");
 }
 
-/// The model that answered is told beside the one that was asked for, and what a stage took is the stage's.
+/// The result names the model that answered beside the requested one, and the figures count its cost for
+/// the stage.
 #[test]
 fn what_a_stage_and_a_model_took_is_told_by_who_answered() {
     let mut client = three().user_file("prices.yaml", PRICES).env("MAESTRO_SANDBOX", "off").start();
@@ -342,7 +343,7 @@ fn what_a_stage_and_a_model_took_is_told_by_who_answered() {
         json!([{ "model": "known-flash", "model_asked": "an-alias", "calls": 2 }]),
         "{metrics}"
     );
-    // The price is of the model that answered, whatever its alias says.
+    // The price is that of the model that answered, whatever its alias says.
     let cost = cost(&mut client, json!({}));
     let analyze = named(&cost, "by_stage", "analyze");
     assert_eq!(analyze["calls"], 2, "{cost}");

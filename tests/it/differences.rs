@@ -1,4 +1,4 @@
-//! What `docs/differences.md` promises and no other test covers.
+//! Promises of `docs/differences.md` that no other test covers.
 
 use serde_json::{Value, json};
 

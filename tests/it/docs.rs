@@ -1,4 +1,4 @@
-//! The documents, held to the code: what they name exists, and what exists they name.
+//! The documents, held to the code: every name in them exists, and every public name is in them.
 
 mod commands;
 mod generated;
@@ -80,12 +80,12 @@ fn rows(text: &str) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn code(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// What stands between double quotes.
+/// The texts between double quotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('"').skip(1).step_by(2).collect()
 }
@@ -123,8 +123,8 @@ fn the_test_of_every_difference_exists() {
     }
 }
 
-/// Whether `packing::name` is a test of `tests/it/packing.rs`, or `domain::pack::tests::name` one
-/// of the module's, in a file of its own or not.
+/// True if `packing::name` is a test of `tests/it/packing.rs`, or `domain::pack::tests::name` a test of
+/// that module, in a file of its own or not.
 fn holds_test(path: &str) -> bool {
     let parts: Vec<&str> = path.split("::").collect();
     let Some((name, modules)) = parts.split_last() else {
@@ -160,7 +160,7 @@ fn the_readme_begins_with_two_commands() {
     assert!(at("make demo") < at("make test"));
 }
 
-/// A stranger decides in half a minute: the rest is in `docs/`.
+/// A stranger decides in half a minute, so the rest is in `docs/`.
 #[test]
 fn the_readme_is_short() {
     let length = read("README.md").len();
@@ -237,7 +237,7 @@ fn every_tool_has_a_row_in_the_documents() {
     assert_eq!(described, served);
 }
 
-/// The files that hold codes, and where in them: what stands between the two marks.
+/// The files that hold codes, each with the two marks around the codes.
 const CODES: [(&str, &str, &str); 7] = [
     ("src/error.rs", "fn unknown", "\n}\n"),
     ("src/error.rs", "fn facts", "\n    }\n"),
@@ -320,7 +320,7 @@ fn codes_come_from_nowhere_else() {
             let allowed = name == "src/domain/workflow/decide.rs" && mark.starts_with("Refusal");
             assert!(allowed || !source.contains(mark), "{name}: {mark} makes a code that no test knows of");
         }
-        // An error that is put together by hand takes its code from `outcome`.
+        // An error that is built by hand takes its code from `outcome`.
         if source.contains("ErrorNote {") {
             let by_hand: Vec<&str> =
                 quoted(source).into_iter().filter(|word| codes.contains(*word)).collect();
@@ -403,7 +403,8 @@ fn every_test_that_the_table_of_threats_names_exists() {
     }
 }
 
-/// A command's permissions are all that it has: without them the client asks in the middle of it, or refuses.
+/// A command's permissions are all that it gets: without one the client asks in the middle of it, or
+/// refuses.
 #[test]
 fn a_command_may_use_every_tool_that_it_names() {
     let served: Vec<String> = crate::inventory::listed(crate::harness::Server::new())
@@ -421,9 +422,9 @@ fn a_command_may_use_every_tool_that_it_names() {
         for name in &allowed {
             assert!(served.iter().any(|tool| tool == name), "{path}: {name} is no tool");
         }
-        // Who can be asked is needed as soon as a consultant fails.
+        // The list of providers is needed as soon as a consultant fails.
         assert!(allowed.contains("maestro_list_providers"), "{path}");
-        // A person permits the relay of a decision each time.
+        // A person permits each relay of a decision.
         let named = body.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
         for name in named.filter(|word| served.iter().any(|tool| tool == word)) {
             assert_eq!(allowed.contains(name), name != "maestro_submit_approval", "{path}: {name}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Server, binary, scripted};
 use crate::workflow::{begin, project, stage};
 
-/// What the first screen says, and its exit status.
+/// The first screen of `check`, and its exit status.
 fn checked(server: &Server) -> (String, i32) {
     let output = server.run(&["check"], "");
     (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
@@ -17,7 +17,7 @@ fn report(server: &Server) -> Value {
     serde_json::from_slice(&server.run(&["check", "--json"], "").stdout).unwrap()
 }
 
-/// A program of the user's that is a shell script, and the mark that it leaves when it runs.
+/// A shell script as a program of the user's, and the mark that it leaves when it runs.
 fn script(server: &Server, place: &str, body: &str) -> String {
     let program = server.project().parent().unwrap().join(place);
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
@@ -31,7 +31,7 @@ fn unfolded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The lines of a finding: the one with the words, and its next steps.
+/// The lines of a finding: the line with the words, and its next steps.
 fn about(screen: &str, words: &str) -> String {
     let from = screen.find(words).unwrap_or_else(|| panic!("nothing about {words}: {screen}"));
     let begin = screen[..from].rfind('\n').map_or(0, |at| at + 1);
@@ -115,7 +115,7 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
     assert!(codex.contains("next: Look at the account"), "{codex}");
     assert!(screen.contains("1 event, every hash fits"), "{screen}");
 
-    // A limit that names no end is not waited for: the next consult is asked, and answers.
+    // A limit without an end stops nobody: the next consult is sent, and answers.
     let mut client = Server::new().codex().start();
     let failed =
         json!({ "prompt": scripted(json!({ "status": 429, "message": "You've hit your usage limit." })) });
@@ -155,7 +155,7 @@ fn a_limit_that_is_spent_has_a_line_of_its_own_and_a_way_out() {
             breaker["until"].as_str().unwrap().starts_with("2099") && breaker["next"].is_array(),
             "{breaker}"
         );
-        // Whoever got more asks it by name, and the answer ends the wait for everybody.
+        // A caller who knows of more quota names the provider, and its answer ends the wait for everybody.
         let asked = client.log("codex").len();
         let unnamed = client.server.run(&["consult", "hello"], "");
         assert!(!unnamed.status.success());
@@ -216,7 +216,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
     assert!(!mark.exists(), "{screen}");
     let found = report(&server)["registrations"].clone();
     assert_eq!(found.as_array().unwrap().len(), 5, "{found}");
-    // What is no settings file is no registration, and holds nobody up.
+    // A broken settings file is no registration, and stops nothing.
     for text in ["[1, 2", "[]", "{\"mcpServers\": 3}", "{\"mcpServers\": {\"maestro\": 3}}", ""] {
         let server = Server::new().home_file(".claude.json", text);
         assert!(checked(&server).0.contains("Maestro is not registered there"), "{text}");
@@ -302,8 +302,8 @@ fn a_bad_key_is_told_once_and_what_does_not_exist_is_told() {
     assert_eq!(screen.matches("MAESTRO_CODEX_TIMEOUT").count(), 1, "{screen}");
 }
 
-/// A project's directory on the PATH (as `node_modules/.bin` often is) chooses no program that a look runs,
-/// and an untrusted project's settings neither.
+/// A project's directory on the PATH (`node_modules/.bin` often is) chooses no program that `check` runs,
+/// and neither do an untrusted project's settings.
 #[test]
 fn nothing_of_the_project_is_run() {
     let server = Server::new();
@@ -319,7 +319,7 @@ fn nothing_of_the_project_is_run() {
     let (screen, status) = checked(&server);
     assert!(!mark.exists() && status == 3, "{screen}");
     assert!(about(&screen, "codex").contains("lies in this project and was not run"), "{screen}");
-    // What the user names by its path is theirs.
+    // A program that the user names by its path is theirs.
     let server = server.env("MAESTRO_CODEX_CMD", &codex);
     let (screen, _) = checked(&server);
     assert!(mark.exists() && screen.contains("codex 9.9.9"), "{screen}");

@@ -25,7 +25,7 @@ fn candidates_run_side_by_side_over_every_installed_provider() {
     for candidate in candidates {
         assert_eq!(candidate["content"], "because of the cache");
         assert_eq!(candidate["red_flag"]["flagged"], false);
-        // Codex tells no model, and none was asked for.
+        // Codex reports no model, and none was requested.
         assert_eq!(candidate["model"].is_null(), candidate["provider"] == "codex", "{candidate}");
         assert!(candidate["usage"]["output_tokens"].is_u64());
     }
@@ -135,7 +135,8 @@ fn progress_is_one_line_about_all_candidates() {
     assert_eq!(said.last().unwrap(), "2 of 3 answered, 1 failed");
 }
 
-/// So is that about the samples of a vote or a calibration, and about a judge who reads both orders.
+/// The progress of a vote's or a calibration's samples is one line too, and that of a judge who reads both
+/// orders.
 #[test]
 fn progress_is_one_line_about_everybody_who_is_asked_at_once() {
     let mut client = three().start();
@@ -262,7 +263,7 @@ fn another_provider_answers_for_one_whose_quota_is_spent_where_the_caller_permit
     assert!(candidate["sandbox"].is_string(), "which wall held is told: {candidate}");
     let warning = result["warning"].as_str().unwrap();
     assert!(warning.contains("claude answers in the place of codex"), "{warning}");
-    // Where nobody is named, a provider whose limit is spent is left out, and that is said.
+    // If nobody is named, a provider whose limit is spent is left out, and the result says so.
     let all = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
     let candidates = all["candidates"].as_array().unwrap().len();
     assert_eq!((&all["count"], candidates), (&json!(2), 2), "{all}");

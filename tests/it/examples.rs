@@ -1,4 +1,4 @@
-//! The flows that users copy from the documentation, call by call, and what their results promise.
+//! The flows that users copy from the documentation, call by call, and the promises of their results.
 
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ fn a_stage_is_shown_decided_and_followed_by_the_next() {
     assert!(summary.contains("1 of 6 consults used, 5 left"), "{summary}");
 }
 
-/// Where nobody did the stage, its result says so, and keeps the keys that readers go by.
+/// If nobody did the stage, its result says so, and keeps the keys that readers rely on.
 #[test]
 fn a_stage_that_is_ones_own_has_no_request_yet_and_no_success() {
     let mut client = three().env("MAESTRO_MAX_CONSULT_TOTAL", "0").start();
@@ -188,7 +188,7 @@ fn files_that_hold_secrets_or_are_no_sources_are_neither_written_nor_sent() {
             ["node_modules", "venv", "__pycache__", ".pyc"].iter().any(|part| name.contains(part));
         assert_eq!(about_secrets, !is_installed, "{name}: {own}");
     }
-    // Sources that only speak of secrets are ordinary.
+    // Sources that only mention secrets are ordinary.
     for name in ["src/secret_santa.py", ".env.example"] {
         assert_eq!(client.call("maestro_apply_patch", patch(name))["ok"], true, "{name}");
     }
@@ -258,7 +258,7 @@ fn topics_are_found_by_the_words_that_people_use() {
     assert!(nothing["available_topics"].as_array().unwrap().contains(&json!("overview")), "{nothing}");
 }
 
-/// Floats of our own that have more digits than they mean.
+/// Our own floats with more digits than they mean.
 fn long_floats(value: &Value, place: &str, found: &mut Vec<String>) {
     match value {
         Value::Number(number) if number.is_f64() => {

@@ -57,13 +57,13 @@ pub(crate) struct Server {
     directory: Arc<TempDir>,
     environment: BTreeMap<String, String>,
     modern: bool,
-    /// What the client says of itself: name and version.
+    /// The client's own name and version.
     client: (String, String),
-    /// Whether it runs as a user who owns nothing, where this one may do everything.
+    /// True if it runs as a user who owns nothing, where this user may do everything.
     as_nobody: bool,
-    /// Whether its log goes to a file beside the project.
+    /// True if its log goes to a file beside the project.
     keeps_log: bool,
-    /// Who can be asked; none: the client cannot show a form.
+    /// The people who answer; without one the client cannot show a form.
     human: Option<Human>,
     /// True if the client can open an address in a browser.
     opens_pages: bool,
@@ -114,8 +114,8 @@ impl Server {
         }
     }
 
-    /// Nothing is forbidden to root: where this user is, the server runs as nobody, who may write
-    /// beside the project and in the home, and not in the project.
+    /// Root may do everything. If this user is root, the server runs as nobody, who may write beside the
+    /// project and in the home, and not in the project.
     pub(crate) fn run_as_nobody(mut self) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         self.as_nobody = rustix::process::geteuid().is_root();
@@ -132,7 +132,7 @@ impl Server {
         self
     }
 
-    /// What the server logged.
+    /// The server's own log.
     pub(crate) fn logged(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
     }
@@ -161,7 +161,7 @@ impl Server {
         self.home_file(&format!(".config/maestro/{name}"), text.as_ref())
     }
 
-    /// A person has trusted the project's own files as they are now.
+    /// Trusts the project's own files as they are now.
     pub(crate) fn trusted(self) -> Self {
         let user = self.directory.path().join("home/.config/maestro");
         let library = Library::new(Some(user), Some(self.project()));
@@ -169,7 +169,7 @@ impl Server {
         self
     }
 
-    /// The project's log, which the test wrote itself, is this user's own.
+    /// Makes the project's log, which the test wrote itself, this user's own.
     pub(crate) fn own_log(self) -> Self {
         let state = self.directory.path().join("home/.local/state/maestro");
         let store = SqliteStore::new(self.project().join(".maestro"));
@@ -207,24 +207,24 @@ impl Server {
         self
     }
 
-    /// A human who can be asked, and answers this once.
+    /// A human who answers this once.
     pub(crate) fn human(mut self, answer: Answer) -> Self {
         self.human.get_or_insert_default().answers.push_back(answer);
         self
     }
 
-    /// The same in the stateless era, where the call is made again with the answer.
+    /// A human in the stateless era, where the call is made again with the answer.
     pub(crate) fn human_modern(self, answer: Answer) -> Self {
         self.modern().human(answer)
     }
 
-    /// A human who looks at each question; none is no answer at all.
     /// A client that can open an address in a browser.
     pub(crate) fn opens_pages(mut self) -> Self {
         self.opens_pages = true;
         self
     }
 
+    /// A human who looks at each question; `None` leaves it unanswered.
     pub(crate) fn human_by(mut self, by: impl FnMut(&Value) -> Option<Answer> + Send + 'static) -> Self {
         self.human.get_or_insert_default().by = Some(Box::new(by));
         self
@@ -295,7 +295,7 @@ impl Server {
         command
     }
 
-    /// Starts the process; what it prints comes line by line.
+    /// Starts the process; its output comes line by line.
     fn spawn(&self) -> (Child, Option<ChildStdin>, Receiver<String>) {
         let errors = if self.keeps_log {
             std::fs::File::create(self.directory.path().join("server.log")).unwrap().into()
@@ -316,7 +316,7 @@ impl Server {
         (child, input, lines)
     }
 
-    /// Starts the server without a word.
+    /// Starts the server without a greeting.
     pub(crate) fn start_silent(self) -> Client {
         let (child, input, lines) = self.spawn();
         Client {
@@ -361,7 +361,7 @@ impl Client {
         self.child.id()
     }
 
-    /// Milliseconds that the server has used of processors, which does not depend on what else runs.
+    /// The processor time of the server in milliseconds, which other processes do not change.
     pub(crate) fn processor_ms(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -399,7 +399,7 @@ impl Client {
         self.greet();
     }
 
-    /// What the project's log holds, each event with its run, kind and data.
+    /// The events of the project's log, each with its run, kind and data.
     pub(crate) fn events(&self) -> Vec<Value> {
         let store = SqliteStore::new(self.project().join(".maestro"));
         let event = |stored: Stored| {
@@ -409,7 +409,7 @@ impl Client {
         store.read_since(0, None, 100_000).unwrap().into_iter().map(event).collect()
     }
 
-    /// What the stand-in for a provider's CLI wrote down, a document a call.
+    /// The calls that the stand-in for a provider's CLI recorded, one document each.
     pub(crate) fn log(&self, provider: &str) -> Vec<Value> {
         let log = self.server.directory.path().join("fake").join(format!("{provider}.log"));
         std::fs::read_to_string(log)
@@ -467,7 +467,7 @@ impl Client {
         )
     }
 
-    /// Cancels a call as a client does whose own time is over.
+    /// Cancels a call, as a client does at its own timeout.
     pub(crate) fn give_up(&mut self, id: u64, reason: &str) {
         let params = json!({ "requestId": id, "reason": reason });
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }));
@@ -496,8 +496,8 @@ impl Client {
         }
     }
 
-    /// The reply to a request; what else comes meanwhile is kept. Questions are shown to the human,
-    /// if there is one, and a call that ends with a question is made again with the answer.
+    /// The reply to a request; other messages are kept. Questions go to the human, if there is one, and a
+    /// call that ends with a question is made again with the answer.
     pub(crate) fn reply(&mut self, id: u64) -> Value {
         let reply = self.next_reply(id);
         match self.again(id, &reply) {
@@ -545,7 +545,7 @@ impl Client {
         message
     }
 
-    /// Makes a call again whose reply is a question that the human answers.
+    /// Makes a call again after its reply asked the human a question.
     fn again(&mut self, id: u64, reply: &Value) -> Option<u64> {
         let (method, mut params) = self.sent.remove(&id)?;
         if reply["result"]["resultType"] != "input_required" {
@@ -556,7 +556,7 @@ impl Client {
         Some(self.begin(&method, params))
     }
 
-    /// What the human was shown so far: message and schema of each form.
+    /// The forms that the human has seen so far: message and schema of each.
     pub(crate) fn asked(&self) -> &[Value] {
         self.server.human.as_ref().map_or(&[], |human| &human.asked)
     }
@@ -572,7 +572,7 @@ impl Client {
         self.result(id)
     }
 
-    /// The structured result of a call; none where the server is gone before it answers.
+    /// The structured result of a call; none if the server ends before it answers.
     pub(crate) fn call_unless_gone(&mut self, tool: &str, arguments: Value) -> Option<Value> {
         let id = self.next_id;
         self.next_id += 1;
@@ -614,7 +614,7 @@ impl Client {
             .collect()
     }
 
-    /// Whether the server has not ended.
+    /// True if the server runs.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -625,7 +625,7 @@ impl Client {
         self.ended()
     }
 
-    /// Closes this end of the pipe and does not wait.
+    /// Closes this end of the pipe without waiting.
     pub(crate) fn leave(&mut self) {
         self.input = None;
     }
@@ -656,7 +656,7 @@ impl Drop for Client {
     }
 }
 
-/// Whether a process is there and no zombie.
+/// True if a process exists and is no zombie.
 pub(crate) fn is_alive(pid: u64) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z'))
@@ -690,7 +690,7 @@ pub(crate) fn processes_of_call(id: &str) -> Vec<u64> {
         .collect()
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) fn eventually(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {

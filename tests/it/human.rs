@@ -1,4 +1,4 @@
-//! The test client's human, against servers of a few lines: what other tests build on.
+//! The test client's human, against servers of a few lines: the base of other tests.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::{Answer, Server};
 
-/// Says hello, asks during the first call, and answers it with the answer and the hello.
+/// Greets, asks during the first call, and answers it with the answer and the greeting.
 const ASKS: &str = r#"
 read -r hello; echo '{"jsonrpc":"2.0","id":1,"result":{}}'
 read -r _; read -r _
@@ -16,7 +16,7 @@ echo "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":{\"answer\":$answer,\"hello\":$he
 read -r _
 "#;
 
-/// Ends the first call with a question, and the second with what it was called with.
+/// Ends the first call with a question, and the second with its own parameters.
 const ASKS_BY_A_RESULT: &str = r#"
 read -r _; echo '{"jsonrpc":"2.0","id":1,"result":{}}'
 read -r _
@@ -26,7 +26,7 @@ echo "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"again\":$again}}"
 read -r _
 "#;
 
-/// Closes the dialog again, and says what it is called with next.
+/// Closes the dialog again, and returns the parameters of the next call.
 const TAKES_IT_BACK: &str = r#"
 read -r _; echo '{"jsonrpc":"2.0","id":1,"result":{}}'
 read -r _; read -r _

@@ -12,7 +12,7 @@ fn tools() -> Vec<Value> {
     listed(Server::new())
 }
 
-/// What a server lists.
+/// The lists of a server.
 pub(crate) fn listed(server: Server) -> Vec<Value> {
     server.start().request("tools/list", json!({}))["result"]["tools"].as_array().unwrap().clone()
 }
@@ -38,7 +38,7 @@ fn names_are_ours_and_distinct() {
     assert_eq!(source, tools.len());
 }
 
-/// How many tools the files below a directory define.
+/// The number of tools that the files below a directory define.
 fn definitions(directory: &Path) -> usize {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -105,7 +105,7 @@ fn what_asks_a_model_is_not_called_read_only() {
     }
 }
 
-/// What one tool calls `prompt` and another `task` is taken by either name.
+/// Every tool takes its text as `prompt` and as `task`.
 #[test]
 fn equal_things_are_taken_by_each_of_their_names() {
     let mut client = Server::new().codex().start();
@@ -126,7 +126,7 @@ fn equal_things_are_taken_by_each_of_their_names() {
     assert_eq!(both["error"], "`task` is another name of `prompt`: send one of the two");
 }
 
-/// Each tool takes each name of a thing that it has, unless two of its parameters could be meant.
+/// Each tool takes every known name of a parameter, unless two of its parameters could be meant.
 #[test]
 fn every_tool_takes_every_name_of_what_it_has() {
     let mut client = Server::new().codex().start();
@@ -151,8 +151,8 @@ fn every_tool_takes_every_name_of_what_it_has() {
 /// Parameters of one name have one type and the same choices in every tool.
 #[test]
 fn equal_names_mean_equal_things() {
-    // The contract calls a text that is checked and an object that is logged `content`, and the texts of
-    // agents and the result of a stage `outputs`.
+    // The contract calls a checked text and a logged object `content`, and the texts of agents and the
+    // result of a stage `outputs`.
     const OTHERWISE: [&str; 2] = ["content", "outputs"];
     let mut known: Vec<(String, String, Value)> = Vec::new();
     let mut differing = Vec::new();
@@ -208,7 +208,7 @@ fn every_parameter_is_described() {
     }
 }
 
-/// What is not a parameter's is refused by name, and the schema says so.
+/// An unknown parameter is refused by name, and the schema says so.
 #[test]
 fn what_is_no_parameter_is_refused_by_name() {
     let mut client = Server::new().start();
@@ -229,7 +229,7 @@ fn what_is_no_parameter_is_refused_by_name() {
     }
 }
 
-/// What a host adds beside the arguments is no argument.
+/// Fields that a host adds beside the arguments are no arguments.
 #[test]
 fn the_metadata_of_a_request_is_no_argument() {
     let mut client = Server::new().start();
@@ -243,7 +243,7 @@ fn the_metadata_of_a_request_is_no_argument() {
     assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
 }
 
-/// A name that is no argument's: it is refused, so that nothing runs.
+/// A name of no argument: it is refused, so that nothing runs.
 const NOTHING: &str = "qqqqqq";
 
 /// A parameter of a tool as it is listed.
@@ -283,7 +283,7 @@ fn sample(schema: &Value) -> Value {
     }
 }
 
-/// The value with what can be left out as null, and everything that is no text as its text.
+/// The value with every optional field as null, and everything but texts as text.
 fn as_hosts_write_it(schema: &Value, value: &Value) -> Value {
     let inner = match value {
         Value::Array(values) => {
@@ -304,7 +304,7 @@ fn as_hosts_write_it(schema: &Value, value: &Value) -> Value {
     json!(inner.to_string())
 }
 
-/// What the error says of an argument that comes with one that is none.
+/// The error about an argument beside an unknown one.
 fn told_of(client: &mut Client, tool: &str, arguments: &Value) -> String {
     let mut arguments = arguments.clone();
     arguments[NOTHING] = json!(1);
@@ -314,7 +314,7 @@ fn told_of(client: &mut Client, tool: &str, arguments: &Value) -> String {
     said.map(str::to_owned).collect::<Vec<_>>().join("; ")
 }
 
-/// No host's way of writing an argument keeps a tool from being called, whichever it is.
+/// Every host's way of writing an argument reaches every tool.
 #[test]
 fn null_and_the_text_of_a_value_are_taken_for_every_parameter() {
     let mut client = Server::new().start();
@@ -339,8 +339,7 @@ fn null_and_the_text_of_a_value_are_taken_for_every_parameter() {
     assert!(tried > 150 && texts > 80, "{tried}, {texts}");
 }
 
-/// And what is read so is what the tool itself takes: with all that can be left out as null, and
-/// with everything as its text.
+/// The tool itself takes such arguments: with optional ones as null, and with everything as text.
 #[test]
 fn what_is_read_is_what_the_tools_take() {
     let mut client = Server::new().start();
@@ -445,7 +444,7 @@ fn schemas_hold_no_noise() {
     }
 }
 
-/// Bytes of what a model reads of a tool.
+/// The bytes that a model reads of a tool.
 pub(crate) fn read_by_a_model(tool: &Value) -> usize {
     let read = json!({ "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"] });
     read.to_string().len()
@@ -465,12 +464,12 @@ fn instructions_fit_and_name_where_to_begin() {
     let instructions =
         client.request("initialize", hello())["result"]["instructions"].as_str().unwrap().to_owned();
     assert!(instructions.chars().count() <= 2_000, "{}", instructions.chars().count());
-    // Some hosts show no more than the beginning.
+    // Some hosts show only the beginning.
     let first: String = instructions.chars().take(250).collect::<String>().to_lowercase();
     for word in ["consult", "compare", "workflow", "approval", "review", "patch", "test", "vote"] {
         assert!(first.contains(word), "{word} is not in {first}");
     }
-    // Clients show the names of all tools beside; here stands which one begins what.
+    // Clients show the names of all tools as well; the instructions say which one to begin with.
     for name in [
         "help", "consult", "ensemble_generate", "list_providers", "pack_context", "workflow_with_hitl",
         "run_stage_with_approval", "request_approval", "submit_approval", "workflow_state", "verify",
@@ -573,13 +572,13 @@ fn parameters_are_those_of_the_contract() {
             let property = schema["properties"].get(key).unwrap_or_else(|| panic!("{name}.{key}"));
             let required = schema["required"].as_array().is_some_and(|names| names.contains(&json!(key)));
             assert_eq!(json!(required), parameter["required"], "{name}.{key}");
-            // That null is taken where the contract says so has a test of its own.
+            // Another test covers null where the contract permits it.
             assert_eq!(property["type"], parameter["type"], "{name}.{key}");
             if let Some(items) = parameter.get("items") {
                 assert_eq!(&property["items"]["type"], items, "{name}.{key}");
             }
-            // What the design changed: a timeout left out is the provider's own, a limit the stage's, and
-            // a provider left out the first that can be asked.
+            // The design changed these defaults: a timeout left out is the provider's own, a limit the
+            // stage's, and a provider the first that is available.
             if let Some(default) = parameter
                 .get("default")
                 .filter(|default| !default.is_null())

@@ -1,4 +1,4 @@
-//! Calls that go on without their caller: asked for in the background, given up by an impatient client,
+//! Calls that go on without their caller: in the background on request, abandoned by an impatient client,
 //! or taken as tasks.
 
 use std::time::{Duration, Instant};
@@ -108,7 +108,7 @@ fn a_call_whose_client_gives_up_waiting_is_kept() {
             client.begin_call("maestro_consult", json!({ "prompt": slow(1.0, "kept"), "provider": "codex" }));
         client.wait_for_calls("codex", 1);
         client.give_up(call, reason);
-        // A call that follows at once may be answered before the other one is kept.
+        // The answer of a call that follows at once may come before the other one is kept.
         let kept = first_listed(&mut client);
         assert_eq!(kept["cause"], "timed_out", "{reason}: {kept}");
         let id = kept["job"].as_str().unwrap().to_owned();
@@ -208,7 +208,7 @@ fn a_job_of_a_killed_server_is_asked_again_without_paying_twice() {
     assert_eq!((other.log("codex").len(), other.log("gemini").len()), (1, 2));
 }
 
-/// However often its servers are killed and whoever asks again, an answer that arrived is paid once.
+/// An answer that arrived is paid once, however often its servers are killed and whoever asks again.
 #[test]
 fn a_job_that_is_lost_twice_and_asked_again_twice_is_paid_once() {
     let mut client = two().start();
@@ -239,7 +239,7 @@ fn a_job_that_is_lost_twice_and_asked_again_twice_is_paid_once() {
     let lost = job(&mut third, first, "progress");
     assert_eq!(lost["again_as"], json!(again), "{lost}");
     assert_eq!((third.log("codex").len(), third.log("gemini").len()), (1, 3));
-    // Whoever asked again is not told once more that it is lost.
+    // A caller who asked again is not told once more that the answer is lost.
     let next = third.call("maestro_workflow_state", json!({}));
     assert!(next["jobs_finished"].is_null(), "{next}");
 }
@@ -328,7 +328,7 @@ fn a_task_asks_its_human_and_goes_on_with_the_answer() {
     let started = Instant::now();
     let mut done = get(&mut client, &id);
     while done["status"] != "completed" {
-        // An approval without a word on a critical question may be asked back once, under another name.
+        // An approval without an answer to a critical question may be asked back once, under another name.
         if let Some((again, _)) = done["inputRequests"].as_object().and_then(|asked| asked.iter().next()) {
             assert_ne!(again, name, "{done}");
             let responses = json!({ again: { "action": "accept", "content": { "decision": "approve" } } });

@@ -1,5 +1,5 @@
-//! Several servers on one project, many CLIs that misbehave in every way, calls that are cancelled
-//! and servers that are killed: nothing hangs, nothing is left behind, nothing is lost.
+//! Several servers on one project, many CLIs that misbehave in every way, cancelled calls and killed
+//! servers. Nothing hangs, nothing is left behind, nothing is lost.
 
 mod fault;
 mod leftovers;
@@ -19,7 +19,7 @@ use self::worker::{Fate, Worker};
 use crate::harness::{Server, eventually, fake_cli};
 use crate::workflow::{assert_whole, broken};
 
-/// How much of it there is.
+/// The extent of the test.
 struct Scale {
     seconds: u64,
     servers: usize,
@@ -27,7 +27,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// `make soak` asks for the whole of it by `MAESTRO_SOAK_SECONDS`.
+    /// `make soak` asks for the full extent by `MAESTRO_SOAK_SECONDS`.
     fn asked_for() -> Self {
         match std::env::var("MAESTRO_SOAK_SECONDS") {
             Ok(seconds) => Self { seconds: seconds.parse().unwrap(), servers: 8, clis: 64 },
@@ -51,7 +51,7 @@ fn many_servers_survive_every_fault() {
         // While the run is open, every consult on the project counts in it.
         .env("MAESTRO_MAX_CONSULT_PER_STAGE", "10000000")
         .env("MAESTRO_MAX_CONSULT_TOTAL", "10000000");
-    // The runs have CLIs of their own: which provider a stage asks is not the matter here.
+    // The runs have CLIs of their own: this test is not about the choice of providers.
     let gated = broken(server.beside().codex().fake("gemini", "gemini"))
         .env("MAESTRO_HOME", base.path().join("nothing").to_str().unwrap());
 
@@ -61,7 +61,7 @@ fn many_servers_survive_every_fault() {
     assert_all_is_there(&server, &tally);
 }
 
-/// One server does gated runs, one lives to the end and is measured, the others are ended often.
+/// One server does gated runs, one lives to the end and is measured, the others end often.
 fn work(scale: &Scale, server: &Server, gated: &Server, providers: &[String]) -> Tally {
     let until = Instant::now() + Duration::from_secs(scale.seconds);
     let mut tally = Tally::default();
@@ -87,7 +87,7 @@ fn work(scale: &Scale, server: &Server, gated: &Server, providers: &[String]) ->
     tally
 }
 
-/// Holdings of a server in the second fifth of the time until then.
+/// The largest holdings of a server in the second fifth of the time.
 fn measured(pid: u32, until: Instant) -> Option<Holdings> {
     let mut samples = Vec::new();
     while let (true, Some(holdings)) = (Instant::now() < until, Holdings::of(pid)) {
@@ -102,8 +102,8 @@ fn measured(pid: u32, until: Instant) -> Option<Holdings> {
     Some(Holdings::median(&samples[fifth..2 * fifth]))
 }
 
-/// A server holds as much at rest as in the beginning, beside the state that it folds from the log: about
-/// 1 KB an event. While it works it may hold one answer of 64 MB that is too long.
+/// A server at rest holds as much as in the beginning, beside the state that it folds from the log: about 1
+/// KB an event. At work it may hold one answer of 64 MB that is too long.
 fn assert_flat(early: Holdings, late: Holdings, server: &Server) {
     let exported = server.run(&["evidence", "export"], "").stdout;
     let events = String::from_utf8_lossy(&exported).lines().count();
@@ -116,15 +116,15 @@ fn assert_flat(early: Holdings, late: Holdings, server: &Server) {
     assert!(late.resident_kb < early.resident_kb + state + 12_288, "memory grows");
 }
 
-/// No process, no file of a call, and nothing in the project's directory but the log.
+/// No process and no file of a call is left, and nothing but the log in the project's directory.
 fn assert_nothing_is_left(server: &Server, base: &Path) {
     let mine = format!("{} ", std::process::id());
     let others = || -> Vec<String> {
         processes_with(base).into_iter().filter(|process| !process.starts_with(&mine)).collect()
     };
     eventually("every process is gone", Duration::from_secs(20), || others().is_empty());
-    // The next server removes what killed ones could not: at once, or after a minute where one was
-    // killed between the directory and its lock.
+    // The next server removes the remains of killed ones: at once, or after a minute where one was killed
+    // between the directory and its lock.
     let started = Instant::now();
     loop {
         let mut client = server.beside().start();

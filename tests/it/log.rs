@@ -1,5 +1,5 @@
-//! The log on standard error: useful at `info`, silent about secrets at every level, and empty where
-//! all goes well and nobody asked for more.
+//! The log on standard error: useful at `info`, silent about secrets at every level, and empty if all goes
+//! well and nobody asked for more.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Client, PATIENCE, Server, eventually, hello, scripted};
 use crate::workflow::{FIRST_DIFF, analysis, answered, arguments, project, task};
 
-/// What every text of the session holds. No rule knows it as a secret: a line that has it printed a text.
+/// A mark in every text of the session. No rule knows it as a secret, so a line with the mark printed a
+/// text.
 const MARK: &str = "quokka";
 
-/// A text that nobody may find in the log, by where it was put.
+/// A text that must not appear in the log, by the place that held it.
 fn secret(place: &str) -> String {
     format!("{MARK}-{place}-8f3a")
 }
@@ -26,7 +27,7 @@ fn logged(server: Server, level: &str) -> Server {
     server.keeps_log().env("MAESTRO_LOG_LEVEL", level)
 }
 
-/// A project with a secret wherever one can be.
+/// A project with a secret in every possible place.
 fn with_secrets(level: &str) -> Server {
     let mut answers = [
         Answer::accept(json!({ "decision": secret("unreadable-decision") })),
@@ -103,7 +104,7 @@ fn gated(client: &mut Client) {
     let mut call = arguments("analyze");
     call["task"] = json!(format!("{} {}", secret("stage-task"), answered(&output)));
     let mut reply = Value::Null;
-    // Two answers that are none, and one that is.
+    // Two failed answers, and a good one.
     for _ in 0..3 {
         reply = client.call("maestro_run_stage_with_approval", call.clone());
     }
@@ -174,8 +175,8 @@ fn mistakes(client: &mut Client) {
     assert_eq!(client.call("maestro_log_evidence", evidence)["ok"], true);
 }
 
-/// A session in which all that can happen happens, with secrets everywhere. Whatever the server prints
-/// is held to be a message of the protocol by the client itself.
+/// A session in which everything happens, with secrets everywhere. The client itself asserts that the
+/// server prints only messages of the protocol.
 fn session(level: &str, modern: bool) -> Client {
     let server = with_secrets(level);
     let mut client = if modern { server.modern() } else { server }.start();
@@ -195,7 +196,7 @@ fn assert_silent(log: &str, level: &str) {
     }
 }
 
-/// The lines of a log that hold every one of these texts.
+/// The lines of a log that hold all of these texts.
 fn lines<'a>(log: &'a str, texts: &[&str]) -> Vec<&'a str> {
     log.lines().filter(|line| texts.iter().all(|text| line.contains(text))).collect()
 }
@@ -205,7 +206,7 @@ fn no_secret_is_printed_at_any_level() {
     for (level, modern) in [("debug", false), ("trace", false), ("trace", true)] {
         let log = session(level, modern).server.logged();
         assert_silent(&log, level);
-        // It would be easy to say nothing.
+        // The log would be silent about secrets too if it said nothing.
         assert!(lines(&log, &["DEBUG", "maestro_consult"]).len() >= 5, "{log}");
         assert!(!log.contains("rmcp"), "{log}");
     }
@@ -244,7 +245,7 @@ fn a_first_request_that_is_none_is_not_repeated() {
     let call = json!({ "name": "maestro_consult", "arguments": { "prompt": secret("prompt") } });
     client.begin("tools/call", call);
     client.line(Duration::from_secs(2));
-    // What comes instead of a greeting ends the server, with an error that is no copy of it.
+    // A message in place of a greeting ends the server, with an error that does not repeat it.
     client.send(&json!({ "jsonrpc": "2.0", "method": "no/such/note", "params": { "a": secret("note") } }));
     eventually("the server ends", PATIENCE, || client.server.logged().contains("initialize"));
     client.close();
@@ -289,7 +290,7 @@ fn at_info_an_operator_sees_what_happened() {
         let found = lines(&log, texts);
         assert_eq!(found.len(), *count, "{texts:?}: {found:#?} in\n{log}");
     }
-    // Every line begins with its time, in UTC, and a level; none is there twice.
+    // Every line begins with its time, in UTC, and a level; no line comes twice.
     let mut seen = BTreeMap::new();
     for line in log.lines() {
         let (time, rest) = line.split_once(' ').unwrap();
@@ -300,12 +301,12 @@ fn at_info_an_operator_sees_what_happened() {
     }
     let doubled: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).collect();
     assert!(doubled.is_empty(), "{doubled:#?}");
-    // Each call has its end, and each consult.
+    // Each call and each consult has its end.
     assert_eq!(lines(&log, &["call ended"]).len(), calls(&log), "{log}");
     assert_eq!(lines(&log, &["consult started"]).len(), lines(&log, &["consult ended"]).len(), "{log}");
 }
 
-/// How many calls the server says that there were.
+/// The number of calls in the server's own count.
 fn calls(log: &str) -> usize {
     let end = lines(log, &["shutting down"])[0];
     let count = end.split("calls=").nth(1).unwrap().split_whitespace().next().unwrap();

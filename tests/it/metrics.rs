@@ -1,4 +1,4 @@
-//! The figures: what was done is counted once, wherever it is looked at from.
+//! The figures: each deed counts once, whatever reads it.
 
 use serde_json::{Value, json};
 
@@ -33,8 +33,8 @@ fn in_terminal(server: &Server, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A run with an analyze stage of two candidates, a consult that answers and one that fails, beside a
-/// consult outside of it. Returns the run.
+/// A run with an analyze stage of two candidates, a consult that answers and one that fails, and a consult
+/// outside of it. Returns the run.
 fn work(client: &mut Client) -> String {
     client.call("maestro_consult", json!({ "prompt": "outside", "provider": "codex" }));
     let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
@@ -64,7 +64,7 @@ fn nothing_done_is_nothing_known() {
         assert!(metrics["notes"][unknown].is_string(), "{unknown}");
     }
     assert_eq!(result["summary"]["headline"], "Nothing is recorded yet.");
-    // Looking makes no log.
+    // Reading the figures makes no log.
     assert!(!client.project().join(".maestro/maestro.db").exists());
 }
 

@@ -17,7 +17,7 @@ use maestro::testing::{Accuracy, Canonical, expected_votes, selection};
 use provider::{Provider, Rivals, decide};
 use towers::{Towers, steps};
 
-/// The first wrong step, if there is one, and the votes a step.
+/// The first wrong step, if there is one, and the votes for each step.
 fn play(disks: u32, accuracy: f64, k: u32) -> (Option<u32>, f64) {
     let mut provider = Provider::new(7, accuracy, 0.973, Rivals::One);
     let mut towers = Towers::new(disks);
@@ -72,7 +72,7 @@ fn decisions_are_as_reliable_as_the_formula_says() {
         assert!((right - selection(p, k, 1)).abs() < 0.01, "p={p} k={k}: {right}");
         assert!((votes / expected_votes(accuracy, k) - 1.0).abs() < 0.01, "p={p} k={k}: {votes}");
     }
-    // One rival is the worst case: where errors spread, even four right answers in ten are enough.
+    // One rival is the worst case: if errors spread, even four right answers in ten are enough.
     let (right, _) = measured(0.6, 3, Rivals::Four);
     assert!((right - 0.989).abs() < 0.005, "{right}");
     let (right, _) = measured(0.4, 3, Rivals::Four);

@@ -1,4 +1,4 @@
-//! Which model is asked, which answered, and how hard it was told to think.
+//! The requested model, the model that answered, and the effort.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,12 @@ fn arguments(client: &Client, provider: &str) -> Vec<String> {
     last["args"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
-/// What stands behind a flag.
+/// The argument behind a flag.
 fn behind(words: &[String], flag: &str) -> Option<String> {
     words.iter().position(|word| word == flag).map(|at| words[at + 1].clone())
 }
 
-/// The model and the effort that a CLI was told.
+/// The model and the effort in a CLI's arguments.
 fn told(client: &Client, provider: &str) -> (Option<String>, Option<String>) {
     let words = arguments(client, provider);
     let effort = words.iter().find_map(|word| word.strip_prefix("model_reasoning_effort="));
@@ -80,7 +80,7 @@ fn the_users_own_choice_is_carried_over_and_nothing_else_of_his_configuration() 
         let call = client.log(provider).last().unwrap().to_string();
         assert!(!call.contains("evil"), "{call}");
     }
-    // What is configured for Maestro, and then what a call says, is stronger.
+    // Maestro's own configuration is stronger than the CLI's, and the call is stronger than both.
     let listed = client.call("maestro_list_providers", json!({}))["providers"].clone();
     assert_eq!(listed[0]["model"], "own-codex", "{listed}");
     assert_eq!(
@@ -156,7 +156,7 @@ fn an_effort_that_nobody_knows_is_refused_with_those_that_there_are() {
     assert!(result["error"].as_str().unwrap().contains("low, medium, high, xhigh or max"), "{result}");
 }
 
-/// Both orders of a judge are asked of the model, and in the effort, that the call names.
+/// Both orders of a judge use the model and the effort that the call names.
 #[test]
 fn a_judge_has_a_model_and_an_effort_of_its_own() {
     let one = |id: &str, provider: &str| json!({ "id": id, "provider": provider, "content": format!("candidate {id}, in so many words") });
@@ -175,7 +175,7 @@ fn a_judge_has_a_model_and_an_effort_of_its_own() {
     assert_eq!(client.call("maestro_select_best", usual)["winner_id"], "a");
     assert_eq!(told(&client, "claude"), pair(Some("configured"), Some("low")));
     assert_eq!(client.log("claude").len(), 4);
-    // Another judges where the wanted one wrote a candidate: the model is not theirs.
+    // Another provider judges where the wanted one wrote a candidate: the model belongs to the wanted one.
     let own = asked(json!([one("a", "claude"), one("b", "gemini")]), json!({ "model": "named" }));
     let result = client.call("maestro_select_best", own);
     assert_eq!(result["judge"]["provider"], "codex", "{result}");
@@ -292,7 +292,7 @@ fn gemini_is_told_in_its_settings_and_its_older_models_not_at_all() {
         ask(&mut client, json!({ "effort": "max", "model": "pro" }), "gemini-3.1-pro-preview");
     assert_eq!((level, &result["effort"]), (Some(json!("HIGH")), &json!("high")), "{result}");
     assert!(result["warning"].as_str().unwrap().contains("max"), "{result}");
-    // The name is known before, or only once it has answered.
+    // The model's name is known before the answer, or only after it.
     let (level, result) =
         ask(&mut client, json!({ "effort": "low", "model": "gemini-2.5-pro" }), "gemini-2.5-pro");
     assert_eq!((level, &result["effort"]), (None, &Value::Null), "{result}");

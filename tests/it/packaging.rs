@@ -28,7 +28,7 @@ fn the_entry_of_the_registry_keeps_its_rules() {
         assert_eq!(entry["version"], env!("CARGO_PKG_VERSION"));
         let owner = repository.split('/').nth(3).unwrap();
         assert_eq!(entry["name"], format!("io.github.{owner}/maestro-consult"));
-        // One package each for those who have node and those who have Python.
+        // One package each for users of node and users of Python.
         let of = |key: &str| entry["packages"].as_array().unwrap().iter().map(|it| it[key].clone()).collect();
         let (kinds, names): (Vec<Value>, Vec<Value>) = (of("registryType"), of("identifier"));
         assert_eq!(kinds, [json!("npm"), json!("pypi")]);
@@ -76,7 +76,7 @@ fn an_entry_that_the_registry_would_refuse_is_found_out() {
     }
 }
 
-/// Runs the checks of a release with a `make` that prints what each of them would.
+/// Runs the checks of a release with a `make` that prints the commands.
 fn checked(names: &[&str]) -> Output {
     let place = tempfile::tempdir().unwrap();
     let make = place.path().join("make");
@@ -157,7 +157,7 @@ fn every_check_of_a_release_is_a_target_or_a_file() {
             assert!(!is_script || file.is_file(), "{name}: {}", file.display());
         }
     }
-    // What tests or builds something is among them.
+    // The steps that test or build are among them.
     for target in makefile.lines().filter_map(|line| line.split_once(':')?.0.strip_prefix("test-")) {
         assert!(
             checks.iter().any(|(_, command)| command.contains(&format!("make test-{target}"))),

@@ -1,4 +1,4 @@
-//! Packed contexts: which files, which lines, and never more than was asked for.
+//! Packed contexts: the files, the lines, and never more than the limit.
 
 use serde_json::{Value, json};
 
@@ -120,7 +120,7 @@ fn what_is_no_text_file_is_refused_at_once() {
     }
 }
 
-/// No file can go by such a name, so nothing is sent for it either.
+/// No file can have such a name, so nothing is sent for it.
 #[test]
 fn a_name_that_no_file_can_have_is_no_file() {
     let server = Server::new().codex().file("a.py", "x = 1\n");
@@ -137,7 +137,7 @@ fn a_name_that_no_file_can_have_is_no_file() {
     assert!(client.log("codex").is_empty());
 }
 
-/// Colours of a terminal hide neither a test's name nor a file that is named.
+/// Terminal colours hide neither a test's name nor a named file.
 #[test]
 fn colours_are_taken_off_errors() {
     let mut client = Server::new().file("cart.py", "x = 1\n".repeat(900)).start();
@@ -154,7 +154,7 @@ fn colours_are_taken_off_errors() {
     }
 }
 
-/// Nor do the names of a directory, of lines of a file, or of a file in other letters stand for a file.
+/// The name of a directory, of lines of a file, or of a file in other letters is no file either.
 #[test]
 fn what_is_nearly_a_file_is_told_before_anything_is_sent() {
     let mut client = Server::new().codex().file("src/a.py", "x = 1\n").file("README.md", "x\n").start();
@@ -185,7 +185,7 @@ fn what_is_nearly_a_file_is_told_before_anything_is_sent() {
     assert!(client.log("codex").is_empty());
 }
 
-/// An answer about a file that nobody read costs as much as any other.
+/// An answer about an unread file costs as much as any other.
 #[test]
 fn a_file_that_is_named_and_not_there_stops_every_tool_before_anything_is_sent() {
     let mut client = Server::new()
@@ -238,7 +238,7 @@ fn a_file_that_is_named_and_not_there_stops_every_tool_before_anything_is_sent()
     assert_eq!(client.call("maestro_workflow_state", json!({}))["workflow"]["total_consults"], 0);
 }
 
-/// Who reads an answer has to know first what its author did not see.
+/// A reader of an answer must learn first what its author did not see.
 #[test]
 fn what_was_left_out_is_told_before_the_answer() {
     let files = json!(["a.txt", "*.zig"]);
@@ -317,7 +317,7 @@ fn stages_have_their_own_limits() {
 #[test]
 fn the_environment_sets_limits() {
     limited("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", "MAESTRO_CONTEXT_MAX_TOTAL_CHARS");
-    // Two have an older name.
+    // Two files have an older name.
     limited("MAESTRO_CONTEXT_MAX_LINES", "MAESTRO_CONTEXT_MAX_CHARS");
 }
 

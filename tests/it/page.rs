@@ -1,4 +1,4 @@
-//! The local page, through the real binary: who comes in, what is shown, and what is recorded.
+//! The local page, through the real binary: who may enter, what it shows, and what it records.
 
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ impl Scene {
         shown
     }
 
-    /// Sends the form that was shown, with these fields.
+    /// Sends the shown form with these fields.
     fn send(&self, shown: &Response, fields: &[(&str, &str)]) -> Response {
         let hidden = ["request", "digest", "nonce"].map(|name| (name, shown.field(name)));
         let mut all: Vec<(&str, &str)> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -143,7 +143,7 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
         assert!(sent.body.contains("contradict your decision") && sent.body.contains("your words"), "{said}");
         assert!(!sent.body.contains("wrong <b>") && scene.decisions().is_empty(), "{said}");
     }
-    // Said again after it was asked back, it counts.
+    // After the question back, the same answer counts.
     let back = scene.send(&shown, &[("decision", "approve"), ("q_analyze_accuracy", "2")]);
     assert_eq!(back.field("back"), "1");
     let sent = scene.send(&back, &[("decision", "approve"), ("q_analyze_accuracy", "2"), ("back", "1")]);
@@ -171,7 +171,7 @@ fn an_address_opens_once_and_for_its_browser_alone() {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert_eq!(browser.get("queue").status, 200);
-    // Once more, with a wrong token, with none.
+    // Again, with a wrong token and with none.
     let token = address.split_once("t=").unwrap().1;
     for path in
         [format!("open?t={token}"), format!("open?t={}", "0".repeat(64)), "open?t=".into(), "open".into()]
@@ -191,7 +191,7 @@ fn an_address_opens_once_and_for_its_browser_alone() {
     let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     fields.push(("decision", "approve"));
     assert_eq!(stranger.post(&scene.path(), &fields).status, 403);
-    // A form of one visitor is none of another's.
+    // One visitor's form is no other's.
     assert_eq!(browser.post(&scene.path(), &fields).status, 409);
     assert!(scene.decisions().is_empty());
     // Another prefix is another page.
@@ -231,7 +231,7 @@ fn other_hosts_and_origins_are_nobody() {
     for site in ["same-site", "cross-site"] {
         assert_eq!(browser.raw(&path, &Asked { site: Some(site), ..browser.asked("GET") }).status, 403);
     }
-    // Two of a header, and a line that names another host than the header does.
+    // A header twice, and a request line that names another host than the header.
     let twice = format!("{own}\r\nOrigin: http://evil.example");
     let asked = Asked { origin: Some(&twice), body: &body, ..browser.asked("POST") };
     assert_eq!(browser.raw(&path, &asked).status, 403);
@@ -243,7 +243,7 @@ fn other_hosts_and_origins_are_nobody() {
     let large = format!("{body}&feedback={}", "x".repeat(70_000));
     let asked = Asked { origin: Some(&own), body: &large, ..browser.asked("POST") };
     assert_eq!(browser.raw(&path, &asked).status, 413);
-    // A GET with the fields of a decision is a look.
+    // A GET with the fields of a decision is only a look.
     assert_eq!(browser.raw(&format!("{path}?{body}"), &browser.asked("GET")).status, 200);
     assert!(scene.decisions().is_empty());
     for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "cache-control"] {
@@ -267,7 +267,7 @@ fn what_another_server_does_is_heard_without_a_reload() {
     let mut scene = Scene::new();
     let heard = scene.browser.hears("events", &scene.request, Duration::from_secs(5));
     assert!(heard.contains("text/event-stream") && heard.contains("event: log"), "{heard}");
-    // A tab that heard of none would take its own for decided, and load itself anew.
+    // A tab that never saw the request would take its own for decided, and load itself anew.
     assert!(!heard.contains("\"waiting\":[]"), "{heard}");
     let browser = scene.browser.clone();
     let listening =
@@ -348,7 +348,7 @@ fn a_vote_that_got_no_answer_says_why_for_each() {
         json!({ "prompt": crate::harness::scripted(script), "providers": ["codex", "gemini"], "k": 2 }),
     );
     assert_eq!(vote["ok"], false, "{vote}");
-    // Nobody is asked where one question alone would pass the cap.
+    // Nobody is asked if one question alone would pass the cap.
     let long = json!({ "prompt": "x".repeat(200_000), "providers": ["gemini"], "k": 2 });
     assert_eq!(scene.client.call("maestro_consensus_vote", long)["code"], "vote_over_budget");
     let votes: Vec<Value> = scene.client.events();
@@ -428,7 +428,7 @@ fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
     for is_modern in [false, true] {
         let server = Server::new().opens_pages().human_by(|question| {
             decides_on_the_page(question, &[("decision", "approve"), ("feedback", "seen")]);
-            // Accepting says that the page is open, and decides nothing.
+            // Accepting only says that the page is open; it decides nothing.
             Some(Answer::raw(json!({ "action": "accept" })))
         });
         let mut client = if is_modern { server.modern() } else { server }.start();
@@ -447,7 +447,7 @@ fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
         let lines: Vec<&str> = question["message"].as_str().unwrap().lines().collect();
         assert!(lines[0].contains("3/5 implement") && lines[0].contains("a.py +1 -1"), "{lines:?}");
         assert!(lines[1].contains("- return 1") && lines[1].contains("+ return 0"), "{lines:?}");
-        // There is no display here, so the way without a browser is named, and the risk stays.
+        // There is no display here, so the dialog names the way without a browser, and the risk stays.
         assert!(
             lines[2].contains(&format!("maestro-mcp page {request}")) && lines[3].contains("RISK"),
             "{lines:?}"
@@ -458,7 +458,7 @@ fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
         let logged = client.events().into_iter().filter(|event| event["kind"] == "approval_decided");
         let logged: Vec<Value> = logged.collect();
         assert_eq!((logged.len(), &logged[0]["data"]["opened"]), (1, &json!("dialog")));
-        // Its address is worth nothing once it was decided.
+        // Its address is worthless after the decision.
         let (_, again) = Browser::open(address);
         assert_eq!(again.status, 403);
     }
@@ -585,7 +585,7 @@ fn a_relayed_word_never_beats_an_open_page() {
     assert!(client.events().iter().all(|event| event["kind"] != "approval_decided"));
 }
 
-/// The places that each answer of a run names, of consultants and of what was handed in.
+/// The places that the answers of a run name: those of consultants and those that were handed in.
 #[test]
 fn a_run_shows_which_places_its_answers_name_are_there() {
     let mut client = project().start();
@@ -646,7 +646,7 @@ fn the_queue_marks_a_change_that_nobody_approved() {
     }
 }
 
-/// From the press of the button to the event in the log.
+/// The time from the press of the button to the event in the log.
 #[test]
 fn a_decision_is_in_the_log_soon_after_the_click() {
     let mut scene = Scene::new();
@@ -668,6 +668,6 @@ fn a_decision_is_in_the_log_soon_after_the_click() {
     }
     took.sort_unstable();
     println!("from the click to the event: {took:?} ms; to the answer, on the disk: {answered:?} ms");
-    // This build is not optimized, and other tests run beside it.
+    // This is a debug build, and other tests run beside it.
     assert!(took[2] < 500, "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! The whole prompt of every stage, as each CLI receives it: a change of its words is seen here.
+//! The whole prompt of every stage, as each CLI receives it. A change of its words shows here.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ fn snapshot(name: &str, call: &Value) {
     });
 }
 
-/// What a CLI was told: its system prompt, its standard input, and the schema beside.
+/// The input of a CLI: its system prompt, its standard input, and the schema.
 fn whole(call: &Value) -> String {
     let text = |key: &str| call[key].as_str().unwrap_or_default().trim_end().to_owned();
     let schema = match serde_json::from_str::<Value>(&text("schema")) {
@@ -29,7 +29,7 @@ fn whole(call: &Value) -> String {
     )
 }
 
-/// A prompt without what tells the stand-in what to do.
+/// A prompt without the stand-in's script.
 fn without_script(prompt: &str) -> String {
     let mut out = String::new();
     let mut rest = prompt;
@@ -76,7 +76,7 @@ fn prompts(provider: &str) -> Vec<Value> {
     calls
 }
 
-/// Approves with answers: some say that all is well, some say something.
+/// Approves with answers: some are content, some name a problem.
 fn decide(client: &mut Client, stage: &str, request: &str) {
     let responses = match stage {
         "analyze" => json!({
@@ -104,7 +104,7 @@ fn assert_well_laid_out(provider: &str, stage: &str, call: &Value) {
         let count = prompt.lines().filter(|line| *line == heading).count();
         assert_eq!(count, 1, "{provider} {stage}: {heading}\n{prompt}");
     }
-    // Who takes a schema is told the form by that alone, and who takes none by one section.
+    // A CLI that takes a schema learns the form from it alone; the others from one section.
     let told = prompt.matches("# Form of the answer").count();
     assert_eq!(told, usize::from(provider == "gemini"), "{provider} {stage}: {prompt}");
     let all = whole(call);
@@ -168,7 +168,7 @@ fn every_other_prompt() {
             "task": "mend the mean", "context_files": ["mean.py"],
         }),
     );
-    // Both orders are asked side by side.
+    // Both orders are asked in parallel.
     let is_forth = |call: &Value| {
         let (first, second) = (prompt(call).find("by the length"), prompt(call).find("by three"));
         first < second
@@ -198,7 +198,7 @@ fn every_other_prompt() {
         snapshot(&format!("role_with_schema_{provider}"), &call);
     }
     for call in client.log("codex").iter().chain(&client.log("gemini")) {
-        // What is long stands first, what is asked last.
+        // Long material stands first, the question last.
         let place = |heading: &str| prompt(call).lines().position(|line| line == heading);
         let order: Vec<usize> =
             ["# Material", "# Under review", "# Candidates", "# Task", "# Instructions", "# Angle"]
@@ -231,12 +231,12 @@ fn the_members_of_an_ensemble_look_from_different_angles() {
     calls.extend(client.log("gemini").split_off(1));
     assert_differ(&calls);
 
-    // Whoever is asked alone is told of no others.
+    // A consultant that is asked alone hears of no others.
     client.call("maestro_ensemble_generate", json!({ "task": "what is wrong?", "providers": ["codex"] }));
     assert_eq!(prompt(&last(&client, "codex")), "what is wrong?");
 }
 
-/// Every two of them are told another angle, and not all see the files in the same order.
+/// Every two of them get another angle, and not all see the files in the same order.
 fn assert_differ(calls: &[Value]) {
     let angle = |call: &Value| {
         let (_, after) = prompt(call).split_once("# Angle\n\n").unwrap_or_else(|| panic!("{call}"));
@@ -255,7 +255,7 @@ fn assert_differ(calls: &[Value]) {
     }
 }
 
-/// What a model cannot know and says all the same is not handed on.
+/// Claims that a model cannot know are not handed on.
 #[test]
 fn an_invented_test_result_is_not_handed_on() {
     let mut client = broken(Server::new().codex()).start();

@@ -1,5 +1,5 @@
-//! Whether a reader who sees only the names and descriptions of the tools finds the right one for
-//! what users ask: by a rule that anybody can run, and by a recorded judgement.
+//! A reader who sees only the names and descriptions of the tools finds the right one for a user's request:
+//! by a rule that anybody can run, and by a recorded judgement.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::harness::Server;
 use crate::inventory::listed;
 
-/// What a user asks, and the tool that answers it, without `maestro_`.
+/// A user's request, and the tool that answers it, without `maestro_`.
 #[derive(Deserialize)]
 struct Request {
     request: String,
@@ -28,7 +28,7 @@ fn requests() -> Vec<Request> {
     serde_yaml::from_str(include_str!("../data/requests.yaml")).unwrap()
 }
 
-/// Requests that were written after the descriptions.
+/// Requests written after the descriptions.
 fn fresh() -> Vec<Request> {
     serde_yaml::from_str(include_str!("../data/requests_fresh.yaml")).unwrap()
 }
@@ -61,7 +61,7 @@ impl Ranking {
         Self { tools, holding, mean_length }
     }
 
-    /// The tools' names, the likeliest first.
+    /// The tools' names, the best match first.
     fn of(&self, request: &str) -> Vec<&str> {
         let mut asked = words(request);
         asked.sort_unstable();
@@ -128,7 +128,8 @@ fn the_words_of_the_descriptions_lead_to_the_right_tool() {
     assert!(first >= 36, "{first} of 40 are first");
 }
 
-/// Nobody chose the words of these for the ranking, so a reader has to do what it cannot: the right tool is near.
+/// Nobody chose the words of these for the ranking, so the rule only has to come near; a reader does the
+/// rest.
 #[test]
 fn further_requests_lead_near_the_right_tool() {
     let ranking = Ranking::of_the_served();

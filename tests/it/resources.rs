@@ -12,7 +12,7 @@ fn read(client: &mut Client, uri: &str) -> Value {
     client.request("resources/read", json!({ "uri": uri }))
 }
 
-/// The one text at an address.
+/// The single text at an address.
 fn text(client: &mut Client, uri: &str) -> String {
     let reply = read(client, uri);
     let contents = reply["result"]["contents"].as_array().unwrap_or_else(|| panic!("{reply}"));
@@ -230,7 +230,8 @@ fn six_prompts_take_one_argument_that_may_be_left_out() {
     }
 }
 
-/// Slash commands are short, may use what they name, and are the same in the plugin under its names.
+/// Slash commands are short, list every tool that they name, and are the same in the plugin under its
+/// names.
 #[test]
 fn commands_are_short_and_the_plugin_has_the_same() {
     const MOST_WORDS: usize = 400;
@@ -252,7 +253,7 @@ fn commands_are_short_and_the_plugin_has_the_same() {
         };
         let allowed = named(head);
         assert!(allowed.iter().all(|tool| tools.contains(&tool.as_str())), "{name}: {allowed:?}");
-        // Passing on a person's word asks that person.
+        // Relaying a person's word asks that person.
         for tool in named(body).iter().filter(|tool| *tool != "maestro_submit_approval") {
             assert!(allowed.contains(tool), "{name}: {tool} is named and not allowed");
         }

@@ -27,7 +27,7 @@ fn repository() -> Server {
     in_repository(Server::new().codex().fake("gemini", "gemini").fake("claude", "claude"))
 }
 
-/// The same for a server that has its CLIs already.
+/// The repository for a server that has its CLIs already.
 pub(crate) fn in_repository(server: Server) -> Server {
     let server = server
         .file("stats.py", GOOD)
@@ -49,7 +49,7 @@ fn found(line: u32, quote: &str, claim: &str, scenario: &str, severity: &str) ->
     json!({ "file": "stats.py", "line": line, "quote": quote, "claim": claim, "scenario": scenario, "severity": severity })
 }
 
-/// Answer of each reviewer, in its own form: bare, fenced amid prose, and in another order of keys.
+/// The answer of each reviewer, in its own form: bare, fenced amid prose, and with another order of keys.
 fn script() -> String {
     let codex = answer(&json!([
         found(
@@ -149,7 +149,7 @@ fn staged_range_and_files_are_what_they_say() {
     let server = repository();
     let root = server.project();
     git(&root, &["add", "stats.py"]);
-    // What is staged has the bug; the working tree has it mended already.
+    // The staged version has the bug; the working tree has it mended already.
     std::fs::write(root.join("stats.py"), GOOD).unwrap();
     let mut client = server.start();
     let text = answer(&json!([found(
@@ -197,7 +197,7 @@ fn nothing_that_the_repository_configures_runs() {
     assert!(!mark.exists());
 }
 
-/// What a consultant was asked in a review, and the result.
+/// The prompt of a consultant in a review, and the result.
 fn reviewed(server: Server, arguments: Value) -> (String, Value) {
     let mut client = server.start();
     let script = scripted(json!({ "text": answer(&json!([])) }));
@@ -208,7 +208,7 @@ fn reviewed(server: Server, arguments: Value) -> (String, Value) {
     (prompts.join("\n"), result)
 }
 
-/// A repository that says where its files or its commits are can say any place of this machine.
+/// A repository can name any place of this machine as its files or its commits.
 #[test]
 fn a_repository_that_leads_elsewhere_shows_nothing_from_there() {
     type Arm = fn(&Path, &Path);
@@ -273,7 +273,7 @@ fn a_repository_that_leads_elsewhere_shows_nothing_from_there() {
     }
 }
 
-/// A worktree and a submodule have their repositories elsewhere, and are reviewed as any other.
+/// A worktree and a submodule keep their repositories elsewhere, and are reviewed like any other.
 #[test]
 fn a_worktree_and_a_submodule_are_reviewed() {
     let server = repository();
@@ -340,7 +340,7 @@ fn secret(root: &Path) {
     std::fs::write(root.join(".env"), "A=22222222\n").unwrap();
 }
 
-/// Whatever state a repository is in, it is reviewed, or the result says in plain words what stands in the way.
+/// A repository in any state is reviewed, or the result says plainly what prevents it.
 #[test]
 fn a_repository_in_any_state_is_reviewed_or_said_to_be_in_the_way() {
     type Arm = fn(&Path);
@@ -435,7 +435,7 @@ fn a_fix_is_tried_in_a_copy() {
     )]));
     let patch = "--- a/stats.py\n+++ b/stats.py\n@@ -2,3 +2,3 @@\n     total = 0\n-    for i in range(1, len(values)):\n+    for i in range(len(values)):\n         total += values[i]\n";
     let fixes = json!({ "fixes": [{ "id": "F1", "patch": patch }] }).to_string();
-    // The second question does not repeat the criteria, so what is done stands in the command.
+    // The second question does not repeat the criteria, so the command holds the script.
     let server = repository();
     let root = server.project();
     let script = json!({ "text": findings, "later": { "text": fixes } }).to_string();
@@ -446,7 +446,7 @@ fn a_fix_is_tried_in_a_copy() {
     let result = client.call("maestro_review", json!({ "providers": ["codex"] }));
     let fix = &result["findings"][0]["fix"];
     assert_eq!(fix["by"], "codex", "{result:#}");
-    // A test of the project's fails without it and passes with it.
+    // One of the project's tests fails without it and passes with it.
     assert_eq!(fix["status"], "proven", "{result:#}");
     assert!(fix["reasons"].to_string().contains("fails without it, passes with it"), "{result:#}");
     assert_eq!(std::fs::read_to_string(root.join("stats.py")).unwrap(), bad());
@@ -522,7 +522,7 @@ fn a_review_counts_in_the_run_that_it_names_and_a_consultant_reviews_nothing() {
     assert_eq!(result["ok"], true, "{result}");
     let state = client.call("maestro_workflow_state", json!({ "workflow_id": run["workflow_id"] }));
     assert_eq!(state["workflow"]["budget"]["used"], 2, "{state}");
-    // The run has no room for two more in this stage.
+    // The run has no room for two more consults in this stage.
     let refused = client.call("maestro_review", asked(&run["workflow_id"]));
     assert_eq!(refused["code"], "budget_exhausted", "{refused}");
     assert_eq!((client.log("codex").len(), client.log("gemini").len()), (1, 1));

@@ -28,8 +28,8 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// A file's code without its tests: an inline test module goes from its brace to the one that closes
-/// it, of a test module in a file of its own only the lines that name it.
+/// A file's code without its tests: an inline test module goes from its brace to the closing one, and of a
+/// test module in its own file only the lines that name it.
 fn code(text: &str) -> String {
     let mut kept = String::new();
     let mut lines = text.lines();
@@ -90,7 +90,7 @@ fn each_ring_uses_only_those_to_its_left() {
         ("host", &["provider", "flow", "page", "tools", "server", "cli"]),
         ("provider", &["flow", "page", "tools", "server", "cli"]),
         ("flow", &["page", "tools", "server", "cli"]),
-        // The tools lead a person to the page; it knows nothing of MCP.
+        // The tools lead a person to the page; the page knows nothing of MCP.
         ("page", &["tools", "server", "cli"]),
         ("tools", &["server", "cli"]),
         ("server", &["cli"]),
@@ -110,8 +110,8 @@ fn module(path: &Path) -> Vec<String> {
     inside.iter().map(|part| part.to_string_lossy().into_owned()).collect()
 }
 
-/// Paths that begin with `crate::` or `super::`, with what stands in braces taken apart. Inside a module
-/// that stands in the file, `super` is the file.
+/// Paths that begin with `crate::` or `super::`, with braces expanded. Inside an inline module, `super` is
+/// the file.
 fn paths(text: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let (mut prefixes, mut current, mut is_inside) = (Vec::new(), Vec::<String>::new(), false);
@@ -159,7 +159,7 @@ fn paths(text: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Files that a file imports. Modules below it that it uses by their names are parts of it.
+/// Files that a file imports. Modules below it that it uses by name are parts of it.
 fn imports(files: &BTreeMap<Vec<String>, String>) -> BTreeMap<Vec<String>, BTreeSet<Vec<String>>> {
     let of = |here: &Vec<String>, text: &String| {
         let target = |path: Vec<String>| {
@@ -192,7 +192,7 @@ fn no_files_import_each_other_in_a_circle() {
     let mut edges = imports(&files);
     let log = &edges[&vec!["flow".to_owned(), "log".to_owned()]];
     assert!(log.contains(&vec!["flow".to_owned(), "journal".to_owned()]), "imports are read: {log:?}");
-    // Files that import nothing that is left are in no circle.
+    // Files that import none of the rest are in no circle.
     loop {
         let free: Vec<Vec<String>> =
             edges.iter().filter(|(_, to)| to.is_empty()).map(|(file, _)| file.clone()).collect();
@@ -204,7 +204,7 @@ fn no_files_import_each_other_in_a_circle() {
             to.retain(|file| !free.contains(file));
         }
     }
-    // Nor are those that nobody of the rest imports.
+    // Neither are those that none of the rest imports.
     while let Some(unused) = edges.keys().find(|file| !edges.values().any(|to| to.contains(*file))).cloned() {
         edges.remove(&unused);
     }

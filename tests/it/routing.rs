@@ -1,4 +1,4 @@
-//! Stand-ins: another provider answers by permission alone, and the result says so.
+//! Stand-ins: another provider answers only with permission, and the result says so.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ fn two() -> Server {
     Server::new().codex().fake("gemini", "gemini")
 }
 
-/// A question at which codex has spent its quota until long after this test, and gemini answers.
+/// A question for which codex has spent its quota until long after this test, and gemini answers.
 fn spent() -> String {
     let message = "You\u{2019}ve hit your usage limit. Upgrade to Pro (https://chatgpt.com/explore/pro) or try again at Aug 27th, 2099 5:05 AM.";
     scripted(json!({ "codex": { "status": 429, "message": message }, "gemini": { "text": "instead" } }))
@@ -40,7 +40,7 @@ fn without_permission_nobody_stands_in_and_a_spent_quota_is_not_asked_again() {
     let listed = other.call("maestro_list_providers", json!({}));
     let codex = listed["providers"].as_array().unwrap().iter().find(|it| it["name"] == "codex").unwrap();
     assert_eq!(codex["not_asked_until"], first["resets_at"], "{codex}");
-    // Where nobody is named, the next is asked.
+    // If nobody is named, the next one is asked.
     let unnamed = other.call("maestro_consult", json!({ "prompt": "x" }));
     assert_eq!((&unnamed["ok"], &unnamed["provider"]), (&json!(true), &json!("gemini")), "{unnamed}");
 }
@@ -83,7 +83,7 @@ fn where_nobody_is_held_to_whoever_is_there_answers() {
     assert_eq!(reply["candidates"][0]["provider"], "gemini", "{reply}");
     assert_eq!(reply["candidates"][0]["stands_in"]["provider"], "codex", "{reply}");
     assert_eq!((client.log("codex").len(), client.log("gemini").len()), (1, 1));
-    // Of three, two are asked in a run; the third answers for the one that cannot.
+    // Of three providers, two are asked in a run; the third answers for the one that cannot.
     let mut client = two().fake("claude", "claude").env("MAESTRO_LATE_START", "true").start();
     client.call("maestro_workflow_with_hitl", json!({ "task": "x" }));
     let task =
@@ -94,7 +94,7 @@ fn where_nobody_is_held_to_whoever_is_there_answers() {
     assert!(first["note"].as_str().unwrap().contains("gemini could not be asked (login_missing"), "{stage}");
 }
 
-/// A CLI that gives no answer in time, in words that nobody knows, costs no stage: the next is asked.
+/// A CLI that gives no answer in time, with an unknown message, costs no stage: the next one is asked.
 #[test]
 fn where_one_hangs_the_next_is_asked() {
     let mut client = two().env("MAESTRO_CODEX_TIMEOUT", "3").start();
@@ -107,7 +107,7 @@ fn where_one_hangs_the_next_is_asked() {
     assert_eq!(reply["candidates"][0]["stands_in"]["code"], "timeout", "{reply}");
 }
 
-/// One whose limit is spent, as the log says: every other way of asking knows it, and asks it for nothing.
+/// One provider's limit is spent, as the log says: every other call knows it and sends nothing.
 #[test]
 fn every_way_of_asking_knows_whose_limit_is_spent() {
     let three = || two().fake("claude", "claude");
@@ -145,7 +145,7 @@ fn every_way_of_asking_knows_whose_limit_is_spent() {
     assert_eq!(held["judge"]["verdict"], "none", "{held}");
     assert!(held["judge"]["reason"].as_str().unwrap().contains("quota_exceeded"), "{held}");
     assert_eq!(client.log("codex").len(), 1);
-    // A vote and a judge by permission.
+    // A vote and a judge, with permission.
     let mut client =
         after(three().user_file("cli_clients.yaml", "providers:\n  codex:\n    fallback: [claude]\n"));
     let named =
@@ -197,7 +197,8 @@ fn who_is_weak_at_a_stage_is_asked_last_there() {
     assert!(stage["why"].as_str().unwrap().contains("codex is asked last"), "{stage}");
 }
 
-/// What a calibration found wrong is the project's own record of a step: whoever is weak there votes last.
+/// The mistakes that a calibration found become the project's own record of a step: a provider that is weak
+/// there votes last.
 #[test]
 fn who_is_weak_at_a_step_votes_last_there() {
     let label = |kind: &str| {
@@ -234,7 +235,7 @@ fn who_is_weak_at_a_step_votes_last_there() {
         warning.contains("codex is asked last: 0 of 10 judged results at d1_failure_label"),
         "{vote_now}"
     );
-    // Of another step that says nothing.
+    // The record says nothing about another step.
     let other = vote(&mut client, "h1_root_cause", &json!({ "hypothesis": "h", "suspected_file": "a.py", "suspected_location": "f", "rationale": "r", "confidence": 0.5 }).to_string());
     assert_eq!(other["providers_used"][0], "codex", "{other}");
 }

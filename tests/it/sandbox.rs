@@ -1,4 +1,4 @@
-//! The sandbox around checks and consultants, held against programs that try to get out.
+//! The sandbox around checks and consultants, tried with programs that attempt to get out.
 
 mod suites;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
-/// A test program that tries things and says which of them went through.
+/// A test program that attempts things and reports which succeeded.
 const TRIES: &str = r#"
 import os, socket, tempfile, unittest
 
@@ -56,7 +56,7 @@ fn project() -> Server {
 
 fn tried(server: Server) -> (Value, String) {
     let mut client = server.start();
-    // Something is in the log before the check looks at it.
+    // The log holds an event before the check looks at it.
     client.call("maestro_workflow_with_hitl", json!({ "task_description": "x" }));
     let result =
         client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest -v" }] }));
@@ -70,7 +70,7 @@ fn a_check_may_write_the_project_and_neither_the_log_nor_the_home() {
     let (check, output) = tried(project());
     let held = check["metadata"]["sandbox"].as_str().unwrap();
     if !held.starts_with("landlock") {
-        // Said, not silent: this machine has no sandbox to hold against anything.
+        // The test says so: this machine has no sandbox to try.
         eprintln!("not checked, the sandbox here is: {held}");
         return;
     }
@@ -82,7 +82,7 @@ fn a_check_may_write_the_project_and_neither_the_log_nor_the_home() {
     }
 }
 
-/// A test that passes, and changes what acts by itself on the way.
+/// A test that passes, and on the way changes a file that acts by itself.
 const ARMS: &str = r#"
 import os, pathlib, unittest
 
@@ -145,7 +145,7 @@ fn a_check_cannot_change_what_acts_by_itself() {
     }
     let kept = std::fs::read_to_string(client.project().join(".claude/settings.json")).unwrap();
     assert_eq!(kept, "{ \"x\": 1 }");
-    // Nothing was changed, so the check shows what it shows.
+    // Nothing was changed, so the check keeps its verdict.
     assert_eq!(check["metadata"]["wrote"], Value::Null, "{check}");
     assert_eq!(check["metadata"]["proof"]["tests"], 1, "{check}");
 }
@@ -213,7 +213,7 @@ fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
         printf '%s\\n' '{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}'\n";
     let server = project();
     let base = server.project().parent().unwrap().to_owned();
-    // Nothing else that is closed lies in the temporary directory, so it need not be opened in parts.
+    // No other closed place lies in the temporary directory, so it need not be opened in parts.
     let temporary = base.join("temporary");
     let others = temporary.join("maestro-call-other");
     std::fs::create_dir_all(&others).unwrap();
@@ -237,8 +237,8 @@ fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
     }
 }
 
-/// A command that starts a process which leaves everything by which it could be known: its session, its
-/// environment and, by two forks, its parent. It sleeps for so many seconds.
+/// A command that starts a process without any trace to its caller: another session, another environment
+/// and, by two forks, another parent. It sleeps for some seconds.
 fn detached(seconds: &str) -> String {
     format!("env -i /bin/sh -c '(setsid /bin/sh -c \"(sleep {seconds} >/dev/null 2>&1 </dev/null &)\" &)'")
 }
@@ -276,8 +276,8 @@ fn what_a_check_detaches_from_everything_ends_with_it() {
     }
 }
 
-/// A consultant's program that leaves one process behind where it is asked for its version, and another
-/// where it answers.
+/// A consultant's program that leaves one process behind when asked for its version, and another when it
+/// answers.
 fn consultant(server: Server, sleeps: [&str; 2]) -> Server {
     let program = server.project().parent().unwrap().join("fake/leaving-codex");
     let text = format!(
@@ -366,13 +366,13 @@ fn children_cannot_read_the_servers_environment() {
         except OSError:\n                pass\n        \
         self.assertFalse(any('only-for-the-server' in text for text in seen))\n";
     let server = Server::new().file("test_it.py", reads).env("OPENAI_API_KEY", "only-for-the-server");
-    // Nothing is closed to root, so the server runs as somebody else.
+    // Nothing is closed to root, so the server runs as another user.
     let mut client = server.run_as_nobody().start();
     let result = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
     assert_eq!(result["results"][0]["passed"], true, "{result}");
 }
 
-/// The helper waits for its orders, and without all of them it runs nothing.
+/// The helper waits for its orders, and runs nothing without all of them.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_helper_without_its_orders_runs_nothing() {

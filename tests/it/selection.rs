@@ -1,4 +1,4 @@
-//! Choosing among candidates, and holding answers against the rules.
+//! Choosing among candidates, and checking answers against the rules.
 
 mod cases;
 mod judge;

@@ -7,7 +7,7 @@ use crate::harness::{Client, Server, scripted};
 /// Claude Code's bound on a text, as its strings count.
 const MOST_CHARACTERS: usize = 50_000;
 
-/// A token is four bytes of what is sent, whatever is sent twice.
+/// A token is four bytes on the wire, sent twice or not.
 const MOST_BYTES: usize = 25_000 * 4;
 
 /// Calls a tool, and returns its result with the largest text and the bytes of the whole.
@@ -115,7 +115,7 @@ fn fill_the_log(client: &mut Client) -> Vec<Value> {
     requests
 }
 
-/// A project whose log and files are large, and what its tools say of it by default.
+/// A project with a large log and large files, and the default results of its tools.
 #[test]
 fn no_tool_says_more_than_a_client_shows() {
     let line = "def test_of_something_long(): assert \"a\" == 'b'  # \\ 원인\n";
@@ -190,7 +190,7 @@ fn no_tool_says_more_than_a_client_shows() {
     }
 }
 
-/// What has no room is in a file, and where it was left out is told before everything else.
+/// A text without room goes to a file, and the result begins with the place where it is left out.
 #[test]
 fn what_is_left_out_of_a_result_is_told_first() {
     let mut client = Server::new().start();

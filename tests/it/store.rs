@@ -1,4 +1,4 @@
-//! The event log under several processes: appending at once, killed, held up, replaced, printed.
+//! The event log under several processes: parallel appends, kills, delays, replacement, printing.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::harness::{Client, PATIENCE, Server, eventually, example};
 #[path = "../../benches/whole/many.rs"]
 mod many;
 
-/// Holds a log against its hashes.
+/// Checks a log against its hashes.
 fn verified(events: &[Stored]) -> ChainCheck {
     let mut check = ChainCheck::default();
     for event in events {
@@ -118,7 +118,7 @@ fn what_was_acknowledged_outlives_any_kill() {
     for round in 0..12 {
         let children: Vec<Child> =
             (0..2).map(|name| start(&directory, &format!("append r{round}p{name} 100000"))).collect();
-        // From before the file is made to amid the appends.
+        // Kills come between the start of the file and the middle of the appends.
         std::thread::sleep(Duration::from_millis(5 + random(120)));
         for mut child in children {
             child.kill().unwrap();
@@ -138,7 +138,7 @@ fn what_was_acknowledged_outlives_any_kill() {
 
 #[test]
 fn a_kill_while_the_log_is_made_spoils_nothing() {
-    // How long a process takes here until its first append, on this machine and under this load.
+    // The time of a process until its first append, on this machine and under this load.
     let undisturbed = tempfile::tempdir().unwrap();
     let started = Instant::now();
     let mut child = start(&undisturbed.path().join(".maestro"), "append p 100000");
@@ -152,7 +152,7 @@ fn a_kill_while_the_log_is_made_spoils_nothing() {
         let project = tempfile::tempdir().unwrap();
         let directory = project.path().join(".maestro");
         let mut child = start(&directory, "append p 100000");
-        // From the start of the process to well after its first append.
+        // Kills come between the start of the process and well after its first append.
         std::thread::sleep(until_made * round / 25);
         child.kill().unwrap();
         let known = acknowledged(&mut child);
@@ -165,13 +165,13 @@ fn a_kill_while_the_log_is_made_spoils_nothing() {
     assert!(made < 40, "every kill came too late");
 }
 
-/// A real full disk, where this user may mount one.
+/// A really full disk, if this user may mount one.
 #[test]
 fn a_disk_that_is_full_is_said_so_and_loses_nothing() {
     let base = tempfile::tempdir().unwrap();
     let disk = base.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    // The mount is seen by this process alone and goes with it.
+    // Only this process sees the mount, which ends with it.
     let script = "mount -t tmpfs -o size=500k none \"$1\" || exit 77; shift; \"$@\"";
     let child = Command::new("unshare")
         .args(["--mount", "sh", "-c", script, "sh"])
@@ -204,7 +204,7 @@ fn a_process_that_holds_the_log_is_waited_for_and_then_reported() {
     let _errors = wait_for_acknowledgement(&mut holder);
     let began = Instant::now();
     assert_eq!(append(), Err(StoreError::Busy));
-    // As long as a writer waits for another.
+    // Waits as long as a writer waits for another.
     assert!(began.elapsed() >= Duration::from_millis(4_900), "{:?}", began.elapsed());
     let waiting = std::thread::spawn({
         let directory = directory.clone();
@@ -231,7 +231,7 @@ fn a_killed_server_is_dead_at_once() {
     assert!(!directory.join("servers/one").exists() && is_alive(&directory, "two"));
 }
 
-/// A log that its user may read and not write, as a user for whom that counts.
+/// A log that its user may read but not write, as a user without special rights.
 #[test]
 fn a_directory_that_cannot_be_written_to_is_said_so() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -246,7 +246,7 @@ fn a_directory_that_cannot_be_written_to_is_said_so() {
     set(&directory, 0o555);
     let mut command = process(&directory, "refused");
     if rustix::process::geteuid().is_root() {
-        // Nothing is forbidden to root: the process runs as nobody.
+        // Root may do everything, so the process runs as nobody.
         std::os::unix::process::CommandExt::uid(&mut command, 65_534);
         std::os::unix::process::CommandExt::gid(&mut command, 65_534);
     }
@@ -291,7 +291,7 @@ fn the_first_version_is_opened_and_goes_on() {
     assert_eq!(schema(project.path()), schema(fresh.path()), "an old log and a new one have the same form");
 }
 
-/// Prints figures; what it holds them to is generous, for a machine that does other things too.
+/// Prints figures. Their bounds are generous, for a machine that does other things too.
 #[test]
 fn appending_and_reading_are_fast() {
     let project = tempfile::tempdir().unwrap();
@@ -405,8 +405,8 @@ fn a_server_that_records_nothing_makes_nothing() {
     assert!(!client.project().join(".maestro").exists());
 }
 
-/// The second time nothing has to be checked that was checked before. Counted is what the server used of a
-/// processor, which does not depend on what else runs.
+/// The second start checks nothing again. The test counts the processor time of the server, which other
+/// processes do not change.
 #[test]
 fn a_hundred_thousand_events_are_opened_faster_once_they_were_seen() {
     let server = Server::new();
@@ -432,6 +432,6 @@ fn a_hundred_thousand_events_are_opened_faster_once_they_were_seen() {
         many::EVENTS
     );
     assert!(openings[0] * 10 < first * 9, "{openings:?} ms, and {first} ms with every hash checked");
-    // An optimized build takes a fifth of this one.
+    // An optimized build takes a fifth of this.
     assert!(openings[0] < 3_000 && when_open < 100, "{openings:?} ms, {when_open} ms");
 }

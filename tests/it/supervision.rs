@@ -1,4 +1,4 @@
-//! What holds of a CLI's processes: what they are given, and when they end.
+//! The processes of CLIs: their input, and their end.
 
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ fn more_calls_than_slots_wait_in_order_and_say_so() {
     let number_of =
         |prompt: &String| prompt.split("\"text\":\"").nth(1).unwrap()[..1].parse::<u32>().unwrap();
     let mut started: Vec<u32> = order.iter().map(number_of).collect();
-    // Two that run side by side may write their first line in either order.
+    // Two parallel processes may write their first line in either order.
     started[..2].sort_unstable();
     started[2..4].sort_unstable();
     assert_eq!(started, [0, 1, 2, 3, 4]);
@@ -279,7 +279,7 @@ fn what_a_killed_server_left_on_disk_is_removed_by_the_next() {
     client.wait_for_calls("codex", 1);
     client.signal("KILL");
     assert_eq!(left(), 1);
-    // It must not be taken for one in the making.
+    // It must not pass for a directory in the making.
     let directory = std::fs::read_dir(&temporary).unwrap().next().unwrap().unwrap().path();
     let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
     std::fs::File::open(&directory).unwrap().set_modified(an_hour_ago).unwrap();
@@ -288,8 +288,8 @@ fn what_a_killed_server_left_on_disk_is_removed_by_the_next() {
     eventually("nothing is left", Duration::from_secs(3), || left() == 0);
 }
 
-/// Killed with its guardian, a server leaves a directory with a copy of a login: the next program of any
-/// kind removes it, before it does anything else.
+/// A server that is killed with its guardian leaves a directory with a copy of a login. The next program of
+/// any kind removes it before anything else.
 #[test]
 fn what_a_killed_server_and_its_guardian_left_goes_at_the_next_start() {
     let server = Server::new().codex();

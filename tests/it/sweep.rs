@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::harness::{Client, Server, scripted};
 
-/// Words for each sub-command that let it do its work without a person, by its name.
+/// Arguments with which each sub-command does its work without a person, by its name.
 const CALLS: [(&str, &[&str]); 33] = [
     ("serve", &[]),
     ("check", &["--settings"]),
@@ -45,13 +45,13 @@ const CALLS: [(&str, &[&str]); 33] = [
     ("man", &[]),
 ];
 
-/// Sub-commands that only lead to their own.
+/// Sub-commands that only lead to their own sub-commands.
 const LEADS_ON: [&str; 1] = ["evidence"];
 
-/// A Korean task, longer than any line, with a word in it that is wider than a terminal.
+/// A Korean task, longer than any line, with a word wider than a terminal.
 const TASK: &str = "재고 원장의 평균을 고치고 /srv/very/long/path/without/any/blank/in/it/that/no/terminal/of/this/world/can/show/at/once.py 의 오류를 없애기";
 
-/// A project in which something waits, was said and was asked; and the ids of it.
+/// A project with a waiting request, a statement and a consult; and their ids.
 fn busy() -> (Client, String, String, String) {
     let mut client = Server::new().codex().file("src/a.py", "x = 1\n").start();
     let run = client.call("maestro_workflow_with_hitl", json!({ "task": TASK }));
@@ -125,7 +125,7 @@ fn every_sub_command_speaks_json_and_is_quiet_in_a_pipe() {
             let failed = documents.last().unwrap();
             assert!(failed["ok"] == json!(false) && failed["error"].is_string(), "{name}: {failed}");
         }
-        // The same in words.
+        // The same as text.
         let output = run(&client.server, &words, &[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!said.contains('\u{1b}') && !said.contains('\r'), "{name}: {said}");
@@ -167,9 +167,9 @@ fn no_line_is_wider_than_the_terminal() {
         json!({ "evidence_type": "observation", "stage": "analyze", "content": { "seen": TASK }, "source": "시험" }),
     );
     let calls = Calls { run: run_id, request, thread };
-    // Documents for programs, and those that go on until they are ended, have lines of their own.
+    // Documents for programs, and commands that run until they are ended, have lines of their own.
     let programs = ["serve", "page", "watch", "evidence export", "completions", "man", "mcp-config"];
-    // A word without a blank in it: a path, an address, an id, a command to copy.
+    // A word without a blank: a path, an address, an id, a command to copy.
     let mut wide = Vec::new();
     for columns in [60_u16, 80] {
         for (name, words) in CALLS.iter().filter(|(name, _)| !programs.contains(name)) {
@@ -180,7 +180,7 @@ fn no_line_is_wider_than_the_terminal() {
             }
             let (_, screen) = client.server.person_in(columns, &words, &[("NO_COLOR", "1")]).leaves();
             for line in screen.lines() {
-                // What a status line showed is taken away again.
+                // The status line is erased again.
                 let line = line.rsplit("\u{1b}[2K").next().unwrap();
                 let longest = line.split_whitespace().map(UnicodeWidthStr::width).max().unwrap_or_default();
                 let indent = line.len() - line.trim_start().len();

@@ -1,4 +1,4 @@
-//! Deciding, runs and reasons in a terminal, with a server of the same project beside it.
+//! Decisions, runs and reasons in a terminal, with a server of the same project beside it.
 
 use std::process::Output;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, Server, eventually, scripted};
 
-/// How soon a waiting call must learn of a decision.
+/// The time within which a waiting call must learn of a decision.
 const SOON: Duration = Duration::from_millis(300);
 
 /// A run with a request for its first stage that waits; the run and the request.
@@ -27,7 +27,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
-/// What a sub-command prints as JSON.
+/// The JSON of a sub-command.
 fn json_of(client: &Client, arguments: &[&str]) -> Value {
     let output = client.server.run(arguments, "");
     assert!(output.status.success(), "{}", said(&output));
@@ -129,7 +129,7 @@ fn a_decision_as_json_goes_to_a_pipe_while_the_person_is_asked_on_the_terminal()
         let command = format!("{binary} {command} --json > {}", decided.display());
         client.server.beside().script("").person(&["-c", &command])
     };
-    // Nobody is at the terminal where only standard output is one.
+    // If only standard output is a terminal, nobody is there.
     let piped = client.server.run(&["approvals", "approve", &request, "--json"], "");
     assert_eq!(piped.status.code(), Some(5));
     let refused: Value = serde_json::from_slice(&piped.stdout).unwrap();
@@ -192,7 +192,7 @@ fn another_word_decides_nothing() {
         assert_eq!(code, 1, "{screen}");
         assert!(screen.contains("nothing was decided"), "{screen}");
     }
-    // What was typed before the question for the word stood there is no answer to it.
+    // Input from before the question is no answer to it.
     let mut person = client.server.person(&["approvals", "approve", &request]);
     person.types("\n\napprove\napprove").reads("Type `approve`").types("no");
     assert_eq!(person.leaves().0, 1);
@@ -317,13 +317,13 @@ fn a_decision_on_another_report_does_not_count() {
     assert_eq!(requests(&client)[0]["decided_by"], "terminal");
 }
 
-/// A call that waits in a dialog that nobody answers, and a terminal that is about to decide.
+/// A call that waits in an unanswered dialog, and a terminal that is about to decide.
 fn waiting() -> (Client, String, u64) {
     let mut client = Server::new().human_by(|_| None).start();
     let (_, request) = asked(&mut client);
     let id = client.begin_call("maestro_submit_approval", json!({ "request_id": request, "approved": true }));
     while client.asked().is_empty() {
-        // The dialog opens while the next reply is waited for.
+        // The dialog opens while the client waits for the next reply.
         client.call("maestro_workflow_state", json!({}));
     }
     (client, request, id)
@@ -375,7 +375,7 @@ fn a_stopped_run_holds_nobody() {
     let (code, screen) = client.server.person(&stop).reads("Type `stop`").types("stop").leaves();
     assert_eq!(code, 0, "{screen}");
 
-    // The call that waited, and everybody who comes later.
+    // The waiting call, and every later one.
     assert_eq!(client.result(id)["code"], "run_stopped");
     assert!(closed(&client), "{:?}", client.notifications);
     let listed = &json_of(&client, &["runs", "--json"])[0];

@@ -1,4 +1,4 @@
-//! Conversations with consultants: they go on with anybody, from the log alone.
+//! Conversations with consultants continue with any provider, from the log alone.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn a_thread_goes_on_with_another_provider_after_a_restart_and_on_another_server(
     assert_eq!(third["turn"], 3);
     let prompt = last_prompt(&other, "codex");
     assert!(prompt.contains("## Turn 2") && prompt.contains("then drain deadlocks"), "{prompt}");
-    // No CLI is told to go on with a session of its own.
+    // No CLI is told to continue a session of its own.
     let arguments = other.log("codex").last().unwrap()["args"].to_string();
     assert!(!arguments.contains("resume") && arguments.contains("ephemeral"), "{arguments}");
     let shown = client.call("maestro_threads", json!({ "thread": thread }));

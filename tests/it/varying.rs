@@ -1,5 +1,5 @@
-//! The main flows with a consultant that never says a thing the same way twice. A failure shows its seed;
-//! `MAESTRO_TEST_SEED` repeats it.
+//! The main flows with a consultant that never words an answer the same way twice. A failure shows its
+//! seed; `MAESTRO_TEST_SEED` repeats it.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::workflow::{
     FIRST_DIFF, SECOND_DIFF, approve, begin, broken, hand_in, pass, patch, stage, state, verify,
 };
 
-/// The seeds that are tried.
+/// The seeds.
 fn seeds() -> Vec<u64> {
     match std::env::var("MAESTRO_TEST_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
@@ -84,7 +84,7 @@ fn a_run_goes_through_all_stages() {
         }
         assert_eq!(patch(&mut client, FIRST_DIFF)["ok"], true);
         verify(&mut client);
-        // The first rounds of debug are the orchestrator's own.
+        // The orchestrator does the first rounds of debug itself.
         stage(&mut client, "debug");
         let request = hand_in(&mut client, "debug")["request_id"].as_str().unwrap().to_owned();
         approve(&mut client, &request);
@@ -116,7 +116,7 @@ fn a_judge_of_any_vendor_says_whom_it_prefers() {
     }
 }
 
-/// Content of a step's answer, whatever stands beside it.
+/// The content of a step's answer, without the text around it.
 fn failure_label() -> String {
     json!({ "failure_type": "timeout", "error_message": "30 s are over", "stack_trace_summary": "a.py:1" })
         .to_string()

@@ -1,4 +1,4 @@
-//! The protocol on standard input and output, and everything a client can do wrong.
+//! The protocol on standard input and output, and every mistake that a client can make.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, Server, children, eventually, hello, is_alive, scripted};
 
-/// What an end may take.
+/// The longest time for an end.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
 #[test]
@@ -160,7 +160,7 @@ fn malformed_calls_are_invalid_params() {
     assert_eq!(client.request("no/such", json!({}))["error"]["code"], -32601);
 }
 
-/// Some hosts pass on the arguments as their model wrote them.
+/// Some hosts pass the arguments on as their model wrote them.
 #[test]
 fn arguments_as_the_text_of_an_object_are_taken() {
     for server in [Server::new(), Server::new().modern()] {
@@ -277,7 +277,7 @@ fn a_client_that_does_not_read_does_not_fill_our_memory() {
     });
     std::thread::sleep(Duration::from_millis(1_500));
     let resident = resident_kilobytes(child.id());
-    // Unbounded, 4,000 lists of 40 KB would be there.
+    // Without a bound, 4,000 lists of 40 KB would be in memory.
     assert!(resident < 60_000, "{resident} kB resident");
     let replies = BufReader::new(output)
         .lines()
@@ -388,6 +388,6 @@ fn a_client_that_does_not_read_can_still_cancel_and_leave() {
     say(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } }));
     eventually("the consult is gone", Duration::from_secs(5), || !is_alive(pid));
     drop(input);
-    // Its output is never read; it must leave all the same.
+    // Nobody reads its output; it must end all the same.
     eventually("the server is gone", Duration::from_secs(10), || child.try_wait().unwrap().is_some());
 }

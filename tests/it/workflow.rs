@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
-/// A task that tells the stand-in what to do. No `@@` may stand inside, as hunks of a diff have it.
+/// A task with the stand-in's script. It may not hold `@@`, as hunks of a diff do.
 pub(crate) fn task(script: &Value) -> String {
     format!("mend the mean @@fake {}@@", script.to_string().replace("@@", "\\u0040\\u0040"))
 }
@@ -73,7 +73,7 @@ pub(crate) fn improvement() -> Value {
     })
 }
 
-/// What the stand-in answers in a stage.
+/// The answer of the stand-in in a stage.
 pub(crate) fn outputs(stage: &str) -> Value {
     match stage {
         "analyze" => analysis(),
@@ -84,8 +84,8 @@ pub(crate) fn outputs(stage: &str) -> Value {
     }
 }
 
-/// A project with a fault, and the stand-ins of codex and gemini. Its user lets a run begin later, and
-/// the policy approve.
+/// A project with a fault, and the stand-ins of codex and gemini. Its user lets a run begin later, and the
+/// policy approve.
 pub(crate) fn project() -> Server {
     let server = Server::new().env("MAESTRO_LATE_START", "true").env("MAESTRO_AUTO_APPROVE_LOW_RISK", "true");
     broken(server.codex().fake("gemini", "gemini"))
@@ -107,7 +107,7 @@ pub(crate) fn begin(client: &mut Client) -> Value {
     run
 }
 
-/// The arguments of a stage whose answer is the usual one.
+/// The arguments of a stage with the usual answer.
 pub(crate) fn arguments(stage: &str) -> Value {
     json!({
         "stage": stage,
@@ -178,7 +178,7 @@ pub(crate) fn events(server: &Server) -> Vec<(String, Value)> {
     text.lines().map(event).collect()
 }
 
-/// How often something of a kind is in the log.
+/// The number of events of a kind in the log.
 pub(crate) fn count(server: &Server, kind: &str) -> usize {
     events(server).iter().filter(|(known, _)| known == kind).count()
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{apply, restore, snapshot};
 use crate::harness::{Client, Server};
 
-/// Applies one more change of `f.txt`; its session.
+/// Applies one more change of `f.txt`, and returns its session.
 fn change(client: &mut Client, from: usize) -> String {
     let patch = format!("--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-{from}\n+{}\n", from + 1);
     let result = apply(client, &patch);
@@ -79,11 +79,11 @@ fn backups_are_listed_newest_first_with_what_became_of_them() {
     assert!(lines[2].starts_with(&second) && lines[2].contains("  patch "), "{shown}");
     assert!(lines[2].contains("  1  ") && lines[2].ends_with("B  undone"), "{shown}");
     assert!(lines[3].ends_with("  open"), "{shown}");
-    // In a terminal of 80 columns nothing is wider, and the whole id can be copied.
+    // On a terminal of 80 columns nothing is wider, and the whole id can be copied.
     let (status, shown) = client.server.person_with(&["backups"], &[("NO_COLOR", "1")]).leaves();
     assert!(status == 0 && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     assert!(shown.contains(&second) && shown.contains("undone"), "{shown}");
-    // Neither to list nor to prune undoes anything, and what is under way stays.
+    // Neither listing nor pruning undoes anything, and a session under way stays.
     assert_eq!(pruned(&client, &["--keep-sessions", "0"]), [json!(second), json!(third)]);
     assert_eq!(sessions(&client), [first]);
     assert_eq!(std::fs::read(project.join("f.txt")).unwrap(), b"1\n");
@@ -117,7 +117,7 @@ fn after_a_patch_what_is_too_old_or_too_much_goes() {
     made.reverse();
     assert_eq!(sessions(&client), made[..2]);
 
-    // One byte is less than any backup has, but the one just made is kept.
+    // Every backup has more than one byte, but the newest is kept.
     let mut client = started(&[("MAESTRO_BACKUPS_MAX_BYTES", "1")]);
     change(&mut client, 0);
     let last = change(&mut client, 1);

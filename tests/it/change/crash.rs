@@ -91,7 +91,7 @@ fn is_open(project: &Path) -> bool {
     std::fs::read_dir(project.join(".maestro/backups/.open")).is_ok_and(|mut found| found.next().is_some())
 }
 
-/// Whether a session has a directory, or a manifest in it; both stay when it ends well.
+/// True if a session has a directory, or a manifest in it; both stay when it ends well.
 fn has_begun(project: &Path, manifest: bool) -> bool {
     std::fs::read_dir(project.join(".maestro/backups")).is_ok_and(|found| {
         found
@@ -101,7 +101,7 @@ fn has_begun(project: &Path, manifest: bool) -> bool {
     })
 }
 
-/// Kills a server some time after it has begun to change files; the tree right after.
+/// Kills a server some time after it has begun to change files, and returns the tree right after.
 fn killed(client: &mut Client, patch: &str, manifest: bool, delay: Duration) -> Snapshot {
     client.begin_call("maestro_apply_patch", json!({ "patch": patch }));
     let started = Instant::now();
@@ -254,8 +254,8 @@ fn a_link_that_is_swapped_in_leads_nowhere() {
     assert!(codes.contains_key("ok") && codes.len() > 1, "{codes:?}");
 }
 
-/// Somebody writes a file while a patch that changes it is applied: what they wrote stays, and if
-/// that stops the patch, nothing else is changed.
+/// A file that somebody writes while a patch changes it keeps their text. If that stops the patch, nothing
+/// else changes.
 #[test]
 fn a_file_that_changes_meanwhile_is_not_overwritten() {
     let mut seeded = Seeded(7);

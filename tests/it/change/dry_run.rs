@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use super::{apply, assert_same, snapshot};
 use crate::harness::{Client, Server};
 
-/// All of a result but what only the real run has.
+/// A result without the fields that only the real run has.
 pub(super) fn said(result: &Value) -> Value {
     let mut said = result.clone();
     for key in ["dry_run", "backup_dir", "backup_session"] {
         said[key] = json!(null);
     }
-    // What is said of the log depends on whether somebody has looked at it already.
+    // The note about the log depends on whether anything has opened it already.
     if let Some(fields) = said.as_object_mut() {
         fields.remove("log_warning");
     }
@@ -76,7 +76,7 @@ fn a_dry_run_answers_what_the_real_run_does() {
     }
 }
 
-/// Where no backup can be made, nothing is changed, and a dry run knows it.
+/// If no backup can be made, nothing changes, and a dry run knows it.
 #[test]
 fn a_store_that_cannot_be_made_fails_both() {
     let outside = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
-//! Random edits of random trees: what `maestro_apply_patch` makes of a patch is what `git apply`
-//! makes of it, byte for byte and mode for mode, and a restore makes the tree what it was. The same
-//! patches damaged: what `maestro_apply_patch` applies is what `git apply` makes of the damaged text,
-//! or the whole patch is refused.
+//! Random edits of random trees. `maestro_apply_patch` makes of a patch exactly what `git apply` makes of
+//! it, in bytes and modes, and a restore gives the first tree back. The same patches, damaged:
+//! `maestro_apply_patch` either does what `git apply` does with the damaged text, or refuses the whole
+//! patch.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -110,7 +110,7 @@ fn write(root: &Path, files: &Files) {
     }
 }
 
-/// Removes everything but git's and our own.
+/// Removes everything except git's and Maestro's own directories.
 fn clear(root: &Path) {
     for entry in std::fs::read_dir(root).unwrap() {
         let path: PathBuf = entry.unwrap().path();
@@ -148,14 +148,14 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
     try_git(directory, arguments).unwrap_or_else(|error| panic!("git {arguments:?}: {error}"))
 }
 
-/// A tree and the patch that changes it, as git makes it in the twin, which is left as it was before.
+/// A tree and the patch that changes it. Git makes the patch in the twin, which keeps the tree from before.
 fn edit(seeded: &mut Seeded, twin: &Path) -> Option<(Files, String)> {
     let before = tree(seeded);
     let after = after(seeded, &before);
     for _ in 0..8 {
         seeded.below(2);
     }
-    // The twin is a repository, in which git makes the patch and applies it.
+    // The twin is a repository, in which git makes and applies the patch.
     clear(twin);
     write(twin, &after);
     git(twin, &["add", "-A"]);
@@ -195,11 +195,11 @@ fn round(client: &mut Client, twin: &Path, seed: u64) {
     assert_same(&snapshot(&project), &original, &format!("seed {seed}: restored"));
 }
 
-/// Damage as mails, terminals, models and limits do it.
+/// Damage of the kind that mails, terminals, models and limits do.
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of damage")]
 fn damaged(seeded: &mut Seeded, patch: &str) -> String {
     let mut lines: Vec<String> = patch.split_inclusive('\n').map(str::to_owned).collect();
-    // Fences are text around the patch to git, and their lines move like others.
+    // To git, fences are text around the patch, and their lines move like others.
     let is_fenced = seeded.below(3) == 0;
     if is_fenced {
         lines.insert(0, "```diff\n".to_owned());
@@ -325,7 +325,8 @@ fn damaged(seeded: &mut Seeded, patch: &str) -> String {
     text
 }
 
-/// Whether a damaged patch is applied as git applies it, or refused; whether it was applied.
+/// Applies a damaged patch, and asserts that it is applied as git applies it, or refused. Returns whether
+/// it was applied.
 fn damage_round(client: &mut Client, twin: &Path, seed: u64) -> bool {
     let mut seeded = seeded(seed);
     let Some((before, patch)) = edit(&mut seeded, twin) else {
@@ -342,7 +343,7 @@ fn damage_round(client: &mut Client, twin: &Path, seed: u64) -> bool {
         return false;
     }
     let file = twin.parent().unwrap().join("patch.diff");
-    // A missing final newline of the text is put right, as the result says; git calls it corrupt.
+    // The tool adds a missing final newline and says so; git calls such a patch corrupt.
     let ended = if text.ends_with('\n') { text.clone() } else { format!("{text}\n") };
     std::fs::write(&file, ended).unwrap();
     let by_git = try_git(twin, &["apply", "--whitespace=nowarn", file.to_str().unwrap()]);
@@ -375,6 +376,6 @@ fn random_edits_are_what_git_makes_of_them() {
 fn damaged_patches_are_what_git_makes_of_them_or_refused() {
     let mut applied = 0;
     rounds(|client, twin, seed| applied += usize::from(damage_round(client, twin, seed)));
-    // Some damage is none, such as a line that git overlooks too; most of it is noticed.
+    // Some damage changes nothing, such as a line that git overlooks too; most of it is noticed.
     assert!(applied > 0);
 }

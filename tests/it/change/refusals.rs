@@ -1,4 +1,4 @@
-//! What is refused, whatever the patch says, and what must stay as it is.
+//! Refusals, whatever the patch says, and the files that must stay as they are.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
@@ -180,7 +180,7 @@ fn a_session_is_a_name_and_never_a_path() {
     assert_eq!(empty["ok"], false, "{empty}");
 }
 
-/// A backup is a file of the project, so somebody else may have written it.
+/// A backup is a file of the project, so anybody may have written it.
 #[test]
 fn a_forged_backup_reaches_nothing() {
     let outside = tempfile::tempdir().unwrap();
@@ -288,7 +288,7 @@ fn a_consultant_changes_nothing() {
     assert_eq!(read(&client, "f.txt"), "one\n");
 }
 
-/// What runs or permits something by itself is for the user to change, or for a change that they
+/// Files that run or permit something by themselves change by the user's hand, or by a change that they
 /// approved.
 #[test]
 fn what_acts_by_itself_is_refused_outside_an_approved_change() {
@@ -327,7 +327,7 @@ fn what_acts_by_itself_is_refused_outside_an_approved_change() {
         }
     }
     assert_same(&snapshot(&client.project()), &before, "refused changes");
-    // Sources that the project's own checks run in any case are sources.
+    // Sources that the project's own checks run anyway are ordinary sources.
     for path in ["conftest.py", "Makefile", "tests/test_a.py"] {
         assert_eq!(
             client.call("maestro_apply_patch", json!({ "patch": create(path) }))["ok"],

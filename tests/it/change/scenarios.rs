@@ -1,6 +1,6 @@
-//! `tests/scenarios/change/NNN_name/`: `patch.diff` is applied to `input/`. Where there is an
-//! `expected/`, that is what comes of it; else `refused` holds the code with which it is refused.
-//! A file `modes` gives permissions, one `755 path` a line; `says` a text that the result holds.
+//! `tests/scenarios/change/NNN_name/`: `patch.diff` is applied to `input/`. The result must be `expected/`
+//! where it exists; else `refused` holds the code of the refusal. A file `modes` gives permissions, one
+//! `755 path` a line; `says` holds a text of the result.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

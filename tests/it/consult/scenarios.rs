@@ -1,5 +1,5 @@
-//! What comes of everything that a CLI may leave behind: `tests/scenarios/consult/NAME/` holds what one
-//! printed, how it ended, and what the caller must learn. A scripted CLI says it again to the real server.
+//! The outcome of everything that a CLI may leave behind. `tests/scenarios/consult/NAME/` holds what one
+//! printed, how it ended, and what the caller must learn. A scripted CLI replays it to the real server.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Server;
 
-/// Scenarios that are tried side by side; most of their time is pauses.
+/// Scenarios that run in parallel; most of their time is pauses.
 const SIDE_BY_SIDE: usize = 6;
 
 #[test]
@@ -41,7 +41,7 @@ fn every_output_comes_to_what_it_must() {
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
-/// Plays a scenario to a server and compares what it says.
+/// Plays a scenario to a server and compares the result.
 fn try_out(directory: &Path) -> Result<(), String> {
     let scenario: Value = read(&directory.join("scenario.json")).parse().unwrap();
     let provider = scenario["provider"].as_str().unwrap();
@@ -73,7 +73,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
-/// A CLI that says what the scenario holds, whatever it is asked but its version.
+/// A CLI that prints the scenario for any prompt, and its version when asked.
 fn script(directory: &Path, scenario: &Value) -> String {
     if let Some(script) = scenario["script"].as_str() {
         return script.to_owned();
@@ -126,7 +126,7 @@ fn pieces(value: &Value) -> impl Iterator<Item = &str> {
     value.as_str().into_iter().chain(many)
 }
 
-/// Seconds until the limit ends.
+/// The seconds until the limit ends.
 fn resets_in(result: &Value) -> Option<i64> {
     let at: jiff::Timestamp = result["resets_at"].as_str()?.parse().ok()?;
     Some(at.as_second() - jiff::Timestamp::now().as_second())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::PATIENCE;
 
-/// Somebody who looks at a page.
+/// A visitor of a page.
 #[derive(Clone)]
 pub(crate) struct Browser {
     /// `127.0.0.1:PORT`.
@@ -17,14 +17,14 @@ pub(crate) struct Browser {
     pub(crate) cookie: String,
 }
 
-/// What came back.
+/// A reply.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-/// A request as it is sent; what is not named is as a browser has it.
+/// A request; headers that a test does not name are those of a browser.
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
     pub(crate) host: Option<&'a str>,
@@ -36,7 +36,7 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Browser {
-    /// Opens an address as it was shown.
+    /// Opens a shown address.
     pub(crate) fn open(address: &str) -> (Self, Response) {
         let rest = address.strip_prefix("http://").unwrap();
         let (host, path) = rest.split_at(rest.find('/').unwrap());
@@ -49,7 +49,7 @@ impl Browser {
         (browser, response)
     }
 
-    /// What this browser sends by itself.
+    /// The headers that this browser sends by itself.
     pub(crate) fn asked(&self, method: &'static str) -> Asked<'_> {
         Asked {
             method,
@@ -107,7 +107,7 @@ impl Browser {
         Response { status, head: head.to_owned(), body: body.to_owned() }
     }
 
-    /// Listens to the stream of what changes, until a text is heard.
+    /// Listens to the event stream until a text comes.
     pub(crate) fn hears(&self, path: &str, text: &str, patience: Duration) -> String {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(patience)).unwrap();

@@ -19,7 +19,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Whatever a client may send as its result.
+    /// Any result that a client may send.
     pub(crate) fn raw(result: Value) -> Self {
         Self { result, after: Duration::ZERO }
     }
@@ -69,7 +69,7 @@ type By = Box<dyn FnMut(&Value) -> Option<Answer> + Send>;
 pub(super) struct Human {
     pub(super) answers: VecDeque<Answer>,
     pub(super) by: Option<By>,
-    /// Answers of the older protocols that are still being thought about: when, which request, what.
+    /// Pending answers of the older protocols: the time, the request, the answer.
     thinking: Vec<(Instant, Value, Value)>,
     pub(super) asked: Vec<Value>,
 }
@@ -92,7 +92,7 @@ impl Human {
         self.thinking.retain(|(_, id, _)| id != request);
     }
 
-    /// How long until somebody answers.
+    /// The time until the next answer.
     pub(super) fn pause(&self) -> Option<Duration> {
         let next = self.thinking.iter().map(|(due, _, _)| *due).min()?;
         Some(next.saturating_duration_since(Instant::now()))
@@ -108,7 +108,7 @@ impl Human {
             .collect()
     }
 
-    /// What a call is made again with, where every question of its result has an answer.
+    /// The parameters of the repeated call, where every question of its result has an answer.
     pub(super) fn retry(&mut self, result: &Value) -> Option<Value> {
         let mut responses = json!({});
         for (name, question) in result["inputRequests"].as_object()? {

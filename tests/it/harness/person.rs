@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::{PATIENCE, Server};
 
-/// Runs a program in a pseudo terminal of 24 lines and so many columns, and passes on what is typed
-/// and shown.
+/// Runs a program in a pseudo terminal of 24 lines and `COLUMNS` columns, and passes input and output on.
 const TERMINAL: &str = r"
 import fcntl, os, pty, select, struct, sys, termios
 pid, fd = pty.fork()
@@ -52,12 +51,12 @@ impl Server {
         self.person_with(arguments, &[])
     }
 
-    /// The same with more variables.
+    /// Starts a sub-command with more variables.
     pub(crate) fn person_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Person {
         self.person_in(80, arguments, more)
     }
 
-    /// The same in a terminal of so many columns.
+    /// Starts a sub-command in a terminal of some columns.
     pub(crate) fn person_in(&self, columns: u16, arguments: &[&str], more: &[(&str, &str)]) -> Person {
         let own = self.command();
         let mut python = Command::new("python3");
@@ -81,7 +80,7 @@ impl Server {
 }
 
 impl Person {
-    /// What was shown so far.
+    /// The screen so far.
     pub(crate) fn screen(&self) -> String {
         self.shown()
     }
@@ -98,7 +97,7 @@ impl Person {
         })
     }
 
-    /// Waits until a text stands below what was read before.
+    /// Waits until a text stands below the part that was read before.
     pub(crate) fn reads(&mut self, text: &str) -> &mut Self {
         let started = Instant::now();
         loop {
@@ -118,7 +117,7 @@ impl Person {
         self
     }
 
-    /// How the command ended, and everything that was shown.
+    /// The exit code of the command, and everything on the screen.
     pub(crate) fn leaves(&mut self) -> (i32, String) {
         while self.look(PATIENCE) {}
         (self.child.wait().unwrap().code().unwrap(), self.shown())

@@ -25,14 +25,14 @@ fn database(server: &Server) -> rusqlite::Connection {
     rusqlite::Connection::open(server.project().join(".maestro/maestro.db")).unwrap()
 }
 
-/// Another home in the same project: somebody else's machine.
+/// Another home in the same project: another person's machine.
 fn elsewhere(server: Server) -> Server {
     let home = server.project().parent().unwrap().join("other-home");
     std::fs::create_dir_all(&home).unwrap();
     server.env("HOME", home.to_str().unwrap())
 }
 
-/// No gate opens: nothing changes and nothing is decided, by this code; a consult goes on and says why.
+/// No gate opens: nothing changes and nothing is decided, with this code. A consult goes on and says why.
 fn opens_no_gate(client: &mut Client, code: &str) {
     std::fs::write(client.project().join("f.txt"), "one\n").unwrap();
     let consulted = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "hi" })) }));
@@ -76,7 +76,7 @@ fn a_log_that_git_tracks_is_not_honoured() {
     assert!(state["error"].as_str().unwrap_or_default().contains("git tracks it"), "{state}");
 }
 
-/// Also where this user has never used Maestro before, and nothing tells how old the log is.
+/// The log is refused also where this user has never used Maestro before, and nothing shows how old it is.
 #[test]
 fn a_log_that_came_with_a_project_is_not_honoured() {
     let shipped = with_run();
@@ -93,8 +93,8 @@ fn a_log_that_came_with_a_project_is_not_honoured() {
     assert!(verified.status.success(), "it is shown all the same");
 }
 
-/// Whatever a database holds that came with a project: it is refused before it costs anything. Measured
-/// is what the server used of a processor, less than a consult's own share of it.
+/// A database that came with a project is refused before it costs anything, whatever it holds. The test
+/// measures the processor time of the server, less the cost of a consult.
 #[test]
 fn a_database_that_came_with_a_project_costs_nothing() {
     const LONG: usize = 50_000_000;
@@ -125,7 +125,7 @@ fn a_database_that_came_with_a_project_costs_nothing() {
             )
             .unwrap();
         let shipped = database(&server);
-        // The first event is theirs, and the rest as well.
+        // The first event is theirs, and so is the rest.
         shipped.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event;").unwrap();
         shipped.execute_batch(&sql).unwrap();
         shipped.close().unwrap();
@@ -181,7 +181,7 @@ fn a_log_that_goes_back_opens_no_gate() {
         "{state}"
     );
 
-    // Under a running one: its last events are taken out, and the file stays the same.
+    // Under a running server: its last events are removed, and the file keeps its identity.
     let edit = database(&client.server);
     edit.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq > 3").unwrap();
     drop(edit);
@@ -226,7 +226,7 @@ fn a_shipped_journal_and_a_shipped_backup_do_nothing() {
     assert_eq!(restored["ok"], false, "{restored}");
     assert!(restored.to_string().contains("not written by this user"), "{restored}");
     assert_eq!(std::fs::read_to_string(client.project().join("f.txt")).unwrap(), "one\n");
-    // One's own still works.
+    // The user's own log still works.
     let own = client.call("maestro_apply_patch", json!({ "patch": DIFF }));
     let back: Value =
         client.call("maestro_restore_from_backup", json!({ "backup_session": own["backup_session"] }));

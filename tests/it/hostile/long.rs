@@ -53,7 +53,7 @@ fn least(schema: &Value, root: &Value) -> Value {
     }
 }
 
-/// Puts a text at a place, and what is missing on the way to it.
+/// Puts a text at a place, and creates the missing objects on the way.
 fn put(value: &mut Value, place: &str, text: &str) {
     match place.trim_start_matches('/').split_once('/') {
         _ if place.is_empty() => *value = json!(text),
@@ -78,8 +78,8 @@ fn member(value: &mut Value) -> &mut Value {
     value
 }
 
-/// A megabyte in each place of each tool that takes a text: it is refused at once where it is a name, and else
-/// costs what reading it costs. Counted is the server's own use of a processor.
+/// A megabyte in each text argument of each tool. A name is refused at once; any other text costs no more
+/// than reading it. The test counts the server's own processor time.
 #[test]
 fn no_text_of_a_megabyte_holds_the_server() {
     let mut client = Server::new().codex().file("a.py", "x = 1\n").start();
@@ -100,7 +100,7 @@ fn no_text_of_a_megabyte_holds_the_server() {
             let result = &reply["result"]["structuredContent"];
             assert!(result["ok"].is_boolean(), "{name}{place}: {reply}");
             let at_once = result["code"] == "invalid_arguments";
-            // A debug build takes 10 to 30 times as long as the one that ships.
+            // A debug build takes 10 to 30 times as long as the shipped one.
             let most = if at_once { 1_000 } else { 60_000 };
             assert!(used <= most, "{name}{place}: {used} ms of a processor, {}", result["code"]);
             (tried, refused) = (tried + 1, refused + usize::from(at_once));

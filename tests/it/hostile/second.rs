@@ -1,5 +1,5 @@
-//! A second server: below a check, below a consultant, from a shell of an agent; and a word that is
-//! relayed over a dialog.
+//! A second server: below a check, below a consultant, from a shell of an agent; and a word that is relayed
+//! past a dialog.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, PATIENCE, Server, binary, fake_cli};
 
-/// A client of a server: says hello under a name, makes calls, writes what came back to a file.
+/// A client of a server: it greets under a name, makes calls, and writes the replies to a file.
 const CLIENT: &str = r#"
 import json, os, subprocess, sys
 binary, out, calls = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
@@ -30,7 +30,7 @@ with open(out + ".new", "w") as file: json.dump(said, file)
 os.rename(out + ".new", out)
 "#;
 
-/// The same after it left its group, its session, its parents and its environment behind.
+/// The client after it left its group, its session, its parents and its environment.
 const DETACHED: &str = r#"
 import os, sys
 if os.fork(): sys.exit(0)
@@ -74,7 +74,7 @@ fn beside(server: &Server, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// What a script wrote down, once it is there.
+/// The replies of a script, once they are there.
 fn written(path: &PathBuf) -> Option<Vec<Value>> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(20) {
@@ -104,7 +104,7 @@ fn decides_nothing(client: &mut Client, request: &str) {
     assert!(!client.project().join("new.txt").exists());
 }
 
-/// Runs a script under the name of an agent; its words are what it runs.
+/// Runs a script under the name of an agent.
 fn below_agent(server: &Server, agent: &str, words: &[&str]) -> std::process::Output {
     let script = beside(server, &format!("bin/{agent}"), "#!/bin/sh\n\"$@\"\nexit $?\n");
     let mut command = Command::new(script);
@@ -154,7 +154,7 @@ fn a_server_that_an_agents_command_started_decides_nothing() {
 #[test]
 fn a_server_that_the_agent_itself_feeds_decides() {
     let (client, request) = waiting(Server::new().env("MAESTRO_APPROVALS", "relay"));
-    // The client is the agent: a script of its name that holds the other end.
+    // The client is the agent: a script under its name that holds the other end.
     let agent = beside(&client.server, "bin/claude", &format!("#!{}\n{CLIENT}", python()));
     let out = client.project().parent().unwrap().join("said.json");
     let mut command = Command::new(agent);
@@ -166,7 +166,7 @@ fn a_server_that_the_agent_itself_feeds_decides() {
     assert!(command.status().unwrap().success());
     let said = written(&out).unwrap();
     assert_eq!(said[0]["ok"], true, "{said:#?}");
-    // What the client says of itself counts in the server that began the run, and this is another.
+    // The client's own name counts in the server that began the run, and this is another one.
     assert_eq!(said[0]["decided_by"], "relayed", "{said:#?}");
 }
 
@@ -249,7 +249,7 @@ fn a_terminal_below_an_agent_is_nobodys() {
 
 #[test]
 fn a_relayed_word_closes_no_dialog() {
-    // The human looks at the form, while another server's model says that they have decided.
+    // The human looks at the form, while another server's model claims that they have decided.
     let server = Server::new();
     let other = server.beside().start();
     let mut other = Some(other);

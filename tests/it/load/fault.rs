@@ -1,10 +1,10 @@
-//! The ways in which a CLI may behave, and what Maestro is to make of each.
+//! The ways in which a CLI may behave, and the outcomes that Maestro may give.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// How a CLI behaves whatever it is asked.
+/// The behaviour of a CLI, whatever the prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     Answers,
@@ -42,7 +42,7 @@ impl Fault {
         }
     }
 
-    /// Of a provider's name.
+    /// The fault in the name of a provider.
     pub(crate) fn of(provider: &str) -> Self {
         let known = |fault: &&Self| provider.starts_with(fault.name());
         *FAULTS.iter().find(known).unwrap_or_else(|| panic!("{provider} is no CLI of this test"))
@@ -62,7 +62,7 @@ impl Fault {
         }
     }
 
-    /// Whether its answer is the text that the question asks for.
+    /// True if its answer is the text that the question asks for.
     pub(crate) fn says_what_it_is_told(self) -> bool {
         match self {
             Self::Answers | Self::AnswersLate | Self::LeavesGrandchildren => true,
@@ -74,7 +74,7 @@ impl Fault {
         }
     }
 
-    /// The codes that a consult of such a CLI may end with; none is an answer.
+    /// The codes with which a consult of such a CLI may end; none is an answer.
     pub(crate) fn ends_with(self) -> &'static [Option<&'static str>] {
         match self {
             Self::Answers | Self::AnswersLate | Self::LeavesGrandchildren | Self::AnswersInvalidUtf8 => {
@@ -88,7 +88,7 @@ impl Fault {
     }
 }
 
-/// A configuration with so many CLIs, and their names.
+/// A configuration with `COUNT` CLIs, and their names.
 pub(crate) fn clis(count: usize, program: &Path) -> (String, Vec<String>) {
     let mut text = "providers:\n".to_owned();
     let mut names = Vec::new();

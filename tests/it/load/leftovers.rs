@@ -1,8 +1,8 @@
-//! What may be left when every server has ended, and what a server holds while it works.
+//! The files and processes that may remain when every server has ended, and the memory of a working server.
 
 use std::path::{Path, PathBuf};
 
-/// Processes whose environment names a directory: everything that was started for the test.
+/// Processes whose environment names a directory: everything that the test started.
 pub(crate) fn processes_with(directory: &Path) -> Vec<String> {
     let wanted = directory.as_os_str().as_encoded_bytes();
     let is_of_test = |pid: &u32| {
@@ -38,7 +38,7 @@ pub(crate) fn below(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a process holds.
+/// The holdings of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holdings {
     pub(crate) resident_kb: u64,
@@ -59,7 +59,7 @@ impl Holdings {
         })
     }
 
-    /// The median of each over some samples.
+    /// The median of each holding over some samples.
     pub(crate) fn median(samples: &[Self]) -> Self {
         let middle = |mut values: Vec<u64>| {
             values.sort_unstable();

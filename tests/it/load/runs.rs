@@ -1,4 +1,4 @@
-//! Gated runs one after another, by servers that are killed in the middle of them.
+//! Gated runs one after another, on servers that are killed in the middle of them.
 
 use std::time::{Duration, Instant};
 
@@ -7,15 +7,15 @@ use crate::harness::{Seeded, Server};
 use crate::workflow::broken;
 use crate::workflow::crash::{Acknowledged, kill_after, step};
 
-/// Between two runs, in which the consults of the other servers count in none.
+/// The pause between two runs, in which the consults of the other servers count in none.
 const PAUSE: Duration = Duration::from_secs(8);
 
-/// Goes through runs until then; the last one may stay open.
+/// Does runs until the deadline; the last one may stay open.
 pub(crate) fn go_through(server: &Server, until: Instant) -> Tally {
     let mut random = Seeded(11);
     let mut tally = Tally::default();
     while Instant::now() < until {
-        // The fault is put back: each run mends it anew.
+        // The fault is put back, so that each run mends it anew.
         drop(broken(server.beside()));
         let mut seen = Acknowledged::default();
         let mut is_complete = false;

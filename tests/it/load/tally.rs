@@ -1,4 +1,4 @@
-//! What happened in the whole test, counted.
+//! Counts of everything in the whole test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +9,28 @@ use super::leftovers::Holdings;
 
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// How consults of each kind of CLI ended, by code.
+    /// The ends of the consults by kind of CLI, by code.
     pub(crate) outcomes: BTreeMap<(Fault, String), usize>,
     /// Calls of other tools that were answered, by tool.
     pub(crate) calls: BTreeMap<&'static str, usize>,
     pub(crate) cancelled: usize,
-    /// Consults that the open run had no budget for: a round of debug has one.
+    /// Consults refused for the open run's budget: a round of debug has one.
     pub(crate) refused: usize,
     /// Servers that were killed, and their calls that nobody answered.
     pub(crate) killed: usize,
     pub(crate) cut_off: usize,
-    /// Servers that were told to end in the middle of their work.
+    /// Servers that had to end in the middle of their work.
     pub(crate) closed: usize,
-    /// Runs that came to their end, under servers that were killed.
+    /// Completed runs, on servers that were killed.
     pub(crate) runs: usize,
-    /// What servers said was done: words that stand in the log.
+    /// The servers' acknowledgements: words that stand in the log.
     pub(crate) acknowledged: BTreeSet<String>,
-    /// Holdings of the server that lived, after its last answer.
+    /// The holdings of the surviving server, after its last answer.
     pub(crate) at_rest: Option<Holdings>,
 }
 
 impl Tally {
-    /// A consult that was answered. What it may not end with is a failure of the test.
+    /// An answered consult. A forbidden outcome fails the test.
     pub(crate) fn consulted(&mut self, provider: &str, reply: &Value) {
         let fault = Fault::of(provider);
         let code = reply["code"].as_str();

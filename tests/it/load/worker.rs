@@ -11,14 +11,14 @@ use super::leftovers::Holdings;
 use super::tally::Tally;
 use crate::harness::{Client, PATIENCE, Seeded, Server};
 
-/// Calls that one server has at a time.
+/// Parallel calls of one server.
 const AT_ONCE: usize = 8;
-/// What a consult is refused with while a round of debug is open that has had its one.
+/// The refusal of a consult while a round of debug is open that has used its one.
 const BUDGET_EXHAUSTED: &str = "budget_exhausted";
-/// The pause after that.
+/// The pause after that refusal.
 const REST: Duration = Duration::from_millis(300);
 
-/// Whether a worker's server is ended before its time.
+/// The life of a worker's server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It lives from the beginning to the end; its memory is measured.
@@ -31,7 +31,7 @@ pub(crate) enum Fate {
 struct Call {
     kind: Kind,
     since: Instant,
-    /// When it is cancelled, if it is.
+    /// The time of its cancellation, if it is cancelled.
     cancel_at: Option<Instant>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Worker {
     /// Numbers the words by which calls are found in the log.
     words: usize,
     under_way: BTreeMap<u64, Call>,
-    /// A refusal comes at once: the next call waits a little.
+    /// A refusal comes at once, so the next call waits a little.
     rests_until: Instant,
     tally: Tally,
 }
@@ -73,7 +73,7 @@ impl Worker {
         self.client.pid()
     }
 
-    /// Works until then, waits for what is under way, and ends its server.
+    /// Works until the deadline, waits for open calls, and ends its server.
     pub(crate) fn work(mut self, until: Instant, fate: Fate) -> Tally {
         let mut life = self.next_life();
         while Instant::now() < until {
@@ -109,7 +109,7 @@ impl Worker {
     fn provider(&mut self) -> String {
         loop {
             let provider = self.providers[self.random.below(self.providers.len())].clone();
-            // A flood keeps a whole processor busy: fewer of them.
+            // A flood keeps a whole processor busy, so there are fewer floods.
             if Fault::of(&provider) != Fault::Floods || self.random.below(4) == 0 {
                 return provider;
             }
@@ -150,7 +150,7 @@ impl Worker {
         self.under_way.insert(id, Call { kind, since, cancel_at });
     }
 
-    /// Takes what comes within a moment, cancels what is due, and notices what hangs.
+    /// Reads messages for a moment, cancels due calls, and notices hanging ones.
     fn listen(&mut self) {
         if let Some(message) = self.client.line(Duration::from_millis(20)) {
             let id = message["id"].as_u64().filter(|_| message.get("method").is_none());
@@ -208,7 +208,7 @@ impl Worker {
         }
     }
 
-    /// Kills the server, or closes its input; what was under way is lost to this client.
+    /// Kills the server, or closes its input; the open calls are lost to this client.
     fn end_in_the_middle(&mut self) {
         let lost = std::mem::take(&mut self.under_way).len();
         if self.random.below(4) == 0 {

@@ -1,5 +1,6 @@
-//! Test suites of real projects behind the wall that is required: with toolchains and caches in the home
-//! directory, a server on loopback, temporary files and children. What this machine has not got is said.
+//! Test suites of real projects behind the required wall: with toolchains and caches in the home directory,
+//! a server on loopback, temporary files and children. The test names the toolchains that this machine
+//! lacks.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::harness::Server;
 
-/// The walls that each suite has to pass behind.
+/// The walls behind which each suite has to pass.
 const WALLS: [(&str, &str); 3] = [("off", "on"), ("required", "on"), ("required", "off")];
 
-/// A program by the PATH of whoever runs the tests.
+/// A program on the PATH of the tests' user.
 fn found(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|path| path.is_file())
@@ -53,10 +54,10 @@ struct Suite<'a> {
     name: &'a str,
     command: &'a str,
     files: &'a [(&'a str, &'a str)],
-    /// Where its programs are, before the system's own.
+    /// The place of its programs, before the system's own.
     path: String,
     environment: Vec<(&'a str, String)>,
-    /// Command that is run before, by whoever works on the project.
+    /// The preparing command, run by the project's developer.
     prepared_by: Option<&'a [&'a str]>,
     tests: u64,
 }
@@ -99,7 +100,7 @@ impl Suite<'_> {
             assert_eq!(check["metadata"]["proof"]["tests"], self.tests, "{}: {first:#}", self.name);
             let held = check["metadata"]["sandbox"].as_str().unwrap_or_default();
             assert_eq!(held.starts_with("landlock"), sandbox == "required", "{held}");
-            // The second time what was built is there: what is left is the run and the wall.
+            // The second run finds everything built: what remains is the run and the wall.
             let again = client.call("maestro_verify", verify());
             assert_eq!(again["results"][0]["status"], "passed", "{again:#}");
             eprintln!(
@@ -137,7 +138,7 @@ class Shop(unittest.TestCase):
         os.remove("made.txt")
 "#;
 
-/// In a virtual environment whose interpreter lies where no list knows it.
+/// A virtual environment with its interpreter at a place that no list knows.
 #[test]
 fn pytest_and_unittest_pass() {
     let home = Home::new();
@@ -164,7 +165,7 @@ fn pytest_and_unittest_pass() {
         return skip("pytest", "pip cannot install it here");
     }
     suite("pytest", "pytest", &environment.join("bin"), 4).run(&home);
-    // The same environment in the project itself.
+    // The same environment inside the project.
     let files = [
         ("shop.py", "def add(x): return x + 1\n"),
         ("test_shop.py", PYTHON),
@@ -202,7 +203,7 @@ fn node_and_npm_pass() {
     let Some(node) = found("node").and_then(|node| node.canonicalize().ok()) else {
         return skip("node", "there is no node");
     };
-    // As version managers put it.
+    // The layout of version managers.
     home.link(&node, ".nvm/versions/node/v1/bin/node");
     let path = home.path.join(".nvm/versions/node/v1/bin").display().to_string();
     let package = r#"{ "name": "shop", "version": "1.0.0", "scripts": { "test": "node --test" } }"#;
@@ -310,8 +311,7 @@ fn cargo_passes() {
     suite.run(&home);
 }
 
-/// Measures this machine for `docs/sandbox.md`: a check that does nothing, with and without
-/// the wall.
+/// Measures this machine for `docs/sandbox.md`: a check that does nothing, with and without the wall.
 #[test]
 fn a_check_costs_little_more_behind_the_wall() {
     let took = |sandbox: &str| {
@@ -330,6 +330,6 @@ fn a_check_costs_little_more_behind_the_wall() {
     };
     let (without, with) = (took("off"), took("auto"));
     eprintln!("a check takes {without} ms without the sandbox and {with} ms with it");
-    // Of a debug build on a busy machine; the wall itself takes a millisecond or two.
+    // The bound is for a debug build on a busy machine; the wall itself takes a millisecond or two.
     assert!(with < without + 150, "{without} ms, and {with} ms behind the wall");
 }

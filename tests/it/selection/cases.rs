@@ -1,4 +1,5 @@
-//! Selections by trial as they come up, each with the outcome that is right: `tests/data/selection_cases.yaml`.
+//! Selections by trial in everyday situations, each with the right outcome:
+//! `tests/data/selection_cases.yaml`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,7 +65,7 @@ fn write(root: &Path, name: &str, text: &str) {
 }
 
 impl Given {
-    /// Answer of the candidate: a diff as git makes it, in a project that is left as it was.
+    /// The answer of the candidate: a diff by git, in a project that stays as it was.
     fn content(&self, root: &Path) -> String {
         let Some(change) = &self.change else { return self.says.clone().unwrap() };
         for (name, text) in change {
@@ -143,7 +144,7 @@ fn wrong(base: &Files, case: &Case) -> Vec<String> {
 #[test]
 fn every_case_comes_out_right() {
     let text = include_str!("../../data/selection_cases.yaml");
-    // Merge keys are no part of plain YAML for this reader until they are applied.
+    // This YAML reader applies merge keys only on request.
     let mut table: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
     table.apply_merge().unwrap();
     let table: Table = serde_yaml::from_value(table).unwrap();

@@ -1,4 +1,4 @@
-//! A judge that is biased decides nothing by its bias, and one that cannot be read is none.
+//! A biased judge decides nothing by its bias, and an unreadable one is no judge.
 
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn both_orders_are_asked_without_names() {
     assert_ne!(first_of(&prompts[0]), first_of(&prompts[1]));
 }
 
-/// No judgement, a wavering one and nothing to go by are told in the same words.
+/// No judgement, a wavering one and no evidence are reported in the same words.
 fn assert_undecided(result: &Value) {
     assert_eq!(
         (&result["ok"], &result["code"], &result["winner_id"], &result["winner"]),
@@ -78,7 +78,7 @@ fn a_judge_that_prefers_the_first_place_decides_nothing() {
             &mut client,
             json!({ "candidates": candidates, "mode": "llm_judge", "criteria": script(json!({ "judge": "first", "later": { "judge": "first" } })) }),
         );
-        // Its third opinion names the one that happens to stand first, which is one of the two.
+        // The third opinion names the candidate that happens to stand first, one of the two.
         let judge = &result["judge"];
         assert_eq!((&judge["order_flips"], &judge["asked"]), (&json!(1), &json!(3)), "{result}");
         assert_eq!(judge["third_opinion"], "claude");
@@ -97,7 +97,7 @@ fn a_tie_asks_one_third_opinion_of_somebody_else_who_wrote_none() {
     let settled = judged(server(), candidates.clone(), told("second candidate"));
     assert_eq!((&settled["winner_id"], &settled["judge"]["third_opinion"]), (&json!("y"), &json!("codex")));
     assert_eq!((&settled["judge"]["asked"], &settled["mode_used"]), (&json!(3), &json!("llm_judge")));
-    // One that abstains leaves it open.
+    // A judge that abstains leaves it open.
     let open = judged(server(), candidates, told("neither of them"));
     assert_eq!(open["judge"]["verdict"], "tie", "{open}");
     assert_undecided(&open);
@@ -158,7 +158,7 @@ fn the_judge_is_told_the_task_and_reads_the_diff_alone() {
     assert!(unknown["error"].as_str().unwrap().contains("`nowhere`"), "{unknown}");
 }
 
-/// Three CLIs answer, and one of them is to judge: each compares what the others wrote.
+/// Three CLIs answer, and one of them judges: each compares the answers of the others.
 #[test]
 fn an_ensemble_of_everybody_is_judged_by_its_authors_crosswise() {
     let mut client = with_claude().fake("codex", "codex").fake("gemini", "gemini").start();
@@ -317,7 +317,7 @@ fn spent() -> Value {
     })
 }
 
-/// A judge that says one thing of the first order, and has spent its quota at the second.
+/// A judge that decides on the first order, and has spent its quota at the second.
 fn midway() -> Value {
     json!({ "judge": "second candidate", "later": spent() })
 }
@@ -329,7 +329,7 @@ fn permitting(fallback: &str) -> Server {
         .user_file("cli_clients.yaml", format!("providers:\n  claude:\n    fallback: [{fallback}]\n"))
 }
 
-/// Two candidates by gemini alone.
+/// Two candidates, both by gemini.
 fn of_gemini() -> Value {
     json!([
         candidate("gemini-1", "gemini", "the first candidate, by gemini"),
@@ -348,7 +348,7 @@ fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
         }
         select(client, asked)
     };
-    // Whom its user permits, but nobody who wrote a candidate.
+    // Only permitted providers are asked, and no author of a candidate.
     let mut client = permitting("gemini, codex").start();
     let result = ask(&mut client, true);
     let judge = &result["judge"];
@@ -363,7 +363,7 @@ fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
     assert!(stood_in["why"].as_str().unwrap().contains("`fallback` of claude permits"), "{judge}");
     let reason = judge["reason"].as_str().unwrap();
     assert!(reason.starts_with("claude could not be asked (quota_exceeded, until 2099"), "{judge}");
-    // Both orders again: an opinion of one judge and one of another say nothing of the order.
+    // Both orders go to one judge: one opinion each of two judges says nothing about the order.
     assert_eq!((client.log("claude").len(), client.log("codex").len()), (2, 2));
     assert_eq!(judge["asked"], 4, "{judge}");
     assert!(client.log("gemini").is_empty());
@@ -376,7 +376,8 @@ fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
     );
     assert_eq!(client.log("claude").len(), 2);
 
-    // Held to one, and nobody permitted, or nobody but an author: no judgement, and nobody else is asked.
+    // If the call names one judge, and permits nobody or only an author, there is no judgement, and nobody
+    // else is asked.
     for server in [with_claude().codex().fake("gemini", "gemini"), permitting("gemini")] {
         let mut client = server.start();
         let result = ask(&mut client, true);
@@ -387,7 +388,7 @@ fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
         assert!(client.log("codex").is_empty() && client.log("gemini").is_empty());
     }
 
-    // Held to nobody, whoever is there and wrote nothing judges.
+    // If the call names nobody, any provider judges that is available and wrote nothing.
     let mut client = with_claude().codex().fake("gemini", "gemini").start();
     let result = ask(&mut client, false);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Candidates tried in copies of the project, which itself stays as it is.
+//! Candidates tried in copies of the project; the project itself stays as it is.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub(super) fn git(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A project whose fault is committed and whose second test is not.
+/// A project with a committed fault and an uncommitted second test.
 fn project() -> (Server, tempfile::TempDir) {
     let scratch = tempfile::Builder::new().prefix("maestro-trial-").tempdir().unwrap();
     let committed = TESTS.lines().take(5).collect::<Vec<_>>().join("\n") + "\n";
@@ -41,7 +41,7 @@ fn diff(body: &str) -> String {
     )
 }
 
-/// Every file below a directory with its bytes, the project's own log apart.
+/// Every file below a directory with its bytes, except the project's own log.
 fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut left = vec![root.to_owned()];
@@ -123,7 +123,7 @@ fn each_is_tried_and_the_project_stays_as_it_is() {
     assert!(report("no-tests")["reasons"][1].as_str().unwrap().contains("removes, skips"), "{result}");
     assert_eq!(report("half")["checks"][0]["failing"], json!(["test_cart.A.test_none"]));
     assert!(report("elsewhere")["does_not_apply"].as_str().unwrap().contains("cart.py"));
-    // The test that is not committed ran as well.
+    // The uncommitted test ran as well.
     assert_eq!(result["base"][0]["totals"]["failed"], 2);
     assert!(result["warning"].as_str().unwrap().contains("prose"));
 
@@ -135,7 +135,7 @@ fn each_is_tried_and_the_project_stays_as_it_is() {
     assert!(changed.is_empty(), "{changed:?}");
 }
 
-/// A project that came as an archive has a git configuration of its own.
+/// A project from an archive brings its own git configuration.
 #[test]
 fn a_trial_starts_nothing_that_the_repository_configures() {
     let (server, _scratch) = project();
@@ -158,7 +158,7 @@ fn a_trial_starts_nothing_that_the_repository_configures() {
     for hook in ["post-checkout", "post-index-change", "reference-transaction"] {
         std::fs::copy(&program, root.join(".git/hooks").join(hook)).unwrap();
     }
-    // One file that git has to look into, and one that it does not know.
+    // One file that git has to inspect, and one that it does not know.
     std::fs::write(root.join("cart.py"), CART).unwrap();
     std::fs::write(root.join("more.py"), "x = 1\n").unwrap();
     let mut client = server.start();
@@ -167,7 +167,7 @@ fn a_trial_starts_nothing_that_the_repository_configures() {
     assert!(!mark.exists(), "a trial started a program of the repository's: {result}");
 }
 
-/// A repository that says that its files are somebody else's.
+/// A repository that claims other people's files.
 #[test]
 fn a_trial_copies_nothing_from_outside_of_the_project() {
     let (server, _scratch) = project();
@@ -239,7 +239,7 @@ fn the_projects_own_tests_decide_and_who_weakens_them_is_named() {
             assert_eq!(report(&result, id)["behaves_like"], 1);
         }
     }
-    // Its author's own test is no proof, and was not run.
+    // The author's own test is no proof and did not run.
     assert_eq!(report(&result, "adds")["adds_tests"], json!(["test_cart.py"]));
     assert_eq!(result["requires_review"], true);
 }
@@ -295,7 +295,7 @@ fn every_hunk_has_to_be_seen_by_a_test() {
         "{result}"
     );
     assert_eq!(report(&result, "noted")["ablation"]["silent"], json!(["hunk 2 of 2 (NOTES.md, line 1)"]));
-    // A bound that leaves hunks is told, and leaves the candidate unproven.
+    // A bound that leaves out hunks is reported, and leaves the candidate unproven.
     let bounded = select(
         &mut client,
         json!({
@@ -370,7 +370,7 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     let unprobed = select(&mut client, with(&all, json!([]), "tests_first"));
     assert_eq!(unprobed["winner_id"], Value::Null, "{unprobed}");
     assert!(unprobed["hint"].as_str().unwrap().contains("`probe`"));
-    // Where the outputs are equal, either will do.
+    // If the outputs are equal, either one will do.
     let alike = json!([all[2], all[3]]);
     let settled = select(&mut client, with(&alike, probe.clone(), "tests_first"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Whose word a decision is, and what is none.
+//! The authority behind a decision, and words without any.
 
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ fn the_policy_approves_what_is_harmless_and_never_a_change() {
     let reply = stage(&mut client, "analyze");
     assert_eq!(reply["approval"]["decided_by"], "policy", "{reply}");
     assert_eq!(reply["state"], "ready(hypothesize)");
-    // Whoever lost that result gets it again.
+    // A caller who lost that result gets it again.
     let again = stage(&mut client, "analyze");
     assert_eq!(
         (&again["from_log"], &again["stage_result"]["success"]),
@@ -185,7 +185,7 @@ fn an_answer_to_no_question_of_the_stage_is_refused() {
     assert!(reply["hint"].as_str().unwrap().contains(&request), "{reply}");
 }
 
-/// The stateless era: what the call that asks returns, and the same call with an answer.
+/// The stateless era: the reply of the call that asks, and the same call with an answer.
 fn asked(server: Server) -> (Client, Value, Value) {
     let mut client = server.modern().human_by(|_| None).start();
     begin(&mut client);
@@ -252,7 +252,7 @@ fn a_state_that_was_changed_or_belongs_elsewhere_is_refused() {
         assert_eq!(reply["code"], "request_state_invalid", "{what}: {reply}");
         assert!(pending(&mut client), "{what}");
     }
-    // Another project's state.
+    // The state of another project.
     let (_elsewhere, _, foreign) = asked(project());
     let mut call = again.clone();
     call["requestState"] = foreign["requestState"].clone();
@@ -312,7 +312,7 @@ fn a_word_that_another_server_relays_leaves_a_dialog_open() {
     });
 }
 
-/// The kinds of what the log holds from the first request on.
+/// The kinds of the log's events from the first request on.
 fn since_the_request(client: &Client) -> Vec<Value> {
     let mut events = client.events();
     let at = events.iter().position(|event| event["kind"] == "approval_requested").unwrap();
@@ -346,7 +346,7 @@ fn a_dialog_is_in_the_log_with_its_request_and_once() {
         let mut other = client.server.beside().start();
         assert_eq!(approve(&mut other, &request)["code"], "dialog_open", "{what}");
         client.cancel(id);
-        // A call that ended with its question is answered by another one.
+        // Another call answers a call that ended with its question.
         if what.starts_with("later") {
             assert_eq!(approve(&mut other, &request)["code"], "dialog_open", "{what}");
             continue;

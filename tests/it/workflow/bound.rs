@@ -1,5 +1,5 @@
-//! An approval covers the change that was shown: what is applied in a run is that, and what is
-//! changed later is in the next report.
+//! An approval covers the change that was shown: a run applies that change only, and a later change comes
+//! in the next report.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn propose(client: &mut Client, diff: &str) -> Value {
 #[test]
 fn nothing_is_changed_before_implement_is_approved() {
     let mut client = project().start();
-    // What was changed outside of any run can be undone outside of any run.
+    // A change from outside of any run can be undone outside of any run.
     let before = patch(&mut client, &FIRST_DIFF.replace("/ 4", "/ 9"));
     let undo = json!({ "backup_session": before["backup_session"] });
     assert_eq!(client.call("maestro_restore_from_backup", undo.clone())["ok"], true);
@@ -40,7 +40,7 @@ fn nothing_is_changed_before_implement_is_approved() {
         assert_refused(&patch(client, FIRST_DIFF), "change_not_approved", at, next);
         let restored = client.call("maestro_restore_from_backup", undo.clone());
         assert_refused(&restored, "change_not_approved", at, next);
-        // Another server is no way around it, and a dry run is allowed.
+        // Another server is no way around it, and a dry run is permitted.
         let mut other = client.server.beside().start();
         assert_refused(&patch(&mut other, FIRST_DIFF), "change_not_approved", at, next);
         let tried = client.call("maestro_apply_patch", json!({ "patch": FIRST_DIFF, "dry_run": true }));
@@ -87,7 +87,7 @@ fn the_first_change_is_the_approved_one() {
         assert!(reply["error"].as_str().unwrap().contains(why), "{reply}");
     }
     assert_eq!(content(&client), was);
-    // The round of debug that is begun meanwhile is no way around it.
+    // A round of debug that begins meanwhile is no way around it.
     assert_eq!(stage(&mut client, "debug")["mode"], "solo");
     let reply = patch(&mut client, &FIRST_DIFF.replace("/ 4", "/ 5"));
     assert_refused(&reply, "change_differs", "running(debug)", "stage `debug`");
@@ -201,7 +201,7 @@ fn what_is_changed_in_debug_is_in_the_next_report() {
         display.contains("CHANGED SINCE THE LAST REPORT (2)") && display.contains("a very odd line"),
         "{display}"
     );
-    // While that is read, nothing changes; and once it was shown, it is not shown again.
+    // While a person reads it, nothing changes; after it was shown, it is not shown again.
     let request = asked["request_id"].as_str().unwrap().to_owned();
     let reply = patch(&mut client, FIRST_DIFF);
     assert_refused(&reply, "approval_pending", "awaiting_approval(debug)", &request);
@@ -252,7 +252,7 @@ fn what_acts_by_itself_is_a_risk_in_a_change_and_applied_once_it_is_approved() {
     assert!(risks.contains("changes .husky/pre-commit: git hooks"), "{risks}");
     approve(&mut client, asked["request_id"].as_str().unwrap());
     assert_eq!(patch(&mut client, &change)["ok"], true);
-    // In debug other changes are free, and this kind is not.
+    // Debug permits other changes, but not this kind.
     verify(&mut client);
     let other = hook.replace("pre-commit", "pre-push");
     assert_eq!(patch(&mut client, &other)["code"], "change_acts");

@@ -1,4 +1,4 @@
-//! What a run may spend: 2 consults a stage, 1 a round of debug, 6 in all, and never one more.
+//! The budget of a run: 2 consults a stage, 1 a round of debug, 6 in all, and never one more.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::harness::Client;
 
-/// A consult on the account of the run that is open.
+/// A consult on the account of the open run.
 fn plain(client: &mut Client) -> Value {
     let run = state(client)["workflow_id"].clone();
     client.call("maestro_consult", json!({ "prompt": "why?", "workflow_id": run }))
@@ -36,7 +36,7 @@ fn two_of_a_stage() {
     assert_exhausted(&client.call("maestro_consult_with_role", role));
     let other = json!({ "prompt": "why?", "stage": "debug", "workflow_id": run });
     assert_exhausted(&client.call("maestro_consult", other));
-    // All of an ensemble or none of it.
+    // An ensemble is asked as a whole or not at all.
     approve(&mut client, &request);
     let three =
         json!({ "task": "why?", "providers": ["codex", "gemini"], "n_per_provider": 2, "workflow_id": run });
@@ -48,7 +48,7 @@ fn two_of_a_stage() {
         json!({ "task": "why?", "providers": ["codex", "gemini"], "workflow_id": run }),
     ));
     assert_eq!(calls(&client), 3);
-    // One is left: the stage asks one.
+    // One consult is left, so the stage asks one.
     let reply = stage(&mut client, "hypothesize");
     assert_eq!((&reply["mode"], calls(&client)), (&json!("consult"), 4), "{reply}");
     assert_eq!(state(&mut client)["total_consults"], 4);
@@ -67,7 +67,7 @@ fn more_providers_than_the_stage_has_left_are_refused() {
         "the budget of analyze is too small: 2 of 2 consults are left (the call needs 3)"
     );
     assert_eq!((calls(&client), &state(&mut client)["state"]), (0, &json!("ready(analyze)")));
-    // What the run has spent elsewhere is no part of the stage's.
+    // Consults that the run spent elsewhere do not count in the stage.
     pass(&mut client, "analyze");
     call["stage"] = json!("hypothesize");
     let reply = client.call("maestro_run_stage_with_approval", call);
@@ -105,7 +105,7 @@ fn six_of_a_run_and_then_solo() {
     assert_eq!((&reply["ok"], &reply["mode"]), (&json!(true), &json!("solo")), "{reply}");
     assert!(reply["why"].as_str().unwrap().contains("budget"), "{reply}");
     assert!(reply["solo"]["hand_in"]["fields"].is_string(), "{reply}");
-    // A named provider does not help, and neither does the same call again.
+    // Neither a named provider nor the same call again helps.
     let mut named = arguments("hypothesize");
     named["providers"] = json!(["codex"]);
     assert_eq!(client.call("maestro_run_stage_with_approval", named)["mode"], "solo");
@@ -190,7 +190,7 @@ fn a_stage_and_plain_consults_race_for_the_same_places() {
     racing.extend((0..6).map(|_| client.begin_call("maestro_consult", asked.clone())));
     let replies: Vec<Value> = racing.into_iter().map(|id| client.result(id)).collect();
     assert_eq!(calls(&client), 2, "{replies:?}");
-    // What the stage could not ask does not spoil what it could.
+    // A consult that the stage could not make does not spoil the others.
     let stage = &replies[0];
     let asked = stage["stage_result"]["consults_used"].as_u64().unwrap_or(0);
     assert!(asked == 0 || stage["ok"] == true, "{stage}");
@@ -228,7 +228,7 @@ fn another_task_begins_with_what_the_open_run_has_spent() {
         json!({ "task": "mend it in other words", "start_stage": "implement" }),
     );
     assert_eq!((&other["continued"], &other["budget"]["used"]), (&json!(false), &json!(1)), "{other}");
-    // A server that works on no run begins afresh.
+    // A server without a run begins afresh.
     let mut second = client.server.beside().start();
     let fresh = second.call("maestro_workflow_with_hitl", json!({ "task": "something else" }));
     assert_eq!(fresh["budget"]["used"], 0, "{fresh}");
@@ -242,7 +242,7 @@ fn outside_any_run_nothing_is_limited() {
     }
 }
 
-/// A run that waits for its human taxes nobody who does other work.
+/// A run that waits for its human costs other work nothing.
 #[test]
 fn an_open_run_holds_up_no_other_work() {
     let mut client = project().start();
@@ -256,13 +256,13 @@ fn an_open_run_holds_up_no_other_work() {
     for told in [run.as_str(), "mend the mean", "0 min ago", "maestro-mcp runs stop"] {
         assert!(hint.contains(told), "{told}: {hint}");
     }
-    // Whatever does not name the run is asked, also for the packing limits of its stage.
+    // A call that does not name the run is asked, also with the packing limits of its stage.
     for stage in [json!(null), json!("analyze"), json!("improve")] {
         let reply = client.call("maestro_consult", json!({ "prompt": "something else", "stage": stage }));
         assert_eq!(reply["ok"], true, "{reply}");
     }
     assert_eq!(state(&mut client)["total_consults"], 2);
-    // The stage that is worked on right now is named by its name.
+    // A call that names the current stage belongs to it.
     let mut solo = project().env("MAESTRO_MAX_CONSULT_TOTAL", "1").start();
     begin(&mut solo);
     pass(&mut solo, "analyze");
@@ -272,7 +272,7 @@ fn an_open_run_holds_up_no_other_work() {
     assert_eq!(solo.call("maestro_consult", json!({ "prompt": "why?" }))["ok"], true);
 }
 
-/// A project with a run that began so many days ago.
+/// A project with a run that began some days ago.
 fn begun_before(days: u64) -> (crate::harness::Server, String) {
     use maestro::testing::{
         Draft, EventStore as _, Expected, LowRisk, Record, RunStarted, SqliteStore, Stage,
@@ -317,7 +317,7 @@ fn an_idle_run_is_parked_and_can_be_taken_up() {
     assert_eq!(client.call("maestro_run_stage_with_approval", call)["ok"], true);
     let state = state(&mut client);
     assert_eq!((&state["workflow_id"], &state["parked"]), (&json!(run), &json!(false)), "{state}");
-    // Where the user does not want that, no run is ever parked.
+    // If the user does not want it, no run is ever parked.
     let mut client = begun_before(900).0.env("MAESTRO_PARK_AFTER_DAYS", "0").start();
     assert_eq!(patch(&mut client, FIRST_DIFF)["code"], "change_not_approved");
 }
@@ -371,7 +371,7 @@ fn votes_and_judges_count_in_the_run_that_they_name() {
     }
 }
 
-/// The steps of `/maestro-analyze`: a stage without a run, and its facts on record.
+/// The steps of `/maestro-analyze`: a stage without a run, and its recorded facts.
 #[test]
 fn the_command_that_analyzes_leaves_nothing_open() {
     let mut client = project().start();

@@ -1,4 +1,4 @@
-//! What a human says steers: which hypothesis goes on, and what does not go with the decision.
+//! A human's words steer: the hypothesis that goes on, and answers that contradict the decision.
 
 use std::sync::{Arc, Mutex};
 
@@ -25,7 +25,7 @@ fn pending_report(client: &mut Client) -> Value {
     client.call("maestro_get_pending_approvals", json!({}))["pending_requests"][0]["report"].clone()
 }
 
-/// What the implementer was asked.
+/// The prompt of the implementer.
 fn implement_prompt(client: &mut Client) -> String {
     assert_eq!(stage(client, "implement")["ok"], true);
     client.log("codex").last().unwrap()["prompt"].as_str().unwrap().to_owned()
@@ -182,7 +182,7 @@ fn a_form_asks_back_once() {
     }
 }
 
-/// What is said in a comment is an answer too, in every language.
+/// A comment is an answer too, in every language.
 const COMMENTS: [&str; 4] = [
     "do not merge this, it is wrong",
     "Needs a different approach.",
@@ -210,7 +210,7 @@ fn a_comment_against_the_decision_is_asked_back_once() {
         let decided = client.call("maestro_submit_approval", call);
         assert_eq!(decided["ok"], true, "{said}: {decided}");
     }
-    // Praise does not go with a rejection either.
+    // Praise contradicts a rejection as well.
     let (mut client, request) = handed_in(project(), "analyze");
     let call = json!({ "request_id": request, "approved": false, "feedback": "LGTM, merge it" });
     assert_eq!(client.call("maestro_submit_approval", call)["code"], "answers_contradict");

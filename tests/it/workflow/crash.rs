@@ -1,5 +1,5 @@
-//! Servers that are killed at random points of a run: what was acknowledged is there, the log is
-//! whole, and the run goes on to its end.
+//! Servers that are killed at random points of a run. Acknowledged work is in the log, the log is whole,
+//! and the run goes on to its end.
 
 use std::collections::BTreeSet;
 use std::thread::JoinHandle;
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::{FIRST_DIFF, SECOND_DIFF, arguments, outputs, project};
 use crate::harness::{Client, Seeded, Server};
 
-/// Lives of a run that may end early; the one after them is left alone.
+/// Lives of a run that may end early; the next one is left alone.
 const LIVES: u32 = 10;
 
-/// What the servers said was done.
+/// The acknowledgements of the servers.
 #[derive(Default)]
 pub(crate) struct Acknowledged {
-    /// Texts that stand in the log: ids of runs, requests, backups and checks.
+    /// Texts in the log: ids of runs, requests, backups and checks.
     pub(crate) texts: BTreeSet<String>,
     /// The run.
     run: Option<String>,
@@ -70,7 +70,7 @@ fn call(seen: &mut Acknowledged, client: &mut Client, tool: &str, arguments: Val
     Some(reply)
 }
 
-/// One step of the run, whatever was done before; none where the server is gone.
+/// One step of the run, whatever came before; none if the server is gone.
 pub(crate) fn step(client: &mut Client, seen: &mut Acknowledged) -> Option<bool> {
     let which = seen.run.clone().map_or_else(|| json!({}), |run| json!({ "workflow_id": run }));
     let run = call(seen, client, "maestro_workflow_state", which)?["workflow"].clone();
@@ -135,7 +135,7 @@ pub(crate) fn kill_after(pid: u32, pause: Duration) -> JoinHandle<()> {
     })
 }
 
-/// A run whose servers are killed, up to `kills` of them. Returns how many were.
+/// A run whose servers are killed, up to `kills` times. Returns the number of kills.
 fn run(seed: u64, kills: u32) -> u32 {
     let mut random = Seeded(seed);
     let first = project();
@@ -172,7 +172,7 @@ fn run(seed: u64, kills: u32) -> u32 {
 
 #[test]
 fn kills_at_random_points_lose_nothing() {
-    // `make soak` asks for more of them.
+    // `make soak` asks for more.
     let wanted: u32 = std::env::var("MAESTRO_SOAK_KILLS").map_or(20, |count| count.parse().unwrap());
     let (mut killed, mut seed) = (0, 20_261_121);
     while killed < wanted {

@@ -1,4 +1,4 @@
-//! A whole run, from analyze to complete, in every way in which a human can be asked.
+//! A whole run, from analyze to complete, for every way of asking a human.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::harness::{Answer, Client};
 
-/// How a stage's approval comes about.
+/// The source of a stage's approval.
 type Approve = fn(&mut Client, &Value) -> Value;
 
-/// Every step of a run; `approve` sees what the stage returned and gives what was decided.
+/// Every step of a run. `approve` gets the stage's result and returns the decision.
 fn whole_run(client: &mut Client, approve: Approve) {
     begin(client);
     let reply = stage(client, "analyze");

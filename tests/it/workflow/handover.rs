@@ -1,4 +1,4 @@
-//! What reaches the prompt of a stage: looked up in what the stand-in received.
+//! The prompt of a stage as the stand-in received it.
 
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ fn a_revision_is_the_same_stage_with_the_instructions() {
         "revising(analyze)",
         "analyze",
     );
-    // The very same arguments: what was discarded is not given out again.
+    // The very same arguments: a discarded answer is not returned again.
     let again = stage(&mut client, "analyze");
     assert_eq!((&again["iteration"], &again["from_log"]), (&json!(2), &Value::Null), "{again}");
     assert_ne!(request_of(&again), request);
@@ -157,7 +157,7 @@ fn answers_that_say_something_reach_the_next_stage_with_their_questions() {
     for (id, answer) in [("analyze_files", "Some are missing"), ("analyze_repro", "only on Mondays")] {
         assert_holds(&prompt, &[&format!("{} - {answer}", question(id).as_str().unwrap())]);
     }
-    // That all is well is no news.
+    // A content answer is no news.
     for id in ["analyze_completeness", "analyze_accuracy"] {
         assert!(!prompt.contains(question(id).as_str().unwrap()) && !prompt.contains(id), "{prompt}");
     }
@@ -169,7 +169,7 @@ fn secrets_of_the_task_and_of_reviewers_stay_here() {
     let mut client = project().start();
     let mut call = arguments("analyze");
     call["task"] = json!(format!("{} token {SECRET}", answered(&super::analysis())));
-    // No run: this call begins one.
+    // Without a run, this call begins one.
     let request = request_of(&client.call("maestro_run_stage_with_approval", call));
     client.call(
         "maestro_submit_approval",

@@ -1,4 +1,4 @@
-//! Stages whose caller, or whose server, goes away.
+//! Stages whose caller or server goes away.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn a_cancelled_stage_goes_on_to_its_end() {
     let id = client.begin_call(STAGE, slow(0.4));
     client.wait_for_calls("gemini", 1);
     client.cancel(id);
-    // Asked for again at once, while it is worked on.
+    // A repeated call during the work.
     let reply = client.call(STAGE, slow(0.4));
     assert_eq!((&reply["ok"], &reply["approval"]["status"]), (&json!(true), &json!("pending")), "{reply}");
     let again = client.call(STAGE, slow(0.4));
@@ -281,7 +281,7 @@ fn a_call_that_is_cancelled_closes_its_dialog() {
     let closed = client.line_with("notifications/cancelled");
     assert_eq!(closed["params"]["requestId"], asked["id"]);
     assert_eq!(state(&mut client)["state"], "awaiting_approval(analyze)");
-    // Answered too late: nothing comes of it.
+    // A late answer has no effect.
     client.send(&json!({
         "jsonrpc": "2.0", "id": asked["id"],
         "result": { "action": "accept", "content": { "decision": "approve" } },

@@ -1,4 +1,4 @@
-//! In which languages people read reports, results, dialogs and the terminal.
+//! The languages of reports, results, dialogs and the terminal.
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn where_korean_is_chosen_the_report_is_korean_and_keys_stay() {
     assert!(results[1]["action_required"].is_string() && results[1]["action_required_ko"].is_string());
 }
 
-/// What the human of a client is asked.
+/// The questions to a client's human.
 fn dialog(server: Server) -> Value {
     let mut client = server.human(Answer::approve()).start();
     begin(&mut client);
@@ -83,7 +83,7 @@ fn a_dialog_is_in_one_language() {
     }
 }
 
-/// Columns that a text takes on a screen: letters of Korean take two.
+/// The columns of a text on a screen: Korean letters take two.
 fn columns(text: &str) -> usize {
     text.chars()
         .map(
@@ -107,7 +107,7 @@ fn the_dialog_of_every_stage_carries_the_decision_in_three_rows() {
                 client.call("maestro_verify", check);
             }
             let decided_by = if name == "debug" {
-                // Its first rounds are the orchestrator's own.
+                // The orchestrator does its first rounds itself.
                 let request = super::hand_in(&mut client, name)["request_id"].clone();
                 let submit = json!({ "request_id": request, "approved": true });
                 client.call("maestro_submit_approval", submit)["decided_by"].clone()

@@ -1,4 +1,4 @@
-//! Who may decide is settled when a run begins, and no argument of the model's loosens it.
+//! A run fixes at its beginning who may decide, and no argument of the model loosens it.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ fn the_stricter_of_the_run_and_the_server_holds() {
         let reply = approve(&mut second, &request);
         assert_eq!(reply["code"].as_str().unwrap_or_default(), expected, "{run} {server}: {reply}");
     }
-    // A run that is to relay is asked about where the server that decides asks.
+    // A run that relays is asked about if the deciding server asks.
     let mut client = project().env("MAESTRO_APPROVALS", "relay").start();
     begin(&mut client);
     let request = request_of(&stage(&mut client, "analyze"));
@@ -49,7 +49,7 @@ fn where_a_human_is_wanted_no_argument_counts() {
     assert!(run["notes"].to_string().contains("does not count"), "{run}");
     let reply = stage(&mut client, "analyze");
     assert_eq!(reply["approval"]["status"], "pending", "{reply}");
-    // What the client says of itself is no human's word either.
+    // The client's own name is no human's word either.
     let request = request_of(&reply);
     assert_eq!(approve(&mut client, &request)["code"], "human_wanted");
     assert_eq!(reject(&mut client, &request)["code"], "human_wanted");
@@ -58,7 +58,7 @@ fn where_a_human_is_wanted_no_argument_counts() {
 
 #[test]
 fn the_policy_does_not_approve_in_a_run_that_wants_a_human() {
-    // The run was begun by a server that let the policy approve, and is worked on by a strict one.
+    // A server that lets the policy approve began the run, and a strict one works on it.
     let mut client = project().start();
     assert_eq!(start(&mut client, json!({ "auto_approve_low_risk": true }))["auto_approve_low_risk"], true);
     for (name, value) in [("MAESTRO_APPROVALS", "human"), ("MAESTRO_AUTO_APPROVE_LOW_RISK", "false")] {
@@ -110,7 +110,7 @@ fn a_late_start_is_in_the_report() {
         risks.contains("began at implement. Skipped, and reviewed by nobody: analyze, hypothesize."),
         "{reply}"
     );
-    // Also where the run was begun by its first stage.
+    // The same holds for a run that its first stage began.
     let mut client = project().start();
     let reply = stage(&mut client, "hypothesize");
     let risks = pending_risks(&mut client);

@@ -1,11 +1,11 @@
-//! "Tests passed" means that tests ran: what lists, collects, compiles or looks opens nothing.
+//! "Tests passed" means that tests ran. A command that lists, collects, compiles or looks opens no gate.
 
 use serde_json::{Value, json};
 
 use super::{FIRST_DIFF, begin, hand_in, pass, patch, project, stage, state};
 use crate::harness::{Client, Server};
 
-/// A run whose approved change is applied, and in which nothing was checked yet.
+/// A run with its approved change applied and nothing checked yet.
 fn changed(server: Server) -> Client {
     let passes = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): pass\n";
     let mut client = server.file("test_passes.py", passes).start();
@@ -42,7 +42,7 @@ fn a_check_without_a_test_opens_nothing() {
     assert_eq!(state(&mut client)["state"], "ready(improve)");
 }
 
-/// Go names no test that passes unless it is asked to, and Gradle never does.
+/// Go names passing tests only on request, and Gradle never does.
 #[test]
 fn a_runner_that_counts_no_passing_tests_opens_the_gate_all_the_same() {
     let server = project()
@@ -70,7 +70,7 @@ fn a_runner_that_counts_no_passing_tests_opens_the_gate_all_the_same() {
     assert_eq!(state(&mut client)["state"], "ready(improve)");
 }
 
-/// Node counts a file as a test of its own where there is none in it.
+/// Node counts a file without tests as a test.
 #[test]
 fn a_file_without_a_test_is_no_test() {
     if !std::path::Path::new("/usr/bin/node").exists() {

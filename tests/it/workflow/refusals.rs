@@ -1,4 +1,4 @@
-//! What a run refuses: with its state, the reason and the next step.
+//! The refusals of a run: state, reason and next step.
 
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn a_stage_past_an_open_approval() {
             &request,
         );
     }
-    // The same stage for another question is no way around it either.
+    // The same stage with another question is no way around it either.
     let mut other = arguments("analyze");
     other["context_facts"] = json!([]);
     let reply = client.call("maestro_run_stage_with_approval", other);
@@ -108,12 +108,12 @@ fn improve_before_the_checks_passed_after_the_last_change() {
     assert_eq!(state(&mut client)["state"], "ready(debug)", "a change is no check");
     assert_eq!(verify(&mut client)["ok"], true);
     assert_eq!(state(&mut client)["state"], "ready(improve)");
-    // A change after the checks shuts it again.
+    // A change after the checks shuts the gate again.
     let undo = SECOND_DIFF.replace("\n-", "\n~").replace("\n+ ", "\n- ").replace("\n~ ", "\n+ ");
     assert_eq!(patch(&mut client, &undo)["ok"], true, "{undo}");
     assert_eq!(state(&mut client)["state"], "ready(debug)");
     assert_refused(&stage(&mut client, "improve"), "stage_out_of_order", "ready(debug)", "debug");
-    // And so does a run that begins there.
+    // A run that begins there is refused too.
     let mut client = project().start();
     client.call("maestro_workflow_with_hitl", json!({ "task": "polish", "start_stage": "improve" }));
     assert_refused(
@@ -170,12 +170,12 @@ fn a_second_patch_before_the_first_was_checked() {
     let session = first["backup_session"].as_str().unwrap();
     assert_refused(&refused, "change_unverified", "ready(debug)", session);
     assert_eq!(std::fs::read_to_string(client.project().join("mean.py")).unwrap(), before);
-    // A dry run says what the real one would, and another server knows of the first patch as well.
+    // A dry run predicts the real one, and another server knows of the first patch too.
     let dry = client.call("maestro_apply_patch", json!({ "patch": SECOND_DIFF, "dry_run": true }));
     assert_refused(&dry, "change_unverified", "ready(debug)", session);
     let mut other = client.server.beside().start();
     assert_refused(&patch(&mut other, SECOND_DIFF), "change_unverified", "ready(debug)", session);
-    // Undone, it counts no more.
+    // After its undoing it no longer counts.
     let undone = client.call("maestro_restore_from_backup", json!({ "backup_session": session }));
     assert_eq!(undone["ok"], true, "{undone}");
     assert_eq!(patch(&mut client, FIRST_DIFF)["ok"], true);

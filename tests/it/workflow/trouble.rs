@@ -62,7 +62,7 @@ fn a_log_that_is_none() {
     let mut client = damaged().start();
     every_workflow_tool(&mut client, "store_corrupt", true);
     plain_consults_work(&mut client);
-    // Whether a run stands in the way of a patch is in the log.
+    // Only the log says whether a run stands in the way of a patch.
     let reply = patch(&mut client, FIRST_DIFF);
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("log_unavailable")), "{reply}");
     client.close();
@@ -78,7 +78,7 @@ fn a_log_that_is_damaged_in_the_middle() {
     assert!(client.close().0.success());
     let path = client.project().join(".maestro/maestro.db");
     let mut bytes = std::fs::read(&path).unwrap();
-    // The pages are there, and what they hold is not.
+    // The pages are there, but their content is damaged.
     let length = bytes.len();
     bytes[4_096..length].fill(0xEE);
     for extra in ["maestro.db-wal", "maestro.db-shm"] {
