@@ -7,11 +7,12 @@ CARGO ?= cargo
 demo: build
 	$(BINARY) demo
 
-## Every test. Needs Rust, python3 and git; nothing else is installed for it.
+## Every test. Needs Rust, python3 and git; nothing else is installed for it. Many tests wait for processes, so there is
+## one thread more than processors.
 test:
 	@command -v python3 >/dev/null || { echo "make test needs python3 for the failing program of the demo"; exit 1; }
 	$(CARGO) build --locked --bins --examples
-	$(CARGO) test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(getconf _NPROCESSORS_ONLN) + 1))} $(CARGO) test --locked
 
 ## The long tests: 2,000 random patches against git apply, 200 kills in the middle of runs, and for
 ## SOAK_SECONDS 8 servers on one project with 64 CLIs that misbehave; prints the counts.

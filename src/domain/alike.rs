@@ -1,7 +1,9 @@
 //! Names that are alike: what was meant by one that does not exist.
 
 use super::order::Order;
-use super::toolset::PREFIX;
+
+/// Beginning of the name of every tool.
+pub const PREFIX: &str = "maestro_";
 
 /// How much two names are alike, from 0 to 1. Case, dashes, underscores, blanks and what the names of all tools
 /// begin with do not matter.

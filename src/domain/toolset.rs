@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::alike::PREFIX;
 use super::packed;
 
 /// A named set of tools.
@@ -13,8 +14,6 @@ pub struct Toolset {
     /// Its tools, without what all of ours begin with.
     pub tools: Vec<String>,
 }
-
-pub const PREFIX: &str = "maestro_";
 
 /// The tool that every server has.
 const ALWAYS: &str = "help";
