@@ -126,10 +126,9 @@ pub(super) fn plan_in(
     let entries = if request.entries.is_empty() { all.as_slice() } else { &request.entries };
     for (number, entry) in entries.iter().enumerate() {
         planning.add(entry, request.cwd.as_deref()).map_err(|problem| {
-            Error::InvalidArguments(match request.entries.is_empty() {
-                true => problem,
-                false => format!("commands[{number}].{problem}"),
-            })
+            let is_named = !request.entries.is_empty();
+            let place = if is_named { format!("commands[{number}].") } else { String::new() };
+            Error::InvalidArguments(place + &problem)
         })?;
     }
     let Planning { mut checks, detected, .. } = planning;
