@@ -530,8 +530,8 @@ fn variant(value: Value) -> Result<Variant, Misfit> {
             let (name, content) = fields.into_iter().next().unwrap_or_default();
             Ok(Variant { name, content: Some(content) })
         }
-        Value::Object(_) => Err(Misfit::invalid_value(Unexpected::Map, &"map with a single key")),
-        other => Err(wrong_type(&other, &"string or map")),
+        Value::Object(_) => Err(Misfit::invalid_value(Unexpected::Map, &"an object with one key")),
+        other => Err(wrong_type(&other, &"a name")),
     }
 }
 
@@ -542,10 +542,11 @@ struct Variant {
 
 impl Variant {
     /// The content, and what it belongs to.
-    fn content(self, expected: &dyn Expected) -> Result<(String, Value), Misfit> {
-        match self.content {
-            Some(content) => Ok((self.name, content)),
-            None => Err(Misfit::invalid_type(Unexpected::UnitVariant, expected)),
+    fn content(self) -> Result<(String, Value), Misfit> {
+        let Self { name, content } = self;
+        match content {
+            Some(content) => Ok((name, content)),
+            None => Err(Misfit::custom(format!("must be an object with the key `{name}` (got {name:?})"))),
         }
     }
 }
@@ -565,20 +566,20 @@ impl<'de> VariantAccess<'de> for Variant {
     fn unit_variant(self) -> Result<(), Misfit> {
         match self.content {
             None | Some(Value::Null) => Ok(()),
-            Some(other) => Err(wrong_type(&other, &"unit").below_key(&self.name)),
+            Some(other) => Err(wrong_type(&other, &"empty").below_key(&self.name)),
         }
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Misfit> {
-        let (name, content) = self.content(&"newtype variant")?;
+        let (name, content) = self.content()?;
         seed.deserialize(Source(content)).map_err(|misfit| misfit.below_key(&name))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Misfit> {
-        let (name, content) = self.content(&"tuple variant")?;
+        let (name, content) = self.content()?;
         match content {
             Value::Array(items) => list(items, visitor),
-            other => Err(wrong_type(&other, &"tuple variant")),
+            other => Err(wrong_type(&other, &"a list")),
         }
         .map_err(|misfit| misfit.below_key(&name))
     }
@@ -588,10 +589,10 @@ impl<'de> VariantAccess<'de> for Variant {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        let (name, content) = self.content(&"struct variant")?;
+        let (name, content) = self.content()?;
         match content {
             Value::Object(fields) => map(fields, visitor),
-            other => Err(wrong_type(&other, &"struct variant")),
+            other => Err(wrong_type(&other, &"an object")),
         }
         .map_err(|misfit| misfit.below_key(&name))
     }

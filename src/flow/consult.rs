@@ -59,8 +59,8 @@ pub async fn consult(
                 ready(kit, work).next(conversation.last_provider.as_deref())?
             }
         };
+        // The helper of the CLI starts while the question is prepared. A consultant starts none.
         kit.processes.refuse_nested()?;
-        // The helper of the CLI starts while the question is prepared.
         let is_program = !kit.config.catalogue().get(&provider)?.is_understudy();
         let ahead = (is_program && place.is_first()).then(|| kit.processes.supervisor().ahead());
         let prepared = prepare(kit, question, Layout::Plain, Some(conversation))?;

@@ -73,6 +73,11 @@ fn a_misfit_says_the_wanted_form_and_the_value() {
         (json!({ "list": {} }), "must be a list (got an object)"),
         (json!({ "maybe": 5_000_000_000_u64 }), "must be a whole number, 0 to 4294967295 (got 5000000000)"),
         (json!({ "kinds": ["plane"] }), "must be one of plain, new, pair, named (got \"plane\")"),
+        (json!({ "kinds": [3] }), "must be a name (got 3)"),
+        (json!({ "kinds": [{}] }), "must be an object with one key (got an object)"),
+        (json!({ "kinds": ["named"] }), "must be an object with the key `named` (got \"named\")"),
+        (json!({ "kinds": [{ "plain": 1 }] }), "must be empty (got 1)"),
+        (json!({ "kinds": [{ "pair": 1 }] }), "must be a list (got 1)"),
         (json!({ "kinds": [{ "named": {} }] }), "`size` is missing"),
         (json!({ "smal": 3 }), "unknown key `smal`; did you mean `small`?"),
     ] {
@@ -93,18 +98,9 @@ fn values_are_read_as_serde_json_reads_them() {
     let empty = serde_json::to_value(Everything::default()).unwrap();
     let names: Vec<&String> = empty.as_object().unwrap().keys().collect();
     assert_eq!(names.len(), 18);
-    // A key that is no number makes another error here, and is an error all the same.
-    let is_no_number = |name: &str, value: &Value| {
-        name.starts_with("by_") && value.as_object().is_some_and(|keys| keys.contains_key("a"))
-    };
     for name in names {
         for value in &values {
-            let whole = json!({ name: value });
-            if is_no_number(name, value) && name != "by_name" && name != "by_kind" {
-                from_value::<Everything>(whole).unwrap_err();
-            } else {
-                same(&whole);
-            }
+            same(&json!({ name: value }));
         }
     }
     same(&empty);
