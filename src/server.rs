@@ -355,22 +355,10 @@ impl ServerHandler for Maestro {
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // A known method with invalid parameters arrives here.
-        let known = [
-            "tools/call", "tools/list", "prompts/get", "prompts/list", "resources/read", "resources/list",
-            "resources/templates/list", "completion/complete", "subscriptions/listen", "tasks/get",
-            "tasks/update", "tasks/cancel",
-        ];
-        if known.contains(&request.method.as_str()) {
-            let why = match request.params.as_ref().and_then(|params| params.get("arguments")) {
-                Some(Value::Object(_) | Value::Null) | None => "",
-                Some(_) => ": `arguments` must be an object",
-            };
-            return Err(ErrorData::invalid_params(
-                format!("the parameters of {} are malformed{why}", request.method),
-                None,
-            ));
-        }
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None))
+        Err(wire::malformed(&request.method).unwrap_or_else(|| {
+            let unknown = format!("this server has no method `{}`", head(&request.method, 80));
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, unknown, None)
+        }))
     }
 }
 

@@ -459,13 +459,35 @@ fn not_a_message(value: &Value) -> Read {
         return malformed_answer(id);
     }
     let refusal = match (&id, value.get("method").and_then(Value::as_str)) {
-        (Some(_), Some(method)) => {
+        (Some(_), Some(method)) => malformed(method).unwrap_or_else(|| {
             let method = head(method, 80);
             ErrorData::invalid_params(format!("the parameters of {method} are malformed"), None)
-        }
+        }),
         _ => ErrorData::invalid_request("Invalid request", None),
     };
     Read::Refused(id, refusal)
+}
+
+/// The methods of MCP that take parameters, and the form of these.
+const PARAMETERS: [(&str, &str); 12] = [
+    ("tools/call", "`name` must be a string, and `arguments` must be an object"),
+    ("prompts/get", "`name` must be a string, and `arguments` must be an object"),
+    ("resources/read", "`uri` must be a string"),
+    ("completion/complete", "`ref` and `argument` must be objects"),
+    ("subscriptions/listen", "`notifications` must be an object"),
+    ("tasks/get", "`taskId` must be a string"),
+    ("tasks/update", "`taskId` must be a string, and `inputResponses` must be an object"),
+    ("tasks/cancel", "`taskId` must be a string"),
+    ("tools/list", "`cursor` must be a string"),
+    ("prompts/list", "`cursor` must be a string"),
+    ("resources/list", "`cursor` must be a string"),
+    ("resources/templates/list", "`cursor` must be a string"),
+];
+
+/// The error for parameters that do not fit a method; none if MCP has no such method.
+pub(super) fn malformed(method: &str) -> Option<ErrorData> {
+    let (method, form) = PARAMETERS.iter().find(|(name, _)| *name == method)?;
+    Some(ErrorData::invalid_params(format!("the parameters of {method} are malformed: {form}"), None))
 }
 
 /// Something that was meant as an answer to a question of ours. It gets no reply; the code that

@@ -147,6 +147,7 @@ fn malformed_calls_are_invalid_params() {
     ] {
         let reply = client.request("tools/call", params.clone());
         assert_eq!(reply["error"]["code"], -32602, "{params}: {reply}");
+        assert!(reply["error"]["message"].as_str().unwrap().contains("`name` must be a string"), "{reply}");
     }
     let listed = client.request("tools/call", json!({ "name": "maestro_help", "arguments": ["topic"] }));
     assert!(
@@ -157,7 +158,11 @@ fn malformed_calls_are_invalid_params() {
     for method in methods {
         assert_eq!(client.request(method, json!({ "nothing": 1 }))["error"]["code"], -32602, "{method}");
     }
-    assert_eq!(client.request("no/such", json!({}))["error"]["code"], -32601);
+    let reply = client.request("tools/call", json!(["maestro_help"]));
+    assert!(reply["error"]["message"].as_str().unwrap().contains("`name` must be a string"), "{reply}");
+    let unknown = &client.request("no/such", json!({}))["error"];
+    assert_eq!(unknown["code"], -32601);
+    assert_eq!(unknown["message"], "this server has no method `no/such`");
 }
 
 /// Some hosts pass the arguments on as their model wrote them.
