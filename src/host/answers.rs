@@ -98,7 +98,8 @@ impl Answers {
         let store = made(&self.root, STORE)?;
         let file = format!("{name}-{}.md", uuid::Uuid::now_v7());
         write_new(&store, &file, text)?;
-        prune(&store, LIMITS, is_answer);
+        // Nobody waits for that: each of hundreds of files is looked at.
+        std::thread::spawn(move || prune(&store, LIMITS, is_answer));
         Ok(self.root.join(STORE).join(file))
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::Handle;
 use super::polish::{NoInput, Parameters, arguments, number};
-use super::reply::reply;
+use super::reply::{reply, reply_with_value};
 use super::report::replying;
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
@@ -181,7 +181,7 @@ impl Handle {
     /// Lists consultants: installed, enabled, models, timeouts.
     #[tool(input_schema = arguments::<NoInput>())]
     async fn maestro_list_providers(&self, Parameters(NoInput {}): Parameters<NoInput>) -> CallToolResult {
-        reply(self.memory.overview.look(&self.kit).await.map(|value| value.as_ref().clone()))
+        reply_with_value(self.memory.overview.look(&self.kit).await.map(|value| value.as_ref().clone()))
     }
 
     /// Packs files, facts, errors and constraints into the masked text of a consult.

@@ -14,11 +14,13 @@ use crate::flow::project_files::ProjectFiles;
 
 /// The result of a flow. `ok: false` marks it as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
-    match outcome.map(serde_json::to_value) {
-        Ok(Ok(value)) => structured(with_ok(value)),
-        Ok(Err(error)) => failure(&Error::Internal(error.to_string())),
-        Err(error) => failure(&error),
-    }
+    let internal = |error: serde_json::Error| Error::Internal(error.to_string());
+    reply_with_value(outcome.and_then(|result| serde_json::to_value(result).map_err(internal)))
+}
+
+/// As [`reply`], without the copy that it makes of a value.
+pub(crate) fn reply_with_value(outcome: Result<Value, Error>) -> CallToolResult {
+    outcome.map_or_else(|error| failure(&error), |value| structured(with_ok(value)))
 }
 
 pub(crate) fn failure(error: &Error) -> CallToolResult {

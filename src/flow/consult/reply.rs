@@ -286,11 +286,20 @@ impl Consulted {
         self
     }
 
-    /// Says of each place that the answer names whether it is there. Blocks.
-    pub fn cited(self, project: &ProjectFiles) -> Self {
-        let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
-        let citations = self.ok.then(|| citations(project, &self.content, packed));
-        Self { citations, ..self }
+    /// Says of each place that the answer names whether it is there, where nobody has yet. Blocks.
+    pub fn cited(mut self, project: &ProjectFiles) -> Self {
+        if self.citations.is_none() {
+            self.citations = self.places(project, self.context.iter().flat_map(|context| &context.files));
+        }
+        self
+    }
+
+    fn places<'a>(
+        &self,
+        project: &ProjectFiles,
+        packed: impl Iterator<Item = &'a PackedFile>,
+    ) -> Option<Vec<Citation>> {
+        self.ok.then(|| citations(project, &self.content, packed.map(|file| file.path.as_str())))
     }
 
     /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer
@@ -360,16 +369,34 @@ impl Recording {
         Self { model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
-    /// Records the end and finishes the reply. The answer is masked once, for the log and for the caller that keeps
-    /// it. A log that cannot be written does not take the answer from the caller. Blocks.
+    /// Records the end and finishes the reply. A log that cannot be written does not take the answer from the
+    /// caller. Blocks.
     pub(super) fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
-        let Some(mut reservation) = self.reservation.take() else { return reply };
+        let Some(reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
         kit.log.ledger().note(reservation.provider(), refused);
         // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
-        let settled = self.settled(&reservation, Some(&reply));
+        // Of a long answer, the record takes about as long as a look at the places that it names.
+        let ((kept_in, masked), citations) = std::thread::scope(|scope| {
+            let packed = prepared.context.iter().flat_map(|context| &context.files);
+            let places = prepared.turn.is_some().then(|| scope.spawn(|| reply.places(&kit.project, packed)));
+            let recorded = self.record(reservation, kit, prepared, &reply);
+            (recorded, places.and_then(|places| places.join().ok()).flatten())
+        });
+        Consulted { kept_in, masked_answer: masked, citations, ..reply }.finish(kit, prepared)
+    }
+
+    /// Records the end. Returns the conversation in which the log keeps the answer, and the answer masked: that is
+    /// done once, for the log and for the caller that keeps it. Blocks.
+    fn record(
+        &self,
+        mut reservation: Reservation,
+        kit: &Kit,
+        prepared: &Prepared,
+        reply: &Consulted,
+    ) -> (Option<String>, Option<String>) {
         let saving = &kit.config.settings().tracing;
         let masked = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
         // A conversation goes on from its texts: if they are not kept, there is no conversation.
@@ -381,14 +408,13 @@ impl Recording {
             prompt: Some(kept(&prepared.prompt, saving.save_prompts && !is_question)),
             response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
             turn,
-            ..settled
+            ..self.settled(&reservation, Some(reply))
         };
-        match reservation.settle(reply.consult.clone(), settled) {
-            Ok(is_kept) => reply.kept_in = thread.filter(|_| is_kept),
-            Err(error) => tracing::warn!(%error, "a consult is not in the log"),
-        }
-        reply.masked_answer = masked;
-        reply.finish(kit, prepared)
+        let is_kept = reservation.settle(reply.consult.clone(), settled).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a consult is not in the log");
+            false
+        });
+        (thread.filter(|_| is_kept), masked)
     }
 
     pub(super) async fn end_off_thread(
