@@ -11,21 +11,21 @@ pub enum Address {
     /// Every run of the project.
     Runs,
     Run(String),
-    /// The report of a stage, by its request.
+    /// The report of a stage, identified by the id of its approval request.
     Approval(String),
     /// The newest evidence of the project.
     Trail,
-    /// One piece of evidence, whole.
+    /// One piece of evidence in full.
     Evidence(String),
-    /// A long answer, by its file name.
+    /// A long answer, identified by its file name.
     Answer(String),
 }
 
 impl Address {
     pub const SCHEME: &str = "maestro://";
 
-    /// Reads an address; none if it is not one of ours. Ids and names are plain (letters, digits, `.`, `_`
-    /// and `-`, without a dot at the beginning), so that none leads elsewhere.
+    /// Parses an address. `None` if it is not an address of Maestro. An id or name has only letters, digits,
+    /// `.`, `_` and `-`, and no dot at its beginning, so it cannot lead to another place.
     pub fn read(text: &str) -> Option<Self> {
         let path = text.strip_prefix(Self::SCHEME)?;
         let Some((family, id)) = path.split_once('/') else {

@@ -1,12 +1,11 @@
-//! Names that are alike: what was meant by one that does not exist.
+//! Similar names: finds the known name that a misspelt one was meant to be.
 
 use super::order::Order;
 
-/// Beginning of the name of every tool.
+/// Prefix of the name of every tool.
 pub const PREFIX: &str = "maestro_";
 
-/// How much two names are alike, from 0 to 1. Case, dashes, underscores, blanks and what the names of all tools
-/// begin with do not matter.
+/// Similarity of two names, from 0 to 1. Ignores case, dashes, underscores, blanks and the prefix of tools.
 pub fn likeness(one: &str, other: &str) -> f64 {
     let bare = |name: &str| {
         let name = name.to_lowercase();
@@ -16,16 +15,16 @@ pub fn likeness(one: &str, other: &str) -> f64 {
     strsim::jaro_winkler(&one, &other).max(strsim::normalized_damerau_levenshtein(&one, &other))
 }
 
-/// The likeness from which on one name may be a slip for the other.
+/// Minimum similarity at which one name may be a misspelling of the other.
 pub const LIKE_ENOUGH: f64 = 0.8;
 
-/// The known name that an unknown one was most likely meant to be.
+/// The known name most similar to an unknown one. `None` if no name is similar enough.
 pub fn meant<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>, wanted: &str) -> Option<Name> {
     let nearest = nearest_first(names, wanted).into_iter().next();
     nearest.filter(|name| likeness(name.as_ref(), wanted) >= LIKE_ENOUGH)
 }
 
-/// Names, the most alike first.
+/// Sorts names by similarity, the most similar first.
 pub fn nearest_first<Name: AsRef<str>>(names: impl IntoIterator<Item = Name>, wanted: &str) -> Vec<Name> {
     let mut ranked: Vec<(f64, Name)> =
         names.into_iter().map(|name| (likeness(name.as_ref(), wanted), name)).collect();

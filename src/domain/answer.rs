@@ -13,8 +13,8 @@ use thiserror::Error;
 use super::cut::cut;
 use super::pattern::Pattern;
 
-/// The JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
-/// Reasoning is not part of the answer, so a draft in it is not an answer either.
+/// Finds the JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
+/// Reasoning is not part of the answer, so a draft in it does not count.
 ///
 /// # Errors
 ///
@@ -27,20 +27,20 @@ pub fn document(answer: &str) -> Result<Found, Unreadable> {
     }
 }
 
-/// The document of an answer without any other words.
+/// The document of an answer. `None` if there are other words around it.
 pub fn alone(answer: &str) -> Option<Value> {
     document(answer).ok().filter(|found| found.around.is_empty()).map(|found| found.value)
 }
 
-// The JSON document in an answer, wherever a model put it.
+// Finding the JSON document.
 //
-// A fence ends only at a long enough line of its own, and even then the JSON decides: the longest prefix
-// that parses counts. Prose around one document is accepted. Two different documents are refused, because
-// nobody can tell which one is meant.
+// A fence ends only at a long enough line of backticks or tildes. Even then the JSON decides: the longest
+// prefix that parses counts. Prose around one document is accepted. Two different documents are refused,
+// because the intended one cannot be known.
 
 /// Maximum number of places in running text at which a document may begin.
 const MOST_STARTS: usize = 2_000;
-/// Characters of an error in a reason.
+/// Maximum characters of a parser's error in a message.
 const SHOWN: usize = 120;
 
 /// A document and the text around it.
@@ -48,7 +48,7 @@ const SHOWN: usize = 120;
 pub struct Found {
     /// The document.
     pub value: Value,
-    /// The words beside it, without its fence.
+    /// The text beside it, without the fence that encloses it.
     pub around: String,
 }
 
@@ -61,7 +61,7 @@ pub enum Unreadable {
     /// The model reasoned and did not answer.
     #[error("the answer is not a JSON document: it is a block of reasoning and nothing after it")]
     OnlyReasoning,
-    /// It begins and cannot be read to its end.
+    /// A document begins but cannot be parsed to its end.
     #[error("the answer is not a JSON document: one begins at line {line} and cannot be read ({problem})")]
     Broken {
         /// The line of the answer at which it begins.
@@ -83,13 +83,13 @@ struct Candidate {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// On its own, or in a fence for JSON.
+    /// Alone, or in a fence for JSON.
     Offered,
     /// In code of another language, or between backticks: probably a quote.
     Quoted,
 }
 
-/// Finds the document of a text.
+/// Finds the document of a text without reasoning.
 fn find(text: &str) -> Result<Found, Unreadable> {
     let text = &*whole_letters(text.trim().trim_start_matches('\u{feff}'));
     if let Ok(value) = serde_json::from_str(text) {
@@ -117,7 +117,7 @@ fn find(text: &str) -> Result<Found, Unreadable> {
     Ok(Found { value: first.value, around })
 }
 
-/// True if a text is meant as a document.
+/// True if a text seems to be meant as a JSON document.
 pub fn looks_like_one(text: &str) -> bool {
     let text = text.trim_start();
     let fence = text.trim_start_matches(['`', '~']);
@@ -131,13 +131,13 @@ pub fn looks_like_one(text: &str) -> bool {
 /// A fence of a text.
 #[derive(Debug)]
 struct Fence {
-    /// All of it, including its lines of backticks.
+    /// The whole fence, its opening and closing lines included.
     whole: Range<usize>,
     inside: Range<usize>,
     label: String,
 }
 
-/// Reads a text line by line, and knows which lines are inside a fence.
+/// Reads a text line by line and tracks which lines are inside a fence.
 #[derive(Debug, Default)]
 pub(in crate::domain) struct FenceWalk {
     /// The mark and the length of the open fence.
@@ -147,17 +147,17 @@ pub(in crate::domain) struct FenceWalk {
 /// The role of a line for the fences of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::domain) enum FenceLine<'a> {
-    /// It begins a fence, with this label.
+    /// It opens a fence with this label.
     Begins(&'a str),
     /// It is inside a fence.
     Inside,
     Ends,
-    /// It is outside.
+    /// It is outside of any fence.
     Outside,
 }
 
 impl FenceWalk {
-    /// The next line.
+    /// Takes the next line and returns its role.
     pub(in crate::domain) fn step<'a>(&mut self, line: &'a str) -> FenceLine<'a> {
         match (self.open, fence_run(line)) {
             (None, Some((mark, length, label))) => {
@@ -179,7 +179,7 @@ impl FenceWalk {
     }
 }
 
-/// The mark, the length and the rest of a line that may begin or end a fence.
+/// Parses a line that may open or close a fence: its mark character, its length, and the rest of the line.
 fn fence_run(line: &str) -> Option<(char, usize, &str)> {
     let line = line.trim();
     let mark = line.chars().next().filter(|mark| "`~".contains(*mark))?;
@@ -219,7 +219,7 @@ fn fences(text: &str) -> Vec<Fence> {
 }
 
 impl Fence {
-    /// True if it is for JSON: by its label, without a label, or if its first line begins a document.
+    /// True if it is for JSON: its label says so, it has no label, or a document begins on its first line.
     fn is_json(&self) -> bool {
         let label = self.label.to_ascii_lowercase();
         label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
@@ -229,7 +229,7 @@ impl Fence {
 /// Every document of a text, and the first broken one.
 fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadable>) {
     let (mut found, mut broken) = (Vec::new(), None);
-    // A fence may contain a document that is not an object.
+    // A fence that says JSON may hold a document that is not an object, such as a number.
     let says_json = |fence: &&Fence| {
         fence.label.to_ascii_lowercase().starts_with("json") || fence.whole == (0..text.len())
     };
@@ -261,7 +261,7 @@ fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadabl
                     let problem = cut(&error.to_string(), SHOWN);
                     broken = Some(Unreadable::Broken { line, problem });
                 }
-                // A whole document inside of it is only a part of it.
+                // A complete document inside the broken one is only a part of it, so it is skipped.
                 from = at + length_of_block(here);
             }
             Some(Err(_)) | None => from = at + 1,
@@ -270,7 +270,7 @@ fn candidates(text: &str, fences: &[Fence]) -> (Vec<Candidate>, Option<Unreadabl
     (found, broken)
 }
 
-/// True if the text begins an object or a list of objects: `{"`, `[{`.
+/// True if the text begins with an object or a list of objects: `{"`, `[{"`, or `{'` with a `':` later.
 fn begins_an_object(text: &str) -> bool {
     let mut letters = text.chars().filter(|letter| !letter.is_whitespace());
     match (letters.next(), letters.next(), letters.next()) {
@@ -309,7 +309,7 @@ fn kind(text: &str, at: usize, fences: &[Fence]) -> Kind {
     if line.matches('`').count() % 2 == 1 { Kind::Quoted } else { Kind::Offered }
 }
 
-/// `[1]` in prose is a reference mark, `[{...}]` a document.
+/// True for a non-empty object and for a list with an object: `[1]` in prose is a reference mark.
 fn is_document(value: &Value) -> bool {
     match value {
         Value::Object(object) => !object.is_empty(),
@@ -329,7 +329,7 @@ fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
             let is_bare = |text: &str| {
                 text.trim_matches(|letter: char| letter.is_whitespace() || letter == '`').is_empty()
             };
-            // The document may begin on the line of the fence itself.
+            // The document may begin on the opening line of the fence.
             fence.whole.contains(&place.start) && is_bare(before) && is_bare(after)
         };
         places.push(fences.iter().find(holds).map_or_else(|| place.clone(), |fence| fence.whole.clone()));
@@ -343,7 +343,7 @@ fn around(text: &str, found: &[Candidate], fences: &[Fence]) -> String {
     rest.trim().to_owned()
 }
 
-/// Every text in a document, with its key.
+/// Every text in a document, each with the key of the nearest object around it.
 pub fn texts(value: &Value) -> Vec<(&str, &str)> {
     fn collect<'a>(name: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str)>) {
         match value {
@@ -358,13 +358,13 @@ pub fn texts(value: &Value) -> Vec<(&str, &str)> {
     found
 }
 
-/// Marks that may enclose the whole of what comes after the reasoning.
+/// Names of tags that may enclose the whole answer after the reasoning.
 const WRAPPERS: [&str; 6] = ["answer", "final_answer", "final", "response", "output", "result"];
 
-/// An opening or closing mark: `<think>`, `[THINK]`, `<|begin_of_thought|>`, `◁think▷`.
+/// An opening or closing mark of reasoning: `<think>`, `[THINK]`, `<|begin_of_thought|>`, `◁think▷`.
 static MARK: Pattern = Pattern::new(concat!(
     r"(?i)<(?P<slash>/?)\s*(?:",
-    // The names of such blocks.
+    // The names of reasoning tags.
     "think|thinking|thought|thoughts|reason|reasoning|reflection|reflect|scratchpad|scratch_pad|analysis|chain_of_thought|chain-of-thought|cot|inner_monologue|internal_monologue|deliberation|antml:thinking|antml:reasoning|seed:think",
     r")(?:\s[^<>\n]{0,80})?>|\[(?P<bracket>/?)think\]|<\|(?P<turn>begin|end)_of_(?:thought|thinking|reasoning)\|>|<\|(?P<bar>/?)(?:think|thinking|reasoning)\|>|◁(?P<triangle>/?)think▷",
 ));
@@ -382,12 +382,12 @@ impl Spoken<'_> {
         &self.text
     }
 
-    /// True if there was reasoning beside it.
+    /// True if reasoning was removed from the answer.
     pub fn has_reasoned(&self) -> bool {
         self.reasoned
     }
 
-    /// True if there was nothing but reasoning.
+    /// True if the answer consists of reasoning alone.
     pub fn is_only_reasoning(&self) -> bool {
         self.reasoned && self.text.trim().is_empty()
     }
@@ -398,7 +398,7 @@ impl Spoken<'_> {
     }
 }
 
-/// A mark in a text.
+/// An opening or closing mark of reasoning in a text.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     start: usize,
@@ -406,9 +406,9 @@ struct Mark {
     closes: bool,
 }
 
-/// An answer without reasoning blocks: closed ones, one that is never closed (then the rest is reasoning),
-/// and one whose beginning was in the prompt (then everything before its end is reasoning). A mark that is
-/// only mentioned, in code or between quotes, stays.
+/// Removes reasoning blocks from an answer: closed blocks, a block that is never closed (the rest is
+/// reasoning), and one that began in the prompt (all text before its end is reasoning). A mark that is only
+/// mentioned, in code or between quotes, stays.
 pub fn spoken(answer: &str) -> Spoken<'_> {
     let untouched = || Spoken { text: Cow::Borrowed(answer), reasoned: false };
     let may_hold_one =
@@ -431,7 +431,7 @@ pub fn spoken(answer: &str) -> Spoken<'_> {
             if in_code(&kept, between) || !ends_a_thought(answer, mark) {
                 continue;
             }
-            // Its beginning is missing: everything up to here was reasoning.
+            // A closing mark without an opening one: all text before it was reasoning.
             kept.clear();
         } else {
             if in_code(&kept, between) || !begins_a_line(answer, mark, from) {
@@ -468,7 +468,7 @@ fn marks(answer: &str) -> Vec<Mark> {
     MARK.all(answer).filter_map(mark).collect()
 }
 
-/// True if a place is inside a code fence, or between backticks on its line.
+/// True if a text ends inside a code fence, or between backticks on its last line.
 fn in_code(kept: &str, between: &str) -> bool {
     let mut fences = FenceWalk::default();
     let mut last = "";
@@ -480,7 +480,7 @@ fn in_code(kept: &str, between: &str) -> bool {
     fences.is_open() || !on_a_new_line && last.matches('`').count() % 2 == 1
 }
 
-/// True if a block begins here: only white space or another block precedes it on its line.
+/// True if a block begins at this mark: only white space or another block precedes it on its line.
 fn begins_a_line(answer: &str, mark: Mark, from: usize) -> bool {
     let before = answer.get(from..mark.start).unwrap_or_default();
     before
@@ -496,8 +496,9 @@ fn is_quoted(answer: &str, mark: Mark) -> bool {
     before.is_some_and(|letter| "\"'`“‘«\\".contains(letter))
 }
 
-/// True if a closing mark ends a thought: at an end of its line, after a whole sentence, or before the
-/// answer itself. In the middle of a sentence it is only mentioned.
+/// True if a closing mark ends a block: it is alone at the beginning or end of its line, or follows a full
+/// sentence, or the next text does not continue in lower case. In the middle of a sentence it is only
+/// mentioned.
 fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     if is_quoted(answer, mark) {
         return false;
@@ -511,7 +512,7 @@ fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     line_before.trim_end().ends_with(['.', '!', '?', '…', ')', '。']) || !goes_on
 }
 
-/// The inner text, if marks such as `<answer>` enclose the whole.
+/// The inner text if tags such as `<answer>` enclose the whole text, else the text.
 fn unwrapped(text: &str) -> &str {
     let inside = |name: &str| {
         let rest = text.strip_prefix('<')?.strip_prefix(name)?.strip_prefix('>')?;
@@ -521,13 +522,13 @@ fn unwrapped(text: &str) -> &str {
     WRAPPERS.into_iter().find_map(inside).unwrap_or(text)
 }
 
-// Lone surrogates in JSON: a model that is cut between the two escapes of a character, or a CLI that counts
-// in UTF-16, leaves one. No text can contain it, so the whole document would be lost.
+// Lone surrogates in JSON. One remains if a model is cut off between the two escapes of a character, or if a
+// CLI counts in UTF-16. No Rust string can hold it, so the whole document would fail to parse.
 
 /// Bytes of an escape such as `\ud83d`.
 const LENGTH: usize = 6;
 
-/// The text with U+FFFD in the place of each lone surrogate. Every other byte stays at its position.
+/// Replaces each lone surrogate by the escape of U+FFFD. Every other byte keeps its position.
 pub fn whole_letters(text: &str) -> Cow<'_, str> {
     if !["\\ud", "\\uD"].iter().any(|begun| memmem::find(text.as_bytes(), begun.as_bytes()).is_some()) {
         return Cow::Borrowed(text);
@@ -563,7 +564,7 @@ pub fn whole_letters(text: &str) -> Cow<'_, str> {
     Cow::Owned(whole)
 }
 
-/// The number of an escape that begins here.
+/// The UTF-16 code unit of an escape that begins at this byte.
 fn unit(text: &str, start: usize) -> Option<u16> {
     let digits = text.get(start..start + LENGTH)?.strip_prefix("\\u")?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The mode of approval, from the least strict to the strictest.
+/// The modes of approval, from the least strict to the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approvals {
@@ -21,8 +21,8 @@ impl Approvals {
         self.max(other)
     }
 
-    /// True if a decision from this source counts. If a human is required, neither a policy nor a model's
-    /// argument does, even one that the client has shown in a dialog of its own.
+    /// True if a decision from this source counts. If a human is required, neither a policy counts nor a
+    /// model's argument, even one that the client has shown in a dialog of its own.
     pub fn takes(self, word: DecidedBy) -> bool {
         match word {
             DecidedBy::Elicitation | DecidedBy::Terminal | DecidedBy::Page => true,

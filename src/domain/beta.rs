@@ -4,17 +4,17 @@ use special::Beta as _;
 
 use super::measure::number::real;
 
-/// The quantile for "at least": nine times in ten the rate is higher.
+/// Quantile for "at least": the true rate is higher with probability 0.9.
 pub const CAUTIOUS: f64 = 0.1;
 
-/// The 10% quantile of a rate after these successes and failures with a uniform prior: of Beta(s + 1, f +
-/// 1). Three of three give 0.56, 95 of 100 give 0.91.
+/// The 10% quantile of a rate after these successes and failures, with a uniform prior: of Beta(s + 1, f +
+/// 1). Three of three give 0.56; 95 of 100 give 0.91.
 pub fn cautious_rate(successes: u64, failures: u64) -> f64 {
     quantile(CAUTIOUS, real(successes) + 1.0, real(failures) + 1.0)
 }
 
-/// The probability that a rate with this beta distribution is below `x`: the regularised incomplete
-/// beta function.
+/// Probability that a rate with the distribution Beta(a, b) is below `x`: the regularised incomplete beta
+/// function.
 pub fn below(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         return 0.0;
@@ -25,7 +25,7 @@ pub fn below(x: f64, a: f64, b: f64) -> f64 {
     x.inc_beta(a, b, a.ln_beta(b))
 }
 
-/// The rate below which it lies with probability `p`.
+/// The `p` quantile of Beta(a, b), found by bisection.
 pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
     const HALVINGS: u32 = 60;
     let (mut low, mut high) = (0.0_f64, 1.0_f64);
@@ -40,23 +40,23 @@ pub fn quantile(p: f64, a: f64, b: f64) -> f64 {
     low.midpoint(high)
 }
 
-/// The rate that is exceeded with probability 0.95: the one-sided bound of Jeffreys.
+/// One-sided 95% lower bound of a rate with the prior of Jeffreys.
 pub fn jeffreys_low(hits: u32, misses: u32) -> f64 {
     const ERROR: f64 = 0.05;
     quantile(ERROR, f64::from(hits) + 0.5, f64::from(misses) + 0.5)
 }
 
-/// Right and wrong answers of a provider.
+/// Counts of right and wrong answers of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {
-    /// Right ones.
+    /// Right answers.
     pub right: u32,
-    /// Wrong ones.
+    /// Wrong answers.
     pub wrong: u32,
 }
 
 impl Score {
-    /// The probability that this rate is lower than another by more than `margin`, with uniform priors.
+    /// Probability that this rate is lower than another by more than `margin`, with uniform priors.
     pub fn is_worse_than(self, other: Self, margin: f64) -> f64 {
         const STEPS: u32 = 1_000;
         let rate_below = |of: Self, x: f64| below(x, f64::from(of.right) + 1.0, f64::from(of.wrong) + 1.0);

@@ -1,4 +1,4 @@
-//! Limits that are spent until a known time.
+//! Spent limits: quotas of providers that are used up until a known time.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::event::consult::ConsultSettled;
 
-/// The code of a used-up quota or credit.
+/// Code of the error that a quota or credit is used up.
 pub(crate) const SPENT: &str = "quota_exceeded";
 
-/// A spent limit.
+/// A used-up limit of a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spent {
-    /// Time when it ends, as text.
+    /// Time when the limit resets, as the provider states it.
     pub resets_at: String,
-    /// Time of the report, in milliseconds since 1970.
+    /// Time of the provider's report, in milliseconds since 1970.
     pub said_at: u64,
 }
 
-/// Records the end of a consult: an answer removes a spent limit, a spent quota with a time sets one.
+/// Records the end of a consult: an answer removes the provider's spent limit; a used-up quota with a reset
+/// time sets it.
 pub fn settled(spent: &mut BTreeMap<String, Spent>, at: u64, settled: &ConsultSettled) {
     match (settled.code.as_deref(), &settled.resets_at) {
         (None, _) => drop(spent.remove(&settled.provider)),

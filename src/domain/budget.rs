@@ -1,8 +1,8 @@
 //! Budgets: the consults that a run may make, and the caps on tokens and money.
 //!
-//! A consult is reserved before it starts and settled after it ends, both in the log, so that several
-//! servers together never pass a limit. A reservation whose server was killed stays spent, because nobody
-//! knows what the CLI did with it.
+//! A consult is reserved before it starts and settled after it ends. Both are in the log, so several servers
+//! together never exceed a limit. If a server is killed, its reservations stay spent, because the CLI may
+//! have done the work.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl Item {
         self.counts_in_total() && self.purpose != Purpose::Resample
     }
 
-    /// The stage that pays, and the round in debug.
+    /// The key that the consult is counted under: its stage, and its round in debug.
     fn place(self) -> Option<(&'static str, u32)> {
         let stage = self.stage.filter(|_| self.counts_in_stage())?;
         Some((stage.name(), if stage == Stage::Debug { self.round } else { 0 }))
@@ -55,7 +55,7 @@ impl Item {
 /// Why a consult may not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Short {
-    /// The used-up budget: `the run`, or a stage.
+    /// Name of the used-up budget: `the run`, or a stage.
     pub of: String,
     pub limit: u32,
     pub used: u32,
@@ -63,10 +63,10 @@ pub struct Short {
     pub by: Spender,
 }
 
-/// The run that has spent a budget.
+/// The run that used up a budget.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spender {
-    /// Its id.
+    /// Id of the run.
     pub run: String,
     pub task: String,
     /// Age in milliseconds.
@@ -91,16 +91,16 @@ pub struct Balance {
 }
 
 impl Budget {
-    /// The budget of a run that begins with consults spent before it.
+    /// The budget of a run that starts with `total` consults already used.
     pub fn carrying(total: u32) -> Self {
         Self { total, ..Self::default() }
     }
 
-    /// Checks that `wanted` consults may start, all of them.
+    /// Checks that `wanted` further consults may start.
     ///
     /// # Errors
     ///
-    /// The used-up budget.
+    /// A budget has too little left for all of them.
     pub fn may(&self, item: Item, wanted: u32, limits: Limits) -> Result<(), Short> {
         if item.counts_in_total() && self.total.saturating_add(wanted) > limits.total {
             let of = "the run".to_owned();
@@ -187,15 +187,15 @@ fn limit_of(item: Item, limits: Limits) -> u32 {
     if item.stage == Some(Stage::Debug) { limits.per_debug_round } else { limits.per_stage }
 }
 
-/// The caps; none means no cap.
+/// The configured caps; a missing one is no cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Caps {
     /// US dollars of a run.
     pub(crate) run_usd: Option<f64>,
-    /// Tokens of a run, both ways.
+    /// Tokens of a run, input and output.
     pub(crate) run_tokens: Option<u64>,
-    /// US dollars of a day, in runs and outside of them.
+    /// US dollars of a day, of consults in runs and outside of them.
     pub(crate) day_usd: Option<f64>,
     pub(crate) day_tokens: Option<u64>,
 }
@@ -219,7 +219,7 @@ pub enum Amount {
     Tokens(u64),
 }
 
-/// The state of a cap.
+/// The current state of a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub(crate) cap: Cap,
@@ -228,20 +228,20 @@ pub struct Standing {
     pub(crate) spent: Amount,
     /// Estimate of the running calls.
     pub(crate) reserved: Amount,
-    /// Calls that are in neither figure, because their cost is unknown.
+    /// Number of calls that neither amount includes, because their cost is unknown.
     pub(crate) unpriced: u64,
-    /// Its origin: a file, or a variable.
+    /// Origin of the limit: a file, or an environment variable.
     pub(crate) set_by: String,
 }
 
-/// A consult that would pass a cap.
+/// A consult that would exceed a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     /// The state of the cap.
     pub(crate) standing: Standing,
     /// Estimate of the refused consult.
     pub(crate) wanted: Amount,
-    /// The run, for a cap on a run.
+    /// Id of the run; only for a cap on a run.
     pub(crate) run: Option<String>,
 }
 
@@ -249,12 +249,12 @@ impl Cap {
     /// Every cap.
     pub(crate) const ALL: [Self; 4] = [Self::RunUsd, Self::RunTokens, Self::DayUsd, Self::DayTokens];
 
-    /// Its key below `caps`.
+    /// Its key in the `caps` section of the configuration.
     pub(crate) fn key(self) -> &'static str {
         self.into()
     }
 
-    /// The variable that sets it.
+    /// The environment variable that sets it.
     pub(crate) fn variable(self) -> String {
         format!("MAESTRO_CAP_{}", self.key().to_ascii_uppercase())
     }
@@ -274,7 +274,7 @@ impl Cap {
         }
     }
 
-    /// The part of a weight in the unit of this cap.
+    /// The part of a weight that this cap limits: dollars or tokens.
     fn amount(self, weight: Weight) -> Amount {
         match self {
             Self::RunUsd | Self::DayUsd => Amount::Dollars(weight.dollars),
@@ -291,7 +291,7 @@ impl Amount {
                 Self::Dollars(one)
             }
             (Self::Tokens(one), Self::Tokens(other)) => Self::Tokens(one.saturating_add(other)),
-            // One cap has one unit.
+            // Both amounts belong to one cap, so their units are equal.
             (one, _) => one,
         }
     }
@@ -304,7 +304,7 @@ impl Amount {
         }
     }
 
-    /// The number in results.
+    /// The amount as a number for results.
     pub(crate) fn number(self) -> serde_json::Number {
         match self {
             Self::Dollars(sum) => serde_json::Number::from_f64(sum.value()).unwrap_or_else(|| 0.into()),
@@ -343,7 +343,7 @@ impl Caps {
         self.run_usd.is_some() || self.day_usd.is_some()
     }
 
-    /// The first invalid cap: its key below `caps`, and the reason.
+    /// The first invalid cap: its key and the reason.
     pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
         let dollars = [(Cap::RunUsd, self.run_usd), (Cap::DayUsd, self.day_usd)];
         let is_wrong = |sum: f64| !sum.is_finite() || sum <= 0.0;
@@ -358,7 +358,8 @@ impl Caps {
         })
     }
 
-    /// The state of each cap that is set. Outside of a run, caps of runs are left out.
+    /// The state of each cap that is set. Outside of a run, the caps on runs are left out. `run` and `day`
+    /// are pairs of the spent and the reserved weight.
     pub(crate) fn standings(
         &self,
         run: Option<(Weight, Weight)>,
@@ -384,7 +385,7 @@ impl Standing {
     ///
     /// # Errors
     ///
-    /// It would pass the cap.
+    /// The consult would exceed the cap.
     pub(crate) fn admits(self, wanted: Weight, run: Option<&str>) -> Result<(), Box<Passed>> {
         let wanted = self.cap.amount(wanted);
         if self.spent.plus(self.reserved).plus(wanted).is_above(self.limit) {

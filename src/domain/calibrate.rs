@@ -1,11 +1,10 @@
-//! Turns a measured accuracy into the lead k that a vote needs, and its cost.
+//! Computes the lead k that a vote needs from a measured accuracy, and the cost of such a vote.
 //!
-//! The formulas are those of "Solving a Million-Step LLM Task with Zero Errors" (MAKER), with the numbers
-//! of its equations. They assume that a valid sample is right with probability p, independently of the
-//! others, and that all wrong samples agree on one rival: the worst case, since errors that spread over
-//! several answers are easier to outvote. If classes of answers are known, `classes` uses the two leading
-//! ones instead. A share of one half or less is refused: then no lead, however large, is a sign of being
-//! right.
+//! The formulas and the numbers of equations are those of "Solving a Million-Step LLM Task with Zero Errors"
+//! (MAKER). They assume that a valid sample is right with probability p, independently of the others, and
+//! that all wrong samples agree on one rival. This is the worst case: errors that spread over several answers
+//! are easier to outvote. If the classes of answers are known, `classes` uses the two leading ones instead. A
+//! share of one half or less is refused: then no lead, however large, indicates a right answer.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -25,7 +24,7 @@ pub struct Task {
     target: f64,
 }
 
-/// Numbers that no formula accepts.
+/// Numbers that the formulas cannot use.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum CalibrationError {
     /// At one half or less, a vote does not lead to the right answer.
@@ -60,15 +59,15 @@ impl Accuracy {
         Ok(Self(probability))
     }
 
-    /// `ln(p / (1 - p))`: the log odds that one vote of lead adds. Infinite at 1.
+    /// `ln(p / (1 - p))`: the log odds that each vote of the lead adds. Infinite at 1.
     pub fn log_odds(self) -> f64 {
         (self.0 / (1.0 - self.0)).ln()
     }
 }
 
 impl Task {
-    /// A task of `steps` steps, of which one sample does `per_subtask`, that must be right as a whole with
-    /// probability `target`.
+    /// A task of `steps` steps that must all be right with probability `target`. One sample does
+    /// `per_subtask` of them.
     ///
     /// # Errors
     ///
@@ -83,7 +82,7 @@ impl Task {
         Ok(Self { steps, per_subtask, target })
     }
 
-    /// The number of votes: `s / m`.
+    /// The number of votes in the task: `s / m`.
     pub fn votes(self) -> f64 {
         f64::from(self.steps) / f64::from(self.per_subtask)
     }
@@ -99,14 +98,14 @@ impl Task {
     }
 }
 
-/// The mean number of votes for a decision (the gambler's ruin): `k (2 p_sub - 1) / (2p - 1)`.
+/// Mean number of votes until a decision, from the gambler's ruin: `k (2 p_sub - 1) / (2p - 1)`.
 pub fn expected_votes(accuracy: Accuracy, k: u32) -> f64 {
     if k == 0 {
         return 0.0;
     }
     let k = f64::from(k);
     let half = accuracy.log_odds() / 2.0;
-    // 2 p_sub - 1 is tanh(k L / 2) and 2p - 1 is tanh(L / 2): exact even if p is barely above 1/2.
+    // 2 p_sub - 1 is tanh(k L / 2) and 2p - 1 is tanh(L / 2). This form stays exact if p is barely above 1/2.
     k * (k * half).tanh() / half.tanh()
 }
 
@@ -119,24 +118,24 @@ pub struct Rate {
     pub hits: u32,
     /// Number of samples.
     pub of: u32,
-    /// Their quotient.
+    /// `hits / of`.
     pub estimate: f64,
-    /// The lower end of the interval.
+    /// Lower end of the interval.
     pub low: f64,
-    /// The upper end.
+    /// Upper end of the interval.
     pub high: f64,
 }
 
 impl Rate {
-    /// A rate of `hits` out of `of` with its Wilson score interval (E. B. Wilson 1927), which stays within
-    /// 0 and 1 and is useful even if all or none hit. Without samples there is no interval.
+    /// The rate of `hits` out of `of` with its Wilson score interval (E. B. Wilson 1927). The interval stays
+    /// within 0 and 1 and is useful even if all or none hit. `None` without samples.
     pub fn of(hits: u32, of: u32) -> Option<Self> {
         if of == 0 || hits > of {
             return None;
         }
         let estimate = f64::from(hits) / f64::from(of);
         let (low, high) = wilson(estimate, f64::from(of));
-        // At the ends, rounding must not move the interval off its bound.
+        // Rounding must not move an end of the interval away from 0 or 1.
         let low = if hits == 0 { 0.0 } else { low };
         let high = if hits == of { 1.0 } else { high };
         Some(Self { hits, of, estimate, low, high })
@@ -151,16 +150,16 @@ fn wilson(rate: f64, count: f64) -> (f64, f64) {
     ((centre - margin).max(0.0), (centre + margin).min(1.0))
 }
 
-/// One calibration with an oracle.
+/// The record of one calibration with an oracle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CalibrationRecord {
     pub step_type: StepType,
     /// Target success rate of the whole task, above 0 and below 1.
     pub target_success_rate: f64,
-    /// Number of such steps in the whole task.
+    /// Number of steps of this type in the whole task.
     pub estimated_total_steps: u32,
     pub providers: Vec<Measurement>,
-    /// The joint measurement of all providers in turn, if there are several.
+    /// The measurement of all providers asked in turn, if there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub together: Option<Together>,
 }
@@ -173,24 +172,24 @@ pub struct Measurement {
     pub model: String,
     /// Number of answers.
     pub answered: u32,
-    /// Number of answers that counted.
+    /// Number of valid answers.
     pub valid: u32,
     /// Number of valid answers that the oracle passed.
     pub right: u32,
-    /// The lead for the lower end of the interval; none if no lead is enough.
+    /// The recommended lead, from the lower end of the interval. `None` if no lead is enough.
     pub recommended_k: Option<u32>,
 }
 
-/// The joint measurement of several providers that were asked in turn.
+/// Joint measurement of several providers that were asked in turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Together {
     /// The providers in alphabetical order, each with the model that answered.
     pub voters: Vec<(String, String)>,
-    /// Number of answers that counted.
+    /// Number of valid answers.
     pub valid: u32,
     /// Number of right answers.
     pub right: u32,
-    /// The lead; none if no lead is enough.
+    /// The recommended lead. `None` if no lead is enough.
     pub recommended_k: Option<u32>,
 }
 
@@ -199,11 +198,10 @@ pub struct Together {
 #[error("the oracle `{command}` cannot be used: {reason}")]
 pub struct OracleUnusable {
     pub command: String,
-    /// Why.
     pub reason: String,
 }
 
-// The recommendation of a measurement, and its limits.
+// Recommendations from a measurement, and their limits.
 
 /// Minimum number of samples for a useful recommendation.
 pub const USUAL_SAMPLES: u32 = 30;
@@ -211,32 +209,32 @@ pub const USUAL_SAMPLES: u32 = 30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
-    /// The share that is exceeded with probability 0.95: what the samples promise.
+    /// The lower bound that the true share exceeds with probability 0.95.
     IntervalLow,
-    /// The estimate itself: likely, and overstated by a few lucky samples.
+    /// The estimate itself: the most likely share, but a few lucky samples make it too high.
     Estimate,
 }
 
-/// A lead for a task with its consequences.
+/// A lead for a task, with its success and its cost.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// The share that it is based on.
+    /// The figure that `p` is taken from.
     pub basis: Basis,
-    /// The share of the right answer among the two leading ones.
+    /// The right answer's share of the votes for the two leading answers.
     pub p: f64,
-    /// Number of competing wrong answers.
+    /// Number of competing wrong answers that the formulas assume.
     pub rivals: u32,
     /// The lead.
     pub k: u32,
-    /// The probability that one decision is right.
+    /// Probability that one decision is right.
     pub step_success: f64,
-    /// The probability that the whole task is right.
+    /// Probability that the whole task is right.
     pub task_success: f64,
-    /// Votes of one decision.
+    /// Expected votes for one decision.
     pub votes_per_step: f64,
-    /// Samples of one decision, discarded ones included.
+    /// Expected samples for one decision, discarded ones included.
     pub samples_per_step: f64,
-    /// Samples of the whole task.
+    /// Expected samples for the whole task.
     pub samples_in_all: f64,
 }
 
@@ -245,11 +243,11 @@ pub struct Counted {
     pub classes: Classes,
     /// Number of valid answers that were judged.
     pub valid: u32,
-    /// The share of valid answers among all.
+    /// The share of valid answers among all answers.
     pub valid_rate: f64,
 }
 
-/// The plan for these counts; none if the right answer does not lead.
+/// The plan for these counts. `None` if the right answer does not lead.
 pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     let Counted { classes, valid, valid_rate } = counted;
     let p = match basis {
@@ -259,7 +257,7 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     let rivals = classes.opponents();
     let k = smallest_k(p, rivals, task)?;
     let accuracy = Accuracy::new(p).ok()?;
-    // Votes for other answers than the two leading ones come in addition.
+    // Votes for answers other than the two leading ones come in addition.
     let leading = f64::from(classes.right + classes.wrong) / f64::from(valid.max(1));
     let votes = expected_votes(accuracy, k) / leading.clamp(f64::MIN_POSITIVE, 1.0);
     let samples = votes / valid_rate.clamp(f64::MIN_POSITIVE, 1.0);
@@ -276,7 +274,7 @@ pub fn plan(basis: Basis, counted: Counted, task: Task) -> Option<Plan> {
     })
 }
 
-/// Why the lower bound permits no recommendation, and what would help.
+/// Explains why the lower bound permits no recommendation, and what would help.
 pub fn why_not(rate: &Rate, classes: Classes) -> String {
     let Classes { right, wrong, .. } = classes;
     let measured = format!(
@@ -297,20 +295,22 @@ pub fn why_not(rate: &Rate, classes: Classes) -> String {
     }
 }
 
-/// Factor by which more samples at the same rate move the lower bound above one half.
+/// The factor by which more samples at the same rate lift the lower bound above one half.
 pub fn samples_above_half(right: u32, wrong: u32) -> Option<u32> {
     const MOST: u32 = 1_000;
     (1..=MOST).find(|times| jeffreys_low(right.saturating_mul(*times), wrong.saturating_mul(*times)) > 0.5)
 }
 
-// Classes of answers: what a vote would count, and what the two leading classes mean for its lead.
+// Classes of answers: a vote counts them, and its lead depends on the two largest.
 //
-// The paper's formula puts all wrong answers on one rival. With known classes, a vote has to separate the
-// largest right one from the largest wrong one, with as many rivals as there are wrong classes.
+// The paper's formula assumes that all wrong answers agree on one rival. With known classes, a vote has to
+// separate the largest right class from the largest wrong one, with as many rivals as there are wrong
+// classes.
 
-/// The largest lead that is tried.
+/// Largest lead to try.
 const MOST: u32 = 10_000;
-/// If no right class has this share of the right answers, they are one answer in many forms.
+/// If the largest right class has less than this share of the right answers, they are one answer in many
+/// forms.
 const SCATTERED: f64 = 0.5;
 
 /// The sizes of the leading classes.
@@ -320,13 +320,13 @@ pub struct Classes {
     pub right: u32,
     /// Samples in the largest wrong class.
     pub wrong: u32,
-    /// Wrong classes.
+    /// Number of wrong classes.
     pub rivals: u32,
     pub right_classes: u32,
 }
 
 impl Classes {
-    /// The classes of one question, by their sizes.
+    /// The classes of one question, from their sizes.
     pub fn of(right: &[u32], wrong: &[u32]) -> Self {
         let count = |sizes: &[u32]| u32::try_from(sizes.len()).unwrap_or(u32::MAX);
         let largest = |sizes: &[u32]| sizes.iter().copied().max().unwrap_or(0);
@@ -348,36 +348,36 @@ impl Classes {
         }
     }
 
-    /// The share of the right class among the two leading ones; none without either.
+    /// The right class's share of the two leading classes. `None` if both are empty.
     pub fn share(self) -> Option<f64> {
         let both = self.right + self.wrong;
         (both > 0).then(|| f64::from(self.right) / f64::from(both))
     }
 
-    /// The share that is exceeded with probability 0.95.
+    /// The one-sided 95% lower bound of that share.
     pub fn share_low(self) -> f64 {
         jeffreys_low(self.right, self.wrong)
     }
 
-    /// True if right answers come in many forms, so that the vote compares the wrong thing.
+    /// True if right answers come in many forms, so that the vote compares too strictly.
     pub fn is_scattered(self, right: u32) -> bool {
         self.right_classes > 2 && f64::from(self.right) < SCATTERED * f64::from(right)
     }
 
-    /// Number of rivals for a lead.
+    /// Number of rivals that the formulas assume: at least one.
     pub fn opponents(self) -> u32 {
         self.rivals.max(1)
     }
 }
 
-/// The probability that a vote with lead `k` is right, given the share of the right answer among the two
-/// leading ones and the number of rivals: `1 - m / (1 + (q/(1-q))^k)`, at least 0. With one rival this is
-/// the paper's equation 9.
+/// Probability that a vote with lead `k` is right: `1 - m / (1 + (q/(1-q))^k)`, at least 0. `q` is the right
+/// answer's share of the two leading ones, and `m` the number of rivals. With one rival this is equation 9 of
+/// the paper.
 pub fn selection(share: f64, k: u32, rivals: u32) -> f64 {
     (1.0 - wrong(share, k, rivals)).max(0.0)
 }
 
-/// The probability that any rival wins: `m / (1 + (q/(1-q))^k)`.
+/// Probability that any rival wins: `m / (1 + (q/(1-q))^k)`.
 fn wrong(share: f64, k: u32, rivals: u32) -> f64 {
     if share >= 1.0 {
         return 0.0;
@@ -386,18 +386,19 @@ fn wrong(share: f64, k: u32, rivals: u32) -> f64 {
     f64::from(rivals.max(1)) / (1.0 + ratio)
 }
 
-/// The probability that a whole task is right, if all its decisions must be (equation 13).
+/// Probability that a whole task is right, if all its decisions must be right (equation 13).
 pub fn whole_task(share: f64, k: u32, rivals: u32, task: Task) -> f64 {
     log_whole_task(share, k, rivals, task).exp()
 }
 
-/// In logarithms, because a long task needs almost certain steps; infinite if no step is right.
+/// The logarithm of [`whole_task`], because a long task needs almost certain steps. Minus infinity if no step
+/// can be right.
 fn log_whole_task(share: f64, k: u32, rivals: u32, task: Task) -> f64 {
     task.votes() * (-wrong(share, k, rivals).min(1.0)).ln_1p()
 }
 
-/// The smallest lead with which a whole task reaches its target (equations 14 and 23 with one rival); none
-/// if the share is one half or less.
+/// The smallest lead with which a whole task reaches its target (equations 14 and 23 with one rival). `None`
+/// if the share is one half or less, or no lead is large enough.
 pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     if share <= 0.5 {
         return None;
@@ -405,14 +406,14 @@ pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     (1..=MOST).find(|k| log_whole_task(share, *k, rivals, task) >= task.target().ln())
 }
 
-/// The success of a task whose questions differ: `(mean of W(p, k))^s`, not `W(mean of p, k)^s`.
+/// Success of a task whose questions differ: `(mean of W(p, k))^s`, not `W(mean of p, k)^s`.
 pub fn promise(shares: &[f64], k: u32, task: Task) -> Option<f64> {
     let count = u32::try_from(shares.len()).ok().filter(|count| *count > 0)?;
     let mean = shares.iter().map(|share| selection(*share, k, 1)).sum::<f64>() / f64::from(count);
     Some(mean.powf(task.votes()))
 }
 
-/// Mean and standard deviation of rates.
+/// Mean and standard deviation of rates. `None` for fewer than two.
 pub fn mean_and_spread(rates: &[f64]) -> Option<(f64, f64)> {
     let count = f64::from(u32::try_from(rates.len()).ok().filter(|count| *count > 1)?);
     let mean = rates.iter().sum::<f64>() / count;

@@ -7,19 +7,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// A caller's options for a call. The configuration decides where none is given.
+/// The caller's options for a call. For an option that is not given, the configuration decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallOptions {
-    /// The model, by its provider's own name.
+    /// The model, by the name that its provider uses.
     pub model: Option<String>,
     /// The effort of the model.
     pub effort: Option<Effort>,
-    /// Timeout of the CLI with its retries. Waiting for a slot does not count.
+    /// Timeout of the CLI, retries included. The time spent waiting for a slot does not count.
     pub timeout: Option<Duration>,
 }
 
 impl CallOptions {
-    /// The options of a call, its time in seconds.
+    /// The options of a call; `timeout` is in seconds.
     pub fn new(model: Option<String>, effort: Option<Effort>, timeout: Option<NonZeroU64>) -> Self {
         Self { model, effort, timeout: timeout.map(|seconds| Duration::from_secs(seconds.get())) }
     }
@@ -45,10 +45,10 @@ pub enum Effort {
 }
 
 impl Effort {
-    /// Every effort, the least first.
+    /// Every effort, the lowest first.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Their names, for people.
+    /// The names of all efforts, for messages.
     pub const NAMES: &'static str = "low, medium, high, xhigh or max";
 
     /// The name used in parameters, settings and results.

@@ -1,5 +1,5 @@
-//! The words that people read: one file in `catalogue/` for each language, named after its code. A new
-//! language is a new file with the keys of `en.yaml`; nothing else changes.
+//! The texts that people read. Each language has one file in `catalogue/`, named after its language code. To
+//! add a language, add a file with the keys of `en.yaml`; nothing else changes.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -10,10 +10,10 @@ use serde::Deserialize;
 use super::packed;
 use super::pattern::Pattern;
 
-/// The catalogues, one file each.
+/// Directory of the catalogues.
 const CATALOGUES: &str = "src/domain/catalogue";
 
-/// The code of each catalogue, English first.
+/// The language code of each catalogue, English first.
 pub static CODES: LazyLock<Vec<&str>> = LazyLock::new(|| {
     let names =
         packed::below(CATALOGUES).filter_map(|file| file.path.rsplit('/').next()?.strip_suffix(".yaml"));
@@ -25,25 +25,25 @@ pub static CODES: LazyLock<Vec<&str>> = LazyLock::new(|| {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
-    /// The language in its own words, as short as a button.
+    /// Name of the language in that language, short enough for a button.
     pub name: String,
-    /// True if reports in both languages include this one.
+    /// True if this language is part of a report in both languages.
     #[serde(default)]
     pub in_both: bool,
-    /// Words that answer a question with nothing, and words that may surround them.
+    /// Answers that mean "nothing", and words that may stand around them.
     pub nothing: Vec<String>,
     pub around_nothing: Vec<String>,
-    /// Words in a comment that support or contradict a decision.
+    /// Words in a comment that support or contradict the decision.
     pub comments: CommentWords,
-    /// Questions, by id.
+    /// Questions, by their id.
     pub questions: IndexMap<String, QuestionWords>,
     /// Reports, dialogs and messages, by key.
     pub words: HashMap<String, Phrase>,
-    /// The local web page, by key.
+    /// Texts of the local web page, by key.
     pub page: HashMap<String, Phrase>,
 }
 
-/// Regular expressions over the lower case of a comment.
+/// Regular expressions that are matched with a comment in lower case.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommentWords {
@@ -51,7 +51,7 @@ pub struct CommentWords {
     pub harmless: Vec<Pattern>,
     /// A refusal.
     pub refuses: Vec<Pattern>,
-    /// A fault of the subject of the decision.
+    /// A fault in the subject of the decision.
     pub faults: Vec<Pattern>,
     pub praises: Vec<Pattern>,
     /// Words that turn praise into a wish.
@@ -86,7 +86,7 @@ impl Phrase {
 }
 
 impl Catalogue {
-    /// Every catalogue, in the order of [`CODES`].
+    /// All catalogues, in the order of [`CODES`].
     pub fn all() -> &'static [Self] {
         static READ: LazyLock<Vec<Catalogue>> = LazyLock::new(|| {
             CODES.iter().map(|code| packed::read(&format!("{CATALOGUES}/{code}.yaml"))).collect()

@@ -1,9 +1,9 @@
-//! The chain of hashes over the event log: every event contains the hash of the one before it.
+//! The hash chain over the event log: every event contains the hash of the event before it.
 //!
-//! The chain shows an event that was changed, moved, inserted or removed, anywhere but at the end. By
-//! itself it cannot show that the last events were cut off, or that somebody rewrote the rest of the log
-//! with new hashes. For that, keep a copy of the last hash elsewhere; `maestro-mcp evidence verify --expect
-//! HASH` compares the log with it.
+//! The chain reveals an event that was changed, moved, inserted or removed, except at the end. Alone it
+//! cannot reveal that the last events were cut off, or that the rest of the log was rewritten with new
+//! hashes. For that, keep a copy of the last hash elsewhere; `maestro-mcp evidence verify --expect HASH`
+//! compares it with the log.
 
 use std::fmt;
 
@@ -13,60 +13,60 @@ use thiserror::Error;
 
 use super::words::hex;
 
-/// Replaces the hash before the first event.
+/// The `prev_hash` of the first event.
 pub const START: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// The prefix of every hashed text. Another encoding gets another prefix, so that no text fits both.
+/// Prefix of every hashed text. Another encoding needs another prefix, so that no text fits both.
 const ENCODING: &str = "maestro event 1";
 
-/// An event to be appended.
+/// An event before it is appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Its run; empty for the project itself.
+    /// Id of its run; empty for the project itself.
     pub run: String,
     /// The name of the event.
     pub kind: String,
-    /// JSON text.
+    /// The content as JSON text.
     pub body: String,
 }
 
-/// An event of the log.
+/// An event in the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stored {
     /// Its position in the project's log: 1, 2, 3 and so on, without gaps.
     pub seq: u64,
-    /// Its run; empty for the project itself.
+    /// Id of its run; empty for the project itself.
     pub run: String,
-    /// When it was appended, in milliseconds since 1970 (UTC). Never earlier than the event before.
+    /// Time of appending, in milliseconds since 1970 (UTC). Never earlier than that of the event before.
     pub at: u64,
     /// The name of the event.
     pub kind: String,
-    /// JSON text, as it was given.
+    /// The content as JSON text, unchanged.
     pub body: String,
-    /// The hash of the event before it, [`START`] for the first.
+    /// The hash of the event before it; [`START`] for the first.
     pub prev_hash: String,
     /// The hash of all fields above.
     pub hash: String,
 }
 
-/// An event as it is read, without copies of its texts and without its hashes.
+/// A borrowed view of an event, without its hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown<'a> {
     /// Its position in the project's log.
     pub seq: u64,
-    /// Its run; empty for the project itself.
+    /// Id of its run; empty for the project itself.
     pub run: &'a str,
-    /// When it was appended, in milliseconds since 1970 (UTC).
+    /// Time of appending, in milliseconds since 1970 (UTC).
     pub at: u64,
     /// The name of the event.
     pub kind: &'a str,
-    /// JSON text, as it was given.
+    /// The content as JSON text, unchanged.
     pub body: &'a str,
 }
 
 impl Stored {
-    /// The event that follows one with the hash `prev_hash`.
+    /// Builds the event that follows the one with the hash `prev_hash`.
     pub fn following(prev_hash: &str, seq: u64, at: u64, record: &Record) -> Self {
         Self {
             seq,
@@ -79,7 +79,7 @@ impl Stored {
         }
     }
 
-    /// The event without its hashes.
+    /// The view of the event without its hashes.
     pub fn shown(&self) -> Shown<'_> {
         Shown { seq: self.seq, run: &self.run, at: self.at, kind: &self.kind, body: &self.body }
     }
@@ -90,8 +90,8 @@ impl Stored {
     }
 }
 
-/// The hash of an event: SHA-256 in hexadecimal over the prefix and all fields. Texts are preceded by their
-/// length in bytes, and numbers have 64 bits, so no two events have the same encoding.
+/// The hash of an event: SHA-256 in hexadecimal over the prefix and all fields. Each text is preceded by its
+/// length in bytes, and each number has 64 bits, so no two events have the same encoding.
 pub fn hash(prev_hash: &str, seq: u64, run: &str, at: u64, kind: &str, body: &str) -> String {
     let mut digest = Sha256::new();
     add_text(&mut digest, ENCODING);
@@ -109,11 +109,11 @@ fn add_text(digest: &mut Sha256, text: &str) {
     digest.update(text.as_bytes());
 }
 
-/// A chain without a break.
+/// The result for a chain without a break.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
     pub events: u64,
-    /// The hash of the last one; [`START`] without events.
+    /// The hash of the last event; [`START`] if there is none.
     pub last_hash: String,
 }
 
@@ -121,9 +121,9 @@ pub struct Checked {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("event {seq}: {why}")]
 pub struct Broken {
-    /// The event, by its position; if events are missing, the first of them.
+    /// Position of the broken event; if events are missing, of the first missing one.
     pub seq: u64,
-    /// The kind of break.
+    /// The kind of the break.
     pub why: Flaw,
 }
 
@@ -133,9 +133,9 @@ pub enum Flaw {
     Missing,
     /// The event stands after a later one, or twice.
     OutOfOrder,
-    /// It does not follow the event before it.
+    /// Its `prev_hash` is not the hash of the event before it.
     Link,
-    /// It does not fit its own hash.
+    /// Its hash does not fit its content.
     Content,
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// A check that takes one event after another, so that a long log need not be in memory.
+/// Checks a chain event by event, so that a long log need not be in memory.
 #[derive(Clone, Debug)]
 pub struct Check {
     state: Checked,
@@ -163,7 +163,7 @@ impl Default for Check {
 }
 
 impl Check {
-    /// Takes the next event.
+    /// Checks the next event.
     ///
     /// # Errors
     ///
@@ -187,7 +187,7 @@ impl Check {
         Ok(())
     }
 
-    /// The result so far.
+    /// The result for the events so far.
     pub fn so_far(&self) -> &Checked {
         &self.state
     }

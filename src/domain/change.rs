@@ -1,4 +1,4 @@
-//! Reasons why a change is refused, with stable codes. The next steps are in the reference of errors.
+//! Reasons why a change is refused, with stable codes. The reference of errors has the next steps.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use strum::IntoStaticStr;
 #[cfg_attr(test, derive(strum::VariantArray))]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// The text is not a readable patch.
+    /// The text cannot be parsed as a patch.
     PatchInvalid,
-    /// The file does not have the expected lines.
+    /// The file does not contain the expected lines.
     ContextMismatch,
-    /// The lines of a hunk occur in several places.
+    /// The lines of a hunk occur more than once in the file.
     ContextNotUnique,
-    /// The path may not be written.
+    /// The path must not be written.
     PathRefused,
     /// The file does not exist.
     FileMissing,
     /// The file exists already.
     FileExists,
-    /// The file is over the limit.
+    /// The file is larger than the limit.
     FileTooLarge,
-    /// The file changed since it was checked.
+    /// The file changed after it was checked.
     FileChanged,
     /// Another server is changing the project.
     ChangeLocked,
-    /// The system refused to write.
+    /// The system refused the write.
     WriteFailed,
     /// The backup is missing or incomplete.
     BackupUnknown,
@@ -42,12 +42,12 @@ pub enum Reason {
     ChangeDiffers,
     /// A report waits for a decision.
     ApprovalPending,
-    /// The file runs or permits things, and no approved change names it.
+    /// The file can run or permit something, and no approved change names it.
     ChangeActs,
 }
 
 impl Reason {
-    /// The stable code.
+    /// The stable code of this reason.
     pub fn code(self) -> &'static str {
         self.into()
     }
@@ -58,13 +58,13 @@ impl Reason {
     }
 }
 
-/// A refusal of one file or of all.
+/// A refusal of one file or of the whole change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its class.
+    /// The class of the refusal.
     pub reason: Reason,
     pub message: String,
-    /// The next step, if it differs from the class's.
+    /// The next step, if it differs from the one of the class.
     pub next: Option<String>,
 }
 
@@ -73,13 +73,13 @@ impl Refusal {
         Self { reason, message: message.to_string(), next: None }
     }
 
-    /// The same refusal, with its own next step.
+    /// Returns the refusal with its own next step.
     pub fn with_next(self, next: String) -> Self {
         Self { next: Some(next), ..self }
     }
 }
 
-/// The hash and size that identify a content.
+/// The SHA-256 and size that identify a content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Mark {
     /// SHA-256, in hexadecimal.

@@ -1,8 +1,8 @@
-//! The places that an answer names: whether each `file:line` exists, and whether the answer's quote is in
+//! The places that an answer cites: checks that each `file:line` exists and that the answer's quote is in
 //! that line.
 //!
-//! Reading is generous (every way in which people and compilers write a place), judging is careful: text
-//! that only looks like a place (a host with its port, a time, a version) is never called absent.
+//! Reading is generous: it accepts every way in which people and compilers write a place. Judging is careful:
+//! text that only looks like a place (a host with its port, a time, a version) is never called absent.
 
 mod find;
 mod judge;
@@ -13,31 +13,31 @@ use serde_with::skip_serializing_none;
 pub use find::{MOST_CLAIMS, MOST_TEXT, claims};
 pub use judge::{Lines, SearchBudget, Sought, judged};
 
-/// Citations in a result; the most serious ones stay.
+/// Maximum citations in a result; the most serious ones stay.
 pub const MOST_LISTED: usize = 50;
 
-/// A place that an answer names.
+/// A place that an answer cites.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The place in its usual form.
+    /// The place in its usual form, `path:line` or `path:line-line`.
     pub cited: String,
-    /// The path, with slashes.
+    /// The path, with `/` between its parts.
     pub path: String,
-    /// The first line.
+    /// The first line, from 1.
     pub line: usize,
     /// The last line of a range.
     pub end_line: Option<usize>,
-    /// The quotes beside it, nearest first.
+    /// The quotes beside it, the nearest first.
     pub quotes: Vec<Quote>,
     pub form: Form,
 }
 
-/// Kinds of text that look like a place.
+/// How certain it is that a text is a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A place, whether or not the file exists.
+    /// A place, even if the file does not exist.
     Place,
-    /// A place if the file exists; else a host, an image, a name.
+    /// A place only if the file exists; otherwise a host, an image, a name.
     Perhaps,
 }
 
@@ -48,14 +48,14 @@ pub struct Quote {
     pub sense: Sense,
 }
 
-/// The purpose of code beside a place.
+/// The meaning of code beside a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sense {
     /// It shows the content of the place.
     Shown,
-    /// It is a name, which says little if it is not found.
+    /// It is a name, so its absence means little.
     Name,
-    /// It shows what should be there.
+    /// It shows the proposed content of the place.
     Proposed,
 }
 
@@ -64,7 +64,7 @@ pub enum Sense {
 pub enum Standing {
     /// There is no such file or line.
     Absent,
-    /// The quote is in another line of the file.
+    /// The quote is in another line of this file.
     Moved,
     /// It was not checked; the note says why.
     Unchecked,
@@ -74,20 +74,20 @@ pub enum Standing {
     Exact,
 }
 
-/// A place that an answer names, with the result of its check.
+/// A cited place with the result of its check.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Citation {
-    /// The place as in the answer.
+    /// The place as the answer writes it.
     pub cited: String,
-    /// The file that it means, if one was found.
+    /// The file that the place refers to, if one was found.
     pub file: Option<String>,
     pub line: usize,
     /// The last line of a range.
     pub end_line: Option<usize>,
     pub quote: Option<String>,
     pub status: Standing,
-    /// The line of the quote, if it is another one.
+    /// The line where the quote was found, if it is another one.
     pub found_line: Option<usize>,
     pub note: Option<String>,
 }
@@ -108,8 +108,8 @@ impl Citation {
     }
 }
 
-/// At most as many citations as a result lists, in the order of the answer. If there are more, the most
-/// serious ones stay.
+/// Limits citations to [`MOST_LISTED`], in the order of the answer. If there are more, the most serious ones
+/// stay.
 pub fn listed(mut all: Vec<Citation>) -> Vec<Citation> {
     if all.len() > MOST_LISTED {
         let mut ranks: Vec<Standing> = all.iter().map(|one| one.status).collect();

@@ -1,9 +1,9 @@
-//! Lines that a program does not run: comments and blank lines of source, and files for people only. The
-//! file's name decides, because a comment mark of one language is code in another.
+//! Lines without effect on a program: comments and blank lines of source, and files that only people read.
+//! The file's name decides, because the comment mark of one language is code in another.
 
 use super::packed::pairs;
 
-/// True if a line of a file means nothing to a program: it is blank, or a comment from its beginning.
+/// True if a line has no effect on a program: it is blank, or nothing but a comment.
 pub fn is_silent(path: &str, line: &str) -> bool {
     let line = line.trim();
     if line.is_empty() {
@@ -24,7 +24,7 @@ pub fn is_silent(path: &str, line: &str) -> bool {
     }
 }
 
-/// True for comments that tools obey.
+/// True for a comment that a tool obeys, such as `# noqa`.
 fn is_directive(line: &str) -> bool {
     let said = line.trim_start_matches('#').trim_start();
     ["type:", "noqa", "-*-", "coding", "pragma:", "pylint:", "frozen_string_literal"]
@@ -32,7 +32,7 @@ fn is_directive(line: &str) -> bool {
         .any(|word| said.starts_with(word))
 }
 
-/// True if a file is only for people: documentation, a licence, a change log.
+/// True if only people read the file: documentation, a licence, a change log.
 pub fn is_documentation(path: &str) -> bool {
     let name = file_name(path).to_ascii_lowercase();
     let stem = name.split('.').next().unwrap_or_default();
@@ -52,7 +52,7 @@ fn extension(name: &str) -> &str {
     name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
-/// The mark of comments in a file.
+/// The comment mark of the file's language.
 fn mark(path: &str) -> Option<&'static str> {
     let name = file_name(path).to_ascii_lowercase();
     let of = |wanted: &str| {

@@ -1,6 +1,6 @@
-//! The part of a schema that a consultant fills in. The schemas in `schemas/` are what a stage hands on. A
-//! field marked `x-filled-by` is known only to the side that runs commands, counts or decides; asking a
-//! text-only model for it invites invention.
+//! The part of a schema that a consultant fills in. The schemas in `schemas/` describe the whole result of a
+//! stage. A field marked `x-filled-by` can be known only by the side that runs commands, counts or decides. A
+//! text-only model that is asked for it would invent it.
 
 use serde_json::{Map, Value};
 
@@ -8,7 +8,7 @@ use super::json_schema::alternatives;
 
 const MARK: &str = "x-filled-by";
 
-/// A schema without the fields that a consultant cannot know.
+/// Removes the fields that a consultant cannot know, and the examples, from a schema.
 pub fn schema(contract: &Value) -> Value {
     match contract {
         Value::Object(fields) => {
@@ -36,20 +36,20 @@ pub fn schema(contract: &Value) -> Value {
     }
 }
 
-/// The words with which a persona states its own form of answer.
+/// Beginning of the line in which a persona states its own form of answer.
 const OWN_FORM: &str = "- Unless another form is asked for";
 
-/// A persona without its own form, for a question that asks for another one: a form is stated once.
+/// A persona without the line on its own form, for a question that asks for another form.
 pub fn persona_without_form(persona: &str) -> String {
     persona.lines().filter(|line| !line.starts_with(OWN_FORM)).collect::<Vec<_>>().join("\n")
 }
 
-/// A short example answer, if the schema has one.
+/// The first example answer of a schema, if it has one.
 pub fn example(contract: &Value) -> Option<&Value> {
     contract.get("examples")?.get(0)
 }
 
-/// An answer without the fields that the consultant cannot know, even if it filled them in.
+/// Removes the fields that the consultant cannot know from its answer, even if it filled them in.
 pub fn without_foreign(answer: Value, contract: &Value) -> Value {
     match answer {
         Value::Object(fields) => {

@@ -1,7 +1,8 @@
-//! The division of a task among agents: it is classified, given a topology, watched, and learnt from.
+//! The division of a task among agents: classify the task, choose a topology, watch the work, and learn from
+//! recorded runs.
 //!
-//! The rules are the contract's. Where the paper ("Towards a Science of Scaling Agent Systems") measures
-//! the same thing in another way, both are named. The budget of a stage is in [`super::policy`].
+//! The rules are those of the contract. Where the paper ("Towards a Science of Scaling Agent Systems")
+//! measures the same thing in another way, both are named. The budget of a stage is in [`super::policy`].
 
 pub(crate) mod architecture;
 pub(crate) mod classify;
@@ -13,16 +14,16 @@ pub(crate) mod scaling;
 pub(crate) mod statistics;
 pub(crate) mod strategy;
 
-/// An invalid argument, in words for the caller.
+/// An invalid argument; the text is a message for the caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadInput(pub String);
 
-/// Checks a share.
+/// Checks that a value is a share from 0 to 1.
 ///
 /// # Errors
 ///
-/// It is not 0 to 1; the text names it.
+/// It is outside of 0 to 1; the message gives the name.
 pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
     if (0.0..=1.0).contains(&value) {
         Ok(value)
@@ -31,7 +32,7 @@ pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
     }
 }
 
-/// A quotient; none if the divisor is 0.
+/// The quotient of two numbers. `None` if the divisor is 0.
 pub fn ratio(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }

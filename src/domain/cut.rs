@@ -1,17 +1,17 @@
-//! Cuts and wraps texts: by characters, and by columns of a terminal.
+//! Cuts and wraps texts, measured in characters or in terminal columns.
 
 use std::borrow::Cow;
 
 use textwrap::{Options, WordSplitter};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// Stands where something was cut.
+/// Marks the place where text was cut.
 pub const DOTS: &str = "...";
 
-/// At most `most` characters from the beginning.
+/// The first `most` characters of a text.
 pub fn head(text: &str, most: usize) -> &str {
     let Some(beginning) = text.as_bytes().get(..most) else { return text };
-    // Where each byte is a character, none need be counted.
+    // In ASCII each byte is a character, so no counting is needed.
     let end =
         if beginning.is_ascii() { Some(most) } else { text.char_indices().nth(most).map(|(end, _)| end) };
     end.and_then(|end| text.get(..end)).unwrap_or(text)
@@ -21,7 +21,7 @@ pub fn is_longer(text: &str, most: usize) -> bool {
     head(text, most).len() < text.len()
 }
 
-/// A text of at most `most` characters; a longer one ends in dots, which count.
+/// Cuts a text to at most `most` characters. A longer text ends in dots, which count.
 pub fn cut(text: &str, most: usize) -> String {
     if !is_longer(text, most) {
         return text.to_owned();
@@ -30,19 +30,19 @@ pub fn cut(text: &str, most: usize) -> String {
     head(text, most - dots.len()).trim_end().to_owned() + dots
 }
 
-/// A text in one line, with one blank between two words.
+/// A text on one line, with one blank between words.
 pub fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The beginning of a text in one line of at most `most` characters.
+/// The beginning of a text on one line of at most `most` characters.
 pub fn cut_line(text: &str, most: usize) -> String {
-    // Each word has a letter, so more words are not needed.
+    // Each word has at least one character, so more words are not needed.
     let line = text.split_whitespace().take(most + 1).collect::<Vec<_>>().join(" ");
     cut(&line, most)
 }
 
-/// Both ends of a text, and the number of characters between them; none if the ends cover the text.
+/// Both ends of a text and the number of characters between them. `None` if the ends cover the text.
 pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)> {
     let between = text.chars().count().checked_sub(first + last).filter(|between| *between > 0)?;
     let head = head(text, first);
@@ -50,12 +50,12 @@ pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)
     Some((head, between, text.get(from..)?))
 }
 
-/// Columns that a text takes on a terminal.
+/// Number of terminal columns that a text takes.
 pub fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// A line of at most `most` columns; a longer one ends in dots.
+/// Cuts a line to at most `most` columns. A longer line ends in dots.
 pub fn fitted(line: &str, most: usize) -> String {
     if columns(line) <= most {
         return line.to_owned();
@@ -72,12 +72,12 @@ pub fn fitted(line: &str, most: usize) -> String {
     kept.trim_end().to_owned() + dots
 }
 
-/// Wraps between words, and inside of words that are longer than a line.
+/// Options that wrap between words, and within a word that is longer than a line.
 pub fn wrapping<'a>(columns: usize) -> Options<'a> {
     Options::new(columns).word_splitter(WordSplitter::NoHyphenation)
 }
 
-/// A text in lines of at most this many columns. Its own line ends count as blanks.
+/// Wraps a text into lines of at most `columns` columns. Its own line ends count as blanks.
 pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     textwrap::wrap(&one_line(text), wrapping(columns)).into_iter().map(Cow::into_owned).collect()
 }

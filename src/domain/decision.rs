@@ -1,5 +1,5 @@
-//! Contradictions between a decision and its answers or comments, wherever it is made: in a form, in a
-//! terminal, on the page or in relayed words. The person is asked once; the same decision again counts.
+//! Contradictions between a decision and the answers or comments given with it: in a form, in a terminal, on
+//! the page or in relayed words. The person is asked back once; the same decision made again counts.
 
 use super::catalogue::{Catalogue, CommentWords};
 use super::cut::{cut_line, head, one_line};
@@ -7,22 +7,22 @@ use super::event::Decision;
 use super::pattern::Pattern;
 use super::question::Responses;
 
-/// A part of an answer that contradicts the decision.
+/// Something said with a decision that contradicts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Contradiction {
-    /// An answer speaks against an approval.
+    /// An answer to a question speaks against approval.
     Answer {
-        /// The question.
+        /// Id of the question.
         id: &'static str,
-        /// The question in words.
+        /// Text of the question.
         question: String,
         answer: String,
     },
-    /// A comment says the opposite.
+    /// A comment contradicts the decision; holds the comment.
     Comment(String),
-    /// An approval comes with instructions for changes.
+    /// An approval has instructions for changes.
     Instructions,
-    /// A revision says nothing about the changes.
+    /// A revision does not say what to change.
     NoWords,
 }
 
@@ -36,7 +36,7 @@ impl Contradiction {
         }
     }
 
-    /// True if repeating it does not resolve it: a revision always needs words.
+    /// True if repeating the decision does not resolve it: a revision always needs words.
     pub fn is_final(&self) -> bool {
         match self {
             Self::NoWords => true,
@@ -45,10 +45,10 @@ impl Contradiction {
     }
 }
 
-/// Characters of a person's words that are repeated.
+/// Maximum characters of a person's words in a message.
 const MOST_CHARS: usize = 200;
 
-/// A person's words beside their decision.
+/// The words that a person adds to a decision.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Words<'a> {
     pub comment: Option<&'a str>,
@@ -81,7 +81,7 @@ pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_
     }
 }
 
-/// The contradictions in a paragraph, for the person who is asked again.
+/// The message that asks the person to decide again, with all contradictions.
 pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
     let lines: Vec<String> = found.iter().map(|one| format!("- {}", one.line())).collect();
     format!(
@@ -91,11 +91,11 @@ pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
     )
 }
 
-// The side that a comment takes, as far as its words show. It is a reason to ask back, and never decides.
+// The side that a comment takes, as far as its words show it. It is a reason to ask back, but never decides.
 
-/// Characters of a comment that are read.
+/// Maximum characters of a comment that are read.
 const MOST_READ: usize = 4_000;
-/// Words of a comment that is only praise.
+/// Maximum words of a comment that counts as praise.
 const MOST_PRAISE: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ enum Leaning {
     Against,
 }
 
-/// True if a pattern of any language matches: a Korean reader may write English.
+/// True if a pattern of any language matches: a Korean reader may write in English.
 fn any(of: fn(&CommentWords) -> &Vec<Pattern>, text: &str) -> bool {
     Catalogue::all().iter().flat_map(|known| of(&known.comments)).any(|known| known.is_in(text))
 }
@@ -117,7 +117,7 @@ fn sentences(said: &str) -> Vec<String> {
         .replace(['*', '_', '"', '\u{201c}', '\u{201d}'], " ");
     plain
         .split_inclusive(['.', '!', '?', ';', '\n'])
-        // A question says nothing yet.
+        // A question takes no side.
         .filter(|sentence| !sentence.trim_end().ends_with('?'))
         .map(|sentence| {
             let harmless = Catalogue::all().iter().flat_map(|known| &known.comments.harmless);
@@ -133,7 +133,7 @@ fn refuses(said: &str) -> bool {
     sentences(said).iter().any(|sentence| any(|words| &words.refuses, sentence))
 }
 
-/// The side of a comment; none if its words do not show it.
+/// The side of a comment. `None` if its words do not show one.
 fn leaning(said: &str) -> Option<Leaning> {
     let sentences = sentences(said);
     if sentences.iter().any(|one| any(|words| &words.refuses, one) || any(|words| &words.faults, one)) {

@@ -1,4 +1,4 @@
-//! Finds the places that an answer names, in every way in which people, models and compilers write them.
+//! Finds the places that an answer cites, in every way in which people, models and compilers write them.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -12,15 +12,15 @@ use crate::domain::order::Order;
 use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
 
-/// Maximum number of places of one answer.
+/// Maximum number of places in one answer.
 pub const MOST_CLAIMS: usize = 400;
-/// Maximum number of bytes of an answer: more than any client shows.
+/// Maximum bytes of an answer that are read: more than any client shows.
 pub const MOST_TEXT: usize = 256 * 1024;
-/// Characters of a quote.
+/// Maximum characters of a quote.
 const MOST_QUOTE: usize = 400;
-/// Lines of a quoted block.
+/// Maximum lines of a quoted block.
 const MOST_BLOCK: usize = 12;
-/// Quotes of one place.
+/// Maximum quotes of one place.
 const MOST_QUOTES: usize = 6;
 /// Maximum distance between a place and its quote, in characters.
 const MOST_APART: usize = 160;
@@ -38,7 +38,7 @@ struct Place {
     claim: Claim,
 }
 
-/// The places that an answer names, each once with its quotes, and whether the list is complete.
+/// The places that an answer cites, each once with its quotes, and true if the list is complete.
 pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
     let said = spoken(answer);
     let text = said.text();
@@ -73,7 +73,7 @@ pub fn claims(answer: &str) -> (Vec<Claim>, bool) {
     (kept, are_all)
 }
 
-/// The beginning of a long text, up to the end of a word: half a place would be another place.
+/// Cuts a long text at the end of a word, because half a place would be another place.
 fn beginning(text: &str) -> &str {
     if text.len() <= MOST_TEXT {
         return text;
@@ -83,7 +83,7 @@ fn beginning(text: &str) -> &str {
     cut.rfind(char::is_whitespace).and_then(|end| cut.get(..end)).unwrap_or_default()
 }
 
-/// The places of a document: files with lines beside them, and places in its texts.
+/// Collects the places of a document: fields that hold a file and a line, and places in its texts.
 fn in_value(value: &Value, found: &mut Vec<Claim>) {
     if found.len() >= MOST_CLAIMS {
         return;
@@ -106,7 +106,7 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
                 let end = number(&["end_line", "line_end"]);
                 let quotes = text(&QUOTES).and_then(|text| quote(text, Sense::Shown)).into_iter().collect();
                 found.extend(claim(path, line, end).map(|claim| Claim { quotes, ..claim }));
-                // A text that was read as a place or its quote contains no further place.
+                // A field that was read as the path or the quote of a place holds no further place.
                 let is_read = |name: &&String| {
                     QUOTES.contains(&name.as_str())
                         || PATHS.contains(&name.as_str()) && !path.contains([':', '#'])
@@ -122,15 +122,15 @@ fn in_value(value: &Value, found: &mut Vec<Claim>) {
     }
 }
 
-/// The meaning of places inside a fence.
+/// The fence around a line, which decides how places in it are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fence {
     None,
     /// Output of a program, or a fence without a label.
     Output,
-    /// Code, in which `a.b:3` can be anything.
+    /// Code, where `a.b:3` can mean anything.
     Code,
-    /// A change: its lines are not those of the tree.
+    /// A change, whose lines are not those of the tree.
     Change,
 }
 
@@ -174,8 +174,8 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
     }
 }
 
-/// True if a number stands where the patterns want one: after a sign or a word for lines, or anywhere in
-/// other scripts. Numbers in hashes, dumps and columns of digits do not count.
+/// True if a digit follows a sign or letter that the patterns accept before a line number, or if the line has
+/// a digit and letters of another script. Numbers in hashes, dumps and columns of digits do not count.
 fn may_name_a_line(line: &str) -> bool {
     let leads = |byte: u8| {
         matches!(byte, b' ' | b'\t' | b':' | b'#' | b'(' | b'*' | b'`' | b'~' | b'.')
@@ -193,7 +193,7 @@ fn may_name_a_line(line: &str) -> bool {
 fn fence_info(line: &str) -> Option<&str> {
     let line = line.trim_start();
     let rest = line.strip_prefix("```").or_else(|| line.strip_prefix("~~~"))?;
-    // A fence that opens and closes in one line is code amid words.
+    // A fence that opens and closes on one line is code amid words.
     (!rest.contains("```")).then(|| rest.trim())
 }
 
@@ -271,7 +271,7 @@ fn in_line(line: &str) -> Vec<Place> {
     found
 }
 
-/// True if a mark opens something; one that ends a piece of code follows it.
+/// True if a quotation mark opens something, rather than closing a piece of code.
 fn opens(line: &str, at: usize) -> bool {
     let before = line.get(..at).unwrap_or_default();
     let last = before.chars().next_back();
@@ -279,7 +279,7 @@ fn opens(line: &str, at: usize) -> bool {
     stands_free && before.matches('`').count().is_multiple_of(2)
 }
 
-/// `path:10,20-30`: the places after the first.
+/// The places after the first in a list such as `path:10,20-30`.
 fn further(line: &str, first: &Place) -> Vec<Place> {
     let mut end = first.end;
     let mut more = Vec::new();
@@ -303,7 +303,7 @@ fn further(line: &str, first: &Place) -> Vec<Place> {
     more
 }
 
-/// True if the number is the beginning of something else: `1.5`, `10px`, `3:45pm`.
+/// True if the number continues as something else: `1.5`, `10px`, `3:45pm`.
 fn goes_on(line: &str, end: usize) -> bool {
     let mut rest = line.get(end..).unwrap_or_default().chars();
     match rest.next() {
@@ -315,14 +315,14 @@ fn goes_on(line: &str, end: usize) -> bool {
     }
 }
 
-/// True if the text before "line 3" is a word of the sentence.
+/// True if the text before "line 3" is an ordinary word of the sentence and not a file.
 fn is_prose(caught: &Captures<'_>) -> bool {
     let in_words = caught.name("d1").or_else(|| caught.name("e1")).is_some();
     let path = caught.name("path").map_or("", |path| path.as_str());
     in_words && !path.contains(['/', '\\', '.']) && form(path, 1) != Some(Form::Place)
 }
 
-/// True if a path is the end of a longer word, such as the host of a mail address.
+/// True if a path begins inside a longer word, such as at the host of a mail address.
 fn begins_within(line: &str, start: usize) -> bool {
     line.get(..start)
         .and_then(|before| before.chars().next_back())
@@ -340,7 +340,7 @@ fn place(caught: &Captures<'_>) -> Option<Place> {
 
 fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
     let mut path = path.trim().replace('\\', "/");
-    // Letters of other scripts after an extension belong to the sentence.
+    // Letters of another script after an extension belong to the sentence.
     if let Some(end) = path.rfind('.').and_then(|dot| {
         path.get(dot..)?.char_indices().find(|(_, letter)| !letter.is_ascii()).map(|(at, _)| dot + at)
     }) {
@@ -355,18 +355,18 @@ fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
     Some(Claim { cited, path, line, end_line, quotes: Vec::new(), form })
 }
 
-/// Ports of services: `docs.rs:443` is not a line.
+/// Usual ports of services: `docs.rs:443` is not a line.
 const PORTS: [usize; 24] = [
     22, 25, 53, 80, 110, 143, 443, 465, 587, 993, 1433, 1521, 3000, 3306, 5000, 5432, 5672, 6379, 8000, 8080,
     8443, 9000, 9090, 9200,
 ];
 
-/// The form of a word with a number after it; none if it is no place.
+/// The form of a word that is followed by a number. `None` if it is not a place.
 fn form(path: &str, line: usize) -> Option<Form> {
     let name = path.rsplit('/').next().unwrap_or(path);
     let lower = name.to_lowercase();
     let has_directory = path.contains('/');
-    // `user@host`; a scope such as `@types/` is at the beginning of its part.
+    // `user@host` is no path. A scope such as `@types/` begins its part with `@`.
     if path.split('/').any(|part| part.find('@').is_some_and(|at| at > 0)) {
         return None;
     }
@@ -383,12 +383,12 @@ fn form(path: &str, line: usize) -> Option<Form> {
     };
     let is_source = list("source_extensions").contains(&extension);
     let is_port = !has_directory && PORTS.contains(&line);
-    // `example.com/team/app.web:3`: a leading host makes it an address.
+    // A leading host makes it an address: `example.com/team/app.web:3`.
     let has_host = path.split_once('/').is_some_and(|(first, _)| is_host(first));
     Some(if is_source && !is_port && !has_host && !stem.is_empty() { Form::Place } else { Form::Perhaps })
 }
 
-/// True if a part of a path looks like a host name by its ending.
+/// True if a part of a path ends like a host name.
 fn is_host(part: &str) -> bool {
     part.rsplit_once('.').is_some_and(|(stem, end)| {
         !stem.is_empty() && list("host_endings").contains(&end.to_lowercase().as_str())
@@ -402,7 +402,7 @@ fn blank(line: &mut String, start: usize, end: usize) {
     }
 }
 
-/// Gives each piece of code in a line to the nearest place.
+/// Assigns each piece of code in a line to the nearest place.
 fn quote_beside(line: &str, places: &mut [Place]) {
     let Some(span) = PATTERNS.get("span") else { return };
     let mut given: Vec<(usize, usize, Quote)> = Vec::new();
@@ -417,7 +417,7 @@ fn quote_beside(line: &str, places: &mut [Place]) {
             Some(apart) => apart,
             None => {
                 let between = line.get(whole.end()..place.start).unwrap_or_default();
-                // After the end of a sentence something else begins.
+                // A new sentence is about something else.
                 between.len() + if between.contains(['.', ';']) { MOST_APART } else { 0 }
             }
         };
@@ -433,7 +433,7 @@ fn quote_beside(line: &str, places: &mut [Place]) {
             place.claim.quotes.push(quote);
         }
     }
-    // `path:10: code`, as grep prints it; a compiler prints its message there.
+    // grep prints `path:10: code`; a compiler prints its message in that position.
     for place in places.iter_mut().filter(|place| place.claim.quotes.is_empty()) {
         let rest = line.get(place.end..).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
         let printed = quote(rest.trim_end_matches('`'), Sense::Shown);
@@ -441,7 +441,7 @@ fn quote_beside(line: &str, places: &mut [Place]) {
     }
 }
 
-/// The block after a line that ends with a place: a fence, a quotation, an indented line.
+/// The block below a line that ends with a place: a fence, a quotation, or a line of code.
 fn block_below(rest: &str, below: &[&str]) -> Option<Quote> {
     if rest.chars().count() > MOST_APART {
         return None;
@@ -466,7 +466,7 @@ fn block_below(rest: &str, below: &[&str]) -> Option<Quote> {
     quote(&lines.join("\n"), sense)
 }
 
-/// A piece of code as a quote; none if it is too short, or a place itself.
+/// Makes a quote of a piece of code. `None` if it is too short or too long, or has no letter or digit.
 fn quote(text: &str, sense: Sense) -> Option<Quote> {
     let text = text.trim_matches(['\n', '\r']).trim_end();
     let bare = text.trim();
@@ -479,7 +479,7 @@ fn quote(text: &str, sense: Sense) -> Option<Quote> {
     Some(Quote { text: text.to_owned(), sense })
 }
 
-/// True if one of the last words introduces a proposal.
+/// True if one of the last `words` words introduces a proposal.
 fn proposes(before: &str, words: usize) -> bool {
     let all = before.rsplit(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     all.take(words).any(|word| {

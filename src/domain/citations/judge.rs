@@ -7,17 +7,17 @@ use memchr::memmem;
 use super::{Citation, Claim, Quote, Sense, Standing};
 use crate::domain::cut::{cut, one_line};
 
-/// Characters of a quote that a result shows.
+/// Maximum characters of a quote in a result.
 const MOST_SHOWN: usize = 160;
 
-/// Lines of a range that are compared one by one; beyond them, a search by words finds the quote.
+/// Maximum lines of a range that are compared one by one; beyond them, a search for words finds the quote.
 const MOST_OF_A_RANGE: usize = 60;
-/// Bytes of files that are searched for one answer.
+/// Maximum bytes of files that are searched for one answer.
 const MOST_SEARCHED: usize = 8 * 1024 * 1024;
-/// Bytes that the comparison of one line counts for.
+/// Price of comparing one line, in bytes of the budget.
 const PRICE_OF_A_LINE: usize = 2_000;
 
-/// Remaining searches, so that no answer takes long, whatever it quotes.
+/// The remaining budget of searches, in bytes, so that no answer takes long, whatever it quotes.
 pub struct SearchBudget(usize);
 
 impl Default for SearchBudget {
@@ -27,7 +27,7 @@ impl Default for SearchBudget {
 }
 
 impl SearchBudget {
-    /// Takes room for a number of bytes, if there is enough.
+    /// Subtracts a number of bytes. False if too few are left.
     fn takes(&mut self, bytes: usize) -> bool {
         let left = self.0.checked_sub(bytes);
         self.0 = left.unwrap_or(0);
@@ -38,17 +38,17 @@ impl SearchBudget {
 /// The result of a search for a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sought {
-    /// It begins in this line, from 1.
+    /// The quote begins in this line, from 1.
     At(usize),
     Nowhere,
-    /// The answer has more quotes than are searched.
+    /// The search budget is used up.
     NotLookedFor,
 }
 
-/// A file's lines.
+/// The text of a file with an index of its lines.
 pub struct Lines {
     text: String,
-    /// Start of each line.
+    /// Byte offset of each line.
     starts: Vec<usize>,
 }
 
@@ -69,7 +69,7 @@ impl Lines {
         Some(line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r'))
     }
 
-    /// The line, from 1, where a quote begins: within the range if possible, else nearest to it.
+    /// Finds the line, from 1, where a quote begins: within the range if possible, else nearest to it.
     pub fn find(&self, quote: &str, line: usize, end: usize, budget: &mut SearchBudget) -> Sought {
         let wanted: Vec<Cow<'_, str>> = quote.lines().map(squeezed).filter(|line| !line.is_empty()).collect();
         let Some(first) = wanted.first() else { return Sought::Nowhere };
@@ -77,8 +77,8 @@ impl Lines {
         if let Some(at) = range.take(MOST_OF_A_RANGE).find(|at| self.begins_at(*at, &wanted)) {
             return Sought::At(at + 1);
         }
-        // The whole quoted line occurs rarely, most often once. Its longest word also finds lines with
-        // other spacing.
+        // The whole quoted line is a rare text, so it finds few places. Its longest word also finds lines
+        // with other spacing.
         let pieces = || first.split("...").flat_map(|piece| piece.split('…')).map(str::trim);
         let words = pieces().flat_map(|piece| piece.split(' '));
         let longest = [pieces().max_by_key(|piece| piece.len()), words.max_by_key(|word| word.len())];
@@ -96,7 +96,7 @@ impl Lines {
         Sought::Nowhere
     }
 
-    /// The line nearest to another one that contains a needle and begins a quote.
+    /// Finds the line nearest to `line` that contains a needle and begins the quote.
     fn nearest(
         &self,
         needle: &str,
@@ -142,7 +142,7 @@ impl Lines {
 
     fn begins_at(&self, at: usize, wanted: &[Cow<'_, str>]) -> bool {
         let mut here = (at..self.count()).filter_map(|at| self.line(at));
-        // A block begins in this very line; blank lines within it do not count.
+        // The quote begins in this very line. Blank lines within it do not count.
         let Some(first) = here.next() else { return false };
         let mut wanted = wanted.iter();
         if !wanted.next().is_some_and(|wanted| holds(first, wanted)) {
@@ -153,7 +153,7 @@ impl Lines {
     }
 }
 
-/// True if a line contains a piece of code, possibly with omissions.
+/// True if a line contains a piece of code, which may leave out parts (`...`).
 fn holds(line: &str, wanted: &str) -> bool {
     if line.contains(wanted) {
         return true;
@@ -176,7 +176,7 @@ fn holds(line: &str, wanted: &str) -> bool {
     found >= 4
 }
 
-/// A line without its indentation, with single blanks.
+/// The line without indentation, its white space reduced to single blanks.
 fn squeezed(line: &str) -> Cow<'_, str> {
     let line = line.trim();
     let is_single = |(one, next): (char, char)| !one.is_whitespace() || one == ' ' && next != ' ';
@@ -186,7 +186,7 @@ fn squeezed(line: &str) -> Cow<'_, str> {
     Cow::Owned(one_line(line))
 }
 
-/// The citation for a claim about a file.
+/// Checks a claim against the lines of a file.
 pub fn judged(claim: &Claim, file: &str, lines: &Lines, budget: &mut SearchBudget) -> Citation {
     let total = lines.count();
     let end = claim.end_line.unwrap_or(claim.line);

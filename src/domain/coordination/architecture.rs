@@ -1,4 +1,4 @@
-//! Chooses the topology for a stage by the first rule of an ordered list that applies.
+//! Chooses the topology of a stage: the first rule of an ordered list that applies decides.
 
 use serde::Serialize;
 use strum::IntoStaticStr;
@@ -13,20 +13,20 @@ use crate::domain::policy::{PolicySettings, SingleAgent};
 use crate::domain::stage::Stage;
 use crate::domain::topology::{Facts, Limits, Topology};
 
-/// Dependency from which on work is sequential.
+/// Minimum sequential score at which work counts as sequential.
 pub const SEQUENTIAL: f64 = 0.7;
-/// Decomposability above which a task can be divided.
+/// Decomposability above which a task counts as divisible.
 pub const DECOMPOSABLE: f64 = 0.6;
-/// Complexity above which tools need a centre.
+/// Tool complexity above which several agents need a central one.
 pub const TOOL_HEAVY: f64 = 0.6;
-/// Success above which a recorded topology is chosen again.
+/// Success rate above which a recorded topology is chosen again.
 const PROVEN_SUCCESS: f64 = 0.7;
-/// Maximum confidence from recorded runs.
+/// Maximum confidence of a choice by recorded runs.
 const MOST_CONFIDENCE: f64 = 0.9;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Situation<'a> {
-    /// The stage; none for a task outside of stages.
+    /// The stage. `None` for a task outside of stages.
     pub stage: Option<Stage>,
     pub scores: Scores,
     /// The topology that the caller forces.
@@ -39,24 +39,24 @@ pub struct Situation<'a> {
     pub intent: Option<&'a Intent>,
 }
 
-/// The rule that decided.
+/// The rule that decided on a topology.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
 #[cfg_attr(test, derive(strum::EnumIter))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Rule {
-    /// The caller forced it.
+    /// The caller forced a topology.
     Forced,
     SingleAgentStage,
     /// The user switched the stage's ensemble off.
     EnsembleSwitchedOff,
-    /// Recorded runs were good.
+    /// A recorded topology succeeded often enough.
     RecordedResults,
-    /// Its steps depend on one another.
+    /// The steps of the task depend on one another.
     SequentialDependency,
-    /// It can be divided, and needs tools.
+    /// The task can be divided, and it needs tools.
     DecomposableWithTools,
-    /// It can be divided.
+    /// The task can be divided.
     Decomposable,
     Intent,
     /// Only the stage is known.
@@ -71,7 +71,7 @@ impl Rule {
     }
 }
 
-/// Limits if no score decides.
+/// The limits of a choice that no score supports.
 const BY_DEFAULT: Limits =
     Limits { max_agents: 3, max_rounds: 3, max_messages_per_agent: 2, overhead_threshold: 2.0 };
 
@@ -82,7 +82,7 @@ pub struct Choice {
     pub confidence: f64,
     /// The rule that decided.
     pub rule: Rule,
-    /// The next choice if this one fails.
+    /// The topology to fall back to if this one fails.
     pub fallback: Option<Topology>,
     pub limits: Limits,
 }
@@ -102,7 +102,7 @@ impl Choice {
 ///
 /// # Errors
 ///
-/// Several agents are forced on a stage that the policy limits to one.
+/// The caller forces several agents on a stage that the policy limits to one.
 pub fn choose(situation: &Situation<'_>) -> Result<Choice, BadInput> {
     let single = situation.stage.and_then(|stage| situation.policy.single_agent(stage));
     if let Some(topology) = situation.forced {
@@ -111,14 +111,15 @@ pub fn choose(situation: &Situation<'_>) -> Result<Choice, BadInput> {
     Ok(match single {
         Some(SingleAgent::Always | SingleAgent::UnlessForced) => Choice::alone(Rule::SingleAgentStage, 1.0),
         Some(SingleAgent::SwitchedOff) => Choice::alone(Rule::EnsembleSwitchedOff, 1.0),
-        // If each step needs the one before, no record of other work matters.
+        // If each step needs the one before, recorded runs of other work do not matter.
         None if situation.is_sequential() => Choice::alone(Rule::SequentialDependency, 0.85),
         None => proven(situation).unwrap_or_else(|| by_scores(situation)),
     })
 }
 
 impl Situation<'_> {
-    /// Words of debugging make a task sequential; where several voices are wanted, only its own steps do.
+    /// True if each step of the task needs the one before. The caller decides which scores count: words of
+    /// debugging raise them only if one agent is wanted.
     fn is_sequential(&self) -> bool {
         self.scores.sequential >= SEQUENTIAL
     }
@@ -173,7 +174,7 @@ fn by_scores(situation: &Situation<'_>) -> Choice {
 #[cfg(test)]
 mod tests;
 
-/// Every stage whose words occur, in order.
+/// Every stage whose words occur in a task, in the order of the stages.
 pub fn mentioned(task: &Wording) -> Vec<Stage> {
     Stage::ALL.iter().copied().filter(|stage| task.has_any(words(*stage))).collect()
 }
@@ -188,32 +189,32 @@ fn words(stage: Stage) -> &'static [&'static str] {
     }
 }
 
-// The record of a single agent: if it is likely to succeed, several would add little. Only verified results
-// count: a model that states 73% was right in 35% of the cases, and one that states 77% in 22% (arXiv
+// The record of a single agent. If one agent is likely to succeed, several would add little. Only verified
+// results count: a model that states 73% was right in 35% of the cases, and one that states 77% in 22% (arXiv
 // 2602.06948).
 
-/// Minimum number of recorded outcomes.
+/// Minimum number of recorded outcomes for a verdict.
 pub const ENOUGH_OUTCOMES: u64 = 10;
-/// Weight of a stated confidence; a guess through the two published points.
+/// Weight of a stated confidence: an estimate from the two published points.
 const STATED: f64 = 0.4;
 
-/// Recorded outcomes of a single agent at work of a kind.
+/// Recorded outcomes of a single agent for one kind of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SoloRecord {
     successes: u64,
     failures: u64,
 }
 
-/// The verdict that one agent is enough or not, and why.
+/// The verdict whether one agent is enough, with its reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alone {
     pub is_enough: bool,
-    /// The reason with its figures.
+    /// The reason, with its figures.
     pub why: String,
 }
 
 impl SoloRecord {
-    /// The record of a single agent for a stage and an intent.
+    /// Counts the recorded runs of a single agent for a stage and an intent.
     pub fn of(runs: &[RunRecord], stage: Stage, intent: Option<&str>) -> Self {
         let alike =
             runs.iter().filter(|run| run.topology == Topology::Sas && run.is_like(Some(stage), intent));
@@ -223,8 +224,8 @@ impl SoloRecord {
         })
     }
 
-    /// Compares the record, else the stated confidence, with the threshold. A stated confidence is shown
-    /// with its weight, and is never enough by itself.
+    /// Compares the cautious success rate with the threshold if enough outcomes are recorded. Otherwise one
+    /// agent is not enough: a stated confidence is only reported, with its weight.
     pub fn alone(self, stated: f64, threshold: f64) -> Alone {
         let runs = self.successes + self.failures;
         if runs >= ENOUGH_OUTCOMES {
@@ -242,7 +243,7 @@ impl SoloRecord {
         }
         let recorded =
             format!("{runs} of {ENOUGH_OUTCOMES} verified outcomes of a single agent are recorded");
-        // Less than 0.01 is not a stated confidence.
+        // A smaller confidence would be shown as 0.00, so it counts as not stated.
         let why = if stated >= 0.005 {
             let mapped = STATED * stated;
             format!(

@@ -1,4 +1,4 @@
-//! Classifies a task by its words: how decomposable, how sequential and how tool-heavy it is.
+//! Scores a task by its words: how decomposable, how sequential and how tool-heavy it is.
 
 use serde::Serialize;
 
@@ -6,10 +6,10 @@ use super::{BadInput, share};
 use crate::domain::measure::number::real;
 use crate::domain::packed::list;
 
-/// Number of keywords that count as all of them.
+/// Number of keywords that gives the full score of 1.
 const ENOUGH_KEYWORDS: f64 = 5.0;
 
-/// The features of a task, each 0 to 1.
+/// The scores of a task, each 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scores {
     pub decomposability: f64,
@@ -18,7 +18,7 @@ pub struct Scores {
 }
 
 impl Scores {
-    /// Scores from a caller.
+    /// Checks and holds the scores that a caller gives.
     ///
     /// # Errors
     ///
@@ -46,11 +46,11 @@ pub enum Domain {
     General,
 }
 
-/// The signals in the words of a task.
+/// The findings from the words of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classification {
     pub scores: Scores,
-    /// The kind that counts: the first that applies.
+    /// The first kind that applies, in the order of [`Domain`].
     pub domain: Domain,
     /// True if a word of debugging occurs.
     pub is_debugging: bool,
@@ -63,7 +63,7 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// The scores by keywords alone, without what the kind of the task adds.
+    /// The scores by keywords alone, without the minimum that a kind of task sets.
     pub fn by_keywords(&self) -> Scores {
         Scores {
             decomposability: score(&self.keywords.decomposable),
@@ -73,7 +73,7 @@ impl Classification {
     }
 }
 
-/// The keywords found, each once.
+/// The keywords that occur, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Keywords {
     pub decomposable: Vec<&'static str>,
@@ -81,7 +81,7 @@ pub struct Keywords {
     pub tool: Vec<&'static str>,
 }
 
-/// Classifies a task by all its texts.
+/// Classifies a task by all of its texts.
 pub fn classify(text: &Wording) -> Classification {
     let keywords = Keywords {
         decomposable: text.which(list("decomposable")),
@@ -115,16 +115,16 @@ fn score(found: &[&str]) -> f64 {
     (real(u64::try_from(found.len()).unwrap_or(u64::MAX)) / ENOUGH_KEYWORDS).min(1.0)
 }
 
-// Finds whole words and phrases in free text, so that `prefix` is no `fix`.
+// Finds whole words and phrases in free text: `fix` does not occur in `prefix`.
 
-/// Texts prepared for searches.
+/// Texts that are prepared for searches.
 #[derive(Clone, Debug, Default)]
 pub struct Wording {
     texts: Vec<String>,
 }
 
 impl Wording {
-    /// Prepares texts. Case is ignored; a phrase never spans two texts or two sentences.
+    /// Prepares texts. The search ignores case. A phrase never spans two texts or two sentences.
     pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
         Self { texts: texts.into_iter().map(normal).collect() }
     }
@@ -135,7 +135,7 @@ impl Wording {
         self.texts.iter().any(|text| text.contains(&phrase))
     }
 
-    /// The words and phrases that occur, in their order, each once.
+    /// The words and phrases that occur, in the given order.
     pub fn which(&self, phrases: &[&'static str]) -> Vec<&'static str> {
         phrases.iter().copied().filter(|phrase| self.has(phrase)).collect()
     }
@@ -149,8 +149,8 @@ impl Wording {
 /// Marks the end of a sentence or clause.
 const CUT: char = '|';
 
-/// Words in lower case with one space on either side. Blanks and hyphens separate the words of a phrase;
-/// any other sign ends it.
+/// A text as lower-case words, each with one space on either side. Blanks and hyphens separate the words of a
+/// phrase; any other sign ends the phrase.
 fn normal(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push(' ');

@@ -1,4 +1,4 @@
-//! Signs that several agents cost more than they bring, so that one should continue alone.
+//! Signs that several agents cost more than they bring, so that one agent should continue alone.
 
 use serde::Serialize;
 
@@ -7,20 +7,20 @@ use super::{BadInput, ratio, share};
 use crate::domain::measure::number::real;
 use crate::domain::topology::Topology;
 
-/// Failure rate of a single agent for the amplification of errors.
+/// Expected failure rate of a single agent: the divisor of the error amplification.
 pub const EXPECTED_FAILURE_RATE: f64 = 0.3;
-/// Maximum messages in a run.
+/// Maximum messages for each run.
 pub const MOST_OVERHEAD: f64 = 2.0;
-/// Maximum amplification of errors.
+/// Maximum error amplification.
 pub const MOST_AMPLIFICATION: f64 = 1.2;
 /// Maximum redundancy.
 pub const MOST_REDUNDANCY: f64 = 0.85;
-/// Maximum number of answers in a row that are discarded for their form.
+/// Maximum number of answers in a row that were discarded for their form.
 pub const MOST_FORMAT_ERRORS: u64 = 3;
-/// Minimum success rate, given enough runs and some overhead.
+/// Minimum success rate if there are enough runs and messages.
 const LEAST_SUCCESS: f64 = 0.3;
 const ENOUGH_RUNS: u64 = 5;
-/// Minimum number of failures for a meaningful rate.
+/// Minimum number of failures for a meaningful error amplification.
 const SOME_FAILURES: u64 = 4;
 const SOME_OVERHEAD: f64 = 1.5;
 
@@ -33,11 +33,11 @@ pub struct Counts {
     pub successes: u64,
     /// Runs that failed.
     pub failures: u64,
-    /// The similarity of the outputs, 0 to 1.
+    /// Similarity of the outputs, 0 to 1.
     pub redundancy: f64,
-    /// Answers discarded for their form, in a row until now.
+    /// Latest answers in a row that were discarded for their form.
     pub format_errors: u64,
-    /// True if recorded results of the topology became worse.
+    /// True if the recorded results of the topology became worse.
     pub became_worse: bool,
 }
 
@@ -46,14 +46,14 @@ pub struct Counts {
 pub struct Metrics {
     /// Messages for each run.
     pub coordination_overhead: f64,
-    /// The rate of failures over the expected 0.3; 1 without runs.
+    /// Failure rate divided by [`EXPECTED_FAILURE_RATE`]; 1 without runs.
     pub error_amplification: f64,
     pub redundancy_rate: f64,
-    /// Successes among the runs; 0 without runs.
+    /// Share of successful runs; 0 without runs.
     pub success_rate: f64,
 }
 
-/// Why several agents should give way to one.
+/// A reason to continue with one agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sign {
@@ -63,15 +63,15 @@ pub enum Sign {
     ErrorAmplification,
     /// Outputs that are too similar.
     Redundancy,
-    /// Little success for the overhead.
+    /// Few successes for the number of messages.
     LittleSuccess,
     /// Too many answers in a row with the wrong form.
     FormatErrors,
-    /// Recorded results became worse.
+    /// The recorded results became worse.
     Change,
 }
 
-/// The figures of counts.
+/// Computes the figures of the work so far.
 ///
 /// # Errors
 ///
@@ -115,13 +115,13 @@ pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign
     .collect()
 }
 
-/// True if equal answers were right again and again, which is no fault.
+/// True if equal outputs led to success again and again, so that their similarity is no fault.
 fn agrees_rightly(counts: &Counts) -> bool {
     counts.failures == 0 && counts.successes >= ENOUGH_RUNS
 }
 
-/// Answers of a topology discarded for their form, in a row until now. A failed run is no format error, and
-/// the first well-formed run begins the count anew.
+/// Answers of a topology that were discarded for their form, counted over its latest runs in a row. A failed
+/// run is no format error. A run without format errors ends the count.
 pub fn format_errors_in_a_row(runs: &[RunRecord], topology: Topology) -> u64 {
     runs.iter()
         .rev()
@@ -131,31 +131,31 @@ pub fn format_errors_in_a_row(runs: &[RunRecord], topology: Topology) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-/// The usual failure rate.
+/// The usual failure rate, which raises no alarm.
 pub const USUAL: f64 = 0.2;
-/// The failure rate to detect.
+/// The failure rate that an alarm should detect.
 pub const WORSE: f64 = 0.5;
-/// The sum that raises an alarm.
+/// The sum at which an alarm is raised.
 pub const ALARM: f64 = 5.0;
 /// Successes in a row that end an alarm.
 const RECOVERED: u64 = 5;
 
-/// The cumulative sum over results of one topology or provider, in order.
+/// Cumulative sum test (CUSUM) over the results of one topology or provider, in order of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cusum {
     pub results: u64,
     /// The sum after the last result.
     pub sum: f64,
-    /// Number of times that it reached [`ALARM`] and began anew.
+    /// Number of times that the sum reached [`ALARM`] and was reset to 0.
     pub alarms: u64,
-    /// True if the last alarm still holds: fewer than five successes in a row since.
+    /// True if the last alarm still holds: fewer than five successes in a row came after it.
     pub alarmed: bool,
     #[serde(skip)]
     in_a_row: u64,
 }
 
 impl Cusum {
-    /// The sum over results, oldest first; true is a success.
+    /// The test over results, the oldest first; true is a success.
     pub fn of(results: impl IntoIterator<Item = bool>) -> Self {
         let mut sum = Self::default();
         results.into_iter().for_each(|success| sum.add(success));

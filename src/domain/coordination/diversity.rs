@@ -1,4 +1,4 @@
-//! The number of independent voices among several providers. Providers with common errors count for less.
+//! Number of independent voices among several providers. Providers with common errors count for less.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,13 @@ use super::record::Answer;
 use crate::domain::measure::number::real;
 use crate::domain::order::Gather;
 
-/// Minimum number of common questions of two providers before their agreement is reported. With 30, the
-/// standard error of a rate is at most 0.09 and that of a correlation about 0.18; with fewer, the number of
-/// voices would be noise.
+/// Minimum number of questions that two providers must have in common before their agreement is reported.
+/// With 30, the standard error of a rate is at most 0.09 and that of a correlation about 0.18. With fewer,
+/// the number of voices would be noise.
 pub const ENOUGH_QUESTIONS: u64 = 30;
 
-/// The effective number of independent voices among `voices` whose errors correlate by `rho` on average: N
-/// / (1 + (N - 1) rho). A negative correlation counts as 0, so that there are never more voices than
-/// providers.
+/// Effective number of independent voices among `voices` whose errors have the mean correlation `rho`: `N /
+/// (1 + (N - 1) rho)`. A negative correlation counts as 0, so there are never more voices than providers.
 pub fn effective_voices(voices: u64, rho: f64) -> f64 {
     let voices = real(voices);
     if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }
@@ -24,51 +23,51 @@ pub fn effective_voices(voices: u64, rho: f64) -> f64 {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Pair {
-    /// The providers, in alphabetical order.
+    /// The two providers, in alphabetical order.
     pub providers: [String; 2],
     /// Number of common questions.
     pub questions: u64,
-    /// Share of equal answers among the compared ones, 0 to 1; none if too few were compared.
+    /// Share of equal answers among the compared ones, 0 to 1. `None` if too few were compared.
     pub agreement: Option<f64>,
-    /// Common questions for which both answers are known to be right or wrong.
+    /// Number of common questions for which each answer is known to be right or wrong.
     pub judged: u64,
-    /// Correlation (phi) of being right, -1 to 1; none if too few questions are judged, or if one of them
+    /// Correlation (phi) of being right, -1 to 1. `None` if too few questions are judged, or if one provider
     /// was always right or always wrong.
     pub correlation: Option<f64>,
-    /// Share of equal answers among those where both are wrong, 0 to 1.
+    /// Share of equal answers among those where both providers are wrong, 0 to 1.
     pub same_error: Option<f64>,
 }
 
-/// Basis of the mean correlation.
+/// The basis of the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     Correctness,
-    /// Only whether answers are equal; right answers are equal too.
+    /// Only the equality of answers; right answers are equal too.
     Agreement,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diversity {
-    /// Providers in a pair with enough questions.
+    /// Number of providers in the pairs.
     pub voices: u64,
-    /// Effective number of independent voices among them; none until enough answers are judged.
+    /// Effective number of independent voices among them. `None` until enough answers are judged.
     pub effective_voices: Option<f64>,
-    /// The mean correlation of being right over the pairs, if there are enough.
+    /// Mean correlation of being right over the pairs. `None` until enough answers are judged.
     pub rho: Option<f64>,
     pub basis: Basis,
     /// The pairs with enough questions.
     pub pairs: Vec<Pair>,
-    /// Share of judged questions that everybody got wrong: no choice can succeed more often than 1 less
-    /// this.
+    /// Share of judged questions that every provider got wrong. No way of choosing an answer can succeed more
+    /// often than 1 minus this share.
     pub all_wrong: Option<f64>,
 }
 
 /// The answers of several providers to one question.
 pub type Question = Vec<Answer>;
 
-/// How independent the providers of recorded questions are; none while no pair has [`ENOUGH_QUESTIONS`] in
-/// common.
+/// Measures how independent the providers of recorded questions are. `None` while no pair has
+/// [`ENOUGH_QUESTIONS`] in common.
 pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     let pairs: Vec<Pair> =
         pairs(questions).into_iter().filter(|pair| pair.questions >= ENOUGH_QUESTIONS).collect();
@@ -89,7 +88,7 @@ pub fn diversity(questions: &[Question]) -> Option<Diversity> {
     })
 }
 
-/// Maximum number of common questions of any two providers.
+/// Largest number of questions that any two providers have in common.
 pub fn most_shared_questions(questions: &[Question]) -> u64 {
     pairs(questions).iter().map(|pair| pair.questions).max().unwrap_or_default()
 }
@@ -108,7 +107,7 @@ pub fn pairs(questions: &[Question]) -> Vec<Pair> {
     tallies.into_iter().map(|([left, right], tally)| tally.pair(left, right)).collect()
 }
 
-/// One answer of each provider: the first. A provider that is asked twice still has one vote.
+/// The first answer of each provider: a provider that was asked twice still has one vote.
 fn voices(question: &Question) -> Vec<(&str, &Answer)> {
     let mut voices: BTreeMap<&str, &Answer> = BTreeMap::new();
     for answer in question {
@@ -183,7 +182,7 @@ impl Tally {
         self.both_right + self.only_first + self.only_second + self.both_wrong
     }
 
-    /// The correlation of two yes-or-no series.
+    /// The phi coefficient of both providers being right.
     fn phi(&self) -> Option<f64> {
         let [both, first, second, neither] =
             [self.both_right, self.only_first, self.only_second, self.both_wrong].map(real);

@@ -1,4 +1,4 @@
-//! The intent of a task, by a lexicon of weighted words: deterministic, and the same for every tool.
+//! The intent of a task, from a lexicon of weighted words. It is deterministic and the same for every tool.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,22 +6,22 @@ use crate::domain::packed::list;
 use crate::domain::rule::RuleFile;
 use crate::domain::stage::Stage;
 
-/// Additional weight of the first meaningful word.
+/// Factor for a phrase that covers the first meaningful word.
 const FIRST: f64 = 2.0;
-/// Number of words that an open place in a phrase may stand for.
+/// Number of words that `*` in a phrase may stand for.
 const OPEN: std::ops::RangeInclusive<usize> = 1..=6;
 
-/// How many agents a task is worth.
+/// The number of agents that a task is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Voices {
     /// A single agent.
     One,
-    /// Several that do not see each other.
+    /// Several agents that do not see each other.
     Several,
 }
 
-/// One kind of task, as `conf/intents.yaml` has it.
+/// A kind of task in `conf/intents.yaml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -29,7 +29,7 @@ struct Entry {
     intent: String,
     stage: Stage,
     voices: Voices,
-    /// Words with their weights.
+    /// Phrases with their weights.
     words: indexmap::IndexMap<Phrase, f64>,
 }
 
@@ -45,13 +45,13 @@ impl Entry {
     }
 }
 
-/// The words of every kind of task.
+/// The phrases of every kind of task.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Lexicon {
     lead_in: Vec<String>,
     wishes: Vec<Phrase>,
-    /// Kind of a longer task without known words, and how long that is.
+    /// Kind of a longer task without known phrases, and the minimum number of its words.
     request: String,
     request_words: usize,
     small_fix: Vec<String>,
@@ -60,36 +60,36 @@ pub struct Lexicon {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Intent {
-    /// Its group: `debugging`, `review`; `general` if no word decides.
+    /// The group of its kind, such as `debugging` or `review`; `general` if no word decides.
     pub intent: String,
-    /// Its kind, which is finer: `crash`, `security`.
+    /// The kind, which is finer, such as `crash` or `security`.
     #[serde(rename = "intent_kind")]
     pub kind: String,
     #[serde(skip)]
     pub stage: Stage,
     #[serde(skip)]
     pub voices: Voices,
-    /// The words that decided; none if only the form of a request did.
+    /// The phrases that decided; empty if only the form of a request did.
     #[serde(rename = "intent_words")]
     pub words: Vec<String>,
 }
 
 impl Intent {
-    /// True if a word decided.
+    /// True if a phrase, a trace of a failure or the form of a request decided.
     pub fn is_known(&self) -> bool {
         self.intent != GENERAL
     }
 }
 
-/// A sequence of words; a word that ends in `*` stands for all with that beginning, and `*` alone for a few
-/// words.
+/// A sequence of words. A word that ends in `*` stands for every word with that beginning, and `*` alone for
+/// one to six words.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(from = "String")]
 struct Phrase {
-    /// The phrase as written in the file.
+    /// The phrase as the file writes it.
     written: String,
     words: Vec<String>,
-    /// True if it counts only at the head of a task.
+    /// True if it counts only at the beginning of a task (`^` in the file).
     at_head: bool,
 }
 
@@ -102,7 +102,7 @@ impl From<String> for Phrase {
 }
 
 impl Phrase {
-    /// True if it occurs in some words.
+    /// True if the phrase occurs in the words.
     fn is_in(&self, words: &[String]) -> bool {
         self.find(words).is_some()
     }
@@ -115,7 +115,7 @@ impl Phrase {
         words.get(start..).is_some_and(|rest| fits(&self.words, rest))
     }
 
-    /// Its weight in a task, given the position of the first meaningful word.
+    /// The factor for its weight in a task. `first` is the index of the first meaningful word.
     fn counts(&self, words: &[String], first: usize) -> Option<f64> {
         if self.at_head {
             return (self.is_at(words, 0) || self.is_at(words, first)).then_some(1.0);
@@ -138,7 +138,8 @@ fn fits(phrase: &[String], words: &[String]) -> bool {
 impl RuleFile for Lexicon {}
 
 impl Lexicon {
-    /// Returns what a task is after, by its description; a trace of a failure in what goes with it decides.
+    /// Finds the intent of a task by its description. A trace of a failure in the material makes it
+    /// debugging.
     pub fn intent(&self, task: &str, material: &[&str]) -> Intent {
         let words = words(task);
         let first = words.iter().position(|word| !self.lead_in.contains(word)).unwrap_or(0);
@@ -175,7 +176,7 @@ impl Lexicon {
             }
         }
         let least = self.request_words;
-        // The beginning of a short text says nothing by itself.
+        // The beginning of a short text alone shows no intent.
         let says =
             |intent: &Intent| words.len() >= least || intent.words.iter().any(|word| !word.starts_with('^'));
         if let Some((_, intent)) = best.filter(|(_, intent)| says(intent)) {
@@ -186,7 +187,7 @@ impl Lexicon {
         request.map_or_else(general, |entry| entry.with(Vec::new()))
     }
 
-    /// The first stage: the one of its kind, unless a word at the head of the task says otherwise.
+    /// The first stage of the work: the one of its kind, unless the first meaningful word says otherwise.
     fn stage(&self, found: &Intent, head: &str) -> Stage {
         if found.intent != DEBUGGING {
             return found.stage;
@@ -203,12 +204,12 @@ impl Lexicon {
     }
 }
 
-/// The intent of a task without any signal.
+/// The intent of a task that shows none.
 const GENERAL: &str = "general";
-/// The intent of what is broken.
+/// The intent of a task about something broken.
 pub const DEBUGGING: &str = "debugging";
 
-/// Words of a fix that name no symptom.
+/// Phrases of a fix that name no symptom.
 const SMALL: [&str; 6] = ["fix*", "bug*", "repair*", "typo", "typos", "off by one"];
 
 fn general() -> Intent {

@@ -1,4 +1,4 @@
-//! The record of a piece of work: one event each, from which every figure is counted afresh.
+//! The record of finished work: one event for each piece, from which all figures are computed.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -17,9 +17,9 @@ pub struct RunRecord {
     pub messages: u64,
     /// Reasoning turns.
     pub rounds: u64,
-    /// Number of answers discarded for their form. A failed run is not such an answer.
+    /// Number of answers discarded for their form. A failed run does not count as one.
     pub format_errors: u64,
-    /// Similarity of its outputs, 0 to 1; none below two outputs.
+    /// Similarity of its outputs, 0 to 1. `None` for fewer than two outputs.
     pub redundancy: Option<f64>,
     pub answers: Vec<Answer>,
     /// The stage of the work, if given.
@@ -31,7 +31,7 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// True if it is work of this kind; what was not given fits anything.
+    /// True if the work is of this stage and intent. A value that is missing on either side fits anything.
     pub fn is_like(&self, stage: Option<Stage>, intent: Option<&str>) -> bool {
         let fits_stage = stage.is_none() || self.stage.is_none() || self.stage == stage;
         let fits_intent = intent.is_none() || self.intent.is_none() || self.intent.as_deref() == intent;
@@ -39,28 +39,28 @@ impl RunRecord {
     }
 }
 
-/// One provider's answer to the question of a run.
+/// The answer of one provider to the question of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     pub provider: String,
-    /// The mark of its answer: equal answers have equal marks. None if answers are not compared.
+    /// Digest of the answer: equal answers have equal marks. `None` if answers are not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
-    /// True if it was right, if known.
+    /// True if the answer was right. `None` if unknown.
     pub correct: Option<bool>,
 }
 
-/// A digest that identifies an answer without keeping it.
+/// A digest that identifies an answer without storing it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark(String);
 
 impl Mark {
-    /// The mark of an answer. Answers that would vote together have the same mark.
+    /// The mark of an answer. Answers that count as equal in a vote have the same mark.
     pub fn of(answer: &str) -> Self {
         Self::of_canonical(&Canonical::of(answer))
     }
 
-    /// The mark of an answer in its compared form.
+    /// The mark of an answer in canonical form.
     pub fn of_canonical(answer: &Canonical) -> Self {
         let form: &str = answer.form().into();
         let digest = Sha256::digest(format!("{form}\n{}", answer.key()).as_bytes());

@@ -1,15 +1,15 @@
-//! The regression of "Towards a Science of Scaling Agent Systems", in the form in which it is
+//! The regression of "Towards a Science of Scaling Agent Systems", in a form whose coefficients are
 //! identified.
 //!
-//! The paper prints 20 coefficients of standardised terms (equation 1). With five architectures,
-//! seven of its columns only tell these apart and have four degrees of freedom, so the design has
-//! rank 17: single coefficients of those columns mean nothing, predictions do. Five intercepts and
-//! twelve slopes say the same:
+//! The paper prints 20 coefficients of standardised terms (equation 1). With five architectures, seven of its
+//! columns only tell the architectures apart and have four degrees of freedom, so the design has rank 17.
+//! Single coefficients of those columns mean nothing, but predictions do. Five intercepts and twelve slopes
+//! give the same predictions:
 //!
 //! P = alpha + bI (I - mean) + bI2 (I - mean)^2 + bL ln(1 + T) + bT T + bP P1 + bIL (I - mean) ln(1 + T)
 //!
-//! with I the capability index, T the number of tools and P1 the success of a single agent; alpha,
-//! bI, bT and bP differ by architecture.
+//! I is the capability index, T the number of tools, and P1 the success of a single agent. alpha, bI, bT and
+//! bP differ by architecture.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
@@ -25,38 +25,38 @@ use crate::domain::prompt::{Texts, filled};
 use crate::domain::topology::{Facts, Line, Topology};
 use crate::domain::words::share_in_percent;
 
-/// The gap from which on several agents are advised. At 0.10 and above they won 9 of 10 times in
-/// the paper's data, left out a cell at a time; below, about as often as a coin.
+/// The gap from which on several agents are advised. In the paper's data, with each cell predicted by a fit
+/// without it, several agents won 9 of 10 times at 0.10 and above. Below, they won about as often as a coin.
 pub const ADVISED_GAP: f64 = 0.10;
 
-/// The standard deviation of the error of a predicted gap, left out a cell at a time.
+/// Standard deviation of the error of a predicted gap, with each cell predicted by a fit without it.
 pub const GAP_ERROR: f64 = 0.16;
 
-/// Capability indices of the models that were measured (Artificial Analysis, version 3).
+/// Capability indices of the measured models (Artificial Analysis, version 3).
 pub const CAPABILITY_RANGE: RangeInclusive<f64> = 42.0..=71.0;
-/// Tools of the benchmarks that were measured.
+/// Numbers of tools in the measured benchmarks.
 pub const TOOLS_RANGE: RangeInclusive<f64> = 2.0..=16.0;
-/// Success of a single agent in the cells that were measured.
+/// Success of a single agent in the measured cells.
 pub const BASELINE_RANGE: RangeInclusive<f64> = 0.05..=0.767_677;
 
-/// The mean number of tools over the 260 configurations.
+/// Mean number of tools over the 260 configurations.
 pub const MEAN_TOOLS: f64 = 6.230_769;
 
 /// One fit of the regression.
 #[derive(Clone, Copy, Debug)]
 pub struct Model {
-    /// The mean capability index of its data.
+    /// Mean capability index of its data.
     pub mean_capability: f64,
-    /// bI2.
+    /// The coefficient bI2.
     pub capability_squared: f64,
-    /// bL.
+    /// The coefficient bL.
     pub log_tools: f64,
-    /// bIL.
+    /// The coefficient bIL.
     pub capability_log_tools: f64,
 }
 
-/// The fit to the 260 configurations of version 3 (R2 0.463; over benchmarks left out it is
-/// negative, so that a new kind of task is not foretold).
+/// The fit to the 260 configurations of version 3. R2 is 0.463. For benchmarks that were left out R2 is
+/// negative, so the model cannot predict a new kind of task.
 pub const MODEL: Model = Model {
     mean_capability: 57.461_538,
     capability_squared: -3.652_58e-6,
@@ -66,20 +66,20 @@ pub const MODEL: Model = Model {
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Inputs {
-    /// The success of a single agent, 0 to 1.
+    /// Success of a single agent, 0 to 1.
     pub baseline_success: f64,
-    /// Tools at hand.
+    /// Number of tools at hand.
     pub tool_count: f64,
-    /// The capability index of the models.
+    /// Capability index of the models.
     pub capability_index: f64,
 }
 
 impl Inputs {
-    /// Inputs as a caller gives them; what is left out is the mean of the data.
+    /// Checks the inputs of a caller. A missing one gets the mean of the data.
     ///
     /// # Errors
     ///
-    /// A success outside 0 to 1, or an index outside 0 to 100.
+    /// A success is outside of 0 to 1, or an index outside of 0 to 100.
     pub fn new(baseline: f64, tools: Option<u32>, capability: Option<f64>) -> Result<Self, BadInput> {
         let capability_index = capability.unwrap_or(MODEL.mean_capability);
         if !(0.0..=100.0).contains(&capability_index) {
@@ -94,8 +94,8 @@ impl Inputs {
 }
 
 impl Model {
-    /// The predicted success of a topology, by its coefficients. Outside the range of the data it may leave
-    /// 0 to 1.
+    /// Predicts the success of a topology from its coefficients. Outside the range of the data the prediction
+    /// may be below 0 or above 1.
     pub fn predict(&self, line: &Line, inputs: &Inputs) -> f64 {
         let capability = inputs.capability_index - self.mean_capability;
         let log_tools = inputs.tool_count.ln_1p();
@@ -113,8 +113,8 @@ fn predicted(topology: Topology, inputs: &Inputs) -> f64 {
     MODEL.predict(&Facts::of(topology).line, inputs)
 }
 
-/// Returns how often several agents did better than one at such a gap, over the 208 pairs of the data,
-/// each cell predicted by a fit without it.
+/// Share of the pairs in which several agents did better than one at this predicted gap, over the 208 pairs
+/// of the data. Each cell was predicted by a fit without it.
 pub fn observed_win_rate(gap: f64) -> f64 {
     const BELOW: [(f64, f64); 6] =
         [(-0.15, 0.08), (-0.05, 0.35), (0.0, 0.50), (0.05, 0.41), (0.10, 0.39), (0.20, 0.81)];
@@ -125,7 +125,6 @@ pub fn observed_win_rate(gap: f64) -> f64 {
 #[serde(rename_all = "snake_case")]
 pub enum Advice {
     SingleAgent,
-    /// Several.
     MultiAgent,
 }
 
@@ -133,12 +132,12 @@ pub enum Advice {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Prediction {
     pub predicted_success: f64,
-    /// The predicted success less the measured success of a single agent: the gap that was
-    /// calibrated. Of a single agent none.
+    /// The predicted success minus the measured success of a single agent: the calibrated gap. `None` for a
+    /// single agent.
     pub gap: Option<f64>,
-    /// The predicted success less that predicted for a single agent. Of a single agent none.
+    /// The predicted success minus the predicted success of a single agent. `None` for a single agent.
     pub gap_to_predicted_single: Option<f64>,
-    /// The share of wins of several agents at such a gap. None for a single agent.
+    /// Share of wins of several agents at this gap. `None` for a single agent.
     pub observed_win_rate: Option<f64>,
 }
 
@@ -154,7 +153,7 @@ pub fn prediction(topology: Topology, inputs: &Inputs) -> Prediction {
     }
 }
 
-/// The multi-agent topology with the highest prediction, among those given.
+/// The multi-agent topology with the highest predicted success among those given.
 pub fn best_of(topologies: &[Topology], inputs: &Inputs) -> Option<(Topology, Prediction)> {
     topologies
         .iter()
@@ -167,7 +166,7 @@ pub fn advice(gap: f64) -> Advice {
     if gap >= ADVISED_GAP { Advice::MultiAgent } else { Advice::SingleAgent }
 }
 
-/// The inputs that are outside the range of the data, by name.
+/// Names of the inputs that are outside the range of the data.
 pub fn outside_the_data(inputs: &Inputs) -> Vec<&'static str> {
     [
         ("baseline_success", BASELINE_RANGE.contains(&inputs.baseline_success)),

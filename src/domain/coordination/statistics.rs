@@ -1,4 +1,4 @@
-//! Statistics of recorded runs by topology. A topology without runs has none.
+//! Statistics of recorded runs by topology. A topology without runs has no statistics.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::domain::measure::tally::{Baseline, error_ratio};
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
-/// Minimum number of recorded runs before they count in a choice.
+/// Minimum number of recorded runs for them to count in a choice.
 pub const ENOUGH_RUNS: u64 = 10;
-/// Minimum number of runs of a topology before it can be the best.
+/// Minimum number of runs of a topology for it to be the best.
 pub const ENOUGH_RUNS_OF_ONE: u64 = 3;
 
-/// The sums of the runs of one topology.
+/// The statistics of the runs of one topology.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TopologyStatistics {
     pub runs: u64,
@@ -25,25 +25,25 @@ pub struct TopologyStatistics {
     pub successes: u64,
     /// Runs that failed.
     pub failures: u64,
-    /// Successes among the runs, 0 to 1.
+    /// Share of successful runs, 0 to 1.
     pub success_rate: f64,
-    /// The rate that is exceeded nine times in ten, given these results; topologies are compared by it.
+    /// The cautious success rate, exceeded with probability 0.9, by which topologies are compared.
     pub success_rate_low: f64,
     pub total_tokens: u64,
-    /// Successes for a thousand tokens; none without recorded tokens.
+    /// Successes for each thousand tokens. `None` without recorded tokens.
     pub successes_per_1k_tokens: Option<f64>,
     pub total_messages: u64,
-    /// Messages for each run, which thresholds and choices call overhead.
+    /// Messages for each run; thresholds and choices call this the overhead.
     pub messages_per_run: f64,
-    /// Reasoning turns in all.
+    /// Reasoning turns of all runs.
     pub total_rounds: u64,
-    /// Mean reasoning turns of a run.
+    /// Mean number of reasoning turns of a run.
     pub mean_rounds: f64,
-    /// Answers discarded for their form.
+    /// Number of answers discarded for their form.
     pub format_errors: u64,
     /// The paper's metrics.
     pub paper: PaperMetrics,
-    /// Sum of the similarities of outputs, and their number.
+    /// Sum and number of the similarities of outputs.
     #[serde(skip)]
     redundancy: (f64, u64),
 }
@@ -52,32 +52,32 @@ pub struct TopologyStatistics {
 /// recorded runs. A figure that needs runs of a single agent is `None` without them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PaperMetrics {
-    /// Turns beyond those of a single agent, in percent of these: O = (T - `T_sas`) / `T_sas` x 100.
+    /// Turns beyond those of a single agent, in percent of them: O = (T - `T_sas`) / `T_sas` x 100.
     pub coordination_overhead_percent: Option<f64>,
-    /// Messages for a reasoning turn: c.
+    /// Messages for each reasoning turn: c.
     pub message_density: Option<f64>,
     /// Mean similarity of the outputs of a run, 0 to 1: R.
     pub redundancy: Option<f64>,
-    /// Success relative to the turns of a single agent: Ec = S / (T / `T_sas`).
+    /// Success rate divided by the turns relative to a single agent: Ec = S / (T / `T_sas`).
     pub efficiency: Option<f64>,
-    /// The failure rate over that of a single agent: Ae = E / `E_sas`.
+    /// Failure rate divided by that of a single agent: Ae = E / `E_sas`.
     pub error_amplification: Option<f64>,
 }
 
-/// The recorded runs, counted.
+/// The statistics of the recorded runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     topologies: BTreeMap<Topology, TopologyStatistics>,
 }
 
 impl History {
-    /// Counts the recorded runs of a kind of work.
+    /// Computes the statistics of the runs of one kind of work.
     pub fn of_kind(runs: &[RunRecord], stage: Option<Stage>, intent: Option<&str>) -> Self {
         let alike: Vec<RunRecord> = runs.iter().filter(|run| run.is_like(stage, intent)).cloned().collect();
         Self::of(&alike)
     }
 
-    /// Counts recorded runs, in time that depends only on their number.
+    /// Computes the statistics of recorded runs, in linear time.
     pub fn of(runs: &[RunRecord]) -> Self {
         let mut topologies: BTreeMap<Topology, TopologyStatistics> = BTreeMap::new();
         for run in runs {
@@ -92,12 +92,12 @@ impl History {
         Self { topologies }
     }
 
-    /// The topologies with runs, and their statistics.
+    /// The topologies that have runs, with their statistics.
     pub fn topologies(&self) -> &BTreeMap<Topology, TopologyStatistics> {
         &self.topologies
     }
 
-    /// The statistics of a topology; none without runs.
+    /// The statistics of a topology. `None` without runs.
     pub fn of_topology(&self, topology: Topology) -> Option<&TopologyStatistics> {
         self.topologies.get(&topology)
     }
@@ -106,8 +106,8 @@ impl History {
         self.topologies.values().map(|statistics| statistics.runs).sum()
     }
 
-    /// The best topology among those with enough runs, and its score; of equal ones the first in the order
-    /// of [`Topology::ALL`].
+    /// The best topology among those with enough runs, and its cautious success rate. Of equal ones, the
+    /// first in the order of [`Topology::ALL`].
     pub fn best(&self) -> Option<(Topology, f64)> {
         self.topologies
             .iter()
@@ -117,12 +117,12 @@ impl History {
     }
 }
 
-/// The metrics of one run against the single-agent runs on record.
+/// The metrics of one run, compared with the recorded runs of a single agent.
 pub fn of_run(run: &RunRecord, history: &History) -> PaperMetrics {
     let mut alone = TopologyStatistics::default();
     alone.add(run);
     let single = history.of_topology(Topology::Sas).map(|single| (single.mean_rounds, 0.0));
-    // One run has no failure rate.
+    // The failure rate of one run means nothing.
     PaperMetrics { error_amplification: None, ..alone.paper(run.topology, single) }
 }
 
@@ -145,7 +145,7 @@ impl TopologyStatistics {
         ratio(real(count), real(self.runs)).unwrap_or_default()
     }
 
-    /// Computes the derived figures, given the turns and the failures of a single agent.
+    /// Computes the derived figures. `single` has the mean turns and the failure rate of a single agent.
     fn conclude(&mut self, topology: Topology, single: Option<(f64, f64)>) {
         self.success_rate = self.a_run(self.successes);
         self.success_rate_low = cautious_rate(self.successes, self.failures);

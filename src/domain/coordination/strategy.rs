@@ -1,4 +1,4 @@
-//! The strategy of each stage: how candidates are made, checked and chosen.
+//! The strategy of each stage: how candidates are produced, checked and chosen.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,11 +11,11 @@ use crate::domain::policy::PolicySettings;
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 
-/// How the answers of a stage are made.
+/// How the answers of a stage are produced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EnsembleStrategy {
-    /// By several agents that do not see each other.
+    /// Several agents that do not see each other answer.
     ParallelIndependent,
     #[default]
     SingleAgent,
@@ -30,7 +30,7 @@ pub enum VotingMode {
     ScoreBased,
     /// By tests, then by scores.
     TestFirst,
-    /// By weighted scores, tests among them.
+    /// By weighted scores that include the tests.
     Hybrid,
 }
 
@@ -39,7 +39,7 @@ pub enum VotingMode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Strategy {
-    /// Description in a sentence.
+    /// A description in one sentence.
     pub description: String,
     #[serde(serialize_with = "id", skip_deserializing)]
     pub topology: Topology,
@@ -53,14 +53,14 @@ pub struct Strategy {
     pub red_flag_rules: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub scoring_criteria: Vec<String>,
-    /// The criteria, in this order.
+    /// Names of the criteria, the most important first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub selection_priority: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<String>,
 }
 
-/// A topology by its name in the coordination tools.
+/// Serializes a topology by its name in the coordination tools.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(crate) fn id<S: serde::Serializer>(topology: &Topology, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(topology.id())
@@ -72,7 +72,7 @@ pub fn strategy(stage: Stage, policy: &PolicySettings) -> Strategy {
 }
 
 impl Strategy {
-    /// The same strategy with another topology.
+    /// Returns the strategy with another topology.
     pub fn arranged(self, topology: Topology) -> Self {
         let is_alone = topology == Topology::Sas;
         let ensemble_strategy =
