@@ -1,8 +1,8 @@
-//! Unified diffs as language models write them: read, understood, and applied to bytes.
+//! Unified diffs as language models write them: parsed, and applied to bytes.
 //!
-//! Harmless oddities are normalised and reported: fences, prose around the files, wrong counts, missing
-//! line numbers, line ends. Ambiguous input is refused, and so is a patch with any line that is not
-//! understood. Context must always match.
+//! Harmless oddities are normalised and reported: fences, prose around the files, wrong counts, missing line
+//! numbers, line ends. Ambiguous input is refused, and so is a patch with any line that cannot be understood.
+//! Context must always match.
 
 mod apply;
 mod hunk;
@@ -26,13 +26,13 @@ pub use parse::parse;
 /// A parsed patch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Patch {
-    /// Its files, in order.
+    /// Its files, in the order of the text.
     pub files: Vec<FilePatch>,
     pub normalised: Vec<String>,
 }
 
 impl Patch {
-    /// Number of lines that it adds or removes.
+    /// Number of lines that it adds or removes, together.
     pub fn changed_lines(&self) -> usize {
         let lines = self.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
         lines.filter(|line| line.side != Side::Context).count()
@@ -42,18 +42,17 @@ impl Patch {
 /// The change of a patch to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePatch {
-    /// Its first line in the patch.
+    /// Number of its first line in the patch.
     pub line: usize,
     pub action: Action,
-    /// The file that is read, or the new file if none is read.
+    /// Name of the file that is read; of the new file if none is read.
     pub old: String,
-    /// The file that is written, or the removed one if none is written.
+    /// Name of the file that is written; of the removed file if none is written.
     pub new: String,
-    /// True if the file is executable afterwards, if the patch says so.
+    /// True if the file is executable afterwards. `None` if the patch does not say.
     pub executable: Option<bool>,
-    /// True if git made it, according to its index line: then nothing in it is corrected.
+    /// True if git made the change, as its index line shows. Then nothing in it is corrected.
     pub by_git: bool,
-    /// The changes.
     pub hunks: Vec<Hunk>,
 }
 
@@ -68,33 +67,33 @@ pub enum Action {
     Delete,
     /// The file is renamed.
     Rename,
-    /// Another file is made from it.
+    /// The file is copied to another name.
     Copy,
 }
 
-/// One place of a file.
+/// A change at one place of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hunk {
-    /// Its first line in the patch.
+    /// Number of its first line in the patch.
     pub line: usize,
-    /// The first line in the file, from 1; none if the patch does not say.
+    /// The stated first line in the old file, from 1. `None` if the patch does not state it.
     pub old_start: Option<usize>,
-    /// The relation of its two line numbers.
+    /// Agreement of its two line numbers.
     pub place: Stated,
     pub lines: Vec<HunkLine>,
 }
 
-/// The place that the two line numbers of a hunk name, given the lines that the hunks above it add.
+/// Agreement of the two line numbers of a hunk, given the lines that the hunks above it add.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stated {
-    /// The same place, or no line numbers.
+    /// They name the same place, or there are none.
     AtOnePlace,
-    /// Two places, of which one is wrong.
+    /// They name two places, so one of them is wrong.
     AtTwoPlaces,
 }
 
 impl Hunk {
-    /// Number of lines that it adds to the file.
+    /// Number of lines that it adds to the file; negative if it removes more.
     fn shift(&self) -> isize {
         self.lines.iter().fold(0, |shift, line| match line.side {
             Side::Context => shift,
@@ -107,14 +106,14 @@ impl Hunk {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HunkLine {
     pub side: Side,
-    /// Its text without the line end.
+    /// The text without its mark and its line end.
     pub text: String,
     pub ends: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// In both files.
+    /// In the old and the new file.
     Context,
     /// Only in the old file.
     Removed,
@@ -122,13 +121,13 @@ pub enum Side {
     Added,
 }
 
-/// Why a text is not a readable patch.
+/// The reason why a text cannot be parsed as a patch.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct DiffError(String);
 
 impl DiffError {
-    /// A problem at a line of the patch.
+    /// An error at a line of the patch.
     fn at(line: usize, what: &str) -> Self {
         Self(format!("line {line}: {what}"))
     }
@@ -137,10 +136,10 @@ impl DiffError {
 #[cfg(test)]
 mod damage;
 
-/// Characters of a line in a message.
+/// Maximum characters of a line in a message.
 const MOST: usize = 120;
 
-/// The name of an invisible character, or of one that looks like a blank.
+/// The name of an invisible character or of an unusual blank. `None` for other characters.
 fn name(letter: char) -> Option<&'static str> {
     Some(match letter {
         '\u{feff}' => "byte order mark",
@@ -178,13 +177,13 @@ fn has_no_width(letter: char) -> bool {
     name(letter).is_some() && !is_blank(letter)
 }
 
-/// A line for a message: invisible characters are named; tabs, trailing blanks and line ends stay.
+/// A line for a message. Invisible characters are named, the line end is removed, tabs and blanks stay.
 fn shown(text: &str) -> String {
     let text = text.trim_end_matches(['\n', '\r']);
     escaped(text)
 }
 
-/// As [`shown`], with tabs, line ends and trailing blanks made visible.
+/// Like [`shown`], but with visible tabs, trailing blanks and line end.
 fn shown_exactly(text: &str) -> String {
     let body = text.trim_end_matches(['\n', '\r']);
     let end = text.strip_prefix(body).unwrap_or_default();
@@ -218,7 +217,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// The look of a line: lines that look the same have the same look.
+/// The visible form of a line: lines that look the same have the same form.
 fn looks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars().filter(|letter| !has_no_width(*letter) || *letter == '\t') {
@@ -232,33 +231,33 @@ fn looks(text: &str) -> String {
     out
 }
 
-/// True if two different lines look the same; a tab may look like any number of blanks.
+/// True if two lines look the same. A tab may look like any number of blanks.
 fn look_the_same(left: &str, right: &str) -> bool {
     let (one, other) = (looks(left), looks(right));
     one == other || ((left.contains('\t') || right.contains('\t')) && words(&one) == words(&other))
 }
 
-/// The words of a line, whatever blanks separate them.
+/// The words of a line, without the blanks between them.
 fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
-/// The lines of a patch that are shown.
+/// The lines of a patch to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Everything,
-    /// Without comments that it adds to source.
+    /// All lines except comments that the patch adds to source.
     WithoutComments,
 }
 
 impl Patch {
-    /// The patch as text. Do not apply it: without some lines it does less.
+    /// The patch as text for reading. It must not be applied, because lines may be left out.
     pub fn text(&self, shown: Shown) -> String {
         self.files.iter().map(|file| file.text(shown)).collect()
     }
 
-    /// The effect of the patch, file by file: removed and added lines in order, without context, numbers,
-    /// comments and blank lines. Patches that differ in nothing else have the same essence.
+    /// The effect of the patch for each file: the removed and added lines in order, without context, line
+    /// numbers, comments and blank lines. Patches that differ only in those have the same essence.
     pub fn essence(&self) -> String {
         let mut files: Vec<String> = self.files.iter().map(FilePatch::essence).collect();
         files.sort();
@@ -325,23 +324,22 @@ impl FilePatch {
     }
 }
 
-/// A line of the text.
+/// A line of the patch's text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Line<'a> {
-    /// Its number, from 1.
+    /// The line number, from 1.
     number: usize,
-    /// Its text without the line end.
+    /// The text without the line end.
     text: &'a str,
 }
 
 impl Line<'_> {
-    /// True if the line is blank.
     fn is_blank(self) -> bool {
         self.text.trim().is_empty()
     }
 }
 
-/// The lines of a text, and whether the last one has an end.
+/// Splits a text into lines, and returns true with them if the last line has an end.
 fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, bool) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let ends = text.is_empty() || text.ends_with('\n');
@@ -353,7 +351,7 @@ fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, boo
     if lines.last().is_some_and(|line| line.text.is_empty()) {
         lines.pop();
     }
-    // Only these lines never belong to a hunk: a removed `-- x` looks like a file name.
+    // Only these two kinds of lines are headers for certain: a removed line `-- x` looks like a file name.
     let is_header = |line: &&Line| match line.text.as_bytes() {
         [b'@', b'@', ..] => true,
         [b'd', ..] => line.text.starts_with("diff --git "),
@@ -370,10 +368,10 @@ fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, boo
     (lines, ends)
 }
 
-/// An open code fence.
+/// A code fence that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Fence {
-    /// The line that opened it.
+    /// Number of the line that opened it.
     line: usize,
     mark: char,
     length: usize,
@@ -387,7 +385,7 @@ impl Fence {
         (!is_code).then_some(Self { line: line.number, mark, length })
     }
 
-    /// True if a line closes it: at least as many of the same marks, and nothing else.
+    /// True if a line closes the fence: at least as many of the same marks, and nothing else.
     fn is_closed_by(&self, line: Line) -> bool {
         marks(line.text).is_some_and(|(mark, length, rest)| {
             mark == self.mark && length >= self.length && rest.trim().is_empty()
@@ -395,7 +393,8 @@ impl Fence {
     }
 }
 
-/// The marks of a fence, their number, and the text after them. After a blank they are context.
+/// The mark of a fence, its length, and the text after it. An indented fence does not count, because it is a
+/// context line.
 fn marks(text: &str) -> Option<(char, usize, &str)> {
     let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
     let rest = text.trim_start_matches(mark);
@@ -403,25 +402,25 @@ fn marks(text: &str) -> Option<(char, usize, &str)> {
     (length >= 3).then_some((mark, length, rest))
 }
 
-/// The changed lines of each file, by its new name.
+/// The changed lines of each file, by the file's new name.
 pub type Changed = BTreeMap<String, ChangedLines>;
 
-/// The change of a patch in one file.
+/// The changes of a patch in one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ChangedLines {
-    /// The file that it was made from, if it has another name.
+    /// The old name of a renamed or copied file.
     pub from: Option<String>,
-    /// True if the file is removed, or this one was.
+    /// True if the file under its old name is removed, by a deletion or a renaming.
     pub removes: bool,
-    /// True if it is executable afterwards, if the patch says so.
+    /// True if the file is executable afterwards. `None` if the patch does not say.
     pub executable: Option<bool>,
-    /// Removed lines, in order.
+    /// The removed lines, in order.
     pub removed: Vec<String>,
-    /// Added lines, in order.
+    /// The added lines, in order.
     pub added: Vec<String>,
 }
 
-/// The changed lines of each file of a patch, without context, line numbers and line ends.
+/// Collects the changed lines of each file of a patch, without context, line numbers and line ends.
 pub fn changed_lines(patch: &Patch) -> Changed {
     let mut changed = Changed::new();
     for file in &patch.files {
@@ -431,7 +430,7 @@ pub fn changed_lines(patch: &Patch) -> Changed {
             Action::Create | Action::Modify | Action::Delete => {}
         }
         known.removes |= matches!(file.action, Action::Rename | Action::Delete);
-        // A new file is not executable unless its patch says so.
+        // A new file is not executable by default, so a patch that states this adds nothing.
         let said = file.executable.filter(|executable| *executable || file.action != Action::Create);
         known.executable = said.or(known.executable);
         for line in file.hunks.iter().flat_map(|hunk| &hunk.lines) {
@@ -446,7 +445,7 @@ pub fn changed_lines(patch: &Patch) -> Changed {
     changed
 }
 
-/// The digest of a proposed change: of its changed lines, or of its text if it is not a patch.
+/// The digest of a proposed change: of its changed lines, or of its text if it cannot be parsed.
 pub fn digest(text: &str) -> String {
     let lines = parse(text).ok().and_then(|patch| serde_json::to_vec(&changed_lines(&patch)).ok());
     Mark::of(lines.as_deref().unwrap_or(text.as_bytes())).sha256

@@ -1,7 +1,7 @@
-//! The events of the log: everything that happened in a project, one fact each.
+//! The events of the log: each is one fact about something that happened in a project.
 //!
-//! State is never stored, only folded from events (`domain::history`). An event is kept forever, so its
-//! form may only grow, by fields with a default.
+//! State is not stored but computed by folding events (`domain::history`). An event is kept forever, so its
+//! format may change only by new fields that have a default.
 
 pub(crate) mod consult;
 pub(crate) mod stage;
@@ -34,13 +34,13 @@ use stage::{
 /// One event of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Its position in the log, from 1.
+    /// Position in the log, from 1.
     pub seq: u64,
-    /// Its run; empty for the project itself.
+    /// Id of its run; empty for the project itself.
     pub run: String,
-    /// Milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     pub at: u64,
-    /// Its id, which other events link to.
+    /// Id of the event, to which other events link.
     pub id: String,
     /// Ids of the events that it rests on.
     pub rests_on: Vec<String>,
@@ -57,19 +57,19 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// An event that rests on nothing.
+    /// A draft that rests on no other event.
     pub fn new(id: impl Into<String>, body: impl Into<Body>) -> Self {
         Self { id: id.into(), rests_on: Vec::new(), body: body.into() }
     }
 
-    /// The same event, resting on these.
+    /// Adds the ids of events that it rests on. Empty ids are ignored.
     pub fn on(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.rests_on.extend(ids.into_iter().filter(|id| !id.is_empty()));
         self
     }
 }
 
-/// The text of an event's body in the log.
+/// The format of an event's body in the log.
 #[derive(Serialize, Deserialize)]
 struct Envelope<T> {
     id: String,
@@ -78,17 +78,17 @@ struct Envelope<T> {
     data: T,
 }
 
-/// Why an event of the log cannot be read.
+/// The reason why an event of the log cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("event {seq} ({kind}): {reason}")]
 pub struct Unreadable {
-    /// Its position in the log.
+    /// Position of the event in the log.
     pub seq: u64,
     pub kind: String,
     pub reason: String,
 }
 
-/// The kind with the longest texts, on which no state depends.
+/// The kind of event with the longest texts. No state depends on these texts.
 const CONSULT_SETTLED: &str = "consult_settled";
 
 macro_rules! bodies {
@@ -118,7 +118,7 @@ macro_rules! bodies {
             ///
             /// # Errors
             ///
-            /// The body is not JSON.
+            /// The body cannot be represented as JSON.
             pub fn text(&self) -> Result<String, serde_json::Error> {
                 let (id, rests_on) = (self.id.clone(), self.rests_on.clone());
                 match &self.body {
@@ -132,7 +132,7 @@ macro_rules! bodies {
             ///
             /// # Errors
             ///
-            /// This version does not know the kind, or the body does not fit it.
+            /// This version does not know the kind, or the text does not have the form of that kind.
             pub fn read(seq: u64, run: String, at: u64, kind: &str, text: &str) -> Result<Self, Unreadable> {
                 let read = match kind {
                     $($kind => envelope::<$name>(text),)*
@@ -155,29 +155,29 @@ bodies! {
     RunStarted => "run_started",
     /// A run was ended before its last stage.
     RunStopped => "run_stopped",
-    /// A parked run was taken up again.
+    /// A parked run continues.
     RunResumed => "run_resumed",
     /// A stage began.
     StageStarted => "stage_started",
-    /// A stage that was interrupted goes on.
+    /// An interrupted stage continues.
     StageResumed => "stage_resumed",
     /// A candidate of a stage answered.
     Answered => "answered",
-    /// A stage has its outputs.
+    /// A stage produced its outputs.
     StageFinished => "stage_finished",
     /// A stage ended without outputs.
     StageFailed => "stage_failed",
-    /// A stage was cut short by the end of its server.
+    /// A stage was interrupted by the end of its server.
     StageInterrupted => "stage_interrupted",
-    /// The caller has a stage's result.
+    /// The caller received the result of a stage.
     StageDelivered => "stage_delivered",
-    /// A decision is asked for.
+    /// A decision was requested.
     ApprovalRequested => "approval_requested",
-    /// Somebody decided.
+    /// A decision was made.
     ApprovalDecided => "approval_decided",
-    /// A sealed state of a dialog was used.
+    /// The sealed state of a dialog was used.
     StateUsed => "state_used",
-    /// A dialog stands before a human.
+    /// A dialog was shown to a human.
     DialogOpened => "dialog_opened",
     /// A dialog was closed.
     DialogClosed => "dialog_closed",
@@ -187,7 +187,7 @@ bodies! {
     ConsultSettled => "consult_settled",
     /// A reserved consult never started.
     ConsultReleased => "consult_released",
-    /// Somebody recorded something.
+    /// A piece of evidence was recorded.
     EvidenceLogged => "evidence_logged",
     /// The project's checks ran.
     Verified => "verified",
@@ -195,17 +195,17 @@ bodies! {
     Changed => "changed",
     /// An answer was flagged.
     RedFlagged => "red_flagged",
-    /// A result of a topic that folds its own events: votes, selections, coordination, tools.
+    /// A result of a topic that has its own fold: votes, selections, coordination, tools.
     Noted => "noted",
 }
 
 impl Event {
-    /// Parses the part of an event that the state is folded from: everything but the texts of consults,
-    /// which are most of a log.
+    /// Parses the part of an event that the state depends on: everything except the texts of consults, which
+    /// make up most of a log.
     ///
     /// # Errors
     ///
-    /// As of [`Self::read`].
+    /// The same as for [`Self::read`].
     pub fn fold(shown: Shown<'_>) -> Result<Self, Unreadable> {
         let Shown { seq, run, at, kind, body: text } = shown;
         if kind != CONSULT_SETTLED {
@@ -218,11 +218,11 @@ impl Event {
 }
 
 impl Draft {
-    /// An appended event as [`Event::fold`] reads it, without parsing the long texts of a consult again.
+    /// The appended event as [`Event::fold`] reads it, without parsing the long texts of a consult again.
     ///
     /// # Errors
     ///
-    /// As of [`Event::read`].
+    /// The same as for [`Event::read`].
     pub fn folded(self, shown: Shown<'_>) -> Result<Event, Unreadable> {
         let Body::ConsultSettled(settled) = self.body else { return Event::fold(shown) };
         let Shown { seq, run, at, .. } = shown;
@@ -236,15 +236,15 @@ fn envelope<T: DeserializeOwned + Into<Body>>(text: &str) -> Result<(String, Vec
     Ok((read.id, read.rests_on, read.data.into()))
 }
 
-/// A request for a decision. Its event's id names the request.
+/// A request for a decision. The id of its event is the id of the request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalRequested {
     pub stage: Stage,
     pub iteration: u32,
     pub report: Value,
-    /// The report as text.
+    /// The report as text for people.
     pub display: String,
-    /// The digest of the report, which every decision repeats.
+    /// Digest of the report, which every decision must repeat.
     pub digest: String,
     /// Digest of the proposed change (`domain::diff::digest`), if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -256,11 +256,11 @@ pub struct ApprovalRequested {
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// Go on.
+    /// Continue with the next stage.
     Approve,
-    /// Repeat the stage differently.
+    /// Repeat the stage with changes.
     Revise,
-    /// Stop.
+    /// Stop the run.
     Reject,
 }
 
@@ -269,7 +269,7 @@ impl Decision {
         self.into()
     }
 
-    /// The status of a request with this decision.
+    /// The status of a request after this decision.
     pub fn status(self) -> &'static str {
         match self {
             Self::Approve => "approved",
@@ -279,7 +279,7 @@ impl Decision {
     }
 }
 
-/// How a human came to the page on which they decided.
+/// The way in which a human opened the page on which they decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opened {
@@ -289,7 +289,7 @@ pub enum Opened {
     Terminal,
 }
 
-/// Somebody decided.
+/// A decision was made.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ApprovalDecided {
@@ -297,31 +297,31 @@ pub struct ApprovalDecided {
     pub stage: Stage,
     pub decision: Decision,
     pub decided_by: DecidedBy,
-    /// How they came to the page, if they decided there.
+    /// The way in which the page was opened, if the decision was made there.
     pub opened: Option<Opened>,
-    /// The digest of what was reviewed.
+    /// Digest of the report that was reviewed.
     pub digest: String,
-    /// The digest of the change that was reviewed.
+    /// Digest of the change that was reviewed.
     pub change: Option<String>,
     pub feedback: Option<String>,
     pub revision_instructions: Option<String>,
-    /// Answers by question.
+    /// Answers to questions, by question id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub responses: BTreeMap<String, String>,
-    /// The chosen choice, if any.
+    /// Id of the choice that was selected, if any.
     pub chosen: Option<String>,
-    /// Critical questions without an answer.
+    /// Ids of critical questions without an answer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered_critical: Vec<String>,
 }
 
-/// A dialog shows a request to a human. Its event's id names the dialog.
+/// A dialog shows a request to a human. The id of its event is the id of the dialog.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DialogOpened {
     pub request: String,
-    /// The server that asks; the dialog ends with it.
+    /// The server that shows the dialog; the dialog ends with it.
     pub server: String,
-    /// End of the waiting time, in milliseconds since 1970.
+    /// End of the wait for an answer, in milliseconds since 1970.
     pub until: u64,
 }
 
@@ -331,7 +331,7 @@ pub struct DialogClosed {
     pub dialog: String,
 }
 
-/// A sealed state of a dialog was used; it counts once.
+/// The sealed state of a dialog was used. It is valid only once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StateUsed {
     pub nonce: String,
@@ -357,11 +357,11 @@ pub enum EvidenceType {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvidenceLogged {
     pub evidence_type: EvidenceType,
-    /// The stage that it was recorded for.
+    /// Name of the stage that it was recorded for.
     pub stage: String,
     pub content: Value,
     pub source: String,
-    /// Certainty, 0 to 1.
+    /// Certainty of the author, 0 to 1.
     pub confidence: f64,
 }
 
@@ -370,7 +370,7 @@ pub struct EvidenceLogged {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     pub command: String,
-    /// The directory in which it ran, relative to the project root.
+    /// The working directory, relative to the project root.
     pub cwd: String,
     pub kind: Kind,
     pub status: Status,
@@ -378,28 +378,28 @@ pub struct Check {
     /// The tests that failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failing: Vec<String>,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub elapsed_ms: u64,
-    /// Its test counts; none in a log of an earlier version.
+    /// The test counts. `None` in the log of an earlier version.
     pub proof: Option<Proof>,
 }
 
 /// The project's checks ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// True if there was a check and all passed.
+    /// True if there was at least one check and all passed.
     pub passed: bool,
-    /// Summary in a line.
+    /// A summary in one line.
     pub summary: String,
-    /// Every check.
+    /// All checks that ran.
     pub checks: Vec<Check>,
-    /// The project's own test checks that were not run.
+    /// Test checks of the project that did not run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
 impl Verified {
-    /// Number of tests that ran and passed; none if a log of an earlier version does not say.
+    /// Number of tests that ran and passed. `None` without checks.
     pub fn tests(&self) -> Option<usize> {
         let proofs: Vec<&Proof> = self.checks.iter().filter_map(|check| check.proof.as_ref()).collect();
         (!proofs.is_empty() || !self.checks.is_empty()).then(|| proofs.iter().map(|proof| proof.tests).sum())
@@ -414,7 +414,7 @@ pub enum ChangeKind {
     Applied,
     /// A patch was undone.
     RolledBack,
-    /// A change that a killed server had begun was undone.
+    /// A change that a killed server had left unfinished was undone.
     Recovered,
 }
 
@@ -423,9 +423,9 @@ pub enum ChangeKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     pub kind: ChangeKind,
-    /// Session with the state before the change; after a crash, the open session.
+    /// The backup session with the state before the change; after a crash, the session that was still open.
     pub backup_session: String,
-    /// The session that it undid.
+    /// The backup session that it restored.
     pub undoes: Option<String>,
     /// The directory that the paths are relative to.
     #[serde(default)]
@@ -434,30 +434,30 @@ pub struct Changed {
     pub files: Vec<ChangedFile>,
     /// SHA-256 of the patch's text.
     pub patch_sha256: Option<String>,
-    /// The patch, masked, as far as a report shows it; only in a run.
+    /// The masked patch, shortened to the part that a report shows; only in a run.
     pub patch: Option<String>,
-    /// The request that approved the change.
+    /// Id of the request that approved the change.
     pub approved_by: Option<String>,
     /// Files that were not restored after a crash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// A changed file. It was created if there is no `before`, and removed if there is no `after`. After a
-/// crash, `before` is what the unfinished change had made of it, or was about to make.
+/// A changed file. Without `before` it was created, without `after` it was removed. After a crash, `before`
+/// is the content that the unfinished change had written, or was about to write.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
-    /// Its name.
+    /// The path of the file.
     pub path: String,
-    /// SHA-256 of its old content.
+    /// SHA-256 of the old content.
     pub before: Option<String>,
-    /// SHA-256 of its new content.
+    /// SHA-256 of the new content.
     pub after: Option<String>,
 }
 
 impl ChangedFile {
-    /// The action on it; a rename removes one file and creates another.
+    /// The kind of change, as a word. A rename removes one file and creates another.
     pub fn action(&self) -> &'static str {
         match (&self.before, &self.after) {
             (None, _) => "created",
@@ -467,13 +467,13 @@ impl ChangedFile {
     }
 }
 
-/// A flagged answer.
+/// An answer that was flagged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedFlagged {
     pub provider: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// Why.
+    /// The reasons for the flag.
     pub reasons: Vec<String>,
 }
 
@@ -487,18 +487,18 @@ pub enum Topic {
     Calibration,
     /// A recorded result of a topology.
     Coordination,
-    /// A change of the loaded tools.
+    /// A change of the set of loaded tools.
     Tools,
     /// The answers of an ensemble.
     Ensemble,
-    /// A conversation that begins with turns of another one.
+    /// A conversation that begins with the turns of another one.
     Thread,
-    /// A call that continues without its caller.
+    /// A call that continues without its caller (a job).
     Job,
     Review,
 }
 
-/// A result of a topic that folds its own events.
+/// A result of a topic that has its own fold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Noted {
     pub topic: Topic,
@@ -506,38 +506,39 @@ pub struct Noted {
     pub content: Value,
 }
 
-/// The content of a noted result. Fields of a later version are ignored.
+/// The content of a noted result. Unknown fields are ignored, because a later version may add some.
 pub trait Content: Serialize + DeserializeOwned {
     const TOPIC: Topic;
 }
 
 impl Noted {
-    /// A result to record.
+    /// Wraps a result for the log.
     ///
     /// # Errors
     ///
-    /// The content is not JSON.
+    /// The content cannot be represented as JSON.
     pub fn of<T: Content>(content: &T) -> Result<Self, serde_json::Error> {
         Ok(Self { topic: T::TOPIC, content: serde_json::to_value(content)? })
     }
 
-    /// The content; none if it belongs to another topic or has another form.
+    /// Parses the content. `None` if it belongs to another topic or has another form.
     pub fn read<T: Content>(&self) -> Option<T> {
         (self.topic == T::TOPIC).then(|| from_value(self.content.clone()).ok()).flatten()
     }
 }
 
-/// Compared answers of several consultants to one question.
+/// A comparison of the answers of several consultants to one question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EnsembleNoted {
-    /// Answers that were compared.
+    /// Number of compared answers.
     pub answers: u32,
-    /// Their redundancy: mean cosine similarity of their pairs, 0 to 1; none below two answers with words.
+    /// Redundancy of the answers: mean cosine similarity of their pairs, 0 to 1. `None` for fewer than two
+    /// answers with words.
     pub redundancy: Option<f64>,
-    /// The question without its files, for judges.
+    /// The question without its files, for a judge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<Kept>,
-    /// Files of the question.
+    /// Names of the files of the question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context_files: Vec<String>,
 }

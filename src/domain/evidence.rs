@@ -1,7 +1,8 @@
-//! Events as evidence: observations, hypotheses, decisions and verifications, with what each rests on.
+//! Events as evidence: observations, hypotheses, decisions and verifications, with the events that each rests
+//! on.
 //!
-//! Nothing is recorded twice: evidence is a view of the log without its bookkeeping (reservations,
-//! deliveries, used states), and links skip that.
+//! Evidence is not stored separately. It is a view of the log without bookkeeping events (reservations,
+//! deliveries, used states). Links skip those events.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, UNIX_EPOCH};
@@ -85,12 +86,12 @@ pub enum OfStage {
 }
 
 impl OfStage {
-    /// The name as text.
+    /// The name of the stage, as in the log.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// The stage of a recorded name; an unknown name belongs to no stage.
+    /// Parses the name of a stage; an unknown name gives [`Self::Any`].
     pub fn written(text: &str) -> Self {
         text.parse().unwrap_or(Self::Any)
     }
@@ -108,37 +109,36 @@ impl From<Option<Stage>> for OfStage {
     }
 }
 
-/// How much of a piece is shown.
+/// The amount of a piece of evidence to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
-    /// Its content in short: prompts and answers by length and digest.
+    /// A short form: prompts and answers appear as length and digest.
     Brief,
-    /// Everything that the log holds.
+    /// Everything in the log.
     Whole,
 }
 
 /// A piece of evidence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Evidence {
-    /// The id of its event.
+    /// Id of its event.
     pub id: String,
     pub evidence_type: Kind,
-    /// The stage that it belongs to.
     pub stage: OfStage,
     pub content: Value,
-    /// Its author: a provider, `maestro`, `orchestrator`, `human`, or as recorded.
+    /// The author: a provider, `maestro`, `orchestrator`, `human`, or the recorded source.
     pub source: String,
-    /// Certainty, 0 to 1. Events that this server saw itself are certain.
+    /// Certainty, 0 to 1. Events that this server observed have 1.
     pub confidence: f64,
     /// Ids of the events that it rests on.
     pub links: Vec<String>,
-    /// Milliseconds since 1970.
+    /// Time in milliseconds since 1970.
     #[serde(rename = "timestamp", serialize_with = "as_text")]
     pub at: u64,
-    /// Its run; empty if it belongs to none.
+    /// Id of its run; empty if it belongs to none.
     #[serde(rename = "workflow_id", skip_serializing_if = "String::is_empty")]
     pub run: String,
-    /// True if a part of its content is left out.
+    /// True if a part of the content was left out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shortened: bool,
 }
@@ -149,7 +149,7 @@ fn as_text<S: Serializer>(at: &u64, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Evidence {
-    /// The evidence in an event; none for bookkeeping.
+    /// The evidence that an event is. `None` for bookkeeping.
     pub fn of(event: &Event, detail: Detail) -> Option<Self> {
         Some(Self {
             id: event.id.clone(),
@@ -160,7 +160,7 @@ impl Evidence {
         })
     }
 
-    /// Shortens its content to about this many characters.
+    /// Shortens the content to about `room` characters.
     pub fn shorten(&mut self, room: usize) {
         let (content, is_cut) = compact(&self.content, room);
         self.content = content;
@@ -168,10 +168,10 @@ impl Evidence {
     }
 }
 
-/// Source of what this server saw and did itself.
+/// The source of everything that this server observed or did itself.
 const MAESTRO: &str = "maestro";
 
-/// The content of an event without the fields that every event has; none for bookkeeping.
+/// The evidence without the fields that every event has. `None` for bookkeeping.
 fn told(event: &Event, detail: Detail) -> Option<Evidence> {
     Some(match &event.body {
         Body::RunStarted(started) => {
@@ -209,7 +209,8 @@ fn told(event: &Event, detail: Detail) -> Option<Evidence> {
     })
 }
 
-/// Returns what became of a stage; what others build on.
+/// Evidence about a stage, with the fields of the event still empty. The other kinds of evidence are built
+/// from it.
 fn stage(of: impl Into<OfStage>, source: &str, content: Value) -> Evidence {
     Evidence {
         id: String::new(),
@@ -260,7 +261,7 @@ fn answer(event: &Event, answered: &Answered, detail: Detail) -> Evidence {
     Evidence { evidence_type: kind, ..stage(answered.stage, &candidate.provider, content) }
 }
 
-/// A model's name; none if unknown.
+/// The name of a model. `None` if it is unknown.
 fn named(model: &str) -> Option<&str> {
     Some(model).filter(|model| !model.is_empty())
 }
@@ -386,7 +387,7 @@ fn changed(change: &Changed) -> Evidence {
     Evidence { evidence_type: kind, ..stage(OfStage::Any, MAESTRO, content) }
 }
 
-/// Evidence in a noted result. Loaded tools are evidence of nothing.
+/// The evidence in a noted result. `None` for tools, threads and jobs.
 fn noted_result(noted: &Noted) -> Option<Evidence> {
     let kind = match noted.topic {
         Topic::Vote => Kind::Vote,
@@ -399,8 +400,8 @@ fn noted_result(noted: &Noted) -> Option<Evidence> {
     Some(Evidence { evidence_type: kind, ..stage(of, MAESTRO, noted.content.clone()) })
 }
 
-/// A value in about `room` characters, and whether anything was left out. No text takes more than half of
-/// the room, so that later parts are still seen.
+/// Shortens a value to about `room` characters. Returns true with it if something was left out. No text takes
+/// more than half of the room, so that later parts are visible too.
 pub fn compact(value: &Value, room: usize) -> (Value, bool) {
     let mut cutter = Cutter { left: room, longest: room / 2, is_cut: false };
     let shown = cutter.value(value);
@@ -450,7 +451,7 @@ impl Cutter {
         }
     }
 
-    /// Takes room for a part, if there is any left.
+    /// Subtracts room for a part. False if there was none left.
     fn has_room_for(&mut self, chars: usize) -> bool {
         if self.left == 0 {
             self.is_cut = true;
@@ -476,39 +477,38 @@ impl Cutter {
     }
 }
 
-/// Characters of one piece that are held while the log is read.
+/// Maximum characters of one piece that are held in memory while the log is read.
 const MOST_HELD: usize = 20_000;
 
 #[derive(Clone, Debug)]
 pub struct Filter {
-    /// Only this kind.
+    /// Only evidence of this kind.
     pub kind: Option<Kind>,
-    /// Only this stage.
+    /// Only evidence of this stage.
     pub stage: Option<OfStage>,
-    /// Only this run.
+    /// Only evidence of this run.
     pub run: Option<String>,
-    /// Only these pieces.
+    /// Only evidence with these ids.
     pub among: Option<HashSet<String>>,
-    /// Maximum number of the newest pieces.
+    /// Maximum number of pieces; the newest are kept.
     pub limit: usize,
     pub detail: Detail,
 }
 
-/// A fold over the log, in its order.
+/// A list of evidence, folded from the log in its order.
 #[derive(Clone, Debug)]
 pub struct Listing {
     filter: Filter,
     trail: Trail,
-    /// The newest fitting pieces, oldest first.
+    /// The newest pieces that fit the filter, the oldest first.
     pub kept: VecDeque<Evidence>,
-    /// Number of fitting pieces, left-out ones included.
+    /// Number of pieces that fit the filter, including those that are left out.
     pub total: usize,
-    /// Flagged answers of the requested run and stage.
+    /// Flagged answers of the filter's run and stage.
     pub flags: FlagSummary,
 }
 
 impl Listing {
-    /// An empty listing.
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,
@@ -519,7 +519,7 @@ impl Listing {
         }
     }
 
-    /// Adds the next event of the log.
+    /// Takes the next event of the log.
     pub fn add(&mut self, event: &Event) {
         let Some(evidence) = self.trail.next(event, self.filter.detail) else { return };
         let filter = &self.filter;
@@ -549,15 +549,15 @@ impl Listing {
     }
 }
 
-/// Reads the log in order and lets links skip bookkeeping: a consult rests on its reservation, which rests
-/// on the stage, so the consult rests on the stage.
+/// Reads the log in order and makes links skip bookkeeping. Example: a consult rests on its reservation,
+/// which rests on the stage, so the consult links to the stage.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
     past: HashMap<String, Vec<String>>,
 }
 
 impl Trail {
-    /// The next event of the log, as evidence if it is any.
+    /// Takes the next event of the log. `None` if it is bookkeeping.
     pub fn next(&mut self, event: &Event, detail: Detail) -> Option<Evidence> {
         let links = self.resolved(&event.rests_on);
         match Evidence::of(event, detail) {
@@ -583,7 +583,7 @@ impl Trail {
     }
 }
 
-/// Collects links between evidence, to find everything behind one piece.
+/// Collects the links between evidence, to find everything that one piece rests on.
 #[derive(Clone, Debug, Default)]
 pub struct Behind {
     trail: Trail,
@@ -591,20 +591,21 @@ pub struct Behind {
 }
 
 impl Behind {
-    /// Adds the next event of the log.
+    /// Takes the next event of the log.
     pub fn add(&mut self, event: &Event) {
         if let Some(evidence) = self.trail.next(event, Detail::Brief) {
             self.links.insert(evidence.id, evidence.links);
         }
     }
 
-    /// A piece and everything that it rests on, directly or through others; none if it does not exist.
+    /// The ids of a piece and of everything that it rests on, directly or indirectly. `None` if it does not
+    /// exist.
     pub fn of(&self, id: &str) -> Option<HashSet<String>> {
         self.links.get(id)?;
         let mut found = HashSet::new();
         let mut left = vec![id];
         while let Some(id) = left.pop() {
-            // Links may form circles; each event is visited once.
+            // Links may form circles, so each event is visited once.
             if let Some(links) = self.links.get(id)
                 && found.insert(id.to_owned())
             {
@@ -615,22 +616,22 @@ impl Behind {
     }
 }
 
-/// The reason for an answer that does not fit the requested schema.
+/// The reason that is counted for an answer that does not fit the requested schema.
 const MISFIT: &str = "schema_mismatch";
 
 /// Counts of flagged answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct FlagSummary {
-    /// Answers by provider.
+    /// Number of answers by provider.
     pub by_provider: BTreeMap<String, u64>,
-    /// Answers by reason; an answer may have several.
+    /// Number of answers by reason; an answer may have several reasons.
     pub by_reason: BTreeMap<String, u64>,
-    /// Answers.
+    /// Number of answers.
     pub total_flagged: u64,
 }
 
 impl FlagSummary {
-    /// Counts an event about a flagged answer.
+    /// Counts the flagged answer in an event, if there is one.
     pub fn add(&mut self, event: &Event) {
         let Some((provider, reasons)) = flagged(event) else { return };
         self.total_flagged += 1;

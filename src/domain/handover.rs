@@ -1,4 +1,5 @@
-//! The hand-over: what approved stages pass on to the next one, so that nobody copies it by hand.
+//! The hand-over: the results of approved stages that the next stage needs, so that they need not be copied
+//! by hand.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,7 +11,7 @@ use super::report::Choice;
 use super::stage::Stage;
 use super::workflow::Run;
 
-/// The material for the next stage. Every list may be empty; the templates handle that.
+/// The material for the next stage. Any list may be empty; the templates handle that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Handover {
     pub facts: Vec<String>,
@@ -22,17 +23,17 @@ pub struct Handover {
     pub test: Option<String>,
     pub plan: Option<String>,
     pub diff: Option<String>,
-    /// Attempts of debug, oldest first.
+    /// Attempts in debug, the oldest first.
     pub attempts: Vec<String>,
-    /// Reviewers' words, oldest first.
+    /// Comments and answers of reviewers, the oldest first.
     pub feedback: Vec<String>,
-    /// The change wanted in this round.
+    /// The change that the reviewer wants in this round.
     pub revision: Option<String>,
     pub verification: Option<String>,
 }
 
 impl Handover {
-    /// The material that a run passes on to a stage.
+    /// Collects the material of a run for a stage.
     pub fn of(run: &Run, stage: Stage) -> Self {
         let mut handover = Self {
             feedback: feedback(run),
@@ -77,7 +78,7 @@ impl Handover {
             items(output, "invariants").chain(items(output, "constraints")).map(in_words).collect();
     }
 
-    /// The hypotheses of every counted candidate of an ensemble: competing ones are the point.
+    /// Takes the hypotheses of every candidate that counts, because an ensemble exists to get competing ones.
     fn take_hypotheses(&mut self, finished: &StageFinished) {
         let output = &finished.output;
         self.hypotheses = items(output, "hypotheses").map(hypothesis).collect();
@@ -99,7 +100,7 @@ impl Handover {
 }
 
 impl Handover {
-    /// The choices of a reviewer, by unique ids, and the chosen one.
+    /// Takes the choices that the reviewer saw, with unique ids, and the chosen one.
     fn take_choice(&mut self, choices: &[Choice], chosen: Option<&str>) {
         if choices.is_empty() {
             return;
@@ -128,7 +129,7 @@ fn text(output: &Value, name: &str) -> Option<String> {
     output.get(name).map(in_words).filter(|text| !text.is_empty())
 }
 
-/// A value for a reader: a text as it is, the rest as JSON.
+/// A value as text: a string without quotes, anything else as JSON.
 fn in_words(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -156,7 +157,7 @@ fn hypothesis(value: &Value) -> String {
     }
 }
 
-/// A sentence without its full stop, to continue after a semicolon or an arrow.
+/// A sentence without its full stop, so that a semicolon or an arrow may follow.
 fn without_stop(sentence: &str) -> &str {
     sentence.trim_end().trim_end_matches('.')
 }
@@ -192,7 +193,7 @@ fn feedback(run: &Run) -> Vec<String> {
         .collect()
 }
 
-/// The instructions of the last request for revision of this stage, with its subject.
+/// The instructions of the last decision, if it asked for a revision of this stage.
 fn revision(run: &Run, stage: Stage) -> Option<String> {
     let last = run.requests.last().filter(|request| request.asked.stage == stage)?;
     let (_, decided) = last.decided.as_ref()?;

@@ -1,4 +1,4 @@
-//! Jobs in the log: calls that continue without their caller.
+//! Jobs in the log: calls that continue without their callers.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,24 @@ use serde_json::Value;
 use super::event::{Content, Topic};
 use crate::domain::order::Order;
 
-/// Why a call became a job.
+/// The reason why a call became a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Its caller asked for it.
+    /// Its caller asked for a job.
     Background,
     /// Its client runs long calls as tasks.
     Task,
-    /// Its client gave up waiting.
+    /// Its client stopped waiting.
     TimedOut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// With a result that says ok.
+    /// It ended with a result that reports success.
     Done,
-    /// With a result that reports an error.
+    /// It ended with a result that reports an error.
     Failed,
     Cancelled,
 }
@@ -34,43 +34,43 @@ pub enum Outcome {
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum JobNoted {
     Began {
-        /// Its id.
+        /// Id of the job.
         job: String,
         /// The tool that was called.
         tool: String,
-        /// Its arguments, masked.
+        /// The arguments of the call, masked.
         arguments: Value,
         /// The server that runs it.
         server: String,
-        /// Why it is a job.
+        /// The reason why it is a job.
         cause: Cause,
-        /// Time of its call, in milliseconds since 1970.
+        /// Time of the call, in milliseconds since 1970.
         since: u64,
         /// The lost job that it replaces.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         again_of: Option<String>,
     },
-    /// Somebody cancels it.
+    /// A cancellation was requested.
     CancelAsked {
-        /// Its id.
+        /// Id of the job.
         job: String,
     },
     Ended {
-        /// Its id.
+        /// Id of the job.
         job: String,
         outcome: Outcome,
-        /// The tool's result, masked.
+        /// The result of the tool, masked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<Value>,
     },
-    /// Its caller has the result.
+    /// Its caller received the result.
     Collected {
-        /// Its id.
+        /// Id of the job.
         job: String,
     },
-    /// A result of another call has reported its end.
+    /// The result of another call reported that the job ended.
     Told {
-        /// Its id.
+        /// Id of the job.
         job: String,
     },
 }
@@ -86,33 +86,33 @@ pub struct Job {
     pub tool: String,
     /// The server that runs it.
     pub server: String,
-    /// Why it is a job.
+    /// The reason why it is a job.
     pub cause: Cause,
     pub since: u64,
-    /// Position of its beginning in the log, with its arguments.
+    /// Position in the log of the event that it began, which has the arguments.
     pub began_seq: u64,
     /// The lost job that it replaces.
     pub again_of: Option<String>,
     /// The job that replaces it.
     pub again_as: Option<String>,
-    /// True if somebody cancels it.
+    /// True if a cancellation was requested.
     pub cancel_asked: bool,
-    /// Its outcome, its end, and the position of its result in the log.
+    /// Its outcome, the time of its end, and the position of its result in the log.
     pub ended: Option<(Outcome, u64, u64)>,
-    /// True if its caller has the result.
+    /// True if its caller received the result.
     pub collected: bool,
-    /// True if a result of another call has reported its end.
+    /// True if the result of another call reported that the job ended.
     pub told: bool,
 }
 
-/// Every job of a project, by id.
+/// All jobs of a project, by their ids.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Jobs {
     by_id: BTreeMap<String, Job>,
 }
 
 impl Jobs {
-    /// Folds an event in. The first end counts.
+    /// Applies an event. Only the first end of a job counts.
     pub fn apply(&mut self, seq: u64, at: u64, noted: JobNoted) {
         match noted {
             JobNoted::Began { job: id, tool, server, cause, since, again_of, .. } => {
@@ -153,7 +153,7 @@ impl Jobs {
         self.by_id.get(id)
     }
 
-    /// The very first job of a chain of replacements.
+    /// The first job of a chain of replacements.
     pub fn first_of<'a>(&'a self, job: &'a Job) -> &'a Job {
         self.followed(job, |job| job.again_of.as_deref())
     }
@@ -163,7 +163,7 @@ impl Jobs {
         self.followed(job, |job| job.again_as.as_deref())
     }
 
-    /// The end of a chain of jobs. A manipulated log may contain a ring, which ends somewhere.
+    /// Follows a chain of jobs to its end. A manipulated log may contain a ring, so the steps are limited.
     fn followed<'a>(&'a self, job: &'a Job, next: impl Fn(&Job) -> Option<&str>) -> &'a Job {
         let mut at = job;
         for _ in 0..self.by_id.len() {
@@ -175,7 +175,7 @@ impl Jobs {
         at
     }
 
-    /// Every job, the latest first.
+    /// All jobs, the latest first.
     pub fn latest_first(&self) -> Vec<&Job> {
         let mut all: Vec<&Job> = self.by_id.values().collect();
         all.order_by_key(|job| std::cmp::Reverse(job.began_seq));

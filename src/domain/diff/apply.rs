@@ -1,5 +1,5 @@
 //! Applies hunks to the bytes of a file. The context must match byte for byte. A hunk is moved only if its
-//! lines occur in exactly one place of the file.
+//! lines occur at exactly one place of the file.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -19,17 +19,17 @@ const MARK: &str = "\u{feff}";
 pub struct Applied {
     /// The file's new bytes.
     pub content: Vec<u8>,
-    /// Hunks that were found elsewhere than their headers say.
+    /// The hunks that were applied at another line than their headers state.
     pub offsets: Vec<Offset>,
     pub normalised: Vec<String>,
 }
 
-/// A hunk that was found elsewhere than its header says.
+/// A hunk that was applied at another line than its header states.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Offset {
-    /// The number of the hunk in the file, from 1.
+    /// Number of the hunk in the file, from 1.
     pub hunk: usize,
-    /// The stated line; none if there is none.
+    /// The stated line. `None` if the header states none.
     pub stated: Option<usize>,
     /// The line at which it was applied.
     pub applied: usize,
@@ -39,27 +39,27 @@ pub struct Offset {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("hunk {hunk} (patch line {line}): {why}")]
 pub struct HunkFailure {
-    /// The number of the hunk, from 1.
+    /// Number of the hunk in the file, from 1.
     hunk: usize,
-    /// Its line in the patch.
+    /// Number of its first line in the patch.
     line: usize,
     why: Why,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 enum Why {
-    /// Its lines are not in the file.
+    /// The file does not contain its lines.
     #[error("the file does not have its context and removed lines{}", near(.0))]
     Mismatch(Nearest),
-    /// Its lines occur more than once, first at these two lines, and not at the stated one.
+    /// Its lines occur more than once, first at these two lines, but not at the stated one.
     #[error(
         "its lines occur in the file more than once (at lines {0} and {1}), and its line numbers do not say which place is meant"
     )]
     NotUnique(usize, usize),
-    /// Nothing in it says where it belongs.
+    /// It has no context and no removed line to find its place by.
     #[error("it has no context and no removed line, but the file is not empty")]
     NoContext,
-    /// It belongs before an earlier hunk.
+    /// Its place is before the end of an earlier hunk.
     #[error("it belongs before or into the hunk above it")]
     OutOfOrder,
     /// Its last line has no line end, but the file continues.
@@ -68,12 +68,12 @@ enum Why {
 }
 
 impl HunkFailure {
-    /// True if the lines occur in several places.
+    /// True if the hunk's lines occur at several places.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self.why, Why::NotUnique(..))
     }
 
-    /// True if lines that do not match look the same.
+    /// True if some lines do not match but look the same.
     pub fn looks_same(&self) -> bool {
         matches!(&self.why, Why::Mismatch(nearest) if nearest.places.iter().any(|place| place.looks_same))
     }
@@ -105,12 +105,12 @@ fn near(nearest: &Nearest) -> String {
     }
 }
 
-/// How far the patch is adapted to the file.
+/// Adaptations of the patch to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Bend {
-    /// Line ends and byte order mark are taken from the file.
+    /// The line ends and the byte order mark of the file are used.
     own_ends: bool,
-    /// The file's missing final newline is accepted and kept.
+    /// A missing final newline of the file is accepted and kept.
     open_end: bool,
 }
 
@@ -118,7 +118,7 @@ struct Bend {
 ///
 /// # Errors
 ///
-/// The hunk that does not apply, and why.
+/// A hunk does not apply; the error names it and the reason.
 pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> {
     let hunks = patch.hunks.as_slice();
     let open = !patch.by_git && content.last().is_some_and(|last| *last != b'\n');
@@ -130,7 +130,7 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
     for bend in bends.into_iter().flatten() {
         match apply_bent(content, hunks, bend) {
             Ok(applied) => {
-                // If the hunk was searched for, other line ends may hide the right place.
+                // If a hunk was moved, different line ends may have hidden its right place.
                 let is_moved = bent && !bend.own_ends && !applied.offsets.is_empty();
                 let other = is_moved.then(|| apply_bent(content, hunks, Bend { own_ends: true, ..bend }));
                 return match other {
@@ -138,7 +138,7 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
                     Some(_) | None => Ok(applied),
                 };
             }
-            // The most adapted attempt shows best what else is wrong.
+            // The most adapted attempt shows best what else does not match.
             Err(error) => failure = Some(error),
         }
     }
@@ -147,7 +147,7 @@ pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> 
 
 /// True if the file has line ends or a byte order mark that the patch may lack.
 fn differs_in_ends(content: &[u8], hunks: &[Hunk]) -> bool {
-    // Compared as bytes, because this runs for each line of a long patch.
+    // The comparison uses bytes for speed, because it runs for each line of a long patch.
     let differs = |line: &HunkLine| matches!(line.text.as_bytes(), [.., b'\r'] | [0xef, 0xbb, 0xbf, ..]);
     hunks.iter().any(|hunk| hunk.lines.iter().any(differs))
         || content.starts_with(MARK.as_bytes())
@@ -185,12 +185,13 @@ fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, Hun
     Ok(applied)
 }
 
-/// A file under its patch.
+/// A file to which a patch is applied.
 struct Work<'a> {
-    /// The file's lines as they are.
+    /// The lines of the file with their line ends.
     lines: Vec<&'a [u8]>,
     bend: Bend,
-    /// True if all lines of the patch have the same line end, so that they say nothing about the file's.
+    /// True if all lines of the patch have the same line end. Then they do not tell the line ends of the
+    /// file.
     one_end: bool,
 }
 
@@ -206,7 +207,7 @@ impl<'a> Work<'a> {
         self.bend.own_ends && self.one_end
     }
 
-    /// A line of the file in its compared form.
+    /// A line of the file in the form that is compared.
     fn key(&self, line: &'a [u8]) -> Cow<'a, [u8]> {
         match line {
             [text @ .., b'\r', b'\n'] if self.ignores_ends() => Cow::Owned([text, b"\n"].concat()),
@@ -223,8 +224,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The lines of a hunk at its stated place; none if it must be searched for. After a moved hunk, stated
-    /// lines are in doubt, and only a single place will do; so if the numbers mean two places.
+    /// The range of the hunk's lines at its stated place. `None` if the hunk must be searched for: the lines
+    /// are not there, its two line numbers contradict each other, or an earlier hunk was moved, which makes
+    /// all stated lines doubtful.
     fn stated(&self, keys: &[&[u8]], hunk: &Hunk, moved: bool) -> Option<Range<usize>> {
         let start = hunk.old_start.filter(|_| !moved && hunk.place == Stated::AtOnePlace)?.saturating_sub(1);
         let mut here = keys.get(start..)?.iter();
@@ -238,7 +240,7 @@ impl<'a> Work<'a> {
         (count > 0).then_some(start..start + count)
     }
 
-    /// A line of the patch in its searched form.
+    /// A line of the patch in the form that is searched for.
     fn wanted(&self, line: &HunkLine) -> Vec<u8> {
         let text = self.text(line);
         let mut bytes = text.as_bytes().to_vec();
@@ -265,7 +267,7 @@ impl<'a> Work<'a> {
         let mut ends = EndNotes::default();
         let mut done = 0;
         for (number, hunk) in hunks.iter().enumerate().map(|(at, hunk)| (at + 1, hunk)) {
-            // Most hunks are at their stated place, and then nothing is copied or hashed.
+            // Most hunks are at their stated place. Then nothing is copied or hashed.
             let stands = match self.stated(&keys, hunk, !applied.offsets.is_empty()) {
                 Some(stands) => stands,
                 None => {
@@ -297,13 +299,13 @@ impl<'a> Work<'a> {
         Ok(applied)
     }
 
-    /// Copies lines of the file, each as a whole: byte by byte took most of a patch's time.
+    /// Copies lines of the file, each as a whole, because copying byte by byte is slow.
     fn copy(&self, lines: Range<usize>, content: &mut Vec<u8>) {
         self.lines.get(lines).into_iter().flatten().for_each(|line| content.extend_from_slice(line));
     }
 
-    /// Writes the new lines of a hunk: context as the file has it, and added lines with the line ends of
-    /// what they replace, or of the line above.
+    /// Writes the new lines of a hunk. Context stays as in the file. An added line gets the line end of the
+    /// line that it replaces, else of the line above, else of the line below.
     fn write(&self, hunk: &Hunk, at: usize, content: &mut Vec<u8>, notes: &mut EndNotes) {
         let mut here = at;
         let mut replaced: VecDeque<&[u8]> = VecDeque::new();
@@ -340,7 +342,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The end of a line; none if it has none.
+    /// The line end of a line. `None` if it has none.
     fn end(&self, at: usize) -> Option<&'a [u8]> {
         match self.lines.get(at)? {
             [.., b'\r', b'\n'] => Some(b"\r\n"),
@@ -350,7 +352,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Line ends of the patch that were replaced by those of the file.
+/// Records which line ends of the patch differed from those of the file.
 #[derive(Default)]
 struct EndNotes {
     to_crlf: bool,
@@ -382,7 +384,7 @@ fn lines(content: &[u8]) -> Vec<&[u8]> {
     lines
 }
 
-/// The index of the lines where a hunk belongs that is not at its stated place.
+/// Finds the index of the line where a hunk belongs that is not at its stated place.
 fn place<'a>(
     lines: &[&'a [u8]],
     index: &OnceCell<Index<'a>>,
@@ -402,7 +404,7 @@ fn place<'a>(
     }
 }
 
-/// The lines of a file as numbers, in which runs of lines are found in linear time.
+/// Index of a file: each distinct line has a number, and a sequence of lines is found in linear time.
 struct Index<'a> {
     numbers: HashMap<&'a [u8], u32>,
     encoded: Vec<u8>,
@@ -419,7 +421,7 @@ impl<'a> Index<'a> {
         Self { numbers, encoded }
     }
 
-    /// The first two places of the lines.
+    /// The first two places where the wanted lines occur.
     fn find(&self, wanted: &[Vec<u8>]) -> Vec<usize> {
         let numbers: Option<Vec<u32>> =
             wanted.iter().map(|line| self.numbers.get(line.as_slice()).copied()).collect();
@@ -440,29 +442,29 @@ impl<'a> Index<'a> {
     }
 }
 
-/// A number in four bytes of which only the first has its highest bit set, so that no match spans two
-/// numbers.
+/// Encodes a number in four bytes. Only the first byte has its highest bit set, so that no match begins
+/// inside a number.
 fn encode(number: u32) -> [u8; 4] {
     let part = |shift: u32| u8::try_from(number >> shift & 0x7f).unwrap_or(0);
     [0x80 | part(21), part(14), part(7), part(0)]
 }
 
-/// Maximum number of compared pairs of equal lines; beyond it, very frequent lines are left out.
+/// Maximum number of pairs of equal lines to compare. Beyond it, the most frequent lines are left out.
 const MOST_PAIRS: usize = 4_000_000;
 /// Maximum number of places in a message.
 const MOST_PLACES: usize = 2;
-/// Score of an equal line, and of a line that only looks equal.
+/// Scores of an equal line and of a line that only looks equal.
 const EQUAL: u32 = 4;
 const ALIKE: u32 = 3;
-/// Minimum similarity of two lines, from 0 to 1, for one to be meant by the other.
+/// Minimum similarity, from 0 to 1, at which one line may be a misspelling of another.
 const LEAST_LIKENESS: f64 = 0.5;
 
-/// A place in a file, with its first difference.
+/// A place in a file where a hunk nearly fits, with its first difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The line of the file at which the hunk would begin, from 1.
     pub start: usize,
-    /// The first different line of the file.
+    /// The line of the file with the first difference, from 1.
     pub line: usize,
     pub expected: String,
     pub found: String,
@@ -470,20 +472,21 @@ pub struct Place {
     pub looks_same: bool,
 }
 
-/// The places that fit best.
+/// The places where a hunk fits best.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Nearest {
-    /// The first of them.
+    /// The first places.
     pub places: Vec<Place>,
-    /// Number of further places that fit as well.
+    /// Number of further places that fit equally well.
     pub left_out: usize,
     pub equal: usize,
-    /// Number of the hunk's lines in the file.
+    /// Number of old lines in the hunk.
     pub of: usize,
 }
 
 impl Nearest {
-    /// Finds the places that fit best; the stated place if no line of the hunk is in the file.
+    /// Finds the places where the hunk fits best. If no line of it is in the file: the place of a similar
+    /// line, or else the stated place.
     pub(super) fn find(lines: &[&[u8]], old: &[Vec<u8>], stated: Option<usize>) -> Self {
         let scores = scores(lines, old);
         let best = scores.iter().copied().max().unwrap_or(0);
@@ -526,12 +529,12 @@ fn text(line: &[u8]) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
-/// The compared form of a line if only its look counts.
+/// The form of a line that ignores blanks and invisible characters.
 fn look(line: &[u8]) -> String {
     words(&looks(&text(line))).join(" ")
 }
 
-/// For each line at which the hunk might begin, how well it fits.
+/// Scores each line of the file as the first line of the hunk.
 fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
     let mut places: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, line) in lines.iter().enumerate() {
@@ -542,7 +545,7 @@ fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
         .enumerate()
         .filter_map(|(at, line)| Some((at, places.get(&look(line))?.as_slice())))
         .collect();
-    // Rare lines say most.
+    // Rare lines are the best evidence, so they come first.
     wanted.order_by_key(|(_, places)| places.len());
     let mut scores = vec![0_u32; lines.len()];
     let mut pairs = 0;
@@ -562,7 +565,7 @@ fn scores(lines: &[&[u8]], old: &[Vec<u8>]) -> Vec<u32> {
     scores
 }
 
-/// The place of a line like the longest line of the hunk, if no line is equal.
+/// The place at which the longest line of the hunk meets its most similar line in the file.
 fn like(lines: &[&[u8]], old: &[Vec<u8>]) -> Option<usize> {
     const MOST_BYTES: usize = 400_000;
     let (at, longest) = old.iter().enumerate().max_by_key(|(_, line)| line.len())?;

@@ -1,5 +1,5 @@
-//! One hunk. Its counts are believed if they fit the lines. If not, the lines count, unless git's own index
-//! line shows that a program made the hunk: then lines were lost on the way.
+//! Reads one hunk. Its counts are used if they fit its lines. If not, the lines count. Git's own index line
+//! is the exception: it shows that a program made the hunk, so lines must have been lost on the way.
 
 use super::{DiffError, Fence, Hunk, HunkLine, Line, Side, Stated, shown};
 
@@ -13,8 +13,8 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// Difference of its two places, as lines before the hunk. A range without lines stands after the line
-    /// that it names.
+    /// Difference of the new and the old place, in lines before the hunk. A range without lines comes after
+    /// the line that it names.
     fn apart(&self) -> Option<isize> {
         let before = |start: usize, count: usize| start.saturating_sub(usize::from(count > 0));
         let (old, new) = (before(self.old_start, self.old), before(self.new_start, self.new));
@@ -25,25 +25,25 @@ impl Numbers {
 /// The header of a hunk.
 #[derive(Clone, Copy, Debug)]
 enum Header {
-    /// Its place and its number of lines.
+    /// The header states places and counts.
     Numbered(Numbers),
     Bare,
-    /// Incomplete numbers.
+    /// The header has incomplete numbers.
     Broken,
 }
 
-/// The surroundings that the reader of a hunk needs to know.
+/// Facts about the patch that the reader of a hunk needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting {
-    /// True if git made the patch, so that the counts are right.
+    /// True if git made the patch, so its counts must be right.
     pub(super) by_git: bool,
-    /// True if the last line of the text has an end.
+    /// True if the last line of the text has a line end.
     pub(super) text_ends: bool,
     /// Number of lines that the hunks above it add.
     pub(super) shift: isize,
 }
 
-/// A hunk, and whether its counts say where it ends.
+/// A hunk, and true if its counts determined its end.
 pub(super) struct Read {
     pub(super) hunk: Hunk,
     pub(super) counted: bool,
@@ -84,7 +84,7 @@ pub(super) fn read(
         Header::Numbered(numbers) => (Some(numbers.old_start), numbers.apart()),
         Header::Bare | Header::Broken => (None, Some(setting.shift)),
     };
-    // Models often ignore the lines that the hunks above add; git never does.
+    // Models often ignore the lines that hunks above add. Git never does.
     let fits = apart == Some(setting.shift) || !setting.by_git && apart == Some(0);
     if !fits && setting.by_git {
         let reason = "the two places of the hunk's header do not fit the hunks above it";
@@ -94,7 +94,7 @@ pub(super) fn read(
     Ok(Read { hunk: Hunk { line: number, old_start, place, lines }, counted })
 }
 
-/// `@@ -1,2 +3,4 @@ section`
+/// Parses a header: `@@ -1,2 +3,4 @@ section`.
 fn header(text: &str) -> Header {
     let Some(rest) = text.strip_prefix("@@ -").filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
     else {
@@ -117,7 +117,7 @@ fn range(text: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// The lines of a hunk whose counts fit; none if they do not.
+/// Reads as many lines as the counts state. `None` if the counts do not fit the lines.
 fn by_counts(
     cursor: &mut Cursor,
     numbers: Numbers,
@@ -139,7 +139,7 @@ fn by_counts(
         if old == 0 && new == 0 {
             break;
         }
-        // For git only a line without any character is empty.
+        // For git, a line with only a carriage return is not empty, so one was lost from it.
         let is_lost = setting.by_git && line.text == "\r";
         let Some(parsed) = hunk_line(line.text).filter(|_| !is_lost) else {
             return Ok(None);
@@ -163,7 +163,7 @@ fn by_counts(
         let what = "the counts say that the hunk has ended, but the next line looks like more of it";
         return if cursor.fence.is_some() { Ok(None) } else { Err(DiffError::at(number, what)) };
     }
-    // Nothing in a fence is prose, so a line right below the hunk is a damaged part of it.
+    // There is no prose inside a fence, so a line right below the hunk is a damaged part of it.
     let below = ahead.peek().filter(|line| ahead.fence.is_some() && !line.is_blank());
     if let Some(line) = below.filter(|_| !is_boundary(&ahead)) {
         return Err(stray(line));
@@ -173,7 +173,7 @@ fn by_counts(
     Ok(Some(lines))
 }
 
-/// The lines of a hunk whose counts do not fit.
+/// Reads the lines of a hunk whose counts do not fit.
 fn corrected(
     cursor: &mut Cursor,
     header: usize,
@@ -205,7 +205,7 @@ fn corrected(
     Ok(lines)
 }
 
-/// The lines of a hunk, as far as they look like hunk lines.
+/// Reads lines as long as they look like lines of a hunk.
 fn by_shape(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Vec<HunkLine>, DiffError> {
     let mut lines = Vec::new();
     let mut blanks = Vec::new();
@@ -235,7 +235,7 @@ fn by_shape(cursor: &mut Cursor, notes: &mut Vec<String>) -> Result<Vec<HunkLine
     Ok(lines)
 }
 
-/// Refuses a line that might be a misunderstood part of the hunk.
+/// Refuses a next line that might be a damaged part of the hunk.
 fn refuse_stray(cursor: &Cursor) -> Result<(), DiffError> {
     let Some(line) = cursor.peek() else {
         return Ok(());
@@ -278,7 +278,7 @@ fn hunk_line(text: &str) -> Option<HunkLine> {
     Some(HunkLine { side, text: text.get(from..)?.to_owned(), ends: true })
 }
 
-/// Number of old and of new lines that a line counts for.
+/// Number of old lines and of new lines that a line of this side counts as.
 fn share(side: Side) -> (usize, usize) {
     match side {
         Side::Context => (1, 1),
@@ -287,8 +287,8 @@ fn share(side: Side) -> (usize, usize) {
     }
 }
 
-/// Removes the line end of the last line; false if there is none, or if the mark is not git's or diff's `\
-/// No newline at end of file`, in any language.
+/// Handles `\ No newline at end of file`, in any language: removes the line end of the last line. False if
+/// there is no line to change, or if the mark has another form.
 fn end_without_newline(mark: &str, lines: &mut [HunkLine]) -> bool {
     match lines.last_mut() {
         Some(last) if last.ends && mark.len() >= 12 && mark.starts_with("\\ ") => {
@@ -299,7 +299,7 @@ fn end_without_newline(mark: &str, lines: &mut [HunkLine]) -> bool {
     }
 }
 
-/// Only the last line of a file may lack a line end.
+/// Checks that only the last line of a file lacks a line end.
 fn ends_once(line: usize, lines: &[HunkLine]) -> Result<(), DiffError> {
     for side in [Side::Removed, Side::Added] {
         let mut of_file = lines.iter().filter(|line| line.side == Side::Context || line.side == side);
@@ -343,7 +343,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         rest
     }
 
-    /// True if the code fence around the lines closes here.
+    /// True if the next line closes the code fence around the lines.
     pub(super) fn at_fence_end(&self) -> bool {
         match (self.fence, self.peek()) {
             (Some(fence), Some(line)) => fence.is_closed_by(line),
@@ -351,7 +351,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         }
     }
 
-    /// True if the code fence closes here and something like more of a hunk follows.
+    /// True if the next line closes the code fence, but more of a hunk seems to follow.
     pub(super) fn at_fence_end_amid_hunk(&self) -> bool {
         let mut rest = self.after(1);
         rest.fence = None;
@@ -363,19 +363,19 @@ impl<'s, 'a> Cursor<'s, 'a> {
         self.lines.is_empty() || self.at_fence_end()
     }
 
-    /// True if a new file or a new hunk begins here.
+    /// True if the next line begins a file or a hunk.
     pub(super) fn at_header(&self) -> bool {
         self.peek().is_some_and(|line| line.text.starts_with("diff --git ") || line.text.starts_with("@@"))
             || self.at_names()
     }
 
-    /// True if the two lines with the names of a file follow.
+    /// True if the next two lines name the old and the new file.
     pub(super) fn at_names(&self) -> bool {
         matches!(self.lines, [old, new, ..] if old.text.starts_with("--- ") && new.text.starts_with("+++ "))
     }
 
-    /// True if the signature follows that mail programs and `git format-patch` append: it ends the text, or
-    /// the next mail follows.
+    /// True if the next line begins a signature of a mail program or of `git format-patch`. The signature
+    /// must end the text or be followed by the next mail.
     pub(super) fn at_signature(&self) -> bool {
         let Some(dashes) = self.peek().filter(|line| matches!(line.text, "-- " | "--")) else {
             return false;
@@ -394,7 +394,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
         true
     }
 
-    /// True if a line of a hunk follows after blank lines.
+    /// True if a line of a hunk follows after any blank lines.
     pub(super) fn more_after_blanks(&self) -> bool {
         self.past_blanks().looks_like_more()
     }
@@ -409,7 +409,7 @@ impl<'s, 'a> Cursor<'s, 'a> {
             && self.peek().is_some_and(|line| line.text.starts_with([' ', '+', '-', '\\']))
     }
 
-    /// True if a changed line comes before the next header.
+    /// True if an added or removed line comes before the next header.
     pub(super) fn change_before_header(&self) -> bool {
         let mut rest = *self;
         while let Some(line) = rest.peek().filter(|_| !rest.at_header() && !rest.at_signature()) {
@@ -424,19 +424,19 @@ impl<'s, 'a> Cursor<'s, 'a> {
         false
     }
 
-    /// True if a meaningless line follows that tools put between two files.
+    /// True if the next line is one that tools put between two files and that has no meaning here.
     pub(super) fn at_preamble(&self) -> bool {
         const WORDS: [&str; 5] = ["index ", "Index: ", "diff ", "Only in ", "==="];
         self.peek().is_some_and(|line| WORDS.iter().any(|word| line.text.starts_with(word)))
     }
 }
 
-/// True if nothing is on a line of a hunk.
+/// True for a line without any character other than a carriage return.
 pub(super) fn is_blank(text: &str) -> bool {
     matches!(text, "" | "\r")
 }
 
-/// The first line of each mail of `git format-patch`.
+/// True for the first line of a mail of `git format-patch`.
 pub(super) fn is_mail(text: &str) -> bool {
     let Some(commit) = text.strip_prefix("From ").and_then(|rest| rest.split(' ').next()) else {
         return false;

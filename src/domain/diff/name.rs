@@ -1,6 +1,6 @@
 //! File names in the headers of a diff.
 
-/// Prefixes that `git diff` with its settings puts before the two names of a file.
+/// Prefixes that `git diff`, depending on its settings, puts before the old and the new name.
 const PREFIXES: [(&str, &str); 8] = [
     ("a/", "b/"),
     ("i/", "w/"),
@@ -11,27 +11,27 @@ const PREFIXES: [(&str, &str); 8] = [
     ("1/", "2/"),
     ("b/", "a/"),
 ];
-/// Maximum bytes of a name and of one of its parts in a file system (`PATH_MAX`, `NAME_MAX`).
+/// Maximum bytes of a path and of one of its parts in a file system (`PATH_MAX`, `NAME_MAX`).
 const MOST_BYTES: usize = 4_095;
 const MOST_PART_BYTES: usize = 255;
-/// Suffixes of older versions of a file.
+/// Suffixes of the name of an older version of a file.
 const OLDER: [&str; 4] = [".orig", ".old", ".bak", "~"];
 
-/// A name as a header gives it.
+/// A file name from a header line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Header {
-    /// No file.
+    /// `/dev/null`: there is no file on this side.
     Nothing,
-    /// A file; whether its time is the beginning of time, which means "no file" in `diff -N`.
+    /// A file.
     File {
-        /// The name, with its prefix.
+        /// The name with its prefix.
         name: String,
-        /// True if `diff -N` means no file by it.
+        /// True if its time is the Unix epoch, by which `diff -N` means "no file".
         epoch: bool,
     },
 }
 
-/// Reads the text after `--- ` or `+++ `.
+/// Parses the text after `--- ` or `+++ `.
 pub(super) fn header(rest: &str) -> Option<Header> {
     if let Some((name, _)) = unquote(rest) {
         return Some(Header::File { name, epoch: false });
@@ -45,7 +45,7 @@ pub(super) fn header(rest: &str) -> Option<Header> {
     (!name.is_empty()).then(|| Header::File { name: name.to_owned(), epoch })
 }
 
-/// A name and the time after it: after a tab, or after a blank if it looks like a time.
+/// Splits a name from the time after it. A tab separates them, or a blank if a time seems to follow.
 fn split_time(text: &str) -> (&str, &str) {
     if let Some((name, time)) = text.split_once('\t') {
         return (name, time.trim());
@@ -66,7 +66,7 @@ fn is_time(text: &str) -> bool {
             .all(|(byte, shape)| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape })
 }
 
-/// A name in git's quotes, and the text after it.
+/// Parses a name in git's quotes. Returns it with the text after it.
 pub(super) fn unquote(text: &str) -> Option<(String, &str)> {
     let mut bytes = Vec::new();
     let mut rest = text.strip_prefix('"')?;
@@ -109,8 +109,8 @@ fn escape(text: &str) -> Option<(u8, &str)> {
     Some((byte, letters.as_str()))
 }
 
-/// The two names of a `diff --git` line, without prefixes. Names with blanks are found if they are equal;
-/// if not, other lines name the file.
+/// The two names of a `diff --git` line, without prefixes. Unquoted names with blanks can be separated only
+/// if they are equal; otherwise other lines must name the file.
 pub(super) fn git_names(rest: &str) -> Option<(String, String)> {
     if let Some((old, after)) = unquote(rest) {
         let after = after.strip_prefix(' ')?;
@@ -121,7 +121,7 @@ pub(super) fn git_names(rest: &str) -> Option<(String, String)> {
         let (new, _) = unquote(&format!("\"{after}"))?;
         return Some(without_prefixes(old, &new));
     }
-    // Equal names have equal lengths, as have all pairs of prefixes: only the middle can separate them.
+    // Equal names have equal lengths, and so have the prefixes of a pair, so the blank is in the middle.
     let middle = rest.split_at_checked(rest.len() / 2).and_then(|(old, new)| {
         let (old, new) = without_prefixes(old, new.strip_prefix(' ')?);
         (old == new).then_some((old, new))
@@ -140,7 +140,7 @@ pub(super) fn is_git_line(rest: &str, old: &str, new: &str) -> bool {
     })
 }
 
-/// Two names without their tool's prefixes.
+/// Removes the prefixes of a tool from two names.
 pub(super) fn without_prefixes(old: &str, new: &str) -> (String, String) {
     for (left, right) in PREFIXES {
         if let (Some(old), Some(new)) = (old.strip_prefix(left), new.strip_prefix(right)) {
@@ -150,12 +150,13 @@ pub(super) fn without_prefixes(old: &str, new: &str) -> (String, String) {
     (old.to_owned(), new.to_owned())
 }
 
-/// A name whose other side is no file, without its prefix; in a backward diff it has the other prefix.
+/// Removes the prefix from a name whose other side is no file. In a reversed diff the name has the other
+/// prefix.
 pub(super) fn without_prefix(name: &str) -> String {
     ["a/", "b/"].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name).to_owned()
 }
 
-/// The one file that two names mean, if no `rename from` says otherwise.
+/// The one file that two names refer to, if no `rename from` says otherwise.
 pub(super) fn common(old: &str, new: &str) -> Option<String> {
     let is_older = |old: &str, new: &str| OLDER.iter().any(|ending| old.strip_suffix(ending) == Some(new));
     if old == new || is_older(old, new) {
@@ -169,11 +170,11 @@ pub(super) fn common(old: &str, new: &str) -> Option<String> {
     below(old).filter(|name| below(new).as_ref() == Some(name))
 }
 
-/// A name relative to the root of a project, or why it is invalid.
+/// Checks a name and returns it relative to the root of the project, or the reason why it is invalid.
 ///
 /// # Errors
 ///
-/// It is empty, absolute, leads out, or is not a file name.
+/// It is empty, absolute, leads out of the project, or cannot be a file name.
 pub fn checked(name: &str) -> Result<String, &'static str> {
     let mut rest = name;
     while let Some(below) = rest.strip_prefix("./") {
@@ -197,7 +198,7 @@ pub fn checked(name: &str) -> Result<String, &'static str> {
     if rest.split('/').any(|part| part.is_empty() || part == ".") {
         return Err("it has an empty or a `.` part");
     }
-    // A file that cannot be created is refused now, not halfway.
+    // A file that cannot be created must be refused now, not after other files were written.
     if rest.len() > MOST_BYTES || rest.split('/').any(|part| part.len() > MOST_PART_BYTES) {
         return Err("it is longer than a file system takes");
     }

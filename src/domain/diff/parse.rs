@@ -1,15 +1,15 @@
-//! The files of a patch: headers of git and of `diff -u`, and the hunks below them.
+//! Parses the files of a patch: headers of git and of `diff -u`, and the hunks below them.
 
 use super::hunk::{self, Cursor, Setting, is_mail};
 use super::name::{self, Header};
 use super::{Action, DiffError, Fence, FilePatch, Hunk, Line, Patch, Side, lines, shown};
 
-/// Parses a patch, whole or not at all. Other text is prose before the first file, after the last one, and
-/// outside of the code fences around files; anywhere else it is an error.
+/// Parses a patch completely or not at all. Other text is prose before the first file, after the last one, or
+/// outside of the code fences around files. Anywhere else it is an error.
 ///
 /// # Errors
 ///
-/// The part that is invalid or ambiguous.
+/// A part of the text is invalid or ambiguous.
 pub fn parse(text: &str) -> Result<Patch, DiffError> {
     let mut patch = Patch::default();
     let (lines, text_ends) = lines(text, &mut patch.normalised);
@@ -38,19 +38,19 @@ pub fn parse(text: &str) -> Result<Patch, DiffError> {
     Ok(patch)
 }
 
-/// A part of the text: outside of the fences, or inside the open one.
+/// A part of the text: outside of all fences, or inside the open one.
 #[derive(Debug, Default)]
 struct Part {
     /// True if it contains a file.
     has_files: bool,
-    /// The first line after its last file that belongs to no patch.
+    /// The first line of prose after its last file.
     prose: Option<(usize, String)>,
-    /// True inside a mail, whose text ends with the next file.
+    /// True inside a mail, whose text goes on up to the next file.
     in_mail: bool,
 }
 
 /// Reads a text from its first line to its last.
-// Independent observations on the way.
+// The booleans are independent observations.
 #[allow(clippy::struct_excessive_bools)]
 struct Reader<'s, 'a> {
     cursor: Cursor<'s, 'a>,
@@ -61,7 +61,7 @@ struct Reader<'s, 'a> {
     inside: Part,
     /// True if a fence contained files.
     fenced: bool,
-    /// True if only a fence ended a hunk.
+    /// True if a hunk ended only because a fence did.
     uncounted: bool,
     prose: bool,
 }
@@ -90,8 +90,8 @@ impl Reader<'_, '_> {
         }
         self.finish()?;
         match self.cursor.fence {
-            // A fence without a file belongs to no patch. But if only a fence ended a hunk, it may have
-            // been a line of the hunk, and the remaining one the true fence.
+            // An open fence without a file is no part of the patch. But if a fence ended a hunk, that line
+            // may have been part of the hunk, and the fence that is now open is its true end.
             Some(fence) if self.inside.has_files || self.uncounted => Err(DiffError::at(
                 fence.line,
                 "the code fence that opens here is never closed: the patch may be cut off, or one of its lines looks like a fence",
@@ -122,7 +122,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Begins a file: only files may stand between it and the one before.
+    /// Begins a file. Between it and the file before, only other files may be.
     fn begin(&mut self, line: Line) -> Result<(), DiffError> {
         self.finish()?;
         let is_fenced = self.cursor.fence.is_some();
@@ -180,7 +180,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Handles a line that begins nothing.
+    /// Handles a line that begins neither a file, a hunk nor a fence.
     fn other(&mut self, line: Line) -> Result<(), DiffError> {
         if let Some(draft) = self.draft.as_mut().filter(|draft| draft.is_in_header())
             && extended(draft, line)?
@@ -188,14 +188,13 @@ impl Reader<'_, '_> {
             self.cursor.advance(1);
             return Ok(());
         }
-        // The line right below a file's headers belongs to it, or a line was lost there.
+        // The line right below a file's headers must be part of the file, or a line was lost there.
         let ends_file = self.cursor.at_preamble() || self.cursor.at_signature() || is_mail(line.text);
         if !line.is_blank() && !ends_file && self.draft.as_ref().is_some_and(Draft::is_in_header) {
             refuse_unsupported(line)?;
             return Err(under_header(line));
         }
-        // A blank line says nothing. But git reads no further below it, neither in its own headers nor for
-        // more hunks.
+        // A blank line is harmless. But git stops at it, in its own headers and between hunks.
         if line.is_blank() {
             if self.draft.as_ref().is_some_and(|draft| draft.is_in_header() || draft.is_indexed()) {
                 self.leave_file(line)?;
@@ -210,7 +209,7 @@ impl Reader<'_, '_> {
         if is_mail(line.text) {
             part.in_mail = true;
         }
-        // A git header without its file would be lost among the prose.
+        // A git header without its file would go unnoticed among the prose.
         if is_orphan(line.text) {
             let what = "is a header of a file, and no `diff --git` line above it names one";
             return Err(DiffError::at(line.number, &format!("`{}` {what}", shown(line.text))));
@@ -231,7 +230,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Ends a file at another line: the file must be whole.
+    /// Ends the current file before another line. The file must be complete.
     fn leave_file(&mut self, line: Line) -> Result<(), DiffError> {
         match &self.draft {
             Some(draft) if draft.hunks.is_empty() && !draft.is_whole() => Err(under_header(line)),
@@ -245,19 +244,19 @@ impl Reader<'_, '_> {
     }
 }
 
-/// A file as far as it was read.
-// One flag for each header keeps the headers apart.
+/// A file that is still being read.
+// Each boolean stands for one header line.
 #[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default)]
 struct Draft {
     line: usize,
     /// The `diff --git` line.
     git: Option<GitLine>,
-    /// Git's index line, with its two hashes.
+    /// The meaning of git's index line.
     index: Option<Index>,
-    /// The extended headers so far.
+    /// The prefixes of the extended headers so far.
     seen: Vec<&'static str>,
-    /// The first header line with trailing blanks.
+    /// Number of the first header line with trailing blanks.
     padded: Option<usize>,
     headers: Option<(Header, Header)>,
     from: Option<String>,
@@ -272,7 +271,7 @@ struct Draft {
     shift: isize,
 }
 
-/// The text after `diff --git `, and its two names if they can be separated.
+/// The text after `diff --git `, with its two names if they can be separated.
 #[derive(Debug)]
 struct GitLine {
     rest: String,
@@ -284,7 +283,7 @@ impl GitLine {
         Self { rest: rest.to_owned(), names: name::git_names(rest) }
     }
 
-    /// True if it may name these two files.
+    /// True if the line may name these two files.
     fn may_name(&self, old: &str, new: &str) -> bool {
         match &self.names {
             Some((git_old, git_new)) => git_old == old && git_new == new,
@@ -293,22 +292,22 @@ impl GitLine {
     }
 }
 
-/// Content before and after, according to git's index line.
+/// Change of the content according to the two hashes of git's index line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Index {
-    /// Unchanged, or empty before or after.
+    /// The content is unchanged, or empty before and after.
     NeedsNoHunk,
-    /// Changed.
+    /// The content is changed.
     NeedsHunks,
 }
 
 impl Draft {
-    /// True if git's extended headers may follow.
+    /// True if git's extended header lines may follow.
     fn is_in_header(&self) -> bool {
         self.git.is_some() && self.headers.is_none() && self.hunks.is_empty()
     }
 
-    /// True if git made the diff, according to its index line.
+    /// True if git made the diff, as its index line shows.
     fn is_indexed(&self) -> bool {
         self.index.is_some()
     }
@@ -323,14 +322,13 @@ impl Draft {
         }
     }
 
-    /// True if it is complete without a hunk.
+    /// True if the file is complete without a hunk.
     fn is_whole(&self) -> bool {
         let moves = self.from.is_some() && self.to.is_some();
         self.headers.is_none() && (moves || self.creates || self.deletes || self.mode.is_some())
     }
 }
 
-/// The error of a hunk before any file header.
 fn no_name(line: usize) -> DiffError {
     DiffError::at(line, "the hunk has no file name before it")
 }
@@ -350,7 +348,7 @@ fn between(line: usize, text: &str) -> DiffError {
     DiffError::at(line, &format!("`{text}` {what}"))
 }
 
-/// Refuses forms that cannot be applied.
+/// Refuses formats that cannot be applied.
 fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     let text = line.text;
     if text.starts_with("*** Begin Patch") || text.starts_with("*** Update File:") {
@@ -366,7 +364,7 @@ fn refuse_unsupported(line: Line) -> Result<(), DiffError> {
     Ok(())
 }
 
-/// True if a line is a git header about a file.
+/// True if a line is one of git's extended header lines.
 fn is_orphan(text: &str) -> bool {
     let text = text.trim_end();
     let is_mode = ["old mode ", "new mode ", "new file mode ", "deleted file mode "]
@@ -380,14 +378,14 @@ fn is_orphan(text: &str) -> bool {
     is_mode || is_similarity || text.strip_prefix("index ").and_then(hashes).is_some()
 }
 
-/// The two hashes after `index `, as long as git makes them.
+/// The two hashes after `index `, which must have at least the length that git writes.
 fn hashes(rest: &str) -> Option<(&str, &str)> {
     let is_hash = |text: &str| text.len() >= 7 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let (old, new) = rest.split_whitespace().next()?.split_once("..")?;
     (is_hash(old) && is_hash(new)).then_some((old, new))
 }
 
-/// Content before and after, by two of git's hashes.
+/// Compares the content before and after by git's two hashes.
 fn index(old: &str, new: &str) -> Index {
     const EMPTY: [&str; 2] = [
         "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
@@ -416,13 +414,13 @@ fn with_headers(mut draft: Draft, cursor: &mut Cursor) -> Result<Draft, DiffErro
     Ok(draft)
 }
 
-/// The beginnings of git's extended header lines.
+/// Prefixes of git's extended header lines.
 const EXTENDED: [&str; 11] = [
     "rename from ", "rename to ", "copy from ", "copy to ", "new file mode ", "deleted file mode ",
     "new mode ", "old mode ", "index ", "similarity index ", "dissimilarity index ",
 ];
 
-/// Reads one of git's extended header lines; false if it is another line.
+/// Parses one of git's extended header lines. False if the line is another one.
 fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
     let path =
         |rest: &str| Some(name::unquote(rest).map_or_else(|| rest.trim_end().to_owned(), |(name, _)| name));
@@ -465,7 +463,7 @@ fn extended(draft: &mut Draft, line: Line) -> Result<bool, DiffError> {
 
 fn known_mode(mode: &str, line: usize) -> Result<String, DiffError> {
     let mode = mode.trim();
-    // Old git wrote 100664 too.
+    // Old versions of git also wrote 100664.
     if mode.len() == 6 && mode.starts_with("100") && mode.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(mode.to_owned());
     }
@@ -625,7 +623,7 @@ fn one_file(draft: &Draft) -> bool {
     }
 }
 
-/// True if a name is the wanted one, with any prefix.
+/// True if a name is the wanted one, with or without a prefix.
 fn is_name(name: &str, wanted: &str) -> bool {
     name == wanted || name.split_once('/').is_some_and(|(_, below)| below == wanted)
 }

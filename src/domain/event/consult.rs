@@ -10,19 +10,19 @@ use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
 use crate::domain::tokens::{Expected, Tokens};
 
-/// A turn of a thread, kept with its consult, masked. The answer is the consult's.
+/// One turn of a thread, stored masked with its consult. The answer is in the consult.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TurnKept {
     pub thread: String,
-    /// Question in the caller's own words.
+    /// The question in the caller's own words.
     pub question: String,
     /// The persona that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// Files of the question, by the names that the caller gave.
+    /// The files of the question, under the names that the caller gave.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
-    /// Facts, errors and constraints of the question.
+    /// The facts, errors and constraints of the question.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub given: Vec<String>,
 }
@@ -38,7 +38,7 @@ pub enum Purpose {
     Candidate,
     /// A replacement for a discarded answer.
     Resample,
-    /// Judging candidates.
+    /// A judgement of candidates.
     Judge,
     Vote,
     /// A sample of a calibration.
@@ -54,7 +54,7 @@ impl Purpose {
         self.into()
     }
 
-    /// True if such a consult is a reasoning turn (see [`crate::domain::measure`]).
+    /// True if a consult with this purpose is a reasoning turn (see [`crate::domain::measure`]).
     pub fn is_turn(self) -> bool {
         match self {
             Self::Plain | Self::Candidate | Self::Resample | Self::Judge | Self::Vote => true,
@@ -71,24 +71,24 @@ pub struct ConsultReserved {
     pub stage: Option<Stage>,
     pub purpose: Purpose,
     pub provider: String,
-    /// Estimated tokens, if a cap is set.
+    /// Estimated tokens of the consult; only if a cap is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Expected>,
 }
 
-/// A text of a consult, as far as it is kept.
+/// A text of a consult in the log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
-    /// Characters.
+    /// Number of characters.
     pub chars: u64,
-    /// SHA-256, which identifies it.
+    /// SHA-256 that identifies the text.
     pub sha256: String,
-    /// The text, masked; none if texts are not kept.
+    /// The masked text. `None` if texts are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// Characters of a text that are kept.
+/// Maximum characters of a kept text.
 const MOST_CHARS: usize = 200_000;
 
 impl Kept {
@@ -101,35 +101,35 @@ impl Kept {
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultSettled<Text = Kept> {
-    /// The reservation, if there was one.
+    /// Id of the reservation; empty if there was none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reservation: String,
     /// The stage that it belonged to.
     pub stage: Option<Stage>,
     pub purpose: Purpose,
     pub provider: String,
-    /// The model that answered, else the requested one; empty if unknown.
+    /// The model that answered, or the requested model if that is unknown; empty if neither is known.
     pub model: String,
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
-    /// The error's code; none if it answered.
+    /// Code of the error. `None` if the consult got an answer.
     pub code: Option<String>,
-    /// End of the limit that it ran into, if the CLI named it.
+    /// Time when the limit that it hit resets, if the CLI stated it.
     pub resets_at: Option<String>,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub elapsed_ms: u64,
-    /// Starts of the CLI.
+    /// Number of starts of the CLI.
     pub attempts: u32,
-    /// Tokens sent.
+    /// Number of input tokens.
     pub input_tokens: Option<u64>,
-    /// Tokens answered.
+    /// Number of output tokens.
     pub output_tokens: Option<u64>,
-    /// US dollars.
+    /// Cost in US dollars.
     pub cost_usd: Option<f64>,
-    /// Tokens estimated from the length of the texts; none if no model was reached.
+    /// Tokens estimated from the length of the texts. `None` if no model was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimate: Option<Tokens>,
-    /// The prompt. It is not kept twice if it equals the turn's question.
+    /// The prompt. Its text is left out if it equals the question of the turn.
     pub prompt: Option<Text>,
     pub response: Option<Text>,
     /// Its turn in a conversation.
@@ -137,8 +137,7 @@ pub struct ConsultSettled<Text = Kept> {
 }
 
 impl ConsultSettled {
-    /// Restores the prompt from the turn's question, if that replaces it. A turn is kept only with its
-    /// texts.
+    /// Restores the text of the prompt from the question of the turn. A turn is kept only if texts are kept.
     pub(super) fn with_prompt(mut self) -> Self {
         if let (Some(prompt), Some(turn)) = (&mut self.prompt, &self.turn) {
             prompt.text.get_or_insert_with(|| Kept::beginning(&turn.question).to_owned());
@@ -173,7 +172,7 @@ impl ConsultSettled {
     }
 }
 
-/// A consult that ended, read without its texts.
+/// The settled consult without its texts.
 impl From<ConsultSettled<IgnoredAny>> for super::Body {
     fn from(brief: ConsultSettled<IgnoredAny>) -> Self {
         Self::ConsultSettled(ConsultSettled {
@@ -198,7 +197,7 @@ impl From<ConsultSettled<IgnoredAny>> for super::Body {
     }
 }
 
-/// A reserved consult that never started and counts nowhere.
+/// A reserved consult that never started. It counts nowhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultReleased {
     pub reservation: String,

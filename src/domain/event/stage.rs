@@ -17,24 +17,25 @@ use crate::domain::stage::Stage;
 pub struct RunStarted {
     pub task: String,
     pub start_stage: Stage,
-    /// The authority for stages of low risk.
+    /// Who approves a stage in which no risk was found.
     pub low_risk: LowRisk,
-    /// Consults that this server's previous, unfinished run has spent: a new run gives no fresh budget.
+    /// Consults that this server's previous, unfinished run has used. They count here too, so that a new run
+    /// does not get a fresh budget.
     #[serde(default, skip_serializing_if = "is_default")]
     pub carried: u32,
-    /// The mode of approval at its beginning; none in a run of an earlier version.
+    /// The mode of approval at the start. `None` in a run of an earlier version.
     pub approvals: Option<Approvals>,
-    /// The server that began it; none in a run of an earlier version.
+    /// The server that started the run. `None` in a run of an earlier version.
     pub server: Option<String>,
 }
 
-/// The authority that approves a stage without a found risk.
+/// The authority over a stage in which no risk was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LowRisk {
-    /// A human, as for every stage.
+    /// A human, as in every other stage.
     Ask,
-    /// The policy, except for implement.
+    /// The policy, except in implement.
     Approve,
 }
 
@@ -55,26 +56,26 @@ pub enum Mode {
     /// One consultant.
     #[default]
     Consult,
-    /// Several side by side.
+    /// Several consultants side by side.
     Ensemble,
-    /// The orchestrator itself.
+    /// No consultant: the orchestrator does the stage itself.
     Solo,
 }
 
-/// A stage began. Its event's id names the attempt.
+/// A stage began. The id of its event is the id of the attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageStarted {
     pub stage: Stage,
-    /// The round, from 1; above 1 in debug and after a revision.
+    /// Number of the round, from 1; greater than 1 in debug and after a revision.
     pub iteration: u32,
     pub mode: Mode,
-    /// Why in this mode.
+    /// The reason for the mode.
     pub why: String,
     /// Digest of the request.
     pub request: String,
-    /// The server that works on it.
+    /// The server that works on the stage.
     pub server: String,
-    /// Providers to ask, in order, one for each candidate.
+    /// The providers to ask, in order, one for each candidate.
     pub providers: Vec<String>,
 }
 
@@ -82,7 +83,7 @@ pub struct StageStarted {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageResumed {
     pub attempt: String,
-    /// The server that continues it.
+    /// The server that continues the stage.
     pub server: String,
 }
 
@@ -91,61 +92,61 @@ pub struct StageResumed {
 pub struct Answered {
     pub attempt: String,
     pub stage: Stage,
-    /// The candidate as a caller sees it.
+    /// The candidate in the form that callers see.
     pub candidate: Candidate,
 }
 
-/// A candidate of a stage.
+/// The answer of one consultant in a stage.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// Its id within the stage, for example `codex-1`.
+    /// Id within the stage, such as `codex-1`.
     pub id: String,
-    /// True if it counts: it answered, fits the schema and has no flag.
+    /// True if the candidate counts: it answered, fits the schema and was not flagged.
     pub ok: bool,
     pub provider: String,
-    /// The model that answered, else the requested one; empty if unknown.
+    /// The model that answered, or the requested model if that is unknown; empty if neither is known.
     pub model: String,
     #[serde(default, skip_serializing_if = "ModelNote::is_empty")]
     pub told: ModelNote,
-    /// The answer, as far as it is shown.
+    /// The part of the answer that is shown.
     pub content: String,
-    /// The file with the whole answer, if there is more.
+    /// Path of the file with the whole answer, if it is longer.
     pub content_file: Option<String>,
-    /// The answer as data.
+    /// The answer as a JSON document.
     pub structured: Option<Value>,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub elapsed_ms: u64,
-    /// Why the rules discarded it.
+    /// The red flags for which it was discarded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red_flags: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
-    /// Number of consults: more than one if another provider stood in.
+    /// Number of consults; more than one if another provider replaced the first one.
     #[serde(default)]
     pub consults: u32,
-    /// True if it replaces a discarded one.
+    /// True if it replaces a discarded candidate.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub resample: bool,
     pub error: Option<String>,
-    /// Code of its error.
+    /// Code of the error.
     pub code: Option<String>,
     /// True if the same question may succeed a little later.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retryable: bool,
     pub hint: Option<String>,
-    /// End of the limit that blocks the call, if the CLI named it.
+    /// Time when the limit that blocks the call resets, if the CLI stated it.
     pub resets_at: Option<String>,
     /// The sandbox that the CLI ran in.
     pub sandbox: Option<String>,
-    /// A note if the answer is not a model's, or if another provider stands in.
+    /// A note if the answer does not come from a model, or if another provider replaced the first one.
     pub note: Option<String>,
-    /// The places that the answer names, as checked when it came.
+    /// The places that the answer cites, checked when the answer arrived.
     pub citations: Option<Vec<Citation>>,
 }
 
 impl Candidate {
-    /// Suffix of a replacement's id.
+    /// Suffix of the id of a replacement.
     const AGAIN: &str = "-again";
 
     /// The id of a replacement for a discarded candidate.
@@ -153,32 +154,32 @@ impl Candidate {
         format!("{id}{}", Self::AGAIN)
     }
 
-    /// The id of the candidate itself, or of the discarded one that it replaces.
+    /// The id of the candidate, or of the discarded candidate that it replaces.
     pub fn stands_for(&self) -> &str {
         self.id.strip_suffix(Self::AGAIN).filter(|_| self.resample).unwrap_or(&self.id)
     }
 }
 
-/// A stage has its outputs.
+/// A stage produced its outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageFinished {
-    /// The attempt; empty if the orchestrator handed the stage in without beginning it.
+    /// Id of the attempt; empty if the orchestrator handed in the stage without beginning it.
     pub attempt: String,
     pub stage: Stage,
     pub iteration: u32,
     pub mode: Mode,
-    /// Why in this mode.
+    /// The reason for the mode.
     pub why: String,
     /// The output for the next stage: the answer of the first candidate that counts, or the orchestrator's.
     pub output: Value,
-    /// Its source; `orchestrator` if it did the stage itself.
+    /// The provider of the output; `orchestrator` if it did the stage itself.
     pub provider: String,
     /// Every candidate.
     #[serde(default)]
     pub candidates: Vec<Candidate>,
     /// Number of consults, resamples included.
     pub consults_used: u32,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub elapsed_ms: u64,
 }
 
@@ -190,7 +191,7 @@ pub struct StageFailed {
     pub error: String,
     /// Code of the error.
     pub code: String,
-    /// Next step, if the stage could not be worked on at all.
+    /// The next step for the caller, if the stage could not be worked on at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
     /// True if the same stage may succeed a little later.
@@ -201,7 +202,7 @@ pub struct StageFailed {
     pub candidates: Vec<Candidate>,
     /// Number of consults.
     pub consults_used: u32,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     pub elapsed_ms: u64,
 }
 
@@ -213,7 +214,7 @@ pub struct StageInterrupted {
     pub why: String,
 }
 
-/// The caller has a stage's result.
+/// The caller received the result of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StageDelivered {
     pub attempt: String,
