@@ -30,69 +30,68 @@ use super::vote::VoteRecord;
 use super::workflow::{Attempt, Outcome, Phase, Request, Run};
 use crate::domain::order::Order;
 
-/// Results outside of runs that are kept after delivery.
+/// Maximum number of delivered results outside of runs that are kept.
 const MOST_DELIVERED: usize = 16;
 
-/// Everything that decisions are based on.
+/// The state that all decisions are based on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
-    /// Position of the last folded event.
+    /// Position in the log of the last applied event.
     pub last_seq: u64,
-    /// Position of the last event of each run; the empty name is the project's own.
+    /// Position of the last event of each run; the empty id stands for the project itself.
     last: HashMap<String, u64>,
     runs: Runs,
-    /// The run of each request.
+    /// Id of the run of each request.
     requests: BTreeMap<String, String>,
-    /// Stages outside of runs, by attempt; only the latest of each.
+    /// Stages outside of runs, by attempt. Of equal requests only the latest attempt is kept.
     loose: BTreeMap<String, Loose>,
-    /// Recorded results of topologies, oldest first.
+    /// Recorded results of topologies, the oldest first.
     pub coordination: Vec<RunRecord>,
-    /// Questions that several providers answered, oldest first.
+    /// Questions that several providers answered, the oldest first.
     pub questions: Vec<Question>,
-    /// The latest measurements of a step with a provider: by step and provider, one for each model, the
-    /// latest last.
+    /// Measurements by step and provider: the latest one of each model, the newest last.
     #[serde(with = "pairs")]
     calibrations: BTreeMap<(StepType, String), Vec<Measurement>>,
-    /// Joint measurements of several providers, by step and their names.
+    /// Joint measurements of several providers, by step and the providers' names.
     #[serde(with = "pairs")]
     together: BTreeMap<(StepType, Vec<String>), Together>,
-    /// Open dialogs, by the id of their event.
+    /// Open dialogs, by the id of the event that opened them.
     dialogs: BTreeMap<String, DialogOpened>,
-    /// Used states of dialogs.
+    /// Nonces of the sealed dialog states that were used.
     used_states: BTreeSet<String>,
     /// Conversations.
     pub threads: Threads,
-    /// Providers with a spent quota, and its end.
+    /// The spent limits of providers.
     pub spent: BTreeMap<String, Spent>,
-    /// The judged answers of each provider.
+    /// Counts of right and wrong answers of each provider.
     pub(crate) track_record: TrackRecord,
-    /// Calls that continue without their callers.
+    /// The calls that continue without their callers.
     pub jobs: Jobs,
-    /// Spending that caps limit.
+    /// The spending that caps limit.
     pub(crate) spending: Spending,
-    /// Figures by run and day; those outside of runs under the empty name. Every event is counted once.
+    /// Figures by run and day. Those outside of runs are under the empty id. Every event is counted once.
     tallies: HashMap<String, BTreeMap<u64, Tally>>,
 }
 
-/// A stage outside any run.
+/// A stage outside of any run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Loose {
     pub attempt: Attempt,
-    /// Its result, if there is one.
+    /// The result, if there is one.
     pub result: Option<LooseResult>,
 }
 
 /// The outcome of a stage outside of runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum LooseResult {
-    /// Outputs.
+    /// The stage produced outputs.
     Finished(super::event::stage::StageFinished),
-    /// None.
+    /// The stage ended without outputs.
     Failed(super::event::stage::StageFailed),
 }
 
 impl History {
-    /// Folds an event in. Events come in the order of the log; a second time, an event changes nothing.
+    /// Applies an event. Events come in the order of the log; an event that comes again changes nothing.
     pub fn apply(&mut self, event: Event) {
         if event.seq <= self.last_seq {
             return;
@@ -102,7 +101,7 @@ impl History {
             Some(last) => *last = event.seq,
             None => drop(self.last.insert(event.run.clone(), event.seq)),
         }
-        // The run as it was before.
+        // This must look at the run before the event changes it.
         let stage = self.runs.get(&event.run).and_then(worked_on);
         count(&event, stage, || {
             self.tallies.entry(event.run.clone()).or_default().entry(event.at / DAY).or_default()
@@ -156,7 +155,7 @@ impl History {
         }
     }
 
-    /// Ignores an event that a later version wrote in another form.
+    /// Applies a noted result. A result that a later version wrote in another form is ignored.
     fn apply_noted(&mut self, seq: u64, at: u64, noted: &Noted) {
         match noted.topic {
             Topic::Coordination => {
@@ -205,7 +204,8 @@ impl History {
         }
     }
 
-    /// Counts a decision or a rule for or against an answer's author. The policy only approves.
+    /// Counts a decision for or against the provider of an answer, and a discarded answer against it. The
+    /// policy's decisions do not count, because the policy only approves.
     fn judge(&mut self, event: &Event) {
         match &event.body {
             Body::Answered(answered) if !answered.candidate.ok && answered.candidate.error.is_none() => {
@@ -231,7 +231,7 @@ impl History {
         }
     }
 
-    /// A question that one provider answered compares nothing.
+    /// Records a question that several providers answered. One answer alone allows no comparison.
     fn ask(&mut self, answers: Question) {
         if answers.len() > 1 {
             self.questions.push(answers);
@@ -283,7 +283,7 @@ impl History {
         }
     }
 
-    /// Drops old delivered results; recent ones stay for others that wait for the same.
+    /// Drops old delivered results. Recent ones stay, because other callers may wait for the same result.
     fn forget_delivered(&mut self) {
         let delivered = self.loose.iter().filter(|(_, loose)| loose.attempt.delivered);
         let mut old: Vec<(u64, String)> =
@@ -294,7 +294,7 @@ impl History {
         }
     }
 
-    /// Position of a run's last event; 0 without one.
+    /// Position of the last event of a run; 0 if it has none.
     pub fn last_of(&self, run: &str) -> u64 {
         self.last.get(run).copied().unwrap_or(0)
     }
@@ -303,18 +303,19 @@ impl History {
         self.runs.get(id)
     }
 
-    /// Every run, oldest first.
+    /// All runs, the oldest first.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.runs.all()
     }
 
-    /// The open run that began last and is not parked.
+    /// The open run that began last and has an event since `idle_before`; a run without one is parked.
     pub fn latest_open(&self, idle_before: u64) -> Option<&Run> {
         self.runs.those(move |run| run.is_open && run.last_at >= idle_before).next_back()
     }
 
-    /// The consults that a new run begins with: those of the project's last run, or of one with the same
-    /// task, if it was rejected in the model's words. This server's open run adds nothing.
+    /// Number of consults that a new run counts as used from the start, to prevent fresh budgets. They come
+    /// from this server's open run, and from the project's last run and the last one with the same task if
+    /// the model relayed their rejection. The largest number counts.
     pub fn carried(&self, task: &str, current: Option<&str>) -> u32 {
         let brief = |holds: &dyn Fn(&str, &Brief<'_>) -> bool| {
             self.runs.briefs().rev().find(|(id, run)| holds(id, run)).map(|(_, run)| run)
@@ -332,35 +333,35 @@ impl History {
         open.flat_map(|run| run.backups.iter().cloned()).collect()
     }
 
-    /// A request for a decision, and its run.
+    /// A request for a decision, with its run.
     pub fn request(&self, id: &str) -> Option<(&Run, &Request)> {
         let run = self.runs.get(self.requests.get(id)?)?;
         Some((run, run.request(id)?))
     }
 
-    /// The latest open run with this task and first stage.
+    /// The latest open run with this task and this first stage.
     pub fn open_of(&self, task: &str, start: Stage) -> Option<&Run> {
         let is_it = |run: &Brief<'_>| run.is_open && run.task == task && run.start_stage == start;
         self.runs.those(is_it).next_back()
     }
 
-    /// The state that an earlier process folded, with a reader for whole runs.
+    /// Adds a reader for whole runs to a state that an earlier process folded.
     pub fn reading_by(mut self, reader: RunReader) -> Self {
         self.runs.reader = Some(reader);
         self
     }
 
-    /// True if a run could not be read from the log: then later answers are incomplete.
+    /// True if a run could not be read from the log. Then all later answers are incomplete.
     pub fn has_lost(&self) -> bool {
         self.runs.lost.load(Ordering::Relaxed)
     }
 
-    /// Every request that waits for a decision, oldest first.
+    /// All requests that wait for a decision, the oldest first.
     pub fn pending(&self) -> impl Iterator<Item = (&Run, &Request)> {
         self.runs.those(|run| run.waits).filter_map(|run| Some((run, run.pending()?)))
     }
 
-    /// Every request, newest first.
+    /// All requests, the newest first.
     pub fn requests(&self) -> Vec<(&Run, &Request)> {
         let mut all: Vec<(&Run, &Request)> =
             self.runs().flat_map(|run| run.requests.iter().map(move |request| (run, request))).collect();
@@ -368,34 +369,34 @@ impl History {
         all
     }
 
-    /// A stage outside of runs, by its request.
+    /// The stage outside of runs for a request.
     pub fn loose(&self, request: &str) -> Option<&Loose> {
         self.loose.values().find(|loose| loose.attempt.request == request)
     }
 
-    /// A stage outside of runs, by its attempt.
+    /// The stage outside of runs with this attempt.
     pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
         self.loose.get(attempt)
     }
 
-    /// The measurements of a step with a provider, one for each model, the latest last.
+    /// The measurements of a step with a provider, one for each model, the newest last.
     pub fn calibrations(&self, step: StepType, provider: &str) -> &[Measurement] {
         self.calibrations.get(&(step, provider.to_owned())).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The joint measurement of a step with these providers.
+    /// The joint measurement of a step with exactly these providers.
     pub fn calibration_together(&self, step: StepType, providers: &[String]) -> Option<&Together> {
         let mut names = providers.to_vec();
         names.sort();
         self.together.get(&(step, names))
     }
 
-    /// The figures of a run; none if nothing was counted.
+    /// The figures of a run. `None` if nothing was counted for it.
     pub fn tally_of(&self, run: &str) -> Option<Tally> {
         Some(merged(self.tallies.get(run)?.values()))
     }
 
-    /// Tokens and money of a run.
+    /// Tokens and money of a run, by model, stage and thread.
     pub(crate) fn cells_of(&self, run: &str) -> Cells {
         let mut all = Cells::new();
         for tally in self.tallies.get(run).into_iter().flat_map(BTreeMap::values) {
@@ -406,7 +407,7 @@ impl History {
         all
     }
 
-    /// The figures since a time, by the day (UTC) of each event.
+    /// The figures since the day (UTC) of a time.
     pub(crate) fn tally_since(&self, start: u64) -> Tally {
         merged(self.tallies.values().flat_map(|days| days.range(start / DAY..).map(|(_, tally)| tally)))
     }
@@ -416,30 +417,30 @@ impl History {
         merged(self.tallies.values().flat_map(BTreeMap::values))
     }
 
-    /// The dialogs about a request whose waiting time is not over, whether or not their servers are alive.
+    /// The dialogs about a request that still wait at the time `now`. Their servers may be dead.
     pub fn dialogs(&self, request: &str, now: u64) -> impl Iterator<Item = &DialogOpened> {
         self.dialogs.values().filter(move |dialog| dialog.request == request && dialog.until > now)
     }
 
-    /// True if the sealed state of a dialog was used before.
+    /// True if the sealed state with this nonce was used.
     pub fn is_used(&self, nonce: &str) -> bool {
         self.used_states.contains(nonce)
     }
 }
 
-/// Reads a whole run from the log; none if that fails.
+/// Reads a whole run from the log. `None` if that fails.
 pub type RunReader = Arc<dyn Fn(&str) -> Option<Run> + Send + Sync>;
 
-/// The facts that questions about all runs need.
+/// The facts about a run that are needed without reading it as a whole.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Brief<'a> {
     task: Cow<'a, str>,
     start_stage: Stage,
     last_at: u64,
     is_open: bool,
-    /// True if a request of it waits for a decision.
+    /// True if one of its requests waits for a decision.
     waits: bool,
-    /// Consults so far.
+    /// Number of consults so far.
     used: u32,
     was_rejected_by_relay: bool,
 }
@@ -458,7 +459,7 @@ impl<'a> Brief<'a> {
     }
 }
 
-/// A run that was folded here or by an earlier process.
+/// A run that this process folded, or that an earlier process folded and this one reads on demand.
 #[derive(Clone, Debug)]
 enum Known {
     Here(Box<Run>),
@@ -474,14 +475,14 @@ impl Known {
     }
 }
 
-/// Every run, by id and in their order.
+/// All runs by id, and in the order in which they began.
 #[derive(Clone, Default)]
 struct Runs {
     known: HashMap<String, Known>,
-    /// Ids, oldest first.
+    /// Ids of the runs, the oldest first.
     order: Vec<String>,
     reader: Option<RunReader>,
-    /// True once a run could not be read.
+    /// True after a run could not be read.
     lost: Arc<AtomicBool>,
 }
 
@@ -498,7 +499,7 @@ impl Runs {
         }
     }
 
-    /// A run to change.
+    /// A run, for a change.
     fn get_mut(&mut self, id: &str) -> Option<&mut Run> {
         if let Some(Known::Earlier { read, .. }) = self.known.get_mut(id) {
             let run = match read.take() {
@@ -521,17 +522,17 @@ impl Runs {
         run.map(Box::new)
     }
 
-    /// Every run, oldest first.
+    /// All runs, the oldest first.
     fn all(&self) -> impl DoubleEndedIterator<Item = &Run> {
         self.order.iter().filter_map(|id| self.get(id))
     }
 
-    /// Facts about every run, oldest first, each with its id.
+    /// The facts about each run, with its id, the oldest first.
     fn briefs(&self) -> impl DoubleEndedIterator<Item = (&str, Brief<'_>)> {
         self.order.iter().filter_map(|id| Some((id.as_str(), self.known.get(id)?.brief())))
     }
 
-    /// The runs that fulfil a condition, oldest first. The others are not read.
+    /// The runs that fulfil a condition, the oldest first. The others are not read.
     fn those(&self, holds: impl Fn(&Brief<'_>) -> bool) -> impl DoubleEndedIterator<Item = &Run> {
         self.briefs().filter(move |(_, brief)| holds(brief)).filter_map(|(id, _)| self.get(id))
     }
@@ -558,21 +559,21 @@ impl<'de> Deserialize<'de> for Runs {
     }
 }
 
-/// A run from its events alone, oldest first.
+/// Folds the events of one run, the oldest first, into that run.
 pub fn refolded(events: impl IntoIterator<Item = Event>) -> Option<Run> {
     let mut run: Option<Run> = None;
     for event in events {
         match (&mut run, &event.body) {
             (Some(run), _) => run.fold(event),
             (None, Body::RunStarted(started)) => run = Some(Run::begin(&event, started)),
-            // Earlier events are not part of it.
+            // Events before the run's beginning are not part of it.
             (None, _) => {}
         }
     }
     run
 }
 
-/// Milliseconds of a day.
+/// Milliseconds in a day.
 const DAY: u64 = 24 * 60 * 60 * 1_000;
 
 fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
@@ -583,8 +584,8 @@ fn merged<'a>(tallies: impl Iterator<Item = &'a Tally>) -> Tally {
     all
 }
 
-/// The stage whose work a project check sees: the running one, else the last one. A stage that is only next
-/// has done nothing yet.
+/// The stage whose work a project check verifies: the running stage, else the last finished one. A stage that
+/// has not begun has done nothing yet.
 fn worked_on(run: &Run) -> Option<Stage> {
     if let Phase::Running(stage) = &run.phase {
         return Some(*stage);

@@ -1,5 +1,5 @@
-//! Validates documents against JSON Schema. A schema stands alone: references to other documents are not
-//! followed, because it may come from a project.
+//! Validates documents against a JSON schema. References to other documents are not followed, because a
+//! schema may come from a project.
 
 use std::error::Error;
 
@@ -8,22 +8,23 @@ use serde_json::Value;
 
 use super::cut::one_line;
 
-/// The address of a compiled schema; references to its parts are below it.
+/// Address of the compiled schema and prefix of references to its parts.
 const ADDRESS: &str = "maestro://schema";
 
-/// Places of a broken schema that a message names.
+/// Maximum number of errors of a broken schema in a message.
 const MOST_TOLD: usize = 3;
 
-/// Checks a schema.
+/// Checks that a value is a JSON schema.
 ///
 /// # Errors
 ///
-/// It is not a JSON Schema, or refers to something outside.
+/// It is not a JSON schema, or it refers to another document.
 pub fn check(schema: &Value) -> Result<(), String> {
     compiled(schema).map(drop)
 }
 
-/// Places where a document does not fit a schema, at most `most`. The document itself has no place.
+/// The errors of a document against a schema, at most `most`. Each names its place in the document, unless it
+/// is an error of the whole document.
 pub fn misfits(schema: &Value, document: &Value, most: usize) -> Vec<String> {
     let (schemas, index) = match compiled(schema) {
         Ok(compiled) => compiled,
@@ -45,18 +46,18 @@ fn compiled(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     Ok((schemas, index))
 }
 
-/// The invalid places, without the crate's own text around them.
+/// The error as text, without the library's words around it.
 fn told(error: &CompileError) -> String {
     if let CompileError::ValidationError { src, .. } = error {
         let mut found = Vec::new();
         gather(src, MOST_TOLD, &mut found);
-        // A pattern that does not compile is drawn over several lines.
+        // The message about a pattern that does not compile has several lines.
         return one_line(&found.join("; "));
     }
     format!("{error:#}").replace(&format!("{ADDRESS}#"), "")
 }
 
-/// The errors that no other error explains.
+/// Collects the errors that have no causes of their own.
 fn gather(error: &ValidationError<'_, '_>, most: usize, found: &mut Vec<String>) {
     if error.causes.is_empty() && found.len() < most {
         let place = error.instance_location.to_string();
@@ -66,7 +67,7 @@ fn gather(error: &ValidationError<'_, '_>, most: usize, found: &mut Vec<String>)
     error.causes.iter().for_each(|cause| gather(cause, most, found));
 }
 
-/// A resolver that reads nothing.
+/// A loader that refuses every reference to another document.
 struct Alone;
 
 impl UrlLoader for Alone {
@@ -75,12 +76,12 @@ impl UrlLoader for Alone {
     }
 }
 
-// A JSON schema as text for prompts: it always agrees with the validation.
+// A JSON schema as text for prompts. It is derived from the schema, so it always agrees with the validation.
 
-/// The deepest that an outline goes.
+/// Maximum depth of an outline.
 const DEEPEST: usize = 6;
 
-/// The outline of a schema: one line for each field, with its type and whether it is required.
+/// The outline of a schema: one line for each field, with its type and `required` or `optional`.
 pub fn outline(schema: &Value) -> String {
     let mut lines = Vec::new();
     fields(schema, 0, &mut lines);
@@ -99,7 +100,7 @@ fn fields(schema: &Value, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// The fields inside a field.
+/// Adds the fields inside a field.
 fn nested(field: &Value, depth: usize, lines: &mut Vec<String>) {
     if depth >= DEEPEST {
         return;
@@ -111,7 +112,7 @@ fn nested(field: &Value, depth: usize, lines: &mut Vec<String>) {
     }
 }
 
-/// The alternatives of a schema.
+/// The alternatives of a schema: `oneOf`, else `anyOf`.
 pub(super) fn alternatives(schema: &Value) -> &[Value] {
     match list(schema, "oneOf") {
         [] => list(schema, "anyOf"),

@@ -1,7 +1,7 @@
-//! A judge's task and answers: candidates without names, in two orders, and the verdict of both answers.
+//! The task of a judge, its answers, and the verdict. Candidates have no names and are shown in two orders.
 //!
-//! A model that is asked in both orders contradicts itself in about a third of the cases, and prefers its
-//! own and longer answers (MT-Bench, arXiv 2306.05685). So names are hidden, nobody judges their own
+//! A model that is asked in both orders contradicts itself in about a third of the cases, and it prefers its
+//! own and longer answers (MT-Bench, arXiv 2306.05685). So names are hidden, no provider judges its own
 //! answer, both orders are asked, and disagreement is a tie.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,48 +14,48 @@ use crate::domain::order::Gather;
 /// Maximum number of candidates for one judge.
 pub const MOST_JUDGED: usize = 8;
 
-/// An order of candidates, which gives their labels.
+/// An order of candidates. Their positions give them their labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ballot {
     order: Vec<usize>,
 }
 
-/// A judge's opinion on one ballot.
+/// The opinion of a judge on one ballot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Opinion {
-    /// Its choice; none if nobody deserves to win.
+    /// The chosen candidate. `None` if none deserves to win.
     pub winner: Option<usize>,
-    /// Its scores, from 0 to 1, by candidate.
+    /// Scores from 0 to 1, by candidate.
     pub scores: BTreeMap<usize, f64>,
-    /// Its reasons.
+    /// The reasons in the judge's words.
     pub rationale: String,
 }
 
-/// The verdict of one judge or several.
+/// The verdict of one or several judges.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// They choose the same one.
+    /// The judges chose the same candidate.
     Winner {
-        /// The candidate.
+        /// Index of the candidate.
         winner: usize,
-        /// The mean scores by candidate.
+        /// Mean scores by candidate.
         scores: BTreeMap<usize, f64>,
-        /// The first judge's reasons.
+        /// The reasons of the first judge.
         rationale: String,
     },
-    /// They say that nobody deserves to win.
+    /// The judges said that no candidate deserves to win.
     Nobody {
-        /// The first judge's reasons.
+        /// The reasons of the first judge.
         rationale: String,
     },
-    /// They contradict each other, so there is no choice.
+    /// The judges contradict each other, so no candidate is chosen.
     Tie {
-        /// The candidates that any of them chose.
+        /// The candidates that may have won.
         between: Vec<usize>,
     },
 }
 
-/// The case for a judge, without the candidates.
+/// The task and the criteria that a judge gets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Case<'a> {
     pub task: Option<&'a str>,
@@ -63,14 +63,14 @@ pub struct Case<'a> {
 }
 
 impl Ballot {
-    /// A ballot of candidates in the given order, and one in reverse.
+    /// One ballot of the candidates in the given order and one in reverse.
     pub fn both_orders(candidates: &[usize]) -> [Self; 2] {
         let reversed = candidates.iter().rev().copied().collect();
         [Self { order: candidates.to_vec() }, Self { order: reversed }]
     }
 
-    /// The task for the judge. `boundary` is a word that occurs in no candidate, so that none can end
-    /// early.
+    /// The prompt for the judge. `boundary` is a word that occurs in no candidate, so that no candidate can
+    /// fake the end of its own text.
     pub fn task(&self, case: &Case, contents: &[String], boundary: &str) -> String {
         let criteria = match case.criteria {
             [] => prompt("judge_no_criteria", &[]),
@@ -99,11 +99,11 @@ impl Ballot {
         text + &prompt("judge_end", &asked.each_ref().map(|(name, value)| (*name, value.as_str())))
     }
 
-    /// Reads an answer that fits the judge's schema.
+    /// Parses an answer that fits the judge's schema.
     ///
     /// # Errors
     ///
-    /// Why it is not a judgement: it names an unknown candidate, or contradicts its own scores.
+    /// It names an unknown candidate, or it contradicts its own scores. The text says which.
     pub fn read(&self, answer: &Value) -> Result<Opinion, String> {
         let labels: BTreeMap<String, usize> = self
             .order
@@ -136,7 +136,7 @@ impl Ballot {
     }
 }
 
-/// The verdict of two opinions on the two orders.
+/// The verdict of the two opinions on the two orders.
 pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     match (first.winner, second.winner) {
         (Some(one), Some(other)) if one == other => agreed(one, &first, second),
@@ -148,7 +148,7 @@ pub fn together(first: Opinion, second: &Opinion) -> Verdict {
     }
 }
 
-/// The verdict of a third opinion on a tie: the candidate that it also names, else no choice.
+/// The verdict after a third opinion on a tie: the candidate of the tie that it chose, else still a tie.
 pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     match third.winner {
         Some(winner) if between.contains(&winner) => {
@@ -158,8 +158,8 @@ pub fn with_third(between: Vec<usize>, third: Opinion) -> Verdict {
     }
 }
 
-/// The verdict of several judges, each on candidates that it did not write: the candidate that, against
-/// every other, was preferred by more of those who saw both.
+/// The verdict of several judges, each on candidates that it did not write. The winner beats every other
+/// candidate: of the judges who saw both, more chose it than the other.
 pub fn across(all: &[usize], verdicts: &[(Vec<usize>, Verdict)]) -> Verdict {
     let preferred = |one: usize, other: usize| {
         let names = |(judged, verdict): &&(Vec<usize>, Verdict)| {
@@ -225,7 +225,7 @@ fn agreed(winner: usize, first: &Opinion, second: &Opinion) -> Verdict {
     }
 }
 
-/// `A`, `B` and so on, by the position on the ballot.
+/// The label at a position of a ballot: `A`, `B` and so on.
 fn label(position: usize) -> String {
     let offset = u8::try_from(position).unwrap_or(u8::MAX);
     char::from(b'A'.saturating_add(offset)).to_string()

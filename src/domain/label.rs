@@ -1,4 +1,4 @@
-//! An event in one line: what happened, who did it, and what it says.
+//! One line for each event: what happened, who did it, and the words that came with it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,28 +11,28 @@ use crate::domain::event::stage::Mode;
 use crate::domain::stage::Stage;
 use crate::domain::words::share_in_percent;
 
-/// Characters of a quoted text.
+/// Maximum characters of one part.
 const MOST_LETTERS: usize = 300;
 
-/// The parts of an event's line.
+/// The parts of the line of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Label {
-    /// The name of the event in the log.
+    /// Kind of the event, as in the log.
     pub kind: &'static str,
-    /// The speaker or worker; empty without one.
+    /// The provider or person who acted; empty if there is none.
     pub who: String,
     pub content: String,
 }
 
 impl Label {
-    /// The label as one text.
+    /// The parts as one line.
     pub fn line(&self) -> String {
         let Self { kind, who, content } = self;
         if who.is_empty() { format!("{kind}: {content}") } else { format!("{kind} ({who}): {content}") }
     }
 }
 
-/// The label of an event.
+/// Makes the label of an event.
 pub fn label(body: &Body) -> Label {
     let (who, content) = match body {
         Body::RunStarted(it) => (String::new(), format!("{}: {}", it.start_stage.name(), it.task)),
@@ -98,7 +98,7 @@ fn answer(error: Option<&str>, content: &str) -> String {
     error.map_or_else(|| content.to_owned(), |error| format!("failed: {error}"))
 }
 
-/// A document in a line for a person.
+/// A JSON value as one line for people.
 fn said(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

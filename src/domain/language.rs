@@ -1,4 +1,4 @@
-//! The languages of Maestro's texts: one for each file in `catalogue/`.
+//! The languages of Maestro's texts. Each has one file in `catalogue/`.
 
 use std::sync::OnceLock;
 
@@ -6,24 +6,24 @@ use serde::Deserialize;
 
 use super::catalogue::{CODES, Catalogue};
 
-/// One language. The default is English, the first catalogue.
+/// A language, as an index of the catalogues. The default is English, the first one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Language(usize);
 
 impl Language {
     pub const ENGLISH: Self = Self(0);
 
-    /// Every language, English first.
+    /// All languages, English first.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..CODES.len()).map(Self)
     }
 
-    /// The language with a code such as `ko`.
+    /// The language of a code such as `ko`, in any case.
     pub fn of_code(code: &str) -> Option<Self> {
         Self::all().find(|language| language.tag().eq_ignore_ascii_case(code))
     }
 
-    /// The language of a POSIX locale such as `ko_KR.UTF-8`.
+    /// The language of a POSIX locale such as `ko_KR.UTF-8`; English if it is unknown.
     pub fn of_locale(locale: &str) -> Self {
         locale.split(['_', '.', '@', '-']).next().and_then(Self::of_code).unwrap_or_default()
     }
@@ -37,25 +37,25 @@ impl Language {
         Catalogue::all().get(self.0).unwrap_or_else(|| NONE.get_or_init(Catalogue::default))
     }
 
-    /// Its position among all languages.
+    /// The index among all languages.
     pub fn place(self) -> usize {
         self.0
     }
 }
 
-/// The user's setting for the languages of reports. A dialog, a terminal and a prompt use one language.
+/// The user's setting for the languages of reports. A dialog, a terminal and a prompt use one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Languages {
-    /// Reports in every language whose catalogue says `in_both`.
+    /// Every language whose catalogue sets `in_both`.
     #[default]
     Both,
-    /// A single one.
+    /// Only this language.
     One(Language),
 }
 
 impl Languages {
-    /// The possible settings.
+    /// The possible values of the setting.
     pub fn names() -> Vec<&'static str> {
         std::iter::once("both").chain(Language::all().map(Language::tag)).collect()
     }
@@ -71,7 +71,7 @@ impl Languages {
         if name == "both" { Some(Self::Both) } else { Language::of_code(name).map(Self::One) }
     }
 
-    /// The languages of a report, in order.
+    /// The languages of a report, in their order.
     pub fn of_reports(self) -> Vec<Language> {
         match self {
             Self::Both => Language::all().filter(|language| language.words().in_both).collect(),
@@ -79,7 +79,7 @@ impl Languages {
         }
     }
 
-    /// The language where only one is used; `usual` if the setting does not choose.
+    /// The language where only one is used; `usual` if the setting does not name one.
     pub fn one(self, usual: Language) -> Language {
         match self {
             Self::Both => usual,

@@ -1,60 +1,59 @@
-//! Links between events: a walk over everything that an event rests on.
+//! Walks over the links between events, to show everything that an event rests on.
 //!
-//! Links make a graph, but a text shows a tree. An event that is reached twice is shown once with the
-//! events below it, and only named the other times. So a walk always ends, and is no longer than the number
-//! of links.
+//! Links form a graph, but a text shows a tree. An event that is reached twice is shown once with the events
+//! below it; after that it is only named. So a walk always ends, and it has at most as many steps as there
+//! are links, plus one.
 
 use serde::Serialize;
 
 use std::collections::{HashMap, HashSet};
 
-/// A thing with links.
+/// An item with links, such as an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Linked {
     pub id: String,
-    /// Ids of the things that it rests on; some may not exist.
+    /// Ids of the items that it rests on. Some may not exist.
     pub rests_on: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
-    /// To what a thing rests on.
+    /// To the items that an item rests on.
     Back,
-    /// To what rests on a thing.
+    /// To the items that rest on an item.
     Forward,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// For the first time; the things below it follow.
+    /// The item appears for the first time; the items below it follow.
     Shown,
-    /// Again; the things below it are elsewhere.
+    /// The item appeared before, with the items below it.
     Again,
-    /// Below itself: it rests on itself through others.
+    /// The item is below itself: it rests on itself through others.
     Cycle,
-    /// Something rests on it, but it does not exist.
+    /// An item rests on this one, but it does not exist.
     Missing,
 }
 
-/// One line of a walk.
+/// One step of a walk, which is one line of text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Number of links from the start, along this branch.
+    /// Number of links between the start and this item on this branch.
     pub depth: usize,
     pub id: String,
     pub standing: Standing,
 }
 
-/// Walks along the links, each branch to its end. Things with the same id count as one, with the links of
-/// all.
+/// Walks along the links depth-first. Items with the same id count as one item with all their links.
 pub fn walk(all: &[Linked], start: &str, direction: Direction) -> Vec<Step> {
     let known: HashSet<&str> = all.iter().map(|linked| linked.id.as_str()).collect();
     let links = links(all, direction);
     let none = Vec::new();
     let mut steps = Vec::new();
     let mut shown: HashSet<&str> = HashSet::new();
-    // The things above the current one, by depth.
+    // The items above the current one, by depth.
     let mut above: Vec<&str> = Vec::new();
     let mut left: Vec<(usize, &str)> = vec![(0, start)];
     while let Some((depth, id)) = left.pop() {
@@ -78,7 +77,7 @@ pub fn walk(all: &[Linked], start: &str, direction: Direction) -> Vec<Step> {
     steps
 }
 
-/// The links of each thing, without repetitions, in the given order.
+/// The links of each item, without repetitions, in the given order.
 fn links(all: &[Linked], direction: Direction) -> HashMap<&str, Vec<&str>> {
     let mut links: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut seen: HashSet<(&str, &str)> = HashSet::new();

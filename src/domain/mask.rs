@@ -1,8 +1,8 @@
 //! Masks secrets in text, before it goes to a consultant and before it is stored.
 //!
-//! Three sources define secrets: rules (`conf/secrets.yaml`), the exact values of environment variables
-//! that look secret, and the user's own patterns. Masking is idempotent and never changes the number of
-//! lines, so that line numbers in answers stay correct.
+//! Secrets are found in three ways: by rules (`conf/secrets.yaml`), by the exact values of environment
+//! variables whose names look secret, and by the user's own patterns. Masking a masked text changes nothing.
+//! Masking never changes the number of lines, so line numbers in answers stay correct.
 
 mod finder;
 mod following;
@@ -27,31 +27,31 @@ pub use user::{is_modest_pattern, split_user_regexes};
 
 use super::rule::RuleError;
 
-/// Default replacement of a secret.
+/// The default text in place of a secret.
 pub const DEFAULT_REPLACEMENT: &str = "[MASKED]";
 
-/// Shorter values occur by chance.
+/// Minimum characters of a variable's value. Shorter values occur by chance.
 const SHORTEST_VALUE: usize = 8;
-/// Masking one secret can uncover another, but hardly ever a third.
+/// Maximum number of passes. Masking one secret can uncover another, but hardly ever a third.
 const MOST_PASSES: usize = 16;
 
-/// Why a [`Masker`] could not be made.
+/// The reason why a [`Masker`] cannot be built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MaskError {
-    /// The rules cannot be used.
+    /// The masking rules cannot be used.
     #[error(transparent)]
     Rules(#[from] RuleError),
-    /// One of the user's patterns does not compile.
+    /// A pattern of the user does not compile.
     #[error("bad masking pattern `{pattern}`: {problem}")]
     UserRegex { pattern: String, problem: String },
-    /// The list of the user's patterns begins like JSON and is not a JSON array of strings.
+    /// The setting of the user's patterns begins like a JSON array of strings but is not one.
     #[error("the masking patterns are not a JSON array of strings: {0}")]
     UserList(String),
-    /// The replacement has a line break, and would change the number of lines.
+    /// The replacement has a line break, which would change the number of lines.
     #[error("the masking replacement must not contain a line break")]
     Replacement,
-    /// There are too many values for one automaton, or they are too long.
+    /// The secret values are too many or too long for one automaton.
     #[error("the secret values of the environment cannot be searched for: {0}")]
     Values(#[from] BuildError),
 }
@@ -59,31 +59,31 @@ pub enum MaskError {
 /// A text after masking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masked<'a> {
-    /// The text, borrowed if nothing was masked.
+    /// The masked text, borrowed if nothing was masked.
     pub text: Cow<'a, str>,
     pub count: usize,
 }
 
-/// Masks secrets. Cheap to make; patterns compile when first needed.
+/// Masks secrets. Building one is cheap, because patterns compile on first use.
 #[derive(Debug)]
 pub struct Masker {
     finder: Finder,
     keys: KeyBlocks,
     following: Following,
-    /// None if no variable holds a secret.
+    /// `None` if no environment variable holds a secret.
     values: Option<AhoCorasick>,
     user: Vec<Regex>,
     replacement: String,
 }
 
 impl Masker {
-    /// A masker of these rules, of the values of secret-looking `variables`, and of the user's patterns.
-    /// The replacement is literal.
+    /// Builds a masker from the rules, the values of those `variables` that look secret, and the user's
+    /// patterns. The replacement is inserted literally.
     ///
     /// # Errors
     ///
-    /// A pattern of the user does not compile, a rule refers to an unknown shape, or the replacement has a
-    /// line break.
+    /// A pattern of the user does not compile, a rule names an unknown shape, or the replacement has a line
+    /// break.
     pub fn new(
         rules: &MaskRules,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -116,12 +116,12 @@ impl Masker {
         })
     }
 
-    /// Masks a text that comes line by line.
+    /// A masker for a text that comes line by line.
     pub fn lines(&self) -> LineMasker<'_> {
         LineMasker { masker: self, state: KeyState::Outside, behind: Behind::default() }
     }
 
-    /// Masks until nothing is left, so that masking again changes nothing.
+    /// Masks in passes until no secret is found, so that masking again changes nothing.
     fn settle<'a>(&self, text: &'a str, mut lines: impl FnMut(&str, Hints, &mut Vec<Span>)) -> Masked<'a> {
         let mut masked = Masked { text: Cow::Borrowed(text), count: 0 };
         for pass in 0..MOST_PASSES {
@@ -137,7 +137,7 @@ impl Masker {
         masked
     }
 
-    /// Rules look at single lines, so a later pass only checks lines in which something was masked.
+    /// Applies the rules. They look at single lines, so later passes check only lines with a masked secret.
     fn find_by_rule(&self, text: &str, only_masked: bool, found: &mut Vec<Span>) -> Hints {
         if !only_masked || self.replacement.is_empty() {
             return self.finder.find(text, 0, found);
@@ -160,7 +160,7 @@ impl Masker {
     }
 }
 
-/// Masks the lines of one text in turn, and knows when it is inside a private key.
+/// Masks the lines of a text one by one, and tracks secrets that span several lines.
 #[derive(Debug)]
 pub struct LineMasker<'m> {
     masker: &'m Masker,
@@ -169,13 +169,13 @@ pub struct LineMasker<'m> {
 }
 
 impl LineMasker<'_> {
-    /// True if the next line may belong to a private key or another secret that began earlier.
+    /// True if the next line may belong to a secret that began earlier, such as a private key.
     pub fn is_inside(&self) -> bool {
         !matches!(self.state, KeyState::Outside) || self.behind.is_open()
     }
 
-    /// True if a secret may begin in a line that is not kept. Cheap, because it runs for every line of a
-    /// file.
+    /// True if a secret of several lines may begin in a line that the caller skips. It is cheap, because it
+    /// runs for every line of a file.
     pub fn may_begin(line: &[u8]) -> bool {
         line.windows(4).any(|four| four == b"----") || following::may_open(line)
     }
@@ -193,7 +193,7 @@ impl LineMasker<'_> {
     }
 }
 
-/// An automaton of the values and of their lines, because a text may come line by line.
+/// Builds an automaton of the values and of each line in them, because a text may come line by line.
 fn value_automaton(
     values: impl Iterator<Item = String>,
     replacement: &str,

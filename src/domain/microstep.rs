@@ -1,8 +1,7 @@
 //! Micro-steps: the smallest questions of each stage, with the form of their answers.
 //!
-//! They are data in `conf/micro_steps.yaml`. Each step names its question, the schema of its answer, the
-//! red flags that discard an answer (`conf/redflags.yaml` defines them), and the lead k that its vote takes
-//! by default.
+//! They are data in `conf/micro_steps.yaml`. Each step has its question, the schema of its answer, the red
+//! flags that discard an answer (defined in `conf/redflags.yaml`), and the default lead k of its vote.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +47,7 @@ pub enum StepType {
 }
 
 impl StepType {
-    /// Every step, in the order of the stages.
+    /// All steps, in the order of the stages.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in parameters and results.
@@ -60,29 +59,29 @@ impl StepType {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MicroStep {
-    /// Its name.
+    /// The name of the step.
     #[serde(rename = "type")]
     pub kind: StepType,
     pub stage: Stage,
     pub description: String,
-    /// The lead of its vote where nothing was measured and the caller names none.
+    /// The lead of its vote if nothing was measured and the caller names none.
     pub default_k: u32,
     /// True if a command can tell a right answer from a wrong one.
     pub has_oracle: bool,
     /// The red flags that discard an answer.
     pub red_flag_rules: Vec<Flag>,
-    /// The tools that its work needs.
+    /// The tools that the work of the step needs.
     pub required_tools: Vec<String>,
-    /// The parts of an answer that a vote compares, and how. Empty where the useful part is prose: such a
-    /// step takes no vote.
+    /// The parts of an answer that a vote compares, and the way of comparison. Empty if the useful part is
+    /// prose: then the step takes no vote.
     #[serde(default)]
     pub vote_by: VoteBy,
-    /// The form of the answer.
+    /// The JSON schema of the answer.
     pub output_schema: Value,
 }
 
 impl MicroStep {
-    /// The text after the question that asks for the form of the step.
+    /// The text after the question that asks for the form of the answer.
     pub fn instructions(&self) -> String {
         // The text names the compared fields, so that the answer is exact there.
         let compared = if self.vote_by.is_empty() {
@@ -100,13 +99,13 @@ impl MicroStep {
         prompt("micro_step", &values)
     }
 
-    /// Returns what is wrong with an answer, by the rules and the schema of the step.
+    /// Checks an answer against the rules and the schema of the step.
     pub fn inspect(&self, inspector: &Inspector, answer: &str) -> Findings {
         inspector.inspect(answer, &self.red_flag_rules, Some(&self.output_schema))
     }
 }
 
-/// Every micro-step, as `conf/micro_steps.yaml` has them.
+/// All micro-steps of `conf/micro_steps.yaml`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MicroSteps {
@@ -114,7 +113,7 @@ pub struct MicroSteps {
 }
 
 impl RuleFile for MicroSteps {
-    /// Refuses a step that is missing or there twice, and a schema that is none.
+    /// Refuses steps that are missing or occur twice, and schemas that are invalid.
     fn completed(self) -> Result<Self, RuleError> {
         let incomplete =
             |kind: StepType, problem| Err(RuleError::Incomplete { rule: kind.name().to_owned(), problem });
@@ -147,12 +146,12 @@ impl RuleFile for MicroSteps {
 }
 
 impl MicroSteps {
-    /// A step by its name.
+    /// Finds a step by its name.
     pub fn get(&self, kind: StepType) -> Option<&MicroStep> {
         self.steps.iter().find(|step| step.kind == kind)
     }
 
-    /// The steps of a stage, or all of them.
+    /// The steps of a stage; all steps if `stage` is `None`.
     pub fn of_stage(&self, stage: Option<Stage>) -> impl Iterator<Item = &MicroStep> {
         self.steps.iter().filter(move |step| stage.is_none_or(|stage| stage == step.stage))
     }

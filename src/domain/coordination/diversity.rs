@@ -14,8 +14,9 @@ use crate::domain::order::Gather;
 /// the number of voices would be noise.
 pub const ENOUGH_QUESTIONS: u64 = 30;
 
-/// Effective number of independent voices among `voices` whose errors have the mean correlation `rho`: `N /
-/// (1 + (N - 1) rho)`. A negative correlation counts as 0, so there are never more voices than providers.
+/// Effective number of independent voices among N `voices` whose errors have the mean correlation `rho`:
+/// `N / (1 + (N - 1) rho)`. A negative correlation counts as 0, so there are never more voices than
+/// providers.
 pub fn effective_voices(voices: u64, rho: f64) -> f64 {
     let voices = real(voices);
     if voices < 1.0 { 0.0 } else { voices / (1.0 + (voices - 1.0) * rho.clamp(0.0, 1.0)) }

@@ -17,7 +17,7 @@ use crate::domain::stage::Stage;
 pub struct RunStarted {
     pub task: String,
     pub start_stage: Stage,
-    /// Who approves a stage in which no risk was found.
+    /// The authority over stages in which no risk was found.
     pub low_risk: LowRisk,
     /// Consults that this server's previous, unfinished run has used. They count here too, so that a new run
     /// does not get a fresh budget.

@@ -1,5 +1,5 @@
-//! Finds secrets by rule. One pass over the text finds the keywords. The patterns of their rules are then
-//! tried only on those lines, and compiled on first use.
+//! Finds secrets by rules. One pass over the text finds the keywords of all rules. The pattern of a rule is
+//! tried only on lines with one of its keywords, and compiles on first use.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -12,30 +12,30 @@ use super::rules::{MaskRule, MaskRules};
 use super::{following, keyblock};
 use crate::domain::rule::{Example, REGEX_SIZE_LIMIT, RuleError, problem};
 
-/// The compiled form of [`MaskRules`].
+/// The compiled [`MaskRules`].
 #[derive(Debug)]
 pub(super) struct Finder {
     words: Vec<String>,
     keywords: OnceLock<Option<AhoCorasick>>,
-    /// For every keyword, its rules.
+    /// Indexes of the rules of each keyword.
     rules_of: Vec<Vec<usize>>,
     rules: Vec<Rule>,
     shapes: Vec<Pattern>,
     parts: BTreeMap<String, String>,
 }
 
-/// Words of a text for searches over several lines. They are searched together with the keywords, because
-/// each pass over a long text takes time.
+/// Says which searches over several lines are needed for a text. Their words are found together with the
+/// keywords, because each pass over a long text takes time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hints {
     /// The text may contain a private key.
     pub(super) key: bool,
-    /// A secret may be on another line than its name.
+    /// A secret may stand on another line than its name.
     pub(super) name: bool,
 }
 
 impl Hints {
-    /// Everything is possible.
+    /// All searches are needed.
     pub(super) const ANY: Self = Self { key: true, name: true };
 }
 
@@ -48,7 +48,7 @@ struct Rule {
 }
 
 impl Finder {
-    /// Only resolves names; automaton and patterns are built on first use.
+    /// Resolves the names of shapes only; the automaton and the patterns are built on first use.
     pub(super) fn new(rules: &MaskRules) -> Result<Self, RuleError> {
         let (mut words, rules_of) = keyword_table(&rules.rules);
         words.extend(keyblock::words().chain(following::WORDS).map(str::to_owned));
@@ -63,13 +63,13 @@ impl Finder {
         })
     }
 
-    /// Compiles everything at once, to find errors.
+    /// Compiles all patterns now, to find errors.
     pub(super) fn compile_all(&self) -> Result<(), RuleError> {
         let patterns = self.rules.iter().map(|rule| &rule.pattern).chain(&self.shapes);
         patterns.map(|pattern| pattern.compile(&self.parts)).try_for_each(|compiled| compiled.map(drop))
     }
 
-    /// Adds the secrets of a text that starts at `offset` to `found`, in no particular order.
+    /// Adds the secrets of a text to `found`, in no particular order. The text starts at byte `offset`.
     pub(super) fn find(&self, text: &str, offset: usize, found: &mut Vec<Span>) -> Hints {
         let from = found.len();
         let hints = self.find_unmoved(text, found);
@@ -81,7 +81,7 @@ impl Finder {
 
     fn find_unmoved(&self, text: &str, found: &mut Vec<Span>) -> Hints {
         let Some(keywords) = self.keywords() else {
-            // Too many keywords for an automaton: mask the whole text rather than leak a secret.
+            // The automaton could not be built. Mask the whole text rather than leak a secret.
             found.push(0..text.len());
             return Hints::ANY;
         };
@@ -124,7 +124,8 @@ impl Finder {
         found
     }
 
-    /// As a DFA, which takes a millisecond to build and is three times as fast as the default.
+    /// The automaton of all keywords. It is a DFA, which takes a millisecond to build and is three times as
+    /// fast as the default.
     fn keywords(&self) -> Option<&AhoCorasick> {
         let build = || {
             let mut builder = AhoCorasick::builder();
@@ -141,7 +142,8 @@ impl Finder {
         let bytes = text.as_bytes().get(line.clone()).unwrap_or_default();
         for rule in rules.drain(..).filter_map(|index| self.rules.get(index)) {
             let Some(regex) = rule.pattern.get(&self.parts) else {
-                // A rule file that was not checked: mask a line too many rather than leak a secret.
+                // The pattern does not compile, so the rules were not checked. Mask the line rather than leak
+                // a secret.
                 found.push(line.clone());
                 continue;
             };
@@ -220,8 +222,8 @@ impl Pattern {
         self.compiled.get_or_init(|| self.compile(parts).ok()).as_ref()
     }
 
-    /// ASCII only: Unicode word boundaries and classes would cost the regex engine its fast path on every
-    /// line with other characters, and secrets are ASCII.
+    /// Compiles the pattern for ASCII only. Secrets are ASCII, and Unicode classes and word boundaries would
+    /// make the regex engine slow on every line with other characters.
     fn compile(&self, parts: &BTreeMap<String, String>) -> Result<Regex, RuleError> {
         let source = parts.iter().fold(self.source.clone(), |source, (name, part)| {
             source.replace(&format!("(?&{name})"), &format!("(?:{part})"))
@@ -234,7 +236,7 @@ impl Pattern {
     }
 }
 
-/// Every keyword once, with its rules.
+/// Every keyword once, and the indexes of its rules.
 fn keyword_table(rules: &[MaskRule]) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut seen = HashMap::new();
     let mut words = Vec::new();
@@ -267,7 +269,7 @@ impl MaskRules {
     /// Compiles every pattern and tries every example.
     ///
     /// # Errors
-    /// At the first rule that does not do what its examples say.
+    /// A pattern does not compile, or a rule does not do what its examples say.
     pub fn check(&self) -> Result<(), RuleError> {
         self.variables.check()?;
         let finder = Finder::new(self)?;

@@ -1,6 +1,6 @@
-//! Finds secrets on another line than their name: block scalars, values after an anchor or a tag, triple
-//! quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table. Works line by
-//! line, so that a file masked by lines and a text masked as a whole have the same result.
+//! Finds secrets that stand on another line than their name: block scalars, values after an anchor or a tag,
+//! triple quotes, continued and joined strings, the data of a Kubernetes secret, columns of a table. It works
+//! line by line, so that a file masked by lines and a text masked as a whole give the same result.
 
 use std::sync::LazyLock;
 
@@ -11,25 +11,25 @@ use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/mask/following.yaml"));
 
-/// Minimum length of a masked value.
+/// Minimum characters of a value that is masked.
 const SHORTEST: usize = 6;
 
-/// The state between two lines.
+/// The state after a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Behind {
     follows: Follows,
-    /// Inside a Kubernetes secret.
+    /// True inside a Kubernetes secret.
     is_secret: bool,
-    /// The indentation of the section with its data.
+    /// Indentation of the open section with data of a secret.
     data: Option<usize>,
-    /// The column of a table that contains secrets, and the number of columns.
+    /// The open table with a column of secrets: separator, index of the column, and number of columns.
     column: Option<(char, usize, usize)>,
-    /// Lines in which a generated password may still follow.
+    /// Number of lines in which a generated password may still follow.
     generated: u8,
 }
 
 impl Behind {
-    /// True if the next line may contain a secret that belongs to this one.
+    /// True if the next line may contain a secret that this or an earlier line announced.
     pub(super) fn is_open(self) -> bool {
         self != Self { generated: self.generated, ..Self::default() } || self.generated > 0
     }
@@ -39,25 +39,25 @@ impl Behind {
 enum Follows {
     #[default]
     Nothing,
-    /// All lines with deeper indentation.
+    /// All lines that are indented deeper than this.
     Block(usize),
-    /// One such line.
+    /// One line that is indented deeper than this.
     Line(usize),
     Quoted(&'static str),
-    /// Further pieces of a quoted string.
+    /// Further pieces of a joined string.
     Pieces,
-    /// The rest of a continued line, in quotes or not.
+    /// The rest of a continued line, with or without quotes.
     Continued,
 }
 
-/// Finds secrets after their names.
+/// Finds secrets that follow their names on later lines.
 #[derive(Debug)]
 pub(super) struct Following {
     words: AhoCorasick,
     replacement: String,
 }
 
-/// Words without which no line begins anything.
+/// A line without any of these words announces no secret.
 pub(super) const WORDS: [&str; 22] = [
     "pass", "pwd", "pw", "secret", "token", "key", "credential", "contrase", "clave", "mot", "mdp",
     "kennwort", "senha", "비밀번호", "암호", "пароль", "パスワード", "密码", "kind", "data",
@@ -144,7 +144,7 @@ impl Following {
         behind
     }
 
-    /// The secret on a line that belongs to an earlier one, and whether more may follow.
+    /// Adds the secret on a line that an earlier line announced. Returns what may follow next.
     fn follow(&self, line: &str, before: Behind, add: &mut impl FnMut(Span)) -> Follows {
         match before.follows {
             Follows::Nothing => Follows::Nothing,
@@ -182,7 +182,7 @@ impl Following {
         }
     }
 
-    /// The secret that a line announces for the next one, if it does.
+    /// Returns what a line announces for the next lines. Adds a secret that it already contains.
     fn opens(&self, line: &str, add: &mut impl FnMut(Span)) -> Follows {
         let end = line.trim_end();
         let last = end.rsplit(char::is_whitespace).next().unwrap_or_default();
@@ -232,8 +232,8 @@ impl Following {
         Follows::Nothing
     }
 
-    /// The secret in a row of a table with a secret column; else whether the line is the head of such a
-    /// table.
+    /// Adds the secret in a row of an open table. Returns the table that is open after this line: the same
+    /// one, or one whose head this line is.
     fn table(
         &self,
         line: &str,
@@ -263,7 +263,7 @@ impl Following {
         Some((mark, at, cells.len()))
     }
 
-    /// Adds a part of a line, if it looks like a secret.
+    /// Adds a part of a line if it looks like a secret.
     fn offer(&self, line: &str, part: &str, add: &mut impl FnMut(Span)) {
         if self.is_value(part) {
             let at = line.find(part).unwrap_or_default();
@@ -287,7 +287,7 @@ impl Following {
     }
 }
 
-/// True if a secret may follow a line, judged by its end alone.
+/// True if a secret may follow after a line, judged by its end alone.
 pub(super) fn may_open(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     line.ends_with(b"Secret") || line.last().is_some_and(|last| b"|>\\(+\"'`:{-".contains(last))

@@ -1,36 +1,36 @@
-//! Masks private key blocks (PEM, OpenSSH, PGP and the like), whole or cut, on many lines or escaped on
-//! one. Only the text between the markers is masked, so that lines keep their numbers and a reader still
-//! sees what was there.
+//! Masks private keys (PEM, OpenSSH, PGP and the like): complete or cut, on many lines or escaped on one.
+//! Only the text between the markers is masked, so that line numbers stay and a reader sees that a key was
+//! there.
 
 use aho_corasick::{AhoCorasick, BuildError};
 
 use super::redact::{Span, line_around};
 
-/// Maximum distance to the end of a block once a line in it is not key material.
+/// Maximum number of lines up to the end marker of a block after a line in it that is not key material.
 const LONGEST_BLOCK: usize = 400;
-/// A run of letters and digits of this length after a marker is key material.
+/// Minimum length of a run of key characters that counts as key material right after a marker.
 const KEY_RUN: usize = 16;
 const NAME: &str = "PRIVATE KEY";
 const PUTTY: &str = "Private-Lines:";
-/// Beginnings of private keys in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH. They identify a block
-/// whose first line is missing.
+/// How private keys begin in base64: PKCS#1, PKCS#8, EC, Ed25519 and OpenSSH. They reveal a key whose begin
+/// marker is missing.
 const BEGINNINGS: [&str; 9] = [
     "IBAAKC", "IBADANBgkqhkiG9w0BAQEFAAS", "MHcCAQEE", "MIGHAgEAMB", "MIGkAgEBBD", "MIHcAgEBBEI", "MC4CAQAw",
     "b3BlbnNzaC1rZXktdj", "BgkqhkiG9w0BBQ0w",
 ];
-/// Minimum length of a whole key line.
+/// Minimum length of a line of key characters that counts as key material without a begin marker.
 const KEY_LINE: usize = 40;
 const HEADERS: [&str; 6] = ["Proc-Type:", "DEK-Info:", "Version:", "Comment:", "Hash:", "Charset:"];
 
-/// The state of a scan, line by line.
+/// The state of a scan between two lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum KeyState {
     /// Outside any block.
     #[default]
     Outside,
-    /// After a marker that shares its line with other text: perhaps only talk about a key.
+    /// After a begin marker that shares its line with other text, which may only talk about a key.
     Mentioned,
-    /// After a marker on a line of its own.
+    /// After a begin marker on a line of its own.
     Inside,
 }
 
@@ -46,7 +46,7 @@ enum Marker {
     End(Span),
 }
 
-/// Words without which a text contains no key.
+/// A text without any of these words contains no key.
 pub(super) fn words() -> impl Iterator<Item = &'static str> {
     [NAME, PUTTY].into_iter().chain(BEGINNINGS)
 }
@@ -69,7 +69,7 @@ impl KeyBlocks {
         }
     }
 
-    /// Scans from a line that names a key to the end of its block, and returns that end.
+    /// Scans from a line that names a key to the end of its block. Returns the position of that end.
     fn find_block(&self, text: &str, mut line: Span, found: &mut Vec<Span>) -> usize {
         let mut state = KeyState::Outside;
         loop {
@@ -77,7 +77,8 @@ impl KeyBlocks {
             let before = state;
             state = self.scan_line(content, line.start, state, found);
             if before == KeyState::Inside && state == KeyState::Outside && !content.contains(NAME) {
-                // Not key material, but the block may continue: then the text between belongs to it.
+                // This line is not key material. But if an end marker follows, the line is still part of the
+                // block.
                 let rest = text.get(line.end..).unwrap_or_default();
                 if ends_ahead(rest) {
                     push(found, content, line.start, 0..content.len());
@@ -91,7 +92,8 @@ impl KeyBlocks {
         }
     }
 
-    /// Adds the key material of one line, which starts at `offset`, and returns the state after it.
+    /// Adds the key material of one line to `found`. The line starts at byte `offset`. Returns the next
+    /// state.
     pub(super) fn scan_line(
         &self,
         line: &str,
@@ -140,12 +142,12 @@ impl KeyBlocks {
         }
     }
 
-    /// True for base64, a header of a block, earlier masked text, or a blank.
+    /// True for base64, a header of a block, a masked part, or blanks.
     fn is_key_material(&self, line: &str, span: Span) -> bool {
         let whole = line.get(span.clone()).unwrap_or_default().trim();
         let text = line.get(core(line, span)).unwrap_or_default();
         let base64 = || text.bytes().all(is_base64_or_escape);
-        // A single lower-case word is probably code or prose after a cut block.
+        // A single lower-case word is probably code or prose after a block that was cut.
         let word = || text.len() < KEY_RUN && text.bytes().all(|byte| byte.is_ascii_lowercase());
         text.is_empty()
             || whole == self.replacement
@@ -155,14 +157,14 @@ impl KeyBlocks {
     }
 }
 
-/// True if a line is the beginning of a key, whatever stood above it.
+/// True if a line begins like a key and is long enough, so that no begin marker is needed.
 fn is_first_line(line: &str) -> bool {
     let text = line.get(core(line, 0..line.len())).unwrap_or_default();
     let begins = |beginning: &&str| text.find(*beginning).is_some_and(|at| at <= 24);
     text.len() >= KEY_LINE && text.bytes().all(is_base64_or_escape) && BEGINNINGS.iter().any(begins)
 }
 
-/// Adds the lines of a key above its end, if its beginning is missing.
+/// Adds the key lines above an end marker whose begin marker is missing.
 fn look_back(text: &str, end: usize, found: &mut Vec<Span>) {
     let mut before = end;
     for above in 0..LONGEST_BLOCK {
@@ -180,13 +182,14 @@ fn look_back(text: &str, end: usize, found: &mut Vec<Span>) {
     }
 }
 
-/// The markers of a line, in order.
+/// The markers of a line, in their order.
 fn markers(line: &str) -> impl Iterator<Item = Marker> {
     let putty = line.strip_prefix(PUTTY).map(|_| Marker::Begin(0..line.len()));
     line.match_indices(NAME).filter_map(|(at, _)| marker(line, at)).chain(putty)
 }
 
-/// `-----BEGIN ... PRIVATE KEY-----` or its `END`, around its `PRIVATE KEY`.
+/// Parses a marker, `-----BEGIN ... PRIVATE KEY-----` or its `END`, whose words `PRIVATE KEY` are at byte
+/// `at`.
 fn marker(line: &str, at: usize) -> Option<Marker> {
     let (before, after) = (line.get(..at)?, line.get(at + NAME.len()..)?);
     let tail = after.strip_prefix(" BLOCK").unwrap_or(after).trim_start_matches(' ');
@@ -205,13 +208,13 @@ fn marker(line: &str, at: usize) -> Option<Marker> {
     }
 }
 
-/// True if the block around the beginning of a text ends before another begins.
+/// True if an end marker comes before the next begin marker.
 fn ends_ahead(rest: &str) -> bool {
     let first = rest.lines().take(LONGEST_BLOCK).find_map(|line| markers(line).next());
     matches!(first, Some(Marker::End(_)))
 }
 
-/// The span without surrounding quotes, indentation, concatenation and comment signs.
+/// Removes quotes, indentation, and signs of concatenation and comments from both ends of a span.
 fn core(line: &str, span: Span) -> Span {
     const AROUND: [char; 15] = [' ', '\t', '\r', '"', '\'', '`', ',', '>', '#', '*', '|', '(', ')', ';', '+'];
     const ESCAPES: [&str; 3] = ["\\\\n", "\\n", "\\r"];
@@ -237,7 +240,7 @@ fn push(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     }
 }
 
-/// Adds the key between two markers on one line, unless it is a word or two of prose or code.
+/// Adds the text between two markers on one line, unless it is a word or two of prose or code.
 fn push_between(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     let text = line.get(core(line, span.clone())).unwrap_or_default();
     let prose = text.bytes().all(|byte| !byte.is_ascii_alphanumeric() || byte.is_ascii_lowercase());
@@ -246,7 +249,7 @@ fn push_between(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     }
 }
 
-/// Adds the run of key characters after a marker whose end is not on the line.
+/// Adds the run of key characters after a begin marker, if it is long enough.
 fn push_run(found: &mut Vec<Span>, line: &str, offset: usize, span: Span) {
     let start = core(line, span.clone()).start;
     let text = line.get(start..span.end).unwrap_or_default();

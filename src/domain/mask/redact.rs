@@ -1,10 +1,10 @@
-//! Replaces spans of a text, each once, without changing the number of lines.
+//! Replaces spans of a text without changing the number of lines.
 
 use std::ops::Range;
 
 pub(super) type Span = Range<usize>;
 
-/// The line around a position, without its line break.
+/// The span of the line around a position, without its line break.
 pub(super) fn line_around(text: &str, at: usize) -> Span {
     let before = text.as_bytes().get(..at).unwrap_or_default();
     let after = text.as_bytes().get(at..).unwrap_or_default();
@@ -13,17 +13,17 @@ pub(super) fn line_around(text: &str, at: usize) -> Span {
     start..end
 }
 
-/// The finds of one pass over a text.
+/// The secrets that one pass over a text found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Found by rule: guesses from the surroundings, which end where something is masked.
+    /// Secrets found by rules. These are guesses from the surroundings, so they give way to masked parts.
     pub(super) by_rule: Vec<Span>,
-    /// Certain: exact values, key material, the user's own patterns.
+    /// Certain secrets: exact values, key material, matches of the user's patterns.
     pub(super) known: Vec<Span>,
 }
 
 impl Found {
-    /// The text with all finds replaced, and their number; none if nothing is left to replace.
+    /// Replaces all secrets. Returns the new text and the number of replacements. `None` if nothing changes.
     pub(super) fn redact(self, text: &str, replacement: &str) -> Option<(String, usize)> {
         if self.by_rule.is_empty() && self.known.is_empty() {
             return None;
@@ -34,7 +34,8 @@ impl Found {
         (text_after != text).then_some((text_after, spans.len()))
     }
 
-    /// The finds that are not masked already. A certain secret that overlaps a masked part includes it.
+    /// The spans that are not masked yet. A certain secret that overlaps a masked part is widened to include
+    /// it.
     fn outside(self, masked: &[Span]) -> Vec<Span> {
         let rules = self.by_rule.into_iter().filter(|span| touching(masked, span).is_empty());
         let known = self.known.into_iter().filter_map(|span| {
@@ -55,7 +56,7 @@ fn occurrences(text: &str, replacement: &str) -> Vec<Span> {
     text.match_indices(replacement).map(|(at, part)| at..at + part.len()).collect()
 }
 
-/// The parts (sorted, without overlaps) that overlap a span.
+/// The parts that overlap a span. The parts are sorted and do not overlap each other.
 fn touching<'a>(parts: &'a [Span], span: &Span) -> &'a [Span] {
     let from = parts.partition_point(|part| part.end <= span.start);
     let to = parts.partition_point(|part| part.start < span.end);
@@ -86,7 +87,7 @@ fn replace(text: &str, spans: &[Span], replacement: &str) -> String {
     out
 }
 
-/// Replaces a secret of several lines by as many lines.
+/// Replaces a secret of several lines by the same number of lines.
 fn replace_lines(out: &mut String, secret: &str, replacement: &str) {
     for line in secret.split_inclusive('\n') {
         let content = line.trim_end_matches(['\r', '\n']);

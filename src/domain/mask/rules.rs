@@ -1,4 +1,4 @@
-//! The masking rules as data: how secrets look, and how to tell them from similar text.
+//! The masking rules as data: the forms of secrets, and how to tell them from similar text.
 
 use std::collections::BTreeMap;
 
@@ -6,73 +6,74 @@ use serde::Deserialize;
 
 use crate::domain::rule::{RuleError, verdict};
 
-/// Section `masking` of `conf/secrets.yaml`.
+/// The section `masking` of `conf/secrets.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskRules {
     pub variables: VariableRules,
-    /// Parts of patterns, used as `(?&name)`.
+    /// Parts of patterns, which a pattern uses as `(?&name)`.
     #[serde(default)]
     pub parts: BTreeMap<String, String>,
-    /// Shapes of values that are not secrets, by name.
+    /// Regexes of values that are not secrets, by name.
     #[serde(default)]
     pub shapes: BTreeMap<String, String>,
-    /// The rules, each tried on the lines that contain one of its keywords.
+    /// The rules. Each is tried on the lines that contain one of its keywords.
     pub rules: Vec<MaskRule>,
 }
 
-/// One kind of secret.
+/// A rule for one kind of secret.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MaskRule {
     pub name: String,
-    /// Literals, in any ASCII case; a line must contain one before the pattern is tried.
+    /// Literals in any ASCII case. The pattern is tried only on lines that contain one.
     pub keywords: Vec<String>,
-    /// An ASCII regex for single lines; its group `secret`, else the whole match, is the secret.
+    /// ASCII regex for a single line. The secret is its group `secret`, or the whole match without that
+    /// group.
     pub pattern: String,
     /// Minimum Shannon entropy of the secret, in bits for each byte.
     pub min_entropy: Option<f64>,
-    /// Shapes that the secret must not have.
+    /// Names of shapes: a secret that has one of them is not masked.
     #[serde(default)]
     pub unless: Vec<String>,
-    /// Shapes that the whole match must not have.
+    /// Names of shapes: if the whole match has one of them, nothing is masked.
     #[serde(default)]
     pub except: Vec<String>,
-    /// Lines in which it finds a secret: exactly the text in `⟦⟧`, if they are there.
+    /// Examples in which the rule finds a secret. If `⟦⟧` mark a part, it must find exactly that part.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Lines in which it finds none.
+    /// Examples in which the rule finds nothing.
     #[serde(default)]
     pub not_match: Vec<String>,
 }
 
-/// Environment variables that contain secrets, recognised by the words of their names.
+/// Rules to recognise environment variables that hold secrets, by the words of their names.
 ///
-/// Part `variables` of section `masking` of `conf/secrets.yaml`.
+/// They are the part `variables` of the section `masking` in `conf/secrets.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VariableRules {
-    /// A name with one of these among its words (split at `_`, in any case) is secret...
+    /// A name is secret if one of its words (split at `_`, in any case) is in this list...
     pub words: Vec<String>,
-    /// ...or one that ends in one of these sequences of words...
+    /// ...or if it ends with one of these sequences of words...
     #[serde(default)]
     pub endings: Vec<String>,
-    /// ...unless its last word is one of these: then it only describes a secret.
+    /// ...unless its last word is in this list: then it only describes a secret.
     #[serde(default)]
     pub not_ending_in: Vec<String>,
     /// Whole names that are never secret.
     #[serde(default)]
     pub never: Vec<String>,
-    /// Names of secrets.
+    /// Examples of secret names.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Names that are not.
+    /// Examples of names that are not secret.
     #[serde(default)]
     pub not_match: Vec<String>,
 }
 
 impl VariableRules {
-    /// True if a variable of this name holds a secret.
+    /// True if a variable with this name probably holds a secret.
     pub fn is_secret(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let words: Vec<&str> = name.split('_').filter(|word| !word.is_empty()).collect();
@@ -85,7 +86,7 @@ impl VariableRules {
     /// Tries the examples.
     ///
     /// # Errors
-    /// At the first name with a wrong verdict.
+    /// The first example with a wrong verdict.
     pub fn check(&self) -> Result<(), RuleError> {
         let missed = self.matching.iter().find(|name| !self.is_secret(name));
         let overreached = self.not_match.iter().find(|name| self.is_secret(name));

@@ -5,12 +5,12 @@ use regex::{Regex, RegexBuilder};
 use super::MaskError;
 use crate::domain::rule::{REGEX_SIZE_LIMIT, problem};
 
-/// Splits the setting into patterns: a JSON array of strings, else one on each line, else separated by
-/// commas that are neither escaped nor inside brackets.
+/// Splits the setting into patterns. The setting is a JSON array of strings, or has one pattern on each line,
+/// or separates patterns by commas. Commas that are escaped or inside brackets do not count.
 ///
 /// # Errors
 ///
-/// The text begins like a JSON array of strings and is not one.
+/// The setting begins like a JSON array of strings but is not one.
 pub fn split_user_regexes(setting: &str) -> Result<Vec<String>, MaskError> {
     let setting = setting.trim();
     match serde_json::from_str::<Vec<String>>(setting) {
@@ -21,7 +21,7 @@ pub fn split_user_regexes(setting: &str) -> Result<Vec<String>, MaskError> {
     }
 }
 
-/// Compiles the patterns. `^` and `$` are line boundaries, because files are also masked by line.
+/// Compiles the patterns. `^` and `$` match at line boundaries, because files are masked line by line too.
 pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
     let compile = |pattern: &String| {
         let built =
@@ -31,7 +31,7 @@ pub(super) fn compile(patterns: &[String]) -> Result<Vec<Regex>, MaskError> {
     patterns.iter().map(compile).collect()
 }
 
-/// True if a pattern compiles to something small, so that an untrusted pattern costs little.
+/// True if a pattern compiles to a small automaton, so that an untrusted pattern costs little.
 pub fn is_modest_pattern(pattern: &str) -> bool {
     const LONGEST: usize = 500;
     const MOST_BYTES: usize = 256 << 10;
@@ -39,7 +39,7 @@ pub fn is_modest_pattern(pattern: &str) -> bool {
     !pattern.is_empty() && pattern.len() <= LONGEST && built().is_ok()
 }
 
-/// `["..."]` and `["...", ...` are meant as JSON; `["']?token` is a pattern.
+/// True for `["..."]` and `["...", ..."]`, which are meant as JSON. `["']?token` is a pattern.
 fn looks_like_json(setting: &str) -> bool {
     let inner = setting.strip_prefix('[').map(str::trim_start);
     inner.is_some_and(|inner| inner.starts_with('"')) && setting.ends_with("\"]")
@@ -62,7 +62,7 @@ fn split_at_commas(setting: &str) -> Vec<&str> {
                 '\\' => escaped = true,
                 ']' => in_class = false,
                 '[' => in_class = true,
-                // Brackets inside a class are plain characters.
+                // Brackets inside a character class are ordinary characters.
                 _ if in_class => {}
                 '(' | '{' => depth += 1,
                 ')' | '}' => depth = depth.saturating_sub(1),

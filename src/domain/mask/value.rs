@@ -1,15 +1,15 @@
-//! Masks JSON: every text in it, and the names of fields, because a model may choose them too.
+//! Masks JSON: all texts in it and the names of fields, because a model may choose those too.
 
 use serde_json::{Map, Value};
 
 use super::Masker;
 
-/// Maximum size of a text that is checked together with its name; a longer one is no password.
+/// Maximum bytes of a text that is checked together with its name. A longer text is no password.
 const LONGEST_NAMED: usize = 1_000;
 
 impl Masker {
-    /// Masks every text of a JSON value and the names of its fields. A text under a name such as `password`
-    /// is secret wherever `"password": "..."` is secret in running text.
+    /// Masks all texts of a JSON value and the names of its fields. A text in a field such as `password` is
+    /// masked in the same way as `"password": "..."` in running text.
     pub fn mask_value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.mask(&text).text.into_owned()),
@@ -45,7 +45,8 @@ impl Masker {
     }
 }
 
-/// A free name: two names may be equal after masking, and no field may be lost.
+/// Adds a number to a name that is taken, because two names may be equal after masking and no field may be
+/// lost.
 fn free_name(taken: &Map<String, Value>, name: String) -> String {
     if !taken.contains_key(&name) {
         return name;

@@ -13,106 +13,106 @@ use crate::domain::stage::Stage;
 use crate::domain::tokens::Tokens;
 use crate::domain::words::things;
 
-/// Maximum number of listed threads, the most expensive first.
+/// Maximum number of threads in the list.
 const MOST_THREADS: usize = 20;
 
-/// The cell of a tally that a call belongs to.
+/// The group of calls that share a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     /// The provider and its model.
     pub(crate) whose: Whose,
-    /// The stage that they served.
+    /// The stage that the calls served.
     pub(crate) stage: Option<Stage>,
-    /// The thread of their turns.
+    /// The thread that the calls belong to.
     pub(crate) thread: Option<String>,
 }
 
-/// Calls by cell.
+/// Sums of calls, by group.
 pub(crate) type Cells = BTreeMap<Key, Cell>;
 
-/// Cost of calls.
+/// The cost of calls in total and by group.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Costs {
     pub(crate) total: Cost,
     /// By the model that answered.
     pub(crate) by_model: Vec<Named>,
     pub(crate) by_provider: Vec<Named>,
-    /// By stage; no name means outside of stages.
+    /// By stage; calls outside of stages have no name.
     pub(crate) by_stage: Vec<Named>,
-    /// By thread, the most expensive first; no name means outside of threads.
+    /// By thread, the most expensive first; calls outside of threads have no name.
     pub(crate) by_thread: Vec<Named>,
-    /// Number of threads that are not listed.
+    /// Number of threads that are left out.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) more_threads: u64,
-    /// Models with reported tokens and without a known price.
+    /// Models whose tokens are reported but whose price is unknown.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) models_without_price: BTreeSet<String>,
-    /// The sources of prices, the strongest first.
+    /// The price lists in use, the strongest first.
     pub(crate) prices: Vec<PriceNote>,
     /// The caps that are set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) caps: Vec<CapNote>,
-    /// Explanations of unknown figures.
+    /// Explanations of unknown or estimated figures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
 }
 
-/// Cost of some calls.
+/// The cost of a group of calls.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Cost {
     pub(crate) calls: u64,
-    /// Tokens sent, as reported.
+    /// Input tokens, as reported.
     pub(crate) input_tokens: Option<u64>,
-    /// Tokens answered, as reported.
+    /// Output tokens, as reported.
     pub(crate) output_tokens: Option<u64>,
-    /// Calls without complete reported tokens.
+    /// Number of calls that did not report all their tokens.
     pub(crate) calls_without_tokens: u64,
-    /// Tokens of those, estimated from the length of the texts.
+    /// Estimated tokens of those calls, from the length of the texts.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) estimated_tokens: u64,
-    /// US dollars, reported and priced; none if unknown.
+    /// Known US dollars: reported and computed from prices. `None` if nothing is known.
     pub(crate) cost_usd: Option<f64>,
-    /// Dollars that CLIs reported.
+    /// US dollars that CLIs reported.
     pub(crate) told_usd: Option<f64>,
-    /// Dollars by the price list, for reported tokens.
+    /// US dollars computed from reported tokens and the price list.
     pub(crate) priced_usd: Option<f64>,
-    /// Calls without a known cost.
+    /// Number of calls without a known cost.
     pub(crate) calls_without_cost: u64,
 }
 
-/// Cost of the calls of one name.
+/// The cost of all calls with one name.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Named {
-    /// The name, if there is one.
+    /// The name of the model, provider, stage or thread, if there is one.
     pub(crate) name: Option<String>,
     #[serde(flatten)]
     pub(crate) cost: Cost,
 }
 
-/// The date of a price list, and its source.
+/// A price list: its date and its source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct PriceNote {
-    /// The day on which its prices held.
+    /// The day on which its prices were valid.
     date: String,
     source: String,
 }
 
-/// A cap and its state.
+/// A cap and its current state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct CapNote {
-    /// Its key below `caps`.
+    /// Its key in the `caps` section of the configuration.
     pub(crate) cap: &'static str,
     pub(crate) limit: serde_json::Number,
     /// Amount spent; an unknown cost counts as an estimate.
     pub(crate) spent: serde_json::Number,
     /// Estimate of the running calls.
     pub(crate) reserved: serde_json::Number,
-    /// Calls that are in neither figure, because their cost is unknown.
+    /// Number of calls that neither amount includes, because their cost is unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub(crate) calls_without_cost: u64,
-    /// Its origin: a file, or a variable.
+    /// Origin of the limit: a file, or an environment variable.
     pub(crate) set_by: String,
-    /// The state in words.
+    /// The state as a sentence.
     pub(crate) words: String,
 }
 
@@ -178,14 +178,14 @@ impl Cost {
         }
     }
 
-    /// Tokens both ways, as reported.
+    /// Reported input and output tokens together.
     pub(crate) fn tokens(&self) -> Option<u64> {
         Some(self.input_tokens?.saturating_add(self.output_tokens?))
     }
 }
 
 impl Costs {
-    /// Cost of a tally's calls by these prices.
+    /// Computes the costs of the cells of a tally.
     pub(crate) fn of(cells: &Cells, prices: &Prices, caps: &[Standing]) -> Self {
         let total = Cost::of(cells.iter().map(|(key, cell)| (&key.whose, cell)), prices);
         let mut by_thread = grouped(cells, prices, |key| key.thread.clone());
@@ -220,7 +220,7 @@ impl Costs {
     }
 }
 
-/// The calls of each name, the most expensive first.
+/// The cost of each name, the most expensive first.
 fn grouped(cells: &Cells, prices: &Prices, name: impl Fn(&Key) -> Option<String>) -> Vec<Named> {
     let mut groups: BTreeMap<Option<String>, Vec<(&Whose, &Cell)>> = BTreeMap::new();
     for (key, cell) in cells {

@@ -1,4 +1,4 @@
-//! Order-independent sums, rounding, durations and similarity. Every number is finite.
+//! Sums that do not depend on order, rounding, durations and similarity. Every number is finite.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -7,32 +7,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::order::Order;
 
-/// A count as a real number.
+/// Converts a count to a real number.
 #[expect(clippy::cast_precision_loss, reason = "counts and milliseconds stay far below 2^53")]
 pub fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// A share or a mean; none if the divisor is 0.
+/// A share or a mean. `None` if the divisor is 0.
 pub fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| real(part) / real(whole))
 }
 
-/// A figure for results: four decimals; none if it is not a number.
+/// Rounds a figure for results to four decimals. `None` if it is not a finite number.
 pub fn shown(value: f64) -> Option<f64> {
     let rounded = (value * 1e4).round() / 1e4;
     // Adding zero turns a negative zero into a positive one.
     if rounded.is_finite() { Some(rounded + 0.0) } else { Some(value).filter(|value| value.is_finite()) }
 }
 
-/// A sum of real numbers in whole billionths, because sums of floating-point numbers depend on their order.
+/// A sum in whole billionths, because sums of floating-point numbers depend on the order of addition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sum(u64);
 
 impl Sum {
     const UNITS: f64 = 1e9;
 
-    /// One number from 0 on; none where it is negative or no number.
+    /// Converts a number from 0 on. `None` if it is negative or not finite.
     #[must_use]
     #[expect(
         clippy::cast_possible_truncation,
@@ -43,7 +43,7 @@ impl Sum {
         (value.is_finite() && value >= 0.0).then(|| Self((value * Self::UNITS).round() as u64))
     }
 
-    /// The sum as a real number.
+    /// The sum as a floating-point number.
     pub fn value(self) -> f64 {
         real(self.0) / Self::UNITS
     }
@@ -55,17 +55,17 @@ impl AddAssign for Sum {
     }
 }
 
-/// Number of distinct durations that are kept exactly; beyond it, they are gathered into buckets.
+/// Maximum number of distinct durations that are kept exactly. With more, durations are kept in buckets.
 const EXACT: usize = 256;
 
-/// Buckets for each power of two. A bucket's middle is at most 1/128 away from its values.
+/// Number of buckets for each power of two. The middle of a bucket differs from its values by at most 1/128.
 const BUCKETS: u64 = 64;
 
-/// Durations in milliseconds. Its form depends only on the added values, never on their order or grouping,
-/// so that parts can be merged.
+/// A collection of durations in milliseconds. Its state depends only on the values, not on their order or
+/// grouping, so that parts can be merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Number of durations for each value, or for each bucket.
+    /// Number of durations for each value, or for the middle of each bucket.
     counts: BTreeMap<u64, u64>,
     gathered: bool,
     range: Option<(u64, u64)>,
@@ -75,16 +75,16 @@ pub struct Latency {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
-    /// Each is one of the durations.
+    /// Each figure is one of the durations.
     Exact,
-    /// Each is within 1 % of one of the durations.
+    /// Each figure differs by at most 1 % from one of the durations.
     WithinOnePercent,
 }
 
-/// Percentiles of durations, in milliseconds, by nearest rank.
+/// Percentiles of durations in milliseconds, by nearest rank.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// The shortest.
+    /// The shortest duration.
     pub min_ms: u64,
     /// Half took at most this long.
     pub p50_ms: u64,
@@ -92,10 +92,10 @@ pub struct Percentiles {
     pub p90_ms: u64,
     /// 99 percent took at most this long.
     pub p99_ms: u64,
-    /// The longest.
+    /// The longest duration.
     pub max_ms: u64,
     pub mean_ms: Option<f64>,
-    /// Precision of the three middle figures.
+    /// Precision of the three percentiles.
     pub precision: Precision,
 }
 
@@ -109,7 +109,7 @@ impl Latency {
         self.gather_if_needed();
     }
 
-    /// Adds what another one holds.
+    /// Adds all durations of another collection.
     pub fn merge(&mut self, other: &Self) {
         if other.gathered {
             self.gather();
@@ -125,12 +125,12 @@ impl Latency {
         self.gather_if_needed();
     }
 
-    /// All durations together.
+    /// The sum of all durations.
     pub fn total_ms(&self) -> u64 {
         self.total
     }
 
-    /// The percentiles; none without durations.
+    /// The percentiles. `None` without durations.
     pub fn percentiles(&self) -> Option<Percentiles> {
         let (min_ms, max_ms) = self.range?;
         let count: u64 = self.counts.values().sum();
@@ -146,7 +146,7 @@ impl Latency {
         })
     }
 
-    /// The smallest duration that at least this many percent do not exceed.
+    /// The smallest value that at least `percent` percent of the `count` durations do not exceed.
     fn at(&self, percent: u64, count: u64) -> u64 {
         let rank = count.saturating_mul(percent).div_ceil(100);
         let mut seen = 0;
@@ -180,7 +180,7 @@ impl Latency {
     }
 }
 
-/// The middle of a duration's bucket; a middle belongs to its own bucket.
+/// The middle of a duration's bucket. The bucket of a middle is the same one.
 fn bucket(elapsed_ms: u64) -> u64 {
     if elapsed_ms < 2 * BUCKETS {
         return elapsed_ms;
@@ -193,18 +193,18 @@ fn bucket(elapsed_ms: u64) -> u64 {
 // Similarity of answers by their words.
 //
 // The paper compares embeddings (section 4.1: mean cosine similarity of the agents' outputs). Without
-// embeddings, an answer is a count of its words. That detects repeated words, not repeated ideas: a
-// paraphrase looks less similar than it is.
+// embeddings, an answer is represented by the counts of its words. That detects repeated words, not repeated
+// ideas: a paraphrase looks less similar than it is.
 
-/// Digits beyond this come from the order of floating-point sums.
+/// Rounding of the mean: digits beyond it depend on the order of floating-point sums.
 const PRECISION: f64 = 1e9;
 
-/// Mean cosine similarity over all pairs of answers, from 0 (no word in common) to 1 (the same words
-/// equally often). Answers without a word are left out; none below two others.
+/// Mean cosine similarity over all pairs of answers, from 0 (no common word) to 1 (the same words equally
+/// often). Answers without words are ignored. `None` for fewer than two answers with words.
 pub fn mean_pairwise<T: AsRef<str>>(answers: &[T]) -> Option<f64> {
     let mut vectors: Vec<Terms> =
         answers.iter().map(|answer| Terms::of(answer.as_ref())).filter(|terms| terms.length > 0.0).collect();
-    // Sums of floating-point numbers depend on their order, and candidates come in any.
+    // Sums of floating-point numbers depend on their order, and the order of candidates varies.
     vectors.order_by(|left, right| left.counts.cmp(&right.counts));
     let mut sum = 0.0;
     let mut pairs = 0;

@@ -1,9 +1,9 @@
-//! Counts each event of the log for its figures.
+//! Counts the events of the log for figures.
 //!
-//! Calls are counted where they were settled, whichever tool made them; calls of votes, selections and
-//! calibrations are among them, so a noted vote adds nothing. A consult whose server was killed has no end
-//! in the log and is no call; only the budget knows it. The end of a run is no outcome of its task: an
-//! approval is not a result, and its checks are counted already.
+//! A call is counted when it was settled, whichever tool made it. The calls of votes, selections and
+//! calibrations are among these, so a noted vote adds nothing. A consult whose server was killed has no end
+//! in the log and does not count as a call; only the budget counts it. The end of a run is no outcome of its
+//! task: an approval is not a result, and the checks of the run are counted already.
 
 use super::tally::{Tally, Verdict};
 use crate::domain::coordination::record::RunRecord;
@@ -13,8 +13,8 @@ use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
 use crate::domain::workflow::LastVerification;
 
-/// Counts an event, if it counts at all; only then it asks for the tally. `stage` is the one whose work
-/// project checks see.
+/// Counts an event. The tally is requested only if the event counts. `stage` is the stage whose work project
+/// checks verify.
 pub fn count<'a>(event: &Event, stage: Option<Stage>, tally: impl FnOnce() -> &'a mut Tally) {
     let run = Some(event.run.as_str()).filter(|run| !run.is_empty());
     match &event.body {
@@ -82,7 +82,7 @@ fn verdict(verified: &Verified) -> Verdict {
     }
 }
 
-/// The verdict of a recorded verification; none if it does not say whether it passed.
+/// The verdict of a verification that was recorded as evidence. `None` if it does not state a result.
 fn logged_verdict(event: &Event, logged: &EvidenceLogged) -> Option<Verdict> {
     let verification = LastVerification::logged(event, logged)?;
     Some(if verification.passed { Verdict::Passed } else { Verdict::Failed })

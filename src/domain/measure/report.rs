@@ -1,4 +1,4 @@
-//! Turns a tally into figures.
+//! Computes the figures of a tally.
 
 use std::collections::BTreeMap;
 
@@ -15,88 +15,87 @@ use crate::domain::order::Gather;
 use crate::domain::stage::Stage;
 use crate::domain::text::{English, Text, say};
 
-/// The figures of a scope with their summary.
+/// The figures of a scope, with a summary.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     pub scope: Scope,
-    /// The figures.
     pub metrics: Metrics,
-    /// Their summary, with definitions and targets.
+    /// The summary, with definitions and targets.
     pub summary: Summary,
     /// Tokens and money, and the caps on them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<Costs>,
 }
 
-/// The figures. `None` means unknown; `notes` has the reason.
+/// The figures. `None` means unknown, and `notes` has the reason.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Metrics {
-    /// Calls to consultants, for any purpose.
+    /// Number of calls to consultants, for any purpose.
     pub total_calls: u64,
-    /// Calls that succeeded.
+    /// Number of calls that succeeded.
     pub successful_calls: u64,
     pub failed_calls: u64,
-    /// The share of calls that succeeded, 0 to 1.
+    /// Share of calls that succeeded, 0 to 1.
     pub success_rate: Option<f64>,
-    /// Mean milliseconds of a call.
+    /// Mean duration of a call, in milliseconds.
     pub avg_latency_ms: Option<f64>,
-    /// Sum of the milliseconds of all calls.
+    /// Sum of the durations of all calls, in milliseconds.
     pub total_elapsed_ms: u64,
-    /// Calls that served each stage.
+    /// Number of calls that served each stage.
     pub consults_per_stage: BTreeMap<&'static str, u64>,
     pub coordination_overhead_percent: Option<f64>,
     pub efficiency_score: Option<f64>,
-    /// Selections among candidates.
+    /// Number of selections among candidates.
     pub selections_total: u64,
-    /// Selections that tests decided.
+    /// Number of selections that tests decided.
     pub selections_with_tests: u64,
-    /// The share of selections that tests decided, 0 to 1.
+    /// Share of selections that tests decided, 0 to 1.
     pub test_coverage_rate: Option<f64>,
     /// Calls by provider.
     pub provider_stats: BTreeMap<String, ProviderStats>,
-    /// Work by stage, if there was any.
+    /// Work by stage; stages without work are left out.
     pub stage_stats: BTreeMap<&'static str, StageStats>,
-    /// Selections without a winner.
+    /// Number of selections without a winner.
     pub selections_without_winner: u64,
     pub calls_by_purpose: BTreeMap<&'static str, u64>,
-    /// Runs, their ends and their turns.
+    /// Runs, their outcomes and their turns.
     pub runs: Runs,
-    /// Calls to consultants for each run of a stage.
+    /// Mean number of calls to consultants for each run of a stage.
     pub consults_per_stage_run: Option<f64>,
-    /// The redundancy of answers to the same question, 0 to 1.
+    /// Redundancy of answers to the same question, 0 to 1.
     pub redundancy: Option<f64>,
-    /// Factor by which failures grow with several agents.
+    /// Factor by which failures increase with several agents.
     pub error_amplification: Option<f64>,
-    /// Percentiles of the milliseconds of a call.
+    /// Percentiles of the duration of a call.
     pub latency: Option<Percentiles>,
     /// Tokens and money.
     pub spent: Spent,
-    /// Verifications by verdict.
+    /// Number of verifications by verdict.
     pub verifications: Verifications,
-    /// Patches and restores.
+    /// Number of patches that were applied and undone.
     pub patches: Patches,
-    /// Why a figure is unknown, or what it rests on, by its key.
+    /// The reason why a figure is unknown, or the default that it rests on, by the figure's key.
     pub notes: BTreeMap<&'static str, English>,
 }
 
-/// Runs, their ends and their turns.
+/// Runs, their outcomes and their turns.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Runs {
-    /// Runs with at least one turn.
+    /// Number of runs with at least one turn.
     pub total: u64,
-    /// Runs with a known end.
+    /// Number of runs with a known outcome.
     pub judged: u64,
-    /// Runs that succeeded.
+    /// Number of runs that succeeded.
     pub succeeded: u64,
-    /// Reasoning turns inside runs.
+    /// Number of reasoning turns inside of runs.
     pub turns: u64,
-    /// Reasoning turns outside of runs; they belong to no task and no overhead.
+    /// Number of reasoning turns outside of runs. They belong to no task, so no overhead includes them.
     pub turns_outside: u64,
     pub mean_turns: Option<f64>,
 }
 
 impl Report {
-    /// The figures of a tally.
+    /// Computes the report of a tally.
     pub fn of(scope: Scope, tally: &Tally, baseline: Baseline) -> Self {
         let metrics = Metrics::of(tally, baseline);
         let summary = Summary::of(&metrics, tally, baseline);
@@ -105,7 +104,7 @@ impl Report {
 }
 
 impl Metrics {
-    /// The figures of a tally.
+    /// Computes the figures of a tally.
     pub fn of(tally: &Tally, baseline: Baseline) -> Self {
         let all = ProviderStats::from(&tally.calls);
         let Selections { total, with_tests, without_winner } = tally.selections;
@@ -184,7 +183,7 @@ impl Metrics {
     }
 }
 
-/// Overhead over finished runs: a part of a task cannot be compared with a whole one.
+/// Overhead over finished runs, because the turns of an unfinished task cannot be compared with a whole one.
 fn overhead(tally: &Tally, baseline: Baseline) -> Option<f64> {
     let done: Vec<u64> =
         tally.runs.values().filter(|run| run.turns > 0 && run.is_finished()).map(|run| run.turns).collect();
@@ -192,7 +191,7 @@ fn overhead(tally: &Tally, baseline: Baseline) -> Option<f64> {
     Some(baseline.overhead_percent(ratio(done.iter().sum(), tasks)?))
 }
 
-/// Efficiency over runs with a known end and at least one turn.
+/// Efficiency over runs with at least one turn and a known outcome.
 fn efficiency(tally: &Tally, baseline: Baseline) -> Option<f64> {
     let mut solved = Solved::default();
     let mut turns: u64 = 0;
@@ -226,7 +225,7 @@ impl Runs {
     }
 }
 
-/// The notes of all figures, by key.
+/// The notes on all figures, by the figure's key.
 fn notes(metrics: &Metrics, tally: &Tally, baseline: Baseline) -> BTreeMap<&'static str, English> {
     Figure::ALL
         .iter()
@@ -291,11 +290,11 @@ fn reported(known: u64, calls: u64, key: &str) -> Option<Text> {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
-    /// Summary in one sentence.
+    /// The summary in one sentence.
     pub headline: English,
-    /// The figures with their definitions.
+    /// All figures with their definitions, by key.
     pub figures: BTreeMap<&'static str, Explained>,
-    /// Targets, and whether they were reached.
+    /// The targets and their results.
     pub targets: Vec<Target>,
     pub baseline: Baseline,
 }
@@ -303,12 +302,12 @@ pub struct Summary {
 /// A figure with its definition.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Explained {
-    /// Its value; none if unknown.
+    /// The value. `None` if unknown.
     pub value: Option<f64>,
     pub definition: English,
-    /// True if it rests on a default that was measured elsewhere.
+    /// True if the value rests on the paper's baseline instead of a measured one.
     pub rests_on_default: bool,
-    /// Why it is unknown, or what it rests on.
+    /// The reason why the value is unknown, or the default that it rests on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<English>,
 }
@@ -365,49 +364,49 @@ fn headline(metrics: &Metrics, tally: &Tally, targets: &[Target]) -> English {
     ))
 }
 
-/// The calls of one provider, and their cost.
+/// The calls of one provider and their cost.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProviderStats {
     pub total_calls: u64,
-    /// Calls that succeeded.
+    /// Number of calls that succeeded.
     pub successful_calls: u64,
     pub failed_calls: u64,
-    /// The share of calls that succeeded, 0 to 1.
+    /// Share of calls that succeeded, 0 to 1.
     pub success_rate: Option<f64>,
-    /// Failed calls by error code.
+    /// Number of failed calls by error code.
     pub failures: BTreeMap<String, u64>,
-    /// Mean milliseconds of a call.
+    /// Mean duration of a call, in milliseconds.
     pub avg_latency_ms: Option<f64>,
-    /// Sum of the milliseconds of all calls, parallel ones too.
+    /// Sum of the durations of all calls, parallel ones included, in milliseconds.
     pub total_elapsed_ms: u64,
-    /// Percentiles of the milliseconds of a call.
+    /// Percentiles of the duration of a call.
     pub latency: Option<Percentiles>,
     pub spent: Spent,
-    /// Calls by the model that answered and the requested one.
+    /// Calls by the model that answered and the requested model.
     pub models: Vec<ModelCalls>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelCalls {
-    /// The model that answered, else the requested one; none if unknown.
+    /// The model that answered, or the requested model if that is unknown. `None` if neither is known.
     pub model: Option<String>,
-    /// The requested model; none if the CLI chose.
+    /// The requested model. `None` if the CLI chose.
     pub model_asked: Option<String>,
     pub calls: u64,
 }
 
-/// Tokens and money, as far as CLIs report them; none if no CLI does.
+/// Tokens and money that CLIs reported. A figure is `None` if no CLI reported it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Spent {
-    /// Tokens sent.
+    /// Number of input tokens.
     pub input_tokens: Option<u64>,
-    /// Tokens answered.
+    /// Number of output tokens.
     pub output_tokens: Option<u64>,
-    /// Calls whose CLI reported its output tokens.
+    /// Number of calls whose CLI reported output tokens.
     pub calls_with_tokens: u64,
-    /// US dollars.
+    /// Cost in US dollars.
     pub cost_usd: Option<f64>,
-    /// Calls whose CLI reported its cost.
+    /// Number of calls whose CLI reported its cost.
     pub calls_with_cost: u64,
 }
 
@@ -456,7 +455,7 @@ pub enum Reached {
     Unknown,
 }
 
-/// The side of its bound on which a figure should be.
+/// The side of the bound on which a figure should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
@@ -464,7 +463,7 @@ pub enum Side {
     Above,
 }
 
-/// A figure with a target.
+/// A figure that has a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -475,31 +474,31 @@ pub enum Targeted {
     TestCoverageRate,
 }
 
-/// A target and its result.
+/// A target with its result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Target {
     pub figure: Targeted,
-    /// The wanted side of the bound; the bound itself is a miss.
+    /// The side of the bound that meets the target. The bound itself misses it.
     pub wanted: Side,
     /// The bound, in the figure's unit.
     pub bound: f64,
-    /// The figure's value.
+    /// The value of the figure. `None` if unknown.
     pub value: Option<f64>,
     pub reached: Reached,
 }
 
 impl Target {
-    /// Coordination overhead below 300 percent.
+    /// Target: coordination overhead below 300 percent.
     pub fn overhead(value: Option<f64>) -> Self {
         Self::judge(Targeted::CoordinationOverheadPercent, Side::Below, 300.0, value)
     }
 
-    /// Efficiency above 0.4 (a single agent's is 0.466 in table 5).
+    /// Target: efficiency above 0.4. In table 5 of the paper, a single agent has 0.466.
     pub fn efficiency(value: Option<f64>) -> Self {
         Self::judge(Targeted::EfficiencyScore, Side::Above, 0.4, value)
     }
 
-    /// More than 80 percent of selections decided by tests.
+    /// Target: more than 80 percent of selections decided by tests.
     pub fn test_coverage(value: Option<f64>) -> Self {
         Self::judge(Targeted::TestCoverageRate, Side::Above, 0.8, value)
     }
@@ -516,9 +515,8 @@ impl Target {
     }
 }
 
-// The definition of each figure, which every result includes.
 
-/// A figure of the summary.
+/// A figure of the summary. Every result includes its definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -529,13 +527,13 @@ pub enum Figure {
     TestCoverageRate,
     ConsultsPerStageRun,
     Redundancy,
-    /// Factor by which failures grow with several agents.
+    /// Factor by which failures increase with several agents.
     ErrorAmplification,
-    /// The share of calls that succeeded.
+    /// Share of calls that succeeded.
     SuccessRate,
-    /// Mean milliseconds of a call.
+    /// Mean duration of a call, in milliseconds.
     AvgLatencyMs,
-    /// Money.
+    /// Cost in US dollars.
     CostUsd,
     Tokens,
 }
@@ -549,7 +547,7 @@ impl Figure {
         self.into()
     }
 
-    /// Its meaning, its formula, and similar figures that it differs from.
+    /// The meaning of the figure, its formula, and how it differs from similar figures.
     pub fn definition(self) -> Text {
         Text::said(&format!("definition_{}", self.key()), &[])
     }

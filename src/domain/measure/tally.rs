@@ -1,4 +1,5 @@
-//! The fold of figures: entry after entry, in any order, small however many there are.
+//! The fold from which figures are computed. It takes entries in any order, and its size does not depend on
+//! their number.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use crate::domain::verification::status::Status;
 pub struct Tally {
     pub calls: Calls,
     pub providers: BTreeMap<String, Calls>,
-    /// Calls by purpose.
+    /// Number of calls by purpose.
     pub purposes: BTreeMap<Purpose, u64>,
     /// Tokens and money, by model, stage and thread.
     #[serde(with = "pairs")]
@@ -34,9 +35,9 @@ pub struct Tally {
     pub selections: Selections,
     /// Verifications by verdict.
     pub verifications: Verifications,
-    /// Changes.
+    /// Patches that were applied and undone.
     pub patches: Patches,
-    /// Groups of compared answers.
+    /// Groups of answers that were compared.
     pub groups: Groups,
     /// Recorded outcomes of tasks outside of runs.
     pub outcomes_outside: Outcomes,
@@ -46,28 +47,28 @@ pub struct Tally {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selections {
     pub total: u64,
-    /// Selections that tests decided.
+    /// Number of selections that tests decided.
     pub with_tests: u64,
-    /// Selections without a winner.
+    /// Number of selections without a winner.
     pub without_winner: u64,
 }
 
-/// Verifications by verdict.
+/// Number of verifications by verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verifications {
-    /// Everything passed.
+    /// Number in which everything passed.
     pub passed: u64,
-    /// Something failed.
+    /// Number in which something failed.
     pub failed: u64,
-    /// Nothing was learnt.
+    /// Number without a verdict.
     pub undecided: u64,
 }
 
-/// Patches and restores.
+/// Number of patches that were applied and undone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patches {
     pub applied: u64,
-    /// Changes that were undone.
+    /// Number of changes that were undone.
     pub restored: u64,
 }
 
@@ -75,14 +76,15 @@ pub struct Patches {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
     pub total: u64,
-    /// Groups with two answers or more.
+    /// Number of groups with at least two answers.
     pub compared: u64,
-    /// Sum of their mean similarities.
+    /// Sum of the mean similarities of the compared groups.
     pub similarity: Sum,
 }
 
 impl Tally {
-    /// Adds a call to a consultant that was started, however it ended and however often it was retried.
+    /// Adds a call to a consultant that was started. Its retries and its result do not matter: it is one
+    /// call.
     pub fn add_consult(&mut self, run: Option<&str>, call: &ConsultSettled) {
         self.calls.add(call);
         self.providers.entry(call.provider.clone()).or_default().add(call);
@@ -103,7 +105,7 @@ impl Tally {
         }
     }
 
-    /// Adds a run of a stage, which is also a turn of the orchestrator. Without a mode it had no result.
+    /// Adds a run of a stage, which is also a turn of the orchestrator. `mode` is `None` if the run failed.
     pub fn add_stage_run(&mut self, run: Option<&str>, stage: Stage, mode: Option<Mode>, elapsed_ms: u64) {
         self.stages.entry(stage).or_default().add_run(mode, elapsed_ms);
         self.add_turn(run);
@@ -112,7 +114,7 @@ impl Tally {
         }
     }
 
-    /// Adds a verification: all commands of one call together. `sequence` is its position in the log.
+    /// Adds a verification. All commands of one call are one. `sequence` is its position in the log.
     pub fn add_verification(
         &mut self,
         run: Option<&str>,
@@ -139,7 +141,7 @@ impl Tally {
         self.selections.without_winner += u64::from(!won);
     }
 
-    /// Adds a patch or restore. A refused patch changed nothing and is not recorded.
+    /// Adds an applied or undone patch. A refused patch changes nothing and is not in the log.
     pub fn add_change(&mut self, run: Option<&str>, sequence: u64, kind: ChangeKind) {
         match kind {
             ChangeKind::Applied => self.patches.applied += 1,
@@ -150,8 +152,8 @@ impl Tally {
         }
     }
 
-    /// Adds a group of answers to the same question, by the mean cosine similarity of their pairs, 0 to 1;
-    /// none below two answers with words.
+    /// Adds a group of answers to the same question. `similarity` is the mean cosine similarity of their
+    /// pairs, 0 to 1, and `None` for fewer than two answers with words.
     pub fn add_redundancy(&mut self, similarity: Option<f64>) {
         self.groups.total += 1;
         let share = similarity.filter(|share| (0.0..=1.0).contains(share));
@@ -161,7 +163,7 @@ impl Tally {
         }
     }
 
-    /// Adds another tally of other entries. Runs with the same id are one run.
+    /// Adds a tally of other entries. Runs with the same id are one run.
     pub fn merge(&mut self, other: &Self) {
         self.calls.merge(&other.calls);
         for (provider, calls) in &other.providers {
@@ -194,7 +196,7 @@ impl Tally {
         self.outcomes_outside.merge(other.outcomes_outside);
     }
 
-    /// Runs of stages.
+    /// Number of runs of stages.
     pub fn stage_runs(&self) -> u64 {
         self.stages.values().map(|stage| stage.runs).sum()
     }
@@ -211,16 +213,16 @@ impl Tally {
     }
 }
 
-/// A total of something that not every call reports.
+/// The total of a value that not every call reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reported<T> {
-    /// The total of the calls that report it.
+    /// The total over the calls that report it.
     total: T,
     calls: u64,
 }
 
 impl<T: Copy> Reported<T> {
-    /// The total; none if no call reported it, because then it is unknown, not zero.
+    /// The total. `None` if no call reported the value: then the total is unknown, not zero.
     pub fn total(&self) -> Option<T> {
         (self.calls > 0).then_some(self.total)
     }
@@ -242,21 +244,21 @@ impl<T: Copy> Reported<T> {
     }
 }
 
-/// Calls added up.
+/// Sums over calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calls {
     pub total: u64,
     pub failed: u64,
-    /// Failed calls by error code.
+    /// Number of failed calls by error code.
     pub failures: BTreeMap<String, u64>,
     pub latency: Latency,
-    /// Tokens sent.
+    /// Number of input tokens.
     pub input_tokens: Reported<u64>,
-    /// Tokens answered.
+    /// Number of output tokens.
     pub output_tokens: Reported<u64>,
-    /// US dollars.
+    /// Cost in US dollars.
     pub cost: Reported<Sum>,
-    /// Calls by the model that answered and the requested one, as far as known.
+    /// Number of calls by the model that answered (empty if unknown) and the requested model.
     #[serde(with = "pairs")]
     pub models: BTreeMap<(String, Option<String>), u64>,
 }
@@ -276,7 +278,7 @@ impl Calls {
         *self.models.entry(models).or_default() += 1;
     }
 
-    /// Adds what another one holds.
+    /// Adds the calls of another collection.
     pub fn merge(&mut self, other: &Self) {
         self.total += other.total;
         self.failed += other.failed;
@@ -302,14 +304,14 @@ fn plus(mut left: Sum, right: Sum) -> Sum {
     left
 }
 
-/// The verdict of a verification on the work.
+/// The verdict of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
     /// Something failed.
     Failed,
     /// Everything passed.
     Passed,
-    /// Nothing was learnt: refused, not found, no tests, wrong arguments.
+    /// There is no verdict: refused, not found, no tests, wrong arguments.
     Undecided,
 }
 
@@ -329,8 +331,8 @@ impl From<Status> for Verdict {
     }
 }
 
-/// The figures of one run. "Latest" means the position in the log, so that the order of additions does not
-/// matter.
+/// The figures of one run. "Latest" refers to the position in the log, so that the order in which entries are
+/// added does not matter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunTally {
     /// Reasoning turns (see [`super`]).
@@ -342,17 +344,17 @@ pub struct RunTally {
 }
 
 impl RunTally {
-    /// True if the task is done, so that its turns can be compared with those of a whole task.
+    /// True if the task is finished, so that its turns can be compared with those of another whole task.
     pub fn is_finished(&self) -> bool {
         self.improved
     }
 
-    /// Notes a change by its position in the log.
+    /// Records a change at a position in the log.
     pub fn add_change(&mut self, sequence: u64) {
         self.changed = self.changed.max(Some(sequence));
     }
 
-    /// Notes a verification; one without a verdict says nothing.
+    /// Records a verification. An undecided one is ignored.
     pub fn add_verification(&mut self, sequence: u64, stage: Option<Stage>, verdict: Verdict) {
         let found = Some((sequence, verdict));
         match verdict {
@@ -367,7 +369,7 @@ impl RunTally {
         }
     }
 
-    /// Adds another part of the same run.
+    /// Adds the figures of another part of the same run.
     pub fn merge(&mut self, other: &Self) {
         self.turns += other.turns;
         self.changed = self.changed.max(other.changed);
@@ -376,11 +378,11 @@ impl RunTally {
         self.improved |= other.improved;
     }
 
-    /// True if its task is solved, by the latest verification of the work.
+    /// True if the task is solved, according to the latest verification of the work. `None` if unknown.
     ///
-    /// A test that fails before any change is the reason for the run, not its failure. So only a
-    /// verification after the latest change counts, or, if the orchestrator made its changes unseen, one of
-    /// implement, debug or improve.
+    /// A test that fails before any change is the reason for the run, not its failure. So only a verification
+    /// after the latest change counts. If no change is recorded, because the orchestrator made it by itself,
+    /// a verification in implement, debug or improve counts.
     pub fn success(&self) -> Option<bool> {
         let (_, verdict) = match self.changed {
             Some(changed) => self.verified.filter(|(sequence, _)| *sequence > changed),
@@ -394,21 +396,21 @@ impl RunTally {
     }
 }
 
-/// The work of one stage, added up.
+/// Sums over the work of one stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTally {
     pub runs: u64,
-    /// Runs in which a consultant's answer was accepted.
+    /// Number of runs in which the answer of a consultant was accepted.
     pub answered: u64,
-    /// Runs that the orchestrator did itself.
+    /// Number of runs that the orchestrator did itself.
     pub solo: u64,
-    /// Runs without a result.
+    /// Number of runs without a result.
     pub failed: u64,
-    /// Calls to consultants.
+    /// Number of calls to consultants.
     pub consults: u64,
-    /// Those that failed.
+    /// Number of calls to consultants that failed.
     pub failed_consults: u64,
-    /// Milliseconds of its runs.
+    /// Sum of the durations of its runs, in milliseconds.
     pub total_elapsed_ms: u64,
 }
 
@@ -423,7 +425,7 @@ impl StageTally {
         self.total_elapsed_ms = self.total_elapsed_ms.saturating_add(elapsed_ms);
     }
 
-    /// Adds what another one holds.
+    /// Adds the work of another collection.
     pub fn merge(&mut self, other: &Self) {
         self.runs += other.runs;
         self.answered += other.answered;
@@ -435,12 +437,12 @@ impl StageTally {
     }
 }
 
-/// One stage as results show it.
+/// The work of one stage in results.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StageStats {
     #[serde(flatten)]
     pub work: StageTally,
-    /// Mean milliseconds of a run.
+    /// Mean duration of a run, in milliseconds.
     pub avg_elapsed_ms: Option<f64>,
 }
 
@@ -450,10 +452,10 @@ impl From<StageTally> for StageStats {
     }
 }
 
-/// Number of tasks, and of solved ones.
+/// Number of tasks and of solved tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Solved {
-    /// Tasks that were solved.
+    /// Number of solved tasks.
     pub successes: u64,
     pub tasks: u64,
 }
@@ -465,7 +467,7 @@ impl Solved {
         self.tasks += 1;
     }
 
-    /// Share of solved tasks, 0 to 1; none without a task.
+    /// Share of solved tasks, 0 to 1. `None` without a task.
     pub fn rate(self) -> Option<f64> {
         ratio(self.successes, self.tasks)
     }
@@ -476,24 +478,24 @@ impl Solved {
     }
 }
 
-/// Tasks by the number of agents.
+/// Outcomes of tasks by the number of agents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcomes {
-    /// Those of one agent.
+    /// Tasks of a single agent.
     pub single: Solved,
-    /// Those of several.
+    /// Tasks of several agents.
     pub several: Solved,
 }
 
 impl Outcomes {
-    /// Adds what another one holds.
+    /// Adds the outcomes of another collection.
     pub fn merge(&mut self, other: Self) {
         self.single.merge(other.single);
         self.several.merge(other.several);
     }
 
-    /// `(1 - P_MAS) / (1 - P_SAS)` over tasks; none if either is not recorded, or if a single agent never
-    /// failed.
+    /// Error amplification over the tasks: `(1 - P_MAS) / (1 - P_SAS)`. `None` if either has no task, or if a
+    /// single agent never failed.
     pub fn error_amplification(self) -> Option<f64> {
         error_amplification(self.several.rate()?, self.single.rate()?)
     }
@@ -504,14 +506,14 @@ impl Outcomes {
 pub enum Scope {
     /// One run of a workflow.
     Run(String),
-    /// The project, inside and outside of runs.
+    /// The whole project, inside and outside of runs.
     Project,
     /// The last days, today included.
     Days(u32),
 }
 
 impl Scope {
-    /// In words, for a heading.
+    /// The scope as a heading.
     pub fn title(&self) -> String {
         match self {
             Self::Run(id) => format!("run {id}"),
@@ -522,7 +524,7 @@ impl Scope {
     }
 }
 
-/// A single agent's turns for a task (Kim et al., table 5: 7.2, standard deviation 2.1).
+/// Turns of a single agent for one task (Kim et al., table 5: 7.2, standard deviation 2.1).
 pub const PAPER_TURNS: f64 = 7.2;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -536,10 +538,10 @@ pub enum Origin {
     Recorded,
 }
 
-/// The turns that a single agent would take for the task.
+/// Number of turns that a single agent would need for the task.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Baseline {
-    /// Reasoning turns, above 0.
+    /// Number of reasoning turns, above 0.
     turns: f64,
     origin: Origin,
 }
@@ -551,7 +553,7 @@ impl Default for Baseline {
 }
 
 impl Baseline {
-    /// The user's number; the paper's if it is missing or not above 0.
+    /// The baseline that the user configured. The paper's number if it is missing or not above 0.
     pub fn configured(turns: Option<f64>) -> Self {
         match turns.filter(|turns| turns.is_finite() && *turns > 0.0) {
             Some(turns) => Self { turns, origin: Origin::Configured },
@@ -559,40 +561,40 @@ impl Baseline {
         }
     }
 
-    /// The turns of recorded runs of a single agent; none if not above 0.
+    /// The baseline from recorded runs of a single agent. `None` if their turns are not above 0.
     pub fn recorded(turns: f64) -> Option<Self> {
         (turns.is_finite() && turns > 0.0).then_some(Self { turns, origin: Origin::Recorded })
     }
 
-    /// Reasoning turns of a single agent.
+    /// Number of reasoning turns of a single agent.
     pub fn turns(self) -> f64 {
         self.turns
     }
 
-    /// True if the paper's number replaces one of the user's own.
+    /// True if the paper's number is used, because no other is known.
     pub fn is_default(self) -> bool {
         self.origin == Origin::Paper
     }
 
-    /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Below 0 with fewer
-    /// turns than a single agent.
+    /// Coordination overhead in percent: `O = (T - T_SAS) / T_SAS x 100` (section 4.1). Negative if there are
+    /// fewer turns than a single agent needs.
     pub fn overhead_percent(self, turns: f64) -> f64 {
         (turns - self.turns) / self.turns * 100.0
     }
 
-    /// Efficiency `Ec = S / (T / T_SAS)` (section 4.1); none without a turn.
+    /// Efficiency: `Ec = S / (T / T_SAS)` (section 4.1). `None` without a turn.
     pub fn efficiency(self, success: f64, turns: f64) -> Option<f64> {
         (turns > 0.0).then(|| success / (turns / self.turns)).filter(|value| value.is_finite())
     }
 }
 
-/// Factor by which failures grow with several agents: `(1 - P_MAS) / (1 - P_SAS)`. None if a single agent
-/// never failed.
+/// Factor by which failures increase with several agents: `(1 - P_MAS) / (1 - P_SAS)`. The arguments are
+/// success rates. `None` if a single agent never failed.
 pub fn error_amplification(several: f64, single: f64) -> Option<f64> {
     error_ratio(1.0 - several, 1.0 - single)
 }
 
-/// The same factor from failure rates. None if a single agent never failed.
+/// The same factor from failure rates. `None` if a single agent never failed.
 pub fn error_ratio(several: f64, single: f64) -> Option<f64> {
     (single > 0.0).then(|| several / single).filter(|value| value.is_finite())
 }
