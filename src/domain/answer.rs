@@ -52,7 +52,7 @@ pub struct Found {
     pub around: String,
 }
 
-/// Why no document can be read.
+/// The reason why no document can be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unreadable {
     /// There is no document.
@@ -219,7 +219,7 @@ fn fences(text: &str) -> Vec<Fence> {
 }
 
 impl Fence {
-    /// True if it is for JSON: its label says so, it has no label, or a document begins on its first line.
+    /// True if it is for JSON: its label says so, it has no label, or a document begins in place of the label.
     fn is_json(&self) -> bool {
         let label = self.label.to_ascii_lowercase();
         label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
@@ -496,8 +496,8 @@ fn is_quoted(answer: &str, mark: Mark) -> bool {
     before.is_some_and(|letter| "\"'`“‘«\\".contains(letter))
 }
 
-/// True if a closing mark ends a block: it is alone at the beginning or end of its line, or follows a full
-/// sentence, or the next text does not continue in lower case. In the middle of a sentence it is only
+/// True if a closing mark ends a block: nothing precedes or nothing follows it on its line, or a full sentence
+/// precedes it, or the text after it does not continue in lower case. In the middle of a sentence it is only
 /// mentioned.
 fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     if is_quoted(answer, mark) {
@@ -525,7 +525,7 @@ fn unwrapped(text: &str) -> &str {
 // Lone surrogates in JSON. One remains if a model is cut off between the two escapes of a character, or if a
 // CLI counts in UTF-16. No Rust string can hold it, so the whole document would fail to parse.
 
-/// Bytes of an escape such as `\ud83d`.
+/// Length in bytes of an escape such as `\ud83d`.
 const LENGTH: usize = 6;
 
 /// Replaces each lone surrogate by the escape of U+FFFD. Every other byte keeps its position.

@@ -7,8 +7,8 @@ use super::measure::number::real;
 /// Quantile for "at least": the true rate is higher with probability 0.9.
 pub const CAUTIOUS: f64 = 0.1;
 
-/// The 10% quantile of a rate after these successes and failures, with a uniform prior: of Beta(s + 1, f +
-/// 1). Three of three give 0.56; 95 of 100 give 0.91.
+/// The 10% quantile of a rate after s successes and f failures with a uniform prior, which gives the
+/// distribution Beta(s + 1, f + 1). Three of three give 0.56; 95 of 100 give 0.91.
 pub fn cautious_rate(successes: u64, failures: u64) -> f64 {
     quantile(CAUTIOUS, real(successes) + 1.0, real(failures) + 1.0)
 }

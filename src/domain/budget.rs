@@ -52,7 +52,7 @@ impl Item {
     }
 }
 
-/// Why a consult may not start.
+/// The reason why a consult may not start: a budget is used up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Short {
     /// Name of the used-up budget: `the run`, or a stage.

@@ -32,7 +32,7 @@ pub struct Claim {
     pub form: Form,
 }
 
-/// How certain it is that a text is a place.
+/// The certainty that a text is a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A place, even if the file does not exist.

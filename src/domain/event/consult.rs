@@ -148,7 +148,7 @@ impl ConsultSettled {
 
 #[cfg(test)]
 impl ConsultSettled {
-    /// A call that took 100 ms, and of which nothing else was told.
+    /// A call that took 100 ms and reported nothing else.
     pub fn sample() -> Self {
         Self {
             reservation: String::new(),
@@ -201,6 +201,6 @@ impl From<ConsultSettled<IgnoredAny>> for super::Body {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ConsultReleased {
     pub reservation: String,
-    /// Why it did not start.
+    /// The reason why it did not start.
     pub why: String,
 }

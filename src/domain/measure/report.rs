@@ -515,7 +515,6 @@ impl Target {
     }
 }
 
-
 /// A figure of the summary. Every result includes its definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
