@@ -219,7 +219,7 @@ fn fences(text: &str) -> Vec<Fence> {
 }
 
 impl Fence {
-    /// True if it is for JSON: its label says so, it has no label, or a document begins in place of the label.
+    /// True if it is for JSON: its label says so, it has no label, or a document stands in place of a label.
     fn is_json(&self) -> bool {
         let label = self.label.to_ascii_lowercase();
         label.is_empty() || label.starts_with("json") || label.starts_with(['{', '['])
@@ -496,9 +496,9 @@ fn is_quoted(answer: &str, mark: Mark) -> bool {
     before.is_some_and(|letter| "\"'`“‘«\\".contains(letter))
 }
 
-/// True if a closing mark ends a block: nothing precedes or nothing follows it on its line, or a full sentence
-/// precedes it, or the text after it does not continue in lower case. In the middle of a sentence it is only
-/// mentioned.
+/// True if a closing mark ends a block: nothing precedes or nothing follows it on its line, or a full
+/// sentence precedes it, or the text after it does not continue in lower case. In the middle of a sentence it
+/// is only mentioned.
 fn ends_a_thought(answer: &str, mark: Mark) -> bool {
     if is_quoted(answer, mark) {
         return false;

@@ -184,12 +184,12 @@ mod tests;
 pub static FINDINGS: LazyLock<Texts> =
     LazyLock::new(|| packed::read("src/domain/coordination/findings.yaml"));
 
-/// The text under a key, with its values.
+/// The text under a key of `findings.yaml`, with the values filled in.
 pub fn finding(key: &str, values: &[(&str, &str)]) -> String {
     filled(&FINDINGS, key, values)
 }
 
-/// The reason of a rule.
+/// Explains why a rule decided, with the scores and their thresholds.
 pub fn rationale(rule: Rule, scores: &Scores) -> String {
     let number = |score: f64| format!("{score:.2}");
     let Scores { decomposability, sequential, tools } = scores;
@@ -206,7 +206,7 @@ pub fn rationale(rule: Rule, scores: &Scores) -> String {
     )
 }
 
-/// The finding of the paper ("Towards a Science of Scaling Agent Systems") about a choice.
+/// The finding of "Towards a Science of Scaling Agent Systems" that supports a choice.
 pub fn paper_insight(topology: Topology, rule: Rule, policy: &PolicySettings) -> String {
     let several = |key: &str| {
         let Facts { error_multiplier, task_error_ratio, .. } = Facts::of(topology);
