@@ -1,9 +1,9 @@
-//! Sorting with a single sort in the binary. The standard library's sort is compiled anew for every type
-//! and every order, some 4 KB each time. For lists of thousands in a hot place, use the library's.
+//! Sorting with one copy of the sort in the binary. The standard library's sort is compiled anew for every
+//! type and every order, about 4 KB each. For thousands of items in a hot place, use the library's sort.
 
 use std::cmp::Ordering;
 
-/// The library's stable sorts by another name.
+/// Stable sorts that order as the library's `sort_by` and `sort_by_key` do.
 pub(crate) trait Order<T> {
     fn order_by(&mut self, compare: impl FnMut(&T, &T) -> Ordering);
 
@@ -21,14 +21,14 @@ impl<T> Order<T> for [T] {
     }
 }
 
-/// For each place, the index of the item that belongs there.
+/// The sorted order: for each place, the index of the item that belongs there.
 fn sources(count: usize, compare: &mut dyn FnMut(usize, usize) -> Ordering) -> Vec<usize> {
     let mut sources: Vec<usize> = (0..count).collect();
     sources.sort_by(|left, right| compare(*left, *right));
     sources
 }
 
-/// Swaps until everything is in its place.
+/// Swaps items until each is in the place that `sources` gives it.
 fn arrange(sources: &[usize], swap: &mut dyn FnMut(usize, usize)) {
     let mut places = vec![0; sources.len()];
     for (place, source) in sources.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! Packing a context: constraints, errors, facts and files become one text that never exceeds its limit.
-//! Line numbers stay true across everything that is left out.
+//! Packs a context: constraints, errors, facts and files become one text that never exceeds its limit.
+//! Lines keep their true numbers, however many are left out before them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,40 +14,40 @@ use errors::error_lines;
 
 mod errors;
 
-/// The longest shown line of a file or an error, in characters. A longer line is cut with a note.
+/// The most characters shown of a line of a file or an error. A longer line is cut with a note.
 pub const MAX_LINE_CHARS: usize = 1_000;
 
-/// The material to pack, in the order of its importance. Every text is already masked.
+/// The material to pack. Every text is already masked.
 #[derive(Clone, Debug, Default)]
 pub struct Material {
     pub constraints: Vec<String>,
     /// Error texts, stack traces, logs.
     pub errors: Vec<String>,
     pub facts: Vec<String>,
-    /// Files, as far as they were read.
+    /// Files, with the lines that were read.
     pub files: Vec<FileText>,
 }
 
-/// The lines of a file that were read, by their true numbers.
+/// The lines of a file that were read.
 #[derive(Clone, Debug, Default)]
 pub struct FileText {
     /// The path as shown.
     pub path: String,
     pub total_lines: usize,
-    /// Line number (from 1) and text.
+    /// Text by line number, from 1.
     pub lines: BTreeMap<usize, String>,
-    /// The lines that matter most, best first; as many as may be shown.
+    /// Numbers of the lines that may be shown, most important first.
     pub ranking: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct PackLimits {
     pub error_lines: usize,
-    /// Characters in all.
+    /// Characters of the whole text.
     pub total_chars: usize,
 }
 
-/// A packed context and what did not get into it.
+/// A packed context, with a list of omissions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packed {
     pub text: String,
@@ -68,16 +68,16 @@ pub struct PackedFile {
     pub total_lines: usize,
 }
 
-/// Something left out.
+/// A part that was left out or cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Omission {
-    /// The file, or the item such as `error 2`.
+    /// The path of a file, or the name of an item, as `error 2`.
     pub path: String,
-    /// Why.
     pub reason: String,
 }
 
-/// Packs the material, most important first.
+/// Packs the material in this order: constraints, errors, facts, files. The errors leave half of the
+/// remaining room to the files that need it.
 pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     let mut packer = Packer { limit: limits.total_chars, packed: Packed::default(), section: None };
     for (index, text) in material.constraints.iter().enumerate() {
@@ -105,8 +105,8 @@ pub fn pack(material: &Material, limits: PackLimits) -> Packed {
     packer.packed
 }
 
-/// A packed text with the first `by` files moved to the end. Lines of files are numbered, so no line of a
-/// file looks like a heading.
+/// A packed text with its first `by` files moved to the end. It finds the files by their headings: lines of
+/// files are numbered, so none looks like a heading.
 pub fn with_files_turned(text: &str, by: usize) -> String {
     const SECTION: &str = "## Files\n";
     let Some(start) = text.rfind(SECTION).map(|at| at + SECTION.len()) else {
@@ -130,8 +130,8 @@ struct Packer {
 }
 
 impl Packer {
-    /// Adds the errors. They take half of the room, and more where the files do not need it. A long error
-    /// leaves the others their share.
+    /// Adds the errors. They may take half of the room, and more if the files do not need the rest. A long
+    /// error leaves the other errors their share.
     fn add_errors(&mut self, errors: Vec<Block>, files: &[Block]) {
         const HEADING: usize = 20;
         let left = self.limit.saturating_sub(self.packed.total_chars + HEADING);
@@ -143,7 +143,7 @@ impl Packer {
         }
     }
 
-    /// Adds as much of a block as fits, and returns how many of its lines are shown.
+    /// Adds as much of a block as fits, and returns the number of its lines that are shown.
     fn add(&mut self, section: &'static str, block: Block) -> Option<usize> {
         self.add_within(section, block, usize::MAX)
     }
@@ -191,8 +191,8 @@ impl Packer {
     }
 }
 
-/// A line as it is shown: where it is longer than `most`, its middle is left out, for a message begins and
-/// ends with what matters.
+/// A line as it is shown. A line longer than `most` loses its middle, because the beginning and the end of a
+/// message matter most.
 fn shown_line(text: &str, most: usize) -> Cow<'_, str> {
     let tail = most * 2 / 5;
     match ends(text, most - tail, tail) {
@@ -203,9 +203,10 @@ fn shown_line(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// A long value beside the one that it is compared with: its label, and the part in which the two differ.
+/// A long `label: value` line, cut to its label and the part in which its value differs from the value of
+/// `other`, the line that it is compared with. None unless both lines have a label.
 fn shown_value(text: &str, other: &str, most: usize) -> Option<String> {
-    /// Characters before the difference.
+    /// Characters shown before the difference.
     const BEFORE: usize = 60;
     let label = |text: &str| {
         let end = text.find([':', '='])?;
@@ -225,11 +226,11 @@ fn shown_value(text: &str, other: &str, most: usize) -> Option<String> {
     Some(format!("{name} {}{shown}{}", gap(skipped), gap(left)))
 }
 
-/// Lines on each side of a mentioned line that matter more than the rest of the file.
+/// Lines on each side of a named line that matter more than the rest of the file.
 const WINDOW: usize = 15;
 
-/// The most important lines of a file, best first: those around the lines that an error names, then its
-/// head and its tail, two lines of the head to one of the tail. At most `limit` numbers, each in
+/// The numbers of the most important lines of a file, best first: the lines around those that an error
+/// names, then two lines of the head for each line of the tail. At most `limit` numbers, each in
 /// `1..=total`.
 pub fn file_lines(total: usize, named: &[usize], limit: usize) -> Vec<usize> {
     let around = (0..=WINDOW).flat_map(|distance| {
@@ -247,12 +248,12 @@ fn distinct(order: impl Iterator<Item = usize>, total: usize, limit: usize) -> V
     order.filter(|line| (1..=total).contains(line) && seen.insert(*line)).take(wanted).collect()
 }
 
-/// An item to be shown.
+/// An item of the context: a constraint, an error, a fact or a file.
 struct Block {
     /// Its name in the list of omissions.
     label: String,
     total: usize,
-    /// Characters of a line.
+    /// The most characters shown of a line.
     line_chars: usize,
     style: Style,
     lines: Vec<Line>,
@@ -277,7 +278,7 @@ struct Fitted {
     text: String,
     shown: usize,
     short_of_room: bool,
-    /// Lines of which the middle is left out.
+    /// Shown lines without their middle.
     cut_lines: usize,
 }
 
@@ -289,7 +290,7 @@ impl Line {
 }
 
 impl Block {
-    /// A list item: its first lines matter most.
+    /// A list item. Its first lines matter most.
     fn bullet(label: String, text: &str) -> Self {
         let lines: Vec<Line> = (1..)
             .zip(text.lines())
@@ -299,7 +300,7 @@ impl Block {
         Self { label, total, line_chars: MAX_LINE_CHARS, style: Style::Bullet, ranking, lines }
     }
 
-    /// An error; its ranked lines matter most. Where room is short, no line takes most of it.
+    /// An error. Where room is short, its lines are cut shorter, so that no line takes most of the room.
     fn error(number: usize, text: &str, ranking: Vec<usize>, room: usize) -> Self {
         const LEAST: usize = 160;
         const A_LINE: usize = 10;
@@ -325,7 +326,6 @@ impl Block {
         }
     }
 
-    /// A file; its ranked lines matter most.
     fn file(file: &FileText) -> Self {
         Self {
             label: file.path.clone(),
@@ -346,13 +346,13 @@ impl Block {
         self.render(self.ranking.len()).chars().count()
     }
 
-    /// The most that fits into `room` characters; none where not even a piece fits.
+    /// As many ranked lines as fit into `room` characters. None if not even a piece of a line fits.
     fn fit(&self, room: usize) -> Option<Fitted> {
         let whole = self.render(self.ranking.len());
         if whole.chars().count() <= room {
             return Some(self.fitted(whole, self.ranking.len(), false));
         }
-        // The rendering grows with the number of lines, so the largest that fits can be bisected.
+        // The text grows with the number of lines, so bisection finds the largest number that fits.
         let (mut fits, mut exceeds) = (0, self.ranking.len());
         while fits + 1 < exceeds {
             let middle = usize::midpoint(fits, exceeds);
@@ -375,7 +375,7 @@ impl Block {
         Fitted { text, shown, short_of_room, cut_lines }
     }
 
-    /// A single line that is too long for the room is cut between characters.
+    /// The first line of a list item, cut to the room. None for other blocks, or if too little would be left.
     fn first_line_cut(&self, room: usize) -> Option<Fitted> {
         const NOTE: &str = " ... cut ...\n";
         const WORTHWHILE: usize = 40;
@@ -440,7 +440,7 @@ impl Block {
     }
 }
 
-/// Says which lines stand between the next expected one and the one that follows.
+/// Adds a note about the lines left out between the `expected` line and the `following` one.
 fn push_gap(text: &mut String, expected: usize, following: usize) {
     match following - expected {
         0 => {}
@@ -449,13 +449,13 @@ fn push_gap(text: &mut String, expected: usize, following: usize) {
     }
 }
 
-/// A fence longer than any run of backquotes inside.
+/// A Markdown fence longer than any run of backquotes in the lines.
 pub fn fence_for<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     let runs = lines.flat_map(|line| line.split(|letter| letter != '`')).map(str::len);
     "`".repeat(runs.max().unwrap_or(0).max(2) + 1)
 }
 
-/// A file and a line that some text names.
+/// A place that a text names: a file and a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
     /// The path as the text writes it.
@@ -473,7 +473,7 @@ impl Mention {
     }
 }
 
-/// The places that the texts name, the innermost (last) first, at most 200.
+/// The places that the texts name, last first (a Python stack ends with its innermost frame). At most 200.
 pub fn mentions<'a>(texts: impl DoubleEndedIterator<Item = &'a str>) -> Vec<Mention> {
     const MOST: usize = 200;
     texts

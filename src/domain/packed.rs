@@ -1,4 +1,4 @@
-//! The texts and the time zones that the binary carries. The build compresses them to a third.
+//! The texts and time zones embedded in the binary. The build compresses them to a third of their size.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::typed::from_yaml;
 
-/// A file of the repository.
+/// A file of the repository, embedded.
 pub struct Packed {
     /// Its path from the top of the repository, with `/`.
     pub path: &'static str,
@@ -35,12 +35,12 @@ pub fn below(directory: &str) -> impl Iterator<Item = &'static Packed> {
         .filter(move |file| file.path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/')))
 }
 
-/// The text of a file.
+/// The text of a file; None if no such file is embedded.
 pub fn text(path: &str) -> Option<String> {
     Some(FILES.iter().find(|file| file.path == path)?.text())
 }
 
-/// Reads a file of YAML. A test reads each, so they always parse.
+/// Parses an embedded YAML file. A test parses each of them, so this always succeeds.
 pub fn read<T: DeserializeOwned + Default>(path: &str) -> T {
     from_yaml(&text(path).unwrap_or_default())
         .inspect_err(|error| tracing::error!(path, %error, "an embedded file cannot be read"))
@@ -63,7 +63,7 @@ pub fn zone(name: &str) -> Option<Vec<u8>> {
     }
 }
 
-// Lists of words and names that rules look for, as data: `lists.yaml`.
+// `lists.yaml` holds lists of words and names that rules look for.
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]

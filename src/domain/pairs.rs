@@ -1,10 +1,10 @@
-//! Serde helpers: a map as a list of pairs, since a JSON key must be a string (`#[serde(with = "pairs")]`),
-//! and fields that are left out.
+//! Serde helpers. `#[serde(with = "pairs")]` writes a map as a list of pairs, since a JSON key must be a
+//! string. The others add fields to a record or leave fields out.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// A record with more fields behind its own; nothing is added that is no object.
+/// A record as JSON, followed by the fields of `more`. Nothing is added unless both are objects.
 pub(crate) fn with(record: impl Serialize, more: impl Serialize) -> Value {
     let mut record = json!(record);
     if let (Value::Object(fields), Value::Object(more)) = (&mut record, json!(more)) {
@@ -18,12 +18,12 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A record without the fields that say nothing.
+/// A record without its null fields.
 pub(crate) fn without_nulls(record: Value) -> Value {
     without_nulls_but(record, &[])
 }
 
-/// The same, and some fields stay in any case.
+/// A record without its null fields, except those named in `these`.
 pub(crate) fn without_nulls_but(mut record: Value, these: &[&str]) -> Value {
     if let Value::Object(fields) = &mut record {
         fields.retain(|name, value| !value.is_null() || these.contains(&name.as_str()));

@@ -1,4 +1,4 @@
-//! Regexes as data: they stand in YAML beside the code that uses them, and compile on first use.
+//! Regexes as data: they live in YAML files beside the code that uses them, and compile on first use.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::packed;
 use super::rule::{RuleError, compile};
 
-/// A regex in which `^` and `$` are the ends of lines.
+/// A regex in which `^` and `$` match at the ends of lines.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Pattern {
@@ -27,12 +27,12 @@ impl From<String> for Pattern {
 }
 
 impl Pattern {
-    /// One of the code.
+    /// A pattern written in the code.
     pub(crate) const fn new(written: &'static str) -> Self {
         Self { written: Cow::Borrowed(written), compiled: OnceLock::new() }
     }
 
-    /// Says that case does not matter.
+    /// Makes the pattern ignore case.
     pub(crate) fn ignore_case(&mut self) {
         *self = format!("(?i){}", self.written).into();
     }
@@ -45,7 +45,7 @@ impl Pattern {
         }
     }
 
-    /// The compiled regex. A test compiles every shipped pattern, so there always is one.
+    /// The compiled regex; None if the pattern is invalid. A test compiles every shipped pattern.
     pub(crate) fn regex(&self) -> Option<&Regex> {
         let compile = || {
             let built = compile("", &self.written);
@@ -75,21 +75,21 @@ impl Pattern {
     }
 }
 
-/// A file of patterns by their names.
+/// The patterns of a file, by name.
 #[derive(Debug, Default)]
 pub(crate) struct Patterns(HashMap<String, Pattern>);
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Names for parts of patterns. A later part may use an earlier one.
+    /// Parts of patterns, by the word that a pattern writes for each. A later part may use an earlier one.
     #[serde(default)]
     parts: IndexMap<String, String>,
     patterns: HashMap<String, String>,
 }
 
 impl Patterns {
-    /// Reads a file that the binary carries.
+    /// Reads an embedded file.
     pub(crate) fn read(path: &str) -> Self {
         let File { parts, patterns } = packed::read(path);
         let whole = |pattern: String| {

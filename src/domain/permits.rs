@@ -1,25 +1,25 @@
-//! Files that run something by themselves, or permit something to run. A person has to see them before they
-//! change.
+//! Files that run something by themselves, or permit something to run. A person must see a change to them
+//! first.
 //!
 //! Files that the project's own checks run anyway (tests, `conftest.py`, build scripts, makefiles) are
-//! ordinary sources: they are named as a risk and not refused.
+//! ordinary sources: a change to them is reported as a risk but not refused.
 
 use serde_json::Value;
 
 use super::packed::{list, pairs};
 use super::secret_path::folded;
 
-/// The power that makes a file more than a source.
+/// The power that makes a file more than a source, described in a few words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
-    /// It is run, or lets something run, without being asked.
+    /// The file runs, or lets something run, without anybody asking for it.
     ActsByItself(&'static str),
-    /// It runs where the project is built or tested.
+    /// The file runs when the project is built or tested.
     RunsInChecks(&'static str),
 }
 
 impl Power {
-    /// The power in a few words.
+    /// The description of the power.
     pub fn words(self) -> &'static str {
         match self {
             Self::ActsByItself(words) | Self::RunsInChecks(words) => words,
@@ -30,13 +30,14 @@ impl Power {
 /// Directories below `.github`, `.gitlab` and `.gitea` whose content runs by itself.
 const CI: [&str; 4] = ["workflows", "actions", "ci", "scripts"];
 
-/// Directories below a guarded one that builds and tests write themselves.
+/// Acting directories that builds and tests write themselves, so they are not guarded.
 const WRITTEN_BY_BUILDS: [&str; 5] = [".venv", "venv", "node_modules", "__pycache__", ".direnv"];
 
-/// Directories of the repository hosts, with what runs there.
+/// Directories with the settings of repository hosts.
 const HOSTS: [&str; 4] = [".github", ".gitlab", ".gitea", ".forgejo"];
 
-/// The power of a directory entry, by its name, where no build and no test has a reason to change it.
+/// The power of a directory entry, by its name. None for an ordinary entry, and for a directory that builds
+/// and tests write themselves.
 pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
     let name = folded(name);
     let is = |known: &&(&str, &'static str)| known.0 == name;
@@ -50,7 +51,7 @@ pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
     pairs("acting_directories").iter().find(is).filter(|_| !written).map(|(_, words)| *words)
 }
 
-/// The power of a file, by its name.
+/// The power of a file, by its path. None for an ordinary file.
 pub fn power(path: &str) -> Option<Power> {
     let parts: Vec<String> = path.split('/').map(folded).collect();
     let (name, directories) = parts.split_last()?;
@@ -79,13 +80,13 @@ pub fn power(path: &str) -> Option<Power> {
     runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
 }
 
-/// The power that a change of content adds: scripts of a package, plug-ins and entry points.
+/// The power that a change adds to a settings file: npm scripts, or plug-ins and hooks of Python tools.
 pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &T) -> Option<Power> {
     // A new file changes nothing that ran before.
     if before.as_ref().is_empty() {
         return None;
     }
-    // Most files are none of these, so their texts are not read.
+    // Decoded only for the files below, which are few.
     let text = String::from_utf8_lossy;
     let (before, after) = (|| text(before.as_ref()), || text(after.as_ref()));
     let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();

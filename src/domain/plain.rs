@@ -1,7 +1,7 @@
-//! Text without the sequences that only a terminal acts on: colours, cursor moves, titles, links, bells.
+//! Removes the sequences that only a terminal acts on: colours, cursor moves, titles, links, bells.
 //!
-//! No printed letter is lost: the sequence goes and the letters around it stay, also letters that a
-//! terminal would have overwritten. A carriage return ends a line.
+//! No printed letter is lost, not even one that a terminal would have overwritten. A carriage return ends a
+//! line.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::pattern::Pattern;
 
-/// A title or a link ends with its line at the latest, so that a sequence without its end takes no
-/// answer with it.
+/// A title or a link ends with its line at the latest, so that an unfinished sequence does not swallow the
+/// rest of an answer.
 static SEQUENCE: Pattern = Pattern::new(
     r"(?x)
         \r+\n? | [\u{2028}\u{2029}]
@@ -37,13 +37,13 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// True if a text has a byte that may begin a sequence. Most answers need no second look. The loop tests
-/// eight bytes at a time.
+/// True if a text has a byte that may begin a sequence. Most answers have none, so the slower checks are
+/// skipped. The loop tests eight bytes at a time.
 fn may_act(text: &str) -> bool {
     const fn each(byte: u8) -> u64 {
         u64::from_ne_bytes([byte; 8])
     }
-    /// The highest bit of every byte that is zero.
+    /// A word with the highest bit set in each byte that is zero in `word`.
     fn zeros(word: u64) -> u64 {
         !(((word & each(0x7f)) + each(0x7f)) | word | each(0x7f))
     }
@@ -59,7 +59,7 @@ fn may_act(text: &str) -> bool {
     eights.iter().any(acts) || acts(&last)
 }
 
-/// Applies [`plain`] to every string in a document.
+/// Applies [`plain`] to every string and key of a JSON document.
 pub fn plain_value(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(plain(&text).into_owned()),
@@ -73,7 +73,7 @@ pub fn plain_value(value: Value) -> Value {
     }
 }
 
-/// True if a reader would not see a letter, or a terminal would obey it.
+/// True if a letter is invisible to a reader, or a terminal would act on it.
 pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(

@@ -1,7 +1,7 @@
-//! The coordination policy: the one place that says what each stage may spend, and on which topology.
+//! The coordination policy: the budget and the topology of each stage.
 //!
-//! The tools that show it, the skills and the workflow that enforces it all read it here, so that no two
-//! answers disagree.
+//! The tools that show the policy, the skills, and the workflow that enforces it all read it here, so they
+//! never disagree.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,15 +13,15 @@ pub use super::topology::Topology;
 #[serde(deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the configuration")]
 pub struct PolicySettings {
-    /// Single-agent success above which an ensemble is skipped, 0 to 1 ("Towards a Science of
-    /// Scaling Agent Systems": gains saturate at about 0.45).
+    /// Success rate of a single agent above which an ensemble is skipped, 0 to 1. Gains saturate at about
+    /// 0.45 ("Towards a Science of Scaling Agent Systems").
     pub capability_threshold: f64,
     pub max_consults_per_stage: u32,
-    /// Consults of one run.
+    /// Most consults of one run.
     pub max_consults_total: u32,
-    /// Iterations of debug before it escalates.
+    /// Debug iterations before the stage escalates.
     pub max_debug_iterations: u32,
-    /// True if tests decide first.
+    /// True if tests decide first when a candidate is selected.
     pub prefer_tests_first: bool,
     /// True if hypothesize may ask several providers.
     pub ensemble_hypotheses: bool,
@@ -29,23 +29,23 @@ pub struct PolicySettings {
     pub ensemble_implementation: bool,
     /// True if debug is held to a single agent.
     pub debug_single_agent: bool,
-    /// Tools loaded at a time.
+    /// Most tools loaded at a time.
     pub max_tools: u32,
-    /// Reasoning turns that a single agent takes for a task, above 0; the paper's mean (7.2, Kim et
-    /// al., table 5) by default. Overhead and efficiency are measured against it.
+    /// Reasoning turns that a single agent takes for a task, above 0. Overhead and efficiency are measured
+    /// against it. Default: the mean of the paper, 7.2 (Kim et al., table 5).
     pub single_agent_turns: Option<f64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StagePolicy {
-    /// The arrangement of its agents: who decides.
+    /// Arrangement of the agents: who decides.
     pub topology: Topology,
-    /// The arrangement of its candidates, where it asks for more than one answer. Independent candidates
-    /// are asked without seeing one another, together or one by one; they never decide.
+    /// Arrangement of the candidates, if the stage asks for several answers. Independent candidates do not
+    /// see one another, whether asked together or one by one; they never decide.
     pub candidates: Topology,
-    /// True if it may ask several providers at once.
+    /// True if the stage may ask several providers at once.
     pub ensemble_allowed: bool,
-    /// Consults; in debug, of one iteration.
+    /// Most consults of the stage; in debug, of one iteration.
     pub max_consults: u32,
     pub max_iterations: u32,
     pub preferred_clients: &'static [&'static str],
@@ -54,16 +54,16 @@ pub struct StagePolicy {
 /// The reason why a stage is left to a single agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SingleAgent {
-    /// The stage's steps depend on one another, and a caller cannot override it.
+    /// The steps of the stage depend on one another. A caller cannot override this.
     Always,
-    /// The stage is single-agent unless a caller insists.
+    /// The stage is left to one agent unless a caller insists.
     UnlessForced,
-    /// The user switched its ensemble off.
+    /// The user switched the ensemble of the stage off.
     SwitchedOff,
 }
 
 impl PolicySettings {
-    /// The reason why a stage is left to a single agent, if it is.
+    /// The reason why a stage is left to a single agent; None if it is not.
     pub fn single_agent(&self, stage: Stage) -> Option<SingleAgent> {
         match stage {
             Stage::Debug if self.debug_single_agent => Some(SingleAgent::Always),
@@ -73,7 +73,7 @@ impl PolicySettings {
         }
     }
 
-    /// The topology of a stage, where nothing but the stage is known.
+    /// The recommended topology if only the stage is known.
     pub fn recommended(&self, stage: Stage) -> Topology {
         match self.single_agent(stage) {
             Some(_) => Topology::Sas,

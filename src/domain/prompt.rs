@@ -1,4 +1,4 @@
-//! The words that go to consultants, judges, reviewers and voters: `prompts.yaml`.
+//! The texts for consultants, judges, reviewers and voters, from `prompts.yaml`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -18,24 +18,24 @@ struct File {
 static FILE: LazyLock<File> = LazyLock::new(|| packed::read("src/domain/prompts.yaml"));
 pub static PROMPTS: LazyLock<&Texts> = LazyLock::new(|| &FILE.texts);
 
-/// The prompt under a key, with its values.
+/// The prompt under a key, with its placeholders filled.
 pub fn prompt(key: &str, values: &[(&str, &str)]) -> String {
     filled(&PROMPTS, key, values)
 }
 
-/// The angle of a member of an ensemble, by its number from 0; the list repeats after its last. Models that
-/// read the same words in the same order make the same mistakes. Another angle and another order of the
-/// files spread them.
+/// The angle for a member of an ensemble, by its number from 0. After the last angle the list begins again.
+/// Models that read the same words in the same order make the same mistakes; another angle and another order
+/// of the files make their mistakes differ.
 pub fn angle(member: usize) -> &'static str {
     FILE.angles.iter().cycle().nth(member % FILE.angles.len().max(1)).map_or("", String::as_str)
 }
 
-// Texts as data: files of keys and texts, embedded in the binary. A project cannot soften them.
+// The texts are embedded in the binary, so that a project cannot soften them.
 
-/// Texts by key, with `{names}` of values.
+/// Texts by key, with `{name}` where a value belongs.
 pub type Texts = HashMap<String, String>;
 
-/// The text under a key, with its values.
+/// The text under a key, with its placeholders filled; empty if the key is unknown.
 pub fn filled(texts: &Texts, key: &str, values: &[(&str, &str)]) -> String {
     texts.get(key).map_or_else(String::new, |text| fill(text, values))
 }

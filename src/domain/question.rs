@@ -1,7 +1,7 @@
-//! The questions that a person answers when a stage is reviewed, and how answers are judged.
+//! The questions that a person answers when reviewing a stage, and the rules that judge the answers.
 //!
-//! They are embedded on purpose: the model whose work is reviewed can edit a project's files, and such an
-//! edit must not make a review easier.
+//! They are embedded on purpose: the model under review can edit the project's files, and no edit may make
+//! the review easier.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -23,13 +23,13 @@ use super::text::{Text, gather_texts, spread_texts};
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// An approval without an answer is not an informed one.
+    /// Without an answer, an approval is not informed.
     Critical,
-    /// It should be answered.
+    /// The question should be answered.
     High,
     /// An answer helps.
     Medium,
-    /// It is for those who have the time.
+    /// The question is for those who have the time.
     Low,
 }
 
@@ -50,12 +50,12 @@ pub struct Question {
     pub id: String,
     pub priority: Priority,
     pub question: Text,
-    /// The answers offered; empty where the person answers in their own words.
+    /// The answers offered; empty if the person answers in their own words.
     pub options: Vec<Text>,
     /// True if the person answers in their own words.
     pub requires_text_response: bool,
     pub context: Option<Text>,
-    /// The answer, once there is one.
+    /// The answer, if it was given.
     pub response: Option<String>,
 }
 
@@ -68,25 +68,20 @@ pub fn for_stage(stage: Stage) -> Vec<Question> {
     rows(stage).iter().map(Row::question).collect()
 }
 
-/// The number of questions of each priority.
+/// The number of questions by priority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Of priority critical.
     #[serde(rename = "critical_count")]
     pub critical: usize,
-    /// Of priority high.
     #[serde(rename = "high_count")]
     pub high: usize,
-    /// Of priority medium.
     #[serde(rename = "medium_count")]
     pub medium: usize,
-    /// Of priority low.
     #[serde(rename = "low_count")]
     pub low: usize,
 }
 
 impl Counts {
-    /// Counts questions by their priority.
     pub fn of(questions: &[Question]) -> Self {
         let count = |priority| questions.iter().filter(|question| question.priority == priority).count();
         Self {
@@ -97,7 +92,6 @@ impl Counts {
         }
     }
 
-    /// The number of questions of one priority.
     pub fn get(self, priority: Priority) -> usize {
         match priority {
             Priority::Critical => self.critical,
@@ -108,7 +102,7 @@ impl Counts {
     }
 }
 
-/// A question as a list shows it, without the fields that only a report has.
+/// A question in a list, without the fields that only a report needs.
 #[derive(Clone, Debug, Serialize)]
 #[serde(remote = "Self")]
 pub struct Listed {
@@ -121,14 +115,14 @@ pub struct Listed {
 
 spread_texts!(Listed: TEXTS);
 
-/// The questions of a stage, as they are listed.
+/// The questions of a stage, as the tool returns them.
 #[derive(Clone, Debug, Serialize)]
 pub struct StageQuestions {
     ok: bool,
     stage: Stage,
     total_questions: usize,
     questions: Vec<Listed>,
-    /// Ids, in the order of the questions.
+    /// Question ids by priority, in the order of the questions.
     by_priority: IndexMap<&'static str, Vec<String>>,
     summary: Counts,
 }
@@ -164,40 +158,39 @@ impl From<Question> for Listed {
 /// The reason why an answer is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ResponseError {
-    /// There is no such question in the stage.
+    /// The stage has no question with this id.
     #[error("{stage} has no question `{id}`; its questions are {}", known.join(", "))]
     Unknown {
         /// As given.
         id: String,
         stage: &'static str,
-        /// The questions that there are.
+        /// The ids of the stage's questions.
         known: Vec<&'static str>,
     },
     /// The answer is not one of the choices.
     #[error("the answer to `{id}` must be one of: {} (got `{given}`)", offered.join(" | "))]
     NotOffered {
-        /// The question.
+        /// The id of the question.
         id: &'static str,
         /// As given.
         given: String,
         offered: Vec<String>,
     },
-    /// The answer is no text.
+    /// The answer is not a string.
     #[error("the answer to `{id}` must be a text")]
     NotText {
-        /// The question.
+        /// The id of the question.
         id: &'static str,
     },
-    /// One question is answered twice, by ids that differ in blanks or case only.
+    /// A question is answered twice, under ids that differ only in blanks or case.
     #[error("`{id}` is answered twice")]
     Twice {
-        /// The question.
+        /// The id of the question.
         id: &'static str,
     },
 }
 
-/// The accepted answers of a review, each under the id of its question. An answer that was chosen
-/// is in the words of its English option.
+/// The accepted answers of a review, by question id. A chosen option is kept in its English words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Responses {
@@ -206,26 +199,26 @@ pub struct Responses {
     given: IndexMap<&'static str, String>,
 }
 
-/// An answer that says that something is wrong.
+/// An answer picked from a review, with its question. Most name a problem.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(remote = "Self")]
 pub struct Concern {
-    /// The question.
+    /// The id of the question.
     pub id: &'static str,
     pub priority: Priority,
     pub question: Text,
-    /// The answer: in each language where it was chosen, else as given.
+    /// The answer: a chosen option in each language, the person's own words as given.
     pub response: Text,
 }
 
 spread_texts!(Concern: &["question", "response"]);
 
-/// Reads the answers to the questions of a stage. Blanks around ids and answers and the case of
-/// letters do not matter, and an option may be given in either language. A blank answer does not count.
+/// Reads the answers to the questions of a stage. Case and blanks around ids and answers do not matter. An
+/// option may be given in any language. A blank answer does not count.
 ///
 /// # Errors
 ///
-/// Every answer that is not accepted.
+/// One error for each answer that is not accepted.
 pub fn read(stage: Stage, given: &Map<String, Value>) -> Result<Responses, Vec<ResponseError>> {
     let mut accepted = IndexMap::new();
     let mut refused = Vec::new();
@@ -273,8 +266,8 @@ fn one(stage: Stage, id: &str, value: &Value) -> Result<Option<(&'static Row, St
     }
 }
 
-/// True if an answer names nothing: `nothing`, `none` and their like, with only filler words around. An
-/// answer that names something, or makes an exception, does not.
+/// True if an answer names nothing: it is blank, or `nothing`, `none` or the like with only filler words
+/// around. False if it names something or makes an exception.
 fn says_nothing(answer: &str) -> bool {
     let words: Vec<String> = answer
         .split(|letter: char| !letter.is_alphanumeric())
@@ -287,14 +280,15 @@ fn says_nothing(answer: &str) -> bool {
     is_blank || (words.iter().any(is_nothing) && words.iter().all(|word| is_nothing(word) || is_around(word)))
 }
 
-/// An answer with its question, for a reader who was not there; none where it says only that all is well.
+/// An answer with its question, for a reader who did not see the review. None if the answer only says that
+/// all is well.
 pub fn told(stage: Stage, id: &str, answer: &str) -> Option<String> {
     let Some(row) = rows(stage).iter().find(|row| same(&row.id, id)) else {
         return Some(format!("{id}: {answer}"));
     };
     let bare = answer.trim().trim_end_matches(['.', '!']);
     let is_all_well = match row.options().first() {
-        // The first offered answer is the one without a reservation.
+        // The first option is the one without a reservation.
         Some(first) => is(first, answer),
         None => says_nothing(bare),
     };
@@ -320,8 +314,8 @@ impl Responses {
         questions
     }
 
-    /// The answers that name a problem: choices that are marked so, and any answer but `nothing` to a
-    /// question that asks for trouble.
+    /// The answers that name a problem: a choice marked as one, or any answer but `nothing` to a question
+    /// that asks for trouble.
     pub fn concerns(&self) -> Vec<Concern> {
         self.those(|row, answer| match row.chosen(answer) {
             Some((_, bearing)) => bearing != Bearing::Fine,
@@ -334,7 +328,7 @@ impl Responses {
         self.those(|row, answer| row.chosen(answer).is_some_and(|(_, bearing)| bearing == Bearing::Against))
     }
 
-    /// Answers in the person's own words.
+    /// The answers in the person's own words.
     pub fn in_own_words(&self) -> Vec<Concern> {
         self.those(|row, _| row.choices.is_empty())
     }
@@ -354,7 +348,7 @@ impl Responses {
             .collect()
     }
 
-    /// The concerns that answer critical questions.
+    /// The concerns about critical questions.
     pub fn critical_concerns(&self) -> Vec<Concern> {
         let mut concerns = self.concerns();
         concerns.retain(|concern| concern.priority == Priority::Critical);
@@ -362,7 +356,7 @@ impl Responses {
     }
 }
 
-/// The questions without their words, embedded. A test reads them, so they always parse.
+/// The embedded file of questions, without their words. A test parses it.
 const QUESTIONS: &str = "src/domain/question/questions.yaml";
 
 /// The consequence of an answer.
@@ -377,7 +371,7 @@ enum Bearing {
     Against,
 }
 
-/// A question of `questions.yaml`. A row without choices is answered in one's own words.
+/// A question of `questions.yaml`. A question without choices is answered in one's own words.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Row {
@@ -385,13 +379,14 @@ struct Row {
     priority: Priority,
     #[serde(default)]
     choices: Vec<Bearing>,
-    /// Every answer but `nothing` is a concern.
+    /// True if every answer but `nothing` is a concern.
     #[serde(default)]
     asks_for_trouble: bool,
 }
 
 impl Row {
-    /// A text of its words in each language, English where one has none.
+    /// The text that `of` picks from the question's words in each language, or in English if a language
+    /// lacks it.
     fn in_each(&self, of: impl Fn(&QuestionWords) -> Option<&String>) -> Text {
         let in_one = |language: Language| of(language.words().questions.get(&self.id)?);
         Text::in_each(|language| in_one(language).or(in_one(Language::ENGLISH)).cloned().unwrap_or_default())
@@ -405,7 +400,7 @@ impl Row {
         (0..self.choices.len()).map(|place| self.in_each(|words| words.choices.get(place))).collect()
     }
 
-    /// The choice that an answer names, in any language, and its consequence.
+    /// The choice that an answer names in any language, with its consequence.
     fn chosen(&self, answer: &str) -> Option<(Text, Bearing)> {
         let mut choices = self.options().into_iter().zip(self.choices.iter().copied());
         choices.find(|(text, _)| is(text, answer))
@@ -424,12 +419,12 @@ impl Row {
     }
 }
 
-/// True if an answer is this text, in any language.
+/// True if an answer equals this text in any language.
 fn is(text: &Text, answer: &str) -> bool {
     Language::all().any(|language| same(text.of(language), answer))
 }
 
-/// True if two texts are the same but for blanks around them and the case of letters.
+/// True if two texts are equal apart from case and the blanks around them.
 fn same(left: &str, right: &str) -> bool {
     left.trim().to_lowercase() == right.trim().to_lowercase()
 }

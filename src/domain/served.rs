@@ -1,32 +1,32 @@
-//! The model that answered, beside the one that was asked for.
+//! Compares the model that answered with the model that was asked for.
 
 use serde::{Deserialize, Serialize};
 
 use super::cut::cut_line;
 use super::pattern::Pattern;
 
-/// Notes about the model that answered, beside its name.
+/// Notes about the model that answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelNote {
-    /// The model that was asked for; none where the CLI chose.
+    /// The model that was asked for; None if the choice was left to the CLI.
     pub model_asked: Option<String>,
     /// True if the CLI itself named the model that answered.
     pub model_confirmed: bool,
-    /// Effort: how hard it was told to think; none where the CLI could not be told.
+    /// The reasoning effort that was asked for; None if the CLI has no option for it.
     pub effort: Option<String>,
-    /// Notes to keep in mind: another model than the one asked for, the CLI's own warnings.
+    /// Warnings: another model answered than the one asked for, or the CLI's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
 }
 
 impl ModelNote {
-    /// True if there is nothing to say, as of what older logs hold.
+    /// True if there are no notes, as in entries of older logs.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Adds something to keep in mind, once, and not longer than a person reads.
+    /// Adds a warning once, cut to 300 characters. A long list of warnings takes no more.
     pub fn warn(&mut self, more: &str) {
         const MOST_CHARS: usize = 300;
         const MOST_BYTES: usize = 1_500;
@@ -43,17 +43,17 @@ impl ModelNote {
     }
 }
 
-/// True if a name that was asked for means the model that answered: the same name, the same with its
-/// date or vendor, or the name of a family (`opus`, `pro`, `auto`) that it belongs to.
+/// True if the name that was asked for means the model that answered: the same name, with or without date
+/// and vendor, the name of its family (`opus`, `pro`), or a router (`auto`).
 pub fn means(asked: &str, served: &str) -> bool {
-    // Left to the CLI.
+    // Names that leave the choice to the CLI.
     const ROUTERS: [&str; 2] = ["auto", "default"];
     let (asked, served) = (bare(asked), bare(served));
     if asked == served || ROUTERS.contains(&asked.as_str()) {
         return true;
     }
     let of_family = |word: &str| words(&served).any(|other| other == word);
-    // A name with a number is a model's own; another number is another model.
+    // A name with a number names one model, not a family: another number is another model.
     let is_family = !asked.is_empty() && !asked.contains(|letter: char| letter.is_ascii_digit());
     is_family && words(&asked).all(of_family)
 }
@@ -62,7 +62,8 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
     name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// A name without what vendors put around it: `us.anthropic.claude-x-20260101-v1:0`, `models/x`, `x[1m]`.
+/// A name without a vendor's prefix, date, version and options, as in
+/// `us.anthropic.claude-x-20260101-v1:0`, `models/x` and `x[1m]`.
 fn bare(name: &str) -> String {
     static AROUND: Pattern =
         Pattern::new(r"\A(?:.*/)?(?:[a-z]+\.)*(.*?)(?:\[[^\]]*\]|[-@]20\d{6}|-latest|-v\d+(?::\d+)?)*\z");

@@ -28,7 +28,7 @@ impl Stage {
     /// Every stage, in order.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// The stage after it, in order; none after the last. A run may go another way.
+    /// The next stage in order; None after the last. A run may go another way.
     pub fn next(self) -> Option<Self> {
         Self::ALL.iter().copied().find(|other| *other > self)
     }
@@ -38,7 +38,7 @@ impl Stage {
         self.into()
     }
 
-    /// Returns what people call the stage.
+    /// The title of the stage, for people.
     pub fn display_name(self) -> &'static str {
         match self {
             Self::Analyze => "Example Analysis",

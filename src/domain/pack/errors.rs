@@ -1,5 +1,5 @@
-//! The lines of an error that matter most. The output of a test run is read as the failures in it: each
-//! has a heading, messages, what was expected and found, and a stack.
+//! The lines of an error that matter most. The output of a test run is read as a list of failures. Each has
+//! a heading, messages, the expected and the found value, and a stack.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -11,25 +11,26 @@ use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/pack/errors.yaml"));
 
-/// The most important lines of an error, best first: the names of what failed, the messages, the expected
-/// and found values, the frames of the project; then the rest. Repeated lines, totals and frames of
-/// libraries come last, so that they go first.
+/// The numbers of the most important lines of an error, best first: names of failed tests, messages,
+/// expected and found values, frames of the project, then the rest. Repeated lines, totals and frames of
+/// libraries come last, so that they are left out first.
 ///
-/// Any number of lines from the beginning is a fair choice. The first failures are shown in short, then the
-/// names of the others with some of those in short, then more of each in turn.
+/// The list may be cut anywhere and stays fair to all failures: first the most important lines of the first
+/// failures, then the names of the others together with the lines of some of them, then more lines of each
+/// failure in turn.
 pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
-    /// Failures shown in short before the names of others.
+    /// Failures whose lines come before the names of the others.
     const IN_FULL: usize = 3;
-    /// Names of others for each further failure shown in short.
+    /// Names of other failures before the lines of one more failure.
     const NAMES: usize = 4;
-    /// Lines of a failure shown in short.
+    /// Lines of a failure that come first; the rest come in turn.
     const SHORT: usize = 9;
     let lines = bare(text.lines().collect());
     let mut kinds = kinds(&lines);
     let failures = failures(&lines, &kinds);
     mark_repeated(&lines, &mut kinds, &failures);
     let told: Vec<Vec<usize>> = failures.iter().map(|range| told(&lines, &kinds, range.clone())).collect();
-    // A list of names repeats what stands elsewhere. It counts where there is nothing else.
+    // A failure of one line is an entry in a list of names. It matters only if nothing else tells of it.
     let (full, bare): (Vec<_>, Vec<_>) = told.into_iter().partition(|lines| lines.len() > 1);
     let (first, others) = full.split_at(full.len().min(IN_FULL));
     let short = |lines: &Vec<usize>| lines.iter().take(SHORT).copied().collect::<Vec<_>>();
@@ -65,7 +66,8 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
     distinct(order.map(|index| index + 1), lines.len(), limit)
 }
 
-/// The lines without the prefix of a log, a runner of runners or a quotation.
+/// The lines without their common indent and without the prefix that a log, a runner of other runners or a
+/// quotation puts before each.
 fn bare(mut lines: Vec<&str>) -> Vec<&str> {
     const ROUNDS: usize = 4;
     let Some(before) = PATTERNS.get("before") else { return lines };
@@ -88,31 +90,31 @@ fn bare(mut lines: Vec<&str>) -> Vec<&str> {
     lines
 }
 
-/// The worth of a line of an error. Kinds after [`Kind::Other`] go first.
+/// The kind of a line, most valuable first. Kinds after [`Kind::Other`] are left out first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    /// It says what failed: an error, a test's name.
+    /// It names a failure: an error or a test.
     Failure,
-    /// It is part of what was expected or found instead.
+    /// It is part of the expected or the found value.
     Value,
-    /// It stands on one side of a comparison.
+    /// It is on one side of a comparison only.
     Difference,
-    /// A frame of the project in a stack that is printed outermost first, or a place in a file.
+    /// A frame of the project in a stack printed outermost first, or a place in a file.
     Frame,
-    /// A frame of the project in a stack that is printed innermost first.
+    /// A frame of the project in a stack printed innermost first, below its error.
     FrameBelow,
     Other,
-    /// A line that was said before, as in a deep recursion.
+    /// It occurred twice before in the failure, as in a deep recursion.
     Repeated,
-    /// Totals and times of what passed, and what passed.
+    /// Totals, times, and lines about tests that passed.
     Total,
     /// A frame of a library or of the runtime.
     Library,
 }
 
-/// The lines of each failure: from its heading to the next one.
+/// The lines of each failure, as indices: from its heading to the next heading.
 fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
-    /// Lines between a test's name and what opens its error.
+    /// The most lines between the name of a test and the opening line of its error.
     const NEAR: usize = 4;
     let mut starts: Vec<usize> = Vec::new();
     for (index, line) in lines.iter().enumerate() {
@@ -127,7 +129,7 @@ fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
             starts.push(index);
         }
     }
-    // The text before the first heading is a failure too, if it says anything.
+    // The text before the first heading is a failure too, if it has an error or a value.
     let says = |index: &usize| kinds.get(*index).is_some_and(|kind| *kind <= Kind::Difference);
     let before = (0..starts.first().copied().unwrap_or(lines.len())).find(says);
     if let Some(before) = before {
@@ -137,8 +139,8 @@ fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
     starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
-/// The lines of one failure, best first: its heading, its first and last messages, then values and frames
-/// side by side, then the other messages and their surroundings.
+/// The indices of the lines of one failure, best first: its heading, its first two messages and its last,
+/// then values and frames in turn, then the other messages, then the lines below the heading.
 fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     /// Lines below a frame that show its source.
     const SOURCE: usize = 2;
@@ -150,7 +152,7 @@ fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
         |index: &usize| *index < end && kinds.get(*index).is_some_and(|kind| *kind < Kind::Repeated);
     let messages: Vec<usize> = of(Kind::Failure).into_iter().filter(|index| *index != start).collect();
     let (values, differences) = (of(Kind::Value), of(Kind::Difference));
-    // Marks below a line of a comparison carry the least.
+    // Lines of marks (`?`) below the lines of a comparison say the least.
     let is_mark = |index: &usize| {
         lines.get(*index).is_some_and(|line| line.trim_start_matches('E').trim_start().starts_with('?'))
     };
@@ -159,7 +161,7 @@ fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     compared.extend(&sides);
     compared.extend(values.iter().skip(1));
     compared.extend(marks);
-    // Python prints the innermost frame last, others print it first; both ends carry the most.
+    // Python prints the innermost frame last, others print it first. Both ends of a stack say the most.
     let outermost_first = from_both_ends(&of(Kind::Frame));
     let frames = outermost_first.into_iter().map(|frame| {
         let has_source = lines.get(frame).is_some_and(|line| shows_its_source(line));
@@ -201,7 +203,7 @@ fn from_both_ends(all: &[usize]) -> Vec<usize> {
     back.iter().rev().flat_map(|one| [Some(*one), front.next().copied()]).flatten().collect()
 }
 
-/// Marks lines that a failure has already said twice.
+/// Marks the lines that occur more than twice in a failure, from the third time on.
 fn mark_repeated(lines: &[&str], kinds: &mut [Kind], failures: &[Range<usize>]) {
     const MOST: usize = 2;
     for range in failures {
@@ -224,7 +226,8 @@ fn mark_repeated(lines: &[&str], kinds: &mut [Kind], failures: &[Range<usize>]) 
     }
 }
 
-/// A line without the number that it has in a stack, and without the values of a call.
+/// A line of a stack without its number and without the arguments of a call, so that the frames of a
+/// recursion are equal.
 fn without_number(line: &str) -> &str {
     let line = line.trim();
     let numbered = line.strip_prefix('#').unwrap_or(line);
@@ -241,12 +244,12 @@ fn without_number(line: &str) -> &str {
 enum Heading {
     /// It names a test, a cause or an error of a compiler.
     Name,
-    /// It opens an error, of a test where one was just named.
+    /// It opens an error: the error of a test, if a test was named just before.
     Opening,
 }
 
 fn heading(line: &str) -> Option<Heading> {
-    // Output that a test printed, and the end of a .NET stack, are no failures.
+    // Neither the end of a .NET stack nor output that a test printed is a failure.
     if line.contains("--- End of ") || line.contains("--- Captured ") {
         None
     } else if PATTERNS.is_in("names", line) {
@@ -256,7 +259,7 @@ fn heading(line: &str) -> Option<Heading> {
     }
 }
 
-/// Lines that one value may take.
+/// The most lines of one value.
 const MOST_OF_A_VALUE: usize = 12;
 
 fn kinds(lines: &[&str]) -> Vec<Kind> {
@@ -288,7 +291,7 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
         let is_in_value = value.is_some_and(|(at, left)| left > 0 && (depth >= at || line.trim().is_empty()));
         let kind = match plain {
             _ if is_of_a_passed_test => Kind::Total,
-            // Python prints the source of a frame below it, whatever it says.
+            // Python prints a line of source below each frame. Its words mean nothing here.
             _ if is_below_library_frame && depth >= 4 && !is_frame(line) => Kind::Library,
             Kind::Other | Kind::Frame if is_compared && is_difference(line) => Kind::Difference,
             Kind::Other if is_in_value && !line.trim().is_empty() => Kind::Value,
@@ -296,7 +299,7 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
             plain => plain,
         };
         is_below_library_frame = plain == Kind::Library && line.trim_start().starts_with("File ");
-        // Rust says why it panicked below the place.
+        // Rust prints the message of a panic on the line below its place.
         is_announced = line.contains(" panicked at ");
         is_compared |= matches!(kind, Kind::Value | Kind::Failure);
         value = match plain {
@@ -310,8 +313,8 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
     kinds
 }
 
-/// The tests that Go (with `-v`) and googletest name as failed. Both print the lines of all tests, and say
-/// at the end of each how it went.
+/// The names of the failed tests in the output of Go (with `-v`) or googletest. Both print the lines of all
+/// tests, and the result of a test after its lines.
 fn failing<'a>(lines: &[&'a str]) -> HashSet<&'a str> {
     let named = lines.iter().filter_map(|line| {
         let line = line.trim_start();
@@ -320,12 +323,13 @@ fn failing<'a>(lines: &[&'a str]) -> HashSet<&'a str> {
     named.filter_map(|rest| rest.split([' ', ',']).next()).collect()
 }
 
-/// The test that starts with a line of theirs.
+/// The name of the test that starts with this line, as Go and googletest print it.
 fn started(line: &str) -> Option<&str> {
     line.strip_prefix("=== RUN").or_else(|| line.strip_prefix("[ RUN      ]")).map(str::trim)
 }
 
-/// The kind of a line that pytest prints behind an `E`. The first says what is wrong.
+/// The kind of a line that pytest marks with `E`, given the text after the mark. The first line of a block of
+/// such lines names the error; `goes_on` is true for the others.
 fn kind_of_found(found: &str, goes_on: bool) -> Kind {
     if found.trim().is_empty() {
         Kind::Other
@@ -361,49 +365,49 @@ fn kind_of(line: &str) -> Kind {
     }
 }
 
-/// A line that says what went wrong, or in which test.
+/// True if a line names an error or a failed test.
 fn names_an_error(line: &str) -> bool {
     PATTERNS.is_in("named", line)
 }
 
-/// A line that begins the expected or the found value.
+/// True if a line begins the expected or the found value.
 fn is_value(line: &str) -> bool {
     PATTERNS.is_in("value", line)
 }
 
-/// A line of a comparison that stands on one side only.
+/// True if a line of a comparison is on one side only.
 fn is_difference(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with(['+', '-', '?']) && !line.starts_with("---") && !line.starts_with("+++")
 }
 
-/// Returns the lines about all tests together, or about a passed test.
+/// True if a line is about all tests together, or about a test that passed.
 fn is_total(line: &str) -> bool {
     PATTERNS.is_in("total", line)
 }
 
-/// A place in a library or in the runtime, which the project does not change.
+/// True if a line names a place in a library or in the runtime, code that the project cannot change.
 fn is_of_a_library(line: &str) -> bool {
     PATTERNS.is_in("library", line)
 }
 
-/// A frame in a form of its own: numbered as in Rust, or with its place at the end.
+/// True if a line is a frame in another form: numbered as in Rust, or with its place at the end.
 fn is_bare_place(line: &str) -> bool {
     PATTERNS.is_in("place", line)
 }
 
-/// A frame of a stack that is printed outermost first, or a place in a file.
+/// True if a line is a frame of a stack printed outermost first, or a place in a file.
 fn is_frame(line: &str) -> bool {
     PATTERNS.is_in("frame", line)
 }
 
-/// A frame of a stack that is printed innermost first.
+/// True if a line is a frame of a stack printed innermost first.
 fn is_frame_below_its_error(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("at ") && line.contains(|letter: char| letter.is_ascii_digit())
 }
 
-/// A frame with its source printed below it.
+/// True if the source of this frame is printed below it.
 fn shows_its_source(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("File ") || line.starts_with("-->")
