@@ -1,5 +1,5 @@
-//! Red flags: signs in an answer that it is not worth counting. A flagged answer is discarded
-//! and sampled again, never repaired.
+//! Red flags: signs that an answer is not worth counting. A flagged answer is discarded and sampled again,
+//! never repaired.
 
 mod inspect;
 mod proposal;
@@ -22,14 +22,14 @@ use reading::Reading;
 /// Detail of the flag for a diff that changes nothing.
 const EMPTY_DIFF: &str = "a diff in which no line changes";
 
-/// Length of text around a forbidden phrase that a reason shows, in characters.
+/// The most characters that a reason shows of the text from a forbidden phrase on.
 const EXCERPT: usize = 120;
 
-/// The content of `conf/redflags.yaml`, a section for each kind of answer.
+/// The content of `conf/redflags.yaml`: a section for each kind of answer.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedFlagRules {
-    /// For answers that compete with others.
+    /// For answers that compete with others, as in an ensemble.
     pub candidate: CandidateRules,
     /// For answers to a question that is put to a vote.
     pub vote: VoteRules,
@@ -44,34 +44,34 @@ pub struct CandidateRules {
     pub min_chars: usize,
     /// The greatest length in characters.
     pub max_chars: usize,
-    /// The greatest length of an answer that holds a diff.
+    /// The greatest length in characters of an answer with a diff.
     pub max_diff_chars: usize,
-    /// Patterns of lines that an answer with a diff holds, one of each.
+    /// An answer has a diff if each of these patterns matches in it.
     pub diff_markers: Vec<Pattern>,
-    /// Phrases that refuse or evade.
+    /// Phrases that refuse or evade: an answer without a definite clause beside one is flagged.
     pub forbidden: Vec<ForbiddenRule>,
-    /// Whole clauses that announce, agree or report, and hold nothing. An answer of nothing but such
-    /// clauses, refusals, counter-questions and errors cannot win. Case is ignored.
+    /// Whole clauses that announce, agree or report without content. An answer of nothing but these,
+    /// refusals, counter-questions and errors cannot win. Case is ignored.
     #[serde(default)]
     pub empty: Vec<ForbiddenRule>,
 }
 
-/// A phrase that flags the answer it occurs in.
+/// A pattern that flags a phrase, with examples.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ForbiddenRule {
     pub name: String,
     pub pattern: Pattern,
-    /// Texts that it flags.
+    /// Texts that the pattern matches.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Texts that it does not.
+    /// Texts that the pattern does not match.
     #[serde(default)]
     pub not_match: Vec<String>,
 }
 
 impl RuleFile for RedFlagRules {
-    /// Says of phrases that case does not matter.
+    /// Makes the patterns of phrases ignore case.
     fn completed(mut self) -> Result<Self, RuleError> {
         let StepRules { non_answers, elided, rules: flags, .. } = &mut self.step;
         let phrases = self.candidate.empty.iter_mut().chain(non_answers).chain(elided);
@@ -100,7 +100,7 @@ impl ForbiddenRule {
         self.pattern.check(&self.name)
     }
 
-    /// Tries the examples.
+    /// Compiles the pattern and tries its examples.
     fn check(&self) -> Result<(), RuleError> {
         self.compile()?;
         let matches = |written: &&String| self.pattern.is_in(&Example::parse(written).text);
@@ -113,29 +113,30 @@ impl ForbiddenRule {
     }
 }
 
-/// A pattern and the name of its rule.
+/// The name of a rule and its pattern.
 type Named<'a> = (&'a str, &'a Pattern);
 
-/// Judges answers.
+/// Judges competing answers.
 #[derive(Debug)]
 pub struct RedFlags {
     pub(super) rules: CandidateRules,
-    /// The rules for every answer, of any kind.
+    /// The rules that apply to answers of every kind.
     inspector: Inspector,
 }
 
 impl RedFlags {
-    /// Judges competing answers by these rules. Compiling the patterns takes time, so make it when the
-    /// first answer is there.
+    /// Compiles the rules for competing answers. This takes time, so it is best done when the first answer
+    /// has arrived.
     ///
     /// # Errors
-    /// If a pattern does not compile.
+    ///
+    /// A pattern that does not compile.
     pub fn candidate(rules: &RedFlagRules) -> Result<Self, RuleError> {
         rules.candidate.compile()?;
         Ok(Self { rules: rules.candidate.clone(), inspector: Inspector::new(&rules.step)? })
     }
 
-    /// Returns what is wrong with an answer.
+    /// The red flags of an answer.
     pub fn verdict(&self, text: &str) -> Verdict {
         let spoken = spoken(text);
         let text = spoken.text().trim();
@@ -146,19 +147,19 @@ impl RedFlags {
         Verdict { flagged: !reasons.is_empty(), reasons }
     }
 
-    /// True if an answer says anything, so that it may win where no other evidence exists.
+    /// True if an answer has content, so that it may win even without other evidence.
     pub fn is_answer(&self, text: &str) -> bool {
         let spoken = spoken(text);
         let text = spoken.text().trim();
         text.chars().any(char::is_alphanumeric) && self.inspector.no_answer(text, &self.rules.empty).is_none()
     }
 
-    /// The phrases in an answer that flag it.
+    /// The forbidden phrases that flag an answer.
     pub fn forbidden(&self, text: &str) -> impl Iterator<Item = Reason> {
         self.phrases(&Reading::of(text)).into_iter()
     }
 
-    /// A phrase counts only where no clause beside it is definite.
+    /// The forbidden phrases of a reading. A phrase counts only if no clause beside it is definite.
     fn phrases(&self, reading: &Reading) -> Vec<Reason> {
         let around = std::iter::once(&reading.around);
         let forbidden: Vec<Named> = self.rules.forbidden.iter().map(ForbiddenRule::named).collect();
@@ -171,8 +172,8 @@ impl RedFlags {
         forbidden.iter().filter_map(found).collect()
     }
 
-    /// The flags of any answer. A stage's document has its own schema and may well mention commands, so of
-    /// a document only a format error counts: omitted code, or no answer at all.
+    /// The flags that an answer of any kind may raise. A stage's document has its own schema and may mention
+    /// commands, so a document is checked for format errors only: omitted code, or no answer at all.
     fn others(&self, text: &str, reading: &Reading, may_hedge: bool) -> Vec<Reason> {
         let is_document =
             reading.document.as_ref().is_ok_and(|document| document.is_object() || document.is_array());
@@ -195,7 +196,7 @@ impl RedFlags {
             }
             Ok(_) | Err(_) => None,
         };
-        // A diff that changes nothing. A diff that does not apply is found where it is tried.
+        // A diff that does not apply is found later, when it is tried.
         let is_empty_diff = !is_document && reading.changes_nothing();
         let empty = is_empty_diff.then(|| (Flag::InvalidDiff, EMPTY_DIFF.to_owned()));
         reasons.extend(
@@ -219,9 +220,9 @@ impl RedFlags {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// True if the answer is to be discarded.
+    /// True if the answer must be discarded.
     pub flagged: bool,
-    /// Every red flag: the length first, then the phrases in the order of the rules.
+    /// Every red flag: first the length, then the phrases in the order of the rules, then the others.
     pub reasons: Vec<Reason>,
 }
 
@@ -234,16 +235,16 @@ pub enum Reason {
     TooLong,
     /// Too short to be an answer.
     TooShort,
-    /// It holds a phrase that refuses or evades.
+    /// It raises the flag of a rule: a forbidden phrase, or a [`Flag`] for answers of every kind.
     ForbiddenPattern {
         rule: String,
-        /// The text around the phrase.
+        /// The text from the phrase on, or the detail of the flag.
         excerpt: String,
     },
 }
 
 impl Reason {
-    /// The reason in a word or two, for counts.
+    /// The key under which counts list the reason.
     pub fn in_words(&self) -> String {
         match self {
             Self::TooLong => "too_long".to_owned(),
@@ -252,7 +253,7 @@ impl Reason {
         }
     }
 
-    /// Its stable word; a phrase's is the name of its rule.
+    /// The stable name: of the length flag, or of the rule.
     pub fn name(&self) -> &str {
         match self {
             Self::TooLong => "too_long",
@@ -262,13 +263,13 @@ impl Reason {
     }
 }
 
-/// The first line with text from a position on, cut to a readable length.
+/// The first line with text from a position on, cut to [`EXCERPT`] characters.
 fn excerpt(text: &str, at: usize) -> String {
     let rest = text.get(at..).unwrap_or_default().trim_start();
     cut(rest.lines().next().unwrap_or_default(), EXCERPT)
 }
 
-/// The section `step` of `conf/redflags.yaml`: when an answer to a step is flagged.
+/// The section `step` of `conf/redflags.yaml`: the rules that flag an answer to a step.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepRules {
@@ -280,33 +281,33 @@ pub struct StepRules {
     pub max_diff_lines: usize,
     /// Files that a patch may change.
     pub max_files: usize,
-    /// Clauses that commit to nothing. An answer that holds no other clause is flagged as hedging; an error
-    /// message is flagged as a format error.
+    /// Clauses that commit to nothing. An answer without any definite clause is flagged as hedging, or as a
+    /// format error if the clause is an error message.
     #[serde(default)]
     pub non_answers: Vec<ForbiddenRule>,
-    /// Marks of code that is left out where it should stand: a format error.
+    /// Marks of omitted code, as `// ... rest unchanged`. Each is a format error.
     #[serde(default)]
     pub elided: Vec<ForbiddenRule>,
     /// One rule for each flag.
     pub rules: BTreeMap<Flag, FlagRule>,
 }
 
-/// The rules that flag an answer, and their exceptions.
+/// The rule of one flag: patterns, exceptions and examples.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlagRule {
-    /// Regexes that ignore case, where patterns find the flag.
+    /// Regexes that find the flag; they ignore case. Empty for a flag that code finds.
     #[serde(default)]
     pub patterns: Vec<Pattern>,
-    /// Text before a match that makes it harmless, for example the `def` of a definition.
+    /// Text before a match, on its line, that makes it harmless: for example the `def` of a definition.
     pub not_after: Option<Pattern>,
-    /// Pairs of regexes that no answer holds both of.
+    /// Pairs of regexes. An answer in which both match contradicts itself.
     #[serde(default)]
     pub both: Vec<[Pattern; 2]>,
-    /// Answers that it flags.
+    /// Answers that the rule flags.
     #[serde(rename = "match")]
     pub matching: Vec<Sample>,
-    /// Answers that it does not.
+    /// Answers that the rule does not flag.
     pub not_match: Vec<Sample>,
 }
 
@@ -316,7 +317,7 @@ pub struct FlagRule {
 pub enum Sample {
     /// The answer alone.
     Text(String),
-    /// The answer with the schema and the limits that it is held against.
+    /// The answer, repeated `times` times, with the schema that it is checked against.
     Detailed {
         text: String,
         #[serde(default = "once")]
@@ -329,7 +330,7 @@ fn once() -> usize {
     1
 }
 
-/// Characters of an example that an error repeats.
+/// The most characters of an example that an error shows.
 const SHOWN: usize = 80;
 
 impl Sample {
@@ -361,32 +362,32 @@ pub enum Flag {
     /// It is longer than an answer may be.
     TooLong,
     TooShort,
-    /// It is not what the step's schema asks for.
+    /// Its document does not fit the schema of the step.
     MissingFields,
     /// It holds no JSON document.
     InvalidJson,
-    /// It holds no diff that can be understood.
+    /// It holds no valid diff, or one that changes nothing.
     InvalidDiff,
     /// It commits to nothing.
     Hedging,
     /// Its patch changes more files than one step may.
     MultiFile,
-    /// It adds code that runs whatever it is given.
+    /// It adds code that runs any code given to it, as `eval` does.
     DangerousCode,
-    /// It proposes a command that destroys, or that runs what a network sends.
+    /// It proposes a command that destroys data or runs code from the network.
     DangerousCommand,
-    /// It changes a file that no patch should.
+    /// It changes a file that no patch may change.
     ForbiddenFile,
     /// Its patch changes more lines than one step may.
     ExcessiveChanges,
-    /// It says a thing and its contrary.
+    /// It contradicts itself.
     Contradiction,
-    /// Its form is broken.
+    /// Its form is broken: an open fence, repetition, omitted code, a tool call, an error message.
     FormatError,
 }
 
 impl Flag {
-    /// Every flag, in the order in which they are reported.
+    /// Every flag, in the order of reports.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The name used in parameters, results and the rule file.
@@ -394,7 +395,7 @@ impl Flag {
         self.into()
     }
 
-    /// True if its rule is a list of patterns.
+    /// True if the rule of the flag is a list of patterns.
     fn has_patterns(self) -> bool {
         matches!(
             self,

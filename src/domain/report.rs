@@ -1,5 +1,5 @@
-//! The report of a stage, as a person reads it before deciding: in English and in Korean, made of the
-//! outputs and of the known facts about them.
+//! The report of a stage, which a person reads before deciding. It is made from the outputs and the facts
+//! about them, in English and Korean.
 
 mod choice;
 mod content;
@@ -38,28 +38,27 @@ pub struct Report {
     pub stage: Stage,
     pub stage_display_name: Text,
     pub summary: Text,
-    /// Findings of the outputs, each as `label: text`; what a model wrote is quoted as it is.
+    /// Findings of the outputs, each as `label: text`. Text of a model is quoted unchanged.
     pub key_findings: Vec<Text>,
     pub risks: Vec<Text>,
     pub questions: Vec<Question>,
-    /// The stage that an approval leads to; none at the end.
+    /// The stage that an approval leads to; None at the end.
     pub next_stage: Option<Stage>,
     pub next_stage_preview: Text,
-    /// The outputs: the object itself where there is only one, else by source.
+    /// The outputs: the object itself if there is only one, else an object by source.
     pub outputs: Value,
-    /// Figures: the spending, and the caller's own.
+    /// Figures: the cost and the caller's own.
     pub metrics: Map<String, Value>,
     /// Milliseconds that the stage took.
     pub duration_ms: u64,
-    /// The time of the report.
     pub timestamp: String,
     pub mode: Mode,
     /// The reason for the mode.
     pub mode_reason: Option<String>,
     pub iteration: Option<Iteration>,
-    /// The sources of the outputs, in order.
+    /// The sources of the outputs, in their order.
     pub sources: Vec<String>,
-    /// The counts of everything in the report.
+    /// Counts of everything in the report, by key.
     pub counts: IndexMap<String, usize>,
     /// Discarded answers.
     pub red_flags: Vec<Flagged>,
@@ -67,11 +66,11 @@ pub struct Report {
     pub schema: Vec<SchemaErrors>,
     /// Consultants without an answer.
     pub failures: Vec<Failure>,
-    /// The latest recorded verification.
+    /// The latest recorded verification that concerns the stage.
     pub tests: Option<VerificationNote>,
     /// Proposed changes.
     pub diff: Vec<ProposedChange>,
-    /// The choices, where there are several.
+    /// The choices, if there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<Choice>,
     /// Changes made since the last report.
@@ -83,13 +82,13 @@ pub struct Report {
     pub action_required: Text,
 }
 
-/// The fields that a stored report has once for each language.
+/// The fields that a stored report holds once for each language.
 const TEXTS: &[&str] =
     &["stage_display_name", "summary", "key_findings", "risks", "next_stage_preview", "action_required"];
 spread_texts!(Report: TEXTS);
 gather_texts!(Report: TEXTS);
 
-/// The change that a stage's output proposes, where the stage makes one.
+/// The diff that an output proposes; None for a stage that makes no change.
 pub fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     content::proposed_diff(stage, output)
 }
@@ -130,7 +129,7 @@ pub fn report(material: &Material<'_>) -> Report {
     }
 }
 
-/// The questions of the stage, each with its subject here.
+/// The questions of the stage, with the context that the outputs give.
 fn questions(material: &Material<'_>, content: &Content) -> Vec<Question> {
     let mut questions = question::for_stage(material.stage);
     let iteration = material.iteration.and_then(|round| Some(("debug_iteration", in_words(round)?)));
@@ -195,15 +194,14 @@ fn metrics(material: &Material<'_>) -> Map<String, Value> {
     metrics
 }
 
-// A page of plain text that is filled from top to bottom, for a terminal of a given width.
+// A page of plain text for a terminal of a given width, filled from top to bottom.
 //
-// It draws only with letters whose width is the same everywhere: in Korean terminals, lines, dots and
-// dashes beyond ASCII may take two columns.
+// It draws with ASCII only: in Korean terminals, other lines, dots and dashes may take two columns.
 
-/// The least width that a page can have, in columns.
+/// The least width of a page, in columns.
 pub const MIN_WIDTH: usize = 40;
 
-/// The kind of a line, for a caller who colours it.
+/// The kind of a line, for a caller that colours it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineKind {
     /// A line across the page.
@@ -221,7 +219,7 @@ pub enum LineKind {
     Critical,
     /// The heading of other questions.
     Priority,
-    /// Of secondary weight.
+    /// Text of secondary importance.
     Faint,
     /// A file name in a diff.
     DiffHeader,
@@ -229,7 +227,7 @@ pub enum LineKind {
     DiffHunk,
     DiffAdded,
     DiffRemoved,
-    /// A line of a diff that stays.
+    /// An unchanged line of a diff.
     DiffContext,
 }
 
@@ -237,11 +235,11 @@ pub enum LineKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub kind: LineKind,
-    /// Its text, without a line end.
+    /// The text, without a line end.
     pub text: String,
 }
 
-/// The place of the lines of a diff.
+/// The place of the diffs of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Diffs {
     /// On this page.
@@ -290,7 +288,7 @@ impl Page {
         self.item(kind, &" ".repeat(indent), text);
     }
 
-    /// A paragraph behind a mark; further lines are indented below the first.
+    /// A paragraph behind a mark. Its further lines are indented below the first.
     fn item(&mut self, kind: LineKind, mark: &str, text: &dyn Part) {
         let indent = columns(mark);
         let text = text.in_language(self.language);
@@ -301,7 +299,7 @@ impl Page {
         }
     }
 
-    /// Labels and texts in two columns; a repeated label is written once.
+    /// Labels and texts in two columns. A repeated label is written once.
     fn table(&mut self, rows: &[(LineKind, String, String)]) {
         let widest = rows.iter().map(|(_, label, _)| columns(label)).max().unwrap_or_default();
         let column = widest.min(self.width / 3);
@@ -320,7 +318,7 @@ impl Page {
         }
     }
 
-    /// A line of a diff behind a bar, so that it cannot pass for a line of the report.
+    /// A line of a diff. The bar before it prevents it from passing for a line of the report.
     fn diff(&mut self, line: &str) {
         let kind = if line.starts_with("--- ") || line.starts_with("+++ ") || line.starts_with("diff ") {
             LineKind::DiffHeader
@@ -350,8 +348,8 @@ fn padded(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
-/// One line without anything that a terminal would obey or a reader would not see: an escape sequence, a
-/// direction mark, a letter without a width. They are written out. A line end becomes a blank.
+/// A text as one line. Letters that a terminal would act on or a reader would not see (escape sequences,
+/// direction marks, letters without width) are written out. A line end becomes a blank.
 fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.replace("\r\n", "\n").chars() {
@@ -365,12 +363,11 @@ fn visible(text: &str) -> String {
     out
 }
 
-/// The text in lines of at most `width` columns.
+/// Breaks a text into lines of at most `width` columns.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     cut::wrapped(&visible(text), width.max(4))
 }
 
-/// The stage that follows.
 fn next_stage(next: Next) -> Option<Stage> {
     match next {
         Next::Stage(stage) => Some(stage),
@@ -379,7 +376,7 @@ fn next_stage(next: Next) -> Option<Stage> {
     }
 }
 
-/// An iteration in words; none for the first of a stage without a limit.
+/// An iteration in words; None for the first one if there is no limit.
 fn in_words(round: Iteration) -> Option<Text> {
     match (round.number, round.of) {
         (number, Some(of)) => Some(say!("round_of", number = number, of = of)),
@@ -397,7 +394,7 @@ fn preview(next: Next) -> Text {
     }
 }
 
-/// The action that the report asks of the reviewer.
+/// The action that the report asks for.
 fn action(material: &Material<'_>, questions: &[Question], risks: usize) -> Text {
     let critical = Counts::of(questions).critical;
     let weigh = match risks {
@@ -417,7 +414,7 @@ pub fn stage_name(stage: Stage) -> Text {
     Text::said(&format!("stage_{}", stage.name()), &[])
 }
 
-/// The place of a stage among all, from 1.
+/// The number of a stage, from 1.
 fn stage_number(stage: Stage) -> usize {
     Stage::ALL.iter().take_while(|one| **one != stage).count() + 1
 }

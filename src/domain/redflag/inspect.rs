@@ -1,4 +1,4 @@
-//! Holds an answer against the rules of red flags.
+//! Checks answers against the rules of red flags.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,16 +15,16 @@ use crate::domain::pattern::Pattern;
 use crate::domain::rule::{RuleError, verdict};
 use crate::domain::vote::choice::stated;
 
-/// Places at which an answer differs from its schema that a finding names.
+/// The most schema errors that a finding names.
 const MOST_ERRORS: usize = 5;
 
-/// Holds answers against compiled rules.
+/// Checks answers against compiled rules.
 #[derive(Debug)]
 pub struct Inspector {
     rules: StepRules,
 }
 
-/// The rule for error messages of a CLI or a service in place of an answer.
+/// The rule for an error message of a CLI or a service in place of an answer.
 const ERROR_MESSAGE: &str = "error_message";
 /// Rules that also apply to the text beside an answer's document.
 const BESIDE: [&str; 3] = ["hedging", "refusal", "undecided"];
@@ -33,7 +33,7 @@ const BESIDE: [&str; 3] = ["hedging", "refusal", "undecided"];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub reason: Flag,
-    /// The match, and its place.
+    /// The matched text, or the problem in words.
     pub detail: String,
 }
 
@@ -41,7 +41,7 @@ pub struct Finding {
 pub struct Findings {
     /// The flags, in the order of [`Flag::ALL`].
     pub findings: Vec<Finding>,
-    /// Rules that could not be applied, and why.
+    /// Flags that could not be checked, with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_checked: Vec<Finding>,
 }
@@ -58,15 +58,15 @@ impl Inspector {
         Ok(Self { rules: rules.clone() })
     }
 
-    /// Clauses that commit to nothing, by rule.
+    /// The patterns of clauses that commit to nothing, with the names of their rules.
     fn evasive(&self) -> impl Iterator<Item = Named<'_>> {
         let hedging = self.rules.rules.get(&Flag::Hedging).into_iter().flat_map(|rule| &rule.patterns);
         let hedging = hedging.map(|pattern| (Flag::Hedging.name(), pattern));
         self.rules.non_answers.iter().map(ForbiddenRule::named).chain(hedging)
     }
 
-    /// The flags that make sense for a text of unknown kind: those of a form apply where the text has that
-    /// form.
+    /// The flags to check in a text of unknown kind. Flags about JSON or diffs are among them only if the
+    /// text looks like JSON or a diff.
     pub fn usual(text: &str) -> Vec<Flag> {
         let is_document = answer::looks_like_one(text);
         let is_diff = reading::looks_like_one(text);
@@ -86,7 +86,7 @@ impl Inspector {
         Flag::ALL.iter().copied().filter(applies).collect()
     }
 
-    /// Holds an answer against some of the rules, and its document against a schema.
+    /// Checks an answer for some of the flags, and its document against a schema.
     pub fn inspect(&self, text: &str, flags: &[Flag], schema: Option<&Value>) -> Findings {
         let spoken = answer::spoken(text);
         let text = spoken.text();
@@ -153,7 +153,7 @@ impl Inspector {
         rule.patterns.iter().find_map(|pattern| rule.first(pattern, text)).map(|at| excerpt(text, at))
     }
 
-    /// The first dangerous thing that the answer proposes; warnings and descriptions do not count.
+    /// The first dangerous code or command that the answer proposes. Warnings and descriptions do not count.
     fn proposed(&self, flag: Flag, reading: &Reading) -> Option<String> {
         let rule = self.rules.rules.get(&flag)?;
         let find = |text: &str| -> Vec<(usize, usize)> {
@@ -163,7 +163,7 @@ impl Inspector {
         Some(excerpt(&found, 0))
     }
 
-    /// The clause of an answer that says nothing definite at all.
+    /// The first evasive clause of an answer without a definite one.
     pub(super) fn evasion(&self, reading: &Reading) -> Option<Evasion> {
         let evasive: Vec<Named> = self.evasive().collect();
         let beside: Vec<Named> = self.evasive().filter(|(name, _)| BESIDE.contains(name)).collect();
@@ -171,12 +171,12 @@ impl Inspector {
         said.or_else(|| evasion(&reading.around, reading.has_code, &beside))
     }
 
-    /// The reason why a text is no answer to a question: it refuses, asks back, announces, is an error
-    /// message, or holds only the given phrases.
+    /// The reason why a text does not answer a question: it refuses, asks back, announces, is an error
+    /// message, or holds only the given phrases. None if it is an answer.
     pub(super) fn no_answer(&self, text: &str, phrases: &[ForbiddenRule]) -> Option<String> {
         const KINDS: [&str; 4] = ["refusal", "request", "announcement", ERROR_MESSAGE];
         let reading = Reading::of(text);
-        // The fields of a document may be as short as they like.
+        // A field of a document may be short.
         let is_document = matches!(&reading.document, Ok(Value::Object(_) | Value::Array(_)));
         let phrases = if is_document { &[] } else { phrases };
         let kinds = self.evasive().filter(|(name, _)| KINDS.contains(name));
@@ -185,7 +185,7 @@ impl Inspector {
         Some(shown(&found.rule, &found.clause))
     }
 
-    /// Code that the answer leaves out where it should stand.
+    /// The first mark of code that the answer omits.
     pub(super) fn left_out(&self, reading: &Reading) -> Option<String> {
         reading.whole.iter().find_map(|text| {
             let found =
@@ -215,12 +215,13 @@ impl FlagRule {
         patterns.try_for_each(|pattern| pattern.check(flag.name()))
     }
 
-    /// The first match of a pattern that nothing before it makes harmless.
+    /// The start of the first match of a pattern, harmless ones left out.
     fn first(&self, pattern: &Pattern, text: &str) -> Option<usize> {
         self.all(pattern, text).first().map(|(from, _)| *from)
     }
 
-    /// Every such match.
+    /// The start and end of every match of a pattern. A match is harmless, and left out, if `not_after`
+    /// matches before it on its line.
     fn all(&self, pattern: &Pattern, text: &str) -> Vec<(usize, usize)> {
         let is_meant = |at: usize| {
             let before = text.get(..at).unwrap_or_default();
@@ -233,7 +234,7 @@ impl FlagRule {
     }
 }
 
-/// The differences between a document and its schema, nested objects included.
+/// The errors of a document against its schema, nested objects included. None if it fits.
 fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Option<String> {
     let document = match document {
         Ok(document) => document,
@@ -244,7 +245,7 @@ fn misfit(document: &Result<Value, answer::Unreadable>, schema: &Value) -> Optio
     (!errors.is_empty()).then(|| errors.join("; "))
 }
 
-/// The flaw in the form of a text, whatever it says.
+/// The flaw in the form of a text, regardless of its content.
 fn form(text: &str, reading: &Reading) -> Option<String> {
     if reading.document.is_err() && is_fence_open(text) {
         return Some("a code fence is not closed".to_owned());
@@ -264,7 +265,7 @@ fn form(text: &str, reading: &Reading) -> Option<String> {
     Some(format!("line {line}: a character that no text has"))
 }
 
-/// A document that is a tool call or the error of a service, and no answer.
+/// The reason why a document is no answer: it is a tool call or the error of a service.
 fn machinery(document: &Value) -> Option<String> {
     let object = document.as_object()?;
     let has = |names: &[&str]| names.iter().any(|name| object.contains_key(*name));
@@ -307,7 +308,7 @@ impl StepRules {
     ///
     /// # Errors
     ///
-    /// At the first rule that is missing or does not do what its examples say.
+    /// The first rule that is missing or disagrees with its examples.
     pub fn check(&self) -> Result<(), RuleError> {
         self.non_answers.iter().chain(&self.elided).try_for_each(ForbiddenRule::check)?;
         let inspector = Inspector::new(self)?;
@@ -348,16 +349,16 @@ impl StepRules {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VoteRules {
-    /// The least length in characters, without the white space around it.
+    /// The least length in characters, without white space around the answer.
     pub min_chars: usize,
-    /// Phrases of answers that do not answer.
+    /// Phrases that show that an answer does not answer.
     pub forbidden: Vec<ForbiddenRule>,
 }
 
-/// The reason why an answer is no vote.
+/// The reason why an answer does not count as a vote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RedFlag {
-    /// Its stable word.
+    /// The stable name of the reason.
     pub reason: &'static str,
     pub detail: String,
 }
@@ -368,7 +369,7 @@ impl From<Finding> for RedFlag {
     }
 }
 
-/// The form that a vote asks of its answers.
+/// The form of answers that a vote asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerForm {
     /// Any text.
@@ -384,7 +385,7 @@ pub struct VoteFlags {
 }
 
 impl VoteFlags {
-    /// Judges by these rules. Compiles the patterns.
+    /// Compiles the rules.
     ///
     /// # Errors
     ///
@@ -394,7 +395,7 @@ impl VoteFlags {
         Ok(Self { rules: rules.vote.clone(), inspector: Inspector::new(&rules.step)? })
     }
 
-    /// Returns what is wrong with an answer of at most so many characters.
+    /// The red flags of an answer, which may have at most `max_chars` characters.
     pub fn of_answer(&self, answer: &str, max_chars: usize, form: AnswerForm) -> Vec<RedFlag> {
         let spoken = spoken(answer);
         let answer = spoken.text();
@@ -413,7 +414,7 @@ impl VoteFlags {
         if let (AnswerForm::Json, Err(unreadable)) = (form, document(answer)) {
             raise("invalid_json", unreadable.to_string());
         }
-        // Reasons may doubt; the final answer counts.
+        // Only the final answer counts: the reasons before it may express doubt.
         let said = stated(answer).unwrap_or(answer);
         if let Some(rule) = self.rules.forbidden.iter().find(|rule| rule.pattern.is_in(said)) {
             raise("forbidden_pattern", rule.name.clone());

@@ -1,7 +1,7 @@
-//! Dangerous calls and commands: proposed, or only mentioned.
+//! Tells dangerous calls and commands that an answer proposes from those that it only mentions.
 //!
-//! Code and commands that stand on their own are there to be run. Inside a sentence, the sentence decides:
-//! "run `x`" proposes, "never run `x`" and "the script runs `x`" do not.
+//! Code and commands outside a sentence are meant to be run. Inside a sentence, the sentence decides: "run
+//! `x`" proposes it, "never run `x`" and "the script runs `x`" do not.
 
 use std::sync::LazyLock;
 
@@ -12,14 +12,13 @@ use crate::domain::pattern::Patterns;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/domain/redflag/proposal.yaml"));
 
-/// Text that may hold something to be run.
+/// A part of an answer that may propose something to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// Code, and the words that lead to it.
+    /// Code in a fence, a field or a diff.
     Code {
-        /// The code.
         text: String,
-        /// The last words before it.
+        /// The last line before it.
         lead: String,
     },
     /// Running text.
@@ -31,7 +30,7 @@ fn holds(pattern: &str, text: &str) -> bool {
 }
 
 impl Segment {
-    /// The first match of a pattern that the text proposes.
+    /// The first place found by `find` that the text proposes to run, up to the end of its line.
     pub(super) fn proposed(&self, find: impl Fn(&str) -> Vec<(usize, usize)>) -> Option<String> {
         match self {
             Self::Code { text, lead } => {
@@ -52,11 +51,11 @@ fn rest_of_line(text: &str, at: usize) -> String {
     text.get(at..).unwrap_or_default().lines().next().unwrap_or_default().to_owned()
 }
 
-/// True if the text between two places of a line is there to be run.
+/// True if the match between two places of a line is proposed to be run.
 fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     let outside_code = outside_code(line, from, to);
     if !holds("sentence", &outside_code) {
-        // The line is the command.
+        // The whole line is the command.
         return true;
     }
     let (before, after) = clause(line, from, to);
@@ -73,7 +72,7 @@ fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     is_severe(line, from, found) && !holds("described", before) && !holds("described", after)
 }
 
-/// `The clean target can run x`: a sentence about something else.
+/// True if a clause has another subject than the reader, as `The clean target can run x`.
 fn starts_with_a_subject(before: &str) -> bool {
     let first = before.split_whitespace().next().unwrap_or_default().to_lowercase();
     ["the", "it", "this", "that", "they", "attackers", "anyone", "somebody", "someone", "users"]
@@ -83,14 +82,14 @@ fn starts_with_a_subject(before: &str) -> bool {
         && !before.to_lowercase().contains("solution is")
 }
 
-/// Harmless redirections, such as to `/dev/null`.
+/// True if the match is a harmless redirection, as to `/dev/null`.
 fn is_harmless_in_a_sentence(line: &str, from: usize) -> bool {
     let here = line.get(from..).unwrap_or_default().trim_start_matches('>').trim_start();
     ["/dev/null", "/dev/stderr", "/dev/stdout", "/dev/tty"].iter().any(|device| here.starts_with(device))
 }
 
-/// True for targets that no description needs to repeat as advice: the root, the home, everything, a whole
-/// disk.
+/// True if the command destroys everything: the root, the home directory, all files, a whole disk. It counts
+/// as proposed unless the sentence clearly describes it.
 fn is_severe(line: &str, from: usize, found: &str) -> bool {
     let command = head(line.get(from..).unwrap_or_default(), 80);
     let words: Vec<&str> = command.split(['`', '\n']).next().unwrap_or_default().split_whitespace().collect();
@@ -101,7 +100,7 @@ fn is_severe(line: &str, from: usize, found: &str) -> bool {
     found.starts_with("mkfs") || words.iter().any(is_everything)
 }
 
-/// The line without what stands between backticks, and without the match.
+/// The line without the match and without text between backticks.
 fn outside_code(line: &str, from: usize, to: usize) -> String {
     let before = line.get(..from).unwrap_or_default();
     let after = line.get(to..).unwrap_or_default();
@@ -110,7 +109,8 @@ fn outside_code(line: &str, from: usize, to: usize) -> String {
     format!("{} {}", kept(before, 0), kept(after, usize::from(in_code)))
 }
 
-/// The text before and after a match in its own clause. Marks within backticks end nothing.
+/// The text before and after a match within its clause. Marks before the match and between backticks do not
+/// end a clause.
 fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
     let before = line.get(..from).unwrap_or_default();
     let open = if before.matches('`').count() % 2 == 1 { before.rfind('`') } else { None };
@@ -134,7 +134,7 @@ fn clause(line: &str, from: usize, to: usize) -> (&str, &str) {
     (before, after.get(..ends).unwrap_or(after))
 }
 
-/// The files that a sentence proposes to write.
+/// The files that a text proposes to write. A text of one word counts as a file name.
 pub(super) fn written_files(prose: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for pattern in ["into", "itself"].into_iter().filter_map(|name| PATTERNS.get(name)) {
@@ -152,17 +152,17 @@ pub(super) fn written_files(prose: &str) -> Vec<&str> {
     if !whole.contains(char::is_whitespace) && !whole.is_empty() {
         found.push(whole.trim_matches(['`', '"']));
     }
-    // A template holds no secret.
+    // A template of a secret file holds no secret.
     let is_template =
         |file: &&str| ["example", "sample", "template", "dist"].iter().any(|end| file.ends_with(end));
     found.retain(|file| !is_template(file));
     found
 }
 
-// The commitment of an answer: to anything, or to nothing.
+// Evasion: an answer that commits to nothing.
 //
-// A word such as "maybe" says little: right answers hold it as often as wrong ones. The sign is an answer
-// in which no clause is definite: each one hedges, refuses, asks, promises or praises.
+// A single word like "maybe" is no sign: right answers have it as often as wrong ones. The sign is an answer
+// without a definite clause: each clause hedges, refuses, asks, promises or praises.
 
 /// The least number of words in a definite clause.
 const LEAST_WORDS: usize = 4;
@@ -177,8 +177,8 @@ pub(super) struct Evasion {
     pub(super) clause: String,
 }
 
-/// The first evasive clause, where no other clause is definite. Code in the text is a commitment. So is a
-/// text without an evasive clause: it may be short.
+/// The first evasive clause, if no other clause is definite. None if the text has code, which is definite, or
+/// no evasive clause, as a short answer.
 pub(super) fn evasion(prose: &str, has_code: bool, evasive: &[Named]) -> Option<Evasion> {
     if has_code {
         return None;
@@ -221,7 +221,7 @@ fn clauses(prose: &str) -> Vec<Clause<'_>> {
     found
 }
 
-/// True if a clause is long enough to say something. Code in it counts as a word.
+/// True if a clause is long enough to be definite. Code in it counts as a word.
 fn is_definite(clause: &str) -> bool {
     let words = clause
         .split_whitespace()
@@ -230,7 +230,7 @@ fn is_definite(clause: &str) -> bool {
     words.count() >= LEAST_WORDS || letters >= LEAST_LETTERS && letters * 2 > clause.chars().count()
 }
 
-/// `The test fails because it does not pass`: the reason only repeats the words that it explains.
+/// True if a reason only repeats what it explains, as `The test fails because it does not pass`.
 fn is_circular(clause: &str) -> bool {
     let Some(found) = PATTERNS.get("because").and_then(|because| because.find(clause)) else { return false };
     let what = stems(clause.get(..found.start()).unwrap_or_default());
@@ -238,7 +238,7 @@ fn is_circular(clause: &str) -> bool {
     !what.is_empty() && why.iter().all(|stem| what.contains(stem))
 }
 
-/// The words of a clause that mean something, by their stems. Failing and not passing are one.
+/// The stems of the words that carry meaning. All words for failing or passing have the stem `fail`.
 fn stems(text: &str) -> Vec<String> {
     let word = |word: &str| {
         let word = word.trim_matches(|letter: char| !letter.is_alphanumeric()).to_lowercase();
@@ -256,7 +256,7 @@ fn stems(text: &str) -> Vec<String> {
     text.split_whitespace().filter_map(word).collect()
 }
 
-/// A clause and its contrary: `X is Y` and `X is not Y`.
+/// Finds a clause and its contrary: `X is Y` and `X is not Y`.
 pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
     let plain = |text: &str| text.to_lowercase().replace(['*', '_', '"'], "");
     let all: Vec<String> = clauses(prose).iter().map(|clause| plain(clause.text)).collect();
@@ -273,7 +273,7 @@ pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
             }
             let said = denied.replacen(with, without, 1);
             let words = said.split_whitespace().count();
-            // The beginning of a clause may lead in: `On reflection, the bug is not there`.
+            // A clause may have an introduction: `On reflection, the bug is not there`.
             let other = all.iter().find(|other| {
                 words >= LEAST_WORDS
                     && *other != denied
@@ -288,9 +288,9 @@ pub(super) fn contrary(prose: &str) -> Option<(String, String)> {
     None
 }
 
-/// A few words repeated again and again, or one letter. A long sentence may repeat often.
+/// Finds a text that repeats one to six words, or one letter, again and again. A longer sentence may repeat.
 pub(super) fn repetition(text: &str) -> Option<String> {
-    // The length that a step's answer may have; a longer text is no answer of a step.
+    // As long as the answer to a step may be.
     const RUN: usize = 10_000;
     const LEAST_TIMES: usize = 5;
     const LONGEST: usize = 6;
@@ -310,7 +310,7 @@ pub(super) fn repetition(text: &str) -> Option<String> {
         let unit = words.get(..length)?;
         let times = words.chunks(length).take_while(|chunk| *chunk == unit).count();
         let covered = times * length * 10 >= words.len() * 8;
-        // A column of equal numbers says something.
+        // A column of equal numbers may be an answer.
         let is_said = unit.iter().any(|word| word.chars().any(char::is_alphabetic));
         if times >= LEAST_TIMES && covered && is_said && times * length >= 2 * LONGEST {
             return Some(format!("`{}` {times} times in a row", unit.join(" ")));

@@ -1,4 +1,4 @@
-//! An answer, taken apart: its document, its diffs, its words and its proposals.
+//! Takes an answer apart: document, diffs, prose and code.
 
 use serde_json::Value;
 
@@ -14,21 +14,20 @@ const CODE_FIELDS: [&str; 6] = ["command", "code", "script", "cmd", "mre", "snip
 /// An answer, taken apart.
 #[derive(Debug)]
 pub(super) struct Reading {
-    /// Its JSON document, or why it has no document.
+    /// Its JSON document, or the reason why it has none.
     pub(super) document: Result<Value, Unreadable>,
-    /// Its diffs.
     pub(super) changes: Vec<Diff>,
     /// Its words, without code.
     pub(super) prose: String,
-    /// The texts of the answer: the text as a whole, or each field of its document.
+    /// The prose of the answer as one text, or of each field of its document.
     pub(super) statements: Vec<String>,
     pub(super) around: String,
-    /// True if code stands in it, which is definite.
+    /// True if the answer is a text with code, which is definite.
     pub(super) has_code: bool,
     pub(super) segments: Vec<Segment>,
-    /// Every text of the answer with its code.
+    /// The texts of the answer, code included.
     pub(super) whole: Vec<String>,
-    /// The files that it wants to change.
+    /// The files that the answer wants to change.
     pub(super) files: Vec<String>,
 }
 
@@ -129,7 +128,7 @@ impl Reading {
     }
 }
 
-/// A text in its parts: running text, and fenced code with the line that leads to it.
+/// Splits a text into prose and fenced code, each code with the last line before it.
 fn segments(text: &str) -> Vec<Segment> {
     let mut found = Vec::new();
     let (mut prose, mut code): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
@@ -159,7 +158,7 @@ fn segments(text: &str) -> Vec<Segment> {
     found
 }
 
-/// A text without code fences and backticks: `Maybe` as a type hedges nothing.
+/// A text without fenced code and code between backticks: the type `Maybe` does not hedge.
 fn without_code(text: &str) -> String {
     let mut fences = FenceWalk::default();
     let outside = text.lines().filter(|line| fences.step(line) == FenceLine::Outside);
@@ -178,7 +177,7 @@ pub(super) fn is_fence_open(text: &str) -> bool {
 
 #[derive(Debug)]
 pub(super) struct Diff {
-    /// The patch, or why it is not one.
+    /// The parsed patch, or the reason why it cannot be parsed.
     pub(super) patch: Result<Patch, DiffError>,
     text: String,
 }
@@ -188,7 +187,7 @@ impl Diff {
         Self { patch: diff::parse(text), text: text.to_owned() }
     }
 
-    /// The files that it names; from its headers where it cannot be parsed.
+    /// The files that the diff names. If it cannot be parsed, they are read from its headers.
     pub(super) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = match &self.patch {
             Ok(patch) => patch.files.iter().flat_map(|file| [file.old.clone(), file.new.clone()]).collect(),
@@ -207,7 +206,7 @@ impl Diff {
         }
     }
 
-    /// Lines that are added or removed.
+    /// The number of added and removed lines.
     pub(super) fn changed_lines(&self) -> usize {
         match &self.patch {
             Ok(patch) => patch.changed_lines(),
@@ -215,13 +214,13 @@ impl Diff {
         }
     }
 
-    /// True if applying it changes nothing.
+    /// True if the diff changes nothing.
     pub(super) fn is_empty(&self) -> bool {
         let moves = |file: &FilePatch| file.action != Action::Modify || file.executable.is_some();
         self.changed_lines() == 0 && !self.patch.as_ref().is_ok_and(|patch| patch.files.iter().any(moves))
     }
 
-    /// The added content. Removed and unchanged lines are not proposals.
+    /// The added lines. Only they are proposals.
     pub(super) fn added(&self) -> String {
         let lines: Vec<&str> = match &self.patch {
             Ok(patch) => patch
@@ -243,7 +242,7 @@ impl Diff {
     }
 }
 
-/// True if a text means to be a diff.
+/// True if a text looks like a diff.
 pub(super) fn looks_like_one(text: &str) -> bool {
     let headers = text.lines().any(|line| line.starts_with("diff --git ") || line.starts_with("@@ "));
     headers || text.lines().zip(text.lines().skip(1)).any(|(old, new)| is_names(old, new))

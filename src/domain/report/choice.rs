@@ -1,5 +1,5 @@
-//! The choices of a reviewer: the hypotheses of all consultants, or the changes of several, each under a
-//! unique id.
+//! The choices of a reviewer, each with a unique id: the hypotheses of all consultants, or the changes of
+//! several consultants.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::domain::typed::from_value;
 /// The least similarity of two claims that count as the same.
 const ALIKE: f64 = 0.9;
 
-/// One of several outputs or hypotheses that can go on.
+/// A hypothesis or a change that the reviewer can choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub id: String,
@@ -23,13 +23,13 @@ pub struct Choice {
     pub test: Option<String>,
     pub from: Vec<String>,
     pub selected_by: Vec<String>,
-    /// The ids under which others brought the same claim.
+    /// The ids of the same claim from other consultants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
 }
 
 impl Choice {
-    /// The choices of a report as it was stored.
+    /// The choices of a stored report.
     pub fn of_report(report: &Value) -> Vec<Self> {
         let stored = report.get("choices").cloned().unwrap_or_default();
         from_value(stored).unwrap_or_default()
@@ -40,8 +40,8 @@ impl Choice {
     }
 }
 
-/// The choice that a person means: by its id, by its author's own id where that is unique, or by its author
-/// where they have only one.
+/// The choice that a person means: by its id, by the author's own id if it is unique, by the beginning of its
+/// line, or by its author if the author has only one. None if several match or none does.
 pub fn meant<'c>(choices: &'c [Choice], said: &str) -> Option<&'c Choice> {
     let said = said.trim();
     let only = |of: &dyn Fn(&Choice) -> bool| {
@@ -57,7 +57,8 @@ pub fn meant<'c>(choices: &'c [Choice], said: &str) -> Option<&'c Choice> {
         .or_else(|| only(&|choice| choice.from.iter().any(|from| same(from))))
 }
 
-/// The choices of a stage; none where there is nothing to choose. `also` gave the same answer as the first.
+/// The choices of a stage; empty if there is nothing to choose. `also` are the consultants that gave the same
+/// answer as the first.
 pub(super) fn choices(stage: Stage, outputs: &[Output<'_>], also: &[String]) -> Vec<Choice> {
     let mut choices: Vec<Choice> = Vec::new();
     for (place, output) in outputs.iter().enumerate() {
@@ -124,14 +125,14 @@ fn are_alike(one: &str, other: &str) -> bool {
     plain(one) == plain(other) || mean_pairwise(&[one, other]).is_some_and(|likeness| likeness >= ALIKE)
 }
 
-/// An id that nobody has yet.
+/// The wanted id, with a number added if it is taken.
 fn free(choices: &[Choice], wanted: &str) -> String {
     let is_free = |id: &str| choices.iter().all(|choice| choice.id != id);
     let numbered = (2_u32..).map(|number| format!("{wanted}#{number}"));
     std::iter::once(wanted.to_owned()).chain(numbered).find(|id| is_free(id)).unwrap_or_default()
 }
 
-/// The disagreement of consultants about what should go on.
+/// The risk that consultants prefer different choices; None if they agree.
 pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
     let wanted: Vec<&Choice> = choices.iter().filter(|choice| !choice.selected_by.is_empty()).collect();
     let [first, _, ..] = wanted.as_slice() else { return None };
@@ -148,7 +149,7 @@ pub(super) fn disagreement(stage: Stage, choices: &[Choice]) -> Option<Text> {
     })
 }
 
-/// The agreements of several consultants, each in a line.
+/// The agreements between consultants, each in a line.
 pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[String]) -> Vec<Text> {
     let of = |who: &[String], what: Text| {
         let who: Vec<Text> = who.iter().map(Text::quoted).collect();
@@ -166,7 +167,7 @@ pub(super) fn agreements(choices: &[Choice], outputs: &[Output<'_>], also: &[Str
     all
 }
 
-/// Keys that identify a stage's output.
+/// The keys that identify the output of a stage.
 pub(super) fn known_keys(stage: Stage) -> &'static [&'static str] {
     match stage {
         Stage::Analyze => &["observations", "repro_steps", "affected_modules", "invariants", "unknowns"],

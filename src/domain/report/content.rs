@@ -1,4 +1,4 @@
-//! The content of a stage's outputs: findings, risks, counts, changes. One reader per stage.
+//! The content of a stage's outputs: findings, risks, counts and changes. Each stage has its own reader.
 
 mod implement;
 
@@ -12,33 +12,33 @@ use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 use crate::domain::words::share_in_percent;
 
-/// The number of items of a kind that a report lists for each output.
+/// The most items of a kind that a report lists for one output.
 const MAX_LISTED: usize = 8;
 
 /// Everything that the outputs of a stage say.
 #[derive(Debug, Default)]
 pub(super) struct Content {
-    /// Numbers about the stage's subject, in order, by the keys of their words.
+    /// Counts in order, each with the key of its noun in the catalogues.
     counts: Vec<(&'static str, usize)>,
     /// Findings, each with its label.
     pub(super) findings: Vec<Text>,
-    /// Risks, as far as the outputs show them.
+    /// Risks that the outputs show.
     pub(super) risks: Vec<Text>,
     pub(super) changes: Vec<ProposedChange>,
-    /// The context of questions, by their ids.
+    /// The context of questions, by question id.
     pub(super) contexts: Vec<(&'static str, Text)>,
-    /// True if outputs name a way to check the change.
+    /// True if an output names a way to check the change.
     pub(super) names_a_check: bool,
-    /// Claims of outputs about tests: true if all passed.
+    /// The outputs' claims about their tests: true if an output says that they passed.
     pub(super) claims: Vec<bool>,
     pub(super) choices: Vec<Choice>,
 }
 
-/// One output under the eyes of a reader.
+/// One structured output.
 struct Source<'o> {
     value: &'o Value,
     name: &'o str,
-    /// True if others stand beside it, so that findings must name it.
+    /// True if there are other outputs, so that findings must name this one.
     among_others: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn read(material: &Material<'_>) -> Content {
     content
 }
 
-/// The change that an output proposes, as far as its stage makes one.
+/// The diff that an output proposes; None for a stage that makes no change.
 pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     let value = read::unwrapped(output, known_keys(stage));
     let diff = match stage {
@@ -74,12 +74,12 @@ pub(super) fn proposed_diff(stage: Stage, output: &Value) -> Option<String> {
     (!diff.trim().is_empty()).then_some(diff)
 }
 
-/// The name of a source.
+/// The name of a source, for people.
 pub(super) fn called(source: &str) -> Text {
     if source == ORCHESTRATOR { say!("the_orchestrator") } else { Text::quoted(source) }
 }
 
-/// A word of a schema in the words of the catalogues; any other word as it is.
+/// The translation of a schema's word; any other word unchanged.
 fn word(of: &str, written: &str) -> Text {
     Text::known(&format!("{of}_{}", written.to_lowercase())).unwrap_or_else(|| Text::quoted(written))
 }
@@ -94,8 +94,7 @@ fn noted(text: impl Into<String>, notes: &[Text]) -> Text {
 }
 
 impl Content {
-    /// Compares the outputs: where consultants agree, where they do not, and what can be
-    /// chosen.
+    /// Compares the outputs: agreements, disagreements and choices.
     fn compare(&mut self, material: &Material<'_>) {
         let choices = choice::choices(material.stage, material.outputs, &material.also);
         self.findings.extend(choice::agreements(&choices, material.outputs, &material.also));
@@ -139,14 +138,14 @@ impl Content {
         }
     }
 
-    /// Risks that an output names itself, whether its stage asks for them or not.
+    /// Adds the risks that an output names, even if its stage does not ask for any.
     fn risks_named(&mut self, source: &Source<'_>) {
         for risk in read::texts(source.value, "risks").into_iter().filter(|risk| !read::says_none(risk)) {
             self.risk_of(source, Text::quoted(risk));
         }
     }
 
-    /// A diff from a stage that must not change anything: it is shown, and nobody approves it unseen.
+    /// Adds a diff from a stage that must not change anything, so that nobody approves it unseen.
     fn stray_change(&mut self, stage: Stage, source: &Source<'_>) {
         match stage {
             Stage::Analyze | Stage::Hypothesize | Stage::Improve => {}
@@ -179,7 +178,7 @@ impl Content {
         self.findings.push(Text::join(&[label, source.marked(text)], ": "));
     }
 
-    /// Lists items, counts all of them, and says how many are not listed.
+    /// Adds items as findings, counts all of them, and adds the number of those not listed.
     fn list(&mut self, source: &Source<'_>, label: &Text, noun: &'static str, items: Vec<Text>) {
         self.count(noun, items.len());
         let left = items.len().saturating_sub(MAX_LISTED);
@@ -197,14 +196,14 @@ impl Content {
         self.list(source, label, noun, items);
     }
 
-    /// A text under a key as a finding, if there is one.
+    /// Adds the text under a key as a finding, if there is one.
     fn quote(&mut self, source: &Source<'_>, label: Text, key: &str) {
         if let Some(text) = read::text(source.value, key) {
             self.finding(source, label, Text::quoted(text));
         }
     }
 
-    /// A text under a key as a finding and as the context of a question. Tells whether there is one.
+    /// Adds the text under a key as a finding and as the context of a question. True if there is a text.
     fn told(&mut self, source: &Source<'_>, label: Text, key: &str, question: &'static str) -> bool {
         let Some(text) = read::text(source.value, key).map(Text::quoted) else { return false };
         self.context(source, question, text.clone());
@@ -212,7 +211,7 @@ impl Content {
         true
     }
 
-    /// The texts under a key, each as a finding.
+    /// Adds each text under a key as a finding.
     fn each(&mut self, source: &Source<'_>, label: &Text, key: &str) {
         for text in read::texts(source.value, key) {
             self.finding(source, label.clone(), Text::quoted(text));
@@ -225,7 +224,7 @@ impl Content {
         }
     }
 
-    /// A risk of one output's.
+    /// Adds a risk of one output.
     fn risk_of(&mut self, source: &Source<'_>, risk: Text) {
         self.risk(Text::join(&[called(source.name), risk], ": "));
     }
@@ -258,7 +257,7 @@ impl Content {
         self.changes.last()
     }
 
-    /// Reads an output's statement about its tests. It is a claim until a verification is recorded.
+    /// Adds an output's statement about its tests. It is only a claim until a verification is recorded.
     fn claim(&mut self, source: &Source<'_>) {
         let Some(result) = source.value.get("test_result").filter(|result| result.is_object()) else {
             return;
@@ -281,7 +280,7 @@ impl Content {
         Text::listed(&some.map(|(noun, number)| Text::said(noun, &[("n", number)])).collect::<Vec<_>>())
     }
 
-    /// The counts by their keys in results.
+    /// The counts, each with its key in results.
     pub(super) fn counts(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let key = |noun: &'static str| match noun.strip_prefix("n_").unwrap_or(noun) {
             "files_proposed" => "files_changed",
@@ -292,7 +291,7 @@ impl Content {
 }
 
 impl Source<'_> {
-    /// A text with the name of its source, where others stand beside it.
+    /// A text with the name of its source, if there are other outputs.
     fn marked(&self, text: Text) -> Text {
         if !self.among_others {
             return text;
@@ -301,13 +300,13 @@ impl Source<'_> {
     }
 }
 
-/// The files that run or permit things, each as a risk.
+/// A risk for each file that runs something or permits something to run.
 pub(super) fn what_acts<'p>(paths: impl IntoIterator<Item = &'p str>) -> Vec<Text> {
     let with_power = paths.into_iter().filter_map(|path| Some((path, power(path)?)));
     with_power.map(|(path, power)| say!("changes_what_acts", path = path, power = power.words())).collect()
 }
 
-/// Below it, an output says itself that its record is not complete.
+/// Confidence below which an output's record of facts counts as incomplete.
 const LOW_CONFIDENCE: f64 = 0.5;
 
 fn analysis_of(content: &mut Content, source: &Source<'_>) {
@@ -349,13 +348,13 @@ fn confidence(content: &mut Content, source: &Source<'_>) {
     }
 }
 
-/// A step with its number, unless it has one.
+/// A step with its number added, unless it begins with one.
 fn step_of(index: usize, step: &str) -> String {
     let has_number = step.trim_start().starts_with(|letter: char| letter.is_ascii_digit());
     if has_number { step.to_owned() } else { format!("{}. {step}", index + 1) }
 }
 
-/// A fact with its place and how certain it is.
+/// A fact with its place and certainty.
 fn observation(item: &Value) -> Text {
     let Some(fact) = text(item, "fact") else { return Text::quoted(phrase(item)) };
     let place = text(item, "source").map(|place| match number(item, "line_number") {
@@ -392,7 +391,7 @@ fn hypotheses_of(content: &mut Content, source: &Source<'_>) {
     plan(content, source);
 }
 
-/// Names what keeps the explanations from competing or being tested.
+/// Adds the risks of missing hypotheses and of hypotheses without a test.
 fn judge_field(content: &mut Content, source: &Source<'_>, hypotheses: &[&Value]) {
     if hypotheses.is_empty() {
         content.risk_of(source, say!("no_hypothesis"));
@@ -421,7 +420,7 @@ fn judge_selected(content: &mut Content, source: &Source<'_>, hypotheses: &[&Val
     content.quote(&found, say!("label_against_it"), "counter_evidence");
 }
 
-/// The command that decides, and its expected result.
+/// Adds the command of the verification plan, with its expected result.
 fn plan(content: &mut Content, source: &Source<'_>) {
     let plan = source.value.get("verification_plan");
     let command =
@@ -437,7 +436,7 @@ fn plan(content: &mut Content, source: &Source<'_>) {
     }
 }
 
-/// A hypothesis in one line: its id, how sure its author is, its claim.
+/// A hypothesis in one line: id, confidence, claim.
 fn hypothesis(source: &Source<'_>, item: &Value) -> Text {
     let Some(claim) = text(item, "claim") else { return Text::quoted(phrase(item)) };
     let whose = if source.among_others { format!("{}:", source.name) } else { String::new() };

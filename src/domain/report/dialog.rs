@@ -1,6 +1,6 @@
-//! The report in few words and in one language, for a dialog that asks for the decision. A dialog renders
-//! line breaks and nothing else. Risks come first and are left out last. Some clients show three lines and
-//! hide the rest, so the first three are the decision itself.
+//! A short report in one language, for the dialog that asks for the decision. A dialog renders line breaks
+//! and nothing else. Risks come first and are left out last. Some clients show only three lines, so the first
+//! three hold the decision itself.
 
 use super::{Report, content};
 use crate::domain::cut::{cut, fitted, one_line};
@@ -16,7 +16,7 @@ struct Extent {
     diff_lines: usize,
     risks: usize,
     questions: Questions,
-    /// True if the text says that there is more.
+    /// True if the text ends with a hint at the full report.
     shortened: bool,
     /// The longest line, in characters.
     line: usize,
@@ -28,8 +28,7 @@ enum Questions {
     Counted,
 }
 
-/// From the most to the least: findings, lines of the diff, risks, questions, the hint at more, and the
-/// longest line.
+/// The extents to try, longest first. Fields in the order of [`Extent`].
 const EXTENTS: [(usize, usize, usize, Questions, bool, usize); 5] = [
     (12, 40, 12, Questions::Asked, false, 300),
     (8, 16, 10, Questions::Asked, true, 200),
@@ -38,11 +37,10 @@ const EXTENTS: [(usize, usize, usize, Questions, bool, usize); 5] = [
     (0, 0, 3, Questions::Counted, true, 100),
 ];
 
-/// The columns of the first three lines: a client cuts there on a screen of 80.
+/// The most columns of the first three lines. On a screen of 80 columns, a client cuts there.
 const COLUMNS: usize = 74;
 
-/// As much of the report as fits into `max_chars` characters. The text names the parts that are left out,
-/// and where to find them.
+/// As much of the report as fits into `max_chars` characters. A shortened text says so.
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");
     let mut last = String::new();
@@ -56,8 +54,9 @@ pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     cut(&last, max_chars)
 }
 
-/// The decision in three lines of at most 74 columns: stage, who, files and size, tests; the heart of
-/// the change or the finding; the first risk.
+/// The decision in three lines of at most 74 columns. The first has the stage, the sources, the files with
+/// the size of the change, and the tests; the second the core of the change or finding; the third the first
+/// risk.
 pub fn heart(report: &Report, language: Language) -> [String; 3] {
     [what(report, language), core(report, language), first_risk(report, language)]
         .map(|line| fitted(&super::visible(&line), COLUMNS))
@@ -97,7 +96,7 @@ fn tests_in_words(report: &Report) -> Text {
     }
 }
 
-/// The first changed lines, else the choice that the consultants prefer, else the first finding.
+/// The first changed lines, else the first choice (a preferred one if possible), else the first finding.
 fn core(report: &Report, language: Language) -> String {
     let text = report.diff.iter().map(|change| change.text.as_str()).find(|text| !text.is_empty());
     if let Some(text) = text {
@@ -172,7 +171,7 @@ impl Lines {
         self.say(&text.map(|text| format!("- {text}")));
     }
 
-    /// At most so many items of a list, and how many more there are.
+    /// Adds at most `most` items of a list, and the number of the others.
     fn list(&mut self, items: &[Text], most: usize) {
         for item in items.iter().take(most) {
             self.item(item);

@@ -1,4 +1,4 @@
-//! The report as text for a terminal: one language after the other, the diff once.
+//! The report as text for a terminal: one language after the other, with the diffs only once.
 
 use super::{Diffs, Line, LineKind, Mode, Page, ProposedChange, Report, content};
 use crate::domain::language::Language;
@@ -69,7 +69,7 @@ fn findings(page: &mut Page, report: &Report) {
     page.table(&rows);
 }
 
-/// A finding's label and text.
+/// Splits a finding into label and text.
 fn row(finding: &str) -> (LineKind, String, String) {
     let (label, text) = finding.split_once(": ").unwrap_or(("", finding));
     (LineKind::Body, label.to_owned(), text.to_owned())

@@ -1,4 +1,4 @@
-//! The material of a report: everything known about a stage when it comes to review.
+//! The material of a report: everything known about a stage when it is reviewed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 use crate::domain::{question, report};
 
-/// The source of an output that no consultant gave.
+/// The source of an output that the orchestrator made itself.
 pub const ORCHESTRATOR: &str = "orchestrator";
 
 /// Everything about one stage.
@@ -21,7 +21,7 @@ pub const ORCHESTRATOR: &str = "orchestrator";
 pub struct Material<'a> {
     pub stage: Stage,
     pub outputs: &'a [Output<'a>],
-    /// Consultants whose answer is the same as the first's, which stands for theirs.
+    /// Consultants that gave the same answer as the first. Only the first answer is among the outputs.
     pub also: Vec<String>,
     /// Answers that were discarded for red flags.
     pub flags: Vec<Flagged>,
@@ -36,13 +36,13 @@ pub struct Material<'a> {
     pub cost: Cost,
     /// The caller's own figures, shown beside Maestro's.
     pub metrics: Option<&'a Map<String, Value>>,
-    /// Critical questions of earlier stages that nobody answered.
+    /// Critical questions of earlier stages without an answer.
     pub open_questions: Vec<OpenQuestion>,
     pub began_at: Stage,
     pub mode: Mode,
     /// The reason for the mode of the work.
     pub why: Option<&'a str>,
-    /// The iteration, where the stage has several.
+    /// The iteration, if the stage has several.
     pub iteration: Option<Iteration>,
     pub next: Next,
     /// The time of the report, as text.
@@ -62,7 +62,7 @@ pub struct Output<'a> {
 pub enum Said<'a> {
     /// JSON, in the form of the stage's schema or nearly so.
     Structured(&'a Value),
-    /// Anything else.
+    /// Any other text.
     Text(&'a str),
 }
 
@@ -88,7 +88,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// A verification that was run and recorded.
+/// A recorded verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerificationNote {
     pub passed: bool,
@@ -96,25 +96,25 @@ pub struct VerificationNote {
     pub summary: String,
     /// Names of the failed tests.
     pub failing: Vec<String>,
-    /// True if the caller only says so: nothing ran here.
+    /// True if the caller only claims the result: Maestro ran nothing.
     #[serde(default)]
     pub is_claim: bool,
-    /// True if files were changed after it.
+    /// True if files were changed after the verification.
     #[serde(default)]
     pub is_old: bool,
-    /// The reason why no test ran in it, where none did.
+    /// The reason why no test ran; None if tests ran.
     pub idle: Option<String>,
     #[serde(default)]
     pub commands: Vec<String>,
     #[serde(default)]
     pub left_out: Vec<String>,
-    /// The project's own checks of tests that did not run.
+    /// Commands of the project's own tests that were not run.
     #[serde(default)]
     pub missing: Vec<String>,
 }
 
 impl VerificationNote {
-    /// True if it shows that the tests pass now.
+    /// True if the verification shows that the tests pass now.
     pub fn shows_tests(&self) -> bool {
         self.passed && !self.is_claim && !self.is_old && self.idle.is_none()
     }
@@ -125,13 +125,13 @@ pub struct Cost {
     pub consults_stage: u32,
     /// Consults of the run.
     pub consults_total: u32,
-    /// The most consults that the run may take; none outside a run.
+    /// The most consults of the run; None outside a run.
     pub max_total: Option<u32>,
-    /// Sent tokens, where the consultants report them.
+    /// Sent tokens, if the consultants report them.
     pub input_tokens: Option<u64>,
-    /// Received tokens, where the consultants report them.
+    /// Received tokens, if the consultants report them.
     pub output_tokens: Option<u64>,
-    /// US dollars, where the consultants report them.
+    /// US dollars, if the consultants report them.
     pub cost_usd: Option<f64>,
     /// Milliseconds that the stage took.
     pub duration_ms: u64,
@@ -146,7 +146,7 @@ pub struct OpenQuestion {
 }
 
 impl OpenQuestion {
-    /// The question; its id where the catalogues no longer have it.
+    /// The question, or its id if the catalogues no longer have it.
     pub fn question(&self) -> Text {
         let known = question::for_stage(self.stage);
         let asked = known.into_iter().find(|question| question.id == self.id);
@@ -159,12 +159,12 @@ impl OpenQuestion {
     }
 }
 
-/// One round of a stage that has several.
+/// One iteration of a stage that has several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Iteration {
     /// Its number, from 1.
     pub number: u32,
-    /// The most rounds; none where only the reviewer ends them.
+    /// The most iterations; None if only the reviewer ends them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<u32>,
 }
@@ -185,26 +185,25 @@ pub enum Next {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedChange {
     pub kind: ChangeKind,
-    /// The request whose approved change it is; none where nobody approved it.
+    /// The request that approved the change; None if no request did.
     pub approved_by: Option<String>,
     pub files: Vec<AppliedFile>,
     /// Lines that it added.
     pub added: usize,
     /// Lines that it removed.
     pub removed: usize,
-    /// Its first lines; empty where the change undoes another.
+    /// The first lines of the diff; empty if the change undoes another.
     pub text: String,
     pub lines_left_out: usize,
-    /// The session that undoes it.
+    /// The backup session that undoes the change.
     pub backup_session: String,
 }
 
 /// A file of a change that was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedFile {
-    /// Its name.
     pub path: String,
-    /// The action on it, in a word.
+    /// The action on the file, in a word.
     pub action: String,
     /// True if an approved change of the run names it.
     pub is_expected: bool,
@@ -213,7 +212,7 @@ pub struct AppliedFile {
 }
 
 impl AppliedChange {
-    /// A change of the log, beside the files that approved changes name.
+    /// Reads a change of the log. `approved` holds the files that the approved changes of the run name.
     pub fn of(changed: &Changed, approved: &BTreeSet<String>) -> Self {
         let text = changed.patch.as_deref().unwrap_or_default();
         let ProposedChange { added, removed, text, lines_left_out, .. } = ProposedChange::read("", text);
@@ -239,7 +238,7 @@ impl AppliedChange {
         }
     }
 
-    /// Returns what it is, in a line.
+    /// A description of the change in one line: actions, files, size.
     pub(super) fn title(&self) -> Text {
         let paths: Vec<String> =
             self.files.iter().map(|file| format!("{} {}", file.action, file.path)).collect();
@@ -258,7 +257,7 @@ impl AppliedChange {
     }
 }
 
-/// Files that are not as they were and that no approved change named, each as a risk.
+/// A risk for each file that differs from its first state and that no approved change names.
 pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
     let mut files: BTreeMap<&str, (&AppliedFile, &AppliedFile)> = BTreeMap::new();
     for file in applied.iter().flat_map(|change| &change.files) {
@@ -270,21 +269,21 @@ pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
     unexpected.map(|(path, _)| say!("changed_unapproved", path = path)).collect()
 }
 
-/// Number of lines of a diff a report holds.
+/// The most lines of a diff in a report.
 const MAX_LINES: usize = 160;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposedChange {
     pub source: String,
-    /// Its files; none where it could not be understood.
+    /// The changed files; empty if the diff cannot be parsed.
     pub files: Vec<ChangedFile>,
     /// Lines that it adds.
     pub added: usize,
     /// Lines that it removes.
     pub removed: usize,
-    /// Why it could not be understood.
+    /// The reason why the diff cannot be parsed.
     pub problem: Option<String>,
-    /// Its first lines.
+    /// The first lines of the diff.
     pub text: String,
     pub lines_left_out: usize,
 }
@@ -292,7 +291,7 @@ pub struct ProposedChange {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangedFile {
     pub path: String,
-    /// The path that it had, if that is another.
+    /// The old path of a renamed or copied file.
     pub from: Option<String>,
     pub action: Action,
     /// Lines added.
@@ -302,7 +301,7 @@ pub struct ChangedFile {
 }
 
 impl ProposedChange {
-    /// Reads a change; what cannot be read is kept as text, with the reason.
+    /// Reads a diff. One that cannot be parsed is kept as text, with the reason.
     pub(super) fn read(source: &str, text: &str) -> Self {
         let (files, problem) = match diff::parse(text) {
             Ok(patch) => (patch.files.iter().map(ChangedFile::from).collect(), None),
@@ -320,7 +319,7 @@ impl ProposedChange {
         }
     }
 
-    /// Changed files that were not planned.
+    /// The changed files that are not among the planned ones.
     pub(super) fn beyond(&self, planned: &[String]) -> Vec<String> {
         let planned: BTreeSet<&str> = planned.iter().map(|path| plain(path)).gather();
         let touched = self.files.iter().map(|file| file.path.as_str());

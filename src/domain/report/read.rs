@@ -1,5 +1,4 @@
-//! Reads outputs that may be other than their schema says: nothing is invented, nothing is split
-//! that was one text, and nothing that is there is lost.
+//! Reads outputs that may not follow their schema. It invents nothing, splits no text, and loses nothing.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +11,8 @@ const MAX_ITEM: usize = 600;
 
 const MAX_DEPTH: usize = 4;
 
-/// The object that holds the stage's output: the value, or what it wraps.
+/// The object that holds the stage's output: the value itself, or the object wrapped in it under `output`
+/// or a similar key. `known` are the keys of the stage's output.
 pub(super) fn unwrapped<'v>(value: &'v Value, known: &[&str]) -> &'v Value {
     let mut value = value;
     for _ in 0..MAX_DEPTH {
@@ -31,7 +31,7 @@ pub(super) fn unwrapped<'v>(value: &'v Value, known: &[&str]) -> &'v Value {
     value
 }
 
-/// The items under a key: those of a list, or the one that stands there in its place.
+/// The items under a key: those of a list, or a single value in place of a list. Blank items are left out.
 pub(super) fn items<'v>(value: &'v Value, key: &str) -> Vec<&'v Value> {
     match value.get(key) {
         None => Vec::new(),
@@ -51,14 +51,14 @@ pub(super) fn text(value: &Value, key: &str) -> Option<String> {
     value.get(key).filter(|found| !is_blank(found)).map(phrase)
 }
 
-/// The number under a key, also where it is written as a text.
+/// The number under a key, which may be written as a string.
 pub(super) fn number(value: &Value, key: &str) -> Option<f64> {
     let found = value.get(key)?;
     let number = found.as_f64().or_else(|| found.as_str()?.trim().parse().ok())?;
     number.is_finite().then_some(number)
 }
 
-/// The truth value under a key, also where it is written as a text.
+/// The truth value under a key, which may be written as a string.
 pub(super) fn truth(value: &Value, key: &str) -> Option<bool> {
     match value.get(key)? {
         Value::Bool(truth) => Some(*truth),
@@ -71,7 +71,7 @@ pub(super) fn truth(value: &Value, key: &str) -> Option<bool> {
     }
 }
 
-/// True if a text says that there is nothing.
+/// True if a text only says `none` in some form.
 pub(super) fn says_none(text: &str) -> bool {
     let text = text.trim().trim_end_matches(['.', '!']).to_lowercase();
     ["no risk", "no risks", "n/a", "-", "none known", "none identified"].contains(&text.as_str())

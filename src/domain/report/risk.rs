@@ -1,15 +1,15 @@
-//! Risks: those in the outputs, and those that Maestro finds. And the rule with which
-//! a stage is harmless enough to be approved without a person.
+//! Risks: those that the outputs name, and those that Maestro finds. Also the rule for a stage that is
+//! harmless enough to be approved without a person.
 
 use super::content::{self, Content, called};
 use super::material::{self, Material, Next, VerificationNote};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 
-/// Number of failing tests a risk names.
+/// The most failing tests that a risk names.
 const MAX_NAMED: usize = 5;
 
-/// Every risk: first those of the outputs, then those about them.
+/// Every risk: first those that the outputs name, then those that Maestro finds.
 pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     let mut risks = content.risks.clone();
     risks.extend(late_start(material));
@@ -20,7 +20,7 @@ pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     risks
 }
 
-/// A run that began later than others: nobody reviewed what would have come before.
+/// The risk of a run that skipped the first stages, which nobody reviewed.
 fn late_start(material: &Material<'_>) -> Option<Text> {
     let skipped: Vec<&str> =
         Stage::ALL.iter().copied().take_while(|stage| *stage != material.began_at).map(Stage::name).collect();
@@ -48,8 +48,8 @@ fn discarded(material: &Material<'_>) -> Vec<Text> {
     flags.chain(schema).chain(failures).collect()
 }
 
-/// Tests that fail or are missing. Before the change, and while debugging goes on, a failing test
-/// is what one works on and no risk.
+/// The risk of failing or missing tests. Before the change, and while debugging goes on, a failing test is
+/// expected and no risk.
 fn of_tests(material: &Material<'_>, content: &Content) -> Option<Text> {
     let goes_on = matches!(material.next, Next::DebugAgain(_));
     match material.stage {
@@ -69,7 +69,7 @@ fn of_tests(material: &Material<'_>, content: &Content) -> Option<Text> {
     }
 }
 
-/// Returns what a verification does not show, though it passed.
+/// The gaps in a verification that passed, each as a risk.
 fn of_the_verification(material: &Material<'_>) -> Vec<Text> {
     let Some(note) = material.verification.as_ref().filter(|note| note.passed) else { return Vec::new() };
     let mut risks = Vec::new();
@@ -105,8 +105,8 @@ fn failed(note: &VerificationNote) -> Option<Text> {
     Some(say!("verification_failed", what = what))
 }
 
-/// Returns whether a stage can be approved by policy: no output is flagged or misfits its schema, no risk
-/// is found, and nothing is changed. Implement never can.
+/// Ok if a stage can be approved by policy: there is no risk, no flagged or misfitting output and no change.
+/// Implement can never be approved by policy.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! Stage 3: the change, its plan, its files, and its checks.
+//! Readers of the stages implement, debug and improve.
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ fn change(content: &mut Content, source: &Source<'_>, planned: &[String]) {
     }
 }
 
-/// The whole diff, or the diffs of the files where there is no whole one.
+/// The diff of the output, or the diffs of its changes joined if it has no whole one.
 pub(super) fn diff_of(value: &Value) -> String {
     let whole = value.get("diff").and_then(Value::as_str).unwrap_or_default();
     if !whole.trim().is_empty() {
