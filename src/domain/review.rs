@@ -1,5 +1,5 @@
-//! Findings of several reviewers: read leniently, held against the files, merged where they are the same,
-//! and ranked by what was verified, never by how many say so.
+//! Findings of several reviewers: read leniently, checked against the files, merged if they are the same,
+//! and ranked by how well they are verified, never by the number of reviewers that report them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,11 +16,11 @@ use super::packed::pairs;
 use super::plain::plain;
 use super::words::things;
 
-/// Findings of one reviewer that are read.
+/// The most findings that are read of one reviewer.
 pub const MOST_FINDINGS: usize = 60;
-/// Letters and digits that a quote needs to say where it is from.
+/// The least letters and digits of a quote that can identify a place.
 const LEAST_QUOTE: usize = 4;
-/// Characters that a scenario needs to be one.
+/// The least characters of a scenario.
 const LEAST_SCENARIO: usize = 16;
 
 /// The harm of a finding, the gravest first.
@@ -50,14 +50,14 @@ impl Severity {
         self.into()
     }
 
-    /// A severity in a reviewer's own word.
+    /// The severity that a reviewer's own word means; [`Severity::Medium`] if the word is unknown.
     pub fn written(word: &str) -> Self {
         let word = word.to_lowercase();
         let named = pairs("severities").iter().find(|(part, _)| word.contains(part));
         named.and_then(|(_, name)| name.parse().ok()).unwrap_or(Self::Medium)
     }
 
-    /// One step less.
+    /// One step less severe; [`Severity::Info`] is the least.
     pub fn lowered(self) -> Self {
         match self {
             Self::Critical => Self::High,
@@ -71,64 +71,64 @@ impl Severity {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
     pub file: String,
-    /// The line, where one is named.
+    /// The line, if one is named.
     pub line: Option<usize>,
-    /// The code, word for word.
+    /// The code, quoted literally.
     pub quote: String,
     /// The defect, in a sentence.
     pub claim: String,
-    /// Way in which it goes wrong: input or state, and what happens.
+    /// How it goes wrong: the input or state, and the result.
     pub scenario: String,
-    /// The severity, in the reviewer's word.
+    /// The severity in the reviewer's own word.
     pub severity: String,
 }
 
-/// Place of a quote, compared with the one that the reviewer named.
+/// The place of a quote, compared with the one that the reviewer named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// In that line.
+    /// The quote is in the named line.
     Exact,
-    /// In that file, in another line.
+    /// The quote is in the named file, but in another line.
     Moved,
-    /// Nowhere.
+    /// The quote was not found.
     Absent,
 }
 
-/// A finding whose quote was seen in the files.
+/// A finding whose quote was found in the files.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Its id in this review.
+    /// The id within the review.
     pub id: String,
     pub file: String,
-    /// The line in which the quote stands.
+    /// The line in which the quote begins.
     pub line: usize,
     pub quote: String,
     pub claim: String,
     pub scenario: String,
     pub severity: Severity,
-    /// Words that the reviewer said of that, where it was lowered.
+    /// The severity that the reviewer stated, if it was lowered.
     pub severity_stated: Option<Severity>,
     pub found_by: Vec<String>,
-    /// True if the quote stood in the line that was named.
+    /// The place of the quote, compared with the named one.
     pub status: Status,
-    /// The line that was named, where the quote stands elsewhere.
+    /// The named line, if the quote is in another one.
     pub line_stated: Option<usize>,
     pub note: Option<String>,
-    /// Words of the others who found it.
+    /// The claims of other reviewers with the same finding.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
-    /// The change that was proposed, and what came of it.
+    /// The proposed fix, and the result of trying it.
     pub fix: Option<TriedFix>,
 }
 
-/// A finding that did not hold.
+/// A finding that was discarded, because its quote was not found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discarded {
-    /// The file as it was named.
+    /// The file as the reviewer named it.
     pub file: String,
-    /// The line as it was named.
+    /// The line as the reviewer named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     pub quote: String,
@@ -136,50 +136,50 @@ pub struct Discarded {
     pub found_by: String,
     /// Always `absent`.
     pub status: Status,
-    /// Why it was discarded.
     pub reason: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FixStatus {
-    /// A test fails without it and passes with it.
+    /// A test fails without the fix and passes with it.
     Proven,
-    /// The project's tests pass with it, as they did without.
+    /// The project's tests pass with the fix, as they did without it.
     Passes,
-    /// It could not be tried.
+    /// The fix could not be tried.
     Untested,
-    /// The project's checks fail with it.
+    /// The project's checks fail with the fix.
     Fails,
     DoesNotApply,
 }
 
-/// A proposed fix, tried in a copy.
+/// A proposed fix, tried in a copy of the project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriedFix {
     /// The diff.
     pub patch: String,
     pub by: String,
     pub status: FixStatus,
-    /// Remark on that.
+    /// Remarks on the status.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
 }
 
-/// A file as it was reviewed.
+/// A file as the reviewers saw it.
 pub struct Reviewed<'a> {
     /// Its name.
     pub file: &'a str,
     pub lines: &'a Lines,
-    /// Lines that the change takes away, with their old numbers.
+    /// Lines that the change removes, with their old numbers.
     pub removed: &'a [(usize, String)],
 }
 
-/// Holds a claim against its file.
+/// Checks a claim against its file: the quote must be in it. A claim without a scenario gets a lower
+/// severity.
 ///
 /// # Errors
 ///
-/// Why it does not hold.
+/// The discarded claim, with the reason.
 pub fn held(
     claimed: &Claimed,
     by: &str,
@@ -214,7 +214,7 @@ pub fn held(
     let Some((line, note)) = readings.into_iter().find_map(|quote| place(&reviewed, &quote, stated)) else {
         return Err(discard(claimed, format!("its quote is nowhere in {}", reviewed.file)));
     };
-    // Who names the last line of a quote of several means it as well.
+    // A reviewer may name any line of a quote of several lines.
     let length = claimed.quote.trim().lines().filter(|line| !line.trim().is_empty()).count().max(1);
     let is_there = claimed.line.is_some_and(|stated| (line..line + length).contains(&stated));
     let stated_severity = Severity::written(&claimed.severity);
@@ -243,7 +243,7 @@ pub fn held(
 }
 
 impl Finding {
-    /// The same, where the reviewer named the file by the name that it had before the change.
+    /// Notes that the reviewer named the file by its name before the change, `was`.
     pub fn renamed(mut self, was: &str) -> Self {
         let note = format!("the reviewer named {was}, as the file was called before the change");
         self.note = Some(self.note.take().map_or_else(|| note.clone(), |more| format!("{note}; {more}")));
@@ -252,7 +252,7 @@ impl Finding {
     }
 }
 
-/// The line in which a quote begins, and what there is to say of it.
+/// The line in which a quote begins, with a remark if the change removes that line.
 fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, Option<String>)> {
     let wanted = one_line(quote);
     if wanted.chars().filter(|letter| letter.is_alphanumeric()).count() < LEAST_QUOTE {
@@ -268,7 +268,7 @@ fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, 
     }
 }
 
-/// Both sides of a quote that has the signs of a diff: what the change makes, and what it takes away.
+/// Both sides of a quote with the signs of a diff: the new lines, and the old ones.
 fn sides(quote: &str) -> impl Iterator<Item = String> {
     let has_signs = quote.lines().any(|line| line.starts_with(['+', '-']));
     let side = move |sign: char| {
@@ -278,7 +278,7 @@ fn sides(quote: &str) -> impl Iterator<Item = String> {
     ['+', '-'].into_iter().filter(move |_| has_signs).map(side)
 }
 
-/// Returns what came of a review, in a line.
+/// The result of a review in one line: counts of findings by severity, reviewers and discarded findings.
 pub fn summary(findings: &[Finding], discarded: usize, reviewers: usize) -> String {
     let by: Vec<String> = Severity::ALL
         .iter()
@@ -305,15 +305,16 @@ fn short(text: &str, most: usize) -> String {
     cut(text.trim_end(), most)
 }
 
-// Findings that several reviewers share, and their order.
+// Merging and ranking.
 
-/// Lines between two findings of the same place.
+/// The most lines between two findings of the same place.
 const NEAR: usize = 4;
-/// Similarity of the words of two findings of the same place, at least.
+/// The least similarity of the words of two findings of the same place that are merged. It is halved if one
+/// quote contains the other, and else raised by half.
 const ALIKE: f64 = 0.22;
 
-/// Findings with those of the same place and the like claim as one. Single ones stay: most defects are
-/// found by one reviewer alone.
+/// Merges findings of the same place with similar claims. Findings of a single reviewer stay, since most
+/// defects are found by one reviewer only.
 pub fn merged(all: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in all {
@@ -334,7 +335,7 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     let (quote, others) = (squeezed(&one.quote), squeezed(&other.quote));
     let shares = quote.contains(&others) || others.contains(&quote);
-    // Two different faults of one line have few words in common.
+    // Two different defects of one line have few words in common.
     alike >= if shares { ALIKE / 2.0 } else { ALIKE * 1.5 }
 }
 
@@ -363,8 +364,8 @@ fn join(same: &mut Finding, other: Finding) {
     }
 }
 
-/// Findings in the order in which somebody should look at them: first what was verified best, then what
-/// does most harm. The number of finders does not count.
+/// Sorts findings by how well they are verified, then by severity, then by place. The number of reviewers
+/// that report one does not count.
 pub fn ranked(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.order_by(|one, other| {
         let key = |finding: &Finding| (verified(finding), finding.severity);
@@ -382,22 +383,22 @@ fn verified(finding: &Finding) -> u8 {
     }
 }
 
-// Reading what reviewers answer: findings, and the fixes that were asked for after them.
+// Reading the reviewers' answers: findings, and the fixes that are asked for afterwards.
 
 /// A fix that a reviewer proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fix {
-    /// The finding that it is for.
+    /// The id of the finding.
     pub id: String,
     /// The diff.
     pub patch: String,
 }
 
-/// The findings of an answer, and how many more it holds; or why it cannot be read.
+/// Reads the findings of an answer: at most [`MOST_FINDINGS`], and the number of further ones.
 ///
 /// # Errors
 ///
-/// It holds no list of findings.
+/// The answer has no list of findings.
 pub fn findings(answer: &str) -> Result<(Vec<Claimed>, usize), String> {
     let found = document(answer).map_err(|error| error.to_string())?;
     let list = list(&found.value, "findings").ok_or("the answer has no list of findings")?;
@@ -431,7 +432,7 @@ fn claimed(fields: &Map<String, Value>) -> Claimed {
         number.and_then(|number| usize::try_from(number).ok()).filter(|line| *line > 0)
     };
     let file = text(fields, &["file", "path", "filename"]);
-    // `src/a.rs:12` where the file alone was asked for.
+    // Some reviewers write `src/a.rs:12` as the file.
     let (file, behind) = match file.rsplit_once(':') {
         Some((path, line)) if !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) => {
             (path.to_owned(), line.parse().ok())
@@ -451,13 +452,13 @@ fn claimed(fields: &Map<String, Value>) -> Claimed {
     }
 }
 
-/// The first of several fields that holds a text; nothing in it acts on a terminal.
+/// The first of several fields with a text, without terminal sequences. Empty if there is none.
 fn text(fields: &Map<String, Value>, names: &[&str]) -> String {
     let found = names.iter().find_map(|name| fields.get(*name)?.as_str().filter(|text| !text.is_empty()));
     plain(found.unwrap_or_default()).into_owned()
 }
 
-/// A quote without the marks of code around it, and without the signs and numbers of the lines of a diff.
+/// A quote without code fences or backquotes around it, and without the line numbers of the material.
 fn unfenced(quote: &str) -> String {
     let mut lines: Vec<&str> = quote.trim_matches('\n').lines().collect();
     if lines.first().is_some_and(|line| line.trim_start().starts_with("```")) {
@@ -473,7 +474,7 @@ fn unfenced(quote: &str) -> String {
     joined.lines().map(without_number).collect::<Vec<_>>().join("\n")
 }
 
-/// A line as the material shows it is `  12 | code` or `  12 + code`; the code alone is the quote.
+/// A line without the number that the material shows before it, as in `  12 | code` or `  12 +| code`.
 fn without_number(line: &str) -> &str {
     let rest = line.trim_start();
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

@@ -1,8 +1,8 @@
 //! The common parts of rule files: their errors, and the notation of their examples.
 //!
-//! Rules are data (`conf/*.yaml`), and each carries examples of what it must and must not
-//! match. The examples of the shipped rules are checked by tests, those of a file that
-//! overrides them when it is loaded; constructing a checker never pays for them.
+//! Rules are data (`conf/*.yaml`). Each has examples that it must match and examples that it must not match.
+//! Tests check the examples of the shipped rules. The examples of a file that overrides them are checked when
+//! it is loaded. Constructing a checker does not check examples, which keeps it cheap.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,78 +13,79 @@ use serde::de::DeserializeOwned;
 use super::typed;
 use super::words::in_brief;
 
-/// Longest program a single rule may compile to, so that no rule file can exhaust memory.
+/// The largest program, in bytes, that a pattern may compile to, so that no rule file can exhaust memory.
 pub(crate) const REGEX_SIZE_LIMIT: usize = 2 << 20;
 
 /// An error of a rule file. The messages name rules, never files: the host adds the file.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// The text is not YAML of the expected form; the message carries line and column.
+    /// The text is not YAML of the expected form. The message has line and column.
     #[error("not a valid rule file: {0}")]
     Yaml(String),
     /// A pattern of a rule does not compile.
     #[error("rule `{rule}`: bad pattern: {problem}")]
     Pattern { rule: String, problem: String },
-    /// A rule refers to something that the file does not define, or lacks what it needs.
+    /// A rule refers to something that the file does not define, or lacks a necessary part.
     #[error("rule `{rule}`: {problem}")]
     Incomplete { rule: String, problem: String },
     /// A `match` example that the rule does not match.
     #[error("rule `{rule}` does not match its example `{example}`{detail}")]
     Missed {
         rule: String,
-        /// The example as the file has it.
+        /// The example as written in the file.
         example: String,
-        /// The other match, if any.
+        /// The text that the rule found instead, if any.
         detail: String,
     },
     /// A `not_match` example that the rule matches.
     #[error("rule `{rule}` matches `{example}`, which it must not")]
     Overreached {
         rule: String,
-        /// The example as the file has it.
+        /// The example as written in the file.
         example: String,
     },
 }
 
 /// A file of rules.
 pub trait RuleFile: DeserializeOwned {
-    /// Reads its text. The examples are not tried.
+    /// Parses the text of a file. Examples are not tried.
     fn from_yaml(text: &str) -> Result<Self, RuleError> {
         from_yaml::<Self>(text)?.completed()
     }
 
-    /// Completes what was read, where something in it does not hold by its form alone.
+    /// Completes and checks the parsed rules where their type alone does not suffice.
     fn completed(self) -> Result<Self, RuleError> {
         Ok(self)
     }
 
-    /// Compiles every pattern and tries every example. The first rule that does not do what its examples say is the
-    /// error.
+    /// Compiles every pattern and tries every example. The error is the first rule that disagrees with its
+    /// examples.
     fn check(&self) -> Result<(), RuleError> {
         Ok(())
     }
 }
 
-/// Reads a rule file (or a section of one).
+/// Parses a rule file or a section of one.
 pub(crate) fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, RuleError> {
     typed::from_yaml(text).map_err(|error| RuleError::Yaml(in_brief(&error)))
 }
 
-/// Returns what the regex compiler complains of, without the pattern that it draws above.
+/// The message of the regex compiler without the drawing of the pattern above it.
 pub(crate) fn problem(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default();
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// Compiles a pattern of a rule; `^` and `$` are line boundaries.
+/// Compiles a pattern of a rule. `^` and `$` match at line boundaries.
 pub(crate) fn compile(name: &str, pattern: &str) -> Result<Regex, RuleError> {
     let built = RegexBuilder::new(pattern).multi_line(true).size_limit(REGEX_SIZE_LIMIT).build();
     built.map_err(|error| RuleError::Pattern { rule: name.to_owned(), problem: problem(&error) })
 }
 
-/// The verdict on a rule by its examples: one that it should match and does not, else one that it should not.
+/// The verdict on a rule by its examples: an error if there is an example that it wrongly `missed`, or one
+/// that it wrongly matches (`overreached`).
 pub(crate) fn verdict(
     rule: &str,
     missed: Option<String>,
@@ -98,19 +99,19 @@ pub(crate) fn verdict(
     }
 }
 
-/// One example line, after its notation is taken off.
+/// An example without its notation.
 ///
-/// `¦` is dropped (it breaks well-known prefixes, so that no scanner takes a rule file for a
-/// leak), `\n` is a line break, and `⟦` `⟧` enclose what the rule must find.
+/// `¦` is dropped (it breaks well-known prefixes, so that no scanner reports the rule file as a leak), `\n`
+/// is a line break, and `⟦` and `⟧` enclose the text that the rule must find.
 pub(crate) struct Example {
-    /// The text a rule is tried on.
+    /// The text to try a rule on.
     pub(crate) text: String,
     /// The parts between `⟦` and `⟧`.
     pub(crate) marked: Vec<Range<usize>>,
 }
 
 impl Example {
-    /// Takes the notation off.
+    /// Parses the notation.
     pub(crate) fn parse(written: &str) -> Self {
         let mut text = String::with_capacity(written.len());
         let mut marked = Vec::new();
@@ -128,30 +129,30 @@ impl Example {
     }
 }
 
-// The bounds of a YAML text before a parser sees it. A parser's time grows with the square
-// of the depth, and an alias makes a short text a long one.
+// Bounds on a YAML text, checked before the parser sees it. The parser's time grows with the square of the
+// depth, and aliases can expand a short text into a long one.
 //
-// The count never falls behind a parser's: what may open a list counts, and what closes one counts
-// only where it surely does. A text that is no nested YAML can be refused for that, and is then one
-// with thousands of brackets.
+// The counts are never lower than the parser's: everything that may open a list counts, and a closing mark
+// counts only if it certainly closes one. So a text that is not nested can be refused, but only if it has
+// thousands of brackets.
 
-/// Levels of lists and mappings in brackets.
+/// The most levels of lists and mappings in brackets.
 const MOST_DEEP: usize = 64;
 
-/// Lists and mappings begun in one line, one inside another.
+/// The most nested lists and mappings that one line may begin.
 const MOST_DASHES: usize = 32;
 
-/// Brackets of which the depth is no matter: all of them inside one another are read in a moment.
+/// The number of brackets up to which depth does not matter: even fully nested, they are parsed at once.
 const HARMLESS_BRACKETS: usize = 3_000;
 
-/// Places at which an entry, a key or a line may begin. A parser needs half a microsecond for each
-/// and some hundred bytes.
+/// The most places at which an entry, a key or a line may begin. The parser needs half a microsecond and
+/// some hundred bytes for each.
 const MOST_MARKS: usize = 20_000;
 
-/// Bytes of a text that uses aliases.
+/// The most bytes of a text that uses aliases.
 const MOST_WITH_ALIASES: usize = 8 * 1024;
 
-/// Why a text is not given to the parser.
+/// The reason why a text is not given to the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfBounds {
     /// Lists in lists.
@@ -168,11 +169,11 @@ pub enum OutOfBounds {
     Aliases,
 }
 
-/// Returns whether a parser may be given a text.
+/// Checks that a text is safe to give to the YAML parser.
 ///
 /// # Errors
 ///
-/// Why not.
+/// The bound that the text exceeds.
 pub fn check(text: &str) -> Result<(), OutOfBounds> {
     if marks(text) > MOST_MARKS {
         return Err(OutOfBounds::TooMany);
@@ -187,8 +188,8 @@ pub fn check(text: &str) -> Result<(), OutOfBounds> {
     if brackets > HARMLESS_BRACKETS { check_depth(text) } else { Ok(()) }
 }
 
-/// The places at which something may begin, as far as they matter. A parser ends a line at a lone carriage
-/// return, too.
+/// The number of places at which something may begin, counted up to the limit. A lone carriage return ends a
+/// line too.
 fn marks(text: &str) -> usize {
     let bytes = text.as_bytes();
     let is_blank = |at: &usize| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
@@ -203,7 +204,7 @@ fn marks(text: &str) -> usize {
         .count()
 }
 
-/// The marks of lists and keys at the start of a line.
+/// The number of marks of lists and keys at the start of a line.
 fn dashes(line: &str) -> usize {
     let mut left = line.trim_start();
     let mut count = 0;
@@ -220,13 +221,13 @@ fn dashes(line: &str) -> usize {
     count
 }
 
-/// True if a name is given to something and used again.
+/// True if the text defines an anchor (`&name`) and uses it (`*name`).
 fn has_alias(text: &str) -> bool {
     let anchors: HashSet<&str> = names(text, '&').collect();
     !anchors.is_empty() && names(text, '*').any(|name| anchors.contains(name))
 }
 
-/// The names after a mark, where one can stand.
+/// The names after a mark, at places where a name can be.
 fn names(text: &str, mark: char) -> impl Iterator<Item = &str> {
     text.match_indices(mark).filter_map(move |(at, _)| {
         let (before, after) = (text.get(..at)?, text.get(at + 1..)?);
@@ -239,12 +240,12 @@ fn names(text: &str, mark: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The depth of brackets, line by line, as a parser reads them outside of quotes and comments.
+/// Checks the depth of brackets outside of quotes and comments, line by line.
 fn check_depth(text: &str) -> Result<(), OutOfBounds> {
     let mut depth = 0_usize;
     let mut in_plain = false;
     for line in text.lines() {
-        // Outside of brackets a line of its own begins anew; inside, a plain text goes on.
+        // Outside of brackets each line begins anew; inside, plain text may continue on the next line.
         in_plain &= depth > 0;
         let mut letters = line.chars().peekable();
         let mut before = ' ';
@@ -290,7 +291,7 @@ fn check_depth(text: &str) -> Result<(), OutOfBounds> {
     Ok(())
 }
 
-/// Reads to the end of a quoted text; false where the line ends before it.
+/// Reads to the end of a quoted text. False if the line ends first.
 fn closes(letters: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char) -> bool {
     while let Some(letter) = letters.next() {
         if letter == '\\' && quote == '"' {

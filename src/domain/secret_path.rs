@@ -1,6 +1,6 @@
 //! Files that are refused by name, so that no secret is read, sent or overwritten.
 //!
-//! Names are compared whole, but for the two words that tell by themselves: `secret_santa.py` and
+//! Names are compared whole, except for two words that are enough by themselves: `secret_santa.py` and
 //! `tokenizer.json` are ordinary files, `team-secrets.txt` is not.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,15 +15,15 @@ use super::plain::is_hidden;
 use super::rule::{self, RuleError, RuleFile};
 use crate::domain::order::Gather;
 
-/// Section `files` of `conf/secrets.yaml`.
+/// The section `files` of `conf/secrets.yaml`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRules {
-    /// The rules; the first that applies gives the reason.
+    /// The rules. The first one that applies gives the reason.
     pub rules: Vec<FileRule>,
 }
 
-/// One kind of refused file. All lists are compared without regard to case, so they are read in lower case.
+/// One kind of refused file. Case is ignored, so all lists are converted to lower case when read.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileRule {
@@ -32,33 +32,33 @@ pub struct FileRule {
     /// Whole file names.
     #[serde(default, deserialize_with = "lower")]
     pub names: BTreeSet<String>,
-    /// `.env` here is `.env` itself and `.env.` with anything but an exempt ending.
+    /// Names with endings: `.env` means `.env` itself, and `.env.` with any ending that is not exempt.
     #[serde(default, deserialize_with = "lower")]
     pub dotted: BTreeSet<String>,
-    /// Endings of `dotted` names that make them ordinary.
+    /// Endings that make `dotted` names ordinary.
     #[serde(default, deserialize_with = "lower")]
     exempt: BTreeSet<String>,
     #[serde(default, deserialize_with = "lower")]
     pub prefixes: BTreeSet<String>,
-    /// Text anywhere in a file name, unless one of `ordinary` follows its last dot.
+    /// Text anywhere in a file name, unless its extension is one of `ordinary`.
     #[serde(default, deserialize_with = "lower")]
     contains: BTreeSet<String>,
-    /// Extensions of files that are ordinary whatever their names hold.
+    /// Extensions of files that are ordinary whatever `contains` says.
     #[serde(default, deserialize_with = "lower")]
     ordinary: BTreeSet<String>,
-    /// Text after the last dot of a file name.
+    /// Extensions: the text after the last dot of a file name.
     #[serde(default, deserialize_with = "lower")]
     pub extensions: BTreeSet<String>,
-    /// Directories that are refused with all that is in them; `a/b` is a `b` directly in an `a`.
+    /// Directories that are refused with their content. `a/b` is a `b` directly in an `a`.
     #[serde(default, deserialize_with = "paths")]
     pub directories: Vec<Vec<String>>,
-    /// Paths in `directories` that are ordinary nevertheless, with all that is in them.
+    /// Paths in `directories` that are ordinary nevertheless, with their content.
     #[serde(default, deserialize_with = "paths")]
     allowed: Vec<Vec<String>>,
-    /// Paths that it refuses.
+    /// Paths that the rule refuses.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Paths that it does not.
+    /// Paths that the rule does not refuse.
     #[serde(default)]
     pub not_match: Vec<String>,
 }
@@ -67,18 +67,19 @@ impl FileRules {
     /// Tries the examples.
     ///
     /// # Errors
-    /// At the first rule that does not do what its examples say.
+    ///
+    /// The first rule that disagrees with its examples.
     pub fn check(&self) -> Result<(), RuleError> {
         self.rules.iter().try_for_each(FileRule::check)
     }
 }
 
-/// Name of the refusal that needs no rule: a name that breaks a line.
+/// The name of the only refusal without a rule: a file name with a line break.
 const LINE_BREAK: &str = "line-break";
 
-/// Reason of a refusal by this rule.
+/// The reason for a refusal by a rule, as a message.
 pub fn refusal(rule: &str) -> String {
-    /// The one rule whose files are refused though they hold no secret.
+    /// The only rule whose files hold no secret.
     const NO_SOURCE: &str = "installed-or-compiled";
     match rule {
         LINE_BREAK => "refused: its name holds a line break or another control character".to_owned(),
@@ -88,15 +89,15 @@ pub fn refusal(rule: &str) -> String {
 }
 
 impl FileRules {
-    /// Checks that each rule has something to refuse, or was surely written wrongly. The examples are not tried;
-    /// see [`FileRules::check`].
+    /// Checks that each rule refuses something: a rule that refuses nothing is a mistake. Examples are not
+    /// tried; see [`FileRules::check`].
     pub fn check_that_they_refuse(&self) -> Result<(), RuleError> {
         self.rules.iter().try_for_each(FileRule::check_that_it_refuses)
     }
 
-    /// The name of the rule that refuses a path, if one does.
+    /// The name of the rule that refuses a path; None if no rule does.
     pub fn refuse(&self, relative: &Path) -> Option<&str> {
-        // In a text a line break of a name would begin a line of its own.
+        // Shown in a text, a line break in a name would begin a new line.
         if relative.to_string_lossy().chars().any(breaks_lines) {
             return Some(LINE_BREAK);
         }
@@ -126,7 +127,7 @@ impl FileRule {
             list.iter().any(|path| parts.windows(path.len()).any(|window| window == path))
         };
         let in_directory = holds(&self.directories) && !holds(&self.allowed);
-        // Only the last name is a file's: a package called `credentials` is an ordinary directory.
+        // Only the last name is the file's: a package called `credentials` is an ordinary directory.
         in_directory || parts.last().is_some_and(|name| self.refuses_name(name))
     }
 
@@ -165,8 +166,7 @@ fn paths<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Vec<String>>, D::Erro
     Ok(list.iter().map(split).filter(|path: &Vec<String>| !path.is_empty()).collect())
 }
 
-/// The names of a path as some file system would read them: in any case, and without the dots
-/// and spaces that Windows drops from their ends.
+/// The names of a path in lower case, without the dots and spaces that Windows drops from their ends.
 fn normal_parts(path: &Path) -> Vec<String> {
     let name = |component: Component| match component {
         Component::Normal(name) => Some(folded(&name.to_string_lossy())),
@@ -176,18 +176,18 @@ fn normal_parts(path: &Path) -> Vec<String> {
     names.flat_map(|name| split_name(&name)).filter(|name| !name.is_empty()).collect()
 }
 
-/// A name as the most forgiving file system takes it: without case, in one form of its letters, and without
-/// what nobody sees.
+/// A name as the most forgiving file system compares it: in lower case, in Unicode form NFKC, and without
+/// invisible characters.
 pub(crate) fn folded(name: &str) -> String {
     name.nfkc().filter(|letter| !is_hidden(*letter)).collect::<String>().to_lowercase()
 }
 
-/// A tab is a control character too, but begins no line, and git knows names with one.
+/// True if a character begins a new line or acts on a terminal. A tab does not, and git allows it in names.
 fn breaks_lines(letter: char) -> bool {
     letter.is_control() && letter != '\t' || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
-/// A backslash separates names on Windows, and a colon opens a stream of the file before it.
+/// Splits a name as Windows reads it: a backslash separates names, and a colon begins the name of a stream.
 fn split_name(name: &str) -> Vec<String> {
     let clean = |part: &str| {
         let file = part.split_once(':').map_or(part, |(file, _)| file);
@@ -196,7 +196,7 @@ fn split_name(name: &str) -> Vec<String> {
     name.split('\\').map(clean).collect()
 }
 
-/// Everything that `conf/secrets.yaml` says.
+/// The content of `conf/secrets.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRules {
@@ -211,8 +211,8 @@ impl RuleFile for SecretRules {
     }
 }
 
-/// A project's additions to the rules that hold. They take nothing away from them: where they say what is
-/// no secret, that is about its own rules.
+/// A project's additions to the rules in force. They cannot weaken those rules: their exceptions apply to the
+/// project's own rules only.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AddedRules {
@@ -236,19 +236,20 @@ struct AddedVariables {
     endings: Vec<String>,
 }
 
-/// The prefix that keeps the names of a project's patterns apart from ours.
+/// The prefix of the names of a project's patterns, which keeps them apart from the shipped ones.
 const OWN: &str = "own_";
 
-/// Rules of a project that nobody has confirmed.
+/// The most rules of a project that is not trusted.
 const MOST_RULES: usize = 20;
 
 impl RuleFile for AddedRules {}
 
 impl AddedRules {
-    /// Reads the file of a project that nobody has confirmed: it may add little, and that is tried.
+    /// Parses the file of a project that is not trusted: it may add few rules with small patterns only.
     ///
     /// # Errors
-    /// If it is not of this form, or more than that.
+    ///
+    /// The text is not of this form, or adds too much.
     pub fn modest(text: &str) -> Result<Self, RuleError> {
         let added = Self::from_yaml(text)?.without_ours();
         let pieces = added.masking.parts.len() + added.masking.shapes.len();
@@ -272,7 +273,7 @@ impl AddedRules {
         Ok(added)
     }
 
-    /// Takes off what is ours already: many a file began as a copy of the shipped one.
+    /// Removes the shipped rules, since many files began as a copy of the shipped one.
     fn without_ours(mut self) -> Self {
         if let Ok(ours) = SecretRules::from_yaml(&packed::text("conf/secrets.yaml").unwrap_or_default()) {
             let known = |rule: &MaskRule| {
@@ -292,7 +293,7 @@ impl AddedRules {
 }
 
 impl SecretRules {
-    /// These rules and a project's.
+    /// These rules together with a project's additions.
     pub fn with(mut self, added: AddedRules) -> Self {
         let AddedRules { masking, files } = added.without_ours();
         self.files.rules.extend(files.rules);

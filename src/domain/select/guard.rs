@@ -1,5 +1,5 @@
-//! The effect of a patch on the tests that judge it. The project's own tests decide, so whatever a
-//! patch changes of them is put back for the run that decides, and told by name.
+//! The effect of a patch on the tests that judge it. The project's own tests decide. So the changes that a
+//! patch makes to them are undone for the deciding run, and reported by file.
 
 use std::sync::LazyLock;
 
@@ -10,27 +10,27 @@ use crate::domain::pattern::Patterns;
 /// The role of a file for the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// A test, or what a test reads.
+    /// A test, or a file that a test reads.
     Test,
-    /// Files that say which tests run, and how.
+    /// Configuration that decides which tests run, and how.
     Runner,
-    /// A file of source that may hold such lines too.
+    /// A file with other content that may also have lines of such configuration, as `package.json`.
     Mixed,
 }
 
-/// The effect of a patch on tests, by file.
+/// The files by which a patch affects tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touched {
-    /// Tests that it removes, skips or rewrites.
+    /// Tests that the patch removes, skips or rewrites.
     pub weakened: Vec<String>,
-    /// Files that say how tests run, and that it changes.
+    /// Changed files that decide how tests run.
     pub runner: Vec<String>,
-    /// Tests that it adds; their author's own, so no proof.
+    /// Tests that the patch adds. They are its author's own, so they prove nothing.
     pub added: Vec<String>,
 }
 
 impl Touched {
-    /// True if the patch can be proven at all.
+    /// True if the patch weakens no test and changes no runner, so that tests can prove it.
     pub fn is_honest(&self) -> bool {
         self.weakened.is_empty() && self.runner.is_empty()
     }
@@ -42,7 +42,7 @@ fn fits(pattern: &str, text: &str) -> bool {
     PATTERNS.is_in(pattern, text)
 }
 
-/// Returns what a file is to the tests, by its name.
+/// Classifies a file by its path: test, configuration of the tests, or mixed. None for an ordinary file.
 pub fn part(path: &str) -> Option<Part> {
     if fits("runner", path) {
         Some(Part::Runner)
@@ -55,7 +55,8 @@ pub fn part(path: &str) -> Option<Part> {
     }
 }
 
-/// A patch without what it does to tests, and what that is. `content` gives a file as it is before.
+/// Splits a patch into the part that leaves tests alone and a list of the tests that the rest touches.
+/// `content` gives the content of a file before the patch.
 pub fn without_tests(patch: &Patch, content: &dyn Fn(&str) -> Option<String>) -> (Patch, Touched) {
     let mut touched = Touched::default();
     let mut kept = Patch { files: Vec::new(), normalised: patch.normalised.clone() };
@@ -87,8 +88,8 @@ fn note_test(file: &FilePatch, touched: &mut Touched) {
     if weakens { touched.weakened.push(file.new.clone()) } else { touched.added.push(file.new.clone()) }
 }
 
-/// True if changed lines of a test take something away: lines that are no imports, or a skip that comes
-/// in.
+/// True if changed lines of a test weaken it: they remove a line that is more than an import or a comment, or
+/// add a skip.
 fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)>) -> bool {
     lines.any(|(side, text)| match side {
         Side::Removed => !is_silent(&file.old, text) && !fits("import", text),
@@ -97,7 +98,7 @@ fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)
     })
 }
 
-/// A file of Rust source without the hunks that lie in its own tests.
+/// The changes of a file without the hunks inside the inline tests of Rust source. None if nothing is left.
 fn without_inline(
     file: &FilePatch,
     content: &dyn Fn(&str) -> Option<String>,

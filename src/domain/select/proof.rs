@@ -1,4 +1,4 @@
-//! The result of the checks with a change, beside the same checks without it.
+//! Compares the results of checks with a change to those of the same checks without it.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use crate::domain::verification::Kind;
 use crate::domain::verification::read::Totals;
 use crate::domain::verification::status::Status;
 
-/// Names that a reason lists.
+/// The most names that a reason lists.
 const NAMED: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,20 +23,21 @@ pub struct Observed {
 /// The verdict of the checks on a change.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weighed {
-    /// Checks that fail without the change and pass with it: tests, or commands that name none.
+    /// Tests that fail without the change and pass with it; the command if it names no tests.
     pub proof: Vec<String>,
-    /// Checks that pass without the change and not with it.
+    /// Tests or commands that pass without the change and fail with it.
     pub broken: Vec<String>,
+    /// Tests or commands that fail with and without the change.
     pub still: Vec<String>,
     /// Tests that no longer run.
     pub fewer: Vec<String>,
-    /// All checks that test something, together.
+    /// The verdict of all checks except linters and formatters.
     pub tests: Option<Tests>,
-    /// The share of linters that found nothing.
+    /// The share of linters and formatters that passed; None if none has a result.
     pub lint: Option<f64>,
 }
 
-/// Weighs each check against the same one in the project as it is.
+/// Compares each check with the same one in the project without the change.
 pub fn weigh(base: &[Observed], with: &[Observed]) -> Weighed {
     let mut weighed = Weighed::default();
     let mut verdicts = Vec::new();
@@ -66,13 +67,13 @@ pub fn weigh(base: &[Observed], with: &[Observed]) -> Weighed {
 }
 
 impl Observed {
-    /// Returns what it says of the change, given what the same check says of the project as it is.
+    /// The verdict of this check on the change, given the result of the same check without the change.
     fn verdict(&self, base: Option<&Self>) -> Tests {
         let same_before = base.is_some_and(|base| base.status == self.status);
         match self.status {
             Status::Passed => Tests::Passed,
             Status::NotFound | Status::Refused | Status::NothingToRun | Status::Skipped => Tests::Unknown,
-            // It fails without having tested anything, with the change and without it.
+            // It tests nothing, with or without the change.
             Status::Error | Status::NoTests if same_before => Tests::Unknown,
             Status::Failed
             | Status::CompileError
@@ -84,7 +85,8 @@ impl Observed {
         }
     }
 
-    /// Enters what the change makes of this check; whether it breaks something though the check passed.
+    /// Records the effect of the change on this check. True if the change breaks something although the check
+    /// passed.
     fn compare(&self, base: Option<&Self>, verdict: Tests, weighed: &mut Weighed) -> bool {
         let Some(base) = base else { return false };
         match verdict {
@@ -107,7 +109,7 @@ impl Observed {
 
     fn compare_passed(&self, base: &Self, weighed: &mut Weighed) -> bool {
         let all = |totals: Totals| totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0);
-        // An exit code says nothing where the runner did not come to its summary.
+        // Exit code 0 proves nothing if the runner did not print its summary.
         if let (Some(before), None, true) = (base.totals, self.totals, self.is_test())
             && all(before) > 0
         {
@@ -119,7 +121,7 @@ impl Observed {
             return true;
         }
         let fewer_before = weighed.fewer.len();
-        // Some runners count only what fails: `go test` without -v.
+        // Some runners count only failures, as `go test` without -v.
         let counted = self.totals.filter(|after| after.passed.is_some() || after.skipped.is_some());
         if let (Some(before), Some(after)) = (base.totals, counted) {
             let (was, is) = (before.passed.unwrap_or(0), after.passed.unwrap_or(0));
@@ -143,7 +145,7 @@ impl Observed {
                 weighed.fewer.push(format!("`{}`: {count} more tests are skipped", self.command));
             }
         }
-        // Of tests that no longer run nobody knows whether they are those that failed.
+        // If fewer tests run, the failing ones may be among those that no longer run: no proof.
         if self.is_test() && base.speaks_against() && weighed.fewer.len() == fewer_before {
             if base.failing.is_empty() || base.status == Status::CompileError {
                 weighed.proof.push(format!("`{}`", self.command));
@@ -154,7 +156,7 @@ impl Observed {
         false
     }
 
-    /// True if it failed by what it tested, or could not load what it was to test.
+    /// True if a test failed, or the tested code could not be loaded.
     fn speaks_against(&self) -> bool {
         match self.status {
             Status::Failed
@@ -172,7 +174,7 @@ impl Observed {
         }
     }
 
-    /// True if it runs tests; a build or a type check runs none.
+    /// True if the check runs tests. A build or a type check does not.
     fn is_test(&self) -> bool {
         match self.kind {
             Kind::UnitTest | Kind::Integration | Kind::Custom => true,
@@ -188,7 +190,7 @@ impl Observed {
     }
 }
 
-/// A few of many names, in words.
+/// The first names of a list, and the number of the others.
 pub fn named(names: &[String]) -> String {
     let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED) {
@@ -197,25 +199,25 @@ pub fn named(names: &[String]) -> String {
     }
 }
 
-/// A patch without one of its parts.
+/// A patch with one of its parts left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Without {
-    /// The part, in words: `hunk 2 of 3 (cart.py, line 14)`.
+    /// The part that is left out: `hunk 2 of 3 (cart.py, line 14)`.
     pub part: String,
-    /// The rest of it; no files where it was the only part.
+    /// The rest of the patch; without files if there was only one part.
     pub patch: Patch,
 }
 
 /// The parts of a patch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// The patch without each part that a program runs.
+    /// For each part that affects a program, the patch without it.
     pub each: Vec<Without>,
-    /// Parts of documentation, comments and blank lines, which no test can see and none has to.
+    /// Parts of documentation, comments and blank lines only. No test can or needs to notice them.
     pub silent: Vec<String>,
 }
 
-/// Takes a patch apart: by hunk where files are changed, by file where one is made, removed or moved.
+/// Splits a patch into parts: hunks of changed files, and whole files that are created, removed or moved.
 pub fn parts(patch: &Patch) -> Parts {
     let places: Vec<(usize, Option<usize>)> = patch
         .files
@@ -275,22 +277,22 @@ fn without(patch: &Patch, file: usize, hunk: Option<usize>) -> Patch {
 #[serde(rename_all = "snake_case")]
 pub enum Tests {
     Passed,
-    /// One of them did not.
+    /// At least one failed.
     Failed,
     /// There are no results.
     #[default]
     Unknown,
 }
 
-/// The chance of a candidate to win, best first.
+/// The standing of a candidate, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// Its tests speak for it; no pattern weighs more than that.
+    /// Its tests prove it. A red flag does not outweigh that.
     Proven,
-    /// Nothing proves it, and nothing speaks against it.
+    /// Nothing proves it, and nothing counts against it.
     Open,
-    /// It shows a red flag, and no test speaks for it.
+    /// It has a red flag, and no test proves it.
     Flagged,
     /// It failed its tests.
     Failed,
@@ -310,9 +312,9 @@ impl Standing {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// They speak for the candidate: the caller says so, or they fail without its change.
+    /// The tests prove the candidate: the caller says so, or they fail without its change.
     Speaks,
-    /// They would pass without it, or without a part of it.
+    /// The tests would pass without its change, or without a part of it.
     Lacks,
 }
 
@@ -320,23 +322,23 @@ pub enum Proof {
 pub struct Evidence {
     pub provider: Option<String>,
     pub tests: Tests,
-    /// The worth of that, where they passed.
+    /// The worth of tests that passed.
     pub proof: Proof,
     /// The score of a linter, from 0 to 1.
     pub lint: Option<f64>,
     /// The score of a judge, from 0 to 1.
     pub judge: Option<f64>,
-    /// True if it shows a red flag.
+    /// True if it has a red flag.
     pub flagged: bool,
-    /// True if it says anything at all.
+    /// True if it has content.
     pub answers: bool,
-    /// Number of authors that say the same, its own included.
+    /// The number of authors with the same candidate, its own author included.
     pub support: usize,
-    /// The number of those that are the same as it, as far as anybody could see: the same text, the same
-    /// change, or the same behaviour in everything that was run to tell them apart.
+    /// The group of candidates that are the same as far as could be observed, given as the index of its
+    /// first: the same text, the same change, or the same behaviour in all runs made to tell them apart.
     pub same_as: usize,
-    /// Its length in lines that it adds and removes, else in characters; it decides nothing but which of
-    /// several that are the same is returned.
+    /// The number of lines that it adds and removes, or of characters if it is no diff. It only decides which
+    /// of several equal candidates is returned.
     pub size: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The rule that ranks candidates, and decides whether one of them wins.
+//! Ranks candidates, and decides the winner, if there is one.
 
 use std::cmp::Ordering;
 
@@ -27,17 +27,17 @@ pub enum Mode {
 /// The weight of tests against everything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestWeight {
-    /// A proof by tests comes before all that they do not prove, in every mode.
+    /// A candidate proven by tests comes before all others, in every mode.
     First,
-    /// A failure still excludes; beyond that they are one sign among several.
+    /// A failed test still excludes a candidate. Otherwise tests are one sign among several.
     Among,
 }
 
-/// The difference that set the winner apart, or that nothing did.
+/// The difference that set the winner apart, if any did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Deciding {
-    /// Nobody else can win.
+    /// No other candidate can win.
     OnlyOne,
     Tests,
     Judge,
@@ -45,47 +45,47 @@ pub enum Deciding {
     Score,
     /// The linter.
     Lint,
-    /// More authors say the same.
+    /// More authors gave the same candidate.
     Support,
-    /// Those that stand level are the same, so that either will do.
+    /// The level candidates are the same, so any of them will do.
     Same,
-    /// Nothing tells them apart.
+    /// Nothing tells the first candidates apart.
     Nothing,
 }
 
-/// Every candidate's score, those that can win, best first, and who wins.
+/// The result of ranking: scores, order and winner.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ranking {
     /// The scores, from 0 to 1, in the order of the candidates.
     pub scores: Vec<f64>,
-    /// Indexes of those that can win, best first.
+    /// Indices of the candidates that can win, best first.
     pub order: Vec<usize>,
-    /// The winner; none where nobody can win, or nothing tells the first from others.
+    /// The index of the winner; None if no candidate can win, or nothing tells the first from others.
     pub winner: Option<usize>,
     pub deciding: Deciding,
-    /// Number at the head of the order that nothing ranks one above another.
+    /// The number of candidates at the head of the order that are level with the first.
     pub level: usize,
 }
 
 impl Ranking {
-    /// Nobody wins: the first ones, so many, behave differently, and only the user knows which is
-    /// right.
+    /// Declares that no candidate wins: the first `level` ones behave differently, and only the user knows
+    /// which one is right.
     pub fn leave_open(&mut self, level: usize) {
         (self.winner, self.deciding, self.level) = (None, Deciding::Nothing, level);
     }
 
-    /// Those at the head of the order that nothing ranks one above another.
+    /// The candidates at the head of the order that are level with the first.
     pub fn level(&self) -> &[usize] {
         self.order.get(..self.level).unwrap_or_default()
     }
 }
 
-/// Ranks candidates. `chosen` is the judge's choice, where there is one; it counts in
-/// [`Mode::LlmJudge`] only, and only among those that can win.
+/// Ranks candidates. `chosen` is the index of the judge's choice, if there is one. It counts in
+/// [`Mode::LlmJudge`] only, and only among the candidates that can win.
 ///
-/// A candidate that failed its tests never wins, and with [`TestWeight::First`] one that is proven comes
-/// before all that are not. Neither length nor order nor authorship decides: where nothing else tells the
-/// first from another one, nobody wins.
+/// A candidate that failed its tests never wins. With [`TestWeight::First`], proven candidates come before
+/// all others. Length, order and authorship never decide: if nothing else tells the first from another, no
+/// candidate wins.
 pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Option<usize>) -> Ranking {
     let score = match mode {
         Mode::TestsFirst | Mode::LlmJudge => tests_first_score,
@@ -114,7 +114,7 @@ pub fn rank(candidates: &[Evidence], mode: Mode, weight: TestWeight, chosen: Opt
     Ranking { order: ranked.iter().map(|one| one.index).collect(), scores, winner, deciding, level }
 }
 
-/// Returns who of the ranked wins, and by what.
+/// The index of the winner, and the difference that decided.
 fn settled(ranked: &[Ranked], mode: Mode, weight: TestWeight) -> (Option<usize>, Deciding) {
     let Some((first, rest)) = ranked.split_first() else { return (None, Deciding::Nothing) };
     let level = |other: &&Ranked| first.against(other, mode, weight).0 == Ordering::Equal;
@@ -130,7 +130,7 @@ fn settled(ranked: &[Ranked], mode: Mode, weight: TestWeight) -> (Option<usize>,
     (Some(first.index), deciding)
 }
 
-/// A candidate with what its place hangs on.
+/// A candidate with everything that decides its place.
 struct Ranked<'a> {
     index: usize,
     known: &'a Evidence,
@@ -139,7 +139,7 @@ struct Ranked<'a> {
 }
 
 impl Ranked<'_> {
-    /// Returns where it stands against another, and by what.
+    /// The order of this candidate and another (less is better), and the difference that decided it.
     fn against(&self, other: &Self, mode: Mode, weight: TestWeight) -> (Ordering, Deciding) {
         let (one, two) = (self.known, other.known);
         let by_tests = match weight {
@@ -149,8 +149,9 @@ impl Ranked<'_> {
             TestWeight::Among => Ordering::Equal,
         };
         let by_lint = two.lint.map_or(-1.0, |lint| lint).total_cmp(&one.lint.map_or(-1.0, |lint| lint));
-        // Where tests decide, how many agree is no sign: weak tests let the same mistake pass often. Where
-        // they do not, it is a sign for everybody: else the order would not be one.
+        // If tests decide, the number of authors that agree is no sign among proven candidates: weak tests
+        // often let the same mistake pass. Otherwise it must count for all: else the order would not be
+        // transitive.
         let tests_decide = weight == TestWeight::First || mode == Mode::TestsFirst;
         let proven = one.standing() == Standing::Proven && two.standing() == Standing::Proven;
         let by_support = if tests_decide && proven { Ordering::Equal } else { two.support.cmp(&one.support) };
@@ -170,7 +171,7 @@ impl Ranked<'_> {
     }
 }
 
-/// The mode that is named after tests has them first whatever else is preferred.
+/// The order by tests in [`Mode::TestsFirst`], which puts tests first even with [`TestWeight::Among`].
 fn by_score_of_tests(one: &Evidence, two: &Evidence, weight: TestWeight) -> Ordering {
     match weight {
         TestWeight::First => Ordering::Equal,
@@ -184,7 +185,7 @@ fn has_passed(candidate: &Evidence) -> bool {
 
 const UNKNOWN: f64 = 0.5;
 
-/// 0.6 where the tests passed, 0.2 of lint, 0.2 of the judge; what is not known counts nothing.
+/// 0.6 if the tests passed, plus 0.2 times lint, plus 0.2 times the judge's score. Unknown parts count 0.
 fn tests_first_score(candidate: &Evidence) -> f64 {
     let tests = match candidate.tests {
         Tests::Passed => 0.6,
@@ -204,13 +205,13 @@ fn hybrid_score(candidate: &Evidence) -> f64 {
         + JUDGE_WEIGHT * candidate.judge.unwrap_or(UNKNOWN)
 }
 
-/// The weights of the contract, 0.6 to 0.15 to 0.15, with the rest that counts nothing left out; their sum is
-/// 1. How short a candidate is and who wrote it count nothing: neither says whether it is right.
+/// The weights of the contract, 0.6 to 0.15 to 0.15, scaled to the sum 1. Its remaining weight is left out:
+/// length and authorship do not count, since neither shows that a candidate is right.
 const TEST_WEIGHT: f64 = 2.0 / 3.0;
 const LINT_WEIGHT: f64 = 1.0 / 6.0;
 const JUDGE_WEIGHT: f64 = 1.0 / 6.0;
 
-/// The basis of a selection: tests wherever any were known, for they come first.
+/// The basis of a selection. It is tests if the tests of any candidate were known, since they come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
@@ -219,51 +220,49 @@ pub enum Basis {
     /// Linters.
     StaticChecks,
     Judge,
-    /// Nothing but the rubric: size, order.
+    /// Only the rubric: size and order.
     Rubric,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SelectionRecord {
-    /// The rule that decided in the end, by the mode.
     pub mode: Mode,
-    /// The rule that decided, by what was known.
+    /// The evidence that decided.
     pub basis: Basis,
     /// True if the tests of any candidate were known.
     pub with_tests: bool,
-    /// The id of the winner; none where nobody won.
+    /// The id of the winner, if there was one.
     pub winner_id: Option<String>,
-    /// The author of the winner, where known.
+    /// The author of the winner, if known.
     pub winner_provider: Option<String>,
-    /// Candidates to choose from.
+    /// The number of candidates.
     pub candidates: u32,
-    /// Each of them, in the order given.
+    /// The candidates, in the order given.
     pub options: Vec<OptionRecord>,
-    /// The judge, where one was asked.
+    /// The judge, if one was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judge_verdict: Option<String>,
-    /// The first tested candidate of each provider: its voice on the task.
+    /// The result of each provider: see [`voices`].
     pub answers: Vec<Answer>,
 }
 
-/// A candidate.
+/// A candidate of a recorded selection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionRecord {
     pub id: String,
-    /// The mark of what it says.
+    /// The mark of its content.
     pub mark: Mark,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     pub tests: Tests,
-    /// Why it is flagged.
+    /// The names of its red flags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red_flags: Vec<String>,
 }
 
 impl OptionRecord {
-    /// A candidate by what it says and what is known of it.
     pub fn new(id: &str, content: &str, known: &Evidence, flags: &[Reason]) -> Self {
         Self {
             id: id.to_owned(),
@@ -275,8 +274,8 @@ impl OptionRecord {
     }
 }
 
-/// The voice of each provider: whether its first tested candidate passed. Two candidates that say
-/// the same in other words are not compared, so a voice has no mark.
+/// The result of each provider: correct if its first tested candidate passed. It has no mark, since
+/// candidates with the same meaning in other words cannot be compared.
 pub fn voices(options: &[OptionRecord]) -> Vec<Answer> {
     let mut voices: Vec<Answer> = Vec::new();
     for option in options {
