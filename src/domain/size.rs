@@ -1,9 +1,9 @@
-//! The size of a text for the client that receives it, and what of it is shown.
+//! The weight of a result for the client that receives it, and how a result is shortened to fit.
 //!
-//! A result goes to the client twice, as data and as the JSON of that data in a text. Clients bound
-//! both: Claude Code shows 50,000 characters of the JSON, and 25,000 tokens of a whole result. So a
-//! text weighs what it comes to in the JSON, and what is dense in quotes and newlines, or written in
-//! letters of several bytes, weighs more than its characters.
+//! A result is sent twice, as data and as the JSON of that data in a text. Clients limit both: Claude Code
+//! shows 50,000 characters of the JSON, and 25,000 tokens of a whole result. So a text weighs what its JSON
+//! weighs: a text with many quotes and newlines, or with letters of several bytes, weighs more than its
+//! number of characters.
 
 use std::fmt::Write as _;
 
@@ -12,33 +12,33 @@ use serde_json::{Map, Value};
 
 use crate::domain::order::Order;
 
-/// The weight of a whole result: 46,000 characters of JSON, and 96,000 bytes of data and text, so
-/// that its links have room as well.
+/// The greatest weight of a whole result: 46,000 characters of JSON, or 96,000 bytes of data and text
+/// together. This leaves room for links.
 pub const MOST: usize = 46_000;
 
-/// The weight of the answers in a result: the rest is for the other keys.
+/// The greatest weight of the answers in a result. The rest is for the other keys.
 pub const MOST_ANSWER: usize = 40_000;
 
 /// The weight of a hundred bytes, so that 100,000 bytes weigh 48,000.
 const BYTES_WEIGH: usize = 48;
 
-/// The least that is worth showing of one entry among many.
+/// The least weight of an entry that is worth showing.
 const LEAST: usize = 400;
 
-/// Places that a result names where it was shortened.
+/// The most shortened places that a result names.
 const MOST_PLACES: usize = 20;
 
 /// The size of a text on the wire.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sent {
-    /// Characters of the JSON, as JavaScript counts them.
+    /// Characters of the JSON in UTF-16 units, as JavaScript counts them.
     characters: usize,
-    /// Bytes of the data and of the text together.
+    /// Bytes of the data and the text together.
     bytes: usize,
 }
 
 impl Sent {
-    /// Returns what is nearer to its bound.
+    /// The weight: by characters or by bytes, whichever is nearer to its limit.
     fn weight(self) -> usize {
         self.characters.max((self.bytes * BYTES_WEIGH).div_ceil(100))
     }
@@ -47,8 +47,8 @@ impl Sent {
         Self { characters: self.characters + other.characters, bytes: self.bytes + other.bytes }
     }
 
-    /// A byte of the JSON: once in the data, and once more in the text, where quotes and backslashes are
-    /// escaped again. A character counts with its first byte, and twice where it has four.
+    /// The size of a byte of JSON: once in the data, and once in the text, where quotes and backslashes are
+    /// escaped again. A character is counted at its first byte. One of four bytes counts twice.
     const fn of_json(byte: u8) -> Self {
         let characters = match byte {
             0x80..=0xbf => 0,
@@ -58,7 +58,7 @@ impl Sent {
         Self { characters, bytes: if matches!(byte, b'"' | b'\\') { 3 } else { 2 } }
     }
 
-    /// A byte of a text, as the JSON writes it.
+    /// The size of a byte of a text, which JSON may escape.
     const fn of(byte: u8) -> Self {
         let escape = Self::of_json(b'\\');
         match byte {
@@ -70,7 +70,7 @@ impl Sent {
     }
 }
 
-/// Each byte of a text, as it is sent: a look here is shorter than to work it out for each again.
+/// The size of each byte of a text. A look-up is faster than to compute it again.
 static OF_BYTE: [Sent; 256] = {
     let mut all = [Sent { characters: 0, bytes: 0 }; 256];
     let mut rest = all.as_mut_slice();
@@ -87,23 +87,23 @@ fn of_byte(byte: u8) -> Sent {
     OF_BYTE.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
-/// Returns what a text weighs inside a result.
+/// The weight of a text inside a result.
 pub fn weight(text: &str) -> usize {
     text.bytes().map(of_byte).fold(Sent::default(), Sent::plus).weight()
 }
 
-/// Returns what a value weighs as a result.
+/// The weight of a value as a result.
 pub fn weight_of(value: &Value) -> usize {
     weight_of_json(&value.to_string())
 }
 
-/// Returns what the JSON of a result weighs.
+/// The weight of a result, by its JSON.
 pub fn weight_of_json(json: &str) -> usize {
     json.bytes().map(Sent::of_json).fold(Sent::default(), Sent::plus).weight()
 }
 
-/// Returns where to cut a text to a weight: at the last line end within it, else between two characters.
-/// None where the text weighs no more.
+/// The byte index at which to cut a text to a weight: at the last line end if one is near, else between two
+/// characters. None if the text is light enough.
 pub fn cut_at(text: &str, room: usize) -> Option<usize> {
     let mut sent = Sent::default();
     let heavy = text.bytes().position(|byte| {
@@ -112,13 +112,13 @@ pub fn cut_at(text: &str, room: usize) -> Option<usize> {
     })?;
     let end = (0..=heavy).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
     let shown = text.get(..end).unwrap_or_default();
-    // A last line that is most of the text is better shown in part than not at all.
+    // A long last line is better shown in part than left out.
     let least = shown.len() - shown.len() / 8;
     Some(shown.rfind('\n').filter(|line_end| *line_end >= least).unwrap_or(end))
 }
 
-/// Returns how much of a room each of several weights may take: what the light ones leave goes to the
-/// heavy ones.
+/// Divides a room among weights: each gets an equal share, and what light ones do not need goes to heavy
+/// ones.
 pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.order_by_key(|index| weights.get(*index).copied().unwrap_or(0));
@@ -138,12 +138,13 @@ pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
 /// A place where a value was shortened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shortened {
-    /// Where, as `history[3].report`.
+    /// The place, as `history[3].report`.
     pub at: String,
     pub left_out: String,
 }
 
-/// A value cut down to a weight, and where that was done. Light parts stay whole.
+/// Shortens a value to a weight. Light parts stay whole. Also returns the shortened places, at most
+/// [`MOST_PLACES`].
 pub fn shortened(value: Value, room: usize) -> (Value, Vec<Shortened>) {
     let mut places = Vec::new();
     let value = fit(value, room, "", &mut places);
@@ -174,7 +175,7 @@ fn fit_text(text: String, room: usize, at: &str, places: &mut Vec<Shortened>) ->
     format!("{shown} ...")
 }
 
-/// The first entries, each with a fair share: fewer where a share would be too little to read.
+/// Shortens a list: as many first entries as get a readable share, each cut to its share.
 fn fit_list(entries: Vec<Value>, room: usize, at: &str, places: &mut Vec<Shortened>) -> Vec<Value> {
     let weights: Vec<usize> = entries.iter().map(|entry| weight_of(entry) + 2).collect();
     let kept = as_many_as_fit(&weights, room);
@@ -211,7 +212,7 @@ fn fit_object(
     fields.into_iter().zip(rooms.into_iter().zip(name_weights)).map(fit_field).collect()
 }
 
-/// Returns how many of the first have room where each gets at least what is worth showing of it.
+/// The number of first entries that fit if each gets at least [`LEAST`], or its weight if that is less.
 fn as_many_as_fit(weights: &[usize], room: usize) -> usize {
     let mut left = room;
     weights

@@ -1,7 +1,7 @@
-//! Tokens and money of consults: what was told, what was not, and what may still be spent.
+//! Tokens and cost of consults: reported, estimated, and expected.
 //!
-//! Nothing unknown is taken for nothing. A CLI that tells its own cost is believed. Else its tokens are
-//! priced by the table. Tokens that nobody told are estimated from letters, and kept apart.
+//! An unknown cost never counts as zero. If a CLI reports its cost, that counts. Else the price list prices
+//! its tokens. Tokens that were not reported are estimated from the length of the texts, and kept apart.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::AddAssign;
@@ -14,39 +14,39 @@ use super::measure::number::{Sum, real};
 use super::pairs;
 use super::tokens::{Expected, Tokens};
 
-/// Tokens that an answer is taken to have where a provider's last ones say nothing.
+/// Expected tokens of an answer if no earlier call of the provider is known.
 const USUAL_ANSWER: u64 = 4_000;
 
-/// Calls of a provider that its estimates look back on.
+/// The number of a provider's last calls that estimates are made from.
 const REMEMBERED: usize = 20;
 
-/// The grain of times of spending: every zone's midnight lies between two of these.
+/// The unit of times of spending, in milliseconds. Midnight of every time zone is a multiple of it.
 const QUARTER_HOUR: u64 = 15 * 60 * 1_000;
 
-/// Quarters of an hour that are kept: more than a day.
+/// The number of quarters of an hour that are kept: two days.
 const KEPT_QUARTERS: u64 = 2 * 24 * 4;
 
-/// Tokens of some calls of one model.
+/// Sums over some calls of one model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cell {
     pub(crate) calls: u64,
-    /// Tokens that CLIs told.
+    /// Tokens that CLIs reported.
     pub(crate) told: Tokens,
-    /// Calls of which none, or only one way, was told.
+    /// Calls whose input or output tokens, or both, were not reported.
     pub(crate) untold: u64,
-    /// Estimate in their place.
+    /// Estimates of the tokens that were not reported.
     pub(crate) estimated: Tokens,
-    /// Dollars that CLIs told.
+    /// Dollars that CLIs reported.
     pub(crate) dollars: Sum,
-    /// Calls that told them.
+    /// Calls that reported dollars.
     pub(crate) with_dollars: u64,
-    /// Told tokens of calls that told no dollars: a table prices them.
+    /// Tokens of calls that reported all tokens but no dollars. A price list prices them.
     pub(crate) to_price: Tokens,
-    /// Those calls.
+    /// The number of those calls.
     pub(crate) calls_to_price: u64,
-    /// Tokens, some of them estimated, of calls that told no dollars.
+    /// Tokens, some of them estimated, of calls that reported neither all tokens nor dollars.
     pub(crate) to_guess: Tokens,
-    /// Those calls.
+    /// The number of those calls.
     pub(crate) calls_to_guess: u64,
 }
 
@@ -56,7 +56,7 @@ impl Cell {
         let told = Tokens { input: input.unwrap_or(0), output: output.unwrap_or(0) };
         let guess = estimate.unwrap_or_default();
         let is_told = input.is_some() && output.is_some();
-        // It is known that nothing reached a model.
+        // An estimate of zero means that nothing reached a model.
         let is_free = estimate == Some(Tokens::default());
         let estimated = Tokens {
             input: if input.is_some() { 0 } else { guess.input },
@@ -79,7 +79,7 @@ impl Cell {
         cell
     }
 
-    /// Adds what another one holds.
+    /// Adds another cell.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.calls += other.calls;
         self.told += other.told;
@@ -93,7 +93,7 @@ impl Cell {
         self.calls_to_guess += other.calls_to_guess;
     }
 
-    /// Weight against a cap: all calls, with an estimate for each unknown cost.
+    /// The weight against a cap: all calls, with an estimate of each unknown cost.
     pub(crate) fn weight(&self, provider: &str, model: &str, prices: &Prices) -> Weight {
         let rate = prices.of(provider, model).or_else(|| prices.dearest(provider));
         let mut tokens = self.told;
@@ -110,14 +110,14 @@ impl Cell {
     }
 }
 
-/// Weight against a cap.
+/// Spending to compare with a cap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Weight {
-    /// Tokens both ways.
+    /// Tokens sent and received.
     pub(crate) tokens: u64,
     /// US dollars.
     pub(crate) dollars: Sum,
-    /// Calls whose cost nobody can tell, not even by a guess.
+    /// Calls whose cost cannot even be estimated, as there is no price.
     pub(crate) unpriced: u64,
 }
 
@@ -129,11 +129,11 @@ impl AddAssign for Weight {
     }
 }
 
-/// The owner of the calls of a cell.
+/// The provider and model of the calls of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Whose {
     pub(crate) provider: String,
-    /// The model that answered, else the one that was asked for; empty where nobody told.
+    /// The model that answered, else the one that was asked for; empty if neither is known.
     pub(crate) model: String,
 }
 
@@ -143,7 +143,7 @@ impl Whose {
     }
 }
 
-/// A consult that is under way, or whose server is gone.
+/// A consult that has not ended: it is under way, or its server is gone.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
     run: String,
@@ -152,21 +152,21 @@ struct Open {
     expected: Expected,
 }
 
-/// The distance of a call from its estimate.
+/// A finished call, to estimate later ones from.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
-    /// Tokens sent beyond those of the question: the CLI's own words.
+    /// Tokens sent in addition to the question: the CLI's own prompt.
     beyond: u64,
     /// Tokens answered.
     output: u64,
 }
 
-/// Calls of a quarter of an hour.
+/// The calls of a quarter of an hour.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Quarter(#[serde(with = "pairs")] BTreeMap<Whose, Cell>);
 
-/// The fold: what caps are held against, and what estimates are made from.
+/// The fold of the log for caps and estimates.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Spending {
     open: HashMap<String, Open>,
@@ -176,7 +176,6 @@ pub(crate) struct Spending {
 }
 
 impl Spending {
-    /// Folds an event in.
     pub(crate) fn apply(&mut self, event: &Event) {
         if let Body::ConsultReserved(reserved) = &event.body
             && let Some(expected) = &reserved.expected
@@ -217,8 +216,8 @@ impl Spending {
         }
     }
 
-    /// Estimated tokens of a call with a question of so many tokens: the most that the provider's last calls
-    /// took beyond their questions.
+    /// The estimated tokens of a call with a question of `question` tokens: the greatest overhead and the
+    /// longest answer among the provider's last calls.
     pub(crate) fn expected(&self, provider: &str, question: u64) -> Tokens {
         let seen = self.seen.get(provider);
         let most = |of: fn(&Seen) -> u64| seen.into_iter().flatten().map(of).max();
@@ -228,18 +227,18 @@ impl Spending {
         }
     }
 
-    /// Spending since a time, in steps of a quarter of an hour.
+    /// The spending since a time, rounded down to a quarter of an hour.
     pub(crate) fn since(&self, start: u64, prices: &Prices) -> Weight {
         let settled = self.quarters.range(start / QUARTER_HOUR..).flat_map(|(_, Quarter(cells))| cells);
         weight(settled, prices)
     }
 
-    /// Estimate of the calls that began since a time and have not ended.
+    /// The estimate of the calls that began since a time and have not ended.
     pub(crate) fn open_since(&self, start: u64, prices: &Prices) -> Weight {
         self.open_where(|open| open.at >= start, prices)
     }
 
-    /// Estimate of a run's calls under way.
+    /// The estimate of a run's calls that have not ended.
     pub(crate) fn open_in(&self, run: &str, prices: &Prices) -> Weight {
         self.open_where(|open| open.run == run, prices)
     }
@@ -253,7 +252,7 @@ impl Spending {
     }
 }
 
-/// Weight of cells against a cap.
+/// The weight of cells against a cap.
 pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, prices: &Prices) -> Weight {
     let mut sum = Weight::default();
     for (whose, cell) in cells {
@@ -262,57 +261,56 @@ pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, pri
     sum
 }
 
-/// Estimated weight of a consult.
+/// The estimated weight of a consult against a cap.
 pub(crate) fn expected_weight(provider: &str, expected: &Expected, prices: &Prices) -> Weight {
     let rate = prices.of(provider, &expected.model).or_else(|| prices.dearest(provider));
     let dollars = rate.map(|rate| rate.of(expected.tokens)).unwrap_or_default();
     Weight { tokens: expected.tokens.both(), dollars, unpriced: 0 }
 }
 
-/// Tokens that a price is for.
+/// The number of tokens that a price is for.
 const UNIT: f64 = 1e6;
 
-/// A price list as a file holds it.
+/// A price list file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PriceList {
-    /// The day on which its prices held.
+    /// The date of the prices.
     #[serde(default)]
     pub(crate) date: String,
     #[serde(default)]
     pub(crate) source: String,
-    /// The prices.
     #[serde(default)]
     models: Vec<Price>,
 }
 
-/// US dollars for a million tokens of a model.
+/// The price of a model, in US dollars for a million tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Price {
-    /// The consultant that answers with it.
+    /// The provider that answers with the model.
     provider: String,
-    /// The model's name; a `*` at its end stands for anything.
+    /// The model's name. A `*` at its end matches anything.
     model: String,
-    /// Tokens sent.
+    /// Price of tokens sent.
     input: f64,
-    /// Tokens answered.
+    /// Price of tokens answered.
     output: f64,
 }
 
-/// Price of a million tokens.
+/// US dollars for a million tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rate {
     input: f64,
     output: f64,
 }
 
-/// The prices in force: a user's own first, then those that ship.
+/// The price lists in force: the user's own first, then the shipped one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Prices(Vec<PriceList>);
 
 impl PriceList {
-    /// Reason why the list cannot be used.
+    /// The reason why the list cannot be used; None if it can.
     pub(crate) fn fault(&self) -> Option<String> {
         let is_price = |price: f64| price.is_finite() && price >= 0.0;
         let wrong = self.models.iter().find(|one| !is_price(one.input) || !is_price(one.output))?;
@@ -325,7 +323,8 @@ impl Price {
         Rate { input: self.input, output: self.output }
     }
 
-    /// Number of letters of a name it stands for; none where it is about another model.
+    /// How well the price fits a model: the number of matching letters, or the maximum if the whole name
+    /// matches. None if the price is for another model.
     fn fit(&self, model: &str) -> Option<usize> {
         let own = self.model.to_ascii_lowercase();
         match own.strip_suffix('*') {
@@ -336,7 +335,7 @@ impl Price {
 }
 
 impl Rate {
-    /// Price of these tokens.
+    /// The price of these tokens.
     pub(crate) fn of(self, tokens: Tokens) -> Sum {
         let dollars = (self.input * real(tokens.input) + self.output * real(tokens.output)) / UNIT;
         Sum::of(dollars).unwrap_or_default()
@@ -344,13 +343,13 @@ impl Rate {
 }
 
 impl Prices {
-    /// Price lists, the strongest first.
+    /// Takes price lists, the one that overrides the others first.
     pub(crate) fn new(lists: Vec<PriceList>) -> Self {
         Self(lists)
     }
 
-    /// The price of a provider's model; none where no list has one. An empty name is of a model that
-    /// nobody told: only a `*` is about it.
+    /// The price of a provider's model; None if no list has one. An empty name is an unknown model, which
+    /// only a `*` matches.
     pub(crate) fn of(&self, provider: &str, model: &str) -> Option<Rate> {
         let model = model.to_ascii_lowercase();
         let best = |list: &PriceList| {
@@ -361,8 +360,8 @@ impl Prices {
         self.0.iter().find_map(best)
     }
 
-    /// The dearest price of a provider's models: what a cap takes where the model is not known, or has
-    /// no price. None where the provider has none at all.
+    /// The dearest input and output price of a provider's models. Caps use it if the model is unknown or has
+    /// no price. None if the provider has no price at all.
     pub(crate) fn dearest(&self, provider: &str) -> Option<Rate> {
         let all = self.0.iter().flat_map(|list| &list.models).filter(|one| one.provider == provider);
         all.map(Price::rate).reduce(|one, other| Rate {
@@ -371,7 +370,7 @@ impl Prices {
         })
     }
 
-    /// The day and the source of each list, the strongest first.
+    /// The date and source of each list, in the order of the lists.
     pub(crate) fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|list| (list.date.as_str(), list.source.as_str()))
     }
@@ -385,7 +384,7 @@ fn bare(model: &str) -> &str {
         let digits = part.bytes().filter(u8::is_ascii_digit).count();
         digits == 8 && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
     };
-    // A date of eight digits, or of ten letters with hyphens between.
+    // A date is `20260901` or `2026-09-01`, after a hyphen.
     let cut = [9, 11].into_iter().find_map(|length| {
         let at = model.len().checked_sub(length)?;
         let tail = model.get(at..)?.strip_prefix('-')?;

@@ -12,12 +12,12 @@ use super::catalogue::{Catalogue, Phrase};
 use super::language::Language;
 use super::words::grouped;
 
-/// A text in every language, in the order of [`Language::all`]. A single one stands for all.
+/// A text in every language, in the order of [`Language::all`]. A single entry stands for all languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "HashMap<String, String>")]
 pub struct Text(Vec<String>);
 
-/// The text under a key of the catalogues, with its values: `say!("and_more", n = 3)`.
+/// The text under a key of the catalogues, with values filled in: `say!("and_more", n = 3)`.
 macro_rules! say {
     ($key:expr $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::domain::text::Text::said($key, &[$((stringify!($name), &$value)),*])
@@ -25,7 +25,7 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// A value of a text: what differs by language, or what does not.
+/// A value to fill into a text. It may differ by language.
 pub trait Part {
     fn in_language(&self, language: Language) -> String;
 }
@@ -49,22 +49,23 @@ impl Part for &Text {
 }
 
 impl Text {
-    /// A text of the catalogues; [`say`] is shorter.
+    /// The text under a key of the catalogues, with values filled in. [`say`] is a shorthand.
     pub fn said(key: &str, parts: &[(&str, &dyn Part)]) -> Self {
         Self::filled(|catalogue| catalogue.words.get(key), key, parts)
     }
 
-    /// The same, where English has the key.
+    /// The text under a key of the catalogues; None if English does not have the key.
     pub fn known(key: &str) -> Option<Self> {
         Language::ENGLISH.words().words.contains_key(key).then(|| Self::said(key, &[]))
     }
 
-    /// A text of the local page.
+    /// The text under a key of the local page.
     pub fn of_page(key: &str) -> Self {
         Self::filled(|catalogue| catalogue.page.get(key), key, &[])
     }
 
-    /// The phrase of each language with its values. English stands in where one is missing, else the key.
+    /// The phrase in each language with values filled in. English replaces a missing phrase, and the key
+    /// replaces English.
     fn filled(
         phrase: impl Fn(&'static Catalogue) -> Option<&'static Phrase>,
         key: &str,
@@ -81,7 +82,7 @@ impl Text {
         Self(Language::all().map(in_one).collect())
     }
 
-    /// Words of a model, a name or a number: quoted, never translated.
+    /// A text that is never translated: words of a model, a name or a number.
     pub fn quoted(text: impl Into<String>) -> Self {
         Self(vec![text.into()])
     }
@@ -102,12 +103,12 @@ impl Text {
         self.0.iter().all(String::is_empty)
     }
 
-    /// True if it does not differ by language.
+    /// True if the text is the same in every language.
     pub fn is_the_same(&self) -> bool {
         self.0.windows(2).all(|two| two.first() == two.last())
     }
 
-    /// The same after a change that does not depend on the language.
+    /// The text with the same change made in every language.
     pub fn map(&self, change: impl Fn(&str) -> String) -> Self {
         Self(self.0.iter().map(|text| change(text)).collect())
     }
@@ -117,7 +118,7 @@ impl Text {
         Self(Language::all().map(of).collect())
     }
 
-    /// `a`, `a and b`, `a, b and c`, as each language lists.
+    /// A list as a phrase in each language: `a`, `a and b`, `a, b and c`.
     pub fn listed(parts: &[Self]) -> Self {
         let Some((last, first)) = parts.split_last() else { return Self::default() };
         let Some((one, more)) = first.split_first() else { return last.clone() };
@@ -125,7 +126,7 @@ impl Text {
         say!("list_last", all = first, last = last)
     }
 
-    /// A duration in the unit that suits it.
+    /// A duration in milliseconds, seconds, or minutes and seconds.
     pub fn duration(milliseconds: u64) -> Self {
         let seconds = milliseconds / 1_000;
         match seconds {
@@ -136,7 +137,7 @@ impl Text {
     }
 }
 
-/// Puts values in the place of their `{names}`. Other braces stay.
+/// Replaces each `{name}` with its value. Other braces stay.
 pub fn fill(template: &str, values: &[(&str, impl AsRef<str>)]) -> String {
     let mut out = String::with_capacity(template.len());
     let mut rest = template;
@@ -172,7 +173,7 @@ impl Serialize for Text {
     }
 }
 
-/// A text that results have in English, and people in their language.
+/// A text that is English in results; people get it in their language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct English(pub Text);
 
@@ -190,12 +191,12 @@ impl Serialize for English {
     }
 }
 
-/// The name under which a result has a text: `summary` in English, `summary_ko` in Korean.
+/// The key of a text in a result: `summary` in English, `summary_ko` in Korean.
 fn key(name: &str, language: Language) -> String {
     if language == Language::ENGLISH { name.to_owned() } else { format!("{name}_{}", language.tag()) }
 }
 
-/// An object with the texts under these names as results have them: a key for each language.
+/// Replaces each text under these names with one key per language, as results have them.
 pub fn spread(value: Value, names: &[&str]) -> Value {
     fn one(value: &Value, language: Language) -> Value {
         match value {
@@ -216,7 +217,7 @@ pub fn spread(value: Value, names: &[&str]) -> Value {
     Value::Object(all)
 }
 
-/// The reverse of [`spread`]. A language that is missing, since it was added later, reads as English.
+/// The reverse of [`spread`]. A language that was added later and is missing reads as English.
 pub fn gather(value: Value, names: &[&str]) -> Value {
     fn one(texts: &[(Language, Value)]) -> Value {
         match texts {
@@ -245,7 +246,7 @@ pub fn gather(value: Value, names: &[&str]) -> Value {
     Value::Object(fields)
 }
 
-/// A value as JSON, for a type whose texts are spread.
+/// Serializes a value with its texts spread.
 pub fn spread_as<S: Serializer>(
     value: Result<Value, serde_json::Error>,
     names: &[&str],

@@ -1,7 +1,7 @@
-//! Conversations: turns with consultants that follow one another, with any provider.
+//! Conversations (threads): a sequence of turns with consultants of any provider.
 //!
-//! A turn is part of its consult in the log; here stand what is kept of it, where each turn is, and
-//! what of earlier turns goes along with the next question.
+//! The texts of a turn are in its consult in the log. This module keeps where each turn is, and makes the
+//! text of earlier turns that is sent with the next question.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,20 @@ use super::pairs::is_default;
 use super::prompt::prompt;
 use crate::domain::order::Order;
 
-/// Characters of earlier turns that go along with a question.
+/// The most characters of earlier turns that are sent with a question.
 pub const MOST_HISTORY: usize = 40_000;
 
-/// Characters of a turn in a list.
+/// Characters of a question in a list of turns.
 const BRIEF: usize = 100;
 
-/// A thread begins with turns of another.
+/// Event: a new thread begins with turns of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forked {
     /// The new thread.
     pub thread: String,
-    /// The thread whose turns it begins with.
+    /// The thread whose first turns are copied.
     pub of: String,
+    /// The number of those turns.
     pub turns: usize,
 }
 
@@ -34,19 +35,19 @@ impl Content for Forked {
     const TOPIC: Topic = Topic::Thread;
 }
 
-/// The place of a turn, and who answered.
+/// The place of a turn in the log, with its summary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnAt {
-    /// The place of its consult in the log.
+    /// The position of its consult in the log.
     pub seq: u64,
     /// Milliseconds since 1970.
     pub at: u64,
     pub provider: String,
-    /// The model that answered; empty where nobody told.
+    /// The model that answered; empty if unknown.
     pub model: String,
-    /// The beginning of the question.
+    /// The beginning of the question, in one line.
     pub brief: String,
-    /// The files that went with it.
+    /// The files that were sent with the question.
     pub files: Vec<String>,
 }
 
@@ -54,11 +55,11 @@ pub struct TurnAt {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thread {
     pub id: String,
-    /// The thread that it was forked from, and after which turn.
+    /// The thread that it was forked from, and the number of turns taken from there.
     pub forked_from: Option<(String, usize)>,
-    /// Its turns, oldest first.
+    /// Turns, oldest first.
     pub turns: Vec<TurnAt>,
-    /// Time when something was last added, in milliseconds since 1970.
+    /// The time of the last addition, in milliseconds since 1970.
     pub last_at: u64,
 }
 
@@ -69,7 +70,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// A consult ended. One that failed is no turn: there is nothing to go on from.
+    /// Adds the turn of a consult that ended. A failed consult is no turn: it has no answer to continue from.
     pub fn settled(&mut self, seq: u64, at: u64, settled: &ConsultSettled) {
         let Some(turn) = settled.turn.as_ref().filter(|_| settled.code.is_none()) else { return };
         let thread = self.by_id.entry(turn.thread.clone()).or_default();
@@ -99,15 +100,14 @@ impl Threads {
         self.by_id.get(id)
     }
 
-    /// Every thread, the one that was last used first.
+    /// Every thread, most recently used first.
     pub fn latest_first(&self) -> Vec<&Thread> {
         let mut all: Vec<&Thread> = self.by_id.values().collect();
         all.order_by(|left, right| right.last_at.cmp(&left.last_at).then_with(|| right.id.cmp(&left.id)));
         all
     }
 
-    /// Ids for somebody who named none of them: those that are nearest by their letters, then those
-    /// that were last used.
+    /// Ids to suggest in place of an unknown one: similar ids first, then the most recently used. At most 5.
     pub fn instead_of(&self, id: &str) -> Vec<String> {
         const NEAR: f64 = 0.8;
         const MOST: usize = 5;
@@ -132,14 +132,14 @@ impl Threads {
 /// An earlier turn with its texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turn {
-    /// Its number in the thread, from 1.
+    /// The number in the thread, from 1.
     pub number: usize,
     /// The provider and the model that answered.
     pub who: String,
     pub question: String,
-    /// The material that went with it, beside files.
+    /// The material that was sent with it, except files.
     pub given: Vec<String>,
-    /// The files that went with it.
+    /// The files that were sent with it.
     pub files: Vec<String>,
     pub answer: String,
 }
@@ -148,17 +148,18 @@ pub struct Turn {
 pub struct Replayed {
     #[serde(skip)]
     pub text: String,
+    /// The number of turns in the text.
     pub turns: usize,
-    /// Older turns that are not.
+    /// The number of older turns that were left out.
     pub dropped: usize,
-    /// Characters of the latest turn that were left out, where even that one did not fit.
+    /// Characters left out of the latest turn, if even that one did not fit.
     #[serde(skip_serializing_if = "is_default")]
     pub cut_chars: usize,
-    /// Characters of the text.
+    /// The length of the text in characters.
     pub chars: usize,
 }
 
-/// The earlier turns of a conversation as far as there is room: the latest stay, the oldest go first.
+/// The text of as many earlier turns as fit into `room` characters. The oldest are left out first.
 pub fn replay(turns: &[Turn], room: usize) -> Replayed {
     let mut kept: Vec<String> = Vec::new();
     let (mut left, mut cut_chars) = (room, 0);
@@ -170,7 +171,7 @@ pub fn replay(turns: &[Turn], room: usize) -> Replayed {
             kept.push(text);
             continue;
         }
-        // Without the latest turn there is no conversation: it goes along shortened.
+        // The latest turn is always sent, if necessary shortened: without it there is no conversation.
         if kept.is_empty() {
             cut_chars = chars - room;
             kept.push(shortened(&text, room));
@@ -202,7 +203,7 @@ fn told(turn: &Turn) -> String {
     parts.join("\n\n")
 }
 
-/// A text between fences that none of its own lines closes, so that no heading in it is one of ours.
+/// A text between fences longer than any in it, so that nothing in it reads as part of the prompt.
 fn fenced(text: &str) -> String {
     const SHORTEST: usize = 3;
     let longest = text
@@ -214,7 +215,7 @@ fn fenced(text: &str) -> String {
     format!("{fence}text\n{}\n{fence}", text.trim_end())
 }
 
-/// Both ends of a text that is too long.
+/// Both ends of a text that is too long, with a note between them.
 fn shortened(text: &str, room: usize) -> String {
     match ends(text, room / 2, room - room / 2) {
         Some((first, between, last)) => {

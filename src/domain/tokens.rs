@@ -1,10 +1,10 @@
-//! Tokens of calls, and what is expected of one.
+//! Tokens of calls, counted and expected.
 
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-/// Bytes of a token, roughly.
+/// The approximate number of bytes of a token.
 const BYTES: usize = 4;
 
 /// Tokens of a call, or of several.
@@ -19,19 +19,19 @@ pub struct Tokens {
 /// Estimated tokens of a consult.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expected {
-    /// The model that is asked for; empty where the CLI chooses.
+    /// The model that is asked for; empty if the CLI chooses.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
     pub tokens: Tokens,
 }
 
 impl Tokens {
-    /// A text's, by its length.
+    /// The estimated number of tokens of a text, by its length in bytes.
     pub(crate) fn of_bytes(bytes: usize) -> u64 {
         u64::try_from(bytes.div_ceil(BYTES)).unwrap_or(u64::MAX)
     }
 
-    /// Both ways.
+    /// Tokens sent and answered together.
     pub(crate) fn both(self) -> u64 {
         self.input.saturating_add(self.output)
     }

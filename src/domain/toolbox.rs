@@ -1,7 +1,7 @@
-//! Tools that a stage or a skill needs at hand, and what they cost the context.
+//! The tools that a stage or a skill needs loaded, and their cost in context tokens.
 //!
-//! The set of loaded tools follows from the stage, the skill and the limits alone, so the same state always
-//! means the same tools, in the same order.
+//! The loaded tools depend on the stage, the skill and the limits only, so the same state always means the
+//! same tools in the same order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,54 +12,52 @@ use super::rule::{RuleError, RuleFile};
 use super::stage::Stage;
 use crate::domain::order::Order;
 
-/// The state of the work, and how often each tool was used.
+/// The current stage and skill, and the use of each tool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Toolbox {
-    /// The stage that was entered.
+    /// The stage that was entered last, if any.
     pub stage: Option<Stage>,
-    /// The skill that was entered.
+    /// The skill that was entered last, if any.
     pub skill: Option<String>,
-    /// Calls of each tool.
+    /// The number of calls of each tool.
     pub usage: BTreeMap<String, u64>,
 }
 
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
-    /// Tools at a time, the core among them.
+    /// The most tools loaded at a time, core tools included.
     pub max_tools: usize,
-    /// The cost of a tool to the context, in tokens; none for one that is not served.
+    /// The cost of a tool in context tokens; None if the tool is not served.
     pub cost: &'a dyn Fn(&str) -> Option<usize>,
 }
 
-/// Why a tool of a stage or a skill is not loaded.
+/// The reason why a tool of a stage or a skill is not loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// This server does not serve it, or it is switched off.
+    /// This server does not serve the tool, or the tool is switched off.
     NotServed,
-    /// The stage's budget is used up by tools that come first.
+    /// Earlier tools used up the stage's budget.
     StageBudget,
-    /// The limit on tools is.
+    /// Earlier tools used up the limit on tools.
     MaxTools,
 }
 
 /// A tool that is not loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOut {
-    /// Its name.
     pub tool: String,
-    /// Why.
     pub reason: Reason,
 }
 
-/// The tools that are loaded, and those that are not.
+/// The tools that are loaded, and those that are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Loading {
-    /// By priority: the core, what is required, what is optional.
+    /// Loaded tools: core tools first, then required ones, then optional ones.
     pub loaded: Vec<String>,
-    /// In the same order.
+    /// Tools left out, in the same order.
     pub left_out: Vec<LeftOut>,
-    /// The cost of the loaded tools to the context, in tokens.
+    /// The cost of the loaded tools in context tokens.
     pub context_cost: usize,
 }
 
@@ -70,13 +68,13 @@ impl Toolbox {
         self.skill = None;
     }
 
-    /// Enters a skill, and with it its stage.
+    /// Enters a skill and its stage.
     pub fn enter_skill(&mut self, skill: &Skill) {
         self.stage = Some(skill.stage);
         self.skill = Some(skill.name.clone());
     }
 
-    /// Leaves stage and skill.
+    /// Leaves the stage and the skill.
     pub fn exit(&mut self) {
         self.stage = None;
         self.skill = None;
@@ -87,7 +85,7 @@ impl Toolbox {
         *self.usage.entry(tool.to_owned()).or_default() += 1;
     }
 
-    /// Returns what is loaded: the core always, then what the skill needs, or else the stage.
+    /// The tools to load: the core tools, then those of the skill, or of the stage if no skill was entered.
     pub fn loading(&self, manifest: &Manifest, limits: &Limits<'_>) -> Loading {
         let wanted = match (&self.skill, self.stage) {
             (Some(skill), _) => manifest.skill(skill).map(|skill| vec![skill]).unwrap_or_default(),
@@ -99,8 +97,7 @@ impl Toolbox {
     }
 }
 
-/// The tools of skills, each once: what any of them requires before what is optional, and within
-/// each in the order of the skills.
+/// The tools of skills, each once: required tools before optional ones, and both in the order of the skills.
 fn by_priority<'a>(skills: &[&'a Skill]) -> Vec<&'a str> {
     let required = skills.iter().flat_map(|skill| &skill.required_tools);
     let optional = skills.iter().flat_map(|skill| &skill.optional_tools);
@@ -113,7 +110,7 @@ fn by_priority<'a>(skills: &[&'a Skill]) -> Vec<&'a str> {
     tools
 }
 
-/// Loads the core, and of the rest as much as the budget of the stage and the limit allow.
+/// Loads the core tools, and as many of the others as the stage's budget and the limit allow.
 fn fill(core: &[String], wanted: &[&str], budget: usize, limits: &Limits<'_>) -> Loading {
     let mut loading = Loading::default();
     for tool in core {
@@ -148,14 +145,14 @@ impl Loading {
         false
     }
 
-    /// Returns what is loaded here and was not before.
+    /// The loaded tools that were not loaded before.
     pub fn newly_loaded(&self, before: &Self) -> Vec<String> {
         self.loaded.iter().filter(|tool| !before.loaded.contains(tool)).cloned().collect()
     }
 }
 
-/// The tools of the stages that a task names, the suggested one's first: what they require,
-/// then what is optional. At most `max_tools`, and only those that are served.
+/// The tools to recommend for a task: core tools, then the tools of the suggested stage, then the required
+/// tools of the other stages that the task mentions. At most `max_tools`, and only served ones.
 pub fn recommended_tools(
     manifest: &Manifest,
     suggested: Stage,
@@ -179,9 +176,9 @@ pub fn recommended_tools(
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Tools that are always at hand.
+    /// Tools that are always loaded.
     pub core_tools: Vec<String>,
-    /// Tools that each stage may load besides the core, by the stage's name.
+    /// The number of tools that each stage may load besides the core, by the stage's name.
     stage_budgets: BTreeMap<String, usize>,
     skills: Vec<Skill>,
 }
@@ -191,12 +188,11 @@ pub struct Manifest {
 #[serde(deny_unknown_fields)]
 pub struct Skill {
     pub name: String,
-    /// In a sentence.
+    /// A description in one sentence.
     pub description: String,
     pub stage: Stage,
-    /// Its place among the skills of its stage, 1 first.
+    /// The rank among the skills of its stage; 1 is first.
     pub priority: u32,
-    /// The micro steps that it consists of.
     pub micro_steps: Vec<StepType>,
     /// Tools without which it cannot be done.
     pub required_tools: Vec<String>,
@@ -205,8 +201,8 @@ pub struct Skill {
 }
 
 impl RuleFile for Manifest {
-    /// Refuses a stage without a budget, and two skills of one name. Names of tools are looked up later, when
-    /// a stage is loaded.
+    /// Refuses a stage without a budget, and two skills of the same name. Names of tools are checked later,
+    /// when a stage is entered.
     fn completed(mut self) -> Result<Self, RuleError> {
         let incomplete = |rule: &str, problem: &str| {
             Err(RuleError::Incomplete { rule: rule.to_owned(), problem: problem.to_owned() })
@@ -227,7 +223,6 @@ impl RuleFile for Manifest {
 }
 
 impl Manifest {
-    /// A skill by its name.
     pub fn skill(&self, name: &str) -> Option<&Skill> {
         self.skills.iter().find(|skill| skill.name == name)
     }
@@ -243,7 +238,7 @@ impl Manifest {
         Stage::ALL.iter().copied().flat_map(of).collect()
     }
 
-    /// Tools that a stage may load besides the core.
+    /// The number of tools that a stage may load besides the core.
     pub fn budget(&self, stage: Stage) -> usize {
         self.stage_budgets.get(stage.name()).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Sets of tools that a user can ask for by name, so that a client loads only what it needs.
+//! Sets of tools that a user can select by name, so that a client loads only the tools that it needs.
 
 use std::sync::LazyLock;
 
@@ -11,14 +11,14 @@ use super::packed;
 #[derive(Deserialize)]
 pub struct Toolset {
     pub name: String,
-    /// Its tools, without what all of ours begin with.
+    /// The names of its tools, without the prefix of all tools.
     pub tools: Vec<String>,
 }
 
 /// The tool that every server has.
 const ALWAYS: &str = "help";
 
-/// Every set, and the choices over several of them.
+/// The file of toolsets and presets.
 #[derive(Default, Deserialize)]
 struct Sets {
     toolsets: Vec<Toolset>,
@@ -27,12 +27,12 @@ struct Sets {
 
 static SETS: LazyLock<Sets> = LazyLock::new(|| packed::read("src/domain/toolset.yaml"));
 
-/// Every set, in the order in which the reference explains them.
+/// Every toolset, in the order of the reference.
 pub fn toolsets() -> &'static [Toolset] {
     &SETS.toolsets
 }
 
-/// Choices of tools over several sets.
+/// Selections of tools from several toolsets.
 pub fn presets() -> &'static [Toolset] {
     &SETS.presets
 }
@@ -41,7 +41,7 @@ fn all() -> impl Iterator<Item = &'static Toolset> {
     toolsets().iter().chain(presets())
 }
 
-/// The names of all sets and presets.
+/// The names of all toolsets and presets.
 pub fn names() -> Vec<&'static str> {
     all().map(|set| set.name.as_str()).collect()
 }
@@ -52,7 +52,7 @@ pub fn tool_names() -> impl Iterator<Item = String> {
     bare.map(|bare| format!("{PREFIX}{bare}"))
 }
 
-/// True if a tool belongs to one of the sets that were asked for; none asked for are all.
+/// True if a tool belongs to one of the wanted sets or to every server. An empty list means all sets.
 pub fn is_wanted(tool: &str, wanted: &[String]) -> bool {
     let bare = tool.strip_prefix(PREFIX).unwrap_or(tool);
     let has_it = |set: &Toolset| wanted.contains(&set.name) && set.tools.iter().any(|known| known == bare);

@@ -1,4 +1,4 @@
-//! Way in which the agents of a piece of work are arranged.
+//! Topologies: arrangements of the agents that do a piece of work.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -8,7 +8,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::packed;
 
-/// Way in which the agents of a stage are arranged.
+/// The arrangement of the agents of a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[derive(Serialize, Deserialize, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "UPPERCASE")]
@@ -17,13 +17,13 @@ pub enum Topology {
     /// One agent.
     #[default]
     Sas,
-    /// Several, with the orchestrator checking and choosing.
+    /// Several agents; the orchestrator checks and chooses.
     Centralized,
-    /// Several that talk to one another.
+    /// Several agents that talk to one another.
     Decentralized,
-    /// Several that nobody checks.
+    /// Several agents that do not see one another and are not checked.
     Independent,
-    /// Several that talk to one another and have a centre besides.
+    /// Several agents that talk to one another and to a central one.
     Hybrid,
 }
 
@@ -48,9 +48,9 @@ impl Topology {
     }
 }
 
-// The facts of each topology: `topologies.yaml`.
+// Facts about topologies, from `topologies.yaml`.
 
-/// The file describes the fields.
+/// Facts about a topology. The file describes the fields.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
@@ -62,28 +62,28 @@ pub struct Facts {
     pub line: Line,
 }
 
-/// The limits that go with a choice.
+/// The limits that apply once a topology is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub max_agents: u32,
     pub max_rounds: u32,
     pub max_messages_per_agent: u32,
-    /// Messages a run above which coordination costs more than it is worth.
+    /// Messages per run above which coordination costs more than it is worth.
     pub overhead_threshold: f64,
 }
 
-/// The coefficients of one architecture.
+/// The coefficients of a topology in the regression of `coordination/scaling.rs`.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// alpha.
     pub intercept: f64,
-    /// bI.
+    /// bI, of the capability index.
     pub capability: f64,
-    /// bT.
+    /// bT, of the number of tools.
     pub tools: f64,
-    /// bP.
+    /// bP, of the success of a single agent.
     pub baseline: f64,
 }
 

@@ -1,6 +1,7 @@
-//! The judgements of each provider's answers at a stage or a micro-step in this project: by the person who decided on
-//! them, by the rules that discard, by recorded results, and by the oracles of calibrations. Who is weak at
-//! something is asked last there, whatever asks: consults, ensembles, stages, votes and calibrations.
+//! Counts of each provider's right and wrong answers at each stage and micro-step of this project. Answers
+//! are judged by the person who decides on them, by the rules that discard them, by recorded results, and by
+//! the oracles of calibrations. Consults, ensembles, stages, votes and calibrations ask a provider last where
+//! it is weak.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +13,10 @@ use super::pairs;
 use super::stage::Stage;
 use crate::domain::order::Gather;
 
-/// Judged results before they say anything.
+/// The least number of judged results that count as evidence.
 pub(crate) const ENOUGH: u64 = 10;
 
-/// The kind of question, as far as records tell it apart. Nothing where it is anything.
+/// The kind of question, as far as the records distinguish it. Both fields are None for an unknown kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Work {
     stage: Option<Stage>,
@@ -23,7 +24,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Work on a stage, if it is known.
+    /// Work on a stage; None if the stage is unknown.
     pub(crate) fn at(stage: Option<Stage>) -> Self {
         Self { stage, step: None }
     }
@@ -33,7 +34,7 @@ impl Work {
     }
 }
 
-/// The place at which a result was judged.
+/// The stage or micro-step at which a result was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Place {
     Stage(Stage),
@@ -61,7 +62,7 @@ impl Judged {
     }
 }
 
-/// Every provider's record, by what it was judged at.
+/// Every provider's record, by stage and micro-step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TrackRecord {
     #[serde(with = "pairs")]
@@ -69,21 +70,21 @@ pub(crate) struct TrackRecord {
 }
 
 impl TrackRecord {
-    /// Answers were judged. The orchestrator's own work is no provider's.
+    /// Adds judged answers of a provider.
     pub(crate) fn judge(&mut self, place: Place, provider: &str, right: u64, wrong: u64) {
         let judged = self.judged.entry(place).or_default().entry(provider.to_owned()).or_default();
         judged.right += right;
         judged.wrong += wrong;
     }
 
-    /// The same of one answer.
+    /// Adds one judged answer of a provider.
     pub(crate) fn judge_one(&mut self, place: Place, provider: &str, is_right: bool) {
         self.judge(place, provider, u64::from(is_right), u64::from(!is_right));
     }
 
-    /// Providers that are weak at some work, with the reason: of enough judged results so few were right that, nine
-    /// times in ten, not even this share is sure. A micro-step goes by its own record where that says
-    /// enough, else by that of its stage.
+    /// The providers that are weak at some work, with the reason. A provider is weak if it has at least
+    /// [`ENOUGH`] judged results, and the share of right ones is not certain (nine times in ten) to reach the
+    /// threshold. A micro-step uses its own record if that has enough results, else the record of its stage.
     pub(crate) fn weak(&self, work: Work, threshold: f64) -> BTreeMap<String, String> {
         let places = [work.stage.map(Place::Stage), work.step.map(Place::Step)];
         let mut known: BTreeMap<&String, (Place, Judged)> = BTreeMap::new();

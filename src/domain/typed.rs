@@ -1,7 +1,7 @@
-//! Reads a JSON value into a type, and tells the place of what does not fit.
+//! Deserializes a JSON value into a type. An error names the place that does not fit.
 //!
-//! Each type that is read has code for each kind of source. So arguments, configuration, embedded texts and
-//! records of the log become one kind first, this one, and the binary is smaller.
+//! The compiler generates code for each type and each kind of source. So arguments, configuration, embedded
+//! texts and records of the log are converted to one kind of source first, which makes the binary smaller.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use serde_json::{Map, Number, Value};
 
 use super::alike::meant;
 
-/// Reads a value.
+/// Deserializes a value.
 ///
 /// # Errors
 ///
@@ -23,16 +23,17 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
     T::deserialize(Source(value))
 }
 
-/// Reads a text of YAML.
+/// Deserializes a YAML text.
 ///
 /// # Errors
 ///
-/// The text is no YAML, has a key twice, or does not fit the type: place, reason, line and column.
+/// The text is not YAML, has a key twice, or does not fit the type. The message has place, reason, line and
+/// column.
 pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let Document(value) = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     from_value(value).map_err(|misfit| {
         let at = misfit.in_yaml(text).map(|(line, column)| format!(" at line {line} column {column}"));
-        // A key that is none is named by the reason already.
+        // The reason already names an unknown key.
         let steps = match misfit.0.steps.as_slice() {
             [Step::Unfit(_), above @ ..] => above,
             steps => steps,
@@ -62,7 +63,7 @@ pub struct Misfit(Box<Inner>);
 #[derive(Debug)]
 struct Inner {
     said: String,
-    /// The steps to its place, the last one first.
+    /// The steps to the place of the misfit, the last one first.
     steps: Vec<Step>,
 }
 
@@ -70,18 +71,18 @@ struct Inner {
 enum Step {
     Key(String),
     Index(usize),
-    /// A key that does not fit itself.
+    /// A key that is itself the misfit.
     Unfit(String),
 }
 
 impl Misfit {
-    /// The place, such as `votes[2].answer`; `.` for the value itself.
+    /// The place, as `votes[2].answer`; `.` for the value itself.
     pub fn place(&self) -> String {
         let place = shown(&self.0.steps);
         if place.is_empty() { ".".to_owned() } else { place }
     }
 
-    /// Line and column of the place in the text of YAML that the value was read from.
+    /// The line and column of the place in the YAML text that the value was read from.
     pub fn in_yaml(&self, text: &str) -> Option<(usize, usize)> {
         let way = Way(self.0.steps.as_slice());
         let at = way.deserialize(serde_yaml::Deserializer::from_str(text)).err()?.location()?;
@@ -143,7 +144,7 @@ impl Error for Misfit {
     }
 }
 
-/// A type that was expected, in words for a person who never saw its code.
+/// The expected type in words for a person who does not know the code.
 fn wanted(expected: &dyn Expected) -> String {
     let name = expected.to_string();
     let words = match name.as_str() {
@@ -227,7 +228,7 @@ fn map<'de, V: Visitor<'de>>(fields: Map<String, Value>, visitor: V) -> Result<V
     Ok(read)
 }
 
-/// Any YAML, without a key that stands twice.
+/// Any YAML document without duplicate keys.
 struct Document(Value);
 
 impl<'de> Deserialize<'de> for Document {
@@ -257,7 +258,7 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Value::Null)
     }
 
-    /// A text without a document.
+    /// An empty text is null.
     fn visit_none<E: Error>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
@@ -284,8 +285,8 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-/// The steps to a place in a document, the last one first. Reading it fails there, since errors alone have
-/// a line.
+/// The steps to a place in a document, the last one first. Deserializing fails on purpose at that place,
+/// since only errors have a line and column.
 struct Way<'a>(&'a [Step]);
 
 impl<'de> DeserializeSeed<'de> for Way<'_> {
@@ -328,7 +329,7 @@ impl<'de> Visitor<'de> for Way<'_> {
     }
 }
 
-/// A key on the way. Reading it fails where it is the end.
+/// A key on the way to a place. Deserializing it fails on purpose if it is the last step.
 struct Wanted<'a> {
     key: &'a str,
     is_end: bool,
@@ -355,10 +356,10 @@ impl Visitor<'_> for Wanted<'_> {
     }
 }
 
-/// A value to read.
+/// A value to deserialize from.
 pub struct Source(pub Value);
 
-/// Of a type that takes one kind of value, what is for another is not compiled.
+/// Methods for one kind of value. A type that takes only this kind needs no code for the others.
 macro_rules! only {
     ($kind:pat => $read:expr, $visitor:ident, $($method:ident($($name:ident: $type:ty),*))*) => {
         $(fn $method<V: Visitor<'de>>(self, $($name: $type,)* $visitor: V) -> Result<V::Value, Misfit> {
@@ -451,7 +452,7 @@ impl<'de> SeqAccess<'de> for &mut List {
 
 struct Fields {
     rest: serde_json::map::IntoIter,
-    /// The value whose key was read last.
+    /// The value that belongs to the key read last.
     value: Option<(String, Value)>,
 }
 
@@ -541,7 +542,7 @@ struct Variant {
 }
 
 impl Variant {
-    /// The content, and what it belongs to.
+    /// The name of the variant and its content.
     fn content(self) -> Result<(String, Value), Misfit> {
         let Self { name, content } = self;
         match content {

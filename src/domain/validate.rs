@@ -1,4 +1,4 @@
-//! Validation of a content: its length, its form, and phrases that it must not hold.
+//! Validates a content: its length, its form, and forbidden phrases.
 
 use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
@@ -11,12 +11,12 @@ use super::diff;
 use super::redflag::{Reason, RedFlags};
 use super::rule;
 
-/// Patterns of one call.
+/// The most patterns of one call.
 pub const MOST_PATTERNS: usize = 20;
-/// Characters of one pattern.
+/// The most characters of one pattern.
 pub const MOST_PATTERN_CHARS: usize = 1_000;
-/// Bytes that a pattern may compile to. Together with the limit on the content this bounds the work,
-/// since matching takes time in proportion to their product and never more.
+/// The most bytes that a pattern may compile to. Together with the limit on the content this bounds the time
+/// of matching, which is at most proportional to the product of both.
 const MOST_PATTERN_BYTES: usize = 256 * 1024;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,13 +32,13 @@ pub enum ContentType {
     Json,
 }
 
-/// Demands on a content, beside the rules.
+/// The caller's demands on a content, in addition to the rules.
 #[derive(Clone, Debug, Default)]
 pub struct Demands {
     pub content_type: ContentType,
-    /// The most characters; the rule's where none is given.
+    /// The most characters; None for the limit of the rules.
     pub max_chars: Option<usize>,
-    /// Fields that its document must have; `a.b` is a field of a field.
+    /// Fields that the JSON document must have. `a.b` is the field `b` of the field `a`.
     pub fields: Vec<String>,
     /// Patterns that must not match.
     pub forbidden: Vec<Regex>,
@@ -47,34 +47,34 @@ pub struct Demands {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing speaks against it.
+    /// No demand is violated.
     Valid,
     TooLong,
     TooShort,
-    /// It holds a phrase that it must not hold.
+    /// It has a forbidden phrase.
     ForbiddenPattern,
-    /// It is no JSON document.
+    /// It is not a JSON document.
     InvalidJson,
     MissingJsonField,
-    /// It is no diff that can be understood.
+    /// It is not a valid diff.
     InvalidDiff,
-    /// A demand that cannot be used.
+    /// The caller made a demand that cannot be checked.
     CustomFailure,
 }
 
-/// An outcome and why.
+/// An outcome with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validation {
     pub outcome: Outcome,
-    /// Why, in a line.
+    /// The reason in one line.
     pub reason: String,
 }
 
-/// Compiles the patterns of a call. `^` and `$` are line boundaries.
+/// Compiles the patterns of a call. `^` and `$` match at line boundaries.
 ///
 /// # Errors
 ///
-/// Returns which pattern cannot be used, and why: too many, too long, too large, or no regex.
+/// There are too many patterns, or one is too long, too large or no regex. The message names it.
 pub fn forbidden(patterns: &[String]) -> Result<Vec<Regex>, String> {
     if patterns.len() > MOST_PATTERNS {
         let all = patterns.len();
@@ -91,8 +91,8 @@ pub fn forbidden(patterns: &[String]) -> Result<Vec<Regex>, String> {
     patterns.iter().enumerate().map(one).collect()
 }
 
-/// Holds a content against the rules and the caller's demands. The first thing that is wrong decides:
-/// its length, its form, its phrases.
+/// Checks a content against the rules and the caller's demands. The first violation decides, in this order:
+/// length, form, phrases.
 pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validation {
     let fail = length(rules, content, demands).or_else(|| form(content, demands));
     fail.or_else(|| phrases(rules, content, demands))
@@ -135,7 +135,7 @@ fn form(content: &str, demands: &Demands) -> Option<Validation> {
     (!missing.is_empty()).then(|| Validation { outcome: Outcome::MissingJsonField, reason: reason() })
 }
 
-/// True if a document has a field of that name, or a field of a field.
+/// True if a document has a field of that name, or of that path, as `a.b`.
 fn has(document: &Value, field: &str) -> bool {
     let nested = || field.split('.').try_fold(document, |value, part| value.get(part)).is_some();
     document.get(field).is_some() || nested()

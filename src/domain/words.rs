@@ -1,19 +1,19 @@
-//! Messages and numbers in a form that a reader takes in at once.
+//! Formats messages and numbers so that they are easy to read.
 
 use super::cut::cut;
 
-/// The beginning of a message that repeats what it complains of, however long that is.
+/// The beginning of a message that may quote a text of any length.
 pub fn in_brief(message: &str) -> String {
     const MOST: usize = 300;
     cut(message, MOST)
 }
 
-/// A provider's name inside of a variable's: `MY_OWN` for `my-own`.
+/// A provider's name as part of the name of a variable: `MY_OWN` for `my-own`.
 pub fn in_a_variable(provider: &str) -> String {
     provider.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_").to_ascii_uppercase()
 }
 
-/// A whole number with its thousands set apart.
+/// A whole number with commas between thousands.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
@@ -26,7 +26,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// The end of an id, which is random and therefore enough; a short id is whole.
+/// The end of a UUID, which is random and so enough to identify it. Any other id is returned whole.
 pub fn short(id: &str) -> &str {
     const LONG: usize = 36;
     match id.rsplit_once('-') {
@@ -35,24 +35,24 @@ pub fn short(id: &str) -> &str {
     }
 }
 
-/// A number of things: `1 call`, `1,200 calls`.
+/// A number with a noun: `1 call`, `1,200 calls`.
 pub fn things(number: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// A number of percent with one decimal at most.
+/// A percentage with at most one decimal.
 pub fn percent(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     format!("{}%", if text == "-0" { "0" } else { text })
 }
 
-/// A share from 0 to 1 in percent.
+/// A share from 0 to 1 as a percentage.
 pub fn share_in_percent(value: f64) -> String {
     percent(value.clamp(0.0, 1.0) * 100.0)
 }
 
-/// US dollars; parts of a cent where there is little more.
+/// US dollars. Small amounts get more decimals.
 pub fn dollars(amount: f64) -> String {
     let digits = match amount {
         0.1.. => 2,
@@ -65,7 +65,7 @@ pub fn dollars(amount: f64) -> String {
 
 // Bytes as hexadecimal digits.
 
-/// Two lower-case digits for each byte.
+/// Bytes as hexadecimal: two lower-case digits for each.
 pub fn hex(bytes: &[u8]) -> String {
     let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
