@@ -1,4 +1,5 @@
-//! Commands that may verify a project, how its own checks are found, and what their output says.
+//! Verification: the commands that may verify a project, detection of its own checks, and reading of their
+//! output.
 
 pub(crate) mod detect;
 pub(crate) mod policy;
@@ -38,7 +39,7 @@ impl Kind {
         self.into()
     }
 
-    /// True if a failure means that the program does not do what it should.
+    /// True if a failure means that the program does not work as it should.
     pub fn is_critical(self) -> bool {
         matches!(self, Self::UnitTest | Self::Integration | Self::TypeCheck | Self::Build)
     }

@@ -1,4 +1,4 @@
-//! Finds a project's own checks by the files that it has.
+//! Detects a project's own checks by its files.
 
 use std::sync::LazyLock;
 
@@ -10,43 +10,43 @@ use super::Kind;
 use crate::domain::packed::{list, pairs, read};
 use crate::domain::typed::from_yaml;
 
-/// A directory of the project, as far as detection looks at it.
+/// A directory of the project, as detection reads it.
 pub trait Directory {
-    /// The text of a file, where there is one of a size that a manifest has.
+    /// The text of a file; None if there is no file, or it is larger than a manifest.
     fn text(&self, name: &str) -> Option<String>;
-    /// True if there is a file or directory.
+    /// True if there is a file or directory of this name.
     fn has(&self, name: &str) -> bool;
-    /// The names in it, or in a directory below it; none where there is no such directory.
+    /// The names in this directory (`place` is empty) or in one below it; empty if that does not exist.
     fn names_in(&self, place: &str) -> Vec<String>;
-    /// True if an interpreter has a module.
+    /// True if a Python interpreter has a module.
     fn has_module(&self, python: &str, module: &str) -> bool;
 }
 
 /// A project in a directory, of one language or one build tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Detected {
-    /// Its directory, relative to where detection began.
+    /// The directory, relative to the one where detection began.
     pub directory: String,
     /// `rust`, `javascript`, `typescript`, `python`, `go` or `make`.
     pub language: &'static str,
-    /// The file that says so.
+    /// The file by which the project was recognised.
     pub marker: String,
-    /// The program that runs its programs: npm, pnpm, yarn, bun, uv, a virtual environment.
+    /// The manager that runs its tools: npm, pnpm, yarn, bun, uv, a virtual environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<&'static str>,
     pub checks: Vec<Check>,
-    /// True if it speaks for the packages below it.
+    /// True if its checks cover the packages below it.
     #[serde(skip)]
     pub holds_packages: bool,
 }
 
-/// A check of a project's own.
+/// A check that belongs to a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     #[serde(rename = "type")]
     pub kind: Kind,
     pub command: String,
-    /// True if it runs where no type is asked for.
+    /// True if the check runs when no type is asked for.
     pub by_default: bool,
 }
 
@@ -55,14 +55,14 @@ impl Check {
         Self { kind, command: command.into(), by_default }
     }
 
-    /// A check that its project names by its type.
+    /// A check that the project defines under the name of its kind.
     fn named(kind: Kind, command: String) -> Self {
         let by_default = matches!(kind, Kind::UnitTest | Kind::Lint | Kind::TypeCheck | Kind::Format);
         Self { kind, command, by_default }
     }
 }
 
-/// The projects of one directory.
+/// Detects the projects of one directory, at most one for each language and one for make.
 pub fn detect(directory: &dyn Directory) -> Vec<Detected> {
     let mut found: Vec<Detected> =
         [rust(directory), detect_javascript(directory), detect_python(directory), go(directory)]
@@ -70,7 +70,7 @@ pub fn detect(directory: &dyn Directory) -> Vec<Detected> {
             .flatten()
             .collect();
     if let Some(mut make) = makefile(directory) {
-        // A target that stands for checks known already would run them twice.
+        // A make target for a kind that is already covered would run the same checks twice.
         for check in &mut make.checks {
             check.by_default &= !found.iter().any(|other| other.has_default(check.kind));
         }
@@ -91,8 +91,8 @@ impl Detected {
         }
     }
 
-    /// True if a project of the same language below it is a part of it: a module of Go never is, and a
-    /// directory that tests nothing itself does not hide what is below.
+    /// True if `inner`, a project below this one, is covered by its checks. It must have the same language. A
+    /// Go module is never covered, and a project without tests or packages covers nothing.
     pub fn includes(&self, inner: &Self) -> bool {
         let is_same = self.language == inner.language
             || [self.language, inner.language].iter().all(|language| language.ends_with("script"));
@@ -139,7 +139,7 @@ fn go(directory: &dyn Directory) -> Option<Detected> {
     Some(Detected::new("go", "go.mod", checks))
 }
 
-/// Names with the type that they say, the more exact ones first.
+/// Names of targets or scripts with the kind that each means, more specific names first.
 fn of_types(list: &'static [(&'static str, &'static str)]) -> impl Iterator<Item = (&'static str, Kind)> {
     list.iter().filter_map(|(name, kind)| Some((*name, kind.parse().ok()?)))
 }
@@ -162,12 +162,12 @@ fn makefile(directory: &dyn Directory) -> Option<Detected> {
     (!checks.is_empty()).then(|| Detected::new("make", marker, checks))
 }
 
-/// The script that `npm init` writes.
+/// A part of the test script that `npm init` writes.
 const NO_TEST: &str = "no test specified";
-/// Packages of a workspace that are looked at.
+/// The most packages of a workspace that are read.
 const MOST_PACKAGES: usize = 200;
 
-/// A manager of packages, and how it runs scripts.
+/// A package manager, with its commands for running scripts.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Manager {
@@ -180,7 +180,7 @@ struct Manager {
     test_everywhere: Option<String>,
 }
 
-/// The manager of a package: that of its lock file, else the one that it names.
+/// The manager of a package: by its lock file, else by its `packageManager` field, else the last one listed.
 fn manager(directory: &dyn Directory, named: &str) -> Option<&'static Manager> {
     let name = named.split('@').next();
     let managers = &RUNNERS.javascript;
@@ -191,12 +191,12 @@ fn manager(directory: &dyn Directory, named: &str) -> Option<&'static Manager> {
 }
 
 impl Manager {
-    /// Returns how a script of the package itself is run.
+    /// The command that runs a script of the package itself.
     fn script(&self, script: &str) -> String {
         if script == "test" { self.test.clone() } else { self.script.replace("{}", script) }
     }
 
-    /// Returns how a script is run in every package that has it.
+    /// The command that runs a script in every package that has it.
     fn in_workspaces(&self, script: &str, is_berry: bool) -> String {
         let test = self.test_everywhere.as_ref().filter(|_| script == "test");
         let berry = self.berry.as_ref().filter(|_| is_berry);
@@ -216,7 +216,7 @@ fn detect_javascript(directory: &dyn Directory) -> Option<Detected> {
         if checks.iter().any(|check| check.kind == kind) {
             continue;
         }
-        // The project's own script may well run those of its packages.
+        // The project's own script probably runs those of its packages.
         if has_script(&manifest, name) {
             checks.push(Check::named(kind, manager.script(name)));
         } else if packages.iter().any(|package| has_script(package, name)) {
@@ -279,7 +279,7 @@ fn packages(directory: &dyn Directory, manifest: &Value) -> Vec<Value> {
     places.iter().take(MOST_PACKAGES).filter_map(manifest).collect()
 }
 
-/// The directories that a pattern such as `packages/*` names.
+/// The directories that match a pattern like `packages/*`.
 fn expand(directory: &dyn Directory, pattern: &str) -> Vec<String> {
     let mut places = vec![String::new()];
     for part in pattern.trim_start_matches("./").trim_end_matches('/').split('/') {
@@ -308,26 +308,26 @@ fn expand(directory: &dyn Directory, pattern: &str) -> Vec<String> {
     places
 }
 
-/// True if a name fits a pattern in which `*` stands for anything.
+/// True if a name matches a glob pattern.
 fn fits(name: &str, pattern: &str) -> bool {
     Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name))
 }
 
-/// Directories in which tests lie beside the sources.
+/// Directories that may hold test files, relative to the project.
 const PLACES: [&str; 5] = ["", "tests", "test", "tests/unit", "src/tests"];
-/// Test files whose text is read.
+/// The most test files that are read.
 const MOST_READ: usize = 30;
 
-/// Way in which tools of Python are run.
+/// A way to run Python tools.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Runner {
-    /// Its name; the interpreter of the system has none.
+    /// The name of the manager; None for the interpreter of the system.
     name: Option<String>,
     #[serde(default)]
     files: Vec<String>,
     table: Option<String>,
-    /// The interpreter, which can be looked into; a manager has its own environment.
+    /// The interpreter, if its modules can be looked up. A manager has an environment of its own.
     interpreter: Option<String>,
     tool: String,
     module: Option<String>,
@@ -342,12 +342,12 @@ impl Runner {
         RUNNERS.python.iter().find(is_used).or(RUNNERS.python.last())
     }
 
-    /// A tool that is a module and a program of the same name.
+    /// The command for a tool that is both a module and a program of the same name.
     fn tool(&self, tool: &str) -> String {
         self.tool.replace("{}", tool)
     }
 
-    /// A module that is no program.
+    /// The command for a module that is no program.
     fn module(&self, module: &str) -> String {
         self.module.as_ref().unwrap_or(&self.tool).replace("{}", module)
     }
@@ -400,8 +400,8 @@ fn detect_python(directory: &dyn Directory) -> Option<Detected> {
     Some(detected)
 }
 
-/// Returns what the project itself says its tests are: a script of its manager, or an environment of nox or
-/// tox.
+/// The command that the project itself defines for its tests: a script of its manager, or an environment of
+/// nox or tox.
 fn own_script(directory: &dyn Directory, said: &str, runner: &Runner) -> Option<String> {
     let script = match runner.name.as_deref() {
         Some("pdm") => has_key(said, "[tool.pdm.scripts]", "test").then_some("pdm run test"),
@@ -409,7 +409,7 @@ fn own_script(directory: &dyn Directory, said: &str, runner: &Runner) -> Option<
         Some("hatch") => said.contains("[tool.hatch.envs.hatch-test").then_some("hatch test"),
         Some(_) | None => None,
     };
-    // An environment that is there already answers sooner than one that a tool would make.
+    // An existing environment is faster than one that nox or tox would make.
     if script.is_some() || runner.name.is_some() {
         return script.map(str::to_owned);
     }
@@ -421,7 +421,7 @@ fn own_script(directory: &dyn Directory, said: &str, runner: &Runner) -> Option<
     has_tox.then(|| "tox run --skip-env-install".to_owned())
 }
 
-/// True if a table of a TOML document has a key, by its lines.
+/// True if a table of a TOML text has a key. The text is read line by line.
 fn has_key(text: &str, table: &str, key: &str) -> bool {
     let below = text.lines().skip_while(|line| line.trim() != table).skip(1);
     below
@@ -429,7 +429,8 @@ fn has_key(text: &str, table: &str, key: &str) -> bool {
         .any(|line| line.split_once('=').is_some_and(|(name, _)| name.trim().trim_matches('"') == key))
 }
 
-/// pytest where it is there and the tests use it, or where nothing else could run them.
+/// The command for the unit tests; None if there are none. It is pytest if the tests need it, or if the
+/// project names it (and it is installed, if the tests are unittest's), else unittest.
 fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[String]) -> Option<String> {
     let texts: Vec<String> = tests.iter().take(MOST_READ).filter_map(|name| directory.text(name)).collect();
     let needs = directory.has("pytest.ini")
@@ -445,7 +446,7 @@ fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[S
     has_tests.then(|| format!("{}{}", runner.module("unittest discover"), start(directory, tests)))
 }
 
-/// True if a test is one that only pytest runs: it imports it, takes its fixtures, or is a bare function.
+/// True if only pytest can run a test file: it imports pytest, or its tests are plain functions.
 fn is_pytest(text: &str) -> bool {
     text.lines().any(|line| {
         let is_import =
@@ -454,7 +455,7 @@ fn is_pytest(text: &str) -> bool {
     })
 }
 
-/// The test files at the root and beside the sources, those at the root first.
+/// The test files in [`PLACES`], those at the root first.
 fn tests(directory: &dyn Directory) -> Vec<String> {
     let is_test = |name: &String| {
         let path = std::path::Path::new(name);
@@ -470,8 +471,8 @@ fn tests(directory: &dyn Directory) -> Vec<String> {
     PLACES.iter().flat_map(in_place).collect()
 }
 
-/// Returns where unittest looks, if the tests lie in a directory that is no package. It runs at the root, so
-/// that the tests find the sources beside them.
+/// The option with the start directory for unittest, if the tests are in a directory that is no package.
+/// unittest runs at the root, so that the tests find the sources.
 fn start(directory: &dyn Directory, tests: &[String]) -> String {
     if tests.iter().any(|name| !name.contains('/')) {
         return String::new();

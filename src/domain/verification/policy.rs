@@ -1,4 +1,4 @@
-//! Judges commands: what may be run, and which rule refuses the rest.
+//! Judges commands: permits those that a rule permits, and names the rule that refuses any other.
 
 use std::collections::BTreeMap;
 
@@ -27,26 +27,25 @@ pub struct Permitted {
     pub by_project: bool,
 }
 
-/// A command that is not run.
+/// A refused command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refused {
     pub rule: String,
-    /// Why.
     pub reason: String,
 }
 
-/// The weight of a project's own rules.
+/// The trust in a project's own rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProjectState {
     /// A person has confirmed them.
     Confirmed,
-    /// Nobody has.
+    /// No person has confirmed them.
     Unconfirmed,
-    /// Somebody has, and they were changed since.
+    /// A person has confirmed them, but they were changed since.
     Changed,
 }
 
-/// The rules, ready to judge.
+/// The compiled rules.
 #[derive(Debug)]
 pub struct Policy {
     refuse: Vec<RefuseRule>,
@@ -66,10 +65,11 @@ impl RefuseRule {
 }
 
 impl Policy {
-    /// Compiles the rules. The examples are not tried; see [`Policy::check`].
+    /// Compiles the rules. Examples are not tried; see [`Policy::check`].
     ///
     /// # Errors
-    /// At the first rule that cannot be used.
+    ///
+    /// The first rule that cannot be used.
     pub fn new(rules: &VerificationRules) -> Result<Self, RuleError> {
         let programs = Programs::new(rules)?;
         let allow = rules.rules.iter().map(Allow::new).collect::<Result<Vec<_>, _>>()?;
@@ -80,10 +80,11 @@ impl Policy {
         Ok(Self { refuse: rules.refuse.clone(), allow, project: None, programs })
     }
 
-    /// Adds what a project says.
+    /// Adds the rules of a project.
     ///
     /// # Errors
-    /// A rule that cannot be used, or does not do what its examples say.
+    ///
+    /// The first rule that cannot be used or disagrees with its examples.
     pub fn with_project(mut self, rules: &ProjectRules, state: ProjectState) -> Result<Self, RuleError> {
         let allow = rules.rules.iter().map(Allow::new).collect::<Result<Vec<_>, _>>()?;
         for (rule, compiled) in rules.rules.iter().zip(&allow) {
@@ -93,10 +94,11 @@ impl Policy {
         Ok(self)
     }
 
-    /// Tries every example of the rules that this was made of.
+    /// Tries every example of the rules that this policy was made from.
     ///
     /// # Errors
-    /// At the first rule that does not do what its examples say.
+    ///
+    /// The first rule that disagrees with its examples.
     pub fn check(&self, rules: &VerificationRules) -> Result<(), RuleError> {
         for refuse in &self.refuse {
             let refuses = |text: &&String| refuse.refuses(text);
@@ -118,7 +120,8 @@ impl Policy {
     /// Judges a command.
     ///
     /// # Errors
-    /// The rule that refuses it.
+    ///
+    /// The rule that refuses it, with the reason.
     pub fn judge(&self, command: &str, inside: Inside) -> Result<Permitted, Refused> {
         match words(command) {
             Ok(words) => self.judge_words(&words, inside),
@@ -139,7 +142,8 @@ impl Policy {
     /// Judges a command by its words.
     ///
     /// # Errors
-    /// The rule that refuses it.
+    ///
+    /// The rule that refuses it, with the reason.
     pub fn judge_words(&self, words: &[String], inside: Inside) -> Result<Permitted, Refused> {
         if let Some(permitted) = self.by_project(words, inside)? {
             return Ok(permitted);
@@ -153,7 +157,7 @@ impl Policy {
             match self.fits(allow, words, inside) {
                 Fit::Yes => return Ok(allow.permitted(words, false)),
                 Fit::No => {}
-                // That a path leads out says more than that another rule has no such option.
+                // A path that leads out is a better reason than an option that another rule lacks.
                 Fit::Unfit(_) if matches!(reason, Some((_, Unfit::Outside(_)))) => {}
                 Fit::Unfit(unfit) => reason = Some((allow, unfit)),
             }
@@ -164,7 +168,7 @@ impl Policy {
         })
     }
 
-    /// A use of a program that no rule knows, with those that are permitted.
+    /// The refusal of a command that no rule knows, with examples of permitted uses of its program.
     fn unknown(&self, words: &[String]) -> Refused {
         const MOST_FORMS: usize = 3;
         let program = words.first().map_or("", String::as_str);
@@ -201,7 +205,7 @@ impl Policy {
             ProjectState::Unconfirmed => "which is not confirmed",
             ProjectState::Changed => "which was changed after it was confirmed",
         };
-        // Our own rules do not depend on the project's.
+        // A command that the shipped rules permit does not depend on the project's rules.
         if self.allow.iter().any(|allow| self.fits(allow, words, inside) == Fit::Yes) {
             return Ok(None);
         }
@@ -235,7 +239,7 @@ fn check_references(rule: &AllowRule, all: &[AllowRule]) -> Result<(), RuleError
     }
 }
 
-/// Tries examples on a rule.
+/// Tries the examples of a rule. There must be at least one `match` example.
 fn examples(
     rule: &str,
     matching: &[String],
@@ -274,20 +278,20 @@ fn explain(rule: &Allow, unfit: Unfit) -> Refused {
     }
 }
 
-/// Depth to which one command may wrap another.
+/// The most levels to which commands may wrap other commands.
 const MOST_WRAPPED: usize = 2;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fit {
-    /// It is another command.
+    /// The rule is about other commands.
     No,
-    /// The rule permits it.
+    /// The rule permits the command.
     Yes,
-    /// It begins as the rule says, and goes on otherwise.
+    /// The command begins as the rule says, but does not fit it.
     Unfit(Unfit),
 }
 
-/// Programs with several names, and the places of families.
+/// Programs with several names, and the directories of families.
 #[derive(Debug)]
 struct Programs {
     places: BTreeMap<String, Vec<String>>,
@@ -308,7 +312,7 @@ impl Programs {
         self.known.get(name).is_some_and(|(names, ..)| names.iter().any(|known| known == word))
     }
 
-    /// True if a word names a program, bare or by a path of its family.
+    /// True if a word names a program, by its name alone or by a path of its family.
     fn is_named(&self, word: &str, name: &str, family: Option<&str>) -> bool {
         if word == name {
             return true;
@@ -320,7 +324,7 @@ impl Programs {
         })
     }
 
-    /// Returns how many words a command's beginning takes, if it is this one.
+    /// The number of words that this beginning takes in a command; None if the command begins otherwise.
     fn begins(
         &self,
         words: &[String],
@@ -347,7 +351,7 @@ impl Programs {
     }
 }
 
-/// A rule, ready to judge.
+/// A compiled rule.
 #[derive(Debug)]
 struct Allow {
     rule: AllowRule,
@@ -366,7 +370,7 @@ impl Allow {
             .iter()
             .map(|command| command.split_whitespace().map(str::to_owned).collect())
             .collect();
-        // The longest first: `python -m unittest discover` is no `python -m unittest`.
+        // Longest first, so that `python -m unittest discover` is not taken for `python -m unittest`.
         beginnings.order_by_key(|beginning| std::cmp::Reverse(beginning.len()));
         if beginnings.iter().any(Vec::is_empty) || beginnings.is_empty() {
             return Err(RuleError::Incomplete {
@@ -390,12 +394,12 @@ impl Allow {
         &self.rule.name
     }
 
-    /// A command that it permits.
+    /// The first command among the examples that the rule permits.
     fn example(&self) -> Option<&str> {
         self.rule.matching.first().map(String::as_str)
     }
 
-    /// A command of that program that it permits.
+    /// The first permitted example that uses this program.
     fn example_of(&self, program: &str, programs: &Programs) -> Option<&str> {
         let is_it = |beginning: &Vec<String>| {
             beginning.first().is_some_and(|name| name == program || programs.is_one_of(program, name))
@@ -440,7 +444,7 @@ impl Allow {
         }
     }
 
-    /// The rest is a command of its own, of one of the rules named.
+    /// Checks that the rest is a command that one of the wrapped rules permits.
     fn wraps(&self, rest: &[String], programs: &Programs, all: &[Self], inside: Inside, depth: usize) -> Fit {
         let unfit = || Fit::Unfit(Unfit::Argument(rest.first().cloned().unwrap_or_default()));
         if depth >= MOST_WRAPPED {
@@ -481,7 +485,7 @@ impl Allow {
         }
     }
 
-    /// Returns what stands behind `--`.
+    /// Checks the words after `--`.
     fn check_behind(&self, words: &[String], all: &[Self], inside: Inside) -> Result<(), Unfit> {
         if let Some((options, arguments)) = &self.after {
             return take(words, options, arguments, inside).map(|_| ());
@@ -498,7 +502,7 @@ impl Allow {
     }
 }
 
-/// Takes options and arguments, and counts the arguments.
+/// Checks options and arguments, and returns the number of arguments.
 fn take(words: &[String], options: &Options, arguments: &Value, inside: Inside) -> Result<usize, Unfit> {
     let (mut at, mut count) = (0, 0);
     while let Some(word) = words.get(at) {

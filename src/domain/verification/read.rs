@@ -1,9 +1,8 @@
-//! Reads the output of test runners, linters and compilers: totals, what failed, and whether it
-//! came to testing at all.
+//! Reads the output of test runners, linters and compilers: totals, failures, and the state of the run.
 //!
-//! A reader decides only from its runner's own summary, as a whole: in the form and at the place in
-//! which that runner prints it, with totals that add up. Any other number in a text is prose.
-//! `readers.yaml` says how; what needs more than patterns is read by code.
+//! A reader trusts only the whole summary of its own runner: in the form and at the place in which that
+//! runner prints it, with totals that add up. Any other number in a text is prose. `readers.yaml` describes
+//! the readers; code reads what patterns cannot.
 
 mod go;
 mod javascript;
@@ -17,7 +16,7 @@ use serde_with::skip_serializing_none;
 
 use crate::domain::order::Order;
 
-/// Most names that a reading lists; the totals count all.
+/// The most names that a reading lists. The totals count all of them.
 const MOST_NAMES: usize = 100;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -26,6 +25,7 @@ pub struct Reading {
     pub totals: Totals,
     /// The tests that failed, or the places that a linter or a compiler names.
     pub failing: Vec<String>,
+    /// The number of further names, which are not listed.
     #[serde(skip)]
     pub left_out: usize,
     #[serde(skip)]
@@ -38,16 +38,16 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seen {
-    /// The runner's own summary: it came to its end.
+    /// The runner printed its summary: the run came to its end.
     #[default]
     End,
     /// The code did not compile or load, so that nothing was tested.
     Broken,
     /// No test ran.
     NoTests,
-    /// It began, and there is no end of it; or a test took the whole run with it.
+    /// The run began and did not end, or a test ended the whole run.
     Crash,
-    /// A test ran out of its time, and took the run with it.
+    /// A test exceeded its time limit and ended the whole run.
     TimeOut,
 }
 
@@ -56,12 +56,12 @@ pub enum Seen {
 pub enum Does {
     #[default]
     Test,
-    /// It looks at the code.
+    /// It examines the code without running it, as a linter or a compiler.
     Look,
 }
 
 impl Reading {
-    /// A reading of that runner's output.
+    /// An empty reading of a runner's output.
     fn of(runner: &'static str) -> Self {
         Self { runner, ..Self::default() }
     }
@@ -74,12 +74,12 @@ impl Reading {
         self.does == Does::Test && matches!(self.seen, Seen::End | Seen::NoTests | Seen::Broken)
     }
 
-    /// True if anything failed, by its own words.
+    /// True if the output reports any failure.
     pub fn found(&self) -> bool {
         self.totals.bad() > 0 || !self.failing.is_empty()
     }
 
-    /// Two runs of one check as one.
+    /// Merges the readings of two runs of one check.
     fn and(mut self, other: Self) -> Self {
         self.totals = self.totals.and(&other.totals);
         self.failing.extend(other.failing);
@@ -91,7 +91,7 @@ impl Reading {
     }
 }
 
-/// Totals, as far as the output says them.
+/// Totals. None if the output does not say.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
@@ -99,9 +99,9 @@ pub struct Totals {
     pub passed: Option<usize>,
     /// Tests that failed.
     pub failed: Option<usize>,
-    /// Tests that were left out.
+    /// Tests that were skipped.
     pub skipped: Option<usize>,
-    /// Errors beside failing tests; findings of a linter or a compiler.
+    /// Errors in addition to failing tests, or findings of a linter or a compiler.
     pub errors: Option<usize>,
     pub warnings: Option<usize>,
 }
@@ -128,15 +128,15 @@ impl Totals {
     }
 }
 
-/// The output of a check, without the colours of a terminal.
+/// The output of a check without terminal colours.
 struct Output {
     stdout: String,
     stderr: String,
-    /// Both, one behind the other.
+    /// Stdout followed by stderr.
     both: String,
 }
 
-/// Code that reads what is left after the cases.
+/// Code that reads an output if no case of the reader applies.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Code {
@@ -146,7 +146,7 @@ enum Code {
     Unittest,
 }
 
-/// Code that finds the names.
+/// Code that finds the names of failing tests.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum NamesBy {
@@ -172,8 +172,8 @@ fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
     }
 }
 
-/// Reads an output: by the reader of its runner, where one is known. A script may start anything, so
-/// without a name everybody reads who finds its own summary, and all of them count.
+/// Reads an output with the reader of its runner. If the runner is unknown, the command may be a script that
+/// starts several runners: all readers read it, and every summary found counts.
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
     let output =
         Output { stdout: plain(stdout), stderr: plain(stderr), both: plain(&format!("{stdout}\n{stderr}")) };
@@ -189,19 +189,20 @@ pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading>
     })
 }
 
-/// Names, each once.
+/// The names without duplicates.
 fn distinct(names: Vec<String>) -> Vec<String> {
     names.into_iter().collect::<IndexSet<_>>().into_iter().collect()
 }
 
-/// Returns what everybody reads together: tests before what only looks at the code, ends before beginnings.
+/// The combined reading of all readers: finished test runs first, else the best of the others (those with
+/// failures first, tests before linters).
 fn anybodys(output: &Output) -> Option<Reading> {
     let readers = reader::all().iter().filter(|reader| !reader.is_alone);
     let (mut ends, mut others) = (Vec::new(), Vec::new());
     for reading in readers.filter_map(|reader| reader.read(output)) {
         if reading.is_test_end() { ends.push(reading) } else { others.push(reading) }
     }
-    // The first reader that found failures, because its name is reported.
+    // Readings with failures come first, because the first one gives the name of the runner.
     ends.order_by_key(|reading| !reading.found());
     ends.into_iter().reduce(Reading::and).or_else(|| {
         others.order_by_key(|reading| (!reading.found(), reading.does == Does::Look));
@@ -209,7 +210,7 @@ fn anybodys(output: &Output) -> Option<Reading> {
     })
 }
 
-/// The text without the colours of a terminal.
+/// The text without terminal colours.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars();
@@ -225,17 +226,17 @@ fn plain(text: &str) -> String {
     out.replace("\r\n", "\n")
 }
 
-/// Adds up what may be there or not.
+/// The sum of the known numbers; None if none is known.
 fn sum<const N: usize>(numbers: [Option<usize>; N]) -> Option<usize> {
     numbers.into_iter().flatten().reduce(|left, right| left + right)
 }
 
-/// The last line for which something holds.
+/// The last line for which `holds` is true.
 fn last(text: &str, holds: impl Fn(&str) -> bool) -> Option<&str> {
     text.lines().rev().find(|line| holds(line))
 }
 
-/// A name without the time behind it: `total [0.26ms]`, `total (25.1ms)`.
+/// A name without the time after it: `total [0.26ms]`, `total (25.1ms)`.
 fn untimed(name: &str) -> &str {
     for (open, close) in [(" [", "]"), (" (", ")")] {
         if let Some((bare, time)) =

@@ -1,4 +1,4 @@
-//! The rule file `conf/verification.yaml`, and what a project adds to it.
+//! The rule file `conf/verification.yaml`, and the rules that a project adds to it.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use crate::domain::secret_path::folded;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationRules {
-    /// Directories whose programs may be named by path, by family.
+    /// By family, the directories whose programs may be given by path.
     pub places: BTreeMap<String, Vec<String>>,
     /// Programs with several names or with options of their own.
     pub programs: BTreeMap<String, Program>,
     /// The environment of a check.
     pub environment: EnvironmentRules,
-    /// Commands by language and type.
+    /// Default commands by language and kind.
     pub defaults: BTreeMap<String, IndexMap<Kind, String>>,
-    /// Words that are refused with a reason of their own.
+    /// Commands that are refused with a reason of their own.
     pub refuse: Vec<RefuseRule>,
     pub rules: Vec<AllowRule>,
 }
 
-/// A program with several names.
+/// A program with several names or with options before its sub-command.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Program {
@@ -42,27 +42,26 @@ pub struct Program {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentRules {
-    /// Variables that are passed on; `*` at the end stands for anything.
+    /// Variables that are passed on. A `*` at the end matches anything.
     pub pass: Vec<String>,
     /// Variables that are set.
     pub set: BTreeMap<String, String>,
 }
 
-/// Words that are refused, and why.
+/// Commands that are refused, with the reason.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefuseRule {
     pub name: String,
-    /// Why.
     pub reason: String,
-    /// A regex over the words, joined by blanks.
+    /// A regex for the words of the command, joined by blanks.
     pub pattern: Pattern,
-    /// A regex that excepts commands.
+    /// A regex for commands that are exempt.
     pub unless: Option<Pattern>,
-    /// Commands that it refuses.
+    /// Commands that the rule refuses.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Commands that it does not.
+    /// Commands that the rule does not refuse.
     #[serde(default)]
     pub not_match: Vec<String>,
 }
@@ -71,12 +70,12 @@ pub struct RefuseRule {
 #[serde(deny_unknown_fields)]
 pub struct AllowRule {
     pub name: String,
-    /// The kind of such a check, where the caller does not say.
+    /// The kind of the check, if the caller names none.
     #[serde(rename = "type")]
     pub kind: Kind,
     pub runner: Option<String>,
     pub family: Option<String>,
-    /// The words that such a command begins with.
+    /// The beginnings of the commands: program and sub-commands.
     pub commands: Vec<String>,
     #[serde(default)]
     pub options: Vec<String>,
@@ -89,21 +88,21 @@ pub struct AllowRule {
     pub least: usize,
     /// The greatest number of arguments.
     pub most: Option<usize>,
-    /// Words of which one must be there.
+    /// Words, one of which the command must contain.
     #[serde(default)]
     pub requires: Vec<String>,
     /// Arguments that may follow `--`.
     pub after: Option<After>,
-    /// Rules one of which takes what follows `--`.
+    /// Rules, one of which must permit the words after `--`.
     #[serde(default)]
     pub passes_to: Vec<String>,
-    /// Rules one of which takes the rest as a command.
+    /// Rules, one of which must permit the rest as a command of its own.
     #[serde(default)]
     pub wraps: Vec<String>,
-    /// Commands that it permits.
+    /// Commands that the rule permits.
     #[serde(rename = "match")]
     pub matching: Vec<String>,
-    /// Commands that it does not.
+    /// Commands that the rule does not permit.
     #[serde(default)]
     pub not_match: Vec<String>,
 }
@@ -127,45 +126,45 @@ impl RuleFile for VerificationRules {}
 impl RuleFile for ProjectRules {}
 
 impl VerificationRules {
-    /// The default command of a language for a type.
+    /// The default command of a language for a kind of check.
     pub fn default_command(&self, language: &str, kind: Kind) -> Option<&str> {
         self.defaults.get(language)?.get(&kind).map(String::as_str)
     }
 }
 
 impl ProjectRules {
-    /// Returns what it adds, for a person to read: a rule and its commands each.
+    /// The added rules for a person to read, each with its commands.
     pub fn described(&self) -> Vec<String> {
         self.rules.iter().map(|rule| format!("{}: {}", rule.name, rule.commands.join(", "))).collect()
     }
 }
 
-/// Tells whether a path, as a word of the command, stays in the project.
+/// A test for a path in a command: true if it stays in the project.
 pub type Inside<'a> = &'a dyn Fn(&str) -> bool;
 
-/// Why words do not fit a rule.
+/// The reason why words do not fit a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// An option that the rule does not have, or not with this value.
+    /// The rule does not permit this option, or not with this value.
     Option(String),
-    /// An argument that the rule does not have.
+    /// The rule does not permit this argument.
     Argument(String),
-    /// A path that leads out of the project.
+    /// This path leads out of the project.
     Outside(String),
-    /// Something that must be there and is not.
+    /// One of these words is required and missing.
     Missing(String),
-    /// Too few or too many arguments.
+    /// There are too few or too many arguments.
     Count,
 }
 
-/// The form of a value or an argument.
+/// The permitted form of a value or an argument.
 #[derive(Clone, Debug)]
 pub enum Value {
-    /// Nothing: a flag, or no arguments.
+    /// None at all: for a flag, or if there are no arguments.
     None,
-    /// Any text that is no option.
+    /// Any text.
     Text,
-    /// A whole number.
+    /// Digits and dots.
     Number,
     /// A path inside the project.
     Path,
@@ -173,10 +172,11 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads `text`, `number`, `path`, `paths`, `none` or `/pattern/`.
+    /// Parses `text`, `number`, `path`, `paths`, `none` or `/pattern/`.
     ///
     /// # Errors
-    /// Another word, or a pattern that does not compile.
+    ///
+    /// The word is another one, or the pattern does not compile.
     pub fn parse(rule_name: &str, written: &str) -> Result<Self, RuleError> {
         match written {
             "none" => Ok(Self::None),
@@ -196,15 +196,16 @@ impl Value {
         }
     }
 
-    /// Returns whether a word fits.
+    /// Checks that a word has the form.
     ///
     /// # Errors
-    /// Why it does not.
+    ///
+    /// The reason why it does not.
     pub fn check(&self, word: &str, inside: Inside) -> Result<(), Unfit> {
         let wrong = || Err(Unfit::Argument(word.to_owned()));
         match self {
             Self::None => wrong(),
-            // A file of arguments would bring in what nobody has judged.
+            // `@file` would bring in arguments from a file, which no rule has judged.
             _ if word.starts_with('@') => wrong(),
             Self::Text => Ok(()),
             Self::Number
@@ -220,17 +221,17 @@ impl Value {
     }
 }
 
-/// Where the answers lie that an oracle is asked about; the one place of Maestro's that a check is shown.
+/// The directory of the answers that an oracle judges: the only directory of Maestro that a check may see.
 pub const ORACLE_DIRECTORY: &str = ".maestro/oracle";
 
-/// A path, or the id of a test in a file, inside the project.
+/// Checks a path inside the project, or a test id that begins with one (`path::test`).
 fn check_path(word: &str, inside: Inside) -> Result<(), Unfit> {
     let path = word.split("::").next().unwrap_or(word);
-    // Some tools take code or settings where they take a file.
+    // Some tools accept code or settings in place of a file.
     if path.is_empty() || path.contains(['{', '}', '=', '\n', ';']) || path.contains("://") {
         return Err(Unfit::Argument(word.to_owned()));
     }
-    // A tool that writes where it is told writes nothing of Maestro's or the repository's own.
+    // Tools may write to the path that they are given, so paths of Maestro and the repository are refused.
     let is_own = |part: &str| [".maestro", ".git"].contains(&folded(part).as_str());
     let answer = path.strip_prefix(ORACLE_DIRECTORY).and_then(|rest| rest.strip_prefix('/'));
     let is_answer = answer.is_some_and(|name| !name.contains('/'));
@@ -240,7 +241,7 @@ fn check_path(word: &str, inside: Inside) -> Result<(), Unfit> {
     if inside(path) { Ok(()) } else { Err(Unfit::Outside(word.to_owned())) }
 }
 
-/// True if a word is one that switches a flag off or on.
+/// True if a word can switch a flag off or on.
 pub fn undoes(word: &str) -> bool {
     ["false", "true", "no", "yes", "off", "on", "0", "1", "null", "none", "undefined"]
         .contains(&word.to_ascii_lowercase().as_str())
@@ -266,10 +267,11 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads options as a rule file has them.
+    /// Parses the options of a rule file.
     ///
     /// # Errors
-    /// An invalid value.
+    ///
+    /// The form of a value is invalid.
     pub fn parse(rule: &str, written: &[String], single_dash: bool) -> Result<Self, RuleError> {
         let known = written
             .iter()
@@ -281,15 +283,16 @@ impl Options {
         Ok(Self { known, single_dash })
     }
 
-    /// Returns how many words the option at the head of these takes.
+    /// The number of words that the option at the head of `words` takes.
     ///
     /// # Errors
-    /// It does not belong to the rule.
+    ///
+    /// The rule does not permit the option.
     pub fn take(&self, words: &[String], inside: Inside) -> Result<usize, Unfit> {
         let unknown = || Unfit::Option(words.first().cloned().unwrap_or_default());
         let word = words.first().ok_or_else(unknown)?;
         if self.known.iter().any(|option| option.is_flag() && option.name == *word) {
-            // A tool may read a word of that kind as the flag's value, and so as its opposite.
+            // A tool may read this word as the value of the flag, and so do the opposite.
             return match words.get(1).filter(|next| undoes(next)) {
                 Some(next) => Err(Unfit::Option(format!("{word} {next}"))),
                 None => Ok(1),
@@ -304,12 +307,13 @@ impl Options {
         if self.is_cluster(word) { Ok(1) } else { Err(unknown()) }
     }
 
-    /// An option with a value: in the next word, behind `=`, or behind a single letter.
+    /// The number of words of an option with a value: in the next word, after `=`, or after a single letter.
+    /// None if no option has this name.
     fn valued(&self, word: &str, next: Option<&String>, inside: Inside) -> Option<Result<usize, Unfit>> {
         let mut last = None;
         for option in self.known.iter().filter(|option| !option.is_flag()) {
             let (value, count) = match word.strip_prefix(option.name.as_str()) {
-                // Text that looks like an option is never a value: the tool may read it as an option.
+                // A word that looks like an option is never a value: the tool may read it as an option.
                 Some("") => match next.filter(|next| !next.starts_with('-')) {
                     Some(next) => (next.as_str(), 2),
                     None => continue,
@@ -341,22 +345,22 @@ impl Options {
     }
 }
 
-/// Why a text is no command.
+/// The reason why a text is no command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoCommand {
-    /// There is nothing in it.
+    /// The text is empty.
     Empty,
-    /// A quote is open, or a character that no command holds.
+    /// A quote is left open, or there is a control character.
     Unreadable,
-    /// It has an operator of a shell.
+    /// The text has a shell operator.
     Operator(String),
 }
 
-/// The words of a command.
+/// Splits a command into words.
 ///
 /// # Errors
 ///
-/// Why it is not a command.
+/// The reason why the text is no command.
 pub fn words(text: &str) -> Result<Vec<String>, NoCommand> {
     if let Some(operator) = operator(text) {
         return Err(NoCommand::Operator(operator));
@@ -371,7 +375,7 @@ pub fn words(text: &str) -> Result<Vec<String>, NoCommand> {
     }
 }
 
-/// The first operator of a shell that no quote makes ordinary.
+/// The first shell operator outside of quotes; `` ` ``, `$(` and `${` count in double quotes too.
 fn operator(text: &str) -> Option<String> {
     let mut quote = None;
     let mut letters = text.trim().chars().peekable();
@@ -394,7 +398,7 @@ fn operator(text: &str) -> Option<String> {
     None
 }
 
-/// True if a path that is relative to the project root stays below it, by its words alone.
+/// True if a path relative to the project root stays below it, judged by its text alone.
 pub fn stays_inside(path: &str) -> bool {
     if path.starts_with(['/', '~', '\\']) {
         return false;

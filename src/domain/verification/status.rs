@@ -1,4 +1,4 @@
-//! Outcome of a check.
+//! The outcome of a check.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,29 +12,29 @@ use crate::domain::pairs::is_default;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It ran, and what it checks holds.
+    /// It ran without a failure or finding.
     Passed,
     /// It ran, and a test failed or a linter found something.
     Failed,
     /// The code did not compile or load, so that nothing was tested.
     CompileError,
-    /// It ran, and there was no test.
+    /// It ran, but there was no test.
     NoTests,
-    /// Its time was over, and it was ended with all that it started; or a test's own limit ended it.
+    /// It exceeded its time and was ended with all its processes, or a test exceeded its own limit.
     TimedOut,
     /// A signal ended it, or a test ended the whole run.
     Crashed,
-    /// It wrote more than a check may; it was ended.
+    /// It wrote more than a check may, and was ended.
     OutputTooLarge,
-    /// Its runner could not start: wrong arguments, a broken configuration, something missing.
+    /// Its runner could not start: wrong arguments, a broken configuration, a missing part.
     Error,
-    /// It is not on this machine.
+    /// Its program is not on this machine.
     NotFound,
-    /// A rule refuses it; it was not run.
+    /// A rule refused it, so it was not run.
     Refused,
     /// The project has no such check.
     NothingToRun,
-    /// An earlier one failed; it was not run.
+    /// An earlier check failed, so it was not run.
     Skipped,
 }
 
@@ -42,19 +42,19 @@ pub enum Status {
 pub enum End {
     Code(i32),
     Signal(i32),
-    /// Its time was over.
+    /// It exceeded its time.
     TimedOut,
     /// It wrote too much.
     TooLarge,
 }
 
-/// Known facts about a program beside its end.
+/// Known facts about a program in addition to its end.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
     pub reading: Option<&'a Reading>,
-    /// True if the rule names the runner, so that it is the runner's own exit code.
+    /// True if the rule names the runner, so that the exit code is the runner's own.
     pub is_known: bool,
-    /// Both streams, in which a runner says why it could not start.
+    /// Both streams. A runner that could not start says why in them.
     pub output: &'a str,
 }
 
@@ -80,8 +80,8 @@ pub fn judge(end: End, told: Told) -> Status {
     }
 }
 
-/// Exit code 0 is the runner's word. Only a whole summary says otherwise: a script may swallow the code
-/// of what it runs, and a run may end in the middle, or with nothing run.
+/// The status for exit code 0: passed, unless a whole summary says otherwise. A script may hide the exit code
+/// of a program that it runs, and a run may stop in the middle or run no test.
 fn succeeded(reading: Option<&Reading>, is_known: bool) -> Status {
     let Some(reading) = reading else {
         return Status::Passed;
@@ -100,11 +100,11 @@ fn succeeded(reading: Option<&Reading>, is_known: bool) -> Status {
     }
 }
 
-/// A failure of which no summary says anything.
+/// The status for a failure without a summary.
 fn otherwise(code: i32, output: &str) -> Status {
-    // A shell or a runner reports the signal of its child this way.
+    // A shell or a runner reports the signal that ended its child as 128 plus its number.
     const BY_SIGNAL: std::ops::RangeInclusive<i32> = 129..=159;
-    // A shell says so of a program that is not there or cannot be started.
+    // A shell reports this for a program that does not exist or cannot be started.
     const NO_PROGRAM: std::ops::RangeInclusive<i32> = 126..=127;
     if BY_SIGNAL.contains(&code) {
         Status::Crashed
@@ -124,18 +124,18 @@ fn could_not_start(output: &str) -> bool {
 
 /// Lines kept around a line about a failure.
 const AROUND: usize = 2;
-/// The longest line, in characters.
+/// The most characters kept of a line.
 const LINE: usize = 600;
 
-/// An output, cut.
+/// An output, perhaps cut.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt {
     pub text: String,
     pub cut: bool,
 }
 
-/// Cuts a text to about `most` characters. A quarter goes to the head, a quarter to the failures,
-/// and the rest to the tail; what one part leaves goes to the others.
+/// Cuts a text to about `most` characters: up to a quarter for the head, then up to half of the rest for
+/// lines about failures (`names` are failing tests), and the remaining room for the tail.
 pub fn excerpt(text: &str, most: usize, names: &[String]) -> Excerpt {
     if text.chars().count() <= most {
         return Excerpt { text: text.to_owned(), cut: false };
@@ -151,7 +151,7 @@ pub fn excerpt(text: &str, most: usize, names: &[String]) -> Excerpt {
     Excerpt { text: joined(&lines, &keep), cut: true }
 }
 
-/// Keeps lines in the order given as long as there is room, and returns the room that they took.
+/// Marks lines to keep in the given order until the room is used up. Returns the room that they take.
 fn take(lines: &[&str], keep: &mut [bool], order: impl Iterator<Item = usize>, room: usize) -> usize {
     let mut used = 0;
     for at in order {
@@ -203,18 +203,18 @@ fn is_failure(line: &str, names: &[String]) -> bool {
 pub struct Proof {
     /// Tests that ran and passed.
     pub tests: usize,
-    /// Tests that it left out by itself.
+    /// Tests that the runner skipped.
     #[serde(default, skip_serializing_if = "is_default")]
     pub skipped: usize,
-    /// Why it shows nothing of tests.
+    /// The reason why the check proves nothing about tests, if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle: Option<String>,
-    /// The words that leave tests out.
+    /// The words of the command that leave tests out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub narrowed: Vec<String>,
 }
 
-/// Returns what a check shows of tests. `foreign` names tests that are not the project's.
+/// The proof that a check gives about tests. `foreign` names tests that are not the project's own.
 pub fn proof(
     kind: Kind,
     status: Status,
@@ -234,7 +234,7 @@ pub fn proof(
     };
     let idle = match kind {
         Kind::UnitTest | Kind::Integration => seen(status == Status::Passed),
-        // A script or a target may do anything: it shows what its runner's own summary says.
+        // A script or a target may do anything, so only the summary of a runner proves that tests ran.
         Kind::Custom => seen(true),
         Kind::Lint | Kind::TypeCheck | Kind::Format | Kind::Build => {
             Some(format!("a check of type {} runs no test", kind.name()))
@@ -244,18 +244,18 @@ pub fn proof(
     Proof { tests, skipped: count(|totals| totals.skipped), narrowed: narrowed(&words), idle }
 }
 
-/// Where unittest begins to look for tests, the directories in which all of them stand, and the one from which
-/// modules are named: that chooses nothing.
+/// Options of unittest: the start directory, whose usual values leave no test out, and the top-level
+/// directory, which never does.
 const START: [&str; 2] = ["-s", "--start-directory"];
 const WHOLE: [&str; 4] = ["tests", "test", ".", ""];
 const TOP_LEVEL: [&str; 2] = ["-t", "--top-level-directory"];
 
-/// The words that choose among tests.
+/// The words of a command that choose among tests.
 fn narrowed(words: &[String]) -> Vec<String> {
     let at = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
     let program = words.first().map(String::as_str).unwrap_or_default();
-    // The words before the runner's own options: `python -m pytest`, `cargo test`, `npm run unit`.
-    // `make` and `just` get only targets.
+    // The runner's own options begin after `python -m pytest`, `cargo test` or `npm run unit`.
+    // The words of `make` and `just` are targets, which choose no tests.
     let start = match (program, at(&["pytest", "unittest", "test", "jest", "vitest", "nextest"])) {
         ("make" | "just", _) => words.len(),
         (_, Some(runner)) => runner + 1,

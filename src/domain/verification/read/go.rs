@@ -1,4 +1,4 @@
-//! go test, go build and go vet.
+//! Reader of go test, go build and go vet.
 
 use std::collections::BTreeMap;
 
@@ -72,7 +72,7 @@ pub(super) fn go(output: &Output) -> Option<Reading> {
         }
     }
     let compile = compile_errors(&text);
-    // Go ends with a line of its own where a package failed; a single word in a text is not such a line.
+    // If a package failed, Go ends with a line `FAIL`. Without that line, this is not Go's output.
     if packages == 0 && compile.is_empty()
         || packages > 0 && fails > 0 && ends == 0 && !text.contains("\"Action\"") && !broken
     {
@@ -83,25 +83,25 @@ pub(super) fn go(output: &Output) -> Option<Reading> {
         failing.extend(compile);
         return Some(Reading { totals, failing, ..Reading::of("go").seen(Seen::Broken) });
     }
-    // Without `-v`, which the rules set, Go says `ok` of a package whose tests were skipped, too, or whose
-    // `TestMain` ran none: such a package shows no test.
+    // Without `-v`, which the rules set, Go also prints `ok` for a package whose tests were all skipped, or
+    // whose `TestMain` ran none. Such a package shows no test.
     if packages == empty {
         seen = Seen::NoTests;
     }
     Some(Reading { totals, failing, ..Reading::of("go").seen(seen) })
 }
 
-/// Lines that a package printed since the one before.
+/// The state of the package whose lines are being read.
 #[derive(Default)]
 struct Package {
     /// Tests that began and did not end.
     running: Vec<String>,
     /// Tests in the stack of a panic.
     in_stack: Vec<String>,
-    /// True if a test of it failed.
+    /// True if a test of the package failed.
     failed: bool,
     end: Option<Seen>,
-    /// True if the stack of a panic follows.
+    /// True while the lines belong to the stack of a panic.
     in_panic: bool,
 }
 
@@ -123,8 +123,8 @@ impl Package {
         if !self.in_panic {
             return;
         }
-        // `example.com/shop.TestP.func1()`, `created by example.com/shop.TestP in goroutine 7`, and below
-        // `running tests:` a line `TestP (1s)`.
+        // The forms are `example.com/shop.TestP.func1()`, `created by example.com/shop.TestP in goroutine 7`,
+        // and below `running tests:` `TestP (1s)`.
         let frame = line.strip_prefix("created by ").unwrap_or(line).trim();
         let called =
             frame.rsplit('/').next().and_then(|last| last.split_once('.')).map_or(frame, |(_, name)| name);
@@ -143,7 +143,7 @@ impl Package {
         self.end.or((!self.running.is_empty() && !self.failed).then_some(Seen::Crash))
     }
 
-    /// The test that took the package with it, as far as it is known.
+    /// The test that ended the whole package, or the package if that test is unknown.
     fn culprit(&self, package: &str) -> String {
         match self.running.last().or(self.in_stack.first()) {
             Some(test) => format!("{package}.{test}"),
@@ -152,7 +152,7 @@ impl Package {
     }
 }
 
-/// The text that `-json` takes apart, put together again, package by package.
+/// The plain output, reassembled package by package if it was printed with `-json`.
 fn plain(text: &str) -> String {
     if !text.lines().any(|line| {
         line.starts_with("{\"Time\":")
@@ -179,7 +179,7 @@ fn plain(text: &str) -> String {
     format!("{others}{whole}{}", if failed { "FAIL\n" } else { "" })
 }
 
-/// `./shop.go:7:2: undefined: x` below a line `# example.com/shop`.
+/// Compiler errors: lines like `./shop.go:7:2: undefined: x` below a line `# example.com/shop`.
 fn compile_errors(text: &str) -> Vec<String> {
     let mut inside = false;
     let mut found = Vec::new();

@@ -1,8 +1,9 @@
-//! The names of failing tests that mocha and node's own runner print as a tree.
+//! Finds the names of failing tests in the trees that mocha and node's own test runner print.
 
 use super::{Reading, untimed};
 
-/// `1) suite`, and deeper on the lines below it the names down to the test, which ends with `:`.
+/// The names of failing tests in mocha's list: a line `1) suite`, and indented below it the further names, of
+/// which the last, the test, ends with `:`.
 pub(super) fn mocha_names(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let is_failing = |line: &str| line.starts_with("  ") && line.trim_end().ends_with(" failing");
@@ -25,17 +26,17 @@ pub(super) fn mocha_names(text: &str) -> Vec<String> {
     names
 }
 
-/// The names, and the tests that passed without the files.
+/// Sets the names of failing tests, and removes passing files from the number of passed tests.
 pub(super) fn node_names(text: &str, reading: &mut Reading) {
     let lines: Vec<&str> = text.lines().collect();
-    // A file without a test counts as one by its own name.
+    // Node counts a file without tests as a passed test with the name of the file.
     let files = lines.iter().filter(|line| is_passing_file(line)).count();
     reading.totals.passed = reading.totals.passed.map(|passed| passed.saturating_sub(files));
     let is_tap = lines.iter().any(|line| line.starts_with("TAP version "));
     reading.failing = if is_tap { tap_names(&lines) } else { spec_names(&lines) };
 }
 
-/// `ok 1 - /project/a.test.js`, `✔ /project/a.test.js (80.1ms)`
+/// True for a line like `ok 1 - /project/a.test.js` or `✔ /project/a.test.js (80.1ms)`.
 fn is_passing_file(line: &str) -> bool {
     let in_tap = line.strip_prefix("ok ").and_then(|rest| rest.split_once(" - ")).map(|(_, name)| name);
     let name = in_tap.or_else(|| line.strip_prefix("✔ ").map(untimed)).unwrap_or_default();
@@ -43,7 +44,8 @@ fn is_passing_file(line: &str) -> bool {
     end.is_some_and(|end| ["js", "cjs", "mjs", "ts", "cts", "mts"].contains(&end))
 }
 
-/// `not ok 2 - total` by its place in the tree; a suite fails by its tests, which are named.
+/// The names in lines like `not ok 2 - total`, with the names above them in the tree. A suite that fails only
+/// because of its tests is left out, since these are named.
 fn tap_names(lines: &[&str]) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     let mut names = Vec::new();
@@ -66,7 +68,8 @@ fn tap_names(lines: &[&str]) -> Vec<String> {
     names
 }
 
-/// `✖ total (25.1ms)` by its place in the tree, which is above the summary.
+/// The names in lines like `✖ total (25.1ms)`, with the names above them in the tree. The tree is above the
+/// summary.
 fn spec_names(lines: &[&str]) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     let mut names = Vec::new();

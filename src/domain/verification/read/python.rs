@@ -1,13 +1,14 @@
-//! pytest and unittest.
+//! Readers of pytest and unittest.
 
 use super::reader::Counts;
 use super::{Output, Reading, Seen, distinct, last};
 use crate::domain::pattern::Pattern;
 
-/// The outcome of a test, in the lines of the summary and of `-v`.
+/// The words for a failed test in the lines of the summary and of `-v`.
 const BAD: [&str; 4] = ["FAILED", "ERROR", "SUBFAILED", "SUBFAIL"];
 
-/// The names of the summary; without one, those of `-v` or of the headings, and where the run died.
+/// The names of the failed tests: from the summary, else from the lines of `-v`, else from the headings.
+/// After a crash also the place at which the run died.
 pub(super) fn pytest_names(output: &Output, reading: &Reading) -> Vec<String> {
     let text = output.stdout.as_str();
     let mut failing = summary(text);
@@ -28,12 +29,12 @@ pub(super) fn pytest_names(output: &Output, reading: &Reading) -> Vec<String> {
     failing
 }
 
-/// `===== title =====`
+/// True for a line like `===== title =====`.
 fn is_banner(line: &str, title: &str) -> bool {
     line.starts_with("===") && line.trim_matches('=').trim() == title
 }
 
-/// The names below the heading of the summary: `FAILED path::test - why`.
+/// The names below the heading of the summary, in lines like `FAILED path::test - why`.
 fn summary(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let Some(at) = lines.iter().rposition(|line| is_banner(line, "short test summary info")) else {
@@ -62,7 +63,7 @@ fn summary_name(line: &str) -> Option<String> {
     (name.contains("::") || is_file).then(|| name.to_owned())
 }
 
-/// A name without ` - why` behind it; the name of a parameter may hold the same.
+/// A name without ` - why` after it. A parameter in the name may contain ` - ` too.
 fn without_reason(rest: &str) -> &str {
     let plain = rest.split(" - ").next().unwrap_or(rest);
     if plain.split_once("::").is_some_and(|(_, test)| test.contains('[')) && !plain.ends_with(']') {
@@ -74,7 +75,7 @@ fn without_reason(rest: &str) -> &str {
     plain.trim_end()
 }
 
-/// `path::test[a b] FAILED [ 50%]`, or `[gw0] [ 50%] FAILED path::test[a b]`.
+/// The name in a line of `-v`: `path::test[a b] FAILED [ 50%]` or `[gw0] [ 50%] FAILED path::test[a b]`.
 fn verbose(line: &str) -> Option<String> {
     if let Some((_, rest)) = line.strip_prefix("[gw").and_then(|line| line.split_once("%] ")) {
         let (word, name) = rest.split_once(' ')?;
@@ -86,7 +87,7 @@ fn verbose(line: &str) -> Option<String> {
     (BAD.iter().any(|bad| word.starts_with(bad)) && name.contains("::")).then(|| name.trim_end().to_owned())
 }
 
-/// `____ test_name ____` below the heading of the failures.
+/// The names in lines like `____ test_name ____` below the heading of the failures.
 fn headings(text: &str) -> Vec<String> {
     let is_start = |line: &&str| is_banner(line, "FAILURES") || is_banner(line, "ERRORS");
     let below = text.lines().skip_while(|line| !is_start(line));
@@ -111,12 +112,12 @@ fn is_python(name: &str) -> bool {
 }
 
 pub(super) fn unittest(output: &Output) -> Option<Reading> {
-    // It writes to stderr; a script may have joined the two.
+    // unittest writes to stderr, but a script may have merged both streams.
     let runs = [&output.stderr, &output.stdout].into_iter().flat_map(|text| unittest_runs(text));
     runs.reduce(Reading::and).or_else(|| unfinished(&output.stderr))
 }
 
-/// Each run whose line `Ran 2 tests in 0.1s` stands below dashes, and above its verdict.
+/// Each run with a summary: a line of dashes, a line like `Ran 2 tests in 0.1s`, and the verdict.
 fn unittest_runs(text: &str) -> Vec<Reading> {
     static END: Pattern =
         Pattern::new(r"^-{70}\nRan (\d+) tests? in [\d.]+s\n\s*(?:OK|FAILED|NO TESTS RAN)(?: \((.*)\))?$");
@@ -132,7 +133,7 @@ fn unittest_runs(text: &str) -> Vec<Reading> {
 
 fn unittest_run(above: &str, ran: &str, counts: &str) -> Option<Reading> {
     let ran: usize = ran.parse().ok()?;
-    // Older Pythons tell an unexpected success only line by line.
+    // Older Pythons report an unexpected success only in the line of the test.
     let unexpected = above.lines().filter_map(|line| place_of(line.strip_suffix(" ... unexpected success")?));
     let failing = distinct(above.lines().filter_map(unittest_name).chain(unexpected).collect());
     let mut tests: Vec<&str> = failing.iter().filter_map(|name| name.split(" [").next()).collect();
@@ -153,8 +154,8 @@ fn unittest_run(above: &str, ran: &str, counts: &str) -> Option<Reading> {
     Some(Reading { totals, failing, ..Reading::of("unittest").seen(seen) })
 }
 
-/// `FAIL: test_x (tests.test_mod.Case.test_x) [subtest] (i=1)`; older Pythons leave the name out in the
-/// brackets.
+/// The name in a line like `FAIL: test_x (tests.test_mod.Case.test_x) [subtest] (i=1)`. Older Pythons do not
+/// repeat the test's name in the brackets.
 fn unittest_name(line: &str) -> Option<String> {
     let rest =
         ["FAIL: ", "ERROR: ", "UNEXPECTED SUCCESS: "].iter().find_map(|word| line.strip_prefix(word))?;
@@ -172,7 +173,7 @@ fn place_of(rest: &str) -> Option<String> {
     Some(if subtest.trim().is_empty() { whole } else { format!("{whole} {}", subtest.trim()) })
 }
 
-/// A run that died in a test, as `-v` shows it.
+/// A run that died in a test: with `-v`, the last line names that test.
 fn unfinished(text: &str) -> Option<Reading> {
     let name = text.trim_end().lines().last()?.strip_suffix(" ...").and_then(place_of)?;
     Some(Reading { failing: vec![name], ..Reading::of("unittest").seen(Seen::Crash) })

@@ -1,4 +1,4 @@
-//! A reader as data: `readers.yaml` says how the output of each runner is read.
+//! Readers as data: `readers.yaml` describes how to read the output of each runner.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -23,13 +23,13 @@ pub(super) fn all() -> &'static [Reader] {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Readers {
-    /// A number and its word, either of them first.
+    /// Matches a number with its word, in either order.
     number: Pattern,
     words: HashMap<Part, Vec<String>>,
     readers: Vec<Reader>,
 }
 
-/// Something that a summary counts.
+/// A kind of number in a summary. `readers.yaml` describes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, EnumString)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -53,10 +53,11 @@ pub(super) struct Reader {
     pub(super) runner: String,
     #[serde(default)]
     does: Does,
-    /// True if it reads only what it is asked to read.
+    /// True if the reader is used only when its runner is named.
     #[serde(default)]
     pub(super) is_alone: bool,
-    /// True if the runner prints nothing of it to stderr, where a test may print anything.
+    /// True if the runner prints its summary to stdout only, so stderr, where tests may print anything, is
+    /// ignored.
     #[serde(default)]
     is_on_stdout: bool,
     #[serde(default)]
@@ -80,13 +81,13 @@ struct Case {
     unless: Vec<Pattern>,
     totals: Option<Pattern>,
     every: bool,
-    /// Each match is a skipped test that the summary counts among those that passed.
+    /// Each match is a skipped test that the summary counts as passed.
     skipped: Option<Pattern>,
     seen: Option<Seen>,
     signs: IndexMap<Seen, Pattern>,
     names: Vec<Name>,
     names_by: Option<NamesBy>,
-    /// True if the names are the errors.
+    /// True if the number of names is the number of errors.
     counts_names: bool,
 }
 
@@ -152,7 +153,7 @@ impl Reader {
         (!is_bare || reading.found()).then_some(reading)
     }
 
-    /// One summary, if it adds up.
+    /// Reads one summary. None if its totals do not add up.
     fn run(&'static self, case: &Case, found: &Captures, text: &str) -> Option<Reading> {
         let mut counts = Counts::default();
         for (name, group) in case.totals.as_ref()?.regex()?.capture_names().zip(found.iter()) {
@@ -172,7 +173,7 @@ impl Reader {
     }
 }
 
-/// The names in the order of the text.
+/// The names that the patterns find, in the order of the text.
 fn all_names(names: &'static [Name], text: &str) -> Vec<String> {
     let mut found: Vec<(usize, String)> = names.iter().flat_map(|name| name.all(text)).collect();
     found.order_by_key(|(at, _)| *at);
@@ -199,7 +200,7 @@ impl Name {
                 && !self.not.as_ref().is_some_and(|not| not.is_in(found.get_match().as_str()));
             let mut name = String::new();
             found.expand(&self.template, &mut name);
-            // A group that is not there leaves the mark behind it.
+            // An empty group leaves the separator that follows it.
             let name = name.replace("{above}", named);
             let name = name.trim_start_matches(": ").trim();
             (is_it && !name.is_empty()).then(|| (at, name.to_owned()))
@@ -213,7 +214,7 @@ impl Name {
 pub(super) struct Counts(HashMap<Part, usize>);
 
 impl Counts {
-    /// `3 failed, 2 passed`, `Failures: 3`, `failures=3`: each number with its word.
+    /// Reads each number with its word: `3 failed, 2 passed`, `Failures: 3`, `failures=3`.
     pub(super) fn of(text: &str) -> Self {
         let mut counts = Self::default();
         counts.add_words(text);
@@ -235,7 +236,7 @@ impl Counts {
         }
     }
 
-    /// Tests that ran, and count neither as passed nor as failed.
+    /// The number of tests that ran but count neither as passed nor as failed.
     pub(super) fn others(&self) -> usize {
         self.get(Part::Other).unwrap_or(0)
     }
@@ -244,7 +245,7 @@ impl Counts {
         self.0.get(&part).copied()
     }
 
-    /// The totals, if they add up.
+    /// The totals. None if they do not add up.
     pub(super) fn totals(&self) -> Option<Totals> {
         let of = |part| self.get(part);
         let parts = sum([Part::Failed, Part::Skipped, Part::Errors, Part::Other].map(of)).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! cargo test, and the compiler beneath it, nextest and clippy.
+//! Readers of cargo test and of the compiler, whose output also nextest and clippy show.
 
 use super::reader::Counts;
 use super::{Does, Output, Reading, Seen, Totals, distinct, last};
@@ -6,7 +6,7 @@ use super::{Does, Output, Reading, Seen, Totals, distinct, last};
 pub(super) fn cargo(output: &Output) -> Option<Reading> {
     let text = output.both.as_str();
     let mut whole: Option<Reading> = None;
-    // The number of tests of the binary that runs, and the names of those that failed.
+    // The number of tests of the current test binary, and the names of the failed ones.
     let mut open: Option<(usize, Vec<String>)> = None;
     let mut in_names = false;
     for line in text.lines() {
@@ -41,7 +41,7 @@ pub(super) fn cargo(output: &Output) -> Option<Reading> {
     }
     match whole {
         Some(reading) if open.is_some() => Some(Reading { seen: Seen::Crash, ..reading }),
-        // A target that does not compile comes after tests that ran.
+        // The tests of some targets ran before another target did not compile.
         Some(reading) if is_broken && !reading.found() => {
             let errors = compiler(&output.both, "cargo").unwrap_or_default();
             let totals = Totals { errors: errors.totals.errors, ..reading.totals };
@@ -52,7 +52,7 @@ pub(super) fn cargo(output: &Output) -> Option<Reading> {
             let is_cargo = text.lines().any(|line| line.starts_with("     Running "));
             is_cargo.then(|| Reading::of("cargo").seen(Seen::Crash))
         }
-        // Nothing but a list, or the names of what was built.
+        // The output is only a list of tests or of built executables.
         None if text.lines().any(|line| line.starts_with("  Executable ")) || lists(text) => {
             Some(Reading::of("cargo").seen(Seen::NoTests))
         }
@@ -60,19 +60,20 @@ pub(super) fn cargo(output: &Output) -> Option<Reading> {
     }
 }
 
-/// `2 tests`
+/// The number in `2 tests`.
 fn tests(text: &str) -> Option<usize> {
     text.strip_suffix(" tests").or_else(|| text.strip_suffix(" test"))?.parse().ok()
 }
 
-/// `test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s`
+/// The totals in a line like
+/// `test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s`.
 fn result(line: &str) -> Option<Totals> {
     let rest = line.strip_prefix("test result: ")?;
     let counts = rest.strip_prefix("ok. ").or_else(|| rest.strip_prefix("FAILED. "))?;
     Counts::of(counts).totals()
 }
 
-/// `1 test, 0 benchmarks`
+/// True if a line like `1 test, 0 benchmarks` ends a list of tests.
 fn lists(text: &str) -> bool {
     text.lines().any(|line| {
         line.split_once(", ")
@@ -80,7 +81,7 @@ fn lists(text: &str) -> bool {
     })
 }
 
-/// The target whose process a test ended.
+/// The target whose process died in a test, with the cause.
 fn died(stderr: &str) -> Option<String> {
     let process = stderr
         .lines()
@@ -91,7 +92,7 @@ fn died(stderr: &str) -> Option<String> {
     Some(format!("{target} ({how})"))
 }
 
-/// Returns what rustc says. Lints are findings; what is an error of the language is broken code.
+/// Reads the messages of rustc. Lints are findings; errors of the language mean broken code.
 pub(super) fn compiler(text: &str, runner: &'static str) -> Option<Reading> {
     let signs = ["   Compiling ", "    Checking ", "    Finished ", "error: could not compile"];
     if !text.lines().any(|line| signs.iter().any(|sign| line.starts_with(sign))) {
