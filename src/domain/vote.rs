@@ -1,13 +1,13 @@
 //! Voting: the first answer that is ahead of every other by k wins ("Solving a Million-Step LLM
 //! Task with Zero Errors", Algorithm 2).
 //!
-//! A [`Ballot`] says how many samples to launch side by side and counts what came of them. It never
-//! asks for a sample that could not be needed: while the leader is `lead` ahead, no answer can be k
-//! ahead before `k - lead` further votes are in, so that is what a round launches. A round is
-//! therefore never cut short by a decision, and a vote over answers that agree takes one round.
+//! A [`Ballot`] says how many samples to launch side by side, and counts their results. It never asks for an
+//! unneeded sample: while the leader is `lead` ahead, no answer can be k ahead before `k - lead` further
+//! votes are in, so a round launches that many. So no decision cuts a round short, and a vote whose answers
+//! agree takes one round.
 //!
-//! It ends early where samples would be wasted: where no answer can get far enough ahead with those that
-//! are left, and where nothing has repeated after several, so that answers have no common form.
+//! A vote ends early if further samples would be wasted: if no answer can get k ahead with the samples that
+//! are left, or if no answer has repeated after several votes, which means that they have no common form.
 
 pub(crate) mod canonical;
 pub(crate) mod choice;
@@ -29,16 +29,15 @@ pub const MOST_K: u32 = 50;
 /// The most samples that one vote may take.
 pub const MOST_SAMPLES: u32 = 500;
 
-/// Valid votes after which a vote ends where no answer came twice.
+/// The number of valid votes after which a vote ends if no answer came twice.
 const WITHOUT_REPETITION: u32 = 6;
 
-/// The lead of a vote of which nothing is known: two where three providers answer in turn, since their
-/// mistakes differ, else three.
+/// The default lead: 2 if at least three providers answer in turn, since their mistakes differ; else 3.
 pub fn usual_k(providers: usize) -> u32 {
     if providers >= 3 { 2 } else { 3 }
 }
 
-/// The most samples of a vote that names none: as many as a close vote takes, and at least `least`.
+/// The default limit on samples: enough for a close vote, and at least `least`.
 pub fn usual_max(k: u32, least: u32) -> u32 {
     k.saturating_mul(8).max(least).min(MOST_SAMPLES)
 }
@@ -52,21 +51,21 @@ pub struct Rule {
 /// A rule that no vote can follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RuleError {
-    /// A lead of nothing would let the first answer win unopposed, and more than that is a mistake.
+    /// The lead is 0, which would let the first answer win unopposed, or too large.
     #[error("k must be 1 to {MOST_K} (got {0})")]
     Lead(u32),
-    /// A vote without a sample decides nothing.
+    /// The number of samples is 0, which decides nothing, or too large.
     #[error("max_rounds must be 1 to {MOST_SAMPLES} (got {0})")]
     Samples(u32),
 }
 
 impl Rule {
-    /// The answer that leads by `k` wins, within `max_samples` samples. A rule that cannot be met because
-    /// `max_samples` is below `k` is allowed: such a vote shows how answers spread.
+    /// The rule: the answer that leads by `k` within `max_samples` samples wins. `max_samples` may be below
+    /// `k`: no answer can win then, but the vote shows how the answers are distributed.
     ///
     /// # Errors
     ///
-    /// Either is zero or beyond what a vote may take.
+    /// Either number is 0 or above its limit.
     pub fn new(k: u32, max_samples: u32) -> Result<Self, RuleError> {
         if !(1..=MOST_K).contains(&k) {
             return Err(RuleError::Lead(k));
@@ -82,33 +81,32 @@ impl Rule {
         self.k
     }
 
-    /// The most samples.
     pub fn max_samples(self) -> u32 {
         self.max_samples
     }
 }
 
-/// Why a vote ended.
+/// The reason why a vote ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// One answer is k ahead of every other, and another one has votes too.
+    /// One answer is k ahead of every other. Another one has votes too, or this one has a single vote.
     AheadByK,
-    /// One answer is k ahead, it has several votes, and no valid vote went elsewhere.
+    /// One answer is k ahead with several votes, and no other answer has a vote.
     Unanimous,
-    /// The samples are used up, there are valid votes, and nobody is k ahead.
+    /// The samples are used up, there are valid votes, and no answer is k ahead.
     MaxRounds,
-    /// The samples that are left could not put any answer k ahead.
+    /// No answer can get k ahead with the samples that are left.
     CannotWin,
-    /// Every valid answer is another one: they are not the same by their form, and more would not be.
+    /// Every valid answer is different, so further samples would not agree either.
     NothingRepeats,
-    /// The samples are used up, or nobody is left to ask, and there is no valid vote.
+    /// The samples are used up, or no provider is left, and there is no valid vote.
     NoValid,
-    /// Every provider failed for good before anybody was k ahead; some valid votes are in.
+    /// Every provider failed for good before an answer was k ahead. There are valid votes.
     ProvidersFailed,
     /// The budget refused the next round.
     Budget,
-    /// The server went down while samples were under way.
+    /// The server stopped while samples were under way.
     Cancelled,
 }
 
@@ -135,7 +133,7 @@ pub struct Tally<A> {
     pub votes: u32,
 }
 
-/// A sample came in that no round asked for.
+/// The error for a sample that no round asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a sample that no round asked for")]
 pub struct NotAsked;
@@ -153,13 +151,13 @@ pub struct Ballot<A> {
 }
 
 impl<A: PartialEq> Ballot<A> {
-    /// A vote without a sample yet.
+    /// A new vote without samples.
     pub fn new(rule: Rule) -> Self {
         Self { rule, options: Vec::new(), launched: 0, outstanding: 0, rounds: 0, flagged: 0, failed: 0 }
     }
 
-    /// Returns how many samples a round would launch now: `k - lead`, or what is left of the samples; none
-    /// once the vote is over, and none while samples are outstanding.
+    /// The number of samples that a round would launch now: `k - lead`, at most the samples that are left.
+    /// 0 if the vote is over or samples are outstanding.
     pub fn wanted(&self) -> u32 {
         if self.outstanding > 0 || self.stop().is_some() {
             return 0;
@@ -168,8 +166,8 @@ impl<A: PartialEq> Ballot<A> {
         missing.min(self.rule.max_samples.saturating_sub(self.launched))
     }
 
-    /// Begins a round of [`wanted`](Self::wanted) samples, each of which must then be counted,
-    /// discarded or lost.
+    /// Begins a round of [`wanted`](Self::wanted) samples, and returns their number. Each must then be
+    /// counted, discarded or lost.
     pub fn next_round(&mut self) -> u32 {
         let round = self.wanted();
         self.launched += round;
@@ -178,7 +176,7 @@ impl<A: PartialEq> Ballot<A> {
         round
     }
 
-    /// Counts a valid answer, and returns its number: answers are numbered as they first came.
+    /// Counts a valid answer, and returns its index among the answers, in the order of their first votes.
     ///
     /// # Errors
     ///
@@ -194,7 +192,7 @@ impl<A: PartialEq> Ballot<A> {
         Ok(number)
     }
 
-    /// Discards a red-flagged answer: it is no vote, and is sampled again.
+    /// Discards a red-flagged answer. It is no vote, and is sampled again.
     ///
     /// # Errors
     ///
@@ -205,7 +203,7 @@ impl<A: PartialEq> Ballot<A> {
         Ok(())
     }
 
-    /// Writes off a call that failed: it is no vote either.
+    /// Records a call that failed. It is no vote either.
     ///
     /// # Errors
     ///
@@ -221,13 +219,13 @@ impl<A: PartialEq> Ballot<A> {
         Ok(())
     }
 
-    /// By how many votes the leader is ahead of every other answer.
+    /// The number of votes by which the leader is ahead of every other answer.
     pub fn lead(&self) -> u32 {
         let (first, second) = self.leading_two();
         first - second
     }
 
-    /// The number of the answer that is ahead; none on a tie and before the first vote.
+    /// The index of the answer that is ahead; None on a tie or before the first vote.
     pub fn leader(&self) -> Option<usize> {
         let most = self.options.iter().map(|option| option.votes).max()?;
         let mut ahead = self.options.iter().enumerate().filter(|(_, option)| option.votes == most);
@@ -235,11 +233,11 @@ impl<A: PartialEq> Ballot<A> {
         ahead.next().is_none().then_some(number)
     }
 
-    /// Why the vote is over by its own rule; nothing while it goes on.
+    /// The reason why the vote is over by its own rule; None while it goes on.
     pub fn stop(&self) -> Option<Stop> {
         let lead = self.lead();
         if lead >= self.rule.k {
-            // One vote is no agreement.
+            // A single vote is no agreement.
             let is_unanimous = self.options.len() == 1 && self.valid() > 1;
             return Some(if is_unanimous { Stop::Unanimous } else { Stop::AheadByK });
         }
@@ -271,7 +269,7 @@ impl<A: PartialEq> Ballot<A> {
         (first, second)
     }
 
-    /// Every answer with its votes, as they first came.
+    /// Every answer with its votes, in the order of first votes.
     pub fn options(&self) -> &[Tally<A>] {
         &self.options
     }
@@ -280,36 +278,36 @@ impl<A: PartialEq> Ballot<A> {
         self.rule
     }
 
-    /// Samples launched.
+    /// The number of samples launched.
     pub fn samples(&self) -> u32 {
         self.launched
     }
 
-    /// Rounds begun.
+    /// The number of rounds begun.
     pub fn rounds(&self) -> u32 {
         self.rounds
     }
 
-    /// Votes that count.
+    /// The number of valid votes.
     pub fn valid(&self) -> u32 {
         self.options.iter().map(|option| option.votes).sum()
     }
 
-    /// Answers discarded.
+    /// The number of discarded answers.
     pub fn flagged(&self) -> u32 {
         self.flagged
     }
 
-    /// Calls that failed.
+    /// The number of failed calls.
     pub fn failed(&self) -> u32 {
         self.failed
     }
 }
 
-/// A vote without a winner.
+/// The error for a vote without a winner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoWinner {
-    /// Why it ended.
+    /// The reason why the vote ended.
     pub stop: Stop,
     /// The lead that would have decided.
     pub k: u32,
@@ -318,12 +316,12 @@ pub struct NoWinner {
     pub samples: u32,
     /// Votes that counted.
     pub valid: u32,
-    /// Outcome of the others, for example `codex: timeout`.
+    /// Results of samples that did not count, for example `codex: timeout`.
     pub others: Vec<String>,
 }
 
 impl NoWinner {
-    /// The stable code.
+    /// The stable error code.
     pub fn code(&self) -> &'static str {
         match self.stop {
             Stop::NoValid => "no_valid_vote",
@@ -338,7 +336,7 @@ impl NoWinner {
         }
     }
 
-    /// The next step, where it is not that of the code.
+    /// The next step, if it differs from the usual one for the code.
     pub fn hint(&self) -> Option<&'static str> {
         match self.stop {
             Stop::Budget if self.samples == 0 => Some(
@@ -352,7 +350,6 @@ impl NoWinner {
         }
     }
 
-    /// The reason in words.
     fn reason(&self) -> String {
         let Self { k, lead, samples, valid, .. } = self;
         match self.stop {
@@ -389,18 +386,18 @@ pub struct Discards {
     counts: BTreeMap<(String, String), u32>,
 }
 
-/// Number of times that one provider's answers were discarded for one reason.
+/// How often one provider's answers were discarded for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Discarded {
     pub provider: String,
-    /// The reason, by its stable word.
+    /// The stable name of the reason.
     pub reason: String,
-    /// Number of answers that had it. An answer with two reasons counts under both.
+    /// The number of answers. An answer with two reasons counts under both.
     pub count: u32,
 }
 
 impl Discards {
-    /// Adds an answer with its reasons, each of which counts once.
+    /// Adds a discarded answer with its reasons. Each reason counts once.
     pub fn add<'a>(&mut self, provider: &str, reasons: impl IntoIterator<Item = &'a str>) {
         let mut reasons: Vec<&str> = reasons.into_iter().collect();
         reasons.sort_unstable();
@@ -410,7 +407,7 @@ impl Discards {
         }
     }
 
-    /// Every provider and reason with its count, in alphabetical order.
+    /// The counts by provider and reason, in alphabetical order.
     pub fn list(&self) -> Vec<Discarded> {
         let entry = |((provider, reason), count): (&(String, String), &u32)| Discarded {
             provider: provider.clone(),
@@ -420,7 +417,7 @@ impl Discards {
         self.counts.iter().map(entry).collect()
     }
 
-    /// The reasons alone, most frequent first.
+    /// The reasons with their counts over all providers, most frequent first.
     pub fn reasons(&self) -> Vec<String> {
         let mut totals: BTreeMap<&str, u32> = BTreeMap::new();
         for ((_, reason), count) in &self.counts {
@@ -434,62 +431,61 @@ impl Discards {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VoteRecord {
-    /// The micro-step; none where it was any question.
+    /// The micro-step; None for a free question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_type: Option<StepType>,
     /// The lead that was needed.
     pub k: u32,
     pub lead: u32,
-    /// Why it ended.
+    /// The reason why the vote ended.
     pub stop_reason: Stop,
-    /// The mark of the answer that won; none where nobody is k ahead.
+    /// The mark of the winning answer; None if no answer is k ahead.
     pub winner: Option<Mark>,
     pub winner_provider: Option<String>,
     /// Samples launched.
     pub samples: u32,
-    /// Answers that counted.
+    /// Valid answers.
     pub valid: u32,
-    /// Answers that were discarded.
+    /// Discarded answers.
     pub flagged: u32,
     /// Samples whose call failed.
     pub failed: u32,
     pub rounds: u32,
-    /// Every answer, in the order in which they came.
+    /// Every answer with its votes, in the order of first votes.
     pub options: Vec<OptionRecord>,
-    /// Why answers were discarded.
+    /// The reasons why answers were discarded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub red_flags: Vec<Discarded>,
-    /// Calls that failed, each kind once.
+    /// The failed calls, grouped by provider and failure.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<FailureRecord>,
-    /// Why no further sample was taken, where a limit stood in the way.
+    /// The reason why no further sample was taken, if a limit prevented it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// The first valid answer of each provider: its voice on the question.
+    /// The first valid answer of each provider.
     pub answers: Vec<Answer>,
 }
 
-/// Calls to one provider that failed in one way.
+/// Calls to one provider that failed in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureRecord {
     pub provider: String,
     pub code: String,
     pub error: String,
-    /// How many of them there were.
+    /// The number of those calls.
     pub count: u32,
 }
 
-/// An answer and its votes.
+/// A recorded answer with its votes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OptionRecord {
     pub mark: Mark,
-    /// Its votes by provider.
+    /// Votes by provider.
     pub votes: BTreeMap<String, u32>,
 }
 
-/// The probability that the answer that is ahead is also the more probable one of the two leading
-/// answers, before a vote was seen anything being as likely as anything else: `1 - I(0.5; a+1, b+1)`,
-/// with the votes a and b of both (I is the regularised incomplete beta function).
+/// The probability that the leader is the more probable one of the two leading answers, with a uniform prior:
+/// `1 - I(0.5; a+1, b+1)`, where a and b are their votes and I is the regularised incomplete beta function.
 pub fn confidence(leader: u32, runner_up: u32) -> f64 {
     1.0 - below(0.5, f64::from(leader) + 1.0, f64::from(runner_up) + 1.0)
 }

@@ -1,4 +1,4 @@
-//! The workflow of a gated run: a state machine that is folded from events.
+//! The workflow of a gated run: a state machine folded from events.
 //!
 //! ```text
 //!                        stage_started              stage_finished + approval_requested
@@ -14,9 +14,9 @@
 //!   after implement and debug: improve where the checks passed after the last change, else debug
 //! ```
 //!
-//! Every way into `running` leads through `ready` or `revising` of the same stage, and every way
-//! from one stage to the next through an approval. An event that does not fit the state changes
-//! nothing, in whatever list of events it stands; an event seen twice counts once.
+//! A stage gets to `running` only from `ready` or `revising` of the same stage, and a run gets to the next
+//! stage only by an approval. An event that does not fit the state changes nothing, in any order of events.
+//! An event seen twice counts once.
 
 mod apply;
 mod approved;
@@ -43,24 +43,24 @@ pub use approved::{ApprovedChange, Gate, Held};
 pub enum Phase {
     /// The stage may begin.
     Ready(Stage),
-    /// The stage is worked on.
+    /// The stage is being worked on.
     Running(Stage),
     /// The stage's outputs wait for a decision.
     AwaitingApproval {
         stage: Stage,
-        /// The request that is open.
+        /// The id of the open request.
         request: String,
     },
-    /// The stage is to be done again, differently.
+    /// A revision was asked for: the stage must be done again.
     Revising(Stage),
-    /// The run ended before its last stage.
+    /// The run ended before its last stage, for this reason.
     Stopped(String),
-    /// The run went through.
+    /// The run went through all its stages.
     Complete,
 }
 
 impl Phase {
-    /// The stage that it is about.
+    /// The current stage; None if the run has ended.
     pub fn stage(&self) -> Option<Stage> {
         match self {
             Self::Ready(stage)
@@ -71,7 +71,7 @@ impl Phase {
         }
     }
 
-    /// True if the run goes on.
+    /// True if the run has not ended.
     pub fn is_open(&self) -> bool {
         self.stage().is_some()
     }
@@ -95,13 +95,14 @@ impl std::fmt::Display for Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub id: String,
-    /// When it was made, in milliseconds since 1970.
+    /// The time of the request, in milliseconds since 1970.
     pub at: u64,
     pub asked: ApprovalRequested,
-    /// A decision, and its time.
+    /// The decision and its time, if there is one.
     pub decided: Option<(u64, ApprovalDecided)>,
-    /// The id of the event that says so, on which the next stage rests.
+    /// The id of the decision's event. The next stage rests on it.
     pub decision: Option<String>,
+    /// The position of the decision's event in the log.
     pub decided_seq: Option<u64>,
 }
 
@@ -111,12 +112,12 @@ impl Request {
         self.decided.as_ref().map_or("pending", |(_, decided)| decided.decision.status())
     }
 
-    /// The choice that goes on, where one was chosen.
+    /// The choice to continue with, if the person chose one.
     pub fn chosen(&self) -> Option<&str> {
         self.decided.as_ref()?.1.chosen.as_deref()
     }
 
-    /// True if that was decided.
+    /// True if this was the decision.
     pub fn is(&self, decision: Decision) -> bool {
         self.decided.as_ref().is_some_and(|(_, decided)| decided.decision == decision)
     }
@@ -125,9 +126,9 @@ impl Request {
 /// The last change of the project's files within a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastChange {
-    /// Its event's place in the log.
+    /// The position of its event in the log.
     pub seq: u64,
-    /// Its event's id.
+    /// The id of its event.
     pub id: String,
     pub kind: ChangeKind,
     pub backup_session: String,
@@ -136,84 +137,84 @@ pub struct LastChange {
 /// The last checks of the project within a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LastVerification {
-    /// Its event's place in the log.
+    /// The position of its event in the log.
     pub seq: u64,
-    /// Its event's id.
+    /// The id of its event.
     pub id: String,
     pub passed: bool,
-    /// In a line.
+    /// A summary in one line.
     pub summary: String,
     /// The tests that failed.
     pub failing: Vec<String>,
-    /// True if somebody only says so: nothing ran here.
+    /// True if the result is only claimed: Maestro ran nothing.
     pub is_claim: bool,
-    /// The reason why no test ran in it, if none did.
+    /// The reason why no test ran; None if tests ran.
     pub idle: Option<String>,
     pub commands: Vec<String>,
     pub left_out: Vec<String>,
-    /// The project's own checks of tests that were not among them.
+    /// Commands of the project's own tests that were not run.
     pub missing: Vec<String>,
 }
 
 /// A gated run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// Its id, the `workflow_id`.
+    /// The id, called `workflow_id` in tools.
     pub id: String,
     pub task: String,
-    /// When it began, in milliseconds since 1970.
+    /// The time of the start, in milliseconds since 1970.
     pub started_at: u64,
     pub start_stage: Stage,
     pub low_risk: LowRisk,
     pub approvals: Option<Approvals>,
-    /// The server that began it.
+    /// The server that began the run.
     pub server: Option<String>,
     pub phase: Phase,
-    /// Rounds of debug that were begun.
+    /// The number of debug rounds begun.
     pub debug_iteration: u32,
-    /// The latest try at a stage.
+    /// The latest attempt at a stage.
     pub attempt: Option<Attempt>,
     pub budget: Budget,
-    /// Outputs, oldest first.
+    /// Outputs of stages, oldest first.
     pub finished: Vec<StageFinished>,
-    /// The last stage that ended without outputs, while nothing came after it.
+    /// The last failure of a stage.
     pub failure: Option<StageFailed>,
-    /// The stage and the round whose outputs no decision was asked for yet.
+    /// The stage and round with outputs for which no decision was requested yet.
     pub unreviewed: Option<(Stage, u32)>,
     /// Requests for decisions, oldest first.
     pub requests: Vec<Request>,
-    /// Every backup that changes within the run left.
+    /// The backup sessions of all changes within the run.
     pub backups: BTreeSet<String>,
     /// The last change of files.
     pub change: Option<LastChange>,
-    /// The place in the log of the last patch that was applied.
+    /// The position in the log of the last applied patch.
     pub applied_at: Option<u64>,
-    /// Changes of files that no report has shown yet, oldest first.
+    /// Changes of files that no report has shown, oldest first.
     pub unseen: Vec<Changed>,
     /// The last checks.
     pub verification: Option<LastVerification>,
-    /// When its last event was, in milliseconds since 1970.
+    /// The time of the last event, in milliseconds since 1970.
     pub last_at: u64,
-    /// The place in the log of its last event.
+    /// The position of the last event in the log.
     pub last_seq: u64,
-    /// The id of its first event.
+    /// The id of the first event.
     pub event: String,
 }
 
 impl Run {
-    /// The authority that decides in it where a server has its own setting: of the two the stricter holds.
+    /// The authority that decides: the stricter of the run's setting and the server's.
     pub fn approvals(&self, server: Approvals) -> Approvals {
         self.approvals.map_or(server, |own| own.stricter(server))
     }
 
-    /// True if the checks passed after the last change of files.
+    /// True if the last checks ran after the last change of files, passed, and count (see [`Self::counts`]).
     pub fn is_verified(&self) -> bool {
         self.is_checked_since_change()
             && self.verification.as_ref().is_some_and(|last| last.passed && self.counts(last))
     }
 
-    /// True if a verification can open improve: tests ran in it. A claim counts, except where a human
-    /// is wanted.
+    /// True if a verification can open improve: tests ran in it. A claim counts too, unless the run requires
+    /// a human.
     pub fn counts(&self, verification: &LastVerification) -> bool {
         if verification.is_claim {
             self.approvals != Some(Approvals::Human)
@@ -222,7 +223,7 @@ impl Run {
         }
     }
 
-    /// True if the checks ran after the last change of files, whatever they said.
+    /// True if the checks ran after the last change of files, whatever their result.
     pub fn is_checked_since_change(&self) -> bool {
         self.verification
             .as_ref()
@@ -244,7 +245,7 @@ impl Run {
         self.requests.iter().rev().find(|it| it.asked.stage == stage && it.is(Decision::Approve))
     }
 
-    /// The outputs of a stage that were approved last.
+    /// The latest approved outputs of a stage.
     pub fn approved(&self, stage: Stage) -> Option<&StageFinished> {
         self.finished_of(self.approval(stage)?)
     }
@@ -253,10 +254,10 @@ impl Run {
 #[cfg(test)]
 mod tests;
 
-/// A refusal: the state, the reason and the next step.
+/// A refusal with the state, the reason and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// A stable word for the reason.
+    /// The stable code of the reason.
     pub code: &'static str,
     /// The state of the run, for example `awaiting_approval(analyze)`.
     pub state: String,
@@ -272,8 +273,8 @@ impl fmt::Display for Refusal {
 }
 
 impl Run {
-    /// Returns what the next step rests on: the last decision (or the beginning), the last checks and the
-    /// last change.
+    /// The ids of the events that the next step rests on: the last decision (else the start of the run), the
+    /// last checks and the last change.
     pub fn grounds(&self) -> Vec<String> {
         let decided = self.requests.iter().rev().find_map(|request| request.decision.clone());
         let start = decided.unwrap_or_else(|| self.event.clone());
@@ -281,13 +282,14 @@ impl Run {
         std::iter::once(start).chain(rest).chain(self.change.iter().map(|last| last.id.clone())).collect()
     }
 
-    /// True if nobody has gone on with it for so long that it is set aside: it holds nobody up and can
-    /// be taken up again by its name, its task, or a decision.
+    /// True if an open run has been idle since `idle_before` and so is parked: it blocks nothing, and its
+    /// name, its task or a decision resumes it.
     pub fn is_parked(&self, idle_before: u64) -> bool {
         self.phase.is_open() && self.last_at < idle_before
     }
 
-    /// True if the model's own words ended it: a human's rejection is theirs, and so is what comes next.
+    /// True if a relayed word or the policy rejected the run. After a person's own rejection, the next step
+    /// is the person's to decide.
     pub fn was_rejected_by_relay(&self) -> bool {
         let last = self.requests.last().and_then(|request| request.decided.as_ref());
         !self.phase.is_open()
@@ -297,19 +299,19 @@ impl Run {
             })
     }
 
-    /// True if the orchestrator works on the stage itself.
+    /// True if the orchestrator is working on the stage itself.
     pub fn is_solo(&self) -> bool {
         let open = self.attempt.as_ref().filter(|attempt| attempt.outcome == Outcome::Open);
         matches!(self.phase, Phase::Running(_)) && open.is_some_and(Attempt::is_solo)
     }
 
-    /// True if an attempt of this run has its result in the log.
+    /// True if the log has the result of an attempt of this run.
     pub fn has_ended(&self, attempt: &str) -> bool {
         self.finished.iter().any(|finished| finished.attempt == attempt)
             || self.failure.as_ref().is_some_and(|failed| failed.attempt == attempt)
     }
 
-    /// The run as an event of its own would leave it.
+    /// The run as it would be after one more event.
     pub fn with(&self, draft: &Draft, at: u64) -> Self {
         let mut after = self.clone();
         after.apply(&Event {
@@ -324,28 +326,28 @@ impl Run {
     }
 }
 
-/// One try at a stage.
+/// One attempt at a stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     pub id: String,
     pub stage: Stage,
     pub iteration: u32,
     pub mode: Mode,
-    /// Why in that way.
+    /// The reason for the mode.
     pub why: String,
-    /// The digest of what was asked.
+    /// The hash of the request.
     pub request: String,
     /// The server that works on it.
     pub server: String,
     pub providers: Vec<String>,
-    /// The consults that it reserved.
+    /// The ids of its consult reservations.
     pub reservations: Vec<String>,
     /// The answers so far.
     pub answers: Vec<Candidate>,
-    /// Time when it began, in milliseconds since 1970.
+    /// The time of the start, in milliseconds since 1970.
     pub started_at: u64,
     pub outcome: Outcome,
-    /// True if the caller has its result.
+    /// True if the caller has received the result.
     pub delivered: bool,
 }
 
@@ -369,7 +371,7 @@ impl Attempt {
         }
     }
 
-    /// The candidates that are still to be asked: those without a counted or failed answer.
+    /// The candidates that are still to be asked, as id and provider: those without an answer.
     pub fn left(&self) -> Vec<(String, String)> {
         self.planned()
             .into_iter()
@@ -377,7 +379,7 @@ impl Attempt {
             .collect()
     }
 
-    /// Every candidate that is to be asked, as its id and its provider.
+    /// Every candidate of the attempt, as id and provider.
     pub fn planned(&self) -> Vec<(String, String)> {
         let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
         self.providers
@@ -390,8 +392,8 @@ impl Attempt {
             .collect()
     }
 
-    /// The first answer that counts, in the order of the candidates; a second sample has the place of
-    /// the one that it stands for.
+    /// The first answer that counts, in the order of the candidates. A second sample takes the place of the
+    /// answer that it replaces.
     pub fn best(&self) -> Option<&Candidate> {
         let planned = self.planned();
         self.answers.iter().filter(|answer| answer.ok).min_by_key(|answer| {
@@ -408,13 +410,13 @@ impl Attempt {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It is worked on, or its server was killed.
+    /// It is being worked on, or its server was killed.
     Open,
-    /// It has outputs.
+    /// It ended with outputs.
     Finished,
-    /// It has none.
+    /// It ended without outputs.
     Failed,
-    /// Its server ended first.
+    /// Its server stopped before it ended.
     Interrupted,
 }
 

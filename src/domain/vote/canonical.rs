@@ -1,9 +1,8 @@
-//! The rules by which two answers are the same.
+//! The canonical form of answers: answers with the same form vote together.
 //!
-//! Answers vote together only where they say the same by their form: JSON by value, a diff by the lines
-//! that it removes and adds, lines by their text, and one line by its words. No word, sign or unit is
-//! dropped: an option must never collapse into another. The case of a plain word is dress, that of a
-//! name is not.
+//! JSON is compared by value, a diff by the lines that it removes and adds, several lines by their text, and
+//! one line by its words. No word, sign or unit is dropped: two options must never become the same. The case
+//! of a plain word does not count; the case of a name does.
 
 pub(crate) mod fields;
 
@@ -26,21 +25,21 @@ use crate::domain::pattern::Pattern;
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// By value: the order of keys, the spelling of numbers and white space are the same.
+    /// JSON, by value: the order of keys, the spelling of numbers and white space do not count.
     Json,
-    /// By the changes: for each file the lines that go and those that come.
+    /// A diff, by its changes: for each file the removed and the added lines.
     Diff,
-    /// Several lines, code for example: by their text, without white space at their ends.
+    /// Several lines, for example code, by their text without white space at the ends.
     Lines,
-    /// One line: by its words, without marks around it all, numbers by their value.
+    /// One line, by its words without marks around the whole. Numbers are compared by value.
     Text,
-    /// By the fields that the step declares.
+    /// A document, by the fields that the step declares.
     Fields,
-    /// By the option that it names.
+    /// An option of a closed list.
     Choice,
 }
 
-/// An answer in its compared form.
+/// An answer in its canonical form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Canonical {
     form: Form,
@@ -56,7 +55,7 @@ impl Canonical {
         if let Some(key) = json_key(bare) {
             return Self { form: Form::Json, key };
         }
-        // A diff may stand in prose: its own reader takes the fences off.
+        // A diff may be inside prose: the parser of diffs removes the fences.
         if let Some(key) = patch_key(answer) {
             return Self { form: Form::Diff, key };
         }
@@ -71,17 +70,17 @@ impl Canonical {
         Self { form: Form::Text, key: text_key(line) }
     }
 
-    /// One of the options of a closed list.
+    /// The canonical form of an option of a closed list.
     pub fn of_option(option: &str) -> Self {
         Self { form: Form::Choice, key: option.to_owned() }
     }
 
-    /// The canonical form of a JSON document, wherever in an answer it stood.
+    /// The canonical form of a JSON document found in an answer.
     pub fn of_document(document: &Value) -> Self {
         Self { form: Form::Json, key: key_of(document.clone()) }
     }
 
-    /// Returns what is compared, for an answer of its form.
+    /// The text that is compared among answers of the same form.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -91,7 +90,7 @@ impl Canonical {
     }
 }
 
-/// Returns what is inside, where one code fence encloses the whole text; else the text, trimmed.
+/// The inside of a code fence that encloses the whole text, or the trimmed text if none does.
 pub fn unfenced(text: &str) -> &str {
     let text = text.trim();
     inside_fence(text).unwrap_or(text)
@@ -101,7 +100,7 @@ fn inside_fence(text: &str) -> Option<&str> {
     let fence = ["```", "~~~"].into_iter().find(|fence| text.starts_with(fence))?;
     let (_, rest) = text.split_once('\n')?;
     let inside = rest.strip_suffix(fence)?;
-    // A fence in between means that the text is more than one block.
+    // Another fence inside means that the text is more than one block.
     let is_one = !inside.lines().any(|line| line.trim_start().starts_with(fence));
     (is_one && (inside.is_empty() || inside.ends_with('\n'))).then(|| inside.trim_matches('\n').trim_end())
 }
@@ -112,21 +111,21 @@ fn lines(text: &str) -> String {
     lines.join("\n").trim_matches('\n').nfc().collect()
 }
 
-// One line by its words.
+// The canonical form of one line.
 //
-// Marks around the whole, Unicode's two spellings of a letter, the case of plain words, the spelling
-// of a number and that of a path are dress. A word, a sign and a unit are not, and neither is the case
-// of an identifier: answers that differ in one of these never vote together.
+// These do not count: marks around the whole, Unicode's two spellings of a letter, the case of plain words,
+// the spelling of numbers and of paths. These count: words, signs, units, and the case of identifiers.
+// Answers that differ in one of them never vote together.
 
-/// Letters of a word after a number from which on it is no abbreviated unit.
+/// The least letters of a word after a number that is not taken for an abbreviated unit.
 const LEAST_FOLDED: usize = 4;
 
-/// Words before an answer that are not part of it.
+/// Words that introduce an answer and are not part of it.
 static LEAD_IN: Pattern = Pattern::new(
     r"(?i)\A(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:(?:and\s+)?(?:my|the|our)\s+)?(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|result|choice)\s*(?:is|would\s+be)?\s*[:：=]\s*|\A(?:(?:so|thus|therefore|hence|ok|okay|well|sure)\b[,:]?\s+)?(?:my|the|our)\s+(?:(?:final|correct|right|best|short)\s+)*(?:answer|verdict|choice)\s+(?:is|would\s+be)\s+",
 );
 
-/// One line in its compared form.
+/// The canonical form of one line, as text.
 fn text_key(line: &str) -> String {
     let plain = plain(line);
     let bare = without_lead_in(undressed_but_code(&plain));
@@ -136,7 +135,7 @@ fn text_key(line: &str) -> String {
     words(undressed(bare))
 }
 
-/// The line without the words that lead in an answer.
+/// A line without the words that introduce an answer.
 fn without_lead_in(line: &str) -> &str {
     let found = LEAD_IN.find(line);
     match found.and_then(|found| line.get(found.end()..)) {
@@ -145,7 +144,7 @@ fn without_lead_in(line: &str) -> &str {
     }
 }
 
-/// In one spelling of its letters, quotes, spaces and minus signs.
+/// A line in one spelling of letters, quotes, spaces and minus signs.
 pub(super) fn plain(line: &str) -> String {
     let letters = line.nfc().filter_map(|letter| match letter {
         '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}' => None,
@@ -158,7 +157,7 @@ pub(super) fn plain(line: &str) -> String {
     one_line(&letters.collect::<String>())
 }
 
-/// Without marks around the whole, backticks among them.
+/// A text without marks around the whole, backticks included.
 fn undressed(text: &str) -> &str {
     let mut text = undressed_but_code(text);
     while let Some(inner) = enclosed(text, "`") {
@@ -167,7 +166,7 @@ fn undressed(text: &str) -> &str {
     text
 }
 
-/// The same, but marks of code stay: they say how to read what they hold.
+/// A text without marks around the whole. Backticks stay, since the case of code counts.
 fn undressed_but_code(text: &str) -> &str {
     const AROUND: [&str; 6] = ["**", "__", "*", "_", "\"", "'"];
     let mut text = text.trim();
@@ -187,7 +186,7 @@ fn undressed_but_code(text: &str) -> &str {
 
 fn enclosed<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
-    // A dunder name is a name.
+    // A name with double underscores around it, as `__init__`.
     let is_name = mark == "__" && inner.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     (!inner.is_empty() && !inner.contains(mark) && !is_name).then_some(inner)
 }
@@ -197,19 +196,20 @@ fn in_parentheses(text: &str) -> Option<&str> {
     (!inner.contains(['(', ')'])).then_some(inner)
 }
 
-/// A full stop or an exclamation mark ends a sentence; after anything but a word it may mean something.
+/// A text without the full stop or exclamation marks at its end. None if there are none, or if they do not
+/// follow a word and so may have a meaning.
 fn without_end(text: &str) -> Option<&str> {
     let closes = |letter: char| letter.is_alphanumeric() || "`*\"')".contains(letter);
     if let Some(rest) = text.strip_suffix(['.', '。']) {
         return rest.ends_with(closes).then_some(rest);
     }
     let rest = text.trim_end_matches(['!', '！']);
-    // `5!` is a number of its own.
+    // `5!` is a factorial.
     let says_a_word = |letter: char| letter.is_alphabetic() || "`*\"')".contains(letter);
     (rest.len() < text.len() && rest.ends_with(says_a_word)).then_some(rest)
 }
 
-/// Returns what one pair of backticks holds, where it is the whole and one word.
+/// The word between one pair of backticks. None unless that is the whole text.
 fn code_word(text: &str) -> Option<&str> {
     let inner = enclosed(text, "`")?.trim();
     (!inner.is_empty() && !inner.contains(' ')).then_some(inner)
@@ -217,9 +217,9 @@ fn code_word(text: &str) -> Option<&str> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Marked {
-    /// Not at all.
+    /// Not marked.
     Plain,
-    /// As code: its case counts.
+    /// Marked as code, so its case counts.
     AsCode,
 }
 
@@ -239,11 +239,11 @@ fn words(line: &str) -> String {
         let has_unit = tokens.get(at + 1).is_some_and(|next| is_unit(next));
         match (marked, Number::of(token)) {
             (Marked::Plain, Some(number)) => {
-                // After a word, and without a unit, `3.10` may be a version.
+                // After a word and without a unit, a number like `3.10` may be a version.
                 let may_be_a_version = follows_a_word && !has_unit && number.unit.is_empty();
                 out.push(number.key(may_be_a_version, token));
             }
-            // After a number it is a unit: MB is not Mb.
+            // A short word after a number is a unit, whose case counts: MB is not Mb.
             _ if follows_a_number && token.chars().count() < LEAST_FOLDED => out.push((*token).to_owned()),
             _ => out.push(one_word(token, marked)),
         }
@@ -263,8 +263,8 @@ fn one_word(token: &str, marked: Marked) -> String {
     if folds { token.replacen(core, &lower, 1) } else { token.to_owned() }
 }
 
-/// A word of a language, and no name of a program: letters alone, and capitals at the beginning or
-/// everywhere. A single letter is a label.
+/// True for a word of a natural language, not an identifier: letters only, with capitals only at the
+/// beginning or everywhere. A single letter is a label.
 fn is_plain_word(token: &str, core: &str) -> bool {
     let letters: Vec<char> = core.chars().filter(|letter| !"'-".contains(*letter)).collect();
     let upper = letters.iter().filter(|letter| letter.is_uppercase()).count();
@@ -278,20 +278,20 @@ fn is_plain_word(token: &str, core: &str) -> bool {
         && (upper == 0 || upper == letters.len() || upper == 1 && begins_upper)
 }
 
-/// A number at the beginning of a word, and the unit that is written to it.
+/// A number with the unit that is attached to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Number<'a> {
     negative: bool,
-    /// Digits without zeros at either end.
+    /// The digits, without zeros at either end.
     digits: String,
     /// The power of ten of the last digit.
     exponent: i64,
     unit: &'a str,
-    /// True if it has a fraction and no exponent: `3.10`.
+    /// True if the number has a fraction and no exponent, as `3.10`.
     is_dotted: bool,
 }
 
-/// Units that may stand after a number.
+/// Words that are units after a number.
 const UNITS: [&str; 44] = [
     "%", "percent", "ns", "us", "µs", "ms", "s", "sec", "secs", "second", "seconds", "min", "mins", "minute",
     "minutes", "h", "hour", "hours", "day", "days", "b", "byte", "bytes", "kb", "mb", "gb", "tb", "kib",
@@ -299,15 +299,13 @@ const UNITS: [&str; 44] = [
     "rows", "steps",
 ];
 
-/// True if a word is a unit.
 fn is_unit(word: &str) -> bool {
     let word = word.trim_end_matches(['.', ',', ';', '!']).to_lowercase();
     UNITS.contains(&word.as_str())
 }
 
 impl<'a> Number<'a> {
-    /// The number of a word; none where the word is something else, such as a date or a version of
-    /// three parts.
+    /// Parses a word as a number. None for any other word, as a date or a version of three parts.
     fn of(word: &'a str) -> Option<Self> {
         let (negative, rest) = match word.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -322,7 +320,7 @@ impl<'a> Number<'a> {
             Some((exponent, rest)) => (Some(exponent), rest),
             None => (None, rest),
         };
-        // A comma behind it is the sentence's.
+        // A comma after the unit belongs to the sentence.
         let unit = unit.trim_end_matches([',', ';']);
         let is_unit = unit
             .chars()
@@ -330,7 +328,7 @@ impl<'a> Number<'a> {
         if !is_unit || whole.is_empty() && fraction.is_empty() {
             return None;
         }
-        // `0x10` and `3d` are a number and no number of metres; a unit has its own letters.
+        // `0x`, `0b` and `0o` begin a number of another base.
         if whole == "0" && fraction.is_empty() && ["x", "b", "o"].contains(&unit) {
             return None;
         }
@@ -350,8 +348,8 @@ impl<'a> Number<'a> {
         })
     }
 
-    /// The number in one spelling, its unit as a word of its own. A possible version is left as it
-    /// is written: 3.10 is not 3.1 then.
+    /// The number in one spelling, followed by its unit as a separate word. A possible version stays as it is
+    /// written: 3.10 is not 3.1.
     fn key(&self, may_be_a_version: bool, written: &str) -> String {
         let written = written.trim_end_matches([',', ';']);
         if self.is_dotted && (may_be_a_version || self.unit.is_empty() && is_like_a_version(written)) {
@@ -359,7 +357,7 @@ impl<'a> Number<'a> {
         }
         let sign = if self.negative { "-" } else { "" };
         let digits = if self.digits.is_empty() { "0" } else { &self.digits };
-        // Whole numbers of usual size are shown as such.
+        // Whole numbers of usual size are written without an exponent.
         let value = match usize::try_from(self.exponent) {
             Ok(zeros) if zeros <= 20 => format!("{sign}{digits}{}", "0".repeat(zeros)),
             Ok(_) | Err(_) => format!("{sign}{digits}e{}", self.exponent),
@@ -368,14 +366,14 @@ impl<'a> Number<'a> {
     }
 }
 
-/// `1.10` may well be a version and no number: from 1 on, two places of which the last is a zero.
+/// True if a number may be a version, as `1.10`: it is at least 1, and the second of two decimals is 0.
 fn is_like_a_version(written: &str) -> bool {
     let Some((whole, fraction)) = written.split_once('.') else { return false };
     let begins_at_one = whole.starts_with(|digit: char| ('1'..='9').contains(&digit));
     begins_at_one && fraction.len() == 2 && fraction.ends_with('0') && fraction != "00"
 }
 
-/// Digits, with commas between thousands.
+/// Splits off the digits at the beginning, which may have commas between thousands.
 fn whole_part(text: &str) -> Option<(String, &str)> {
     let (first, mut rest) = digits(text);
     if first.is_empty() && !rest.starts_with('.') {
@@ -407,11 +405,11 @@ fn exponent(text: &str) -> Option<(i64, &str)> {
     Some((if negative { -power } else { power }, rest))
 }
 
-/// The largest whole number below which a double tells every whole number apart.
+/// 2^53: below it a double represents every whole number exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// The value of a JSON object or array as text: sorted keys, one spelling for each number. Other
-/// values are no JSON answers: `1.10` may well be a version and no number.
+/// The canonical text of a JSON object or array: sorted keys, one spelling of each number. None for any other
+/// text, also for other JSON values: `1.10` may be a version.
 fn json_key(text: &str) -> Option<String> {
     let text = text.trim();
     if !text.starts_with(['{', '[']) {
@@ -420,7 +418,7 @@ fn json_key(text: &str) -> Option<String> {
     serde_json::from_str(text).ok().map(key_of)
 }
 
-/// The same of a value that is read already.
+/// The canonical text of a JSON value.
 fn key_of(value: Value) -> String {
     normal(value).to_string()
 }
@@ -439,7 +437,7 @@ fn normal(value: Value) -> Value {
     }
 }
 
-/// `2.0` and `2e0` are 2.
+/// A number in one spelling: `2.0` and `2e0` are 2.
 fn one_spelling(number: serde_json::Number) -> serde_json::Number {
     match number.as_f64() {
         Some(value) if number.is_f64() && value.fract() == 0.0 && value.abs() < EXACT =>
@@ -451,7 +449,7 @@ fn one_spelling(number: serde_json::Number) -> serde_json::Number {
     }
 }
 
-/// A path without `./`, `//`, `x/..` and a slash at its end; other text is left as it is.
+/// A path without `./`, `//`, `x/..` and the slash at its end. A URL stays unchanged.
 fn shortest(written: &str) -> String {
     if written.contains("://") {
         return written.to_owned();
@@ -476,7 +474,7 @@ fn shortest(written: &str) -> String {
     }
 }
 
-/// Backslashes between names, and no sign of an escape.
+/// True for a Windows path: backslashes between names, and no sign of escapes.
 fn is_windows(text: &str) -> bool {
     let is_name = |part: &str| {
         !part.is_empty() && part.chars().all(|letter| letter.is_alphanumeric() || "._-: /".contains(letter))
@@ -484,10 +482,10 @@ fn is_windows(text: &str) -> bool {
     text.contains('\\') && text.split('\\').all(is_name)
 }
 
-/// The changes of a diff as text, where the text holds one: for each file the lines that go and those
-/// that come, in order. Context, numbers, times and the spelling of headers do not count.
+/// The changes of a diff as text: for each file the removed and added lines, in order. Context, line numbers,
+/// times and the spelling of headers do not count. None if the text has no diff.
 fn patch_key(text: &str) -> Option<String> {
-    // The reader is thorough; most texts need not be read.
+    // Parsing is slow, and most texts have no diff.
     if !text.contains("@@") && !text.contains("diff --git") {
         return None;
     }
@@ -501,7 +499,7 @@ fn patch_key(text: &str) -> Option<String> {
 fn file(file: &FilePatch) -> String {
     let (old, new) = (shortest(&file.old), shortest(&file.new));
     let done = match file.action {
-        // A file that is made and one that is filled are the same lines.
+        // Creating a file and filling an empty one are the same change.
         Action::Create | Action::Modify => format!("{new}\n"),
         Action::Delete => format!("delete {old}\n"),
         Action::Rename => format!("rename {old} {new}\n"),
@@ -523,7 +521,8 @@ fn file(file: &FilePatch) -> String {
     text
 }
 
-/// Lines that are changed together: those that go, then those that come, without lines that do both.
+/// A block of changed lines as text: the removed lines, then the added ones. Equal lines at the beginning or
+/// end of both are dropped.
 fn change(block: &[(Side, &str)]) -> String {
     let of = |wanted: Side| block.iter().filter(move |(side, _)| *side == wanted).map(|(_, text)| *text);
     let (mut removed, mut added): (Vec<&str>, Vec<&str>) =

@@ -1,4 +1,4 @@
-//! A closed list of options, and which of them an answer names.
+//! A closed list of options, and the search for the option that an answer names.
 
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -8,9 +8,9 @@ use crate::domain::order::Gather;
 use crate::domain::packed::list;
 use crate::domain::pattern::Pattern;
 
-/// Options of one vote.
+/// The most options of one vote.
 pub const MOST_OPTIONS: usize = 20;
-/// Characters of one option.
+/// The most characters of one option.
 const MOST_CHARS: usize = 200;
 
 /// The answers that a vote permits.
@@ -22,37 +22,39 @@ pub struct Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Listed {
     written: String,
-    /// The names of a choice: itself, and its label and its text apart where it is `A) text`.
+    /// The names of the option, each as a list of words: the whole text, and for `A) text` also the label
+    /// alone and the text alone.
     names: Vec<Vec<String>>,
-    /// A single letter is a name only where its case is kept, since `a` is a word.
+    /// The single letter that is a name of the option, if there is one. Within a sentence it must have this
+    /// case, since `a` is a word.
     letter: Option<String>,
 }
 
-/// Options that no answer could be held against.
+/// The error for a list of options that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum OptionsError {
-    /// Fewer than two or too many.
+    /// The list has fewer than two options or too many.
     #[error("options must have 2 to {MOST_OPTIONS} entries (got {0})")]
     Count(usize),
-    /// One that says nothing, or too much.
+    /// This option has no letter or digit, or is too long.
     #[error("options[{0}] must have 1 to {MOST_CHARS} characters, one of them a letter or digit")]
     Length(usize),
-    /// Two that answers cannot tell apart.
+    /// Answers cannot tell these two options apart.
     #[error("options[{0}] and options[{1}] must differ in more than case and punctuation")]
     Same(usize, usize),
 }
 
-/// Why an answer is no vote for one of the options.
+/// The reason why an answer is no vote for one of the options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoChoice {
-    /// It names none.
+    /// It names no option, or denies the one that it names.
     None,
-    /// It names more than one.
+    /// It names more than one option.
     Several,
 }
 
 impl Options {
-    /// A closed list.
+    /// Makes a closed list of options.
     ///
     /// # Errors
     ///
@@ -98,12 +100,11 @@ impl Options {
         self.options.iter().map(|option| option.written.as_str())
     }
 
-    /// Returns which option an answer names: in its `ANSWER:` line, else in all of it where it is one line,
-    /// else in its last line.
+    /// The option that an answer names in its `ANSWER:` line, or in its last line if it has no such line.
     ///
     /// # Errors
     ///
-    /// None or several of them.
+    /// The answer names no option or several.
     pub fn chosen(&self, answer: &str) -> Result<&str, NoChoice> {
         let said = stated(answer).unwrap_or_else(|| answer.trim().lines().last().unwrap_or_default());
         self.named(said).map(|option| option.written.as_str())
@@ -139,7 +140,7 @@ impl Options {
         if denied && !leads { Err(NoChoice::None) } else { Ok(option) }
     }
 
-    /// Every place at which an option is named; inside of a longer one it is not.
+    /// Every place at which an option is named. A name inside a longer name does not count.
     fn mentions(&self, tokens: &[Token]) -> Vec<Mention> {
         let mut found = Vec::new();
         for (number, option) in self.options.iter().enumerate() {
@@ -181,7 +182,7 @@ struct Mention {
 struct Token {
     lower: String,
     written: String,
-    /// True if a mark follows that ends a clause.
+    /// True if a clause ends after the word.
     ends_clause: bool,
 }
 
@@ -205,7 +206,7 @@ fn tokens(text: &str) -> Vec<Token> {
         Some(Token { lower: key, written: core.to_owned(), ends_clause })
     };
     let mut found: Vec<Token> = plain.split(' ').filter_map(token).collect();
-    // A dash of its own ends a clause too.
+    // A single dash, or a word like `because`, ends the clause before it too.
     for (at, word) in plain.split(' ').filter(|word| !word.is_empty()).enumerate() {
         if matches!(word, "-" | "—" | "–" | "because" | "since" | "as")
             && at > 0
@@ -221,7 +222,7 @@ fn words(text: &str) -> Vec<String> {
     tokens(text).into_iter().map(|token| token.lower).collect()
 }
 
-/// `A) token bucket` as its label and its text.
+/// Splits an option like `A) token bucket` into label and text. None if it has no label.
 fn labelled(text: &str) -> Option<(String, Vec<String>)> {
     let (label, rest) = text.trim().split_once([' ', '\t'])?;
     let is_label = label.ends_with([')', '.', ':'])
@@ -234,7 +235,8 @@ static LINE: Pattern = Pattern::new(
     r"(?i)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$",
 );
 
-/// Returns what the last `ANSWER:` line says; where it says nothing itself, what follows it does.
+/// The text of the last `ANSWER:` line, or the text after it if the line itself is empty. None if there is no
+/// such line, or it is not filled in.
 pub fn stated(answer: &str) -> Option<&str> {
     let found = LINE.all(answer).last()?;
     let said = found.name("said")?;
@@ -247,7 +249,7 @@ pub fn stated(answer: &str) -> Option<&str> {
     (!said.is_empty() && !is_blank_form(said)).then_some(said)
 }
 
-/// A form that was not filled in: `...`, `<your answer>`.
+/// True for a placeholder that was not filled in: `...` or `<your answer>`.
 fn is_blank_form(said: &str) -> bool {
     let enclosed = |open, close| {
         said.starts_with(open) && said.ends_with(close) && said.to_lowercase().contains("answer")

@@ -11,7 +11,7 @@ impl Run {
         Self { last_seq: event.seq, ..Self::new(&event.run, &event.id, event.at, started) }
     }
 
-    /// A run that is about to begin.
+    /// A run that is about to begin, before its first event is in the log.
     pub fn new(id: &str, event: &str, at: u64, started: &RunStarted) -> Self {
         Self {
             id: id.to_owned(),
@@ -40,13 +40,13 @@ impl Run {
         }
     }
 
-    /// Folds an event into the run. One that was folded before, or does not fit the state, changes
+    /// Folds an event into the run. An event that was folded before, or does not fit the state, changes
     /// nothing.
     pub fn apply(&mut self, event: &Event) {
         self.fold(event.clone());
     }
 
-    /// The same with an event that nobody else needs: what is long in it is kept and not copied.
+    /// Folds an owned event into the run, without copying its long parts. See [`Self::apply`].
     pub fn fold(&mut self, event: Event) {
         if event.seq <= self.last_seq || event.run != self.id {
             return;
@@ -138,7 +138,7 @@ impl Run {
         self.attempt = Some(Attempt::begun(&event.id, event.at, started));
     }
 
-    /// True if the stage may begin: nothing else leads to `running`.
+    /// True if the stage may begin.
     fn is_open_for(&self, stage: Stage) -> bool {
         matches!(&self.phase, Phase::Ready(next) | Phase::Revising(next) if *next == stage)
     }
@@ -193,8 +193,8 @@ impl Run {
         true
     }
 
-    /// An open question of a stage whose server was killed is settled by nobody: it leaves its place in
-    /// the stage to the provider that takes it, and counts in the run.
+    /// Settles the open consults of an interrupted attempt as unanswered, since nobody else does. They still
+    /// count in the run, but free their places in the stage for the providers that replace them.
     fn leave_stage(&mut self) {
         let asked = self.attempt.as_ref().map(|attempt| attempt.reservations.clone()).unwrap_or_default();
         for reservation in asked {
@@ -241,7 +241,7 @@ impl Run {
         self.turn_to_debug_or_improve();
     }
 
-    /// Checks and changes after an approved implement or debug open and shut the gate to improve.
+    /// Opens or closes improve after new checks or changes, if implement or debug was approved last.
     fn turn_to_debug_or_improve(&mut self) {
         let last_approved = self.requests.iter().rev().find(|request| request.is(Decision::Approve));
         let is_between = matches!(self.phase, Phase::Ready(Stage::Debug | Stage::Improve));

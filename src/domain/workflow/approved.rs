@@ -1,5 +1,4 @@
-//! The approvals that bind a run's changes: an approval covers the change that was shown, and no
-//! other.
+//! The changes that approvals permit in a run: an approval covers the change that was shown, and no other.
 
 use std::collections::BTreeSet;
 
@@ -16,43 +15,43 @@ use crate::domain::workflow::Refusal;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApprovedChange {
     pub request: String,
-    /// The stage whose outputs held it.
+    /// The stage whose outputs proposed it.
     pub stage: Stage,
     /// The diff, as it was shown.
     pub diff: String,
 }
 
 impl ApprovedChange {
-    /// Its changed lines; none where it cannot be understood.
+    /// The changed lines; None if the diff cannot be parsed.
     pub fn lines(&self) -> Option<Changed> {
         Some(diff::changed_lines(&diff::parse(&self.diff).ok()?))
     }
 }
 
-/// Changes that a run takes right now.
+/// The changes that a run accepts now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Any: the next report shows it.
+    /// Any change. The next report will show it.
     Any,
-    /// One that was approved, and no other.
+    /// One of these approved changes only.
     Approved(Vec<ApprovedChange>),
 }
 
-/// Why a run takes no change right now.
+/// The reason why a run accepts no change now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// The class.
     pub reason: Reason,
     pub refusal: Refusal,
 }
 
 impl Run {
-    /// Returns which changes the run takes right now: none before implement is approved, then the approved
-    /// one first, and none while a report waits for its decision.
+    /// The changes that the run accepts now: none before implement is approved or while a report waits for a
+    /// decision; after implement is approved, first an approved change, then any. A run that has ended accepts
+    /// any change.
     ///
     /// # Errors
     ///
-    /// Why it takes none.
+    /// The reason why the run accepts no change.
     pub fn may_change(&self) -> Result<Gate, Held> {
         let Some(stage) = self.phase.stage() else { return Ok(Gate::Any) };
         let is_before = match stage {
@@ -84,7 +83,7 @@ impl Run {
         }
     }
 
-    /// The refusal of a change that is not the approved one; `why` names the difference.
+    /// The refusal of a change that is not an approved one. `why` names the difference.
     pub fn differs(&self, approved: &[ApprovedChange], why: &str) -> Held {
         let reason = match approved {
             [] => "implement was approved without a readable diff, so no change is approved".to_owned(),
@@ -114,14 +113,14 @@ impl Run {
         Held { reason, refusal: self.refusal(reason.code(), what, next) }
     }
 
-    /// True if implement is approved and no change followed yet.
+    /// True if implement is approved and no change was applied since.
     fn owes_the_approved_change(&self) -> bool {
         self.approval(Stage::Implement).is_some_and(|request| {
             self.applied_at.is_none_or(|applied| request.decided_seq.is_none_or(|decided| applied < decided))
         })
     }
 
-    /// The changes that were approved, oldest first: of implement, and of debug where it proposed one.
+    /// The approved changes of implement and debug, oldest first.
     pub fn approved_changes(&self) -> Vec<ApprovedChange> {
         let approved = self.requests.iter().filter(|request| request.is(Decision::Approve));
         approved
@@ -133,7 +132,8 @@ impl Run {
             .collect()
     }
 
-    /// True if a request is about a change and another one was approved before: the earlier decision did not cover it.
+    /// True if a request proposes a change, changes were approved before, and none of them is this one: the
+    /// earlier decisions do not cover it.
     pub fn asks_for_another_change(&self, request: &Request) -> bool {
         let Some(diff) =
             self.outputs_of(request).and_then(|output| proposed_diff(request.asked.stage, output))
@@ -151,13 +151,13 @@ impl Run {
         lines.flatten().flat_map(|(path, lines)| lines.from.into_iter().chain(std::iter::once(path))).gather()
     }
 
-    /// The outputs that a request is about.
+    /// The outputs that a request asks to approve.
     pub fn finished_of(&self, request: &Request) -> Option<&StageFinished> {
         let (stage, iteration) = (request.asked.stage, request.asked.iteration);
         self.finished.iter().rev().find(|it| it.stage == stage && it.iteration == iteration)
     }
 
-    /// The outputs that a decision sends on: of several changes the chosen one, else the first.
+    /// The outputs that a decision passes on: those of the chosen change, else the stage's own.
     pub fn outputs_of(&self, request: &Request) -> Option<&serde_json::Value> {
         let finished = self.finished_of(request)?;
         let chosen = request.chosen().filter(|_| request.asked.stage == Stage::Implement);

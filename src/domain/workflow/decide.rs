@@ -1,4 +1,4 @@
-//! The rules of what a run may do next, and why not.
+//! The rules for the next step of a run. A refusal says why and what to do instead.
 
 use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
 use crate::domain::budget::Item;
@@ -7,12 +7,13 @@ use crate::domain::event::{ChangeKind, Event, EvidenceLogged, EvidenceType, Veri
 use crate::domain::stage::Stage;
 
 impl LastVerification {
-    /// The checks that somebody else ran and recorded, where it says whether they passed.
+    /// Checks that were run elsewhere and recorded as evidence. None if the evidence is of another type or
+    /// does not say whether they passed.
     pub fn logged(event: &Event, logged: &EvidenceLogged) -> Option<Self> {
         Some(Self { seq: event.seq, id: event.id.clone(), ..Self::of(logged)? })
     }
 
-    /// The checks that ran here.
+    /// Checks that Maestro ran.
     pub fn ran(seq: u64, id: String, verified: &Verified) -> Self {
         let proofs = || verified.checks.iter().filter_map(|check| Some((check, check.proof.as_ref()?)));
         let idle: Vec<String> = proofs()
@@ -32,7 +33,7 @@ impl LastVerification {
             summary: verified.summary.clone(),
             failing: verified.checks.iter().flat_map(|check| check.failing.clone()).collect(),
             is_claim: false,
-            // A log of an earlier version does not say what ran: what passed then has passed.
+            // A log of an earlier version does not say which tests ran, so its passed checks count.
             idle: (verified.tests() == Some(0) && proofs().next().is_some()).then(|| idle.join("; ")),
             commands: verified.checks.iter().map(|check| check.command.clone()).collect(),
             left_out: left_out.collect(),
@@ -40,7 +41,7 @@ impl LastVerification {
         }
     }
 
-    /// The same before it is in the log.
+    /// Checks recorded as evidence that is not in the log yet. None as for [`Self::logged`].
     pub fn of(logged: &EvidenceLogged) -> Option<Self> {
         if logged.evidence_type != EvidenceType::Verification {
             return None;
@@ -65,11 +66,11 @@ impl LastVerification {
 }
 
 impl Run {
-    /// Returns whether a stage may begin, and as which round.
+    /// Checks that a stage may begin, and returns its round.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The reason why it may not.
     pub fn may_start(&self, stage: Stage, most_debug_rounds: u32) -> Result<u32, Refusal> {
         match &self.phase {
             Phase::Ready(next) | Phase::Revising(next) if *next == stage => {
@@ -113,7 +114,7 @@ impl Run {
         }
     }
 
-    /// A round of debug that failed or was cut short is done again; only an approved one counts on.
+    /// The number of the next debug round. A round that failed or was interrupted is repeated.
     fn next_debug_round(&self) -> u32 {
         match self.attempt.as_ref().filter(|attempt| attempt.stage == Stage::Debug) {
             Some(Attempt { outcome: Outcome::Failed | Outcome::Interrupted, iteration, .. }) => *iteration,
@@ -121,7 +122,7 @@ impl Run {
         }
     }
 
-    /// Every request for revision is another round.
+    /// The number of the next round of a stage: every request for a decision on it ends one.
     fn round_of(&self, stage: Stage) -> u32 {
         let asked = self.requests.iter().filter(|request| request.asked.stage == stage).count();
         u32::try_from(asked).unwrap_or(u32::MAX).saturating_add(1)
@@ -164,11 +165,11 @@ impl Run {
         )
     }
 
-    /// Returns whether the orchestrator may hand in a stage that it did itself, and as which round.
+    /// Checks that the orchestrator may hand in a stage that it did itself, and returns its round.
     ///
     /// # Errors
     ///
-    /// Why not.
+    /// The reason why it may not.
     pub fn may_submit(&self, stage: Stage, most_debug_rounds: u32) -> Result<u32, Refusal> {
         use crate::domain::event::stage::Mode;
         match (&self.phase, &self.attempt) {
@@ -181,11 +182,11 @@ impl Run {
         }
     }
 
-    /// Returns whether a request may be decided.
+    /// Checks that a request may be decided.
     ///
     /// # Errors
     ///
-    /// It was decided before, and the first decision is final; or the run was stopped meanwhile.
+    /// The request was decided before (the first decision is final), or the run has ended.
     pub fn may_decide(&self, request: &Request) -> Result<(), Refusal> {
         if let Some((_, decided)) = &request.decided {
             return Err(self.refusal(
@@ -202,11 +203,11 @@ impl Run {
         self.may_go_on()
     }
 
-    /// Returns whether the run goes on, and so can be stopped.
+    /// Checks that the run is open.
     ///
     /// # Errors
     ///
-    /// It has ended.
+    /// The run has ended.
     pub fn may_go_on(&self) -> Result<(), Refusal> {
         match &self.phase {
             Phase::Stopped(why) => Err(self.stopped(why)),
@@ -233,11 +234,11 @@ impl Run {
         )
     }
 
-    /// Returns whether another patch may be applied: one change at a time.
+    /// Checks that another patch may be applied: each must be verified before the next.
     ///
     /// # Errors
     ///
-    /// The last one was not verified.
+    /// The last patch was not verified.
     pub fn may_patch(&self) -> Result<(), Refusal> {
         let Some(change) = self.change.as_ref().filter(|change| change.kind == ChangeKind::Applied) else {
             return Ok(());
@@ -255,14 +256,14 @@ impl Run {
         ))
     }
 
-    /// Returns what a consult counts as in this run: one without a stage belongs to the current one.
+    /// The budget item of a consult in this run. A consult without a stage belongs to the current stage.
     pub fn item(&self, stage: Option<Stage>, purpose: Purpose) -> Item {
         let stage = stage.or_else(|| self.phase.stage());
         let round = if stage == Some(Stage::Debug) { self.debug_iteration.max(1) } else { 0 };
         Item { stage, round, purpose }
     }
 
-    /// Returns where a stage leads that is approved as things stand; none: the run is complete.
+    /// The stage after `stage` if it were approved now; None if the run would be complete.
     pub fn leads_to(&self, stage: Stage) -> Option<Stage> {
         match stage {
             Stage::Analyze => Some(Stage::Hypothesize),
@@ -273,7 +274,7 @@ impl Run {
         }
     }
 
-    /// A refusal in the run's state.
+    /// A refusal that names the current state of the run.
     pub fn refusal(&self, code: &'static str, reason: String, next: String) -> Refusal {
         Refusal { code, state: self.phase.to_string(), reason, next }
     }

@@ -1,5 +1,5 @@
-//! The parts of a step's answer that are compared: the fields that the step declares, each in its own way. Prose
-//! and stated confidence differ between answers that say the same, so they are never compared.
+//! Compares the answers of a micro-step by the fields that the step declares, each in its own way. Prose and
+//! stated confidence are never compared, since they differ between answers that mean the same.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -12,43 +12,42 @@ use crate::domain::vote::canonical;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
-    /// By value; one line of text by its words.
+    /// By value. One line of text is compared by its words.
     Value,
     /// As the path of a file, in its shortest form.
     Path,
-    /// As a place in a file: without brackets, quotes, the word "line", and the module's name before it.
+    /// As a place in a file, without brackets, quotes, the word "line" and the name of the module.
     Place,
     /// As code, without comments and blank lines.
     Code,
-    /// By the words of a command.
+    /// As a command, by its words.
     Words,
     /// As a diff, by the lines that it removes and adds.
     ChangedLines,
 }
 
-/// The compared fields with how, in the order of the file of steps.
+/// The compared fields, each with its way of comparing, in the order of the file of steps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct VoteBy(IndexMap<String, How>);
 
 impl VoteBy {
-    /// True if nothing is compared: then the step is not voted on.
+    /// True if no field is compared. Such a step is not voted on.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The names of the fields.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The names of the fields in a row.
+    /// The names of the fields, separated by commas.
     pub fn in_a_line(&self) -> String {
         self.names().collect::<Vec<_>>().join(", ")
     }
 
-    /// A document in its compared form. `None` if every compared field is absent, null
-    /// or empty: such an answer says nothing that could get a vote.
+    /// The canonical form of a document. None if every compared field is absent, null or empty: such an
+    /// answer has nothing to vote for.
     pub fn project(&self, document: &Value) -> Option<Canonical> {
         let files: Vec<&str> = self
             .0
@@ -63,7 +62,7 @@ impl VoteBy {
     }
 }
 
-/// A field in its compared form: absent, null and empty are one value.
+/// The canonical form of a field. Absent, null and empty values are all null.
 fn field(value: Option<&Value>, how: How, files: &[&str]) -> Value {
     match value {
         None | Some(Value::Null) => Value::Null,
@@ -81,7 +80,7 @@ fn string(written: &str, how: How, files: &[&str]) -> Value {
         How::Value => return Value::String(Canonical::of(written).key),
         How::Path => file(written),
         How::Place => place_key(written, files),
-        // The margin of the first line counts, too.
+        // Not trimmed, because the indent of the first line counts too.
         How::Code => code_key(super::inside_fence(written.trim()).unwrap_or(written)),
         How::Words => return command(super::unfenced(written)),
         How::ChangedLines => {
@@ -91,7 +90,7 @@ fn string(written: &str, how: How, files: &[&str]) -> Value {
     if key.is_empty() { Value::Null } else { Value::String(key) }
 }
 
-/// The path of a file, without marks around it and a line number behind it.
+/// The path of a file, without marks around it and without a line number after it.
 fn file(written: &str) -> String {
     let plain = canonical::plain(written);
     let bare = canonical::undressed(&plain);
@@ -110,14 +109,14 @@ fn is_a_line_number(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_digit() || letter == '-')
 }
 
-/// The words of each line of a command, quotes taken off and paths among them in their shortest form.
+/// The words of a command, for each line, without quotes. Paths that begin with `./` are shortened.
 fn command(written: &str) -> Value {
     let line = |line: &str| {
         let line = line.trim().trim_matches('`').trim();
         let line = line.strip_prefix("$ ").unwrap_or(line).trim();
         let words =
             shlex::split(line).unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect());
-        // The program's own path says where it is looked for, and stays.
+        // The program's own path stays, since it decides which program runs.
         let word = |(at, word): (usize, String)| match word.strip_prefix("./") {
             Some(_) if at > 0 => canonical::shortest(&word),
             Some(_) | None => word,
@@ -132,10 +131,10 @@ fn command(written: &str) -> Value {
     }
 }
 
-/// Names before a module's path that are not part of it.
+/// Names at the beginning of a module path that do not count.
 const ROOTS: [&str; 5] = ["crate", "self", "super", "this", "src"];
 
-/// The names of a place, then its line numbers, each once and in order.
+/// The names in a place, then its line numbers, each once, in the order of the text.
 fn place_key(written: &str, files: &[&str]) -> String {
     let plain = canonical::plain(written);
     let without_arguments = without_arguments(&plain);
@@ -157,7 +156,7 @@ fn place_key(written: &str, files: &[&str]) -> String {
     names.join(" ")
 }
 
-/// Without what stands between the parentheses of a call.
+/// A text without the arguments of calls.
 fn without_arguments(text: &str) -> String {
     let (mut depth, mut kept, mut after_name) = (0_u32, String::new(), false);
     for letter in text.chars() {
@@ -172,8 +171,8 @@ fn without_arguments(text: &str) -> String {
     kept
 }
 
-/// Returns what a word names: nothing where it only leads to a place, else a name without its module, or a
-/// line number.
+/// The parts of a place that a word names: a name without its module, a line number, or both. Empty for a
+/// word that only introduces a place, or names one of the `files`.
 fn parts(word: &str, files: &[&str]) -> Vec<String> {
     let word = word.trim_end_matches(['.', ':', '!', '?']).trim_start_matches([':', '.', '#']);
     if let Some(number) = line_number(word) {
@@ -215,7 +214,7 @@ fn parts(word: &str, files: &[&str]) -> Vec<String> {
     std::iter::once(segments.join(".")).chain(number).collect()
 }
 
-/// `42`, `L42`, `42-44`.
+/// Parses a line number or a range: `42`, `L42`, `42-44`.
 fn line_number(word: &str) -> Option<String> {
     let digits = word.strip_prefix(['L', 'l']).unwrap_or(word).replace(['L', '–', '—'], "");
     let digits = if word.contains(['–', '—']) {
@@ -228,14 +227,14 @@ fn line_number(word: &str) -> Option<String> {
     is_number.then(|| digits.trim_end_matches('-').to_owned())
 }
 
-/// Way in which a language marks the rest of a line as a comment.
+/// The way in which a language marks comments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Comments {
     /// `#`
     Hash,
     /// `//` and `/* */`
     Slashes,
-    /// Nobody can tell: only lines that are comments in every language go.
+    /// Unknown, so no comment is removed.
     Unknown,
 }
 
@@ -280,7 +279,7 @@ fn comments(code: &str) -> Comments {
     }
 }
 
-/// A line up to its comment; a mark in a string does not count.
+/// A line without the comment at its end. A mark inside a string begins no comment.
 fn without_end(line: &str, mark: &str) -> String {
     let mut quote: Option<char> = None;
     let mut escaped = false;
@@ -292,7 +291,7 @@ fn without_end(line: &str, mark: &str) -> String {
             Some(_) if letter == '\\' => escaped = true,
             Some(open) if letter == open => quote = None,
             None if "\"'`".contains(letter) => quote = Some(letter),
-            // An attribute of Rust, a directive of C and `a#b` are no comments.
+            // Only after white space, so that `a#b` has no comment.
             None if rest.starts_with(mark) && before.is_whitespace() => {
                 return line.get(..at).unwrap_or_default().to_owned();
             }
@@ -303,7 +302,7 @@ fn without_end(line: &str, mark: &str) -> String {
     line.to_owned()
 }
 
-/// Code without `/* */`, as far as none of its marks may stand in a string.
+/// Code without `/* */` comments, except those that may begin inside a string.
 fn without_blocks(code: &str) -> String {
     let mut rest = code;
     let mut kept = String::new();
