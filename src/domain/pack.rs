@@ -71,7 +71,7 @@ pub struct PackedFile {
 /// A part that was left out or cut.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Omission {
-    /// The path of a file, or the name of an item, as `error 2`.
+    /// The path of a file, or the name of an item, like `error 2`.
     pub path: String,
     pub reason: String,
 }

@@ -24,8 +24,8 @@ pub fn prompt(key: &str, values: &[(&str, &str)]) -> String {
 }
 
 /// The angle for a member of an ensemble, by its number from 0. After the last angle the list begins again.
-/// Models that read the same words in the same order make the same mistakes; another angle and another order
-/// of the files make their mistakes differ.
+/// Models that read the same words in the same order make the same mistakes. Another angle, and another order
+/// of the files, make their mistakes differ.
 pub fn angle(member: usize) -> &'static str {
     FILE.angles.iter().cycle().nth(member % FILE.angles.len().max(1)).map_or("", String::as_str)
 }

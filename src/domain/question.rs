@@ -363,7 +363,7 @@ const QUESTIONS: &str = "src/domain/question/questions.yaml";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Bearing {
-    /// None.
+    /// Nothing is wrong.
     Fine,
     /// Something is wrong.
     Concern,

@@ -285,7 +285,7 @@ pub struct StepRules {
     /// format error if the clause is an error message.
     #[serde(default)]
     pub non_answers: Vec<ForbiddenRule>,
-    /// Marks of omitted code, as `// ... rest unchanged`. Each is a format error.
+    /// Marks of omitted code, like `// ... rest unchanged`. Each is a format error.
     #[serde(default)]
     pub elided: Vec<ForbiddenRule>,
     /// One rule for each flag.

@@ -16,11 +16,11 @@ use super::packed::pairs;
 use super::plain::plain;
 use super::words::things;
 
-/// The most findings that are read of one reviewer.
+/// The most findings that are read from one reviewer.
 pub const MOST_FINDINGS: usize = 60;
-/// The least letters and digits of a quote that can identify a place.
+/// The least number of letters and digits in a quote that can identify a place.
 const LEAST_QUOTE: usize = 4;
-/// The least characters of a scenario.
+/// The least number of characters of a scenario.
 const LEAST_SCENARIO: usize = 16;
 
 /// The harm of a finding, the gravest first.

@@ -155,16 +155,16 @@ const MOST_WITH_ALIASES: usize = 8 * 1024;
 /// The reason why a text is not given to the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfBounds {
-    /// Lists in lists.
+    /// The text is nested too deeply.
     #[error("it is nested more than {MOST_DEEP} levels deep, or quotes a text over several lines")]
     TooDeep,
-    /// Lists in lists in one line.
+    /// One line begins too many nested lists.
     #[error("a line begins more than {MOST_DASHES} lists in one another")]
     TooManyDashes,
-    /// Lists and mappings of very many entries.
+    /// The text has too many lines, entries and keys.
     #[error("it has more than {MOST_MARKS} lines, entries and keys")]
     TooMany,
-    /// A long text with aliases.
+    /// The text uses aliases and is too long for that.
     #[error("it uses aliases (`*name`), and has more than {MOST_WITH_ALIASES} bytes")]
     Aliases,
 }

@@ -138,7 +138,7 @@ pub fn share(weights: &[usize], room: usize) -> Vec<usize> {
 /// A place where a value was shortened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Shortened {
-    /// The place, as `history[3].report`.
+    /// The place, like `history[3].report`.
     pub at: String,
     pub left_out: String,
 }

@@ -76,7 +76,7 @@ enum Step {
 }
 
 impl Misfit {
-    /// The place, as `votes[2].answer`; `.` for the value itself.
+    /// The place, like `votes[2].answer`; `.` for the value itself.
     pub fn place(&self) -> String {
         let place = shown(&self.0.steps);
         if place.is_empty() { ".".to_owned() } else { place }

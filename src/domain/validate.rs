@@ -135,7 +135,7 @@ fn form(content: &str, demands: &Demands) -> Option<Validation> {
     (!missing.is_empty()).then(|| Validation { outcome: Outcome::MissingJsonField, reason: reason() })
 }
 
-/// True if a document has a field of that name, or of that path, as `a.b`.
+/// True if a document has a field of that name, or of that path, like `a.b`.
 fn has(document: &Value, field: &str) -> bool {
     let nested = || field.split('.').try_fold(document, |value, part| value.get(part)).is_some();
     document.get(field).is_some() || nested()

@@ -11,7 +11,7 @@
 //!     └───────────────── n+1 ◀──────────────── approve ◀───────────────────────┘
 //!                                                 └── after improve: complete
 //!
-//!   after implement and debug: improve where the checks passed after the last change, else debug
+//!   after implement and debug: improve if the checks passed after the last change, else debug
 //! ```
 //!
 //! A stage gets to `running` only from `ready` or `revising` of the same stage, and a run gets to the next
@@ -191,7 +191,7 @@ pub struct Run {
     pub applied_at: Option<u64>,
     /// Changes of files that no report has shown, oldest first.
     pub unseen: Vec<Changed>,
-    /// The last checks.
+    /// The last checks of the project.
     pub verification: Option<LastVerification>,
     /// The time of the last event, in milliseconds since 1970.
     pub last_at: u64,

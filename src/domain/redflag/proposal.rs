@@ -72,7 +72,7 @@ fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     is_severe(line, from, found) && !holds("described", before) && !holds("described", after)
 }
 
-/// True if a clause has another subject than the reader, as `The clean target can run x`.
+/// True if a clause has another subject than the reader, like `The clean target can run x`.
 fn starts_with_a_subject(before: &str) -> bool {
     let first = before.split_whitespace().next().unwrap_or_default().to_lowercase();
     ["the", "it", "this", "that", "they", "attackers", "anyone", "somebody", "someone", "users"]
@@ -178,7 +178,7 @@ pub(super) struct Evasion {
 }
 
 /// The first evasive clause, if no other clause is definite. None if the text has code, which is definite, or
-/// no evasive clause, as a short answer.
+/// no evasive clause, like a short answer.
 pub(super) fn evasion(prose: &str, has_code: bool, evasive: &[Named]) -> Option<Evasion> {
     if has_code {
         return None;
@@ -230,7 +230,7 @@ fn is_definite(clause: &str) -> bool {
     words.count() >= LEAST_WORDS || letters >= LEAST_LETTERS && letters * 2 > clause.chars().count()
 }
 
-/// True if a reason only repeats what it explains, as `The test fails because it does not pass`.
+/// True if a reason only repeats what it explains, like `The test fails because it does not pass`.
 fn is_circular(clause: &str) -> bool {
     let Some(found) = PATTERNS.get("because").and_then(|because| because.find(clause)) else { return false };
     let what = stems(clause.get(..found.start()).unwrap_or_default());

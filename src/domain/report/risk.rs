@@ -105,8 +105,8 @@ fn failed(note: &VerificationNote) -> Option<Text> {
     Some(say!("verification_failed", what = what))
 }
 
-/// Ok if a stage can be approved by policy: there is no risk, no flagged or misfitting output and no change.
-/// Implement can never be approved by policy.
+/// Checks that a stage can be approved by policy: there must be no risk, no flagged or misfitting output and
+/// no change. Implement can never be approved by policy.
 ///
 /// # Errors
 ///

@@ -14,7 +14,7 @@ pub enum Part {
     Test,
     /// Configuration that decides which tests run, and how.
     Runner,
-    /// A file with other content that may also have lines of such configuration, as `package.json`.
+    /// A file with other content that may also have lines of such configuration, like `package.json`.
     Mixed,
 }
 

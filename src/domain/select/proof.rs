@@ -121,7 +121,7 @@ impl Observed {
             return true;
         }
         let fewer_before = weighed.fewer.len();
-        // Some runners count only failures, as `go test` without -v.
+        // Some runners count only failures, like `go test` without -v.
         let counted = self.totals.filter(|after| after.passed.is_some() || after.skipped.is_some());
         if let (Some(before), Some(after)) = (base.totals, counted) {
             let (was, is) = (before.passed.unwrap_or(0), after.passed.unwrap_or(0));

@@ -56,7 +56,7 @@ pub enum Seen {
 pub enum Does {
     #[default]
     Test,
-    /// It examines the code without running it, as a linter or a compiler.
+    /// It examines the code without running it, like a linter or a compiler.
     Look,
 }
 
@@ -173,7 +173,7 @@ fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
 }
 
 /// Reads an output with the reader of its runner. If the runner is unknown, the command may be a script that
-/// starts several runners: all readers read it, and every summary found counts.
+/// starts several runners: every reader that is not `is_alone` reads it, and every summary found counts.
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
     let output =
         Output { stdout: plain(stdout), stderr: plain(stderr), both: plain(&format!("{stdout}\n{stderr}")) };

@@ -20,7 +20,7 @@ use crate::domain::order::{Gather, Order};
 use crate::domain::packed::list;
 use crate::domain::pattern::Pattern;
 
-/// The compared form of an answer.
+/// The kind of an answer, which decides how it is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
@@ -117,7 +117,7 @@ fn lines(text: &str) -> String {
 // the spelling of numbers and of paths. These count: words, signs, units, and the case of identifiers.
 // Answers that differ in one of them never vote together.
 
-/// The least letters of a word after a number that is not taken for an abbreviated unit.
+/// The number of letters from which on a word after a number is no abbreviated unit.
 const LEAST_FOLDED: usize = 4;
 
 /// Words that introduce an answer and are not part of it.
@@ -186,7 +186,7 @@ fn undressed_but_code(text: &str) -> &str {
 
 fn enclosed<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
-    // A name with double underscores around it, as `__init__`.
+    // A name with double underscores around it, like `__init__`.
     let is_name = mark == "__" && inner.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     (!inner.is_empty() && !inner.contains(mark) && !is_name).then_some(inner)
 }
@@ -287,7 +287,7 @@ struct Number<'a> {
     /// The power of ten of the last digit.
     exponent: i64,
     unit: &'a str,
-    /// True if the number has a fraction and no exponent, as `3.10`.
+    /// True if the number has a fraction and no exponent, like `3.10`.
     is_dotted: bool,
 }
 
@@ -305,7 +305,7 @@ fn is_unit(word: &str) -> bool {
 }
 
 impl<'a> Number<'a> {
-    /// Parses a word as a number. None for any other word, as a date or a version of three parts.
+    /// Parses a word as a number. None for any other word, like a date or a version of three parts.
     fn of(word: &'a str) -> Option<Self> {
         let (negative, rest) = match word.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -366,7 +366,7 @@ impl<'a> Number<'a> {
     }
 }
 
-/// True if a number may be a version, as `1.10`: it is at least 1, and the second of two decimals is 0.
+/// True if a number may be a version, like `1.10`: it is at least 1, and the second of two decimals is 0.
 fn is_like_a_version(written: &str) -> bool {
     let Some((whole, fraction)) = written.split_once('.') else { return false };
     let begins_at_one = whole.starts_with(|digit: char| ('1'..='9').contains(&digit));

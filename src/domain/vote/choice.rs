@@ -242,7 +242,7 @@ pub fn stated(answer: &str) -> Option<&str> {
     let said = found.name("said")?;
     let own = said.as_str().trim();
     let bare = own.trim_end_matches(['*', '_']).trim_end();
-    // `**ANSWER: B**` closes what began before the word.
+    // In `**ANSWER: B**` the last marks belong to those before `ANSWER`.
     let own =
         if bare.matches("**").count() % 2 == 0 && bare.matches("__").count() % 2 == 0 { bare } else { own };
     let said = if own.is_empty() { unfenced(answer.get(said.end()..)?) } else { own };

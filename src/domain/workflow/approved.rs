@@ -46,8 +46,8 @@ pub struct Held {
 
 impl Run {
     /// The changes that the run accepts now: none before implement is approved or while a report waits for a
-    /// decision; after implement is approved, first an approved change, then any. A run that has ended accepts
-    /// any change.
+    /// decision; after implement is approved, first an approved change, then any. A run that has ended
+    /// accepts any change.
     ///
     /// # Errors
     ///
