@@ -144,7 +144,7 @@ pub struct Shortened {
 }
 
 /// Shortens a value to a weight. Light parts stay whole. Also returns the shortened places, at most
-/// [`MOST_PLACES`].
+/// `MOST_PLACES`.
 pub fn shortened(value: Value, room: usize) -> (Value, Vec<Shortened>) {
     let mut places = Vec::new();
     let value = fit(value, room, "", &mut places);
