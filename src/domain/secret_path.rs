@@ -38,6 +38,7 @@ pub struct FileRule {
     /// Endings that make `dotted` names ordinary.
     #[serde(default, deserialize_with = "lower")]
     exempt: BTreeSet<String>,
+    /// Beginnings of the names of JSON files.
     #[serde(default, deserialize_with = "lower")]
     pub prefixes: BTreeSet<String>,
     /// Text anywhere in a file name, unless its extension is one of `ordinary`.
