@@ -1,5 +1,5 @@
-//! Accounts: the run and the caps that pay for a consult. A consult is reserved before it starts and
-//! settled after it ends.
+//! Accounts: the run that pays for a consult, and the caps on spending. A consult is reserved before it
+//! starts and settled after it ends.
 
 use jiff::ZonedDateTime as Zoned;
 
@@ -27,7 +27,7 @@ use crate::provider::choice::Choice;
 /// Payer of a consult.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The run; none if the consult belongs to no run. Then no budget limits it.
+    /// The run that pays. `None` if the consult belongs to no run; then no budget limits it.
     pub run: Option<String>,
     pub stage: Option<Stage>,
     pub purpose: Purpose,
@@ -41,21 +41,21 @@ impl Account {
         Self { run: None, stage: None, purpose, rests_on: Vec::new() }
     }
 
-    /// The account of the run that a call names, if it names one.
+    /// The account of the run that a call names, else the account outside any run.
     ///
     /// # Errors
     ///
-    /// As of [`Self::of`].
+    /// See [`Self::of`].
     pub async fn of_named(log: &Log, workflow_id: Option<String>, purpose: Purpose) -> Result<Self, Error> {
         off_thread_with(log, move |log| Self::of(log, workflow_id.as_deref(), None, purpose)).await
     }
 
-    /// The account of a consult of the orchestrator: that of the named run, or of the run whose stage is
-    /// named and under way, else of none. So an open run does not pay for other work. Blocks.
+    /// Finds the account of a consult that the orchestrator asks for: the named run, else the run in which
+    /// the named stage is running, else no run. So an open run does not pay for other work. Blocks.
     ///
     /// # Errors
     ///
-    /// There is no run of that name, or the log that knows cannot be read.
+    /// The named run does not exist, or the log is busy and a run may have to pay.
     pub fn of(
         log: &Log,
         workflow_id: Option<&str>,
@@ -78,7 +78,8 @@ impl Account {
         });
         let run = match found {
             Ok(found) => found?,
-            // A log that opens no gate blocks no consult. Outside a run, no run blocks one.
+            // A log that stays unreadable stops no consult. A log that is busy stops one only if a run may
+            // have to pay.
             Err(error)
                 if !meant.is_definite() || matches!(&error, Error::Store(store) if !store.retryable()) =>
             {
@@ -87,8 +88,8 @@ impl Account {
             }
             Err(error) => return Err(error),
         };
-        // In a run the consult belongs to the run's current stage, whichever stage was named: no stage
-        // lends its consults to another.
+        // The current stage of the run pays, whichever stage was named: a stage cannot use the consults of
+        // another.
         Ok(match run {
             Some((run, stage)) => Self { run: Some(run), stage, purpose, rests_on: Vec::new() },
             None => outside,
@@ -96,7 +97,7 @@ impl Account {
     }
 }
 
-/// Known and estimated tokens of a consult.
+/// Source of a consult's token count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Took {
     /// The CLI reported its tokens.
@@ -109,7 +110,7 @@ pub(crate) enum Took {
     Nothing,
 }
 
-/// A reserved consult. If it is dropped before the consult starts, the consult counts nowhere.
+/// A reserved consult. Dropping it unsettled releases it, so that the consult counts nowhere.
 pub struct Reservation {
     kit: Kit,
     account: Account,
@@ -127,7 +128,7 @@ pub struct Reservation {
 ///
 /// # Errors
 ///
-/// The budget does not reach, a cap on spending would be passed, or the log cannot be written.
+/// The budget is too small, a cap on spending would be exceeded, or the log cannot be written.
 pub(crate) fn reserve(
     kit: &Kit,
     account: &Account,
@@ -161,7 +162,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) model: Option<&'a str>,
 }
 
-/// Returns how many consults an account has left; unlimited outside a run. Blocks.
+/// The number of consults that an account has left; `usize::MAX` outside a run. Blocks.
 ///
 /// # Errors
 ///
@@ -188,7 +189,7 @@ fn reserve_in(
 ) -> Result<Reserved, Error> {
     let (purpose, question) = (account.purpose, asked.tokens);
     let wanted = wanted(&kit.config, providers, asked.model);
-    // A day covers all runs: every earlier reservation counts.
+    // A cap on a day covers all runs, so the decision rests on the whole log.
     let rests_on = if guard.is_some() { RestsOn::TheLog } else { RestsOn::ItsRun };
     kit.log.journal().decide_now(rests_on, |history| {
         let stage = match &account.run {
@@ -219,7 +220,7 @@ fn reserve_in(
     })
 }
 
-/// The refusal of a run whose consults are used up. It names the run.
+/// The error for a run whose consults are used up. It names the run.
 pub fn exhausted(run: &Run, short: Short) -> Error {
     Error::BudgetExhausted(Short {
         by: Spender {
@@ -237,13 +238,13 @@ impl Reservation {
         &self.provider
     }
 
-    /// The account that it goes on.
+    /// The account that pays.
     pub fn account(&self) -> &Account {
         &self.account
     }
 
-    /// Returns the tokens of a consult for the log. Where the CLI reported them, the question's estimate is
-    /// kept beside them, so that later estimates learn; else this is the estimate.
+    /// The token estimate that the log keeps beside a consult. If the CLI reported its tokens, this is the
+    /// estimate of the question alone, from which later estimates learn.
     pub(crate) fn estimate(&self, took: Took) -> Tokens {
         match took {
             Took::Told => Tokens { input: self.question, output: 0 },
@@ -253,7 +254,7 @@ impl Reservation {
         }
     }
 
-    /// Settles the reservation after the consult. Returns whether the event is in the log. Blocks for one
+    /// Settles the reservation after the consult. True if the event was recorded in the log. Blocks for one
     /// write.
     ///
     /// # Errors
@@ -295,7 +296,7 @@ impl Drop for Reservation {
     }
 }
 
-/// A text as the log keeps it: the whole text if texts are saved, else its digest and length.
+/// A text in the form that the log keeps: length, digest and, if texts are saved, the text up to a limit.
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
@@ -304,7 +305,7 @@ pub fn kept(text: &str, is_saved: bool) -> Kept {
     }
 }
 
-/// Spending that caps limit.
+/// Checks consults against the caps on spending.
 #[derive(Clone)]
 struct Guard {
     caps: Caps,
@@ -321,12 +322,12 @@ struct Wanted {
     provider: String,
     /// The requested model; empty if the CLI chooses.
     model: String,
-    /// True if rules answer it, which costs nothing.
+    /// True if the understudy answers it by rules, which costs nothing.
     is_free: bool,
 }
 
 impl Guard {
-    /// The guard over the caps that are set; none if none is set.
+    /// The guard for the configured caps; `None` if no cap is set.
     fn of(config: &Configuration) -> Option<Self> {
         let caps = config.settings().caps;
         let set_by = Cap::ALL.map(|cap| (cap, config.loaded().set_by(&format!("caps.{}", cap.key()))));
@@ -337,7 +338,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// They would pass a cap, or the price of one is unknown.
+    /// The consults would exceed a cap, or the price of one is unknown.
     fn admit(
         &self,
         history: &History,
@@ -371,10 +372,11 @@ impl Guard {
         Ok(all)
     }
 
-    /// How the caps stand.
+    /// The state of each cap, for a run and for today.
     fn standings(&self, history: &History, run: Option<&str>) -> Vec<Standing> {
         let spending = &history.spending;
-        // The empty name stands for everything outside of runs.
+        // In the log the empty name stands for everything outside of runs; here it means a run that has spent
+        // nothing.
         let of_run = run.map(|run| {
             if run.is_empty() {
                 return (Weight::default(), Weight::default());

@@ -27,8 +27,8 @@ use crate::error::{ApprovalProblem, Error};
 /// Bytes of all reports in one list. Further reports are read one by one.
 const MOST_REPORTS: usize = 30_000;
 
-/// Every request that waits for a decision, in every run, oldest first. The first ones carry their reports,
-/// as far as there is room.
+/// Lists the requests of all runs that wait for a decision, oldest first. A request carries its report if
+/// `MOST_REPORTS` leaves room for it.
 ///
 /// # Errors
 ///
@@ -51,7 +51,8 @@ pub async fn pending(log: &Log) -> Result<Vec<Value>, Error> {
     read.await
 }
 
-/// The newest requests of a stage or of all stages, pending ones included, and the number of each decision.
+/// Lists the newest requests of a stage or of all stages, pending ones included, and counts each kind of
+/// decision.
 ///
 /// # Errors
 ///
@@ -81,7 +82,7 @@ pub async fn decisions(log: &Log, stage: Option<Stage>, limit: usize) -> Result<
     read.await
 }
 
-/// The status in a word. A request of a stopped run cannot be decided any more.
+/// The status of a request in one word. An undecided request of an ended run has the status of its run.
 pub fn status(run: &Run, request: &Request) -> &'static str {
     if request.decided.is_none() && !run.phase.is_open() { run.phase.name() } else { request.status() }
 }
@@ -95,7 +96,7 @@ pub fn entry(run: &Run, request: &Request) -> Value {
     entry
 }
 
-/// A request without its report; `resource` tells where the report is.
+/// A request without its report; `resource` is the address of the report.
 fn in_short(run: &Run, request: &Request) -> Value {
     let decided = request.decided.as_ref();
     json!({
@@ -128,17 +129,17 @@ pub fn critical_questions(report: &Value) -> Value {
     critical.cloned().collect()
 }
 
-/// How long a dialog waits for its human.
+/// Time that a dialog waits for an answer.
 pub const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// An open dialog in the log; dropping it closes the dialog. A call may announce a dialog before its
-/// request exists: then the maker of the request appends both at once, so that no other decision comes in
-/// between.
+/// An open dialog as the log records it; dropping it records that the dialog was closed. A call may announce
+/// a dialog before its request exists. The code that makes the request then appends both at once, so that no
+/// other decision comes in between.
 pub struct Dialog {
     announced: Announced,
 }
 
-/// The dialog for the maker of the request, which may outlive the call.
+/// The announced dialog, for the code that makes the request. That code may outlive the call.
 #[derive(Clone)]
 pub struct Announced {
     log: Log,
@@ -158,7 +159,7 @@ enum Ahead {
 }
 
 impl Dialog {
-    /// From now on other servers can see whether this server, and with it the dialog, is alive.
+    /// Prepares a dialog. From now on other servers can see that this server, and so its dialog, is alive.
     ///
     /// # Errors
     ///
@@ -185,7 +186,7 @@ impl Dialog {
         self.announced.clone()
     }
 
-    /// True if the dialog about a request was appended with it.
+    /// True if this dialog was appended together with the request.
     pub fn stands_for(&self, request: &str) -> bool {
         matches!(&*self.announced.held(), Ahead::Appended { request: own, .. } if own == request)
     }
@@ -208,7 +209,7 @@ impl Drop for Dialog {
 }
 
 impl Announced {
-    /// The event to append with a request; none if the call is gone.
+    /// The event to append with a request; `None` if the call is over or another call continues the dialog.
     pub fn draft(&self, run: &str, request: &str) -> Option<Draft> {
         let mut state = self.held();
         match &*state {
@@ -244,24 +245,24 @@ pub struct Verdict {
     pub request: String,
     pub decision: Decision,
     pub decided_by: DecidedBy,
-    /// How they came to the page, if they decided there.
+    /// The way in which the person reached the page, if they decided there.
     pub opened: Option<Opened>,
     pub feedback: Option<String>,
     pub revision_instructions: Option<String>,
-    /// Their answers by question.
+    /// The person's answers, by question id.
     pub responses: Map<String, Value>,
     /// The choice that the person made, if any.
     pub chosen: Option<String>,
     /// True if the person confirmed answers that contradict the decision.
     pub is_meant: bool,
-    /// Digest of the report that they saw, if known.
+    /// Digest of the report that the person saw, if known.
     pub seen: Option<String>,
     /// Nonce of the sealed state, if one was used.
     pub nonce: Option<String>,
 }
 
 impl Verdict {
-    /// The words that were given beside the answers.
+    /// The comment and the instructions for a revision.
     pub fn words(&self) -> Words<'_> {
         let (comment, instructions) = (self.feedback.as_deref(), self.revision_instructions.as_deref());
         Words { comment, instructions }
@@ -278,7 +279,7 @@ pub struct Reviewed {
 /// A decision in the log.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// The run after it.
+    /// The run after the decision.
     pub run: Run,
     pub request: Request,
     /// The decision.
@@ -290,7 +291,7 @@ impl Reviewed {
     ///
     /// # Errors
     ///
-    /// Nobody decided: the run ended before, or the request is still open.
+    /// There is no decision: the run ended first, or the request is still open.
     pub fn settled(self) -> Result<Settled, Error> {
         let Self { run, request } = self;
         match request.decided.clone() {
@@ -307,8 +308,8 @@ impl Reviewed {
 ///
 /// # Errors
 ///
-/// There is no such request, it was decided before, answers that no question allows, or the log
-/// cannot be used.
+/// The request does not exist or was decided before, an answer does not fit its question, the run does not
+/// accept this kind of decision, or the log cannot be used.
 pub async fn decide(kit: &Kit, verdict: Verdict) -> Result<Settled, Error> {
     match verdict.decided_by {
         DecidedBy::Elicitation | DecidedBy::ClientDialog | DecidedBy::Relayed => {
@@ -353,7 +354,7 @@ pub async fn find(log: &Log, request: &str) -> Result<Reviewed, Error> {
     found.await?
 }
 
-/// Returns whether a request still waits for a decision.
+/// True if a request still waits for a decision.
 ///
 /// # Errors
 ///
@@ -367,11 +368,11 @@ pub async fn is_open(log: &Log, request: &str) -> Result<bool, Error> {
     open.await?
 }
 
-/// Marks a sealed state as used if its answer decides nothing: an answer counts once, whatever it says.
+/// Marks a sealed state as used although its answer decides nothing: every answer counts only once.
 ///
 /// # Errors
 ///
-/// There is no such request, the state was used before, or the log cannot be used.
+/// The request does not exist, the state was used before, or the log cannot be used.
 pub async fn use_up(log: &Log, request: &str, nonce: String) -> Result<(), Error> {
     let (request, id) = (request.to_owned(), new_id());
     let decision = move |history: &History| {
@@ -403,11 +404,11 @@ pub fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Re
     })
 }
 
-/// Checks, before anybody is asked, whether a request can be decided with these answers.
+/// Checks that a request can be decided with these answers, and reads them.
 ///
 /// # Errors
 ///
-/// It was decided before, its run has ended, or no question allows the answers.
+/// The request was decided before, its run has ended, or an answer does not fit its question.
 pub fn may(run: &Run, request: &Request, answers: &Map<String, Value>) -> Result<Responses, Error> {
     run.may_decide(request).map_err(Error::Workflow)?;
     question::read(request.asked.stage, answers).map_err(|errors| {
@@ -483,7 +484,7 @@ fn chosen(request: &Request, said: Option<&str>) -> Result<Option<String>, Error
     }
 }
 
-/// Masks what a reviewer says, as everything that is stored.
+/// Masks the reviewer's words, like every text that is stored.
 async fn masked(config: &Configuration, verdict: Verdict) -> Result<Verdict, Error> {
     let work = config.masked(move |masker| {
         let mask = |text: String| masker.mask(&text).text.into_owned();

@@ -20,8 +20,8 @@ use crate::error::Error;
 use crate::provider::catalogue::Provider;
 use crate::provider::failure::{CliFailure, FailureKind};
 
-/// Returns the providers whose limits are spent now, with the end of each. A log that cannot be read opens
-/// no breaker.
+/// The providers whose limits are used up now, each with the end of its limit. Empty if the log cannot be
+/// read.
 pub async fn open(log: &Log) -> BTreeMap<String, Spent> {
     log.journal().read(|history| still_open(&history.spent)).await.unwrap_or_default()
 }
@@ -41,7 +41,7 @@ fn until(spent: &Spent) -> Option<Timestamp> {
     spent.resets_at.parse().ok()
 }
 
-/// The refusal of a provider whose limit is spent, if it is: no CLI is started. Blocks.
+/// The refusal of a provider if its limit is used up; no CLI is started for it. Blocks.
 pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> Option<Error> {
     let mut open = log.journal().read_now(|history| still_open(&history.spent)).unwrap_or_default();
     let spent = open.remove(provider)?;
@@ -68,7 +68,7 @@ pub(crate) struct Ready {
     pub(crate) names: Vec<String>,
     /// Providers that are left out or asked last, each with the reason.
     pub(crate) notes: BTreeMap<String, String>,
-    /// How many of the names, from the first on, work and did not refuse.
+    /// Number of providers at the front of `names` that work and did not refuse a short while ago.
     well: usize,
 }
 
@@ -77,29 +77,29 @@ impl Ready {
     ///
     /// # Errors
     ///
-    /// Nobody can be asked.
+    /// No provider is available.
     pub(crate) fn next(&self, last: Option<&str>) -> Result<String, Error> {
         let last = self.names.iter().take(self.well).find(|name| last == Some(name.as_str()));
         last.or(self.names.first()).cloned().ok_or(Error::NoProvider)
     }
 
-    /// Reasons for some of them, in one line.
+    /// All notes in one line; `None` if there are none.
     pub(crate) fn in_a_line(&self) -> Option<String> {
         let notes = self.notes.values().cloned();
         notes.reduce(|all, note| format!("{all}; {note}"))
     }
 }
 
-/// Providers to ask if nobody is named: the installed CLIs in the order of the configuration, else the
-/// understudy. Those that are weak at the work, that refused a short while ago, or that are set up wrongly
-/// come last. One whose limit is spent is left out if another is there. Blocks.
+/// The providers to ask if the caller names none: the installed CLIs in the order of the configuration, else
+/// the understudy. Providers that are weak at the work, refused a short while ago, or are set up wrongly come
+/// last. One whose limit is used up is left out if another is available. Blocks.
 pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     let threshold = kit.config.settings().policy.capability_threshold;
     let known = kit
         .log
         .journal()
         .read_now(|history| (still_open(&history.spent), history.track_record.weak(work, threshold)));
-    // A log that cannot be read opens no breaker and counts against nobody.
+    // A log that cannot be read opens no breaker and counts against no provider.
     let (spent, weak) = known.unwrap_or_default();
     let there = kit.config.catalogue().asked_by_default();
     let mut names: Vec<String> = there.iter().map(|provider| provider.name.clone()).collect();
@@ -122,26 +122,27 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     Ready { names, notes, well }
 }
 
-/// The permission for another provider to answer for one that cannot be asked.
+/// Says which providers may answer in the place of one that cannot be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permission {
     /// No other.
     Nobody,
     /// The call named a provider: only those in its `fallback`.
     Fallback,
-    /// The call named nobody, or permits it: those in `fallback` first, then the other available ones.
+    /// The call named no provider, or permits others: those in `fallback` first, then the other available
+    /// ones.
     Anybody,
 }
 
 impl Permission {
-    /// The permission that follows from naming providers or none.
+    /// [`Self::Fallback`] if the call named providers, else [`Self::Anybody`].
     pub(crate) fn of(is_named: bool) -> Self {
         if is_named { Self::Fallback } else { Self::Anybody }
     }
 }
 
-/// Stand-ins. Providers that are asked already are not among them, and nobody stands in twice: two answers
-/// of one provider say little more than one.
+/// The providers that may stand in for others. A provider that is asked anyway is not among them, and each
+/// stands in only once: two answers of one provider say little more than one.
 #[derive(Debug)]
 pub(crate) struct Bench {
     permission: Permission,
@@ -150,22 +151,22 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Stand-ins for these providers: the permitted ones, and the others in the order in which to ask them.
+    /// Stand-ins for the asked providers. `others` are the available ones in the order in which to ask them.
     pub(crate) fn new(permission: Permission, asked: &[String], others: Vec<String>) -> Self {
         Self { permission, others, taken: Mutex::new(asked.iter().cloned().collect()) }
     }
 
-    /// Nobody.
+    /// No stand-ins.
     pub(crate) fn empty() -> Self {
         Self::new(Permission::Nobody, &[], Vec::new())
     }
 
-    /// Takes a stand-in for a provider, if there is one. Nobody else gets it after that.
+    /// Takes the next stand-in for a provider, if there is one. Each is given out only once.
     pub(crate) async fn next_for(&self, kit: &Kit, provider: &str) -> Option<String> {
         self.next_among(kit, provider, |_| true).await
     }
 
-    /// As [`Self::next_for`], but only among some providers.
+    /// As [`Self::next_for`], but only among the providers for which `may` is true.
     pub(crate) async fn next_among(
         &self,
         kit: &Kit,
@@ -188,7 +189,7 @@ impl Bench {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let free =
             |name: &&String| *name != provider && !taken.contains(*name) && may(name) && can_be_asked(name);
-        // Rules replace a model only if the user permits it.
+        // The understudy's rules replace a model only if the user lists it in `fallback`.
         let is_model = |name: &&String| catalogue.get(name).is_ok_and(|other| !other.is_understudy());
         let next = by_permission.iter().chain(others.iter().filter(is_model)).find(free)?.clone();
         taken.insert(next.clone());
@@ -196,7 +197,7 @@ impl Bench {
     }
 }
 
-/// The provider that an answer replaces, and why.
+/// The provider that an answer stands in for, and the reason.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoodIn {
     pub provider: String,
@@ -212,7 +213,7 @@ pub struct StoodIn {
 }
 
 impl StoodIn {
-    /// Describes who answers for a provider that refused.
+    /// Describes the stand-in `by` for a provider that refused.
     pub(crate) fn of(config: &Configuration, provider: &str, by: &str, error: &Error) -> Self {
         let note = error.note();
         let asked = config.catalogue().get(provider);
@@ -231,7 +232,7 @@ impl StoodIn {
         }
     }
 
-    /// As a line that begins with the provider that refused.
+    /// One line that begins with the provider that refused.
     pub(crate) fn refused_first(&self, by: &str) -> String {
         format!("{} could not be asked ({}{}); {by} answers instead", self.provider, self.code, self.until())
     }
@@ -240,7 +241,7 @@ impl StoodIn {
         self.resets_at.as_ref().map_or(String::new(), |at| format!(", until {at}"))
     }
 
-    /// As a line that begins with the provider that answers.
+    /// One line that begins with the provider that answers.
     pub(crate) fn in_words(&self, by: &str) -> String {
         let until = self.until();
         format!(

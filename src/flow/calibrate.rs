@@ -41,7 +41,7 @@ const MOST_ORACLES: usize = 4;
 #[derive(Clone, Debug)]
 pub struct CalibrationRequest {
     pub kind: StepType,
-    /// Questions of it.
+    /// Questions of this kind of step.
     pub prompts: Vec<String>,
     /// The command that tells a right answer from a wrong one.
     pub oracle: Option<String>,
@@ -49,10 +49,10 @@ pub struct CalibrationRequest {
     pub task: Task,
     /// Number of samples, shared among the questions.
     pub samples: u32,
-    /// Providers that are asked in turn; all available ones if nobody is named.
+    /// Providers that are asked in turn; all available ones if none is named.
     pub providers: Option<Vec<String>>,
     pub options: CallOptions,
-    /// On whose account it goes.
+    /// The account that pays.
     pub account: Account,
 }
 
@@ -72,7 +72,7 @@ pub(super) struct Measured {
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) provider: String,
-    /// The question that it answers, by number.
+    /// Index of the question that it answers.
     pub(super) prompt: usize,
     pub(super) outcome: TakenAs,
 }
@@ -81,19 +81,20 @@ pub(super) struct Taken {
 pub(super) enum TakenAs {
     /// Discarded, with the reasons.
     Flagged(Vec<&'static str>),
-    /// Valid, but without an oracle nobody knows whether it is right.
+    /// Valid, but not judged, because there is no oracle.
     Valid(Canonical),
     /// Valid, and judged.
     Judged(Canonical, Verdict),
 }
 
-/// Takes samples of a step side by side, has them judged, and computes what a vote on it needs. Without an
-/// oracle it reports only how far the answers agree, which says nothing about how often they are right.
+/// Measures a step: takes samples side by side, lets the oracle judge them, and computes the lead that a vote
+/// needs. Without an oracle it reports only how far the answers agree, which does not show how often they are
+/// right.
 ///
 /// # Errors
 ///
-/// Nobody can be asked, an unknown provider, an oracle that cannot be run, no answer at all, or
-/// rules that cannot be used.
+/// No provider can be asked, a provider is unknown, the oracle cannot be run, no answer arrives, or the rules
+/// cannot be used.
 pub async fn calibrate(kit: &Kit, request: CalibrationRequest, progress: &Progress) -> Result<Value, Error> {
     kit.config.check()?;
     let step = step_of(&kit.config, request.kind)?;
@@ -138,13 +139,13 @@ pub async fn calibrate(kit: &Kit, request: CalibrationRequest, progress: &Progre
     Ok(result(&request, &measured, kept.err().as_ref()))
 }
 
-/// Returns the number of samples of each question.
+/// Divides the samples among the questions; the first questions get the remainder.
 fn shares(samples: u32, prompts: usize) -> impl Iterator<Item = u32> {
     let count = u32::try_from(prompts).unwrap_or(u32::MAX).max(1);
     (0..count).map(move |number| samples / count + u32::from(number < samples % count))
 }
 
-/// Has every valid answer judged, a few at a time.
+/// Sorts the samples, and lets the oracle judge every valid answer, `MOST_ORACLES` at a time.
 async fn judge(
     kit: &Kit,
     rounds: Vec<Vec<Sample>>,
@@ -211,7 +212,7 @@ fn to_judge(answer: String) -> String {
     }
 }
 
-/// Records what was measured of each provider, for later votes.
+/// Records the measurements of each provider, for later votes.
 async fn record(log: &Log, request: &CalibrationRequest, measured: &Measured) -> Result<(), Error> {
     let record = CalibrationRecord {
         step_type: request.kind,
@@ -240,7 +241,7 @@ pub(super) struct Count {
 }
 
 impl Measured {
-    /// The measurement of one provider; none if none of its answers counted.
+    /// The measurement of one provider; `None` if none of its answers is valid.
     fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
         let its = |taken: &Taken| taken.provider == provider;
         let count = self.count(its);
@@ -256,7 +257,7 @@ impl Measured {
         })
     }
 
-    /// The measurement of all providers that were asked in turn, if there are several.
+    /// The measurement of all providers together; `None` if only one was asked.
     fn together(&self, task: Task) -> Option<Together> {
         let count = self.count(|_| true);
         Rate::of(count.right, count.valid).filter(|_| self.providers.len() > 1)?;
@@ -314,7 +315,7 @@ impl Measured {
         }
     }
 
-    /// Counts the answers that fit.
+    /// Counts the answers for which `fits` is true.
     pub(super) fn count(&self, fits: impl Fn(&Taken) -> bool) -> Count {
         let mut count = Count::default();
         for taken in self.taken.iter().filter(|taken| fits(taken)) {
@@ -333,7 +334,7 @@ impl Measured {
     }
 }
 
-/// The measurement and its meaning.
+/// The result of the tool: the measurement and its meaning.
 fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&Error>) -> Value {
     const EVEN_IF_NULL: [&str; 4] = ["agreement", "estimated_p", "expected_cost_multiplier", "recommended_k"];
     let count = measured.count(|_| true);
@@ -350,7 +351,7 @@ fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&E
         "ok": true,
         "step_type": request.kind,
         "calibration_samples": count.answered,
-        // By the oracle; none without one.
+        // By the verdicts of the oracle; null without one.
         "estimated_p": accuracy.map(|rate| rate.estimate),
         "accuracy": accuracy,
         "estimated_v": counted.valid_rate,
@@ -358,7 +359,7 @@ fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&E
         "over_prompts": over_prompts,
         "oracle_errors": Some(count.unjudged).filter(|errors| *errors > 0),
         "warning": warning(request, count, counted.classes, over_prompts.as_ref()),
-        // The share of the most frequent valid answer. It is no accuracy.
+        // The share of the most frequent valid answer. This is not an accuracy.
         "agreement": agreement,
         "target_success_rate": request.task.target(),
         "estimated_total_steps": request.task.steps(),
@@ -373,7 +374,7 @@ fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&E
         "failures": measured.failures.iter().map(failure).collect::<Vec<_>>(),
         "usage": Some(measured.usage).filter(|usage| !usage.is_empty()),
         "masked": measured.masked,
-        // Later votes do not know of it then.
+        // If it is set, later votes do not know this measurement.
         "not_kept": not_kept.map(ToString::to_string),
         "insight": insight(
             request,
@@ -389,13 +390,13 @@ fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&E
 /// The spread between the questions of a step.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct OverPrompts {
-    /// Number of times that a valid answer to each question is right, in their order; none where none was
-    /// judged.
+    /// Share of right answers among the valid ones, for each question in order; `None` if no answer to it was
+    /// valid.
     accuracy: Vec<Option<f64>>,
     mean: Option<f64>,
-    /// Their standard deviation.
+    /// Standard deviation of these shares.
     spread: Option<f64>,
-    /// The probability that the whole task is right with the recommended lead, over the questions as they
+    /// The probability that the whole task is right with the recommended lead, given how much the questions
     /// differ.
     promise: Option<f64>,
 }
@@ -525,7 +526,8 @@ fn agreement(measured: &Measured) -> Option<Rate> {
     Rate::of(counts.values().copied().max()?, counts.values().sum())
 }
 
-/// The expected cost of the whole task with the recommended lead. Tokens and dollars only where the CLIs tell them.
+/// The expected cost of the whole task with the recommended lead. Tokens and dollars appear only if the CLIs
+/// report them.
 fn whole_task(plan: &Plan, request: &CalibrationRequest, measured: &Measured, answered: u32) -> Value {
     let per_sample = plan.samples_in_all / f64::from(answered.max(1));
     let usage = measured.usage;

@@ -32,7 +32,7 @@ use crate::host::project::{Base, Project};
 use plan::{Detail, FileOffset, Planned};
 pub use restore::{Backup, BackupState, RestoreRequest, backups, keep, prune, restore};
 
-/// How long a change waits for the change of another server.
+/// Time that a change waits for the end of another server's change.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 // A patch to apply, as a tool takes it: its schema has the words of the fields alone.
@@ -48,11 +48,12 @@ pub struct PatchRequest {
     pub dry_run: bool,
 }
 
-/// Applies a patch.
+/// Applies a patch to the project, whole or not at all.
 ///
 /// # Errors
 ///
-/// The call cannot begin. A patch that does not apply is an outcome, not an error.
+/// The configuration or the files cannot be used, or this caller may change nothing. A patch that does
+/// not apply is an outcome, not an error.
 pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcome, Error> {
     refuse_strangers(&kit.config, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
@@ -128,7 +129,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// True if a dry run tries a change that was approved.
+    /// True if the patch is one of the run's approved changes.
     fn is_approved_in(&self, run: Option<&Belonging>, patch: &Patch) -> bool {
         self.base.prefix.as_os_str().is_empty()
             && run.is_some_and(|run| {
@@ -204,7 +205,7 @@ fn lock(project: &ProjectFiles, log: &Log) -> Result<(Store, Lock), Refusal> {
     locked(store.of_user(log.user_key()))
 }
 
-/// The lock, if the project has backups already. It is not created.
+/// The lock, if it exists already. It is not created.
 fn lock_existing(project: &ProjectFiles, log: &Log) -> Result<Option<(Store, Lock)>, Refusal> {
     match Store::existing(project.root()).map_err(|obstacle| failed(&obstacle))? {
         Some(store) if store.has_lock() => locked(store.of_user(log.user_key())).map(Some),
@@ -222,8 +223,8 @@ fn locked(store: Store) -> Result<(Store, Lock), Refusal> {
     }
 }
 
-/// Undoes the unfinished changes of killed servers. Returns nothing if there is none, or if the change is
-/// under way now.
+/// Undoes the unfinished changes of killed servers. The result is empty if there are none, or if another
+/// server holds the lock.
 pub async fn recover(kit: &Kit) -> Vec<Recovery> {
     if !open_journals(kit.project.root()) {
         return Vec::new();
@@ -243,7 +244,7 @@ fn recover_now(project: &ProjectFiles, log: &Log) -> Vec<Recovery> {
     undo_open(&store, &project, log)
 }
 
-/// Undoes every open journal. The lock keeps others away.
+/// Undoes the change of every open journal. The caller holds the lock.
 fn undo_open(store: &Store, project: &Project, log: &Log) -> Vec<Recovery> {
     let open = store.open_sessions().unwrap_or_default();
     if open.is_empty() {
@@ -272,7 +273,7 @@ fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session:
                 nothing(vec![format!("{} cannot be changed by this server", manifest.root)])
             }
         },
-        // It came with the project: it is reported once, and never acted on.
+        // The journal came with the project, so it is reported once and never acted on.
         Err(obstacle @ Obstacle::Foreign) => {
             let _ = store.settle(session);
             nothing(vec![format!("{}: {obstacle}", Store::shown(session))])
@@ -284,7 +285,7 @@ fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session:
     }
 }
 
-/// Runs work on a blocking thread. If the call is cancelled, the work learns of it before it is final.
+/// Runs work on a blocking thread. The function that the work gets returns true once the call is cancelled.
 async fn blocking<T: Send + 'static>(
     kit: &Kit,
     work: impl FnOnce(&Kit, &dyn Fn() -> bool) -> Result<T, Error> + Send + 'static,
@@ -316,7 +317,7 @@ struct Told {
     approved_by: Option<String>,
 }
 
-/// Records a change. `undoes` tells a restore from a patch.
+/// Records a change: a restore if the manifest has `undoes`, else a patch.
 fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: Told) {
     let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
     let files = manifest.files.iter().map(changed).collect();
@@ -325,7 +326,7 @@ fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: Told) {
     note_change(log, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
 }
 
-/// Records what was undone of an unfinished change.
+/// Records the files of an unfinished change that were undone.
 fn recovered(log: &Log, run: Option<&str>, manifest: &Manifest, recovery: &Recovery) {
     let is_back = |entry: &&Entry| recovery.files.contains(&entry.path);
     let back = |entry: &Entry| {
@@ -368,7 +369,7 @@ fn changed(entry: &Entry) -> ChangedFile {
 ///
 /// # Errors
 ///
-/// Why it does not apply.
+/// The patch does not apply; the refusal says why.
 pub(in crate::flow) fn apply_to_copy(
     copy: &Project,
     store: &Path,
@@ -391,7 +392,7 @@ pub(in crate::flow) fn apply_to_copy(
 pub struct PatchOutcome {
     /// True if all of it applies.
     pub ok: bool,
-    /// Why not.
+    /// The error, if it does not apply.
     #[serde(flatten, serialize_with = "named_in_any_case")]
     pub error: Option<ErrorNote>,
     /// True if nothing was written on purpose.
@@ -410,7 +411,7 @@ pub struct PatchOutcome {
     /// The argument of `maestro_restore_from_backup` that undoes the patch.
     pub backup_session: Option<String>,
     pub normalised: Vec<String>,
-    /// Hunks that were found elsewhere than their headers say.
+    /// Hunks that apply at another place than their headers say.
     pub offsets: Vec<FileOffset>,
     /// Unfinished changes of killed servers, undone first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -475,7 +476,7 @@ impl PatchOutcome {
 pub struct RestoreOutcome {
     /// True if everything requested is restored.
     pub ok: bool,
-    /// Why not.
+    /// The error, if it could not be restored.
     #[serde(flatten)]
     pub error: Option<ErrorNote>,
     /// The session that was restored.

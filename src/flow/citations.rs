@@ -20,7 +20,7 @@ const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
 const READ_AT_LEAST: usize = 64;
 /// Why a file beyond these limits is not read.
 const TOO_MANY: &str = "more files are named than are looked into for one answer";
-/// Files of one name that are read.
+/// Maximum number of files with the same name that are read.
 const MOST_OF_A_NAME: usize = 6;
 
 /// The files that a path in an answer may mean.
@@ -33,9 +33,9 @@ enum Meant {
     Unread(String),
 }
 
-/// The places that a plain answer names, and whether they exist. Blocks. Files that the project refuses to
-/// read are not read here either. A bare file name means a file that went with the question, if there is
-/// one.
+/// Checks the places that a plain answer names: each citation says if its place exists. Files that the
+/// project refuses to read are not read here either. A bare file name means a file that was sent with the
+/// question, if there is one. Blocks.
 pub fn citations<'a>(
     project: &ProjectFiles,
     answer: &str,
@@ -68,7 +68,7 @@ fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation
                     .iter()
                     .map(|(shown, text)| judged(claim, shown, text, &mut budget))
                     .max_by_key(|citation| weight(citation.status)),
-                // Text that may not be a place is not called wrong.
+                // A text that is perhaps no place is not reported as wrong.
                 Meant::Nothing | Meant::Unread(_) if claim.form == Form::Perhaps => None,
                 Meant::Nothing => {
                     Some(Citation::bare(claim, Standing::Absent, "there is no such file in the project"))
@@ -190,7 +190,7 @@ impl Reader<'_> {
             self.left = self.left.saturating_sub(room);
             return Err("the file is too large to be looked into".to_owned());
         }
-        // The size is known, so two reads do: the content, and the end of the file.
+        // The size is known, so two reads suffice: the content, and the end of the file.
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + READ_AT_LEAST);
         file.take(room).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -206,7 +206,8 @@ impl Reader<'_> {
     }
 }
 
-/// A path, with the prefixes of a diff and of a script's output removed.
+/// The forms of a path to try: as given, without the `a/` or `b/` of a diff, and without leading non-ASCII
+/// characters such as an arrow in a script's output.
 fn forms(path: &str) -> impl Iterator<Item = &str> {
     let bare = path.strip_prefix("a/").or_else(|| path.strip_prefix("b/"));
     let alone = Some(path.trim_start_matches(|letter: char| !letter.is_ascii()));
@@ -215,8 +216,8 @@ fn forms(path: &str) -> impl Iterator<Item = &str> {
         .chain(alone.filter(|alone| alone.len() < path.len() && !alone.is_empty()))
 }
 
-/// The suffixes of a path to look for: all of it; of an absolute path ever less, but never the file name
-/// alone.
+/// The suffixes of a path to look for. A relative path is looked for as a whole. An absolute path loses one
+/// leading directory after another, but is never reduced to its file name.
 fn tails(path: &str) -> impl Iterator<Item = &str> {
     let is_absolute = path.starts_with(['/', '~']) || path.get(1..2) == Some(":");
     let shorter = path.match_indices('/').filter_map(|(at, _)| path.get(at + 1..));

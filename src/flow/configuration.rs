@@ -115,7 +115,8 @@ impl Configuration {
         &self.settled().catalogue
     }
 
-    /// Returns once which of the project's own files have no effect. Reads nothing.
+    /// The note on the project's own files that have no effect. Only the first call returns it. Reads
+    /// nothing.
     pub fn untold(&self) -> Option<(&'static str, Value)> {
         let settled = self.inner.settings.get()?;
         // `check` reports a project directory that is a link: no call can do anything about it.
@@ -140,11 +141,11 @@ impl Configuration {
         Baseline::configured(self.settings().policy.single_agent_turns)
     }
 
-    /// Errors if the configuration has problems that affect all calls.
+    /// Fails if the configuration has problems that affect all calls.
     ///
     /// # Errors
     ///
-    /// The problems.
+    /// [`Error::ConfigInvalid`] with the problems.
     pub fn check(&self) -> Result<(), Error> {
         match self.loaded().general_problems() {
             problems if problems.is_empty() => Ok(()),
@@ -191,7 +192,7 @@ impl Configuration {
         once(&self.inner.masker, || self.make_masker())
     }
 
-    /// Masks on another thread than the one that answers calls.
+    /// Runs masking work on a blocking thread, so that the thread that answers calls stays free.
     pub(in crate::flow) async fn masked<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Masker) -> T + Send + 'static,
@@ -208,8 +209,8 @@ impl Configuration {
         })
     }
 
-    /// The rules for secrets, read once. If a file replaces them, its examples are tried. A project adds
-    /// rules, trusted or not, but removes none.
+    /// The rules for secrets, read once. If a user's file replaces ours, its examples are tried. A project
+    /// can add rules, trusted or not, but removes none.
     pub(in crate::flow) fn secret_rules(&self) -> Result<Arc<SecretRules>, Error> {
         once(&self.inner.secrets, || self.make_secret_rules())
     }
@@ -239,7 +240,7 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A rule that cannot be used.
+    /// A rule cannot be used.
     pub fn red_flags(&self) -> Result<Arc<RedFlags>, Error> {
         once(&self.inner.red_flags, || self.of_red_flag_rules(RedFlags::candidate))
     }
@@ -248,7 +249,7 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A rule that cannot be used.
+    /// A rule cannot be used.
     pub fn inspector(&self) -> Result<Arc<Inspector>, Error> {
         once(&self.inner.inspector, || self.of_red_flag_rules(|rules| Inspector::new(&rules.step)))
     }
@@ -257,7 +258,7 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A list that cannot be used.
+    /// A list cannot be used.
     pub fn lexicon(&self) -> Result<Arc<Lexicon>, Error> {
         once(&self.inner.lexicon, || self.rules("conf/intents.yaml"))
     }
@@ -280,7 +281,7 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A rule that cannot be used.
+    /// A rule cannot be used.
     pub fn vote_flags(&self) -> Result<Arc<VoteFlags>, Error> {
         once(&self.inner.vote_flags, || self.of_red_flag_rules(VoteFlags::new))
     }
@@ -307,13 +308,13 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A replacing file that cannot be read.
+    /// A file that replaces ours cannot be read.
     pub fn document(&self, path: &str) -> Result<Document, Error> {
         self.library().read(path).map_err(|error| invalid(path, error))
     }
 }
 
-/// Rules as a document has them; those that replace ours have their examples tried.
+/// Reads the rules of a document. If the document is not built in, the examples of its rules are tried too.
 fn read<T: RuleFile>(document: &Document) -> Result<T, Error> {
     let wrong = |error| invalid(&document.origin, error);
     let rules = T::from_yaml(&document.text).map_err(wrong)?;

@@ -19,17 +19,16 @@ pub use attempt::{Turn, ask};
 pub use prepare::{Layout, Prepared, Question, prepare};
 pub use reply::{Consulted, ContextNote, schema_errors};
 
-/// Asks one provider one question, on the account of the run that it names or whose stage is under way,
-/// if there is one. The place in the line is taken before the log is looked at, so that calls wait in the
-/// order in which they came.
+/// Asks one provider one question. The run that the question names pays, else the run in which the question's
+/// stage is running, else none. The place in the queue is taken before the log is read, so that calls wait in
+/// the order of arrival.
 ///
-/// Work changes threads three times: what comes before the CLI starts, its start, and what comes after
-/// its end.
+/// The work uses a blocking thread three times: before the CLI starts, for its start, and after its end.
 ///
 /// # Errors
 ///
-/// There is no such provider or thread, the question cannot be prepared, or the log of a run that this
-/// server works on cannot be read. That a provider fails is no error: its reply says so.
+/// The provider or the thread does not exist, the question cannot be prepared, the budget is too small, or
+/// the log cannot be used. A failing provider is no error: its reply reports the failure.
 pub async fn consult(
     kit: &Kit,
     provider: Option<String>,
@@ -39,7 +38,7 @@ pub async fn consult(
 ) -> Result<Consulted, Error> {
     kit.config.check()?;
     let place = kit.processes.slots().place()?;
-    // All that comes before a CLI starts.
+    // Everything before the CLI starts.
     let turn = off_thread_with(kit, move |kit| {
         let Account { run, stage, purpose, .. } = question.account;
         question.account = Account::of(&kit.log, run.as_deref(), stage, purpose)?;
@@ -49,7 +48,7 @@ pub async fn consult(
         }
         let conversation = converse(&kit.log, thread)?;
         if question.context.files.is_empty() && !conversation.files.is_empty() {
-            // A consultant keeps nothing: what the talk is about goes along again, as it is now.
+            // A consultant remembers nothing, so the conversation's files are sent again as they are now.
             question.context.files = kit.project.reader()?.still_there(conversation.files.clone());
         }
         let provider = match provider {
@@ -59,7 +58,7 @@ pub async fn consult(
                 ready(kit, work).next(conversation.last_provider.as_deref())?
             }
         };
-        // The helper of the CLI starts while the question is prepared. A consultant starts none.
+        // The CLI's helper starts while the question is prepared. A Maestro below a consultant starts none.
         kit.processes.refuse_nested()?;
         let is_program = !kit.config.catalogue().get(&provider)?.is_understudy();
         let ahead = (is_program && place.is_first()).then(|| kit.processes.supervisor().ahead());
@@ -72,8 +71,8 @@ pub async fn consult(
     Ok(ask_or_stand_in(kit, turn, &bench, progress).await)
 }
 
-/// Asks one provider; if it cannot answer for reasons of its own, a permitted stand-in, with its
-/// own model and no harder. Where nobody can, the first refusal stands.
+/// Asks one provider. If it refuses for a reason of its own, asks permitted stand-ins, each with its own
+/// model and the same effort. If none answers, the reply is the first refusal.
 pub(crate) async fn ask_or_stand_in(kit: &Kit, turn: Turn, bench: &Bench, progress: &Progress) -> Consulted {
     let prepared = Arc::clone(&turn.prepared);
     let first = ask(turn, progress).await;

@@ -35,7 +35,7 @@ pub async fn recorded(log: &Log) -> Result<Vec<RunRecord>, Error> {
     log.journal().read(|history| history.coordination.clone()).await
 }
 
-/// As [`recorded`], for advice: a log that cannot be read gives no results.
+/// As [`recorded`], but empty if the log cannot be read: advice does without results.
 pub async fn recorded_or_nothing(log: &Log) -> Vec<RunRecord> {
     recorded(log).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "recorded results cannot be read, and weigh in nothing");
@@ -118,7 +118,7 @@ pub struct GivenAnswer {
     pub correct: Option<bool>,
 }
 
-/// Explains the paper's measures in a result that shows them.
+/// Definitions of the paper's measures, for a result that shows them.
 fn definitions() -> BTreeMap<&'static str, &'static str> {
     [
         (

@@ -39,7 +39,7 @@ pub struct RoleDocument {
 ///
 /// # Errors
 ///
-/// A replacing file cannot be used.
+/// A file that replaces ours cannot be used.
 pub fn role(config: &Configuration, role: Role) -> Result<RoleDocument, Error> {
     let document = config.document(&format!("roles/{}.md", role.name()))?;
     let (head, prompt) = parse::<RoleDocument>(&document.text)
@@ -78,7 +78,7 @@ pub struct SkillHead {
 ///
 /// # Errors
 ///
-/// A replacing file cannot be used, for example because a placeholder does not exist.
+/// A file that replaces ours cannot be used, for example because a placeholder does not exist.
 pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Result<SkillDocument, Error> {
     let path = match stage {
         Stage::Analyze => "skills/stage1_example_analysis.md",
@@ -109,11 +109,11 @@ pub fn skill(config: &Configuration, stage: Stage, policy: &StagePolicy) -> Resu
     Ok(SkillDocument { head, content })
 }
 
-/// Front matter of a document, and the text below it.
+/// Splits a document into its front matter and the text below it.
 ///
 /// # Errors
 ///
-/// There is none, or its keys are not the expected ones; the text names the line.
+/// The front matter is missing, or its keys are not the expected ones; the text names the line.
 fn parse<T: DeserializeOwned>(document: &str) -> Result<(T, &str), String> {
     let after = document.strip_prefix("---\n").ok_or("it must begin with YAML between two lines of ---")?;
     let (head, body) = after.split_once("\n---\n").ok_or("the line --- that ends its YAML is missing")?;
@@ -125,7 +125,7 @@ fn parse<T: DeserializeOwned>(document: &str) -> Result<(T, &str), String> {
 ///
 /// # Errors
 ///
-/// A replacing file that is not JSON.
+/// A file that replaces ours is not JSON.
 pub fn schema(config: &Configuration, name: SchemaName) -> Result<Value, Error> {
     let document = config.document(&format!("schemas/{}.json", name.name()))?;
     serde_json::from_str(&document.text)
@@ -143,12 +143,12 @@ pub struct Topic {
     also: Vec<String>,
 }
 
-/// The sections of the reference: its second-level headings. Rules of dashes and headings inside code
-/// blocks do not count.
+/// The sections of the reference, one for each second-level heading. Rules of dashes, and headings inside
+/// code blocks, do not count.
 ///
 /// # Errors
 ///
-/// A replacing file cannot be read.
+/// A file that replaces ours cannot be read.
 pub fn topics(config: &Configuration) -> Result<Vec<Topic>, Error> {
     let text = config.document("SKILLS.md")?.text;
     let mut starts: Vec<(usize, String)> = Vec::new();
@@ -187,7 +187,7 @@ fn other_names(section: &str) -> Vec<String> {
     names.into_iter().flat_map(|names| names.split(", ")).map(str::to_owned).collect()
 }
 
-/// A section without the rule below it and without comments.
+/// A section without comments and without the rule of dashes below it.
 fn as_read(section: &str) -> String {
     let section = section.trim();
     let section = section.strip_suffix("\n---").map_or(section, str::trim_end);
@@ -198,8 +198,8 @@ fn as_read(section: &str) -> String {
     lines.join("\n")
 }
 
-/// The topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the topics
-/// that are most likely meant.
+/// Finds the topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the
+/// topics that are most likely meant.
 pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
     let topics = topics(config)?;
     let wanted = plain(name);

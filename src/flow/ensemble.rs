@@ -61,20 +61,20 @@ impl Candidate {
 
 #[derive(Clone, Debug, Default)]
 pub struct Whom {
-    /// The named providers; none or an empty list means the available ones.
+    /// The named providers; `None` or an empty list means the available ones.
     pub named: Option<Vec<String>>,
     pub times: usize,
-    /// True if another provider may answer for one that refuses; none means: only if nobody was named.
+    /// True if another provider may answer for one that refuses. `None`: only if no provider was named.
     pub stand_in: Option<bool>,
 }
 
-/// Asks each provider so many times, side by side as far as there are slots, on the account of the current
-/// run.
+/// Asks each provider the same number of times, side by side as far as there are slots. The question's
+/// account pays.
 ///
 /// # Errors
 ///
-/// Nobody can be asked, a provider is unknown, there are too many candidates, the rules cannot be used, or
-/// a server that works on a run cannot read the log.
+/// No provider can be asked, a provider is unknown, there are too many candidates, the rules cannot be used,
+/// the budget is too small, or the log cannot be used.
 pub async fn generate(
     kit: &Kit,
     whom: Whom,
@@ -86,7 +86,7 @@ pub async fn generate(
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
     let Ready { providers, prepared, ids, turns, bench, notes } = ready;
     let red_flags = kit.config.red_flags()?;
-    // With one candidate each, the provider's name identifies it.
+    // If each provider has one candidate, its name identifies the candidate.
     let is_single = ids.len() == providers.len();
     let names = if is_single { providers.clone() } else { ids.clone() };
     let replies = answered(kit, turns, names, &bench, progress).await;
@@ -100,7 +100,7 @@ pub async fn generate(
     let (candidates, drafts) = judged.await?;
     let id = drafts.last().map(|draft| draft.id.clone());
     note_on(&kit.log, prepared.account(), drafts).await;
-    // Id by which a judge finds the question; none if the log keeps no record of it.
+    // A judge finds the question in the log by this id, so it is given only if the log keeps a record.
     let is_recorded = prepared.account().run.is_some() || kit.config.settings().tracing.enabled;
     let id = id.filter(|_| is_recorded);
     Ok(shown(kit, &prepared, candidates, providers, notes, id.as_deref()))
@@ -186,8 +186,8 @@ fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Questio
     Ok(Ready { providers, prepared, ids, turns, bench, notes: left_out.into_iter().chain(unfit).collect() })
 }
 
-/// Leaves out providers beyond the run's budget if nobody was named, and says so. One always stays; if
-/// there is no budget at all, the refusal says why.
+/// If no provider was named, drops those that the run's budget does not cover, and returns a note on that.
+/// One provider always stays: without any budget, the refusal of its consult says why.
 fn fit(
     kit: &Kit,
     account: &Account,
@@ -224,7 +224,7 @@ pub(super) fn turns(
     Ok(places.into_iter().zip(reserved).enumerate().map(turn).collect())
 }
 
-/// Their answers, asked side by side as far as there are slots.
+/// Asks the providers of these turns, side by side as far as there are slots.
 pub(super) async fn answered(
     kit: &Kit,
     turns: Vec<Turn>,
@@ -241,7 +241,7 @@ pub(super) async fn answered(
     join_all(asked).await
 }
 
-/// Judges the answers, and returns what the log keeps of that.
+/// Checks each answer for red flags, and returns the events that record the result.
 fn judged(
     kit: &Kit,
     red_flags: &RedFlags,
@@ -275,7 +275,7 @@ pub fn compared_answers<'a>(answers: impl Iterator<Item = &'a str>) -> EnsembleN
     }
 }
 
-/// The similarity for the log, resting on the consults and their question.
+/// The event that records the similarity. It rests on the consults.
 fn compared<'a>(
     config: &Configuration,
     replies: impl Iterator<Item = &'a Consulted> + Clone,
@@ -292,7 +292,7 @@ fn compared<'a>(
     Ok(Draft::new(new_id(), noted).on(answered.map(|reply| reply.consult.clone())))
 }
 
-/// A flagged answer for the log, resting on its consult.
+/// The event that records a flagged answer. It rests on its consult.
 fn flag(verdict: &Verdict, reply: &Consulted, stage: Option<Stage>) -> Option<Draft> {
     let reasons: Vec<String> = verdict.reasons.iter().map(Reason::in_words).collect();
     let body = RedFlagged { provider: reply.provider.clone(), stage, reasons };

@@ -1,4 +1,4 @@
-//! Evidence: what the orchestrator recorded, and everything else in the log, as one chain.
+//! Evidence: the orchestrator's own records and all other events of the log, as one chain.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -25,7 +25,7 @@ pub const MOST_PIECES: usize = 500;
 /// Characters of all contents in one result.
 const MOST_CHARS: usize = 40_000;
 
-/// Characters that every content may have, however many there are.
+/// Minimum room for each content in characters, however many there are.
 const LEAST_CHARS: usize = 200;
 
 // Evidence to show, as a tool takes it: its schema has the words of the fields alone.
@@ -65,7 +65,7 @@ pub struct Chain {
 ///
 /// # Errors
 ///
-/// There is no such run or piece, or the log cannot be read.
+/// The run or the piece does not exist, or the log cannot be read.
 pub async fn chain(config: &Configuration, log: &Log, request: ChainRequest) -> Result<Chain, Error> {
     config.check()?;
     check_run(log, request.workflow_id.clone()).await?;
@@ -104,7 +104,7 @@ fn shown(mut listing: Listing) -> Chain {
     Chain { count: evidence.len(), total, red_flag_summary, evidence }
 }
 
-/// One piece with everything that the log holds of it; none if it does not exist.
+/// One piece with everything that the log holds of it; `None` if it does not exist.
 ///
 /// # Errors
 ///
@@ -168,7 +168,7 @@ pub struct Logged {
     pub evidence_type: EvidenceType,
     /// The stage that it belongs to.
     pub stage: OfStage,
-    /// The run that it belongs to; none where it stands beside all runs.
+    /// The run that it belongs to; `None` if it belongs to no run.
     pub workflow_id: Option<String>,
     /// Effect of a verification on the gate before improve.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,7 +180,7 @@ pub struct Logged {
 #[derive(Clone, Debug, Serialize)]
 pub struct GateNote {
     pub effect: Gate,
-    /// True if the checks passed; none if the content does not say.
+    /// True if the checks passed; `None` if the content does not say.
     pub passed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
@@ -204,8 +204,8 @@ pub enum Gate {
 ///
 /// # Errors
 ///
-/// A confidence outside 0 to 1, no source, too much content, links to what is not in the log, no
-/// such run, or the log cannot be written.
+/// The confidence is not 0 to 1, the source or the content is missing, there is too much content, a link or
+/// the run does not exist, or the log cannot be written.
 pub async fn log(kit: &Kit, request: LogRequest) -> Result<Logged, Error> {
     kit.processes.refuse_strangers()?;
     kit.config.check()?;
@@ -253,7 +253,7 @@ fn check(request: &LogRequest) -> Result<(), Error> {
     Err(Error::InvalidArguments(problem))
 }
 
-/// The links, each once, if all of them are in the log.
+/// The linked ids, each once. Fails if one of them is not in the log.
 async fn known(log: &Log, linked: &[String]) -> Result<Vec<String>, Error> {
     if linked.is_empty() {
         return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! The state that `check` reports beside the settings: the rule files, and the log with what waits in it for a
-//! person and how each consultant fared last.
+//! The state that `check` reports beside the settings: errors of rule files, decisions that wait for a
+//! person, and the last failure of each consultant.
 
 use std::collections::BTreeMap;
 
@@ -123,8 +123,7 @@ fn waiting(run: &Run, request: &str) -> Option<Waiting> {
     })
 }
 
-/// Records how a consult of a CLI ended, after the earlier ones. A cancelled consult says nothing about its
-/// CLI.
+/// Adds the end of a consult to the failures so far. A cancelled consult says nothing about its CLI.
 fn note(
     failures: &mut BTreeMap<String, LastFailure>,
     provider: &str,

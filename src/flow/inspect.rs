@@ -1,4 +1,4 @@
-//! Checks a text for red flags, and a content for its demanded form.
+//! Checks a text for red flags, and a content for its required form.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorNote, outcome};
 /// Maximum size of a text in bytes.
 const MOST_BYTES: usize = 1_000_000;
 
-/// Holds a text against the named rules, else the step's, else those that fit it.
+/// Checks a text against the named rules, else those of its step, else those that fit its form.
 ///
 /// # Errors
 ///
@@ -98,11 +98,11 @@ pub struct ValidationRequest {
     pub forbidden_patterns: Vec<String>,
 }
 
-/// Holds a content against the rules and the caller's demands, away from the thread that answers.
+/// Checks a content against the rules and the caller's demands, on a blocking thread.
 ///
 /// # Errors
 ///
-/// The rules cannot be used. Demands that cannot be used are a report that says so.
+/// The rules cannot be used. If the demands cannot be used, the report says so.
 pub async fn validate_content(config: &Configuration, request: ValidationRequest) -> Result<Value, Error> {
     off_thread_with(config, move |config| {
         let ValidationRequest { content, content_type, max_chars, fields, forbidden_patterns } = request;

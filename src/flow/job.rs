@@ -98,7 +98,7 @@ impl Jobs {
         self.inner.changed.notify_waiters();
     }
 
-    /// Held while a call that was given up becomes a job, so that a list of jobs right afterwards shows it.
+    /// Lock that is held while an abandoned call becomes a job, so that a list right afterwards shows it.
     pub async fn adopting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.inner.adopting.lock().await
     }
@@ -193,7 +193,7 @@ impl Jobs {
     ///
     /// # Errors
     ///
-    /// The log cannot be written: nobody could find the job.
+    /// The log cannot be written, so that the job could not be found again.
     pub async fn begin(&self, call: Call, scope: &Scope) -> Result<String, Error> {
         if self.inner.log.is_logged("") {
             self.inner.log.show_alive()?;
@@ -218,8 +218,7 @@ impl Jobs {
         Ok(id)
     }
 
-    /// Records the beginning of a job. A lost job is replaced only once: two replacements would both be
-    /// paid.
+    /// Records the beginning of a job. A lost job is replaced only once: a second one would be paid again.
     async fn record_once(&self, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
         let Some(lost) = lost else { return self.record(began).await };
         let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
@@ -336,7 +335,7 @@ impl Jobs {
         self.with_result(job).await
     }
 
-    /// The job after it has ended, or after the time is over.
+    /// Waits until a job has ended or the time is over, and returns its state.
     async fn ended_within(&self, patience: Duration, id: &str, progress: &Progress) -> Result<Shown, Error> {
         let until = Instant::now() + patience;
         let mut said = None;
@@ -431,11 +430,12 @@ impl Jobs {
         }
     }
 
-    /// The call of a lost job, and the answers that arrived in it and in the jobs that it replaced.
+    /// Prepares to repeat a job that failed, was cancelled or lost its server: its call, and the answers that
+    /// arrived in it and in the jobs that it replaced.
     ///
     /// # Errors
     ///
-    /// No job has this id, it is not lost, or the log cannot be read.
+    /// No job has this id, it still runs or is done, or the log cannot be read.
     pub async fn again(&self, id: &str) -> Result<Asked, Error> {
         let (owned, named) = (self.clone(), id.trim().to_owned());
         let read = self.journal().read(move |history| {
@@ -492,8 +492,8 @@ impl Jobs {
         Ok(Asked::Anew(Call { since: now(), ..call }, arrived))
     }
 
-    /// Ended jobs that nobody collected, each reported once, for the next result of any tool; and whether
-    /// jobs run at other servers.
+    /// A note for the next result of any tool on ended jobs whose results were not collected; each job is
+    /// reported once. The flag is true if jobs may run at other servers.
     pub async fn untold(&self) -> (Option<Value>, bool) {
         const NAMED: usize = 5;
         let owned = self.clone();
@@ -505,7 +505,7 @@ impl Jobs {
             let ended = open
                 .into_iter()
                 .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
-                // The caller that repeated it knows it.
+                // The caller that repeated the job knows of it.
                 .filter(|job| job.again_as.is_none())
                 // A client that uses tasks asks for the result by itself.
                 .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)

@@ -1,4 +1,4 @@
-//! The project's log for flows: load, fold, decide, and append if nobody else did.
+//! The project's log for flows: load, fold, decide, and append unless the log has changed meanwhile.
 //!
 //! The fold stays in memory, and only new events are read, so a look at the state costs one query. A change
 //! is a decision over the state; if another process appended meanwhile, the decision is made again.
@@ -30,7 +30,7 @@ const KEEP_EVERY: u64 = 4_096;
 /// Number of attempts at a decision if others keep appending first.
 const MOST_TRIES: usize = 200;
 
-/// How soon a waiting caller sees what another process appended.
+/// Interval at which a waiting caller looks for the events of other processes.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// A cloneable handle on the log.
@@ -55,7 +55,7 @@ struct Folded {
     begins_anew: bool,
 }
 
-/// The events that a decision rests on: if somebody appended to them meanwhile, it is made again.
+/// The events that a decision rests on. If others append to them meanwhile, the decision is made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestsOn {
     ItsRun,
@@ -64,7 +64,7 @@ pub(crate) enum RestsOn {
 
 /// Events to append, and the result for the caller.
 pub struct Decided<T> {
-    /// Events of the decided run; none if there is nothing to append.
+    /// Events for the decided run; empty if there is nothing to append.
     pub drafts: Vec<Draft>,
     pub answer: T,
 }
@@ -128,7 +128,8 @@ impl Journal {
         seen.ok_or_else(|| StoreError::Busy.into())
     }
 
-    /// Decides over the current state, and appends to a run if nobody else did; else decides again.
+    /// Makes a decision over the current state and appends its events to a run. If the run has changed
+    /// meanwhile, the decision is made again.
     ///
     /// # Errors
     ///
@@ -142,11 +143,11 @@ impl Journal {
         self.decide_on(move |history| Ok((run.clone(), decision(history)?))).await
     }
 
-    /// As [`Self::decide`], with the run chosen by the state.
+    /// As [`Self::decide`], but the decision also chooses the run.
     ///
     /// # Errors
     ///
-    /// As of [`Self::decide`].
+    /// See [`Self::decide`].
     pub async fn decide_on<T: Send + 'static>(
         &self,
         decision: impl FnMut(&History) -> Result<(String, Decided<T>), Error> + Send + 'static,
@@ -159,7 +160,7 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// As of [`Self::decide`].
+    /// See [`Self::decide`].
     pub(crate) fn decide_now<T>(
         &self,
         rests_on: RestsOn,
@@ -174,7 +175,7 @@ impl Journal {
         last.ok_or_else(|| StoreError::Busy.into())
     }
 
-    /// Appends events that rest on nothing.
+    /// Appends events that do not depend on the current state.
     ///
     /// # Errors
     ///
@@ -203,7 +204,7 @@ impl Journal {
         off_thread(move || inner.events(run.as_deref())).await?
     }
 
-    /// Reads events by their positions; none where the log has none.
+    /// Reads events by their positions; `None` for a position that the log does not have.
     ///
     /// # Errors
     ///
@@ -269,7 +270,7 @@ impl Folded {
     }
 }
 
-/// A run, folded from its events up to a position; none if they cannot be read or the log was replaced.
+/// A run, folded from its events up to a position; `None` if they cannot be read or the log was replaced.
 fn whole(store: &dyn EventStore, generation: u64, run: &str, until: u64) -> Option<Run> {
     let mut events = Vec::new();
     let mut after = 0;
@@ -326,7 +327,7 @@ impl Inner {
     fn record(&self, run: &str, mut drafts: Vec<Draft>) -> Result<(), Error> {
         let mut folded = self.folded.lock().unwrap_or_else(PoisonError::into_inner);
         match self.append(&mut folded, Expected::Any, run, &mut drafts) {
-            // Events that rest on nothing also go into a new log.
+            // Events that do not depend on the state also go into a new log.
             Err(StoreError::Replaced) => Ok(self.append(&mut folded, Expected::Any, run, &mut drafts)?),
             other => Ok(other?),
         }
@@ -396,7 +397,7 @@ impl Inner {
                 folded.history.apply(event);
             }
             folded.check()?;
-            // Then the fold belongs to another log, and is dropped.
+            // The log was replaced meanwhile: the fold belongs to the old log, and is dropped.
             if self.store.generation() != folded.generation {
                 continue;
             }

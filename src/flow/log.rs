@@ -153,7 +153,7 @@ impl Log {
         *self.inner.current_run.lock().unwrap_or_else(PoisonError::into_inner) = Some(run.to_owned());
     }
 
-    /// Runs without an event since this time are parked; 0 means that none is.
+    /// A run whose last event is older than this time, in milliseconds since 1970, is parked. 0 parks no run.
     pub fn idle_before(&self) -> u64 {
         const DAY: u64 = 24 * 60 * 60 * 1000;
         match self.inner.config.settings().park_after_days {
@@ -167,7 +167,7 @@ impl Log {
         &self.inner.ledger
     }
 
-    /// The key that identifies files which this user wrote into a project; none if the user has no writable
+    /// The key that identifies files which this user wrote into a project; `None` if the user has no writable
     /// directory.
     pub fn user_key(&self) -> Option<&SealKey> {
         let make = || {
@@ -179,8 +179,8 @@ impl Log {
         self.inner.user_key.get_or_init(make).as_ref()
     }
 
-    /// The key that seals what comes back to the project's servers through a client. It belongs to this
-    /// user and this project, and nothing of it is in the project.
+    /// The key that seals data which a client holds and sends back. It belongs to this user and this project,
+    /// and is stored outside the project.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl Log {
         })
     }
 
-    /// Notes for a result: once, what happened to the log; each time, why it opens no gate. Reads nothing.
+    /// Notes for a result: news about the log once, the reason why it opens no gate each time. Reads nothing.
     pub fn untold(&self) -> Vec<(&'static str, Value)> {
         let Some(store) = self.inner.store.get() else { return Vec::new() };
         let notes = store.take_notes().into_iter().map(|note| match note {
@@ -222,7 +222,7 @@ pub struct Ledger {
     refusals: Mutex<BTreeMap<String, Instant>>,
 }
 
-/// How long a provider that refused is passed over if nobody names it.
+/// Time for which a provider that refused is asked last, if the caller names none.
 const GRUDGE: Duration = Duration::from_secs(600);
 
 /// Sums over the calls to one provider.
@@ -235,12 +235,12 @@ pub struct Totals {
     /// Tokens sent.
     pub input_tokens: u64,
     pub output_tokens: u64,
-    /// US dollars, as far as the CLIs report them; none if no CLI does.
+    /// US dollars, as far as the CLIs report them; `None` if no CLI does.
     pub cost_usd: Option<f64>,
 }
 
 impl Ledger {
-    /// A number for all log lines of a call.
+    /// The next number of a call, for all of its log lines.
     pub fn number(&self) -> u64 {
         self.begun.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -47,8 +47,8 @@ pub(super) async fn note_on(log: &Log, account: &Account, drafts: Vec<Draft>) {
     }
 }
 
-/// As [`note_on`], for one result that rests on consults, after the events beside it. Secrets are masked:
-/// names and words of others can contain anything.
+/// As [`note_on`], for one result that rests on consults, after the events in `drafts`. Its secrets are
+/// masked: names and texts of others can contain anything.
 pub(super) async fn note_masked(
     config: &Configuration,
     log: &Log,
@@ -84,8 +84,8 @@ impl Belonging {
     }
 }
 
-/// The run that a patch belongs to. It accepts one patch at a time, in the right stage; a dry run may come
-/// earlier. Blocks.
+/// Finds the run that a patch belongs to. The run accepts one patch at a time, in the right stage; a dry run
+/// (`is_tried`) may come earlier. Blocks.
 ///
 /// # Errors
 ///
@@ -127,7 +127,7 @@ fn run_to_change(
         Ok(None) => Ok(None),
         Ok(Some(Ok(belonging))) => Ok(Some(belonging)),
         Ok(Some(Err(held))) => Err(refused(held)),
-        // The log knows whether a run blocks this. An unreadable log opens no gate.
+        // Only the log can tell if a run forbids the change, so a log that cannot be read opens no gate.
         Err(error) => Err(Refusal::new(Reason::LogUnavailable, error)),
     }
 }

@@ -106,7 +106,7 @@ pub async fn pack_context(
     .await?
 }
 
-/// As [`pack_context`], for files that exist. Blocks.
+/// As [`pack_context`], but without the check that the files exist. Blocks.
 pub(super) fn pack_now(
     config: &Configuration,
     project: &ProjectFiles,
@@ -128,8 +128,8 @@ pub(super) fn pack_now(
     Ok(packing.finish(request))
 }
 
-/// Refuses names of missing files before anything is sent: an answer about a file that nobody read is
-/// worthless and costs the same.
+/// Refuses missing files before anything is sent: an answer about a file that was not read is worthless and
+/// costs the same.
 ///
 /// # Errors
 ///
@@ -156,7 +156,7 @@ impl Packing<'_> {
             .iter()
             .filter(|text| !text.trim().is_empty())
             .map(|text| {
-                // Colours stand between words that packing and masking look for.
+                // Colour codes would split the words that packing and masking look for.
                 let text = plain(text);
                 let clean = self.masker.mask(&text);
                 self.masked += clean.count;

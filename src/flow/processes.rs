@@ -1,4 +1,4 @@
-//! Processes of this server, its work beside calls, and what it refuses to start or do.
+//! The processes of this server, its background work, and the callers for whom it does not work.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,7 @@ impl Processes {
         &self.inner.background
     }
 
-    /// Versions of programs, by this server's own queries.
+    /// Versions of programs that this server has asked for.
     pub fn versions(&self) -> &Versions {
         &self.inner.versions
     }
@@ -84,12 +84,12 @@ impl Processes {
         if *self.inner.is_below.get_or_init(is_below) { Err(Error::NestedConsult) } else { Ok(()) }
     }
 
-    /// Refuses to decide, hand in or change anything if no client of a person controls this server: below
-    /// another Maestro, or if a command of an agent started it.
+    /// Refuses to decide, hand in or change anything if no client of a person controls this server: if
+    /// another Maestro is above it, or if a command of an agent started it.
     ///
     /// # Errors
     ///
-    /// The program that controls this server.
+    /// Another Maestro or an agent's command controls this server; the error names it.
     pub fn refuse_strangers(&self) -> Result<(), Error> {
         self.refuse_nested()?;
         if !self.inner.is_served.load(Ordering::Relaxed) {
@@ -105,7 +105,7 @@ impl Processes {
 
 // Versions of programs, each asked for once.
 
-/// A program file as of its last write, with its leading arguments: with `npx` they alone tell two CLIs apart.
+/// A program file, its last write and its leading arguments: CLIs that `npx` runs differ only in these.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
     path: PathBuf,
@@ -128,7 +128,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// The version of a program; the first caller asks for it.
+    /// The cell for the version of a program; the first caller fills it.
     pub fn of(&self, program: Program) -> Arc<OnceCell<Version>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(program).or_default())
@@ -139,7 +139,7 @@ impl Versions {
         failed.insert(program, (Instant::now(), error));
     }
 
-    /// A failure to report the version, if it is recent enough.
+    /// The failure of a program to report its version, if it is not older than `time`.
     pub fn failed_within(&self, time: Duration, program: &Program) -> Option<Error> {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get(program).filter(|(when, _)| when.elapsed() < time).map(|(_, error)| error.clone())

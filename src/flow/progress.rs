@@ -5,23 +5,23 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-/// The place where a flow says what it is doing. Saying something never waits and never fails.
+/// Takes the messages of a flow about its progress. Sending one never waits and never fails.
 #[derive(Clone, Debug)]
 pub struct Progress {
     sender: Option<mpsc::UnboundedSender<String>>,
     label: String,
-    /// Set for one of several that are asked side by side: its messages become one line about all.
+    /// Set if several providers are asked side by side: their messages become one line about all of them.
     watch: Option<Arc<Watch>>,
 }
 
 impl Progress {
-    /// A progress that somebody listens to.
+    /// A progress with a receiver.
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<String>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         (Self { sender: Some(sender), label: String::new(), watch: None }, receiver)
     }
 
-    /// A progress that nobody listens to.
+    /// A progress without a receiver.
     pub fn silent() -> Self {
         Self { sender: None, label: String::new(), watch: None }
     }
@@ -76,7 +76,7 @@ enum Seat {
 }
 
 impl Watch {
-    /// A watch over the named ones.
+    /// A watch over the named providers.
     pub fn over(progress: &Progress, names: impl IntoIterator<Item = String>) -> Arc<Self> {
         let seats = names.into_iter().map(|name| (name, Seat::Waiting)).collect();
         let state = State { begun: Instant::now(), seats, said: None };
@@ -88,7 +88,7 @@ impl Watch {
         Progress::watched(Arc::clone(self))
     }
 
-    /// One of them has finished.
+    /// Notes that one of them has finished.
     pub fn done(&self, seat: usize, answered: bool) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, now)) = state.seats.get_mut(seat) {
@@ -98,7 +98,7 @@ impl Watch {
         self.progress.say(&state.line());
     }
 
-    /// One of them is working.
+    /// Notes that one of them is working, and repeats the line if it is due.
     pub fn tick(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.said.is_none_or(|said| said.elapsed() >= PAUSE) {

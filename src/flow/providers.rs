@@ -38,7 +38,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How long an overview waits for a CLI to report its version.
 const GLANCE: Duration = Duration::from_secs(5);
 
-/// How long an overview remembers that a CLI did not.
+/// Time for which a CLI that did not report its version is not asked again.
 const GRUDGE: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
@@ -116,7 +116,7 @@ pub(super) fn does_not_run(error: &Error) -> bool {
         || matches!(error, Error::Cli { failure, .. } if failure.kind == FailureKind::CliBroken)
 }
 
-/// Describes a CLI that reports nothing. Other providers are named elsewhere.
+/// Describes the error of a CLI that does not run. Other providers are named elsewhere.
 pub(super) fn in_words(error: &Error) -> String {
     let hint = match error {
         Error::Cli { provider, failure, .. } => failure.kind.hint(provider),
@@ -233,12 +233,12 @@ pub async fn version(
     }
 }
 
-/// As [`version`], with the CLI's own words if it fails.
+/// As [`version`], but fails with the CLI's own words.
 ///
 /// # Errors
 ///
-/// The program cannot be started, fails, or reports nothing in time. Returns none if it ended well without
-/// a version.
+/// The program cannot be started, fails, or reports nothing in time. `None` if it ended well without a
+/// version.
 pub async fn probe(
     kit: &Kit,
     provider: &Provider,
@@ -252,7 +252,7 @@ pub async fn probe(
         match Version::find(&printed.stdout).or_else(|| Version::find(&printed.stderr)) {
             Some(version) if printed.exit.success() || printed.trouble().is_none() => Ok(version),
             found => match printed.trouble() {
-                // In an error that names another reason, the version does not matter.
+                // If the CLI is broken, a version in its output does not count.
                 Some(failure) if failure.kind == FailureKind::CliBroken || found.is_none() => {
                     Err(Some(Error::Cli { provider: provider.name.clone(), failure, others: Vec::new() }))
                 }
@@ -272,8 +272,8 @@ pub async fn probe(
     }
 }
 
-/// The levels of effort of a codex model, by the list that comes with the CLI; none if the list does not
-/// say.
+/// The levels of effort of a codex model, by the list that comes with the CLI; `None` if the list does not
+/// name them.
 pub async fn levels(
     kit: &Kit,
     provider: &Provider,
@@ -326,7 +326,7 @@ pub async fn print(
     outcome.map(Outcome::into_text).map_err(unable)
 }
 
-/// The error of a process for its caller.
+/// Turns the error of a process into the error for the caller.
 pub(crate) fn process_error(
     provider: &Provider,
     config: &Configuration,

@@ -70,7 +70,7 @@ fn plain(address: Address) -> Listed {
     Listed { address, about: String::new() }
 }
 
-/// The text of a resource; none if it does not exist.
+/// The text of a resource; `None` if it does not exist.
 ///
 /// # Errors
 ///
@@ -93,7 +93,7 @@ pub async fn read(kit: &Kit, address: Address) -> Result<Option<String>, Error> 
     Ok(found?.map(|value| format!("{value:#}")))
 }
 
-/// Turns the error for a missing thing into nothing.
+/// Turns the error for an unknown name into `None`.
 fn nothing_there<T>(error: Error) -> Result<Option<T>, Error> {
     if matches!(error, Error::Unknown { .. }) { Ok(None) } else { Err(error) }
 }

@@ -16,7 +16,7 @@ const DOCUMENT: &str = "conf/verification.yaml";
 /// The project's rules, relative to its root.
 const PROJECT_FILE: &str = ".maestro/verification.yaml";
 
-/// Unconfirmed rules of a project that are compiled.
+/// Maximum number of rules that are compiled before the user has confirmed them.
 const MOST_UNCONFIRMED: usize = 50;
 
 #[derive(Clone, Debug, Serialize)]
@@ -47,7 +47,7 @@ pub(super) struct InForce {
     pub(super) note: PolicyNote,
 }
 
-/// Everything that the rules follow from.
+/// The sources of the rules.
 #[derive(PartialEq, Eq)]
 struct Sources {
     document: Document,
@@ -56,7 +56,7 @@ struct Sources {
     state: ProjectState,
 }
 
-/// The last rules in force. They stay in force while their sources stay the same.
+/// Cache of the rules in force, valid while their sources stay the same.
 #[derive(Default)]
 pub(super) struct LastInForce(Mutex<Option<Arc<InForce>>>);
 
@@ -113,7 +113,7 @@ impl InForce {
     }
 }
 
-/// The project's file, and its standing.
+/// The project's file, and how far it is trusted.
 fn of_project(library: &Library) -> (Result<Option<String>, String>, ProjectState) {
     let layer = library.layer();
     let state = match layer.standing {
@@ -125,7 +125,7 @@ fn of_project(library: &Library) -> (Result<Option<String>, String>, ProjectStat
     (found.map(|found| found.map(|found| found.text)).map_err(|error| error.to_string()), state)
 }
 
-/// The rules that the project adds, and their standing; none if it adds none.
+/// The rules that the project adds, and their standing; `None` if it adds none.
 pub fn project_note(library: &Library) -> Option<ProjectNote> {
     let (project, state) = of_project(library);
     described(&project, state).map(|(note, _)| note)

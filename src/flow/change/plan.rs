@@ -22,20 +22,20 @@ pub struct Detail {
     /// Its name.
     pub path: String,
     pub action: Action,
-    /// Its name before, where it has another one.
+    /// Its old name, if that differs.
     pub from: Option<String>,
     pub ok: bool,
     /// Number of added lines.
     pub added: usize,
     /// Number of removed lines.
     pub removed: usize,
-    /// Why it cannot be done.
+    /// The reason why the patch does not apply to this file.
     pub error: Option<String>,
     /// The error's code.
     pub code: Option<&'static str>,
 }
 
-/// A hunk that was found elsewhere than its header says.
+/// A hunk that applies at another place than its header says.
 #[derive(Clone, Debug, Serialize)]
 pub struct FileOffset {
     pub path: String,
@@ -44,13 +44,13 @@ pub struct FileOffset {
     pub offset: Offset,
 }
 
-/// Bytes that a file may have, before and after.
+/// Maximum size of a file in bytes, before and after the patch.
 const MOST_BYTES: u64 = 1_000_000;
 
 /// Next step if lines differ only in invisible characters.
 const UNSEEN: &str = "The lines look the same; the message shows invisible characters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
 
-/// A patch, tried on the files.
+/// The result of trying a patch on the files.
 pub(super) struct Planned {
     plan: Plan,
     pub(super) details: Vec<Detail>,
@@ -73,14 +73,15 @@ impl Planned {
         Ok(self.plan)
     }
 
-    /// The resulting contents; none if the patch does not apply.
+    /// The resulting content of each file by its path, without content for a removed file. `None` if the
+    /// patch does not apply.
     pub(super) fn result(&self) -> Option<BTreeMap<&str, Option<&After>>> {
         let is_possible = self.failures.is_empty();
         is_possible.then(|| self.plan.changes.iter().map(|it| (it.path.as_str(), it.after.as_ref())).gather())
     }
 }
 
-/// Tries a patch on the files.
+/// Tries a patch on the files. Writes nothing.
 pub(super) fn plan(project: &Project, base: &Base, tree: &Tree, patch: &Patch) -> Planned {
     let mut trial =
         Trial { project, tree, files: BTreeMap::new(), offsets: Vec::new(), normalised: Vec::new() };
@@ -125,7 +126,7 @@ fn detail(file: &FilePatch, action: Action, old: String, new: String, refusal: O
     }
 }
 
-/// The files as they would be after the files of the patch that were tried so far.
+/// The files as they would be after the part of the patch that was tried so far.
 struct Trial<'a> {
     project: &'a Project,
     tree: &'a Tree,
@@ -232,7 +233,7 @@ impl Trial<'_> {
         Ok(applied)
     }
 
-    /// Files that would have to be directories of others.
+    /// Refusals of files that the patch also needs as directories.
     fn conflicts(&self) -> Vec<Refusal> {
         let written: BTreeSet<&str> = self
             .files
@@ -287,7 +288,7 @@ fn changed(source: &After, content: Vec<u8>, file: &FilePatch) -> After {
     After { content, permission }
 }
 
-/// The refusal of a file for an obstacle.
+/// The refusal that reports an obstacle at a path.
 pub(super) fn refusal(path: &str, obstacle: &Obstacle) -> Refusal {
     let reason = match obstacle {
         Obstacle::Link(_) | Obstacle::NotDirectory(_) | Obstacle::Directory | Obstacle::Special => {
@@ -325,7 +326,7 @@ fn directories(tree: &Tree, changes: &[Change]) -> Directories {
     (make.map(|path| (path.to_owned(), None)).collect(), prune.collect())
 }
 
-/// Directories that may not be written to.
+/// Refusals of directories that may not be written to.
 fn unwritable(tree: &Tree, changes: &[Change]) -> Vec<Refusal> {
     let above = |change: &Change| {
         let nearest = ancestors(&change.path).find(|path| matches!(tree.directory_mode(path), Ok(Some(_))));
@@ -340,11 +341,11 @@ fn unwritable(tree: &Tree, changes: &[Change]) -> Vec<Refusal> {
 const MOST_CHARS: usize = 40_000;
 
 impl Work<'_> {
-    /// The part of a patch that the log keeps.
+    /// The parts of a patch that the log keeps.
     ///
     /// # Errors
     ///
-    /// It is not the approved change, and only that may be applied.
+    /// The run accepts only an approved change, and the patch is another one.
     pub(super) fn told(
         &self,
         run: &Belonging,
@@ -409,9 +410,9 @@ struct Given<'a> {
 }
 
 impl Given<'_> {
-    /// True if it is an approved change. If that change applies to the current files, both must have the
-    /// same result: the same lines elsewhere are another change. If it does not apply, for example because
-    /// a line above was edited, the lines decide.
+    /// True if the patch is this approved change. If the approved change applies to the current files, both
+    /// must have the same result: the same lines at another place are another change. If it does not apply,
+    /// for example because a line above was edited, the changed lines are compared.
     fn is(&self, approved: &ApprovedChange) -> bool {
         let Ok(patch) = diff::parse(&approved.diff) else { return false };
         let lines = diff::changed_lines(&patch);

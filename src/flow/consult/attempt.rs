@@ -1,5 +1,5 @@
-//! One attempt to get an answer: a CLI runs until it has answered, its failure is final, or the time is
-//! over. However it ends, the log says so, also where nobody waits for it any more.
+//! One attempt to get an answer: a CLI runs until it has answered, its failure is final, or the time is over.
+//! The log always records the end, even if the caller no longer waits.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,30 +33,29 @@ use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::login::{self, Login};
 use crate::provider::{Adapter, Answer, Ask, Asked, Places, understudy};
 
-/// Pauses before the second and the third start after a transient failure. The CLIs are configured to try
-/// nothing again themselves, so that this is all that reaches the service.
+/// Pauses before the second and the third start after a transient failure. The CLIs are configured not to
+/// retry by themselves, so that these are all retries that reach the service.
 const BACKOFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
 
 /// Requests of one consult that reach the service, with all retries.
 const MOST_REQUESTS: u32 = 3;
 
-/// A limit that ends later is not waited for.
+/// Longest pause before a retry. A limit that ends later is not waited for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Bytes of stdout and of stderr that a call may hold.
 const OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// A consult that may start: its question, and a call with a place in the line for a slot and one in the budget.
-/// Where nobody need be asked, the reply: an answer to this very question that arrived in a job whose server
-/// is gone, or a refusal.
+/// A consult that may start: its question, its call, its place in the queue for a slot, and its reservation
+/// in the budget. If no provider needs to be asked, it holds the reply instead: an earlier answer to the same
+/// question, from a job whose server is gone, or a refusal.
 pub struct Turn {
     pub(super) prepared: Arc<Prepared>,
     call: Result<Box<(Call, Place, Reservation)>, Box<Consulted>>,
 }
 
 impl Turn {
-    /// The turn of a consult for which a place in the budget is reserved. It is given back where nobody
-    /// need be asked. Blocks.
+    /// The turn of a reserved consult. The reservation is released if no provider needs to be asked. Blocks.
     pub(crate) fn new(kit: &Kit, prepared: &Arc<Prepared>, place: Place, reservation: Reservation) -> Self {
         let call = look_up(kit, reservation.provider(), prepared);
         let call = call.map(|call| Box::new((call, place, reservation)));
@@ -67,7 +66,7 @@ impl Turn {
     ///
     /// # Errors
     ///
-    /// As of [`reserve`].
+    /// See [`reserve`].
     pub(crate) fn reserved(
         kit: &Kit,
         name: &str,
@@ -82,7 +81,7 @@ impl Turn {
     }
 }
 
-/// Asks one provider a question that is ready. The answer is as long as the provider made it.
+/// Asks one provider a prepared question. The answer is not shortened.
 pub async fn ask(Turn { call, .. }: Turn, progress: &Progress) -> Consulted {
     let started = Instant::now();
     let reply = match call {
@@ -97,7 +96,8 @@ pub async fn ask(Turn { call, .. }: Turn, progress: &Progress) -> Consulted {
     Consulted { elapsed_ms: milliseconds(started.elapsed()), ..reply }
 }
 
-/// The call of a provider; else the reply that makes it needless, or that refuses. Blocks.
+/// Makes the call to a provider. Fails with the reply if no call is needed: an earlier answer, or a refusal.
+/// Blocks.
 fn look_up(kit: &Kit, name: &str, prepared: &Arc<Prepared>) -> Result<Call, Box<Consulted>> {
     let refused = |error| refused(name, prepared.options.model.as_deref(), error);
     let provider = kit.config.catalogue().get(name).map_err(refused)?;
@@ -112,7 +112,7 @@ fn look_up(kit: &Kit, name: &str, prepared: &Arc<Prepared>) -> Result<Call, Box<
     Call::new(kit, provider, prepared)
 }
 
-/// The reply of a consult that never started, which the log tells as it tells the end of one.
+/// The reply of a consult that never started. Writes a log line, as the end of a consult does.
 fn refused(name: &str, model: Option<&str>, error: Error) -> Box<Consulted> {
     tracing::info!(provider = name, outcome = error.code(), "consult not started");
     Box::new(Consulted::refused(name, model.map(str::to_owned), error))
@@ -161,9 +161,9 @@ struct Call {
     program: PathBuf,
     choice: Choice,
     prepared: Arc<Prepared>,
-    /// The version of the CLI, where its flags depend on it.
+    /// The version of the CLI, if its flags depend on it.
     version: Option<Version>,
-    /// The effort, as the CLI is told it.
+    /// The effort that the CLI gets, and a note if that differs from the wish.
     told: Told,
     started: Instant,
     timeout: Duration,
@@ -177,7 +177,7 @@ struct Failed {
 }
 
 impl Call {
-    /// A call that can be made; else the reply that says why not.
+    /// Checks that the call can be made. Fails with the reply that says why not.
     fn new(kit: &Kit, provider: &Provider, prepared: &Arc<Prepared>) -> Result<Self, Box<Consulted>> {
         let choice = Choice::of(provider, kit.config.environment(), &prepared.options);
         let refused = |error| refused(&provider.name, choice.model.as_deref(), error);
@@ -201,7 +201,7 @@ impl Call {
         })
     }
 
-    /// Asks the provider: the understudy at once, a CLI when there is a slot for it. Its end is in the log.
+    /// Asks the provider: the understudy at once, a CLI when a slot is free. Records the end in the log.
     async fn begin(mut self, place: Place, reservation: Reservation, progress: &Progress) -> Consulted {
         let (kit, prepared) = (self.kit.clone(), Arc::clone(&self.prepared));
         let (name, model) = (self.provider.name.clone(), self.choice.model.clone());
@@ -238,12 +238,12 @@ impl Call {
         }
     }
 
-    /// Learns of the CLI what its arguments depend on.
+    /// Asks the CLI for the facts that its arguments depend on: its version and its levels of effort.
     async fn informed(mut self, progress: &Progress) -> Result<Self, Error> {
         let adapter = &self.provider.adapter;
         if adapter.needs_version() {
             progress.say(&format!("{}: asking for its version", self.provider.name));
-            // Most of the time is the answer's, also where the CLI does not tell.
+            // The query gets a quarter of the time at most, so that the rest is left for the answer.
             let left = self.timeout;
             let limit = (left / 4).max(Duration::from_secs(1)).min(left).min(providers::PATIENCE);
             self.version = providers::version(&self.kit, &self.provider, &self.program, limit).await?;
@@ -265,8 +265,7 @@ impl Call {
         Ok(self)
     }
 
-    /// Runs the CLI; a failure that may pass is tried again twice, as long as the time of the call
-    /// allows.
+    /// Runs the CLI. A transient failure is tried again twice at most, while the call's timeout leaves time.
     async fn until_answered(
         self: Arc<Self>,
         recording: Recording,
@@ -292,7 +291,7 @@ impl Call {
                 last.reply.cause = Some(Error::ShuttingDown);
                 break;
             }
-            // A CLI need not choose its model twice.
+            // A model that the CLI itself chose is kept, so that it is not chosen twice.
             let chosen = last.asked.chosen.filter(|_| self.choice.model.is_none());
             let mut next = match self.once(number, chosen.clone(), last.recording, permit, progress).await {
                 Ok(answered) => return answered,
@@ -301,7 +300,7 @@ impl Call {
             requests += next.asked.requests;
             next.asked.chosen = next.asked.chosen.or(chosen);
             if matches!(next.reply.cause, Some(Error::Timeout { .. } | Error::Stalled { .. })) {
-                // Its last error tells more than "no time left".
+                // The error before tells more than "no time left".
                 next.reply.cause = last.reply.cause;
             }
             last = next;
@@ -317,7 +316,7 @@ impl Call {
         self.timeout.saturating_sub(self.started.elapsed())
     }
 
-    /// A reply that says which model answered, with which effort.
+    /// Adds to a reply the model that answered, with its effort.
     fn named(&self, mut reply: Consulted) -> Consulted {
         let word = self.told.effort.clone().unwrap_or_default();
         let took = |served: &str| {
@@ -453,8 +452,8 @@ impl Call {
         }
     }
 
-    /// Adds to a CLI's failure what this machine knows of it: versions where the CLI is too old, and who
-    /// else may be asked.
+    /// Adds the facts of this machine to a CLI's failure: the versions if the CLI is too old, and the other
+    /// providers that may be asked if it refused.
     async fn explain(&self, error: &mut Error) {
         let Error::Cli { failure, others, .. } = error else { return };
         if failure.kind == FailureKind::CliOutdated {
@@ -483,12 +482,12 @@ impl Call {
         }
     }
 
-    /// Returns what came of a run, and what it asked of the service.
+    /// Turns the outcome of a run into a reply, and tells what the run asked of the service.
     fn judged(&self, outcome: Outcome) -> (Consulted, Asked) {
         let provider = &self.provider.name;
         let outcome = outcome.into_text();
         let schema = self.prepared.schema.as_ref().map(|(_, schema)| schema);
-        // An answer that is complete counts, whatever became of the process.
+        // A complete answer counts, however the process ended.
         let reply = match self.provider.adapter.parse(&outcome, schema) {
             Ok(answer) => Consulted::answered(provider, answer),
             Err(failure) => Consulted::refused(provider, None, self.failed(outcome.ended, failure)),
@@ -526,8 +525,8 @@ impl From<ProcessError> for Unable {
     }
 }
 
-/// Resources of a call until its last process is gone: then its renewed login goes back, its private
-/// directory goes, and its slot is free.
+/// Resources that a call holds until its last process is gone. Dropping them copies a renewed login back,
+/// removes the private directory and frees the slot.
 struct Held {
     login: Login,
     _directory: CallDir,
@@ -535,8 +534,8 @@ struct Held {
 }
 
 impl Drop for Held {
-    /// Here and now, be it on the runtime's thread: the answer comes after it, so that the next call
-    /// finds the login that this one renewed. Where none was renewed it is a look at each link.
+    /// Runs at once, even on the runtime's thread: the answer is returned afterwards, so that the next call
+    /// finds the login that this one renewed. Without a renewed login it only looks at each link.
     fn drop(&mut self) {
         login::give_back(&self.login);
     }
@@ -544,7 +543,7 @@ impl Drop for Held {
 
 /// Writes the call's private files.
 fn lay_out(places: &Places, files: &[(PathBuf, String)], login: &Login) -> std::io::Result<()> {
-    // The directory of the call is there, and the others are made when something goes into them.
+    // The directory of the call exists. The others are created only if something is put into them.
     let home = login.home.as_ref().map(|_| &places.home);
     for directory in std::iter::once(&places.temporary).chain(home) {
         std::fs::create_dir_all(directory)?;

@@ -31,12 +31,12 @@ pub struct Question {
     /// The schema that the answer must follow.
     pub schema: Option<SchemaName>,
     pub options: CallOptions,
-    /// On whose account it goes.
+    /// The account that pays.
     pub account: Account,
 }
 
 impl Question {
-    /// A question in somebody's own words, without context.
+    /// A question with a prompt only: no role, context or schema.
     pub fn new(prompt: String, account: Account) -> Self {
         let (role, context, schema) = (None, ContextRequest::default(), None);
         Self { prompt, role, context, schema, options: CallOptions::default(), account }
@@ -45,7 +45,7 @@ impl Question {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// In somebody's own words.
+    /// The prompt as its author wrote it.
     Plain,
     /// In sections under headings: facts, reviewer, task, instructions.
     Sections,
@@ -57,10 +57,11 @@ pub struct Prepared {
     pub(super) system: String,
     pub(super) prompt: String,
     pub(super) schema: Option<(SchemaName, Value)>,
-    /// The schema of what is handed on.
+    /// The schema of the answer that the caller gets.
     pub(super) contract: Option<Value>,
     parts: Parts,
-    /// The turn that it is in a conversation, where it is a consult of its own.
+    /// Its turn in a conversation: the part that the log keeps, the turn's number, and the earlier turns.
+    /// `None` if the consult belongs to a larger flow, for example an ensemble.
     pub(super) turn: Option<(TurnKept, usize, Option<Replayed>)>,
     pub(super) stage: Option<Stage>,
     pub(super) options: CallOptions,
@@ -104,12 +105,12 @@ impl Parts {
 }
 
 impl Prepared {
-    /// Returns what goes with it, and what was left out.
+    /// The context that goes with the question, and the parts that were left out.
     pub fn context_note(&self) -> Option<ContextNote> {
         self.context.as_ref().map(ContextNote::from)
     }
 
-    /// The same question for one of those who are asked it: of several each has another angle, and the
+    /// The question for one of several providers that are asked the same: each gets another angle, and the
     /// files in another order.
     pub fn for_member(self: &Arc<Self>, member: usize, of: usize) -> Arc<Self> {
         if of < 2 {
@@ -123,7 +124,7 @@ impl Prepared {
         Arc::new(Self { prompt, parts, ..Self::clone(self) })
     }
 
-    /// The same question for another provider: the model that was named is not one of theirs.
+    /// The same question for another provider, without the requested model, which belongs to the first one.
     pub(super) fn with_own_model(&self) -> Arc<Self> {
         let options = CallOptions { model: None, ..self.options.clone() };
         Arc::new(Self { options, ..self.clone() })
@@ -135,12 +136,12 @@ impl Prepared {
         Asked { tokens, model: self.options.model.as_deref() }
     }
 
-    /// How many secrets were masked in it.
+    /// Number of secrets masked in it.
     pub fn masked(&self) -> usize {
         self.masked
     }
 
-    /// On whose account it goes.
+    /// The account that pays.
     pub fn account(&self) -> &Account {
         &self.account
     }

@@ -33,22 +33,23 @@ use crate::host::answers::Answers;
 use crate::provider::effort::Told;
 use crate::provider::{Answer, Usage};
 
-/// Note on an answer before which the model thought aloud.
+/// Note on an answer that came with the model's reasoning.
 const REASONED: &str = "a block of reasoning stood beside the answer and was taken off";
 
 /// Characters of stderr that a result shows.
 const MOST_STDERR: usize = 2_000;
 
-/// The reply to a question, failed or not. It begins as what a provider gave ([`Consulted::answered`],
-/// [`Consulted::refused`]), and [`Consulted::finish`] makes it what the caller gets.
+/// The reply to a question, failed or not. [`Consulted::answered`] and [`Consulted::refused`] make it from a
+/// provider's result, and [`Consulted::finish`] completes it for the caller.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Consulted {
     pub ok: bool,
-    /// Context that went with the question, and what was left out: a reader has to know it first.
+    /// Context that went with the question, and the parts left out. It comes first, because a reader must
+    /// know it.
     pub context: Option<ContextNote>,
     pub provider: String,
-    /// The model that answered; none where nobody told.
+    /// The model that answered, else the requested one; `None` if neither is known.
     #[serialize_always]
     pub model: Option<String>,
     #[serde(flatten)]
@@ -59,18 +60,18 @@ pub struct Consulted {
     /// True if more of it is in `content_file`.
     pub truncated: bool,
     pub content_file: Option<String>,
-    /// The same as a resource.
+    /// The address of that file as a resource.
     pub resource: Option<String>,
-    /// The places that the answer names, and whether they are there; none where nothing was answered.
+    /// The places that the answer names, each checked against the files; `None` without an answer.
     pub citations: Option<Vec<Citation>>,
-    /// The answer as data, where a schema was asked for and it is JSON.
+    /// The answer as JSON, if a schema was requested and the answer could be parsed.
     pub structured: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
     /// Provider that was to answer, and why another one did.
     #[serde(rename = "stood_in_for")]
     pub stood_in: Option<StoodIn>,
-    /// The conversation that it is a turn of.
+    /// Its place in a conversation.
     #[serde(flatten)]
     #[serialize_always]
     pub turn: Option<TurnNote>,
@@ -78,10 +79,10 @@ pub struct Consulted {
     pub usage: Usage,
     /// Milliseconds, waiting included.
     pub elapsed_ms: u64,
-    /// Starts of the CLI, where it took more than one.
+    /// Number of starts of the CLI, if it took more than one.
     #[serde(skip_serializing_if = "is_ordinary")]
     pub attempts: u32,
-    /// The exit code, where the call failed.
+    /// The exit code, if the call failed.
     pub exit_code: Option<i32>,
     /// The sandbox that the CLI ran in.
     pub sandbox: Option<String>,
@@ -90,21 +91,21 @@ pub struct Consulted {
     /// Secrets that were masked on the way out.
     #[serde(skip_serializing_if = "is_none_masked")]
     pub masked: usize,
-    /// Note where the answer is not a model's, or something was taken off it.
+    /// Note if the answer is not a model's, or if a part of it was removed.
     pub note: Option<&'static str>,
     #[serde(flatten)]
     #[serialize_always]
     pub failure: Option<ErrorNote>,
-    /// The same, for callers in this process.
+    /// The error itself, for callers in this process.
     #[serde(skip)]
     pub cause: Option<Error>,
-    /// Providers that were started for it, those in whose place it stands too.
+    /// Number of providers that were started for it, the replaced ones included.
     #[serde(skip)]
     pub consults: u32,
-    /// The id of the consult in the log; empty where it was never started.
+    /// The id of the consult in the log; empty if it was never started.
     #[serde(skip)]
     pub consult: String,
-    /// The whole answer, its secrets masked, where that was done for the log.
+    /// The whole answer with its secrets masked, if that was done for the log.
     #[serde(skip)]
     pub(super) masked_answer: Option<String>,
     /// The conversation in which the log keeps it as a turn.
@@ -115,16 +116,16 @@ pub struct Consulted {
     pub(super) warnings: Vec<String>,
 }
 
-/// Where an answer stands in a conversation.
+/// The place of an answer in a conversation.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct TurnNote {
-    /// Id with which the next question goes on; none where the log does not keep it.
+    /// Id that continues the conversation; `None` if the log does not keep it.
     thread: Option<String>,
     /// The number of this turn.
     turn: Option<usize>,
     history: Option<Replayed>,
-    /// Why there is no thread to go on with, or what became of this turn.
+    /// The reason why there is no thread to continue, or why this turn is not in it.
     thread_note: Option<&'static str>,
 }
 
@@ -145,10 +146,10 @@ impl TurnNote {
     }
 }
 
-/// Said where an answer cannot be gone on from.
+/// Note on an answer from which no conversation can continue.
 const NOT_KEPT: &str = "this answer is no turn of a thread: the log does not keep what is asked and answered here (tracing.enabled, save_prompts, save_responses; or it cannot be written)";
 
-/// Said where a thread was to go on and nobody answered.
+/// Note if a thread was to be continued and no answer came.
 const NO_TURN: &str = "nobody answered, so the thread is as it was: ask again with the same thread";
 
 #[derive(Clone, Debug, Serialize)]
@@ -170,7 +171,7 @@ impl From<&PackedContext> for ContextNote {
 }
 
 impl ContextNote {
-    /// Returns what was left out of it, and why.
+    /// The parts that were left out, each with the reason.
     pub fn omitted(&self) -> &[Omission] {
         &self.omitted
     }
@@ -216,8 +217,8 @@ impl Consulted {
         }
     }
 
-    /// Says which model answered: by the CLI's own word, else the one that was asked for. `took` gives the
-    /// reason where a model has no such effort as it was told.
+    /// Names the model that answered: the one that the CLI reports, else the requested one. `took` returns
+    /// the reason if a model does not have the effort that it was given.
     pub(super) fn name_model(
         &mut self,
         asked: Option<&str>,
@@ -250,8 +251,8 @@ impl Consulted {
         self.told = note;
     }
 
-    /// The reply as its caller gets it: held against the schema, what a CLI wrote of its failure masked,
-    /// and with what went along with the question. Blocks where places in it are looked up.
+    /// Completes the reply for its caller: checks the answer against the schema, masks the words of a failing
+    /// CLI, and adds the context of the question. Blocks if it looks up places that the answer names.
     pub(super) fn finish(mut self, kit: &Kit, prepared: &Prepared) -> Self {
         let masker = &prepared.masker;
         if self.ok {
@@ -282,11 +283,11 @@ impl Consulted {
         if prepared.turn.is_some() {
             return self.cited(&kit.project).cut_to(&kit.config, &kit.project, MOST_ANSWER);
         }
-        // Its caller reads the whole answer first, and shows it beside others.
+        // The caller is a larger flow. It reads the whole answer first, and shows it beside others.
         self
     }
 
-    /// Says of each place that the answer names whether it is there, where nobody has yet. Blocks.
+    /// Checks the places that the answer names against the project's files, unless that is done. Blocks.
     pub fn cited(mut self, project: &ProjectFiles) -> Self {
         if self.citations.is_none() {
             self.citations = self.places(project, self.context.iter().flat_map(|context| &context.files));
@@ -302,8 +303,8 @@ impl Consulted {
         self.ok.then(|| citations(project, &self.content, packed.map(|file| file.path.as_str())))
     }
 
-    /// Cuts the answer to a weight, and keeps it whole in a file that is then named. The same answer
-    /// as data weighs as much again, and is left out where both have no room.
+    /// Cuts the answer to fit into `room`, and keeps the whole answer in a file that the reply names.
+    /// `structured` repeats the answer, so it is left out if there is no room for both.
     pub fn cut_to(mut self, config: &Configuration, project: &ProjectFiles, room: usize) -> Self {
         let Some(cut) = cut_at(&self.content, room) else {
             let of_data = self.structured.as_ref().map_or(0, weight_of);
@@ -334,7 +335,7 @@ impl Consulted {
     }
 }
 
-/// Returns where an answer does not fit a schema.
+/// The places where an answer does not fit a schema, in words.
 pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
     const MOST: usize = 10;
     let Some(answer) = answer else {
@@ -349,7 +350,7 @@ fn shown_stderr(masker: &Masker, stderr: &str) -> String {
     masker.mask(stderr.get(start..).unwrap_or_default().trim()).text.into_owned()
 }
 
-/// A call that has begun. Dropped before its end, it is recorded as cancelled.
+/// The record of a call that has begun. If it is dropped before the end, the call is recorded as cancelled.
 pub(super) struct Recording {
     model: Option<String>,
     begun: Instant,
@@ -369,8 +370,8 @@ impl Recording {
         Self { model, begun: Instant::now(), reservation: Some(reservation) }
     }
 
-    /// Records the end and finishes the reply. A log that cannot be written does not take the answer from the
-    /// caller. Blocks.
+    /// Records the end and completes the reply. If the log cannot be written, the caller still gets the answer.
+    /// Blocks.
     pub(super) fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
         let Some(reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
@@ -378,7 +379,7 @@ impl Recording {
         // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
-        // Of a long answer, the record takes about as long as a look at the places that it names.
+        // Looking up the places in a long answer takes about as long as recording it.
         let ((kept_in, masked), citations) = std::thread::scope(|scope| {
             let packed = prepared.context.iter().flat_map(|context| &context.files);
             let places = prepared.turn.is_some().then(|| scope.spawn(|| reply.places(&kit.project, packed)));
@@ -388,8 +389,8 @@ impl Recording {
         Consulted { kept_in, masked_answer: masked, citations, ..reply }.finish(kit, prepared)
     }
 
-    /// Records the end. Returns the conversation in which the log keeps the answer, and the answer masked: that is
-    /// done once, for the log and for the caller that keeps it. Blocks.
+    /// Records the end. Returns the conversation in which the log keeps the answer, and the masked answer: it is
+    /// masked once, for the log and for the file that keeps it. Blocks.
     fn record(
         &self,
         mut reservation: Reservation,
@@ -428,7 +429,7 @@ impl Recording {
         ended.await.unwrap_or_else(|error| Consulted::refused(&provider, model, error))
     }
 
-    /// Event of the end; without a reply the consult was cancelled.
+    /// The event that records the end. Without a reply the consult was cancelled.
     fn settled(&self, reservation: &Reservation, reply: Option<&Consulted>) -> ConsultSettled {
         let usage = reply.map(|reply| reply.usage).unwrap_or_default();
         let cause = reply.map_or(Some(&Error::Cancelled), |reply| reply.cause.as_ref());
@@ -471,7 +472,7 @@ impl Recording {
     }
 }
 
-/// Known and estimated tokens of a call.
+/// Source of the token count of a call; without a reply the call was cancelled.
 fn took(reply: Option<&Consulted>) -> Took {
     match reply {
         None => Took::Unknown,

@@ -118,7 +118,7 @@ fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics
     format!("{}.", said.join("; "))
 }
 
-/// Explains which definition each figure follows, where the paper has another of the same name.
+/// Definitions of the figures, with the paper's own if it has another one of the same name.
 fn definitions() -> BTreeMap<&'static str, String> {
     [
         (

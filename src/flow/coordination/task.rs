@@ -86,7 +86,7 @@ impl Read {
         }
     }
 
-    /// The kind of work for which recorded runs are looked up; none if unknown.
+    /// The kind of work for which recorded runs are looked up; `None` if unknown.
     pub(in crate::flow) fn kind(&self) -> Option<&str> {
         self.intent.is_known().then_some(self.intent.intent.as_str())
     }
