@@ -85,7 +85,7 @@ pub struct ReviewRequest {
     pub target: Target,
     /// Criteria beyond the usual ones.
     pub criteria: Vec<String>,
-    /// Reviewers; every installed one if nobody is named.
+    /// Reviewers; every installed one if none is named.
     pub providers: Option<Vec<String>>,
     /// Options for each reviewer; a model only with one provider.
     pub options: CallOptions,
@@ -96,7 +96,7 @@ pub struct ReviewRequest {
 
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Review {
-    /// True if somebody reviewed, or there was nothing to review.
+    /// True if a reviewer answered, or if there was nothing to review.
     pub ok: bool,
     /// Summary in a line.
     pub summary: String,
@@ -139,7 +139,7 @@ pub struct Reviewer {
     pub ok: bool,
     /// Number of findings that held.
     pub held: usize,
-    /// Number of findings that did not.
+    /// Number of its findings that were discarded.
     pub discarded: usize,
     /// The provider that it replaced, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,8 +172,8 @@ pub(crate) struct ReviewNoted {
 ///
 /// # Errors
 ///
-/// Invalid arguments, an unreadable repository, nobody to ask, or a budget that is too small. Failing
-/// reviewers are no error: the review says so.
+/// The arguments are invalid, the repository cannot be read, no provider can be asked, or the budget is too
+/// small. Failing reviewers are no error: the review reports them.
 pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> Result<Review, Error> {
     if kit.config.environment().depth() > 0 {
         return Err(Error::NestedConsult);
@@ -215,7 +215,7 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     Ok(review)
 }
 
-/// A review that is ready: its reviewers and its material. Nobody is asked about an empty change.
+/// A prepared review: its reviewers and its material. Without material no reviewer is asked.
 struct Ready {
     providers: Vec<String>,
     material: Material,
@@ -394,7 +394,7 @@ impl Review {
         Self { ok: true, summary, target: target.in_words(), left_out, ..Self::default() }
     }
 
-    /// Merges, ranks and numbers the findings, and adds how each reviewer fared.
+    /// Merges, ranks and numbers the findings, and adds the summary, the warnings and the error.
     fn summed_up(mut self, failures: Vec<String>, unread: usize) -> Self {
         self.findings = ranked(merged(self.findings));
         for (number, finding) in (1..).zip(&mut self.findings) {
@@ -429,7 +429,7 @@ impl Review {
     }
 }
 
-/// Records the findings that hold, masked. Each answer is in its consult.
+/// Records the findings that hold, masked. The answers are recorded with their consults.
 async fn record(
     config: &Configuration,
     log: &Log,

@@ -1,6 +1,6 @@
-//! The state of a call that its work can reach anywhere: whether it is to end, its last message, and
-//! answers that need not be paid for again. Also threads for blocking work (masking, parsing, files, the
-//! log), so that the thread that answers calls stays free.
+//! The state of a call that all of its work can reach: its cancellation, its last message, and answers that
+//! need not be paid for again. Also runs blocking work (masking, parsing, files, the log) on other threads,
+//! so that the thread that answers calls stays free.
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,9 +33,9 @@ pub struct Arrived {
 /// The scope of a call.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Ends the call.
+    /// Cancels the call.
     pub call: CancellationToken,
-    /// Ends also the work that outlives its call.
+    /// Cancels also the work that outlives its call.
     pub all: CancellationToken,
     said: Arc<Mutex<String>>,
     is_detached: Arc<AtomicBool>,
@@ -70,27 +70,27 @@ impl Scope {
         SCOPE.scope(self, work).await
     }
 
-    /// Marks that its caller waits no more.
+    /// Notes that the caller no longer waits.
     pub fn detach(&self) {
         self.is_detached.store(true, Ordering::Relaxed);
     }
 
-    /// True if its caller waits no more.
+    /// True if the caller no longer waits.
     pub fn is_detached(&self) -> bool {
         self.is_detached.load(Ordering::Relaxed)
     }
 
-    /// Sets its current message.
+    /// Sets the call's current message.
     pub fn say(&self, message: &str) {
         message.clone_into(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Its last message; empty if there is none.
+    /// The call's last message; empty if there is none.
     pub fn said(&self) -> String {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Takes an answer of this provider to this very prompt, if one arrived. Each is taken once.
+    /// Takes an answer of this provider to this very prompt, if one arrived. Each can be taken once.
     pub fn take_arrived(&self, provider: &str, prompt: &str) -> Option<Arrived> {
         let mut arrived = self.arrived.lock().unwrap_or_else(PoisonError::into_inner);
         let at = arrived.iter().position(|one| one.provider == provider && one.prompt == prompt)?;
@@ -117,8 +117,8 @@ pub(super) async fn off_thread<T: Send + 'static>(
     done.downcast().map(|done| *done).map_err(lost)
 }
 
-/// Work and its result. The runner would be compiled anew for each of some two hundred types; boxed, all
-/// are one type, and the binary is smaller.
+/// Boxed work with a boxed result. Unboxed, the runner would be compiled for each of some two hundred types,
+/// and the binary would be larger.
 type Work = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
 
 async fn run(work: Work) -> Result<Box<dyn Any + Send>, Error> {

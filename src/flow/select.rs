@@ -51,7 +51,7 @@ pub struct SelectRequest {
     pub options: CallOptions,
     pub criteria: Vec<String>,
     pub task: Option<String>,
-    /// Files that the judge reads beside it.
+    /// Files that the judge reads with the task.
     pub context_files: Vec<String>,
     /// The ensemble of the candidates, whose task and files apply then.
     pub ensemble_id: Option<String>,
@@ -64,7 +64,7 @@ pub struct SelectRequest {
     pub probe: Vec<Entry>,
 }
 
-/// Judge if nobody is named.
+/// Judge if the caller names none.
 pub(crate) const USUAL_JUDGE: &str = "claude";
 
 /// Number of undone parts of a candidate if the caller does not give it.
@@ -74,9 +74,9 @@ pub const ABLATIONS: usize = 12;
 ///
 /// # Errors
 ///
-/// Contradicting arguments, unusable rules, no copy of the project, or a run's log that cannot be written.
-/// A selection without a winner is no error: it says so, and what to do. If the budget does not cover a
-/// judge, there is none.
+/// The arguments contradict each other, the rules cannot be used, the project cannot be copied, or the log
+/// cannot be written. A selection without a winner is no error: it says so, and what to do. If the budget
+/// does not cover a judge, none is asked.
 pub async fn select(
     kit: &Kit,
     request: SelectRequest,
@@ -163,7 +163,7 @@ pub enum Trialled {
     Failed(Vec<String>),
     /// Checks pass with it.
     Passed {
-        /// Tests that fail without it and pass with it, if that counts for it.
+        /// Tests that fail without it and pass with it, if they count for it.
         proven_by: Vec<String>,
         reasons: Vec<String>,
     },
@@ -171,8 +171,8 @@ pub enum Trialled {
     Unknown(Vec<String>),
 }
 
-/// Tries changes, each by itself in a copy of the project, by the project's own checks; nobody wins, and
-/// nothing is recorded. The results have the order of the diffs.
+/// Tries each change alone in a copy of the project, by the project's own checks. Chooses no winner and
+/// records nothing. The results have the order of the diffs.
 ///
 /// # Errors
 ///
@@ -203,7 +203,7 @@ pub(in crate::flow) async fn tried_alone(
     Ok(trial.tested.into_iter().map(of).collect())
 }
 
-/// The given results and our own. Our own weigh more.
+/// The evidence on each candidate. Our own results count more than the caller's.
 fn known(candidates: &[Candidate], trial: Option<&Trial<'_>>) -> Vec<Evidence> {
     let essences: Vec<String> = candidates.iter().map(Candidate::essence).collect();
     let known = |(index, candidate): (usize, &Candidate)| {
@@ -236,7 +236,7 @@ fn is_honest(trial: Option<&Trial<'_>>, index: usize) -> bool {
     tested.is_none_or(|tested| tested.touched.is_honest())
 }
 
-/// Number of authors of some candidates; a candidate without one counts by itself.
+/// Number of different authors of some candidates; a candidate without an author counts by itself.
 fn support(candidates: &[Candidate], same: &[usize]) -> usize {
     let of = |index: &usize| candidates.get(*index).map(Candidate::author);
     let authors: Vec<Option<String>> = same.iter().filter_map(of).collect();
@@ -356,7 +356,7 @@ async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -
     };
     let Some(noted) = found else { return Ok(given) };
     let files = match given.files.as_slice() {
-        // The caller named none; a missing one is not the caller's mistake.
+        // The files come from the ensemble: a missing one is not the caller's mistake.
         [] => {
             off_thread_with(project, |project| Ok(project.reader()?.still_there(noted.context_files))).await?
         }
@@ -365,7 +365,7 @@ async fn asked_for(project: &ProjectFiles, log: &Log, request: &SelectRequest) -
     Ok(AskedFor { task: noted.task.and_then(|task| task.text), files })
 }
 
-/// The one ensemble of all candidates.
+/// The ensemble of all candidates, if they come from the same one.
 fn common(request: &SelectRequest) -> Option<String> {
     let (first, rest) = request.candidates.split_first()?;
     let id = first.ensemble_id.clone()?;

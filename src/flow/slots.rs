@@ -1,4 +1,4 @@
-//! Slots: how many consultants run at the same time, and who waits.
+//! Slots: limit how many consultants run at the same time, and queue the others in the order of arrival.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,7 +20,7 @@ const RHYTHM: Duration = Duration::from_secs(1);
 
 type Permit = Result<OwnedSemaphorePermit, AcquireError>;
 
-/// The slots of a server, handed out in the order of arrival.
+/// The slots of a server.
 #[derive(Clone, Debug)]
 pub struct Slots {
     semaphore: Arc<Semaphore>,
@@ -34,7 +34,7 @@ struct Line {
     tickets: BTreeSet<u64>,
 }
 
-/// A place in the line, taken on arrival and kept while the call is still being prepared. Dropping it gives
+/// A place in the queue, taken on arrival and kept while the call is still being prepared. Dropping it gives
 /// it up.
 pub struct Place {
     permit: Turn,
@@ -52,19 +52,19 @@ struct Ticket {
 }
 
 impl Slots {
-    /// As many slots as `size`.
+    /// Makes `size` slots.
     pub fn new(size: usize) -> Self {
         Self { semaphore: Arc::new(Semaphore::new(size)), line: Arc::default(), size }
     }
 
-    /// Takes a place in the line.
+    /// Takes a place in the queue.
     ///
     /// # Errors
     ///
     /// Too many calls are waiting.
     pub fn place(&self) -> Result<Place, Error> {
         let mut permit = Box::pin(Arc::clone(&self.semaphore).acquire_owned());
-        // The first poll puts the call into the semaphore's line.
+        // The first poll puts the call into the semaphore's queue.
         let permit = match permit.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(permit) => Turn::Now(permit),
             Poll::Pending => Turn::Later(permit, Ticket::draw(&self.line)?),
@@ -74,7 +74,7 @@ impl Slots {
 }
 
 impl Place {
-    /// True if no call waits before it.
+    /// True if a slot was free on arrival.
     pub fn is_first(&self) -> bool {
         matches!(self.permit, Turn::Now(_))
     }

@@ -106,7 +106,7 @@ impl StageRequest {
         ContextRequest::given(files, facts, self.context_errors.clone(), Some(self.stage))
     }
 
-    /// Hash of the request, to recognise a repeated one. Timeout and effort are not part of it.
+    /// Hash of the request, used to recognise a repeated one. Timeout and effort are not part of it.
     fn digest(&self) -> String {
         let (files, facts, errors) = (&self.context_files, &self.context_facts, &self.context_errors);
         let asked = serde_json::json!([self.stage, self.task, files, facts, errors, [], self.providers]);
@@ -125,7 +125,7 @@ pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) ->
     kit.processes.refuse_strangers()?;
     kit.config.check()?;
     request.check(kit.config.catalogue())?;
-    // Before the stage begins, so that a missing file costs no attempt.
+    // The context is packed before the stage begins, so that a missing file costs no attempt.
     let context = request.context();
     let packed =
         if context.is_empty() { None } else { Some(pack_context(&kit.config, &kit.project, context).await?) };
@@ -172,8 +172,8 @@ async fn done(
     }
 }
 
-/// Waits for the end of an attempt at another place; false if nobody works on it any more: it was cut
-/// short, or began anew.
+/// Waits for the end of an attempt that another call works on. False if that work ended without a result: it
+/// was cut short, or the stage began anew.
 async fn has_ended(log: &Log, journal: &Journal, run: &str, attempt: &str) -> Result<bool, Error> {
     loop {
         let (run_id, attempt_id) = (run.to_owned(), attempt.to_owned());
@@ -200,7 +200,7 @@ fn find<'a>(history: &'a History, run: &str, attempt: &str) -> Option<&'a Attemp
     }
 }
 
-/// The result of an ended attempt. It marks that the caller has it.
+/// The result of an ended attempt. Outside a run, records that it was delivered.
 async fn answer(journal: &Journal, run: &str, attempt: &str, limits: Limits) -> Result<StageReply, Error> {
     let reply = reply::logged(journal, run, attempt, limits).await?;
     if run.is_empty() {
@@ -276,7 +276,7 @@ struct Beginning {
     meant: Meant,
     new_run: NewRun,
     attempt: String,
-    /// Record of single agents at such work, if any.
+    /// Record of single agents at this kind of work.
     solo: SoloRecord,
     /// Providers that are installed.
     ready: Ready,
@@ -344,7 +344,7 @@ impl Beginning {
         let run = self.meant.run(history)?;
         Ok(match self.request.gate {
             Gate::Always => false,
-            // A completed run lies in the past.
+            // After a completed run, a stage belongs to no run, unless the call names that one.
             Gate::InRun => run.is_none_or(|run| run.phase == Phase::Complete && self.meant.named.is_none()),
         })
     }
@@ -359,7 +359,7 @@ impl Beginning {
             {
                 Ok(as_it_is(&id, attempt, How::Logged))
             }
-            // No consultant was asked, so a caller that lost the result gets it again.
+            // The policy approved the result, and the run went on: a caller that lost it gets it again.
             (_, Some(attempt)) if run.phase.stage() != Some(stage) && by_policy(run, attempt) => {
                 Ok(as_it_is(&id, attempt, How::Logged))
             }
@@ -385,7 +385,7 @@ impl Beginning {
             let attached = same.map(|attempt| as_it_is(&id, attempt, How::Attached));
             return attached.ok_or_else(|| self.refused(run));
         }
-        // Its server was killed. The same request continues it; another one replaces it.
+        // Its server was killed. The same request continues the stage; another request begins it anew.
         let cut = finish::cut_short(attempt, "its server was killed");
         let after = run.with(&cut, now());
         match same {
@@ -410,8 +410,8 @@ impl Beginning {
         Ok(self.started(Some(run), before, round, choice))
     }
 
-    /// Continues a stage that was cut short, with the run as it will be once `before` is in the log. If
-    /// nobody has answered and nobody can be asked any more, the stage begins anew, in solo.
+    /// Continues a stage that was cut short, with the run as it will be once `before` is in the log. If there
+    /// is no answer and the budget is used up, the stage begins anew, in solo.
     fn go_on(&self, run: &Run, attempt: &Attempt, before: Vec<Draft>) -> Result<Decided<Begun>, Error> {
         let left = left(&self.config, self.request.stage, run, attempt.iteration);
         if left == 0 && attempt.best().is_none() && !attempt.left().is_empty() {

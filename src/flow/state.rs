@@ -33,7 +33,7 @@ pub struct ProviderState {
     pub login: LoginState,
     /// True if a consult can succeed, as far as can be seen from here.
     pub usable: bool,
-    /// The default model; none if the CLI chooses.
+    /// The default model; `None` if the CLI chooses.
     pub model: Option<String>,
     pub model_by: ChosenBy,
     /// Default effort.
@@ -52,7 +52,7 @@ pub enum ChosenBy {
     Configuration,
     /// The user's own configuration of the CLI.
     Cli,
-    /// Nobody chose: the default.
+    /// Neither: the default applies.
     Nobody,
 }
 
@@ -164,7 +164,7 @@ fn is_of_the_project(config: &Configuration, provider: &Provider, program: &Path
     !provider.command().contains('/') && !holds_home && lies_in
 }
 
-/// Returns whether it is logged in, and why that is unknown.
+/// The state of the login, with the reason if it is unknown.
 async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginState, Option<String>) {
     let question: &[&str] = match provider.adapter {
         Adapter::Codex => &["login", "status"],
@@ -186,7 +186,7 @@ async fn login_state(kit: &Kit, provider: &Provider, program: &Path) -> (LoginSt
         ),
         Ok(printed) => match printed.trouble() {
             None => (from_flag(printed.exit.success()), None),
-            // It says no without many words.
+            // The CLI says no by its exit code, with few words.
             Some(failure) if matches!(failure.kind, FailureKind::LoginMissing | FailureKind::CliFailed) => {
                 (LoginState::LoggedOut, None)
             }

@@ -16,7 +16,7 @@ use crate::domain::stage::Stage;
 use crate::domain::toolbox::{Limits, Loading, Manifest, Skill, Toolbox, recommended_tools};
 use crate::error::Error;
 
-/// Tokens that a tool takes in the context; none for a tool that is not served.
+/// Tokens that a tool takes in the context; `None` for a tool that is not served.
 pub type Cost<'a> = &'a dyn Fn(&str) -> Option<usize>;
 
 /// The toolbox of a server, for its lifetime.
@@ -52,7 +52,7 @@ impl<'a> Bench<'a> {
         toolbox.loading(&self.manifest, &self.limits)
     }
 
-    /// Takes a step. Returns what is loaded after it, and what is new.
+    /// Takes a step. Returns the loaded tools after it, and the new ones among them.
     fn step(&self, toolbox: &mut Toolbox, take: impl Fn(&mut Toolbox)) -> (Loading, Vec<String>) {
         let before = self.loading(toolbox);
         take(toolbox);

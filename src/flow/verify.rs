@@ -201,7 +201,7 @@ async fn in_order(kit: &Kit, plan: &Plan, room: usize, stop: bool, progress: &Pr
     results
 }
 
-/// The results for the log.
+/// Records the results.
 async fn record(log: &Log, report: &Report) -> Result<(), Error> {
     let check = |result: &CheckResult| Check {
         command: result.command.clone(),
@@ -293,7 +293,8 @@ fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option<String>) -
     })
 }
 
-/// The arguments, with options that keep git from running or showing what it should not.
+/// The arguments of a git command, with options that keep it from running other programs and from showing
+/// secret files.
 pub(in crate::flow) fn guarded(
     program: &Path,
     directory: &Path,
@@ -357,7 +358,7 @@ fn hidden(secrets: &SecretRules) -> Vec<String> {
     all
 }
 
-/// The named tests that are outside of the command's directory, if there are any.
+/// The first named test that lies outside the command's directory, if there is one.
 fn foreign(rule: &str, command: &str, cwd: &Path) -> Option<String> {
     let words = shlex::split(command)?;
     match rule {
@@ -367,8 +368,8 @@ fn foreign(rule: &str, command: &str, cwd: &Path) -> Option<String> {
     }
 }
 
-/// A dotted name belongs to the project if its modules are below the directory: the interpreter's own
-/// packages contain tests too, and any dotted name reaches them.
+/// The first test that is not the project's own. A dotted name is its own if the modules are below the
+/// directory: the interpreter's packages contain tests too, and any dotted name reaches them.
 fn of_python(words: &[String], cwd: &Path) -> Option<String> {
     const WITH_VALUE: [&str; 6] = ["-k", "-s", "-t", "-p", "--start-directory", "--top-level-directory"];
     let start = words.iter().position(|word| word == "unittest")? + 1;
@@ -394,7 +395,7 @@ fn is_own(name: &str, cwd: &Path) -> bool {
         if place.with_extension("py").is_file() {
             return true;
         }
-        // A directory that is not a package gives way to the interpreter's package of that name.
+        // A directory that is not a package is shadowed by the interpreter's package of that name.
         if !place.is_dir() || part == "test" && !place.join("__init__.py").is_file() {
             return false;
         }
@@ -402,7 +403,7 @@ fn is_own(name: &str, cwd: &Path) -> bool {
     true
 }
 
-/// A Go package belongs to the project if it is given by its path or by the module's name.
+/// The first package that is not the project's own. Its own ones are given by path or by the module's name.
 fn of_go(words: &[String], cwd: &Path) -> Option<String> {
     let start = words.iter().position(|word| word == "test")? + 1;
     let module = std::fs::read_to_string(cwd.join("go.mod"))
@@ -423,8 +424,8 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
     names.map(|(_, word)| word).find(|name| !is_own(name)).cloned()
 }
 
-/// The checks of a request with their commands, as found in the project itself: a changed copy does not
-/// choose its own base.
+/// The checks of a request, with commands that are found in the project itself, so that a changed copy does
+/// not choose its own base.
 ///
 /// # Errors
 ///
@@ -598,8 +599,8 @@ impl Oracle {
     }
 }
 
-/// Why a command itself failed. By convention exit code 1 means "wrong", and so does an assertion; another
-/// code or an exception is the command's own error.
+/// The reason if a command itself failed. By convention exit code 1 means "wrong", and so does an assertion;
+/// another code or an exception is the command's own error.
 fn own_error(result: &CheckResult) -> Option<String> {
     const WRONG: i32 = 1;
     let stderr = result.stderr.trim();

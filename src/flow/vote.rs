@@ -203,7 +203,7 @@ impl Vote {
         Ok(())
     }
 
-    /// Counts an answer. A provider that is asked often still has one vote on the question.
+    /// Notes the voice of a provider. A provider that is asked often still has one voice on the question.
     fn hear(&mut self, provider: &str, answer: &Canonical) {
         if self.voices.iter().all(|voice| voice.provider != provider) {
             let mark = Some(Mark::of_canonical(answer));
@@ -243,7 +243,7 @@ impl Vote {
         self.candidates.iter().flat_map(|candidate| candidate.votes.keys()).map(String::as_str).collect()
     }
 
-    /// Why nobody won; none if somebody did.
+    /// The reason why no answer won; `None` if one did.
     pub fn no_winner(&self) -> Option<NoWinner> {
         let failures = self.failures.iter();
         let failures = failures
@@ -276,7 +276,7 @@ impl Vote {
 ///
 /// # Errors
 ///
-/// There is no such provider, or no model to ask.
+/// A named provider does not exist, or there is no model to ask.
 pub(super) async fn voters(
     kit: &Kit,
     named: Option<Vec<String>>,
@@ -371,10 +371,10 @@ pub struct StepRequest {
     pub k: Option<u32>,
     /// The maximum number of samples; by default it follows from k.
     pub max_samples: Option<u32>,
-    /// Providers that are asked; all available ones if nobody is named.
+    /// Providers that are asked; all available ones if none is named.
     pub providers: Option<Vec<String>>,
     pub options: CallOptions,
-    /// On whose account it goes.
+    /// The account that pays.
     pub account: Account,
 }
 
@@ -446,7 +446,7 @@ impl Vote {
             "stop_reason": self.stop,
             "vote_distribution": answers.iter().filter_map(votes).collect::<Map<_, _>>(),
             "k": ballot.rule().k(),
-            // The lead that there was, not the one that was needed.
+            // The lead that was reached, not the one that was required.
             "lead": ballot.lead(),
             "compared": compared,
             "max_rounds": ballot.rule().max_samples(),
@@ -472,7 +472,7 @@ impl Vote {
     }
 }
 
-/// The warning if all counted votes come from one provider. Votes matter here, not who was asked.
+/// The warning if all counted votes come from one provider. The votes matter, not the asked providers.
 fn one_voice(vote: &Vote) -> Option<String> {
     let voters = vote.voters();
     let mut names = voters.iter();

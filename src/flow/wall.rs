@@ -114,7 +114,7 @@ pub(in crate::flow) fn of_consultant(
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
 }
 
-/// The sandbox that this machine raises under the current settings, tried on our own program; none if the
+/// The sandbox that this machine raises under the current settings, tried on our own program; `None` if the
 /// user switched it off.
 ///
 /// # Errors
@@ -140,7 +140,7 @@ pub(crate) async fn standing(
     outcome.map(|outcome| Some(outcome.wall)).map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// Why a program in the sandbox may have failed, if its output is about permissions.
+/// Explains that the sandbox may be the reason for a failure, if the output names a denied permission.
 pub(in crate::flow) fn may_be_the_reason(output: &[&str]) -> Option<&'static str> {
     let denied = output.iter().any(|text| DENIED.iter().any(|words| text.contains(words)));
     denied.then_some(

@@ -32,8 +32,8 @@ pub struct Started {
     pub notes: Vec<String>,
 }
 
-/// Begins a gated run. The same task from the same stage, while its run is open, goes on with that
-/// run; another one, while this server's last is open, begins with what that has spent.
+/// Begins a gated run. An open run with the same task and first stage is continued instead. While this
+/// server's last run is open, a run for another task begins with the consults that it has spent.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     Ok(Started { run, was_open, budget, notes })
 }
 
-/// The setting that an argument needs to count.
+/// Describes the setting without which an argument has no effect.
 fn own_setting(key: &str, approvals: Approvals) -> String {
     let loosened = if approvals == Approvals::Human { " and approvals is not human" } else { "" };
     format!(
@@ -118,9 +118,9 @@ pub struct RunState {
     pub started_at: String,
     /// Its state, for example `ready(analyze)`.
     pub state: String,
-    /// Its current stage; none once it has ended.
+    /// Its current stage; `None` once it has ended.
     pub current_stage: Option<Stage>,
-    /// True if nobody has worked on it for long, so that it holds nothing up.
+    /// True if there was no work on it for long, so that it holds nothing up.
     pub parked: bool,
     pub next_step: String,
     /// Number of debug rounds that were begun.

@@ -61,7 +61,7 @@ enum Version {
     Commit(String),
 }
 
-/// Reads what is to be reviewed. Blocks.
+/// Reads the change or the files to review. Blocks.
 pub(super) fn material(
     config: &Configuration,
     project: &ProjectFiles,
@@ -136,7 +136,7 @@ struct Gathered {
     version: Version,
 }
 
-/// True if files that git does not know yet are reviewed.
+/// Says if files that git does not track yet are reviewed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum New {
     Too,
@@ -206,7 +206,7 @@ impl Reader<'_> {
                 }
             }
         }
-        // Git leaves out files whose names are refused; their change is reported all the same.
+        // The diff leaves out files with refused names; they are reported all the same.
         for name in self.changed_names(words)?.split('\0').filter(|name| !name.is_empty()) {
             if let Some(rule) = self.project.refuses_reading(Path::new(name))
                 && !gathered.left_out.iter().any(|left| left.path == name)
@@ -278,7 +278,7 @@ impl Reader<'_> {
         Ok((Version::Working, commit(range)?))
     }
 
-    /// A file as a version has it.
+    /// The content of a file in a version.
     fn content(&self, name: &str, version: &Version) -> Result<String, String> {
         if let Some(rule) = self.project.refuses_reading(Path::new(name)) {
             return Err(secret_path::refusal(rule));
@@ -330,8 +330,8 @@ impl Reader<'_> {
         .map(|(names, _)| names)
     }
 
-    /// The output of a git command, and whether it is complete. Nothing that the repository configures
-    /// runs.
+    /// Runs a git command. Returns its output, and true if the output is complete. Nothing that the
+    /// repository configures is run.
     fn git(&self, arguments: &[&str]) -> Result<(String, bool), Error> {
         let words: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
         let secrets = self.config.secret_rules()?;
@@ -488,7 +488,8 @@ impl Change {
     }
 }
 
-/// The lines as a reviewer saw them. If masking removes lines, numbers would no longer fit.
+/// The lines as a reviewer saw them. If masking changes their number, they stay unmasked: the line numbers
+/// would no longer fit.
 fn as_seen(text: String, masker: &Masker) -> Lines {
     let clean = masker.mask(&text);
     if clean.count > 0 && clean.text.lines().count() == text.lines().count() {
@@ -523,7 +524,7 @@ fn parts(printed: &str, is_whole: bool) -> Vec<&str> {
     parts
 }
 
-/// Describes a part of a diff without lines, for a review.
+/// Describes a part of a diff that has no text lines.
 fn no_text(part: &str) -> Option<&'static str> {
     let has_mode = |mode: &str| {
         part.lines()

@@ -90,7 +90,7 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
 fn names(changes: &[Change]) -> Vec<String> {
     type Lines = fn(&Change) -> Vec<&str>;
     let mut names: Vec<String> = Vec::new();
-    // A change within a function concerns its callers: what is defined counts around the change too.
+    // A change within a function concerns its callers, so definitions count in the lines around it too.
     let seen: [(_, Lines); 2] = [(&DEFINES, Change::seen), (&CALLS, Change::touched)];
     for (pattern, lines) in seen {
         for line in changes.iter().flat_map(lines) {

@@ -1,5 +1,5 @@
-//! Asks judges who wrote none of the candidates that they judge, in both orders, and once more if they
-//! waver.
+//! Asks judges. No judge judges its own candidates; each judges in both orders, and a tie goes to a third
+//! opinion.
 
 use std::collections::BTreeSet;
 
@@ -33,8 +33,8 @@ const MOST_TASK: usize = 60_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct JudgeNote {
-    /// Judges that were asked; several if every provider wrote a candidate, none if none could be asked or
-    /// was needed.
+    /// Names of the chosen judges: several if every provider wrote a candidate, `None` if no judge was needed
+    /// or available.
     pub provider: Option<String>,
     /// Number of questions.
     pub asked: usize,
@@ -125,7 +125,7 @@ impl Judging<'_> {
     ///
     /// # Errors
     ///
-    /// There is no such provider, or the run's log cannot be written.
+    /// The wanted judge does not exist, or the log cannot be written.
     pub(super) async fn judge(
         &self,
         candidates: &[Candidate],
@@ -193,7 +193,7 @@ impl Judging<'_> {
         off_thread_with(self.kit, reserved).await
     }
 
-    /// Models that can be asked, in their order.
+    /// The available models, in the order in which to ask them.
     async fn there(&self) -> Vec<String> {
         let catalogue = self.kit.config.catalogue();
         let is_model = |name: &String| catalogue.get(name).is_ok_and(|one| !one.is_understudy());
@@ -201,8 +201,8 @@ impl Judging<'_> {
         ready.await.unwrap_or_default().names.into_iter().filter(is_model).collect()
     }
 
-    /// The judges of each candidate: one who wrote none of them, the wanted one first; else every available
-    /// one compares those that are not its own. With notes on that.
+    /// Chooses the judges, and returns a note on the choice. One judge that wrote none of the candidates is
+    /// enough, the wanted one if possible. Else every available model compares the candidates of the others.
     fn seats(&self, entries: &[Entry], there: &[String]) -> Result<(Vec<Seat>, String), String> {
         let all: Vec<usize> = entries.iter().map(|entry| entry.index).collect();
         let wanted = self.wanted;
@@ -232,7 +232,7 @@ impl Judging<'_> {
         Ok((seats, said.to_owned()))
     }
 
-    /// Every judge's answers in both orders.
+    /// Asks every judge in both orders.
     async fn hear(
         &self,
         seats: Vec<Seat>,
@@ -250,8 +250,8 @@ impl Judging<'_> {
         join_all(asked).await.into_iter().collect()
     }
 
-    /// One judge's answers. If it cannot judge in one order or both, a permitted stand-in judges both; no
-    /// author judges its own candidate.
+    /// Asks one judge. If it refuses in one order or both, a permitted stand-in judges both. No author judges
+    /// its own candidate.
     async fn hear_or_replace(
         &self,
         seat: Seat,
@@ -285,7 +285,7 @@ impl Judging<'_> {
         Ok(first)
     }
 
-    /// One judge's answers in both orders.
+    /// Asks one judge in both orders.
     async fn both_orders(
         &self,
         seat: Seat,
@@ -318,8 +318,9 @@ impl Judging<'_> {
         Ok(Heard { seat, verdict, asked, refused, stood_in: None })
     }
 
-    /// Puts a tie before one more judge: another one who wrote none of the level candidates, else the same
-    /// one again. The tie stays if there is none, or if it names none of them.
+    /// Asks one more judge about a tie: one that wrote none of the tied candidates and did not judge yet,
+    /// else a judge once more. The tie stays if there is no judge, or if it chooses none of the tied
+    /// candidates.
     async fn settled(
         &self,
         verdict: Verdict,
@@ -416,9 +417,9 @@ struct Court<'a> {
 /// One answer of a judge.
 struct Said {
     said: Result<Opinion, String>,
-    /// How often its CLI was started.
+    /// Number of starts of its CLI.
     asked: usize,
-    /// Why it cannot judge at all.
+    /// The error, if it cannot judge at all.
     refused: Option<Error>,
 }
 
@@ -438,7 +439,7 @@ impl Heard {
     }
 }
 
-/// A candidate on a ballot, with all who wrote the same text.
+/// A candidate on a ballot, with all authors of the same text.
 struct Entry {
     index: usize,
     authors: BTreeSet<String>,
@@ -504,7 +505,7 @@ fn panel(heard: &[Heard], candidates: &[Candidate]) -> Vec<SeatNote> {
     heard.iter().map(seat).collect()
 }
 
-/// A question to a judge, for its price: the candidates, and our own words around them.
+/// The size of a question to a judge, for its price: the candidates, and our own words around them.
 fn question(candidates: usize) -> Asked<'static> {
     const OWN_WORDS: usize = 6_000;
     Asked { tokens: Tokens::of_bytes(candidates + OWN_WORDS), model: None }

@@ -37,10 +37,10 @@ pub struct Selection {
     /// The probes in the unchanged project.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub base_probes: Vec<ProbeNote>,
-    /// Why nobody can win, and the next step.
+    /// The reason why no candidate can win, and the next step.
     #[serde(flatten)]
     pub failure: Option<ErrorNote>,
-    /// Why nobody won though some can, and the next step.
+    /// The reason why no candidate won although some can, and the next step.
     #[serde(flatten)]
     pub undecided: Option<Undecided>,
 }
@@ -51,8 +51,8 @@ const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something
 /// Next step if the candidates were tried.
 const UNDECIDED_BY_TRIAL: &str = "They pass the same tests and are different changes. Give `probe`: commands that print what the program does for inputs that no test has; where the outputs are equal either will do, where they differ ask the user. Or use mode llm_judge.";
 
-/// Some candidates can win and nothing tells them apart: no judge was asked or readable, it wavered, or the
-/// known facts are equal. In each case the caller has to look.
+/// Some candidates can win, but nothing tells them apart: no judge was asked or could be read, the judge
+/// wavered, or the known facts are equal. In each case the caller has to look.
 #[derive(Clone, Debug, Serialize)]
 pub struct Undecided {
     code: &'static str,
@@ -61,7 +61,7 @@ pub struct Undecided {
     hint: &'static str,
 }
 
-/// A list that is shown where it has something.
+/// The list, or `None` if it is empty.
 fn listed<T>(list: &[T]) -> Option<&[T]> {
     Some(list).filter(|list| !list.is_empty())
 }
@@ -124,7 +124,7 @@ impl Parts<'_> {
             "judge": known.judge,
             "score": self.ranking.scores.get(index).copied().unwrap_or_default(),
             "red_flags": candidate.flags,
-            // Authors that say the same, its own included.
+            // Number of authors that say the same, its own included.
             "support": Some(known.support).filter(|support| *support != 1),
             "behaves_like": tested.map(|tested| tested.alike),
             "changed_lines": tested.map(|tested| tested.changed_lines),
@@ -231,7 +231,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Why nobody won though some can.
+    /// The reason why no candidate won although some can.
     fn undecided(&self) -> Option<Undecided> {
         let refused = self.judge.as_ref().is_some_and(|note| note.verdict == "nobody");
         if refused || self.ranking.order.is_empty() {

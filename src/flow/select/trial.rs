@@ -1,5 +1,5 @@
 //! Tries candidates that are diffs, each in a copy of the project, side by side with the unchanged project.
-//! The project's own tests decide, so a candidate's changes of them are put back.
+//! The project's own tests decide, so a candidate's changes of tests are reverted before the checks run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -43,7 +43,7 @@ pub(super) struct Trial<'a> {
     pub(super) base: Vec<CheckNote>,
     /// The probes in the unchanged project.
     pub(super) base_probes: Vec<ProbeNote>,
-    /// The candidates in order; none for one that was not tried.
+    /// The candidates in order; `None` for one that was not tried.
     pub(super) tested: Vec<Option<Tested>>,
     /// Candidates that are not diffs.
     pub(super) not_diffs: Vec<String>,
@@ -63,7 +63,7 @@ pub(super) struct Tested {
     pub(super) reasons: Vec<String>,
     /// Lines that it adds and removes.
     pub(super) changed_lines: usize,
-    /// How many candidates behave alike in the checks, itself included.
+    /// Number of candidates that behave alike in the checks, this one included.
     pub(super) alike: usize,
     /// Why it was not run.
     pub(super) refused: Option<String>,
@@ -136,7 +136,7 @@ pub(super) async fn run<'a>(
     Ok(Trial { observed, base, base_probes: Vec::new(), tested, not_diffs: not_diffs.collect(), bench })
 }
 
-/// Leaves out one part of a candidate after another, and sees whether a test notices.
+/// Leaves out one part of a candidate at a time, and checks that a test notices.
 async fn ablation(
     bench: &Bench<'_>,
     tested: &Tested,
@@ -170,7 +170,7 @@ async fn ablation(
 }
 
 impl Trial<'_> {
-    /// Runs the checks of a winner and of the unchanged project once more. Returns whether it is still
+    /// Runs the checks of a winner and of the unchanged project once more. True if the winner is still
     /// proven.
     pub(super) async fn confirm(&mut self, index: usize, id: &str) -> Result<bool, Error> {
         let Some(Some(tested)) = self.tested.get(index) else { return Ok(true) };
@@ -200,7 +200,8 @@ impl Trial<'_> {
         Ok(true)
     }
 
-    /// Runs the probes on candidates, and gives each the number of the first one that behaves alike.
+    /// Runs the probes on candidates, and maps each to the first one that behaves alike. The map is empty if
+    /// the probes show nothing.
     pub(super) async fn probe(&mut self, indexes: &[usize]) -> Result<BTreeMap<usize, usize>, Error> {
         let numbers: Vec<(usize, usize)> = indexes
             .iter()
@@ -309,8 +310,8 @@ fn group(tested: &mut [Tested]) {
 const MOST_PARALLEL: usize = 4;
 /// Size of a file that is searched for tests.
 const MOST_LOOKED_INTO: u64 = 4 * 1024 * 1024;
-/// Step by which the time of a rewritten file moves on. Tools that cache compiled files compare whole
-/// seconds, so they would take two versions of one second for the same.
+/// Step by which the modification time of a rewritten file advances. Tools that cache compiled files compare
+/// whole seconds, so they would take two versions of one second for the same.
 const STEP: Duration = Duration::from_secs(2);
 
 /// State of all trials of a call.
@@ -345,8 +346,8 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Applies the whole patch to see whether it applies, then the patch without its changes of tests, and
-    /// runs the checks.
+    /// Applies the whole patch to see if it applies, then the patch without its changes of tests, and runs
+    /// the checks.
     async fn first_run(&self, number: usize, id: &str, patch: &Patch) -> Result<Tested, Error> {
         let (base, whole) = (self.copy(0)?, patch.clone());
         let split = off_thread(move || {
@@ -375,7 +376,7 @@ impl<'a> Bench<'a> {
         Ok(run)
     }
 
-    /// Replaces one patch by another in a copy; returns why that does not apply.
+    /// Replaces one patch by another in a copy. The inner error says why the new one does not apply.
     async fn lay(&self, number: usize, undone: &Patch, patch: &Patch) -> Result<Result<(), String>, Error> {
         let copy = self.copy(number)?;
         let (trees, patch, undone) = (Arc::clone(&self.trees), patch.clone(), paths(undone));

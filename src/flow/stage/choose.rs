@@ -1,4 +1,4 @@
-//! Chooses how a stage is worked on, and by whom.
+//! Chooses the mode of a stage, and its providers.
 
 use super::StageRequest;
 use crate::domain::budget::Item;
@@ -16,10 +16,10 @@ use crate::flow::configuration::Configuration;
 /// Rounds of debug in which no consultant is asked.
 const SOLO_ROUNDS: u32 = 2;
 
-/// Candidates of a stage's ensemble if nobody names providers.
+/// Candidates of a stage's ensemble if the call names no providers.
 const CANDIDATES: usize = 2;
 
-/// How a stage is worked on, and by whom.
+/// The mode of a stage with the reason, and its providers.
 pub(super) struct Choice {
     pub(super) mode: Mode,
     pub(super) why: String,
@@ -166,8 +166,8 @@ fn by_policy(
     })
 }
 
-/// Stand-ins for an attempt that is continued: none if providers were named at its beginning, and none that
-/// has a part in it already.
+/// Stand-ins for an attempt that is continued. Empty if the call names providers; providers that already take
+/// part are left out.
 pub(super) fn fallbacks(
     config: &Configuration,
     request: &StageRequest,
@@ -199,7 +199,7 @@ fn available(
         |name: &String| default.iter().any(|provider| provider.name == *name && provider.is_understudy());
     let place = |name: &String| preferred.iter().position(|one| one == name).unwrap_or(preferred.len());
     let mut there = ready.names.clone();
-    // Rules answer only if there is nobody else.
+    // The understudy's rules answer only if no model is available, or if the stage prefers them.
     if there.iter().any(|name| !is_understudy(name)) {
         there.retain(|name| !is_understudy(name) || preferred.contains(&name.as_str()));
     }

@@ -190,8 +190,8 @@ pub(super) enum Extra<'a> {
     Metrics(Option<&'a Map<String, Value>>),
 }
 
-/// The events for outputs: within a run the request for approval, with the policy's approval or else the
-/// dialog that will be shown.
+/// The events that record a stage's outputs. In a run they include the request for approval, then the
+/// policy's approval or else the dialog that will be shown.
 pub(super) fn with_review(
     run: Option<&Run>,
     finished: StageFinished,
@@ -201,7 +201,7 @@ pub(super) fn with_review(
     extra: Extra<'_>,
 ) -> Result<Vec<Draft>, Error> {
     let rests_on = match run {
-        // It was handed in without a beginning.
+        // The orchestrator handed in the stage without beginning it.
         Some(run) if finished.attempt.is_empty() => run.grounds(),
         Some(_) | None => vec![finished.attempt.clone()],
     };
@@ -240,8 +240,8 @@ pub(super) fn with_review(
     Ok(drafts)
 }
 
-/// Makes the report on a stage's outputs within its run. Returns whether the rule for stages of low risk
-/// approves it.
+/// Makes the report on a stage's outputs in its run. The flag is true if the rule for stages of low risk
+/// approves them.
 ///
 /// # Errors
 ///
@@ -306,8 +306,8 @@ fn digest(report: &Value) -> String {
     Mark::of(report.to_string().as_bytes()).sha256
 }
 
-/// The counted candidates under their own names, the chosen one first, or what the orchestrator handed in;
-/// and who gave the same answer as the first.
+/// The valid answers under the names of their sources, the chosen one first, or the outputs that the
+/// orchestrator handed in. The second list names the sources of answers that equal the first.
 fn outputs(finished: &StageFinished) -> (Vec<Output<'_>>, Vec<String>) {
     let mut outputs = vec![Output { source: &finished.provider, said: said(&finished.output) }];
     let mut also = Vec::new();
@@ -381,7 +381,7 @@ fn verification(run: &Run, stage: Stage) -> Option<VerificationNote> {
     })
 }
 
-/// Files that were changed since the last report, each with whether an approved change names it.
+/// Files that changed since the last report. Each entry says if an approved change names the file.
 fn applied(run: &Run) -> Vec<AppliedChange> {
     if run.unseen.is_empty() {
         return Vec::new();

@@ -40,7 +40,7 @@ pub struct StageReply {
     /// Why it is done in this mode.
     pub why: String,
     pub iteration: u32,
-    /// Its output; none in solo.
+    /// Its output; `None` in solo.
     #[serialize_always]
     pub output: Option<Value>,
     /// Number of consults.
@@ -54,7 +54,7 @@ pub struct StageReply {
     pub hint: Option<String>,
     /// True if the same call may succeed a little later; only after a failure.
     pub retryable: Option<bool>,
-    /// The next stage; none at the end.
+    /// The next stage; `None` at the end.
     #[serialize_always]
     pub next_stage: Option<Stage>,
     /// The run.
@@ -115,7 +115,7 @@ pub(super) async fn logged(
 
 const NO_END: &str = "the stage has no end";
 
-/// Why a stage has no result: its run was stopped during the work.
+/// The error for a stage without a result: its run was stopped during the work.
 fn no_end(run: &Run) -> Error {
     run.may_go_on().map_or_else(Error::Workflow, |()| Error::Internal(NO_END.to_owned()))
 }
@@ -295,15 +295,15 @@ impl ApprovalNote {
     }
 }
 
-/// Every candidate. The chosen one is shown beside them, so its answer is not repeated; the others share
-/// the room of one.
+/// Notes on all candidates. The result shows the chosen answer beside them, so it is not repeated; the others
+/// share the room of one answer.
 pub(super) fn notes(candidates: &[Candidate], handed_on: Option<&str>) -> Vec<Value> {
     let mut is_first = true;
     let room = MOST_ANSWER / candidates.len().max(1);
     let shown = candidates.iter().map(|candidate| {
         let is_from_them = candidate.ok && handed_on == Some(candidate.provider.as_str());
         let is_handed_on = is_from_them && std::mem::take(&mut is_first);
-        // Its document is left out: the chosen one is the stage's output.
+        // The parsed document is left out: the result shows the chosen one as the stage's output.
         let Value::Object(mut note) = json!(Candidate { structured: None, ..candidate.clone() }) else {
             return Value::Null;
         };

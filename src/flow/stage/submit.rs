@@ -69,8 +69,8 @@ pub async fn submit(kit: &Kit, submission: Submission) -> Result<(String, String
     Ok((run, request))
 }
 
-/// The outputs, masked, with the notes of the schema check. A reviewer sees them; nothing is refused for
-/// them.
+/// The masked outputs, with the errors of the schema check. A reviewer sees these errors; nothing is refused
+/// for them.
 async fn checked(config: &Configuration, submission: &Submission) -> Result<Candidate, Error> {
     let submission = submission.clone();
     off_thread_with(config, move |config| {

@@ -33,7 +33,7 @@ use crate::flow::progress::{Progress, Watch};
 use crate::flow::scope::{Scope, off_thread, off_thread_with};
 use crate::flow::template;
 
-/// Works on an attempt until its end is in the log, whether or not anybody waits.
+/// Works on an attempt in the background until its end is in the log, even if the caller leaves.
 pub(super) fn spawn(
     kit: &Kit,
     request: Arc<StageRequest>,
@@ -101,7 +101,7 @@ async fn work(
         Watch::over(progress, names)
     });
     let seats = left.into_iter().enumerate().map(|(number, (id, provider))| {
-        // Its number in the ensemble, whoever has answered before.
+        // Its number among all candidates of the attempt, answered ones included.
         let member = task.attempt.providers.iter().position(|name| *name == provider).unwrap_or_default();
         let prepared = prepared.for_member(member, task.attempt.providers.len());
         let watch = watch.as_ref();
@@ -198,7 +198,7 @@ struct Seat<'a> {
     prepared: &'a Arc<Prepared>,
 }
 
-/// How a candidate, and with it the work on a stage, ended.
+/// End of the work on a candidate, and so on a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
     /// Its answer or its failure is in the log.
@@ -269,7 +269,7 @@ enum Recorded {
     Discarded,
 }
 
-/// Records an answer and what it is worth.
+/// Checks and records an answer.
 async fn record(kit: &Kit, seat: &Seat<'_>, reply: Consulted, purpose: Purpose) -> Result<Recorded, Error> {
     let red_flags = kit.config.red_flags()?;
     let (kit, task) = (kit.clone(), Arc::clone(seat.task));

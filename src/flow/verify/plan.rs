@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// A value that must live as long as a check's process, for example the copy that it runs in.
 pub(in crate::flow) type Hold = Arc<dyn Any + Send + Sync>;
 
-/// The part of a check that is kept in a file.
+/// Output of a check that is kept in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// Output that a result shows only in part.
@@ -75,7 +75,7 @@ pub(super) struct Planned {
     pub(super) timeout: Duration,
     /// Standard input; empty for a check of the project.
     pub(super) stdin: Vec<u8>,
-    /// Verdict of the policy; none without a command.
+    /// Verdict of the policy; `None` without a command.
     pub(super) verdict: Option<Result<Permitted, Refused>>,
 }
 

@@ -82,7 +82,7 @@ pub struct Metadata {
     pub totals: Option<Totals>,
     /// Failed tests, or places of findings.
     pub failing: Vec<String>,
-    /// Those beyond the names that are listed.
+    /// Number of failing names that are not listed.
     #[serde(skip_serializing_if = "is_default")]
     pub failing_left_out: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -120,7 +120,7 @@ impl CheckResult {
         !self.passed && self.status != Status::Skipped
     }
 
-    /// A check that changed a file which runs or permits something proves nothing.
+    /// Marks a check that changed a file which runs or permits something: the check proves nothing.
     fn is_told_of(&mut self, changed: &[PathBuf]) {
         if changed.is_empty() {
             return;
@@ -368,7 +368,7 @@ fn result(
     })
 }
 
-/// Half of the room for each stream; what one leaves goes to the other.
+/// Divides the room between the streams: half for each; what one does not need goes to the other.
 fn share(room: usize, stdout: usize, stderr: usize) -> (usize, usize) {
     let half = room / 2;
     let for_stdout = room.saturating_sub(stderr.min(half)).max(LEAST_CHARS);

@@ -21,7 +21,7 @@ use crate::flow::consult::Question;
 use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 
-/// Minimum of the default maximum of samples.
+/// Lower bound of the default maximum number of samples.
 const LEAST_MAX: u32 = 12;
 
 /// A question that is put to the vote.
@@ -32,23 +32,23 @@ pub struct ConsensusRequest {
     pub k: Option<u32>,
     /// The maximum number of samples; by default it follows from k.
     pub max_samples: Option<u32>,
-    /// The permitted answers; without them any answer is.
+    /// The permitted answers; `None` permits any.
     pub options: Option<Options>,
-    /// Providers that are asked; all available ones if nobody is named.
+    /// Providers that are asked; all available ones if none is named.
     pub providers: Option<Vec<String>>,
     pub form: AnswerForm,
     /// Maximum length of an answer in characters.
     pub max_chars: usize,
     pub call: CallOptions,
-    /// On whose account it goes.
+    /// The account that pays.
     pub account: Account,
 }
 
-/// Puts a question to the vote. A vote that nobody wins is `ok: false`, with everything that it found.
+/// Holds a vote on a question. A vote without a winner is `ok: false`, with everything that it found.
 ///
 /// # Errors
 ///
-/// Nobody can be asked, an unknown provider, or rules that cannot be used.
+/// No provider can be asked, a provider is unknown, or the rules cannot be used.
 pub async fn consensus(kit: &Kit, request: ConsensusRequest, progress: &Progress) -> Result<Value, Error> {
     kit.config.check()?;
     let work = Work::at(request.account.stage);
@@ -70,7 +70,7 @@ pub async fn consensus(kit: &Kit, request: ConsensusRequest, progress: &Progress
     let (ballot, winner) = (&vote.ballot, vote.winner());
     let own = json!({
         "ok": winner.is_some(),
-        // Its `ANSWER:` line, the option, or all of it, as it first came.
+        // The `ANSWER:` line, the option or the whole answer, as the first sample wrote it.
         "winner": winner.map(|(candidate, _)| &candidate.text),
         "winner_text": winner.and_then(|(candidate, _)| candidate.whole.as_ref()),
         "votes_for_winner": winner.map_or(0, |(_, votes)| votes),
@@ -87,9 +87,9 @@ pub async fn consensus(kit: &Kit, request: ConsensusRequest, progress: &Progress
 #[derive(Clone, Debug)]
 enum How {
     Options(Options),
-    /// Its `ANSWER:` line.
+    /// Compares the `ANSWER:` lines.
     Line,
-    /// Its JSON document.
+    /// Compares the JSON documents.
     Json,
 }
 

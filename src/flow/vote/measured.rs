@@ -26,11 +26,11 @@ use crate::flow::scope::{off_thread, off_thread_with};
 use crate::provider::Usage;
 use crate::provider::failure::FailureKind;
 
-/// Judged answers from which on a provider may be left out.
+/// Minimum number of judged answers before a provider may be left out.
 const JUDGED: u32 = 30;
-/// Minimum difference to the best provider.
+/// Minimum difference to the best provider, as a share of right answers.
 const MARGIN: f64 = 0.15;
-/// Minimum certainty of that.
+/// Minimum certainty of that difference.
 const SURELY: f64 = 0.9;
 
 /// The lead and the voters of a vote.
@@ -68,8 +68,8 @@ struct Known {
     together: Option<Together>,
 }
 
-/// Chooses the lead: the caller's, else the measured one, else the default, with the reason. If nobody is
-/// named, a provider that was measured as clearly worse than the best is left out.
+/// Chooses the lead: the caller's, else the measured one, else the default, with the reason. If the caller
+/// names no providers, one that was measured as clearly worse than the best is left out.
 pub(super) async fn choose(
     config: &Configuration,
     log: &Log,
@@ -133,7 +133,7 @@ fn is_same_model(one: &str, other: &str) -> bool {
     one.is_empty() || other.is_empty() || one.contains(&other) || other.contains(&one)
 }
 
-/// The latest measurement of a provider with the model that it would use, or why there is none.
+/// The latest measurement of a provider with the model that it would use, or the reason why there is none.
 fn fitting<'a>(known: &'a Known, name: &str, asked: &str) -> Result<&'a Measurement, String> {
     let all = known.single.get(name).map(Vec::as_slice).unwrap_or_default();
     let Some(latest) = all.last() else { return Err(format!("{name} was not measured on this step")) };
@@ -306,7 +306,7 @@ pub enum Sample {
         note: Option<&'static str>,
         usage: Usage,
     },
-    /// An answer that does not.
+    /// An answer that does not count.
     Flagged {
         provider: String,
         /// Why.
@@ -329,7 +329,7 @@ pub struct Sampler {
     prepared: Arc<Prepared>,
     /// All voters.
     pub(super) providers: Vec<String>,
-    /// Voters that have not failed for good.
+    /// Voters without a final failure.
     pub(super) left: Vec<String>,
     check: Check,
     taken: usize,
@@ -337,7 +337,7 @@ pub struct Sampler {
     bench: Bench,
     /// Stand-ins and the voters that they replace, in words.
     pub(super) stood_in: Vec<String>,
-    /// Events of the samples.
+    /// Ids of the samples' events.
     pub(super) consults: Vec<String>,
 }
 
@@ -362,7 +362,7 @@ impl Sampler {
 
     /// The same sampler, with stand-ins for voters that cannot answer.
     pub(super) fn with(self, permission: Permission) -> Self {
-        // If nobody was named, every available provider votes already.
+        // If the call named no providers, every available one votes already.
         Self { bench: Bench::new(permission, &self.providers, Vec::new()), ..self }
     }
 

@@ -22,15 +22,14 @@ use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
 use crate::flow::progress::Progress;
 
-/// Minimum of the default maximum of samples.
+/// Lower bound of the default maximum number of samples.
 const LEAST_MAX: u32 = 15;
 
-/// Puts a micro-step to the vote. A vote that nobody wins is `ok: false`, with everything that it
-/// found.
+/// Holds a vote on a micro-step. A vote without a winner is `ok: false`, with everything that it found.
 ///
 /// # Errors
 ///
-/// A rule that no vote can follow, nobody can be asked, an unknown provider, or rules that cannot be
+/// The rule of the vote is invalid, no provider can be asked, a provider is unknown, or the rules cannot be
 /// used.
 pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> Result<Value, Error> {
     kit.config.check()?;
@@ -89,7 +88,7 @@ pub(in crate::flow) fn step_of(config: &Configuration, kind: StepType) -> Result
     found.ok_or_else(|| Error::Internal(format!("there is no step {}", kind.name())))
 }
 
-/// The judge of answers to a step, which compares the document in them.
+/// The check of answers to a step: it finds red flags, and the part of the document that is compared.
 ///
 /// # Errors
 ///
