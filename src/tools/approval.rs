@@ -143,7 +143,7 @@ impl Handle {
     ) -> Result<CallToolResponse, Error> {
         let kit = &self.kit;
         kit.config.check()?;
-        // Before anybody is asked.
+        // The caller is checked before a person is asked.
         kit.processes.refuse_strangers()?;
         let open = find(&kit.log, &input.request_id).await?;
         let responses = input.question_responses.clone().unwrap_or_default();
@@ -253,8 +253,8 @@ fn decided(settled: &Settled, most_rounds: u32) -> Value {
     spread(shown, &["message"])
 }
 
-/// The meaning of a decision on a stage that `next` follows, and the model's next step. After so many
-/// rounds of debug the human does it.
+/// The message about a decision, and the model's next step. `next` is the stage that follows. If the rounds
+/// of debug are used up, `escalated_after` is their number, and the human takes over.
 fn told(
     decision: Decision,
     stage: Stage,

@@ -1,4 +1,4 @@
-//! Turns arguments as hosts send them into the form of a tool's schema.
+//! Converts the arguments that hosts send into the types of a tool's schema.
 //!
 //! Hosts write `null` for an omitted argument, and send a list or a number as text. A clear meaning is
 //! accepted; everything else is refused in the terms of JSON, by the argument's name.
@@ -34,7 +34,8 @@ struct Length {
 
 static NAMES: LazyLock<Names> = LazyLock::new(|| packed::read("src/tools/arguments.yaml"));
 
-/// Names of one thing in different tools. A tool accepts each of them for the one that it has.
+/// Groups of names that mean the same parameter in different tools. A tool accepts each name of a group for
+/// its own.
 pub fn aliases() -> &'static [Vec<String>] {
     &NAMES.aliases
 }
@@ -43,7 +44,7 @@ fn has(names: &[String], wanted: &str) -> bool {
     names.iter().any(|name| name == wanted)
 }
 
-/// The parameter that names who is asked. An empty list is refused, because nobody does not mean everybody.
+/// The parameter that names the providers to ask. An empty list is refused: it does not mean all of them.
 const WHOM: &str = "providers";
 
 /// Characters of a command.
@@ -148,7 +149,8 @@ fn too_many(name: &str, value: &Value) -> Option<String> {
         .then(|| format!("must name at most {MOST_FILES} files or patterns (got {count})"))
 }
 
-/// Why a text does not fit the name of its place: it is empty or too long. A new parameter has the limit of a command.
+/// The problem of a text that is empty or too long for its parameter. A parameter without a limit of its own
+/// has the limit of a command.
 fn misfit(place: &str, text: &str) -> Option<String> {
     let name = place.rsplit('.').next().unwrap_or(place);
     let name = name.split('[').next().unwrap_or(name);

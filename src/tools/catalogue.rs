@@ -62,7 +62,7 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// Another consult is above this server, or no port is free.
+    /// This server runs below a consult, or no port is free.
     pub(crate) async fn page(&self) -> Result<&Page, Error> {
         if self.kit.config.environment().depth() > 0 {
             return Err(Error::NestedConsult);
@@ -117,7 +117,7 @@ pub struct Tools {
     pub router: ToolRouter<Handle>,
     /// The answer to `tools/list`, by name.
     pub list: Vec<Tool>,
-    /// The parameters of each, by name.
+    /// The plain schemas of the parameters, by the tool's name.
     forms: HashMap<String, JsonObject>,
 }
 

@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Answer to a human who claims to have decided, and has not.
 const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the page, then go on here.";
 
-/// Columns of a title in a form, and of a description on a screen of 80.
+/// Columns of a title in a form, and of a description, on a screen of 80 columns.
 const TITLE: usize = 40;
 const DESCRIPTION: usize = 67;
 
@@ -56,7 +56,7 @@ const MOST_CHARS: usize = 6_000;
 /// The first version of Claude Code that asks its human at every call of a tool that wants it.
 const CLAUDE_CODE_ASKS: [u64; 3] = [2, 1, 199];
 
-/// How a form can ask the human during a call, if the client can show one.
+/// The way to ask the human during a call; `None` if the client has none, or if decisions are relayed.
 pub(crate) fn channel(approvals: Approvals, context: &RequestContext<RoleServer>) -> Option<Asking> {
     match approvals {
         Approvals::Relay => None,
@@ -117,7 +117,7 @@ impl Question<'_> {
         self.ahead.filter(|ahead| ahead.stands_for(&open.request.id))
     }
 
-    /// Opens a dialog for as long as this call waits; none if the log has one already.
+    /// Records an open dialog for as long as this call waits; `None` if the log has one already.
     async fn opened(&self, open: &Reviewed) -> Result<Option<Dialog>, Error> {
         match self.is_ahead(open) {
             Some(_) => Ok(None),
@@ -125,7 +125,7 @@ impl Question<'_> {
         }
     }
 
-    /// Opens a dialog that another call answers.
+    /// Records an open dialog that another call will answer.
     async fn noted(&self, open: &Reviewed) -> Result<(), Error> {
         match self.is_ahead(open) {
             Some(ahead) => ahead.leave_open(),
@@ -173,7 +173,7 @@ impl Question<'_> {
         self.settle(open, word, None).await
     }
 
-    /// Asks by the result, or continues with the answer that the call brings.
+    /// Asks by the result of the call, or continues with the answer that the call brings.
     async fn modern(&self, open: &Reviewed, sheet: &Sheet<'_>, aside: &str) -> Result<Told, Error> {
         let seal = seal(&self.maestro.kit.log).await?;
         let is_back = self.retry.subject(&seal)?.is_some_and(|subject| subject.is_back);
@@ -220,7 +220,7 @@ impl Question<'_> {
         Choices::of(self.context.protocol_version().as_ref())
     }
 
-    /// Waits for the decision of a human who opened the page; false once nobody looks at it any more.
+    /// Waits for the decision of a human who opened the page; false once the page has no viewer any more.
     async fn decided_on(&self, page: &Page, open: &Reviewed) -> Result<bool, Error> {
         let _shown = self.opened(open).await?;
         let decided = async {
@@ -311,12 +311,12 @@ fn why_not(word: &Word, request: &str) -> &'static str {
     }
 }
 
-/// A page that cannot be served: the form stands in.
+/// Logs that the page cannot be served, so that the form is used.
 fn no_page(error: &Error) {
     tracing::warn!(%error, "the page cannot be served, so the client is asked by a form");
 }
 
-/// Returns once nobody has looked at the page for a while.
+/// Waits until the page has had no viewer for a while.
 async fn nobody_looks(page: &Page) {
     let mut since = Duration::ZERO;
     while since < UNWATCHED {
@@ -440,8 +440,9 @@ fn form(open: &Reviewed, aside: &str, language: Language) -> Result<Form, Error>
     })
 }
 
-/// Title and description of a question. A client cuts neither: the description has the whole question, with
-/// its context if there is room. What to write for "nothing" may be in the title.
+/// Title and description of a question, short enough that no client cuts them. The description has the whole
+/// question, with its context if there is room. Of a question that is too long, the description has the first
+/// sentence, and the title also has the quoted word that means "nothing".
 fn labelled(text: &str, context: Option<&str>) -> (String, String) {
     let fits = |text: &String| columns(text) <= DESCRIPTION;
     let whole = context.map(|context| format!("{text} ({context})")).filter(fits);
@@ -456,7 +457,7 @@ fn labelled(text: &str, context: Option<&str>) -> (String, String) {
     (format!("{}{word}", fitted(&asked, room)), asked)
 }
 
-/// The error for a request that nobody decided.
+/// The error for a request without a decision.
 pub(crate) fn undecided(request: &str, why: &'static str) -> Error {
     ApprovalProblem::Undecided { request: request.to_owned(), why }.into()
 }

@@ -92,19 +92,19 @@ pub(crate) enum Word {
     Cancelled,
     /// The answer is invalid, with the reason.
     Unreadable(String),
-    /// Nobody answered in time.
+    /// No answer came in time.
     TimedOut,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Era {
-    /// By a request during the call.
+    /// The server sends a request during the call.
     Legacy,
-    /// By a result; then the client calls again.
+    /// The call returns the question, and the client calls again with the answer.
     Modern,
 }
 
-/// Marks a call that continues without its client, so that nobody can be asked.
+/// Marks a call that continues without its client, so that no human can be asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NobodyToAsk;
 
@@ -119,15 +119,15 @@ pub(crate) enum Means {
     Page,
 }
 
-/// How this call's client can ask its human.
+/// The way in which a call's client can ask its human.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asking {
     pub(crate) era: Era,
     pub(crate) means: Means,
 }
 
-/// How the client of a call can ask its human, if it can. A client that declares only URLs cannot show a
-/// form.
+/// Finds the way in which a call's client can ask its human, if it can. A client that declares only URLs
+/// cannot show a form.
 pub(crate) fn asking(context: &RequestContext<RoleServer>) -> Option<Asking> {
     if context.extensions.get::<NobodyToAsk>().is_some() {
         return None;

@@ -14,10 +14,10 @@ use super::reply::{failure, reply};
 use super::report::replying;
 use crate::error::Error;
 
-/// Seconds that a call waits where nobody says how many: the least patient host gives up after 60.
+/// Default wait of a call in seconds: the least patient host gives up after 60.
 const WAIT: u32 = 45;
 
-/// The most that a call waits.
+/// Maximum wait of a call in seconds.
 const MOST_WAIT: u32 = 280;
 
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -47,7 +47,7 @@ pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
 
 pub(crate) fn structured(mut value: Value) -> CallToolResult {
     round(&mut value);
-    // As `CallToolResult::structured` does, whose way to text takes twice as long.
+    // The same as `CallToolResult::structured`, in half the time.
     let text = vec![ContentBlock::text(serde_json::to_string(&value).unwrap_or_default())];
     let is_error = value.get("ok") == Some(&Value::Bool(false));
     let mut result = if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
@@ -75,7 +75,7 @@ fn round(value: &mut Value) {
     }
 }
 
-/// Nine decimals, fewer than a different order of summation changes; six digits for tiny numbers.
+/// Rounds to nine decimals, so that another order of summation changes nothing; to six digits if tiny.
 fn shortened(number: f64) -> f64 {
     const TINY: f64 = 1e-4;
     let text = if number.abs() < TINY { format!("{number:.5e}") } else { format!("{number:.9}") };

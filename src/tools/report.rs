@@ -63,7 +63,7 @@ pub(crate) async fn replying<T: Serialize, F: Future<Output = Result<T, Error>>>
 /// Messages about one call for its client.
 struct Report<'a> {
     context: &'a RequestContext<RoleServer>,
-    /// None if nobody listens.
+    /// `None` if the client did not ask for progress, or no longer waits.
     token: Option<ProgressToken>,
     scope: Option<Scope>,
     count: f64,

@@ -151,7 +151,7 @@ fn shown(stage: &StageReply, undecided: Option<&'static str>) -> Value {
         "stage": stage.stage,
         "stage_display": stage.stage_display,
         "stage_result": {
-            // In solo nobody has done anything yet.
+            // In solo there are no outputs yet.
             "success": stage.ok && stage.solo.is_none(),
             "output": stage.output,
             "consults_used": stage.consults_used,

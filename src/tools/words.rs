@@ -26,7 +26,7 @@ struct ToolWords {
     /// The name that a client shows to people.
     title: String,
     effect: Effect,
-    /// Words by which Claude Code's tool search finds the tool.
+    /// Search words for Claude Code's tool search.
     hint: String,
     #[serde(default)]
     shown: Shown,
@@ -73,7 +73,7 @@ enum Shown {
     OnSearch,
 }
 
-/// The condition for Claude Code to ask its human at every call, in every mode.
+/// Says if Claude Code asks its human at every call, in every mode.
 #[derive(Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Interaction {

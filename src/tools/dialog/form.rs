@@ -29,7 +29,7 @@ pub(super) const READS_FIRST: &str = "show";
 /// The longest text that a field takes, in characters.
 pub(super) const MOST_CHARS: u32 = 10_000;
 
-/// How a schema writes choices.
+/// The form of choices in a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choices {
     /// `enum` and `enumNames`, before 2025-11-25.
@@ -166,10 +166,10 @@ fn text(title: String, description: Option<String>) -> PrimitiveSchemaDefinition
 // The request state of a question. It goes to the client and comes back, and the client may change it, so
 // it is sealed.
 //
-// It is signed, not encrypted, and holds no secret. The seal binds it to the tool and its arguments. It
-// names the subject of the question, and a nonce by which a repeated answer is recognised.
+// It is signed, not encrypted, and holds no secret. The seal binds it to the tool and its arguments. It names
+// the subject of the question, and a nonce that reveals a repeated answer.
 
-/// How long a question can be answered.
+/// Time within which a question can be answered.
 pub(super) const LIFETIME: Duration = PATIENCE;
 
 /// Maximum length of a state in bytes; ours are below 2,000.
@@ -198,7 +198,7 @@ pub(super) struct Opened {
     pub(super) nonce: String,
 }
 
-/// Why an answer does not count. Only the log has the exact fault of a state.
+/// The reason why an answer does not count. Only the log names the exact fault of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StateError {
     /// The state was changed, or sealed for another call or another project.
@@ -254,8 +254,8 @@ impl Seal {
     }
 }
 
-/// The call that asked, by its tool and the digest of its arguments; the answering call must be the same.
-/// The state is bound to it without containing it, in a form that no two calls share.
+/// Identifies a call by its tool and the digest of its arguments; the answering call must be the same. The
+/// state is bound to this text without containing it. No two calls share a text.
 pub(super) fn bound_to(tool: &str, arguments: &str) -> String {
     serde_json::json!(["maestro.dialog.1", tool, arguments]).to_string()
 }
@@ -274,7 +274,7 @@ pub(super) fn read(form: Option<&Form>, result: &ElicitResult) -> Word {
     }
 }
 
-/// Reads an answer that was not read yet.
+/// Parses an answer, and reads it.
 pub(super) fn read_value(form: Option<&Form>, value: &Value) -> Word {
     match serde_json::from_value::<ElicitResult>(value.clone()) {
         Ok(result) => read(form, &result),

@@ -30,7 +30,7 @@ const QUESTION: &str = "approval";
 ///
 /// As an argument of a tool it must come before `Parameters`, which takes the arguments away.
 pub(crate) struct Retry {
-    /// The call as its state is bound to it.
+    /// The text that identifies this call for its state.
     call: String,
     state: Option<String>,
     responses: Option<InputResponses>,
@@ -71,7 +71,7 @@ impl Retry {
     ///
     /// # Errors
     ///
-    /// Only by a defect.
+    /// The state cannot be written as JSON, which is a defect.
     pub(crate) fn sealed(&self, seal: &Seal, subject: &Subject) -> Result<String, Error> {
         seal.seal(subject, &self.call, LIFETIME)
     }
@@ -92,7 +92,7 @@ pub(crate) fn ask_modern(shown: ElicitRequestParams, sealed_state: String) -> Ca
     InputRequiredResult::new(Some(questions), Some(sealed_state)).into()
 }
 
-/// The answer of a call to a form or to an address; none for a first call.
+/// The answer of a call to a form or to an address; `None` for a first call.
 ///
 /// # Errors
 ///
@@ -127,7 +127,7 @@ fn digest(arguments: Option<&JsonObject>) -> String {
 /// The message of a waiting call.
 const WHAT: &str = "your decision";
 
-/// Shows a form or an address to the human and waits for the answer; none if the request was decided, there
+/// Shows a form or an address to the human and waits for the answer; `None` if the request was decided, there
 /// or elsewhere. Opening an address decides nothing.
 ///
 /// `notifications/cancelled` closes the dialog when it is no longer needed: when the patience ends, when
@@ -205,12 +205,12 @@ fn not_asked(error: &ServiceError) -> Word {
 /// A dialog on the client's screen, closed when this is dropped.
 struct OpenDialog {
     peer: Peer<RoleServer>,
-    /// The request that opened it; none once it is closed.
+    /// The request that opened it; `None` once it is closed.
     id: Option<RequestId>,
 }
 
 impl OpenDialog {
-    /// The client closed it by answering.
+    /// Notes that the client closed it by answering.
     fn has_closed(mut self) {
         self.id = None;
     }
@@ -223,7 +223,7 @@ impl OpenDialog {
         }
     }
 
-    /// Tells the client in a task of its own, so that it is told even if nobody waits.
+    /// Tells the client in a task of its own, so that it is told even if this future is dropped.
     fn tell(&mut self, reason: &str) -> Option<JoinHandle<()>> {
         let id = self.id.take()?;
         let runtime = tokio::runtime::Handle::try_current().ok()?;
