@@ -344,7 +344,7 @@ fn refuse_over_dialog(log: &Log, history: &History, request: &str) -> Result<(),
 ///
 /// # Errors
 ///
-/// There is no such request, or the log cannot be read.
+/// The request does not exist, or the log cannot be read.
 pub async fn find(log: &Log, request: &str) -> Result<Reviewed, Error> {
     let request = request.to_owned();
     let found = log.journal().read(move |history| {
@@ -358,7 +358,7 @@ pub async fn find(log: &Log, request: &str) -> Result<Reviewed, Error> {
 ///
 /// # Errors
 ///
-/// There is no such request, or the log cannot be read.
+/// The request does not exist, or the log cannot be read.
 pub async fn is_open(log: &Log, request: &str) -> Result<bool, Error> {
     let request = request.to_owned();
     let open = log.journal().read(move |history| {
@@ -395,7 +395,7 @@ fn unused(history: &History, nonce: &str) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// There is no such request.
+/// The request does not exist.
 pub fn known<'a>(history: &'a History, request: &str) -> Result<(&'a Run, &'a Request), Error> {
     history.request(request).ok_or_else(|| Error::Unknown {
         kind: "request",

@@ -487,7 +487,7 @@ pub struct RestoreOutcome {
     pub removed_files: Vec<String>,
     /// Files that could not be restored, with the reasons. Then nothing was restored.
     pub failed: Vec<Failed>,
-    /// Restored files that somebody had changed after the patch.
+    /// Restored files that had changed after the patch.
     pub changed_since: Vec<String>,
     pub undo_session: Option<String>,
 }

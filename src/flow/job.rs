@@ -415,7 +415,7 @@ impl Jobs {
         self.ended_within(LAST_WORD, id, &Progress::silent()).await
     }
 
-    /// Waits until somebody, here or at another server, cancels a job.
+    /// Waits until a job is cancelled, here or at another server, or has ended.
     pub async fn cancel_asked(&self, id: &str) {
         const EVERY: Duration = Duration::from_millis(500);
         loop {

@@ -1,4 +1,4 @@
-//! The four parts that flows work with, for those that need most of them. The others take what they need.
+//! The four parts that flows work with. A flow that needs only one or two of them takes these instead.
 
 use std::path::Path;
 

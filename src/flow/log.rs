@@ -1,4 +1,4 @@
-//! The record: the project's events, the servers that write them, and whether a server is alive.
+//! The record: the project's events, the servers that write them, and the signs that a server is alive.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -33,13 +33,13 @@ struct Inner {
     aside: OnceLock<Journal>,
     ledger: Ledger,
     lease: Mutex<Option<Lease>>,
-    /// Recorded work that goes on at this server, by id.
+    /// Ids of recorded work that is in progress at this server.
     working: Mutex<BTreeSet<String>>,
     user_key: OnceLock<Option<SealKey>>,
     current_run: Mutex<Option<String>>,
 }
 
-/// Work that goes on until this value is dropped.
+/// Marks work as in progress until this value is dropped.
 pub struct Working {
     log: Log,
     id: String,
@@ -123,7 +123,7 @@ impl Log {
         Ok(())
     }
 
-    /// Marks recorded work as going on here, until the result is dropped.
+    /// Marks recorded work as in progress here, until the result is dropped.
     pub fn work_on(&self, id: &str) -> Working {
         self.working().insert(id.to_owned());
         Working { log: self.clone(), id: id.to_owned() }
@@ -212,7 +212,7 @@ impl Log {
     }
 }
 
-// Consults of this server, summed for its lifetime. The journal keeps what lasts.
+// Sums over the consults of this server, for its lifetime. The journal keeps the record.
 
 /// The calls of this server, by provider.
 #[derive(Debug, Default)]
@@ -258,7 +258,7 @@ impl Ledger {
         }
     }
 
-    /// Notes whether the last call to a provider ended in its refusal.
+    /// Notes if the last call to a provider ended in its refusal.
     pub fn note(&self, provider: &str, refused: bool) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if refused {

@@ -28,7 +28,7 @@ pub enum Wanted {
 ///
 /// # Errors
 ///
-/// There is no such run, or the log cannot be read.
+/// The run does not exist, or the log cannot be read.
 pub async fn metrics(kit: &Kit, wanted: Wanted) -> Result<Report, Error> {
     kit.config.check()?;
     let named = if let Wanted::Run(named) = &wanted { named.clone() } else { None };

@@ -16,7 +16,7 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// There is no such run, or the log cannot be used.
+/// The run does not exist, or the log cannot be used.
 pub async fn note(log: &Log, workflow_id: Option<String>, draft: Draft) -> Result<Option<String>, Error> {
     let meant = Meant::new(log, workflow_id);
     let run = log
@@ -109,7 +109,7 @@ pub fn run_to_restore(log: &Log) -> Result<Option<Belonging>, Refusal> {
     })
 }
 
-/// The run of an unfinished change of a killed server; undoing that is never refused. None if the log
+/// The run of an unfinished change of a killed server; undoing that is never refused. `None` if the log
 /// cannot name the run.
 pub fn run_to_recover(log: &Log) -> Option<String> {
     run_to_change(log, |_| Ok(Gate::Any)).ok().flatten().map(|belonging| belonging.run.id)

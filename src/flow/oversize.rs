@@ -8,7 +8,7 @@ use super::scope::off_thread;
 use crate::domain::size::{MOST, shortened, weight_of_json};
 use crate::error::Error;
 
-/// Bytes reserved for the note on what was shortened.
+/// Bytes reserved for the note on the shortened places.
 const FOR_THE_NOTE: usize = 3_000;
 
 /// JSON of this size always fits: a byte counts one and a half times at most.

@@ -75,8 +75,8 @@ pub const ABLATIONS: usize = 12;
 /// # Errors
 ///
 /// The arguments contradict each other, the rules cannot be used, the project cannot be copied, or the log
-/// cannot be written. A selection without a winner is no error: it says so, and what to do. If the budget
-/// does not cover a judge, none is asked.
+/// cannot be written. A selection without a winner is no error: the result says so and names the next step.
+/// If the budget does not cover a judge, none is asked.
 pub async fn select(
     kit: &Kit,
     request: SelectRequest,
@@ -407,7 +407,7 @@ const MOST_OUTPUT: usize = 600;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct CandidateInput {
-    // Its id; numbered where it has none.
+    // Its id; numbered if it has none.
     pub id: Option<String>,
     pub provider: Option<String>,
     #[serde(default)]
@@ -440,7 +440,7 @@ pub struct LintResult {
     pub output: Option<String>,
 }
 
-/// A candidate with what is known about it.
+/// A candidate with the facts about it.
 #[derive(Clone, Debug)]
 struct Candidate {
     id: String,

@@ -1,5 +1,4 @@
-//! The state of this machine's consultants for a person: the program of each CLI, its version, and whether
-//! it is logged in.
+//! The state of this machine's consultants for a person: the program of each CLI, its version and its login.
 
 use std::path::Path;
 

@@ -42,7 +42,7 @@ pub struct Conversation {
 ///
 /// # Errors
 ///
-/// There is no such thread, or the log cannot be read.
+/// The thread does not exist, or the log cannot be read.
 pub fn converse(log: &Log, named: Option<String>) -> Result<Conversation, Error> {
     let Some(named) = named else {
         let (replayed, last_provider, files) = (None, None, Vec::new());
@@ -233,7 +233,7 @@ pub struct TurnShown {
 ///
 /// # Errors
 ///
-/// There is no such thread, or the log cannot be read.
+/// The thread does not exist, or the log cannot be read.
 pub async fn show(config: &Configuration, log: &Log, id: &str) -> Result<Shown, Error> {
     config.check()?;
     let id = id.to_owned();
@@ -343,7 +343,7 @@ fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
 ///
 /// # Errors
 ///
-/// There is no such thread or turn, or the log cannot be written.
+/// The thread or the turn does not exist, or the log cannot be written.
 pub async fn fork(config: &Configuration, log: &Log, id: &str, turn: Option<usize>) -> Result<Listed, Error> {
     config.check()?;
     if !log.is_logged("") {

@@ -1,4 +1,4 @@
-//! Log lines for an operator about events, one each at `info`: who, where and how many, but no text of
+//! Log lines at `info` for an operator, one for each event: names, places and counts, but no text of
 //! questions and answers.
 
 use tracing::{Level, info};

@@ -30,7 +30,7 @@ const DENIED: [&str; 5] =
 /// Programs that run others. If their link on PATH leads elsewhere, that place is opened too.
 const INTERPRETERS: [&str; 6] = ["python3", "node", "go", "cargo", "java", "ruby"];
 
-/// The sandbox of a check, and what it guards.
+/// The sandbox of a check, and the files that it guards.
 pub(in crate::flow) struct CheckWall {
     pub(in crate::flow) wall: Wall,
     pub(in crate::flow) env: Vec<(OsString, OsString)>,
@@ -42,7 +42,7 @@ impl CheckWall {
     /// Guarded files that changed since before the check. Blocks.
     pub(in crate::flow) fn changed(before: &Guarded, root: &Path, standing: &FileStanding) -> Vec<PathBuf> {
         let protected = match standing {
-            // The program could not reach this file: somebody else changed it.
+            // The program could not reach this file: another program changed it.
             FileStanding::Landlock { covers: true, .. } => before.entries(),
             FileStanding::Landlock { .. } | FileStanding::Off | FileStanding::Missing { .. } => &[],
         };
@@ -132,7 +132,7 @@ pub(crate) async fn standing(
     let launch = Launch {
         args: vec!["--version".into()],
         limits: Limits { timeout: Some(PATIENCE), ..Limits::default() },
-        // The caller decides whether it is required.
+        // The caller decides if the sandbox is required.
         wall: Wall { files: Some(files.into()), strictness: Strictness::BestEffort, ..wall },
         ..Launch::new(&std::env::current_exe().map_err(internal)?, &directory)
     };
@@ -190,8 +190,8 @@ fn own_directories(config: &Configuration) -> Vec<PathBuf> {
     log.into_iter().chain(environment.state_directory()).chain(environment.maestro_home()).collect()
 }
 
-/// Directory for the caches of a project's checks: what they write there cannot reach the caches of the
-/// user's own builds.
+/// Directory for the caches of a project's checks, so that their writes cannot reach the caches of the user's
+/// own builds.
 fn cache(environment: &Environment, root: &Path) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::DirBuilderExt as _;

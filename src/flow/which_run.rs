@@ -1,12 +1,12 @@
-//! Finds the run that a call means, where naming it is optional.
+//! Finds the run that a call means, if it need not name one.
 
 use super::log::Log;
 use crate::domain::history::History;
 use crate::domain::workflow::Run;
 use crate::error::Error;
 
-/// The run that a call means: the named one, else this server's latest, else the project's latest run that
-/// goes on and is not parked. A parked run is meant only by its name.
+/// The run that a call means: the named one, else this server's latest, else the project's latest open run
+/// that is not parked. A parked run must be named.
 #[derive(Clone, Debug)]
 pub struct Meant {
     pub named: Option<String>,
@@ -36,7 +36,7 @@ impl Meant {
         }
     }
 
-    /// The run that a change of files belongs to, if one goes on.
+    /// The open run that a change of files belongs to, if there is one.
     pub fn open_run<'h>(&self, history: &'h History) -> Option<&'h Run> {
         let own = self.own(history).filter(|run| run.phase.is_open());
         own.or_else(|| history.latest_open(self.idle_before))
@@ -51,7 +51,7 @@ impl Meant {
 ///
 /// # Errors
 ///
-/// There is no such run.
+/// The run does not exist.
 pub fn named_run<'a>(history: &'a History, id: &str) -> Result<&'a Run, Error> {
     history.run(id).ok_or_else(|| Error::Unknown {
         kind: "workflow",

@@ -28,7 +28,7 @@ pub struct Started {
     /// True if it existed before: the same task from the same stage.
     pub was_open: bool,
     pub budget: Balance,
-    /// Wishes that were not granted, and what applies instead.
+    /// Notes on wishes that were not granted, and on the rules that apply instead.
     pub notes: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Started {
 ///
 /// # Errors
 ///
-/// The log cannot be used, or the settings allow no such start.
+/// The log cannot be used, or the settings do not allow this first stage.
 pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRisk) -> Result<Started, Error> {
     kit.processes.refuse_strangers()?;
     kit.config.check()?;
@@ -149,7 +149,7 @@ pub struct Overview {
 ///
 /// # Errors
 ///
-/// There is no such run, or the log cannot be read.
+/// The run does not exist, or the log cannot be read.
 pub async fn state(
     config: &Configuration,
     log: &Log,
@@ -239,7 +239,7 @@ fn next_step(run: &Run, most_rounds: u32) -> String {
 ///
 /// # Errors
 ///
-/// There is no such run, it has ended before, or the log cannot be used.
+/// The run does not exist or has ended, or the log cannot be used.
 pub async fn stop(config: &Configuration, log: &Log, run: &str, why: String) -> Result<Run, Error> {
     let why = config.masked(move |masker| masker.mask(&why).text.into_owned()).await?;
     append(log, run, RunStopped { why }).await?;
@@ -251,7 +251,7 @@ pub async fn stop(config: &Configuration, log: &Log, run: &str, why: String) -> 
 ///
 /// # Errors
 ///
-/// There is no such run, it has ended, or the log cannot be used.
+/// The run does not exist or has ended, or the log cannot be used.
 pub async fn resume(log: &Log, run: &str) -> Result<(), Error> {
     append(log, run, RunResumed {}).await
 }
@@ -273,7 +273,7 @@ async fn append(log: &Log, run: &str, body: impl Into<Body> + Clone + Send + 'st
 ///
 /// # Errors
 ///
-/// There is no such run, it has ended, or the log cannot be used.
+/// The run does not exist or has ended, or the log cannot be used.
 pub async fn may_go_on(log: &Log, run: &str) -> Result<(), Error> {
     let id = run.to_owned();
     log.journal().read(move |history| named_run(history, &id)?.may_go_on().map_err(Error::Workflow)).await?

@@ -165,7 +165,7 @@ fn misfit(place: &str, text: &str) -> Option<String> {
     })
 }
 
-/// The tool's own name for an argument that was sent by another name. None if the name is the tool's own,
+/// The tool's own name for an argument that was sent by another name. `None` if the name is the tool's own,
 /// or if it could mean two parameters.
 fn canonical<'a>(name: &str, known: &'a Map<String, Value>) -> Option<&'a str> {
     if known.contains_key(name) {
@@ -296,7 +296,7 @@ fn bound(wanted: &JsonObject, name: &str) -> Option<f64> {
     wanted.get(name).and_then(Value::as_f64)
 }
 
-/// Tells what to send instead of an unfitting text.
+/// Advice on the value to send instead of a text that does not fit.
 fn advice(wanted: &JsonObject, value: &Value) -> String {
     const SHORT: usize = 80;
     let Value::String(text) = value else {

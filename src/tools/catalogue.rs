@@ -33,7 +33,7 @@ pub(crate) struct Again(pub(crate) Arc<StartAgain>);
 type StartAgain =
     dyn Fn(String, RequestContext<RoleServer>) -> BoxFuture<'static, Result<Shown, Error>> + Send + Sync;
 
-/// Receiver of every tool: what the tools work with, and what the server remembers between calls. Clones
+/// Receiver of every tool: the parts that tools work with, and the server's memory between calls. Clones
 /// share everything.
 #[derive(Clone)]
 pub struct Handle {
@@ -179,7 +179,7 @@ impl Tools {
     }
 
     /// Tokens that a tool takes in a model's context: a quarter of the bytes of its name, description and
-    /// parameters. None for a tool that is not served.
+    /// parameters. `None` for a tool that is not served.
     pub fn context_cost(&self, name: &str) -> Option<usize> {
         const BYTES_PER_TOKEN: usize = 4;
         let tool = self.list.iter().find(|tool| tool.name == name)?;

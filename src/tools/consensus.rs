@@ -1,4 +1,4 @@
-//! Votes, micro-steps, and measuring what a vote needs.
+//! Votes, micro-steps, and the calibration of votes.
 
 use rmcp::model::CallToolResult;
 use rmcp::service::RequestContext;

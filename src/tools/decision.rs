@@ -1,4 +1,4 @@
-//! Asks the human for a decision, where the client can, and records it.
+//! Asks the human for a decision, if the client can, and records it.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the
 const TITLE: usize = 40;
 const DESCRIPTION: usize = 67;
 
-/// The field of the choice that goes on.
+/// The field of the choice to go on with.
 const CHOSEN: &str = "chosen";
 
 /// Characters of a choice in a dialog.

@@ -68,7 +68,7 @@ impl Offered {
     }
 }
 
-/// A decision and what was said with it.
+/// A decision, with the words and answers beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Decided {
     pub(crate) decision: Decision,

@@ -1,4 +1,4 @@
-//! Calls that go on in the background: waiting for them, looking at them, ending them.
+//! Calls that go on in the background: waits for them, shows them, ends them.
 
 use std::time::Duration;
 

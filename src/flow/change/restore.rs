@@ -24,7 +24,7 @@ use crate::flow::time::now;
 use crate::host::change::{Change, Entry, Keep, Manifest, Plan, Pruned, Store, Tree, before, is_session};
 use crate::host::project::{Base, Project};
 
-/// Next step if something else is in the place of a file.
+/// Next step if a link or a directory is in the place of a file.
 const IN_THE_WAY: &str = "Restore the other files by name (files). The user may remove what is in the way (a link, a directory), then restore again.";
 
 // A change to undo, as a tool takes it: its schema has the words of the fields alone.
@@ -150,7 +150,7 @@ struct Restoring<'a> {
 }
 
 impl Restoring<'_> {
-    /// The changes that undo the entries, and why the first of those that cannot be undone is refused.
+    /// The changes that undo the entries, and the reason of the first refusal.
     fn changes(&self, entries: &[&Entry], outcome: &mut RestoreOutcome) -> (Vec<Change>, Option<Reason>) {
         let mut changes = Vec::new();
         let mut refused = None;
@@ -174,7 +174,7 @@ impl Restoring<'_> {
         (changes, refused)
     }
 
-    /// The change that restores a file; none if it is already as it was.
+    /// The change that restores a file; `None` if the file is already as it was.
     fn change(&self, entry: &Entry, outcome: &mut RestoreOutcome) -> Result<Option<Change>, Refusal> {
         judge(self.project, &entry.path)?;
         let found =
@@ -228,8 +228,8 @@ fn judge(project: &Project, path: &str) -> Result<(), Refusal> {
     }
 }
 
-/// True if a journal names only files that may be changed. Anybody could have written it, since it is a
-/// file of the project.
+/// True if a journal names only files that may be changed. A journal is a file of the project, so anyone
+/// could have written it.
 pub(super) fn names_are_allowed(project: &Project, manifest: &Manifest) -> bool {
     let directories = manifest.made.iter().chain(manifest.directories.iter().map(|(path, _)| path));
     manifest.files.iter().map(|entry| &entry.path).chain(directories).all(|path| judge(project, path).is_ok())
@@ -307,8 +307,8 @@ pub fn prune(config: &Configuration, log: &Log, keep: &Keep) -> Result<Pruned, E
     Ok(store.prune(keep, &protected, now()))
 }
 
-/// Removes backups beyond the configured limits after a change. If the log cannot say what open runs still
-/// need, nothing is removed.
+/// Removes backups beyond the configured limits after a change. If the log cannot tell which ones open runs
+/// still need, nothing is removed.
 pub(super) fn prune_after(config: &Configuration, log: &Log, store: &Store, made: &str) {
     if let Ok(mut protected) = log.journal().read_now(History::backups_in_use) {
         protected.insert(made.to_owned());
@@ -336,7 +336,7 @@ fn setup(refusal: &Refusal) -> Error {
     Error::Setup { reason: refusal.message.clone(), hint: hint_of(refusal.reason.code()).to_owned() }
 }
 
-/// The state of each backup, in the order of time. A restore that was itself undone undoes nothing.
+/// The state of each backup, in the order of time. A restore that was itself undone does not count.
 fn states(listed: &[Manifest], open: &[String]) -> Vec<BackupState> {
     let mut back: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut states = Vec::new();

@@ -482,7 +482,7 @@ impl Call {
         }
     }
 
-    /// Turns the outcome of a run into a reply, and tells what the run asked of the service.
+    /// Turns the outcome of a run into a reply, and counts the run's requests to the service.
     fn judged(&self, outcome: Outcome) -> (Consulted, Asked) {
         let provider = &self.provider.name;
         let outcome = outcome.into_text();

@@ -68,7 +68,7 @@ pub struct Consulted {
     pub structured: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub schema_errors: Vec<String>,
-    /// Provider that was to answer, and why another one did.
+    /// The provider that this answer stands in for, and the reason.
     #[serde(rename = "stood_in_for")]
     pub stood_in: Option<StoodIn>,
     /// Its place in a conversation.
@@ -86,7 +86,7 @@ pub struct Consulted {
     pub exit_code: Option<i32>,
     /// The sandbox that the CLI ran in.
     pub sandbox: Option<String>,
-    /// The end of what the CLI wrote to stderr.
+    /// The end of the CLI's stderr.
     pub stderr: String,
     /// Secrets that were masked on the way out.
     #[serde(skip_serializing_if = "is_none_masked")]
@@ -400,7 +400,7 @@ impl Recording {
     ) -> (Option<String>, Option<String>) {
         let saving = &kit.config.settings().tracing;
         let masked = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
-        // A conversation goes on from its texts: if they are not kept, there is no conversation.
+        // A conversation continues from its texts: without saved texts there is none.
         let is_turn = masked.is_some() && saving.save_prompts && saving.save_responses;
         let turn = prepared.turn.as_ref().filter(|_| is_turn).map(|(turn, ..)| turn.clone());
         let thread = turn.as_ref().map(|turn| turn.thread.clone());

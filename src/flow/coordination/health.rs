@@ -1,4 +1,4 @@
-//! Checks whether several agents still pay off.
+//! Checks if several agents still pay off.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ pub struct Counted {
     redundancy_rate: f64,
 }
 
-/// Checks whether a topology should give way to a single agent.
+/// Checks if a topology should give way to a single agent.
 ///
 /// # Errors
 ///

@@ -117,7 +117,7 @@ impl Material {
     }
 }
 
-/// The text of a project file that is not under review itself, such as a caller. Blocks.
+/// The text of a project file that is not under review itself, for example a caller. Blocks.
 pub(super) fn other(
     config: &Configuration,
     project: &ProjectFiles,

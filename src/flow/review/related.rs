@@ -27,7 +27,7 @@ const MOST_LINE: usize = 200;
 pub(super) struct Change {
     pub(super) name: String,
     pub(super) text: String,
-    /// Its hunks; none if it is reviewed whole.
+    /// Its hunks; `None` if it is reviewed whole.
     pub(super) patch: Option<Patch>,
 }
 

@@ -24,7 +24,7 @@ pub struct Selection {
     pub scores: IndexMap<String, f64>,
     /// The deciding reason in words.
     pub rationale: String,
-    /// True if somebody should look before it is used.
+    /// True if a person should look at it before it is used.
     pub requires_review: bool,
     pub warning: Option<String>,
     /// Every candidate, in the order given.

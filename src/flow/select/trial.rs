@@ -59,7 +59,7 @@ pub(super) struct Tested {
     pub(super) weighed: Weighed,
     pub(super) touched: Touched,
     pub(super) tests: Tests,
-    /// Why it is not proven, or what counts against it.
+    /// Reasons why it is not proven, or that count against it.
     pub(super) reasons: Vec<String>,
     /// Lines that it adds and removes.
     pub(super) changed_lines: usize,

@@ -81,7 +81,7 @@ impl StageReply {
 ///
 /// # Errors
 ///
-/// There is no such request, or the log cannot be read.
+/// The request does not exist, or the log cannot be read.
 pub async fn again(config: &Configuration, log: &Log, request: &str) -> Result<StageReply, Error> {
     let (request, limits) = (request.to_owned(), config.limits());
     let found = log.journal().read(move |history| {
@@ -225,7 +225,7 @@ fn of_failed(failed: &StageFailed, tried: Option<&Attempt>) -> StageReply {
     }
 }
 
-/// A stage for the orchestrator: its material, and what to hand in.
+/// A stage for the orchestrator: its material, and the form of its outputs.
 pub(super) async fn solo(
     kit: &Kit,
     stage: Stage,

@@ -183,7 +183,7 @@ pub(crate) struct Subject {
     /// The request for approval.
     pub(crate) request_id: String,
     pub(crate) stage: String,
-    /// The digest of what is reviewed.
+    /// The digest of the reviewed report.
     pub(crate) digest: String,
     /// True if the human is asked again about a contradiction.
     #[serde(default)]

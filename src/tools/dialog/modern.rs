@@ -215,7 +215,7 @@ impl OpenDialog {
         self.id = None;
     }
 
-    /// Closes it, and waits until the client was told.
+    /// Closes it, and waits until the client is told.
     async fn close(mut self, reason: &str) {
         if let Some(told) = self.tell(reason) {
             // A client that has gone away shows no dialog.
