@@ -35,7 +35,7 @@ pub use restore::{Backup, BackupState, RestoreRequest, backups, keep, prune, res
 /// Time that a change waits for the end of another server's change.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-// A patch to apply, as a tool takes it: its schema has the words of the fields alone.
+// A patch to apply: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PatchRequest {

@@ -69,7 +69,7 @@ impl From<Arranged> for Topology {
 /// The most outputs or answers of one result.
 const MOST_TEXTS: usize = 32;
 
-// A result as a tool takes it: its schema has the words of the fields alone.
+// A result: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
@@ -105,7 +105,7 @@ fn one() -> u64 {
     1
 }
 
-// One provider's answer, as a tool takes it; the words of its fields are those of the tool's schema.
+// One provider's answer: input of a tool, whose schema shows the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]

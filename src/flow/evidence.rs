@@ -28,7 +28,7 @@ const MOST_CHARS: usize = 40_000;
 /// Minimum room for each content in characters, however many there are.
 const LEAST_CHARS: usize = 200;
 
-// Evidence to show, as a tool takes it: its schema has the words of the fields alone.
+// Evidence to show: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChainRequest {
@@ -131,7 +131,7 @@ const MOST_BYTES: usize = 200_000;
 /// Links of one piece.
 const MOST_LINKS: usize = 200;
 
-// Evidence to record, as a tool takes it: its schema has the words of the fields alone.
+// Evidence to record: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogRequest {

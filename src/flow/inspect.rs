@@ -77,7 +77,7 @@ fn check_size(content: &str) -> Result<(), Error> {
     Ok(())
 }
 
-// Demands on a content, as a tool takes them: its schema has the words of the fields alone.
+// Demands on a content: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValidationRequest {

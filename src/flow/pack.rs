@@ -20,7 +20,7 @@ use crate::host::project::{FileLines, Found, Project, Refusal};
 /// Omissions that a result lists; further ones are counted.
 const MOST_OMISSIONS: usize = 40;
 
-// A context to pack, as a tool takes it: its schema has the words of the fields alone.
+// A context to pack: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContextRequest {

@@ -57,7 +57,7 @@ pub enum Gate {
     Always,
 }
 
-// A stage to be done, as a tool takes it: its schema has the words of the fields alone.
+// A stage to be done: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageRequest {

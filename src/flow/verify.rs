@@ -57,7 +57,7 @@ const CHECKS_FAILED: (&str, &str) = (
     "Read each result's status and metadata: `failing` names the failed tests, `refused` says why a command was not run.",
 );
 
-// One entry of a request, as a tool takes it; the words of its fields are those of the tool's schema.
+// One entry of a request: input of a tool, whose schema shows the docs of the fields.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
@@ -78,7 +78,7 @@ pub struct Entry {
     pub cwd: Option<String>,
 }
 
-// Checks to run, as a tool takes them: its schema has the words of the fields alone.
+// Checks to run: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyRequest {

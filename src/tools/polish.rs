@@ -214,7 +214,7 @@ pub(crate) struct Parameters<T>(pub(crate) T);
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoInput {}
 
-// The arguments of a tool that takes a stage: its schema has the words of the field alone.
+// The arguments of a tool that takes a stage. Its schema shows only the docs of the field.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StageInput {

@@ -27,7 +27,7 @@ use crate::host::project::{Base, Project};
 /// Next step if a link or a directory is in the place of a file.
 const IN_THE_WAY: &str = "Restore the other files by name (files). The user may remove what is in the way (a link, a directory), then restore again.";
 
-// A change to undo, as a tool takes it: its schema has the words of the fields alone.
+// A change to undo: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreRequest {

@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
 
-// A wish for a topology, as a tool takes it: its schema has the words of the fields alone.
+// A wish for a topology: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {

@@ -19,7 +19,7 @@ use crate::domain::topology::Topology;
 use crate::error::Error;
 use crate::flow::log::Log;
 
-// Counts of the work so far, as a tool takes them: their schema has the words of the fields alone.
+// Counts of the work so far: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Counted {

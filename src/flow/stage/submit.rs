@@ -21,7 +21,7 @@ use crate::flow::scope::off_thread_with;
 use crate::flow::which_run::Meant;
 use crate::flow::{consult, document};
 
-// A stage that the orchestrator did itself, as a tool takes it: its schema has the words of the fields alone.
+// A stage that the orchestrator did itself: input of a tool, whose schema shows only the docs of the fields.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
