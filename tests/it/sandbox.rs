@@ -237,6 +237,32 @@ fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
     }
 }
 
+/// Claude keeps its login in the directory that `CLAUDE_CONFIG_DIR` names, which may be written.
+#[test]
+fn a_variable_does_not_open_the_whole_home_to_a_consultant() {
+    let tries = "#!/bin/sh\n[ \"$1\" = --version ] && echo 1.2.3 && exit\n\
+        here() { \"$@\" >/dev/null 2>&1 && echo 1 || echo 0; }\n\
+        answer=\"home=$(here cat HOME/secret.txt) write=$(here touch HOME/new) login=$(here touch HOME/.claude/new)\"\n\
+        printf '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"num_turns\":1,\"result\":\"%s\"}\\n' \"$answer\"\n";
+    let server = project();
+    let base = server.project().parent().unwrap().to_owned();
+    let home = base.join("home");
+    std::fs::create_dir_all(home.join(".claude")).unwrap();
+    let program = base.join("fake/claude");
+    std::fs::create_dir_all(base.join("fake")).unwrap();
+    std::fs::write(&program, tries.replace("HOME", home.to_str().unwrap())).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let server = server.env("CLAUDE_CONFIG_DIR", home.to_str().unwrap());
+    let mut client = server.env("MAESTRO_CLAUDE_CMD", program.to_str().unwrap()).start();
+    let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }));
+    let held = result["sandbox"].as_str().unwrap_or_default();
+    if held.starts_with("landlock") {
+        assert_eq!(result["content"], "home=0 write=0 login=1", "{result}");
+    } else {
+        eprintln!("not checked, the sandbox here is: {held}");
+    }
+}
+
 /// A command that starts a process without any trace to its caller: another session, another environment
 /// and, by two forks, another parent. It sleeps for some seconds.
 fn detached(seconds: &str) -> String {

@@ -123,6 +123,7 @@ impl SandboxRules {
         }
         let wide = TooWide::of(environment);
         rules.read.retain(|path| wide.may_be_opened(path));
+        rules.write.retain(|path| wide.may_be_opened(path));
         let mut closed = real(&closed);
         let temporary: BTreeSet<PathBuf> =
             place.temporary.iter().filter_map(|path| path.canonicalize().ok()).gather();
