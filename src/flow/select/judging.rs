@@ -155,7 +155,8 @@ impl Judging<'_> {
         // Both orders or none: one alone decides nothing.
         let asked: Vec<String> =
             seats.iter().flat_map(|seat| [seat.provider.clone(), seat.provider.clone()]).collect();
-        let reserved = match self.reserve(chars, asked).await {
+        let bytes = judged.iter().filter_map(|index| shown.get(*index)).map(String::len).sum();
+        let reserved = match self.reserve(bytes, asked).await {
             Err(error) if error.is_out_of_budget() => {
                 let reason = format!("{error} ({})", error.code());
                 return Ok(JudgeNote::none(Some(names(seats.iter())), 0, reason));
@@ -263,10 +264,10 @@ impl Judging<'_> {
         let (wanted, judged) = (first.seat.provider.clone(), first.seat.judged.clone());
         let of_these = || court.entries.iter().filter(|entry| judged.contains(&entry.index));
         let is_neutral = |name: &str| !of_these().any(|entry| entry.is_by(name));
-        let chars = judged.iter().filter_map(|index| court.shown.get(*index)).map(String::len).sum();
+        let bytes = judged.iter().filter_map(|index| court.shown.get(*index)).map(String::len).sum();
         while let Some(next) = court.bench.next_among(self.kit, &wanted, is_neutral).await {
             self.progress.say(&format!("{wanted}: {}; {next} judges instead", cause.code()));
-            let reserved = self.reserve(chars, vec![next.clone(), next.clone()]).await;
+            let reserved = self.reserve(bytes, vec![next.clone(), next.clone()]).await;
             let Ok([one, other]) = reserved.map_or(Err(Vec::new()), <[Reservation; 2]>::try_from) else {
                 break;
             };
@@ -338,9 +339,9 @@ impl Judging<'_> {
         let sat = |name: &String| heard.iter().any(|heard| heard.seat.provider == *name);
         let others = court.there.iter().filter(|name| is_neutral(name) && !sat(name));
         let same = heard.iter().map(|heard| &heard.seat.provider).filter(|name| is_neutral(name));
-        let chars = court.shown.iter().map(String::len).sum();
+        let bytes = court.shown.iter().map(String::len).sum();
         for third in others.chain(same) {
-            let mut reserved = match self.reserve(chars, vec![third.clone()]).await {
+            let mut reserved = match self.reserve(bytes, vec![third.clone()]).await {
                 Err(error) if error.is_out_of_budget() => break,
                 reserved => reserved?.into_iter(),
             };
