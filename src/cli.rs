@@ -77,7 +77,7 @@ fn run(command: Command, json: bool) -> ExitCode {
     wall::adopt_orphans();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return terminal::fail(&Error::Internal(error.to_string())),
+        Err(error) => return terminal::fail(&Error::internal(error)),
     };
     let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let clean = || {

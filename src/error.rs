@@ -292,6 +292,11 @@ impl From<&change::Refusal> for ErrorNote {
 const MOST_CHARS: usize = 4_000;
 
 impl Error {
+    /// A failure that no caller can cause, by the words of what failed.
+    pub fn internal<E: std::fmt::Display>(error: E) -> Self {
+        Self::Internal(error.to_string())
+    }
+
     /// The error as a result tells it.
     pub fn note(&self) -> ErrorNote {
         ErrorNote {

@@ -136,7 +136,7 @@ impl Page {
     ) -> Result<T, Error> {
         let page = self.clone();
         let done = tokio::task::spawn_blocking(move || work(&page)).await;
-        done.map_err(|error| Error::Internal(error.to_string()))
+        done.map_err(Error::internal)
     }
 
     /// Reads the fold of the log. Blocks.

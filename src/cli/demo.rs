@@ -37,7 +37,7 @@ pub(super) async fn run(kit: Kit, options: DemoOptions, json: bool) -> Result<Ex
         _ => Program::shipped(kit.config.environment())?,
     };
     let failure = program.run().await?;
-    let binary = std::env::current_exe().map_err(|error| Error::Internal(error.to_string()))?;
+    let binary = std::env::current_exe().map_err(Error::internal)?;
     let mut client = Client::start(&binary, &program.directory)?;
     let outcome = async {
         client.initialize().await?;
@@ -270,8 +270,7 @@ impl Client {
         self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params })).await?;
         loop {
             let line = self.output.next_line().await.map_err(broken)?.ok_or_else(gone)?;
-            let message: Value =
-                serde_json::from_str(&line).map_err(|error| Error::Internal(error.to_string()))?;
+            let message: Value = serde_json::from_str(&line).map_err(Error::internal)?;
             if let Some(said) = message.pointer("/params/message").and_then(Value::as_str) {
                 self.status.show(said);
             }
@@ -279,7 +278,7 @@ impl Client {
                 continue;
             }
             return match message.get("error") {
-                Some(error) => Err(Error::Internal(error.to_string())),
+                Some(error) => Err(Error::internal(error)),
                 None => Ok(message.get("result").cloned().unwrap_or_default()),
             };
         }

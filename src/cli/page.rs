@@ -24,7 +24,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
     Person::who_decides(&kit.config, false)?;
     kit.config.check()?;
     let target = target(&kit.log, options.id.as_deref()).await?;
-    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let internal = Error::internal::<std::io::Error>;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let stop = CancellationToken::new();
@@ -90,7 +90,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
 
 /// Releases the terminal, so that a program that waits for its end does not wait for this process.
 fn let_go_of_the_terminal() -> Result<(), Error> {
-    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let internal = Error::internal::<std::io::Error>;
     let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(internal)?;
     rustix::stdio::dup2_stdin(&nothing).map_err(|error| internal(error.into()))?;
     rustix::stdio::dup2_stdout(&nothing).map_err(|error| internal(error.into()))?;

@@ -33,7 +33,7 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
     let text = &*clean;
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::Internal(error.to_string())),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::internal(error)),
         Ok(()) | Err(_) => Ok(()),
     }
 }

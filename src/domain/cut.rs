@@ -17,6 +17,12 @@ pub fn head(text: &str, most: usize) -> &str {
     end.and_then(|end| text.get(..end)).unwrap_or(text)
 }
 
+/// The last `most` characters of a text.
+pub fn tail(text: &str, most: usize) -> &str {
+    let start = text.char_indices().rev().take(most).last().map_or(text.len(), |(start, _)| start);
+    text.get(start..).unwrap_or_default()
+}
+
 pub fn is_longer(text: &str, most: usize) -> bool {
     head(text, most).len() < text.len()
 }

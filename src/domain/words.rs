@@ -40,6 +40,17 @@ pub fn things(number: u64, one: &str) -> String {
     format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// The first five names of a list, and the number of the others: of those behind them, and of `left_out`
+/// that the list does not have.
+pub fn first_names(names: &[String], left_out: usize) -> String {
+    const FIRST: usize = 5;
+    let first = names.iter().take(FIRST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match (names.len() + left_out).saturating_sub(FIRST) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// A percentage with at most one decimal.
 pub fn percent(value: f64) -> String {
     let text = format!("{value:.1}");

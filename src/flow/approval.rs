@@ -10,7 +10,7 @@ use super::configuration::Configuration;
 use super::journal::{Decided, new_id};
 use super::kit::Kit;
 use super::log::Log;
-use super::time::{now, rfc3339};
+use super::time::{milliseconds, now, rfc3339};
 use crate::domain::address::Address;
 use crate::domain::approvals::{Approvals, DecidedBy};
 use crate::domain::decision::{Words, contradictions};
@@ -222,7 +222,7 @@ impl Announced {
         let opened = DialogOpened {
             request: request.to_owned(),
             server: self.log.server().to_owned(),
-            until: now().saturating_add(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX)),
+            until: now().saturating_add(milliseconds(PATIENCE)),
         };
         Some(Draft::new(self.id.clone(), opened))
     }

@@ -224,7 +224,7 @@ async fn record(log: &Log, request: &CalibrationRequest, measured: &Measured) ->
     if record.providers.is_empty() {
         return Ok(());
     }
-    let noted = Noted::of(&record).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Noted::of(&record).map_err(Error::internal)?;
     let noted = Draft::new(new_id(), noted);
     let run = request.account.run.as_deref().unwrap_or_default();
     log.journal().record(run, vec![noted.on(request.account.rests_on.clone())]).await

@@ -55,7 +55,7 @@ pub struct PatchRequest {
 /// The configuration or the files cannot be used, or this caller may change nothing. A patch that does
 /// not apply is an outcome, not an error.
 pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcome, Error> {
-    refuse_strangers(&kit.config, &kit.processes)?;
+    check_caller(&kit.config, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
         let project = kit.project.reader()?;
         let dry_run = request.dry_run;
@@ -82,7 +82,7 @@ pub async fn apply_patch(kit: &Kit, request: PatchRequest) -> Result<PatchOutcom
 }
 
 /// Refuses a caller below a consultant: a consultant returns text and nothing else.
-fn refuse_strangers(config: &Configuration, processes: &Processes) -> Result<(), Error> {
+fn check_caller(config: &Configuration, processes: &Processes) -> Result<(), Error> {
     processes.refuse_strangers()?;
     config.check()
 }

@@ -25,7 +25,7 @@ use crate::host::{project, trust};
 use crate::provider::catalogue::Catalogue;
 
 /// Next step for a person if a project's own files have no effect.
-pub const UNTRUSTED: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
+pub const UNTRUSTED_HINT: &str = "These files of the project have no effect until the user has read and confirmed them: `maestro-mcp trust` in a terminal. Nothing else is wrong.";
 
 /// The configuration. Each document is read on first need. Clones share it.
 #[derive(Clone)]
@@ -122,7 +122,7 @@ impl Configuration {
         // `check` reports a project directory that is a link: no call can do anything about it.
         let is_news = settled.config.ignored.iter().any(|line| !line.starts_with(".maestro: "))
             && !settled.has_told.swap(true, Ordering::Relaxed);
-        let told = || json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED });
+        let told = || json!({ "ignored": settled.config.ignored, "hint": UNTRUSTED_HINT });
         is_news.then(|| ("project_ignored", told()))
     }
 

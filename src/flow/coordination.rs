@@ -154,7 +154,7 @@ pub async fn record(log: &Log, outcome: &Outcome) -> Result<Value, Error> {
     }
     distinct(&outcome.answers)?;
     let run = event(outcome);
-    let noted = Noted::of(&run).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Noted::of(&run).map_err(Error::internal)?;
     log.journal().record("", vec![Draft::new(new_id(), noted)]).await?;
     let history = History::of(&recorded(log).await?);
     let metrics = of_run(&run, &history);

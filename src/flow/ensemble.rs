@@ -288,7 +288,7 @@ fn compared<'a>(
         context_files: asked_for.files.clone(),
         ..compared_answers(answered.clone().map(|reply| reply.content.as_str()))
     };
-    let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
+    let noted = Noted::of(&noted).map_err(Error::internal)?;
     Ok(Draft::new(new_id(), noted).on(answered.map(|reply| reply.consult.clone())))
 }
 

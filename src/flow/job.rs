@@ -221,7 +221,7 @@ impl Jobs {
     /// Records the beginning of a job. A lost job is replaced only once: a second one would be paid again.
     async fn record_once(&self, began: JobNoted, lost: Option<String>) -> Result<(), Error> {
         let Some(lost) = lost else { return self.record(began).await };
-        let noted = Noted::of(&began).map_err(|error| Error::Internal(error.to_string()))?;
+        let noted = Noted::of(&began).map_err(Error::internal)?;
         let draft = Draft::new(new_id(), noted);
         let decision = move |history: &History| match history.jobs.get(&lost) {
             Some(Job { again_as: Some(other), .. }) => Err(Error::InvalidArguments(format!(
@@ -247,7 +247,7 @@ impl Jobs {
     }
 
     async fn record(&self, noted: JobNoted) -> Result<(), Error> {
-        let noted = Noted::of(&noted).map_err(|error| Error::Internal(error.to_string()))?;
+        let noted = Noted::of(&noted).map_err(Error::internal)?;
         self.journal().record("", vec![Draft::new(new_id(), noted)]).await
     }
 

@@ -61,7 +61,7 @@ pub(super) async fn note_masked(
         Ok(Noted { topic, content }) => {
             config.masked(move |masker| Noted { topic, content: masker.mask_value(content) }).await
         }
-        Err(error) => Err(Error::Internal(error.to_string())),
+        Err(error) => Err(Error::internal(error)),
     };
     match masked {
         Ok(noted) => {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::account::today;
 use super::breaker::{open, others_than};
 use super::configuration::Configuration;
-use super::configuration::UNTRUSTED;
+use super::configuration::UNTRUSTED_HINT;
 use super::kit::Kit;
 use super::log::Log;
 use super::processes::Program;
@@ -205,7 +205,7 @@ fn look(
     });
     let ignored = &config.loaded().ignored;
     if let Some(fields) = overview.as_object_mut().filter(|_| !ignored.is_empty()) {
-        fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED }));
+        fields.insert("project_ignored".into(), json!({ "ignored": ignored, "hint": UNTRUSTED_HINT }));
     }
     overview
 }
@@ -315,7 +315,7 @@ pub async fn print(
         let home = if home == Home::Private { carried() } else { None };
         Ok::<_, std::io::Error>((directory, home))
     });
-    let (directory, home) = made.await?.map_err(|error| Error::Internal(error.to_string()))?;
+    let (directory, home) = made.await?.map_err(Error::internal)?;
     let mut env = allowed(kit.config.environment(), &provider.settings.allow_env);
     env.extend(home.map(|(name, value)| (name.into(), value.into())));
     let limits = Limits { timeout: Some(limit), ..Limits::default() };

@@ -175,9 +175,7 @@ pub(crate) struct ReviewNoted {
 /// The arguments are invalid, the repository cannot be read, no provider can be asked, or the budget is too
 /// small. Failing reviewers are no error: the review reports them.
 pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> Result<Review, Error> {
-    if kit.config.environment().depth() > 0 {
-        return Err(Error::NestedConsult);
-    }
+    kit.processes.refuse_nested()?;
     kit.config.check()?;
     let criteria = checked_criteria(&request.criteria)?;
     let is_named = request.providers.as_ref().is_some_and(|named| !named.is_empty());

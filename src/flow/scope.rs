@@ -128,7 +128,7 @@ async fn run(work: Work) -> Result<Box<dyn Any + Send>, Error> {
         None => work(),
     };
     let done = tokio::task::spawn_blocking(move || call.in_scope(work)).await;
-    done.map_err(|error| Error::Internal(error.to_string()))
+    done.map_err(Error::internal)
 }
 
 /// As [`off_thread`], for work that needs a shared handle and may fail.

@@ -22,6 +22,7 @@ use super::scope::off_thread_with;
 use super::verify::Entry;
 use crate::domain::call_options::CallOptions;
 use crate::domain::cut::one_line;
+use crate::domain::cut::tail;
 use crate::domain::diff::{self, Patch, Shown};
 use crate::domain::event::{Body, EnsembleNoted, Noted};
 use crate::domain::judge::{Case, Verdict};
@@ -596,15 +597,10 @@ fn lint(results: &[LintResult], ids: &[String]) -> Result<BTreeMap<String, Optio
 fn outputs(request: &SelectRequest) -> BTreeMap<String, String> {
     let lint = request.lint_results.iter().map(|result| (&result.candidate_id, &result.output));
     let tests = request.test_results.iter().map(|result| (&result.candidate_id, &result.output));
-    let given = lint.chain(tests).filter_map(|(id, output)| Some((id.clone(), tail(output.as_ref()?))));
+    let given = lint
+        .chain(tests)
+        .filter_map(|(id, output)| Some((id.clone(), tail(output.as_ref()?.trim(), MOST_OUTPUT).to_owned())));
     given.filter(|(_, output)| !output.is_empty()).gather()
-}
-
-/// The last characters of a text.
-fn tail(text: &str) -> String {
-    let text = text.trim();
-    let start = text.char_indices().rev().nth(MOST_OUTPUT - 1).map_or(0, |(at, _)| at);
-    text.get(start..).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

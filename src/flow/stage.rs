@@ -165,7 +165,7 @@ async fn done(
             How::Work(task) => {
                 let working = kit.log.work_on(&attempt);
                 let ended = work::spawn(kit, Arc::clone(request), task, progress.clone(), working);
-                ended.await.map_err(|error| Error::Internal(error.to_string()))??;
+                ended.await.map_err(Error::internal)??;
                 return answer(journal, &run, &attempt, limits).await;
             }
         }

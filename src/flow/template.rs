@@ -1,6 +1,6 @@
 //! Templates of prompts, skills and the page.
 
-use minijinja::{Environment, UndefinedBehavior, Value, filters, functions, tests};
+use minijinja::{Environment, UndefinedBehavior, filters, functions, tests};
 
 /// An environment for templates: unknown values are errors, and only the filters named here exist. All
 /// filters of the crate would add 150 KB to the binary.
@@ -23,6 +23,5 @@ pub fn environment() -> Environment<'static> {
     templates.add_test("defined", tests::is_defined);
     templates.add_test("undefined", tests::is_undefined);
     templates.add_test("none", tests::is_none);
-    let _ = Value::UNDEFINED;
     templates
 }

@@ -30,6 +30,7 @@ use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::Refused;
 use crate::domain::verification::status::Status;
 use crate::error::{Error, ErrorNote, outcome};
+use crate::flow::time::milliseconds;
 use crate::host::answers::{EXAMPLE, Exhibit};
 use crate::host::git::{asking, running_nothing};
 use crate::host::project::Project;
@@ -149,7 +150,7 @@ pub async fn verify(kit: &Kit, request: VerifyRequest, progress: &Progress) -> R
     } else {
         in_order(kit, &plan, room, stop, progress).await
     };
-    let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let elapsed = milliseconds(started.elapsed());
     let mut report = report(id, plan, results, elapsed);
     tracing::info!(
         verification = report.verification_id,

@@ -36,6 +36,7 @@ use crate::flow::account::Account;
 use crate::flow::journal::new_id;
 use crate::flow::note::note_masked;
 use crate::flow::scope::off_thread_with;
+use crate::flow::time::milliseconds;
 use crate::provider::Usage;
 
 use measured::{Check, Sample, Sampler};
@@ -133,13 +134,13 @@ pub async fn hold(kit: &Kit, request: VoteRequest, progress: &Progress) -> Resul
         let round = vote.ballot.next_round();
         progress.say(&vote.in_a_line(round));
         for sample in vote.sampler.round(kit, seats, progress).await? {
-            vote.take(sample).map_err(|error| Error::Internal(error.to_string()))?;
+            vote.take(sample).map_err(Error::internal)?;
         }
         if vote.is_cancelled() {
             break Stop::Cancelled;
         }
     };
-    vote.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    vote.elapsed_ms = milliseconds(started.elapsed());
     record(&kit.config, &kit.log, &account, request.step_type, &vote).await;
     Ok(vote)
 }

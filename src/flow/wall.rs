@@ -126,7 +126,7 @@ pub(crate) async fn standing(
 ) -> Result<Option<WallStanding>, Error> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let Some(wall) = asked_for(config) else { return Ok(None) };
-    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let internal = Error::internal::<std::io::Error>;
     let directory = off_thread(CallDir::create).await?.map_err(internal)?;
     let files = FileRules { read: vec!["/".into()], ..FileRules::default() };
     let launch = Launch {
@@ -137,7 +137,7 @@ pub(crate) async fn standing(
         ..Launch::new(&std::env::current_exe().map_err(internal)?, &directory)
     };
     let outcome = processes.supervisor().run(launch, directory, |_| {}).await;
-    outcome.map(|outcome| Some(outcome.wall)).map_err(|error| Error::Internal(error.to_string()))
+    outcome.map(|outcome| Some(outcome.wall)).map_err(Error::internal)
 }
 
 /// Explains that the sandbox may be the reason for a failure, if the output names a denied permission.

@@ -27,7 +27,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// The signals cannot be received, or the first exchange with the client fails.
 pub async fn serve(kit: Kit) -> Result<(), Error> {
     kit.processes.serve();
-    let internal = |error: std::io::Error| Error::Internal(error.to_string());
+    let internal = Error::internal::<std::io::Error>;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
     let ends = Ends::default();
@@ -107,7 +107,7 @@ async fn until_end_of_input(server: impl ServerHandler, ends: Ends) -> Result<()
     let (reader, writer) = stdio_pipes();
     let nobody_listens = ends.output.clone();
     match server.serve(Wire::new(reader, writer, MAX_LINE, ends)).await {
-        Ok(running) => running.waiting().await.map(drop).map_err(|error| Error::Internal(error.to_string())),
+        Ok(running) => running.waiting().await.map(drop).map_err(Error::internal),
         // A health check leaves before its first request.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
         Err(_) if nobody_listens.is_cancelled() => Ok(()),
@@ -115,6 +115,6 @@ async fn until_end_of_input(server: impl ServerHandler, ends: Ends) -> Result<()
         Err(ServerInitializeError::ExpectedInitializeRequest(_)) => {
             Err(Error::Internal("the client's first request is not `initialize`".to_owned()))
         }
-        Err(error) => Err(Error::Internal(error.to_string())),
+        Err(error) => Err(Error::internal(error)),
     }
 }

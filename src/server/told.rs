@@ -10,6 +10,7 @@ use serde_json::Value;
 use tracing::{Level, Span, debug, error, info};
 
 use crate::domain::cut::head;
+use crate::flow::time::milliseconds;
 
 /// Characters of a name that a client chose.
 const MOST_CHARS: usize = 80;
@@ -104,7 +105,7 @@ impl Ending {
     }
 
     fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+        milliseconds(self.begun.elapsed())
     }
 }
 

@@ -64,9 +64,7 @@ impl Handle {
     ///
     /// This server runs below a consult, or no port is free.
     pub(crate) async fn page(&self) -> Result<&Page, Error> {
-        if self.kit.config.environment().depth() > 0 {
-            return Err(Error::NestedConsult);
-        }
+        self.kit.processes.refuse_nested()?;
         let start = || Page::start(self.kit.clone(), self.jobs.clone(), self.stop.clone());
         self.memory.page.get_or_try_init(start).await
     }

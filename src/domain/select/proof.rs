@@ -8,7 +8,6 @@ use crate::domain::verification::read::Totals;
 use crate::domain::verification::status::Status;
 
 /// The most names that a reason lists.
-const NAMED: usize = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
@@ -187,15 +186,6 @@ impl Observed {
             Kind::Lint | Kind::Format => true,
             Kind::UnitTest | Kind::Integration | Kind::TypeCheck | Kind::Custom | Kind::Build => false,
         }
-    }
-}
-
-/// The first names of a list, and the number of the others.
-pub fn named(names: &[String]) -> String {
-    let shown = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

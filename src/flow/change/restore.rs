@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{ancestors, refusal};
 use super::{
-    Failed, RestoreOutcome, Told, Work, below, blocking, failed, lock, locked, refuse_strangers, undo_open,
+    Failed, RestoreOutcome, Told, Work, below, blocking, check_caller, failed, lock, locked, undo_open,
 };
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
@@ -45,7 +45,7 @@ pub struct RestoreRequest {
 ///
 /// The call cannot begin. A file that cannot be restored is an outcome, not an error.
 pub async fn restore(kit: &Kit, request: RestoreRequest) -> Result<RestoreOutcome, Error> {
-    refuse_strangers(&kit.config, &kit.processes)?;
+    check_caller(&kit.config, &kit.processes)?;
     blocking(kit, move |kit, cancelled| {
         let mut outcome = RestoreOutcome::new(&request.backup_session);
         let project = kit.project.reader()?;

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::Prepared;
-use super::reply::{Consulted, Recording, milliseconds};
+use super::reply::{Consulted, Recording};
 use crate::domain::answer::document;
 use crate::domain::change::Mark;
 use crate::error::Error;
@@ -22,6 +22,7 @@ use crate::flow::progress::Progress;
 use crate::flow::providers::process_error;
 use crate::flow::scope::{Scope, off_thread};
 use crate::flow::slots::Place;
+use crate::flow::time::milliseconds;
 use crate::flow::{providers, wall};
 use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome, ProcessError};
 use crate::provider::adapter::PromptLimit;

@@ -1,7 +1,7 @@
 //! Reply to a consult, as its caller sees it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,6 +11,7 @@ use super::Prepared;
 use crate::domain::answer::{Unreadable, document};
 use crate::domain::citations::Citation;
 use crate::domain::consultant::without_foreign;
+use crate::domain::cut::tail;
 use crate::domain::event::consult::ConsultSettled;
 use crate::domain::mask::Masker;
 use crate::domain::pack::{Omission, PackedFile};
@@ -28,7 +29,8 @@ use crate::flow::kit::Kit;
 use crate::flow::pack::PackedContext;
 use crate::flow::project_files::ProjectFiles;
 use crate::flow::scope::off_thread_with;
-use crate::flow::thread::UNTRUSTED;
+use crate::flow::thread::ANSWER_LABEL;
+use crate::flow::time::milliseconds;
 use crate::host::answers::Answers;
 use crate::provider::effort::Told;
 use crate::provider::{Answer, Usage};
@@ -256,7 +258,7 @@ impl Consulted {
     pub(super) fn finish(mut self, kit: &Kit, prepared: &Prepared) -> Self {
         let masker = &prepared.masker;
         if self.ok {
-            self.content_is = Some(UNTRUSTED);
+            self.content_is = Some(ANSWER_LABEL);
             self.exit_code = None;
             self.schema_errors = match (&prepared.schema, &self.structured) {
                 (None, _) => Vec::new(),
@@ -331,7 +333,7 @@ impl Consulted {
             Some(masked) => masked,
             None => config.masker()?.mask(&self.content).text.into_owned(),
         };
-        project.answers().keep(&self.provider, &whole).map_err(|error| Error::Internal(error.to_string()))
+        project.answers().keep(&self.provider, &whole).map_err(Error::internal)
     }
 }
 
@@ -345,9 +347,7 @@ pub fn schema_errors(schema: &Value, answer: Option<&Value>) -> Vec<String> {
 }
 
 fn shown_stderr(masker: &Masker, stderr: &str) -> String {
-    let stderr = &plain(stderr);
-    let start = stderr.char_indices().rev().nth(MOST_STDERR - 1).map_or(0, |(at, _)| at);
-    masker.mask(stderr.get(start..).unwrap_or_default().trim()).text.into_owned()
+    masker.mask(tail(&plain(stderr), MOST_STDERR).trim()).text.into_owned()
 }
 
 /// The record of a call that has begun. If it is dropped before the end, the call is recorded as cancelled.
@@ -494,8 +494,4 @@ impl Drop for Recording {
             }
         }
     }
-}
-
-pub(super) fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

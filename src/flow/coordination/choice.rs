@@ -62,7 +62,7 @@ fn some_tools() -> f64 {
 }
 
 impl Request {
-    /// True if a score differs from its default.
+    /// True if a score differs from its default. Models repeat defaults, so a default says nothing.
     fn has_scores(&self) -> bool {
         let is_given = |score: f64, usual: f64| (score - usual).abs() > f64::EPSILON;
         is_given(self.decomposability_score, half())

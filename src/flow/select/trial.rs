@@ -12,17 +12,19 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 use tokio::sync::Semaphore;
 
-use super::{Candidate, SelectRequest, tail};
+use super::{Candidate, MOST_OUTPUT, SelectRequest};
 use crate::domain::change::Mark;
 use crate::domain::cut::head;
+use crate::domain::cut::tail;
 use crate::domain::diff::Patch;
 use crate::domain::order::Gather;
 use crate::domain::select::guard::{Touched, without_tests};
-use crate::domain::select::proof::{Observed, Weighed, named, parts, weigh};
+use crate::domain::select::proof::{Observed, Weighed, parts, weigh};
 use crate::domain::select::{Proof, Tests};
 use crate::domain::verification::Kind;
 use crate::domain::verification::read::Totals;
 use crate::domain::verification::status::Status;
+use crate::domain::words::first_names;
 use crate::error::Error;
 use crate::flow::change::apply_to_copy;
 use crate::flow::kit::Kit;
@@ -187,7 +189,7 @@ impl Trial<'_> {
         tested.confirmed = true;
         if first.tests != Some(Tests::Passed) {
             tested.tests = Tests::Failed;
-            let names = named(&[first.broken, first.still].concat());
+            let names = first_names(&[first.broken, first.still].concat(), 0);
             tested.reasons.push(format!("it passed, and failed when it was run once more: {names}"));
             return Ok(false);
         }
@@ -247,7 +249,7 @@ impl Tested {
         let Weighed { proof, broken, still, fewer, .. } = &self.weighed;
         let mut say = |names: &[String], words: &str| {
             if !names.is_empty() {
-                self.reasons.push(format!("{words}: {}", named(names)));
+                self.reasons.push(format!("{words}: {}", first_names(names, 0)));
             }
         };
         say(broken, "it breaks what passes without it");
@@ -278,7 +280,7 @@ impl Tested {
         if let Some(note) = &ablation {
             self.reasons.extend(note.unseen.iter().map(|part| format!("{part} is seen by no test")));
             if !note.not_undone.is_empty() {
-                let parts = named(&note.not_undone);
+                let parts = first_names(&note.not_undone, 0);
                 self.reasons.push(format!("max_ablations left parts that were not undone: {parts}"));
             }
         }
@@ -333,7 +335,7 @@ impl<'a> Bench<'a> {
         probes: Vec<Entry>,
         copies: usize,
     ) -> Result<Self, Error> {
-        let root = kit.config.root().canonicalize().map_err(|error| Error::Internal(error.to_string()))?;
+        let root = kit.config.root().canonicalize().map_err(Error::internal)?;
         let trees = Trees::create(kit.processes.supervisor(), kit.config.environment(), &root, copies).await;
         Ok(Self {
             kit,
@@ -384,7 +386,7 @@ impl<'a> Bench<'a> {
             + STEP * u32::try_from(self.rounds.fetch_add(1, Ordering::Relaxed)).unwrap_or(0);
         let root = trees.project(number).unwrap_or_default();
         off_thread(move || {
-            let internal = |error: TreeError| Error::Internal(error.to_string());
+            let internal = Error::internal::<TreeError>;
             trees.reset(number, &undone).map_err(internal)?;
             let store = trees.beside(number).map_err(internal)?;
             let outcome = if patch.files.is_empty() {
@@ -507,7 +509,7 @@ impl CheckNote {
             failing: result.metadata.failing.iter().take(MOST_NAMES).cloned().collect(),
             totals: result.metadata.totals,
             note: result.metadata.note.clone(),
-            output: if result.passed { String::new() } else { tail(&both) },
+            output: if result.passed { String::new() } else { tail(both.trim(), MOST_OUTPUT).to_owned() },
         }
     }
 }

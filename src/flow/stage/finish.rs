@@ -94,7 +94,7 @@ fn compared(attempt: &Attempt) -> Option<Result<Noted, Error>> {
     }
     let counted = attempt.answers.iter().filter(|answer| answer.ok);
     let compared = ensemble::compared_answers(counted.map(|answer| answer.content.as_str()));
-    Some(Noted::of(&compared).map_err(|error| Error::Internal(error.to_string())))
+    Some(Noted::of(&compared).map_err(Error::internal))
 }
 
 fn consults(attempt: &Attempt) -> u32 {
@@ -286,7 +286,7 @@ fn review(
     };
     let report: Report = report::report(&material);
     let is_low_risk = report::is_low_risk(&material).is_ok();
-    let value = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
+    let value = serde_json::to_value(&report).map_err(Error::internal)?;
     let asked = ApprovalRequested {
         stage: finished.stage,
         iteration: finished.iteration,

@@ -15,6 +15,7 @@ use crate::domain::verification::policy::{Permitted, Refused};
 use crate::domain::verification::read::{Does, Reading, Totals, read};
 use crate::domain::verification::rules::EnvironmentRules;
 use crate::domain::verification::status::{End, Proof, Status, Told, excerpt, judge, proof};
+use crate::domain::words::first_names;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
@@ -22,6 +23,7 @@ use crate::flow::processes::Processes;
 use crate::flow::progress::Progress;
 use crate::flow::project_files::ProjectFiles;
 use crate::flow::scope::off_thread;
+use crate::flow::time::milliseconds;
 use crate::flow::verify;
 use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
@@ -126,7 +128,7 @@ impl CheckResult {
             return;
         }
         self.metadata.wrote = changed.iter().map(|path| path.display().to_string()).collect();
-        let named = named(&self.metadata.wrote, 0);
+        let named = first_names(&self.metadata.wrote, 0);
         let what =
             format!("while it ran, {named} changed: what lies there runs or permits something by itself");
         self.metadata.proof.tests = 0;
@@ -139,19 +141,9 @@ impl CheckResult {
     /// The result in a line.
     pub(super) fn in_a_line(&self) -> String {
         let status = serde_json::to_value(self.status).unwrap_or_default();
-        let names = named(&self.metadata.failing, self.metadata.failing_left_out);
+        let names = first_names(&self.metadata.failing, self.metadata.failing_left_out);
         let names = if names.is_empty() { names } else { format!(": {names}") };
         format!("{} `{}` {}{names}", self.kind.name(), self.command, status.as_str().unwrap_or_default())
-    }
-}
-
-/// The first names, and the number of further ones.
-fn named(names: &[String], left_out: usize) -> String {
-    const NAMED: usize = 5;
-    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match (names.len() + left_out).saturating_sub(NAMED) {
-        0 => first,
-        more => format!("{first} and {more} more"),
     }
 }
 
@@ -360,7 +352,7 @@ fn result(
         passed: status == Status::Passed,
         status,
         exit_code,
-        duration_ms: u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: milliseconds(outcome.elapsed),
         stdout: out.text,
         stderr: err.text,
         whole_stdout: if kept == Kept::Nothing && stdout.len() <= MOST_KEPT { stdout } else { String::new() },

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Kept, StoreError};
+use crate::host::git;
 use crate::host::seal_key::SealKey;
 
 /// The file of the log.
@@ -479,9 +480,7 @@ fn repository(directory: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git);
     }
-    let text = fs::read_to_string(&git).ok()?;
-    let named = found.join(text.strip_prefix("gitdir:")?.trim());
-    named.is_dir().then_some(named)
+    git::named_by(&git)
 }
 
 /// The path from the root of the working tree to a directory, with a slash at its end.
@@ -506,7 +505,7 @@ fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
         .current_dir(directory)
         .env_clear()
         .envs(passed)
-        .env("GIT_OPTIONAL_LOCKS", "0")
+        .envs(git::VARIABLES)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -240,7 +240,7 @@ impl Seal {
     pub(super) fn seal(&self, subject: &Subject, call: &str, lifetime: Duration) -> Result<String, Error> {
         let inside = Opened { subject: subject.clone(), nonce: uuid::Uuid::now_v7().to_string() };
         let options = SealOptions::new().associated_data(call.as_bytes()).ttl(lifetime);
-        self.codec.seal_json_with(&inside, &options).map_err(|error| Error::Internal(error.to_string()))
+        self.codec.seal_json_with(&inside, &options).map_err(Error::internal)
     }
 
     pub(super) fn open(&self, sealed: &str, call: &str) -> Result<Opened, StateError> {
