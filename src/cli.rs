@@ -39,15 +39,15 @@ use crate::host::wall::{self, HelperCommand};
 use crate::host::{answers, worktree};
 use arguments::Command;
 
-/// How long removing the last calls' directories may delay the end.
+/// Maximum time that removing the directories of the last calls may delay the end of the program.
 const LAST_WORK: Duration = Duration::from_millis(20);
-/// Time after the start at which what killed servers left is removed.
+/// Delay after the start before the leftovers of killed servers are removed.
 const SETTLED: Duration = Duration::from_millis(100);
 
 /// The whole program, from its arguments to its exit code.
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
-    // The guardian outlives the server and must stay small, so it needs nothing below.
+    // The guardian outlives the server and must stay small, so nothing below runs for it.
     match words.get(1).and_then(|word| word.to_str()) {
         Some(guardian::GUARDIAN_ARGUMENT) => {
             guardian::guard_main(std::io::stdin().lock());
@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
         Some(wall::HELPER_ARGUMENT) => return wall::helper_main(),
         _ => {}
     }
-    // A client starts the server without arguments and waits for it, so nothing is parsed.
+    // A client starts the server without arguments and waits for it, so parsing is skipped.
     let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
     let command = if words.len() <= 1 {
         help::a_person();
@@ -86,7 +86,7 @@ fn run(command: Command, json: bool) -> ExitCode {
         answers::prune_aside();
     };
     match command {
-        // A client that waits for its first reply comes first.
+        // The first reply to the client must not wait for the cleaning.
         Command::Serve => drop(runtime.spawn(async move {
             tokio::time::sleep(SETTLED).await;
             drop(tokio::task::spawn_blocking(clean));

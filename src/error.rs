@@ -25,7 +25,7 @@ pub enum Error {
     /// Arguments that do not fit the tool's schema.
     #[error("{0}")]
     InvalidArguments(String),
-    /// A name that nothing goes by.
+    /// A name that does not exist.
     #[error("there is no {kind} `{name}`")]
     Unknown {
         /// The kind of thing, for example `provider`.
@@ -35,10 +35,10 @@ pub enum Error {
         /// The existing names, nearest first.
         available: Vec<String>,
     },
-    /// A part of a name that several go by.
+    /// A part of an id that matches several ids.
     #[error("`{part}` is part of several {kind} ids")]
     Ambiguous {
-        /// The kind of thing, for example `request`.
+        /// The kind of id, for example `request`.
         kind: &'static str,
         /// The part as given.
         part: String,
@@ -47,35 +47,35 @@ pub enum Error {
     /// A provider that is switched off.
     #[error("the provider `{0}` is switched off")]
     ProviderDisabled(String),
-    /// A command that is not on this machine.
+    /// The command of a provider is not on this machine.
     #[error("the command `{command}` of the provider `{provider}` was not found")]
     CliNotFound {
         provider: String,
         command: String,
-        /// Providers that are there.
+        /// Providers that are installed.
         installed: Vec<String>,
     },
-    /// A command that is there and cannot be started.
+    /// The command of a provider is there, but cannot be started.
     #[error("{program} of the provider `{provider}` cannot be started: {reason}")]
     CliNotExecutable { provider: String, program: String, reason: String },
     /// The sandbox is required and this machine has none.
     #[error("`sandbox: required` is set, but the sandbox is not available: {0}")]
     NoSandbox(String),
-    /// Something on this machine that a sub-command needs.
+    /// A sub-command needs something on this machine that is missing or broken.
     #[error("{reason}")]
     Setup { reason: String, hint: String },
-    /// Nobody is there to be asked.
+    /// No provider can be asked.
     #[error("no provider can be asked")]
     NoProvider,
-    /// Only rules are there, and they would repeat themselves.
+    /// Only the understudy is available, and repeating its fixed rules gives neither votes nor a measurement.
     #[error(
         "no model is installed: the understudy answers by fixed rules, and repeating them gives no votes and no measurement"
     )]
     NoVoter,
-    /// Configuration that the call depends on and that could not be used.
+    /// The call depends on configuration that cannot be used.
     #[error("the configuration is invalid: {}", .0.join("; "))]
     ConfigInvalid(Vec<String>),
-    /// A prompt that is longer than the CLI takes.
+    /// The prompt is longer than the CLI accepts.
     #[error("the prompt must be at most {limit} {unit} for {provider} (got {actual})")]
     PromptTooLong {
         provider: String,
@@ -84,16 +84,16 @@ pub enum Error {
         /// `characters` or `bytes`.
         unit: &'static str,
     },
-    /// The time that the call had is over.
+    /// The time limit of the call passed.
     #[error("{provider} did not answer within {} s{}", .after.as_secs(), and_said(.said))]
     Timeout {
         provider: String,
-        /// The time it had.
+        /// The time limit.
         after: Duration,
         /// Its output in the meantime, if there was any.
         said: String,
     },
-    /// The CLI began to write and then fell silent.
+    /// The CLI began to write and then wrote nothing more.
     #[error("{provider} began to answer and then was silent for {} s{}", .after.as_secs(), and_said(.said))]
     Stalled {
         provider: String,
@@ -101,7 +101,7 @@ pub enum Error {
         /// Its earlier output, if there was any.
         said: String,
     },
-    /// The CLI wrote more than a call may hold.
+    /// The CLI wrote more than one call may.
     #[error("{provider} wrote more than {limit} bytes")]
     OutputTooLarge {
         provider: String,
@@ -112,22 +112,22 @@ pub enum Error {
     Cli {
         provider: String,
         failure: CliFailure,
-        /// Others that are installed and may be asked instead.
+        /// Other providers that are installed and may be asked instead.
         others: Vec<String>,
     },
-    /// A server that a consultant started was asked to consult.
+    /// A server inside a consultant was asked to consult.
     #[error("this server runs inside a consultant, and a consultant does not consult")]
     NestedConsult,
-    /// An answer of a human that does not count.
+    /// The returned state of a dialog is invalid, so the human's answer does not count.
     #[error("{0}")]
     RequestState(String),
-    /// The caller took the call back.
+    /// The caller cancelled the call.
     #[error("the call was cancelled")]
     Cancelled,
-    /// The server is going down.
+    /// The server is shutting down.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// More calls are waiting than the server holds.
+    /// The maximum number of calls is waiting already.
     #[error("{0} calls are waiting already")]
     Busy(usize),
     /// Every candidate of an ensemble failed.
@@ -138,39 +138,39 @@ pub enum Error {
         /// Providers that are installed and were not asked.
         others: Vec<String>,
     },
-    /// A vote that nobody won.
+    /// A vote has no winner.
     #[error("{0}")]
     Vote(NoWinner),
-    /// A command that cannot tell right answers from wrong ones.
+    /// The command cannot tell right answers from wrong ones.
     #[error("{0}")]
     Oracle(OracleUnusable),
-    /// A shipped or replaced document that could not be used.
+    /// A shipped document, or the user's replacement of it, cannot be used.
     #[error("{name}: {reason}")]
     Document {
         /// The document.
         name: String,
         reason: String,
     },
-    /// A run does not do what it is asked to.
+    /// The workflow refuses the request.
     #[error("{0}")]
     Workflow(Refusal),
     /// The consults of a run or a stage are used up.
     #[error("{}", short(.0))]
     BudgetExhausted(Short),
-    /// Consults would pass a cap on spending.
+    /// The call could exceed a cap on spending.
     #[error("{}", passed(.0))]
     CapReached(Box<Passed>),
-    /// Money is capped, and nobody knows what a provider costs.
+    /// A cap in dollars is set, and the price of a provider is unknown.
     #[error("a cap in dollars is set, but no price is known for {}", priceless(.provider, .model))]
     PriceUnknown {
         provider: String,
-        /// Its model; empty where the CLI chooses.
+        /// Its model; empty if the CLI chooses.
         model: String,
     },
     /// The log of the project cannot be used.
     #[error("{0}")]
     Store(#[from] StoreError),
-    /// The sealed state of a dialog, or a decision, does not belong to what is asked.
+    /// An approval cannot be decided this way.
     #[error("{0}")]
     Approval(#[from] ApprovalProblem),
     /// A defect of Maestro itself.
@@ -213,27 +213,27 @@ fn short(short: &Short) -> String {
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApprovalProblem {
-    /// A human must decide, and the model's word is not one's.
+    /// A human must decide; a decision by the model does not count.
     #[error("a human must decide request {0}, and this client cannot ask one")]
     HumanWanted(String),
-    /// Nobody is known to sit at the terminal.
+    /// No person is known to use this terminal.
     #[error("only a person may do this: {0}")]
     NoPerson(NoPerson),
-    /// No client of a person started this server.
+    /// A command of an agent or of Maestro started this server, not a person's client.
     #[error(
         "a command of {0} started this server, and no person's client controls it: it may not decide, hand in or change anything"
     )]
     SecondServer(String),
-    /// The human is being asked elsewhere.
+    /// A dialog elsewhere already asks the human.
     #[error("a dialog shows request {0} to the human, and only their answer there decides it")]
     DialogOpen(String),
     /// The human did not decide.
     #[error("request {request} was not decided: {why}")]
     Undecided { request: String, why: &'static str },
-    /// An argument of the model's is to skip stages.
+    /// The model asks to skip the first stages.
     #[error("start_stage must be analyze (got {stage})")]
     LateStart { stage: &'static str, setting: String },
-    /// The answers do not go with the decision.
+    /// The answers contradict the decision.
     #[error("request {request} was not decided: {}", lines(what))]
     Contradiction { request: String, what: Vec<Contradiction> },
     #[error("the report of request {0} is not the one that the human reviewed")]
@@ -259,7 +259,7 @@ impl ApprovalProblem {
     }
 }
 
-/// An error as a result tells it.
+/// An error as it appears in a result.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorNote {
     pub error: String,
@@ -288,7 +288,7 @@ impl From<&change::Refusal> for ErrorNote {
     }
 }
 
-/// Characters of an error: it repeats input of the caller, which may be long.
+/// Maximum length of an error text in characters. A text repeats input of the caller, which may be long.
 const MOST_CHARS: usize = 4_000;
 
 impl Error {
@@ -297,7 +297,7 @@ impl Error {
         Self::Internal(error.to_string())
     }
 
-    /// The error as a result tells it.
+    /// The error as it appears in a result.
     pub fn note(&self) -> ErrorNote {
         ErrorNote {
             error: cut(&self.to_string(), MOST_CHARS),
@@ -312,25 +312,26 @@ impl Error {
     }
 }
 
-/// Codes of what is no error, yet not what was asked for: the result holds the rest.
+/// Codes of outcomes that are not errors, but also not what the caller asked for. The result has the
+/// details.
 pub(crate) mod outcome {
     /// A check did not pass, or was refused.
     pub const CHECKS_FAILED: &str = "checks_failed";
     /// There was no check to run.
     pub const NOTHING_TO_VERIFY: &str = "nothing_to_verify";
-    /// A content is not fit to be used.
+    /// A stage's content is invalid.
     pub const CONTENT_INVALID: &str = "content_invalid";
-    /// No candidate deserves to be chosen.
+    /// No candidate is good enough to be chosen.
     pub const NO_WINNER: &str = "no_winner";
-    /// Nothing tells the candidates apart.
+    /// There is no judgement that ranks the candidates.
     pub const NO_JUDGEMENT: &str = "no_judgement";
     /// Every answer of a stage was discarded.
     pub const NO_VALID_ANSWER: &str = "no_valid_answer";
-    /// Nobody who was asked answered.
+    /// No provider that was asked answered.
     pub const EVERY_CANDIDATE_FAILED: &str = "every_candidate_failed";
 }
 
-/// The code of a name that nothing goes by.
+/// The code of a name that does not exist.
 fn unknown(kind: &str) -> &'static str {
     match kind {
         "provider" => "unknown_provider",
@@ -345,9 +346,9 @@ fn unknown(kind: &str) -> &'static str {
 }
 
 impl Error {
-    /// The stable code, what a sub-command exits with, and what else holds. The exit is 2 for the
-    /// caller's mistakes, 3 for what is missing on this machine, 4 for what the CLI answered, 5 for what
-    /// the workflow refuses, 1 for the rest.
+    /// The stable code, the exit code of a sub-command, and further facts. The exit code is 2 for a mistake
+    /// of the caller, 3 for something missing on this machine, 4 for a failure of a CLI, 5 for a refusal
+    /// by the workflow, and 1 for everything else.
     fn facts(&self) -> (&'static str, u8, &'static [Fact]) {
         use Fact::{MayHaveCost, Refusal, Transient};
         match self {
@@ -405,13 +406,13 @@ impl Error {
         self.facts().2.contains(&Fact::MayHaveCost)
     }
 
-    /// True if a provider gave no answer for reasons of its own, so that another may take its place. What
-    /// is the matter with the task, or with an answer, is the same for every provider.
+    /// True if a provider gave no answer for reasons of its own, so that another may take its place. False
+    /// for a problem with the task or an answer, which every provider would share.
     pub fn is_refusal(&self) -> bool {
         self.facts().2.contains(&Fact::Refusal)
     }
 
-    /// True if there was no room for a consult: in the budget of its run, or under a cap on spending.
+    /// True if the budget of the run or a cap on spending has no room for the consult.
     pub(crate) fn is_out_of_budget(&self) -> bool {
         matches!(self, Self::BudgetExhausted(_) | Self::CapReached(_) | Self::PriceUnknown { .. })
     }

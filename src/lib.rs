@@ -8,7 +8,7 @@
 //!    project with no daemon between them.
 //! 4. Rules live in [`domain`], effects in [`host`] and [`provider`], sequences of effects in
 //!    [`flow`]; [`tools`] only translates MCP, and [`page`] HTTP.
-//! 5. Nothing in memory is durable, nothing durable is only in memory.
+//! 5. Memory holds nothing that must last. Everything that must last is in the log or in files.
 //!
 //! # Rings
 //!
@@ -18,7 +18,7 @@
 //!
 //! Each ring may use only those to its left; `tests/it/rings.rs` checks this.
 
-// Process groups, signals, rights of files and paths beneath a root are promises that need Unix.
+// Maestro needs Unix for process groups, signals, file permissions and paths confined to a root.
 #[cfg(unix)]
 mod cli;
 #[cfg(unix)]

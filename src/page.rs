@@ -97,8 +97,8 @@ impl Page {
         Ok(page)
     }
 
-    /// An address that opens a place on the page once. It lets its holder in, so it goes only to a person's
-    /// own screen.
+    /// Creates an address that opens a place on the page once. Whoever has the address gets in, so it must
+    /// go only to a person's own screen.
     ///
     /// # Errors
     ///
@@ -108,12 +108,12 @@ impl Page {
         Ok(format!("http://{}/{}/open?t={token}", self.host, self.door.prefix()))
     }
 
-    /// The port that it is served on.
+    /// The port of the page.
     pub fn port(&self) -> &str {
         self.host.rsplit(':').next().unwrap_or_default()
     }
 
-    /// True if somebody looks at the page.
+    /// True if a browser shows the page.
     pub fn is_watched(&self) -> bool {
         self.watch.is_watched()
     }
@@ -123,7 +123,7 @@ impl Page {
         self.door.revoke(target);
     }
 
-    /// The facts that views need beside the log.
+    /// The facts that views need in addition to the log.
     fn now(&self) -> Now {
         let kit = &self.kit;
         Now { most: kit.config.limits().total, idle_before: kit.log.idle_before() }
@@ -144,8 +144,8 @@ impl Page {
         self.indexed.read(&self.kit.log, look)
     }
 
-    /// Folds the log while the browser starts, so that the first view of a long log need not wait. The view
-    /// that needs a log reports that it cannot be read.
+    /// Folds the log while the browser starts, so that the first view of a long log need not wait. Errors are
+    /// ignored here: the view that needs the log reports them.
     fn fold_ahead(&self) {
         let page = self.clone();
         drop(tokio::task::spawn_blocking(move || page.kit.log.journal().read_now(|_| ())));

@@ -38,19 +38,19 @@ pub struct Ask<'a> {
     /// The question, with its context.
     pub prompt: &'a str,
     pub system: &'a str,
-    /// The model by the provider's own name; none if the CLI chooses.
+    /// The provider's name of the model; None if the CLI chooses.
     pub model: Option<&'a str>,
-    /// The effort in the CLI's words; none if the CLI has none.
+    /// The effort in the CLI's words; None if the CLI has no such setting.
     pub effort: Option<&'a str>,
     /// The schema that the answer must follow.
     pub schema: Option<&'a Value>,
-    /// The address of its service, if the user names one that the CLI does not read from its environment.
+    /// The address of the service, if the user set one that the CLI does not read from its environment.
     pub gateway: Option<&'a str>,
-    /// Leading arguments of the command.
+    /// Arguments that come first.
     pub leading: &'a [String],
-    /// The user's arguments before ours.
+    /// The user's arguments; they come before ours.
     pub extra_args: &'a [String],
-    /// The user's variables beside ours.
+    /// The user's environment variables, in addition to ours.
     pub extra_env: &'a IndexMap<String, String>,
     /// The version of the CLI, if its flags depend on it.
     pub version: Option<Version>,
@@ -81,19 +81,19 @@ impl Places {
 /// Files to write before a CLI starts, with their contents.
 pub type Files = Vec<(PathBuf, String)>;
 
-/// How far a CLI kept its own output form.
+/// How far the output of a CLI has the form that the CLI promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// It began in its form and did not finish.
+    /// It begins in this form and is incomplete.
     Begun,
     /// A part of it cannot be read.
     Broken,
-    /// It printed something else, or nothing.
+    /// The CLI printed something else, or nothing.
     Absent,
 }
 
 impl Form {
-    /// The event in a piece of output. Other pieces are noted.
+    /// The event in a piece of output. Other pieces are noted in `told`, and give None.
     fn event<'p>(&mut self, piece: &'p Piece<'_>, told: &mut Told) -> Option<&'p Value> {
         match piece {
             Piece::Document(event) => {
@@ -112,13 +112,13 @@ impl Form {
     }
 }
 
-/// The finished run of a CLI, as its adapter reads it.
+/// The result of a CLI's run, as its adapter reads it.
 impl Outcome<String> {
     fn ended_well(&self) -> bool {
         self.ended == Ended::Exited && self.exit.success()
     }
 
-    /// The failure of a query to the CLI about itself, if it did not end well.
+    /// The failure of a call that asks the CLI about itself; None if the call ended well or was ended.
     pub fn trouble(&self) -> Option<CliFailure> {
         if self.ended != Ended::Exited || self.exit.success() {
             return None;
@@ -128,10 +128,10 @@ impl Outcome<String> {
         Some(said.unwrap_or_else(|| told.by_end_alone(self.exit, &self.stderr)))
     }
 
-    /// The failure of a CLI that gave no whole answer.
+    /// The failure of a CLI that gave no complete answer.
     fn failure(&self, told: &Told, form: Form) -> CliFailure {
         const SHOWN: usize = 300;
-        // A signal from outside says nothing about the CLI.
+        // If Maestro ended the CLI, the exit says nothing about the CLI itself.
         let exit = if self.ended == Ended::Exited { self.exit } else { Exit::Unknown };
         let said = told.failure(&self.stderr, exit, &self.at);
         let printed = head(self.stdout.trim(), SHOWN);
@@ -157,7 +157,7 @@ impl Outcome<String> {
         }
     }
 
-    /// The failure of an empty answer: the reason beside it, if there is one.
+    /// The failure of an empty answer, with the reason that the CLI gave elsewhere, if it gave one.
     fn empty(&self, told: &Told) -> CliFailure {
         match told.failure(&self.stderr, self.exit, &self.at) {
             Some(said) if said.kind != FailureKind::CliFailed => said,
@@ -189,11 +189,11 @@ impl Outcome<String> {
     }
 }
 
-/// Requests that a start of a CLI made to the service.
+/// Requests to the service during one start of a CLI.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) requests: u32,
-    /// Maximum number of requests of the next start.
+    /// Maximum number of requests that the next start may make.
     pub(crate) next: u32,
     /// The model that the CLI chose, if it says so.
     pub(crate) chosen: Option<String>,
@@ -237,7 +237,7 @@ impl Usage {
     }
 }
 
-/// A prompt that begins with a slash would be a command of the CLI.
+/// Puts a line end before a prompt that begins with a slash, because the CLI would take it for a command.
 fn never_a_command(prompt: &str) -> String {
     if prompt.trim_start().starts_with('/') { format!("\n{prompt}") } else { prompt.to_owned() }
 }

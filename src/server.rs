@@ -45,7 +45,7 @@ use told::Told;
 /// Maximum number of running calls; further ones are refused at once.
 const MOST_CALLS: usize = 2_000;
 
-/// The tool for jobs.
+/// The tool that shows jobs.
 const JOB: &str = "maestro_job";
 
 /// The instructions for a client's model.
@@ -61,17 +61,17 @@ struct Inner {
     handle: Handle,
     calls: AtomicUsize,
     told: Told,
-    /// Ends calls that somebody waits for.
+    /// Ends the calls that a client waits for.
     stop: CancellationToken,
     /// Ends jobs, which continue after the client has left.
     jobs_stop: CancellationToken,
     asking: Asking,
     reasons: Reasons,
-    /// True if jobs of other servers may end without this one's notice.
+    /// True if jobs of other servers may have ended, or may still end, unnoticed by this one.
     looks_elsewhere: AtomicBool,
 }
 
-/// A running call, counted until it ends in any way.
+/// Counts a running call until it is dropped, however the call ends.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl Drop for Counted<'_> {
@@ -81,7 +81,8 @@ impl Drop for Counted<'_> {
 }
 
 impl Maestro {
-    /// A server for a project. `stop` ends every running call; the wire reports why calls are cancelled.
+    /// A server for a project. `stop` ends every running call; the wire writes the reasons of cancelled calls
+    /// to `reasons`.
     fn new(kit: Kit, stop: CancellationToken, reasons: Reasons) -> Self {
         let inner = Inner {
             handle: Handle::new(kit, stop.clone()),
@@ -130,7 +131,7 @@ impl Maestro {
         (self.inner.calls.fetch_add(1, Ordering::Relaxed) < MOST_CALLS).then_some(counted)
     }
 
-    /// A call, inside everything that may end it.
+    /// Runs a call, and ends it early if it is cancelled, the server stops, or it panics.
     async fn guarded(
         &self,
         request: CallToolRequestParams,
@@ -142,7 +143,7 @@ impl Maestro {
         let name = request.name.clone();
         let call = AssertUnwindSafe(async {
             let undone = recover(self.kit()).await;
-            // Checked beside the call, since neither waits for the other.
+            // Checked concurrently with the call, because neither needs the other.
             let placed = place_notes(&self.kit().project, &name, request.arguments.as_ref());
             let called = self.tools().router.call(ToolCallContext::new(&self.inner.handle, request, context));
             let (response, placed) = futures_util::future::join(called, placed).await;
@@ -201,7 +202,8 @@ impl Maestro {
         Ok(in_languages(with_notes(response, finished), languages))
     }
 
-    /// Ended jobs that nobody collected, reported once, in the result of the next call of any tool.
+    /// The ended jobs whose results were not collected. They are reported once, in the result of the next
+    /// call of any tool.
     async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
         let log = &self.kit().log;
         let has_log = || log.store_directory().join("maestro.db").exists();
@@ -214,7 +216,7 @@ impl Maestro {
         told.into_iter().map(|told| ("jobs_finished", told)).collect()
     }
 
-    /// A request other than a call, inside everything that may end it.
+    /// Runs a request other than a call. It ends early if it is cancelled, the server stops, or it panics.
     async fn read_only<T>(
         &self,
         context: &RequestContext<RoleServer>,
@@ -233,7 +235,8 @@ impl Maestro {
     }
 }
 
-/// Lists never change by themselves, so no client needs to listen for that.
+/// The capabilities of the server. No notification of changed lists is among them, because the lists never
+/// change.
 fn capabilities() -> ServerCapabilities {
     ServerCapabilities::builder().enable_prompts().enable_resources().enable_tools().enable_tasks().build()
 }
@@ -354,7 +357,7 @@ impl ServerHandler for Maestro {
         request: CustomRequest,
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        // A known method with invalid parameters arrives here.
+        // A known method arrives here if its parameters are invalid.
         Err(wire::malformed(&request.method).unwrap_or_else(|| {
             let unknown = format!("this server has no method `{}`", head(&request.method, 80));
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, unknown, None)

@@ -15,7 +15,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::text::fill;
 use crate::domain::words::in_a_variable;
 
-/// The texts, embedded. A test reads them, so they always parse.
+/// The embedded texts. A test parses them, so reading them cannot fail.
 const TEXTS: &str = "src/error/reference.yaml";
 
 /// One code and its explanation. Each text is Markdown.
@@ -24,11 +24,11 @@ const TEXTS: &str = "src/error/reference.yaml";
 pub struct Entry {
     pub code: String,
     pub meaning: String,
-    /// Next step of the model that called.
+    /// Next step for the calling model.
     pub model: String,
-    /// Next step of the person.
+    /// Next step for the person.
     pub user: String,
-    /// Next step in a result, if it is always the same.
+    /// Next step in a result, if it is the same in every case.
     pub hint: Option<String>,
 }
 
@@ -86,11 +86,12 @@ pub fn markdown() -> String {
     out
 }
 
-/// The beginning of a project's file where it is named.
+/// The beginning of a project file's name, as messages show it.
 const OF_PROJECT: &str = ".maestro/";
 
 impl Error {
-    /// The next step: the one of its code with the values of this case, unless this case has its own.
+    /// The next step: a specific one if this case has one, else that of the error's code, filled with the
+    /// values of this case.
     pub fn hint(&self) -> String {
         let own = hint_of(self.code());
         let for_provider = |provider: &str| {
@@ -161,7 +162,7 @@ impl Error {
     }
 }
 
-/// The next step after a cap: which one it is, how long it holds, and who can raise it.
+/// The next step after a cap: names the cap, how long it lasts, and who can raise it.
 fn capped(passed: &Passed) -> String {
     let Standing { cap, limit, spent, reserved, set_by, .. } = &passed.standing;
     let key = format!("caps.{}", cap.key());
