@@ -1,13 +1,13 @@
 //! Processes above this one: another Maestro, or a command that an agent ran.
 //!
 //! A server that a client registered has that client above it. A server that an agent's model started from
-//! a shell has the agent above it as well. The difference is who feeds its input: a client holds the other
-//! end of its own server's input, a script holds the other end of the model's. So the feeder is searched
-//! among the parents, and an agent above the feeder ran it as a command.
+//! a shell also has the agent above it. The two cases differ in the process that feeds the server's input:
+//! in the first case it is the client, in the second a script. So the feeder is searched among the parents.
+//! If an agent stands above the feeder, that agent ran it as a command.
 //!
-//! On Linux the data come from `/proc`. A process that changed its session, cleared its environment and
-//! forked twice is found too, because servers and helpers adopt orphans among their descendants. Elsewhere
-//! `ps` names the parents, and orphans go to the system's first process.
+//! On Linux the data come from `/proc`. A process cannot hide by changing its session, clearing its
+//! environment and forking twice, because servers and helpers adopt orphans among their descendants.
+//! Elsewhere `ps` names the parents, and orphans go to the system's first process.
 
 use std::path::Path;
 
@@ -19,10 +19,10 @@ pub const PROCESS_NAME: &str = "maestro-mcp srv";
 /// Name of a demo process in the kernel.
 const DEMO_NAME: &str = "maestro-mcp dmo";
 
-/// Parents that are followed.
+/// Maximum number of parents that are followed.
 const MOST_PARENTS: usize = 64;
 
-/// A parent.
+/// A parent process, at any distance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Process {
     pub name: String,
@@ -37,9 +37,9 @@ pub struct Process {
 pub enum Feeder {
     /// The parent at this position in the chain, the nearest being 0.
     Parent(usize),
-    /// Perhaps a parent whose open files cannot be read.
+    /// Unknown: it may be a parent whose open files cannot be read.
     Unseen,
-    /// No parent: a file, a terminal, or a process elsewhere.
+    /// Not a parent: a file, a terminal, or another process.
     NoParent,
 }
 
@@ -81,7 +81,7 @@ impl Process {
         })
     }
 
-    /// True if the process is the demo, which feeds a server in a project of its own.
+    /// True if the process is the demo, which plays the client of a server in a project of its own.
     fn is_demo(&self) -> bool {
         self.name == DEMO_NAME && self.words.get(1).is_some_and(|word| word == "demo")
     }
@@ -99,7 +99,7 @@ fn base(word: &str) -> &str {
 }
 
 impl Ancestry {
-    /// Finds the parents of this process, and who feeds its input.
+    /// Finds the parents of this process, and the process that feeds its input.
     pub fn of_server() -> Self {
         let mut found = Self::of_terminal();
         found.feeder = imp::feeder();
@@ -132,7 +132,7 @@ impl Ancestry {
         let client = match self.feeder.unwrap_or(Feeder::Unseen) {
             Feeder::Parent(place) => place,
             Feeder::NoParent => return self.command_of_any_agent(0),
-            // Then only launchers stand between the client and the server.
+            // The client is then the first parent that is not a launcher.
             Feeder::Unseen => {
                 let is_started_by_launcher = |place: usize| {
                     let shell = self.parents.get(place).is_some_and(|one| base(&one.name).ends_with("sh"));
@@ -144,7 +144,7 @@ impl Ancestry {
                 self.parents.iter().enumerate().take_while(is_between).count()
             }
         };
-        // An agent is often two processes, one started by the other.
+        // An agent often consists of two processes, one started by the other: both are the client.
         let rest = self.parents.get(client..).unwrap_or_default();
         let own = if rest.first().is_some_and(|one| one.agent().is_some()) {
             rest.iter().take_while(|one| one.agent().is_some() || one.is_launcher()).count()
@@ -163,8 +163,8 @@ impl Ancestry {
     }
 }
 
-/// True if the tests of this very build started it, because an agent may run them too. Always false in a
-/// released build.
+/// True if the tests of this build started the process: an agent may run them, and they must still pass.
+/// Always false in a released build.
 fn is_under_test() -> bool {
     cfg!(debug_assertions) && imp::is_started_from_beside()
 }
@@ -216,7 +216,7 @@ mod imp {
         let chain = chain();
         let place = |pid: i32| chain.iter().position(|parent| *parent == pid);
         Some(match FileType::from_raw_mode(found.st_mode) {
-            // Both sockets of a pair name their creator.
+            // Each socket of a pair names the process that created the pair.
             FileType::Socket => match getsockopt(&input, PeerCredentials).map(|peer| peer.pid()) {
                 Ok(pid) if pid > 0 => place(pid).map_or(Feeder::NoParent, Feeder::Parent),
                 Ok(_) | Err(_) => Feeder::Unseen,
@@ -240,7 +240,7 @@ mod imp {
                     let info = format!("/proc/{pid}/fdinfo/{}", entry.file_name().to_string_lossy());
                     let info = fs::read_to_string(info).unwrap_or_default();
                     let mut lines = info.lines().filter_map(|line| line.strip_prefix("flags:"));
-                    // The last octal digit: 1 writes, 2 does both.
+                    // The last octal digit is the access mode: 1 for writing, 2 for reading and writing.
                     lines.any(|flags| flags.trim().ends_with(['1', '2']))
                 };
                 if fs::read_link(entry.path()).is_ok_and(|target| target == pipe) && writes() {
@@ -266,7 +266,7 @@ mod imp {
 
     use super::{Feeder, MOST_PARENTS, Process, base};
 
-    /// The parents according to `ps`, which every system has; none if it does not answer.
+    /// The parents according to `ps`, which every system has; empty if `ps` fails.
     pub(super) fn parents() -> Vec<Process> {
         let output = Command::new("/bin/ps").args(["-axo", "pid=,ppid=,command="]).output();
         let text =
@@ -299,7 +299,7 @@ mod imp {
     }
 }
 
-/// The role of a process, shown by its name.
+/// The role of a process, which its name shows to its descendants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// It starts consultants and checks.

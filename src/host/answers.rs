@@ -1,4 +1,4 @@
-//! Long answers, kept whole in a file if a result shows only their beginning.
+//! Files of long answers. If a result shows only the beginning of an answer, a file holds all of it.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,20 @@ use crate::domain::address::Address;
 use crate::domain::order::Order;
 use crate::domain::verification::rules::ORACLE_DIRECTORY;
 
-/// Place of whole answers: `.maestro/answers` of the project, where the orchestrator can read them, else
-/// the temporary directory, if the project is not writable.
+/// The place of whole answers: `.maestro/answers` of the project, where the orchestrator can read them. If
+/// the project is not writable, it is the temporary directory.
 #[derive(Clone, Debug)]
 pub struct Answers {
     root: PathBuf,
 }
 
-/// The directory, below the project root.
+/// The directory of answers, relative to the project root.
 const STORE: &str = ".maestro/answers";
 
-/// Maximum size of an answer that is read again.
+/// Maximum size in bytes of an answer that is read back.
 const MOST_BYTES: u64 = 8 * 1024 * 1024;
 
-/// The beginning of a name in the temporary directory.
+/// The prefix of an answer's name in the temporary directory.
 const ASIDE: &str = "maestro-answer-";
 
 /// Limits of each place. When an answer is kept, the oldest ones beyond a limit are removed.
@@ -54,7 +54,7 @@ impl Answers {
         self.keep_in_project(name, text).or_else(|_| keep_aside(name, text))
     }
 
-    /// The address of an answer by its file; none if the file is not in the project.
+    /// The address of the answer in a file; None if the file is not in the project.
     pub fn address(file: &str) -> Option<Address> {
         let path = Path::new(file);
         let is_ours = path.parent().is_some_and(|parent| parent.ends_with(STORE));
@@ -63,7 +63,7 @@ impl Answers {
         Address::read(&Address::Answer(name.to_owned()).to_string())
     }
 
-    /// An answer by its file name; none if it does not exist. Follows no link.
+    /// Reads the answer with a file name; None if it does not exist. Follows no link.
     ///
     /// # Errors
     ///
@@ -104,19 +104,19 @@ impl Answers {
     }
 }
 
-/// The end of an answer's name, which contains its time.
+/// The end of an answer's name: a UUID that sorts by time, with the extension.
 fn when(name: &str) -> &str {
     const ID: usize = "00000000-0000-7000-8000-000000000000.md".len();
     name.len().checked_sub(ID).and_then(|start| name.get(start..)).unwrap_or(name)
 }
 
-/// A directory below a project's root that git ignores. All access goes through a capability of the root,
-/// so a link in the project leads nowhere else.
+/// Creates and opens a directory below the project root, and lets git ignore it. All access goes through a
+/// capability of the root, so a link cannot lead out of the project.
 fn made(project_root: &Path, place: &str) -> std::io::Result<Dir> {
     let root = Dir::open_ambient_dir(project_root, ambient_authority())?;
     root.create_dir_all(place)?;
     let store = root.open_dir(place)?;
-    // Answers are not source code; other files in `.maestro` may be.
+    // Only this directory is ignored: other files in `.maestro` may belong under version control.
     match write_new(&store, ".gitignore", "*\n") {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         Ok(()) | Err(_) => Ok(store),
@@ -133,14 +133,14 @@ fn is_answer(name: &str) -> bool {
     Address::read(&Address::Answer(name.to_owned()).to_string()).is_some()
 }
 
-/// Removes the answers of killed servers and of old ones from the temporary directory.
+/// Removes old and surplus answers from the temporary directory.
 pub fn prune_aside() {
     if let Ok(directory) = Dir::open_ambient_dir(std::env::temp_dir(), ambient_authority()) {
         prune(&directory, LIMITS, |name| name.starts_with(ASIDE));
     }
 }
 
-/// Removes this user's files with such names that are too old or too many. The newest stays.
+/// Removes this user's files that `is_ours` accepts by name and that exceed the limits. The newest stays.
 fn prune(directory: &Dir, limits: Limits, is_ours: impl Fn(&str) -> bool) {
     let user = rustix::process::geteuid().as_raw();
     let entries = directory.entries().into_iter().flatten().flatten();
@@ -163,7 +163,7 @@ fn prune(directory: &Dir, limits: Limits, is_ours: impl Fn(&str) -> bool) {
     }
 }
 
-/// A file of this user in the temporary directory.
+/// Keeps an answer in the temporary directory, in a file that only this user can read.
 fn keep_aside(name: &str, text: &str) -> std::io::Result<PathBuf> {
     prune_aside();
     let mut file = tempfile::Builder::new().prefix(&format!("{ASIDE}{name}-")).suffix(".md").tempfile()?;
@@ -172,13 +172,13 @@ fn keep_aside(name: &str, text: &str) -> std::io::Result<PathBuf> {
     Ok(path)
 }
 
-// A text for a check: a file below the project for the duration of the check, because a check may only use
-// paths inside the project.
+// An exhibit is a text that a check examines. It is a file below the project root for the duration of the
+// check, because a check may only use paths inside the project.
 
-/// The path of a future exhibit, to judge a command by.
+/// The path of an imaginary exhibit, to judge a command before there is one.
 pub const EXAMPLE: &str = ".maestro/oracle/answer.txt";
 
-/// A file that is removed when this is dropped.
+/// A file with a text for a check. It is removed on drop.
 #[derive(Debug)]
 pub struct Exhibit {
     root: PathBuf,
@@ -198,7 +198,7 @@ impl Exhibit {
         Ok(Self { root: project_root.to_owned(), name })
     }
 
-    /// Its path relative to the project root. No character in it needs quoting.
+    /// Path relative to the project root. No character in it needs quoting.
     pub fn path(&self) -> String {
         format!("{ORACLE_DIRECTORY}/{}", self.name)
     }

@@ -27,8 +27,9 @@ pub fn has_display(environment: &Environment) -> bool {
     cfg!(target_os = "macos") || names.any(|name| environment.get(name).is_some())
 }
 
-/// Opens an address in the browser. The address contains a secret, and other users can list arguments, so
-/// the browser gets a file that only this user can read. Keep the file until the page is loaded.
+/// Opens an address in the browser. The address contains a secret, and other users can see the arguments of
+/// a program. So the browser gets the name of a file that leads to the address and that only this user can
+/// read. Keep the file until the page is loaded.
 ///
 /// # Errors
 ///
@@ -53,7 +54,7 @@ pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedT
 
 fn start(environment: &Environment, file: &Path) -> Result<(), NoBrowser> {
     let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    // The first of several programs, as other tools do it.
+    // BROWSER may name several programs. Only the first is tried, as other tools do.
     let program = environment.get("BROWSER").and_then(|all| all.split(':').next()).unwrap_or(usual);
     Command::new(program)
         .arg(file)

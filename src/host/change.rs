@@ -1,5 +1,5 @@
-//! Changes of files: a tree that follows no link, and a journal that makes a change whole or undoes it,
-//! whatever ends the process.
+//! Changes of files. The tree follows no link. The journal makes a change either complete or undone, however
+//! the process ends.
 
 mod journal;
 mod store;

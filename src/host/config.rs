@@ -1,5 +1,5 @@
-//! Configuration of the server: the shipped defaults, the user's and the project's files, and the
-//! environment, in layers. The origin of every value is kept.
+//! Configuration of the server. Its layers are the shipped defaults, the project's files, the user's files,
+//! and the environment. The origin of every value is kept.
 
 mod layer;
 mod provider;
@@ -31,14 +31,14 @@ pub use provider::{
 };
 pub use settings::{Approvals, ContextLimits, Network, Sandbox, Settings};
 
-/// The settings documents.
+/// The documents with settings.
 const CLIENTS: &str = "conf/cli_clients.yaml";
 const SETTINGS: &str = "conf/maestro.yaml";
 
 /// Prices of models.
 const PRICES: &str = "conf/prices.yaml";
 
-/// Limits for safety: the smaller one of the user's and the project's counts.
+/// Safety limits. The smaller of the user's and the project's value counts.
 const LIMITS: [&str; 4] =
     ["max_consults_per_stage", "max_consults_total", "max_debug_iterations", "max_tools"];
 
@@ -49,15 +49,15 @@ pub struct Config {
     pub providers: IndexMap<String, ProviderSettings>,
     /// Everything else.
     pub settings: Settings,
-    /// Prices of models: the user's own list first. The project's list is not read.
+    /// Prices of models: the user's own list, then the shipped one. The project's list is not read.
     pub(crate) prices: Prices,
-    /// Invalid settings with the reasons. Calls that depend on them are refused with this text.
+    /// Invalid settings, with the reasons. A call that depends on one is refused with its text.
     pub problems: Vec<Problem>,
-    /// Origin of each value: `(path, value, origin)` in the order of the files.
+    /// The origin of each value as `(path, value, origin)`, in the order of the files.
     pub origins: Vec<(String, String, String)>,
-    /// Parts of the project's own files without effect: each a file and its ignored keys.
+    /// Parts of the project's own files that have no effect, each as a file with its ignored keys.
     pub ignored: Vec<String>,
-    /// Trust of a person in the project's own files.
+    /// A person's trust in the project's own files.
     pub standing: Standing,
     /// The language of the user's locale.
     locale: Language,
@@ -71,9 +71,9 @@ struct Clients {
 }
 
 impl Config {
-    /// Reads the files and the environment. Never fails: invalid parts are left out and listed in
-    /// [`Config::problems`]. An invalid variable blocks the calls that need it; a file with a mistake is
-    /// left out whole, and blocks every call until it is corrected.
+    /// Reads the files and the environment. This never fails: invalid parts are left out and listed in
+    /// [`Config::problems`]. An invalid variable blocks the calls that need it. A file with a mistake is
+    /// left out completely, and blocks every call until it is corrected.
     pub fn load(environment: &Environment, library: &Library) -> Self {
         let project = library.layer();
         let mut layers = Layers::new();
@@ -153,7 +153,7 @@ impl Config {
             .collect()
     }
 
-    /// The problems of this provider only.
+    /// The problems that concern this provider alone.
     pub fn problems_of(&self, provider: &str) -> Vec<String> {
         let is_its = |problem: &&Problem| matches!(&problem.scope, Scope::Provider(name) if name == provider);
         self.problems.iter().filter(is_its).map(|problem| problem.message.clone()).collect()
@@ -164,24 +164,24 @@ impl Config {
         self.problems_for("")
     }
 
-    /// The language of texts in one language: dialogs and the terminal.
+    /// The language of texts that are shown in one language only: dialogs and the terminal.
     pub fn language(&self) -> Language {
         self.settings.language.one(self.locale)
     }
 
-    /// The limits of a packed context for a stage, or outside any stage.
+    /// The limits of a packed context for a stage; for None, outside any stage.
     pub fn context_limits(&self, stage: Option<crate::domain::stage::Stage>) -> ContextLimits {
         self.settings.context.limits(stage)
     }
 
-    /// Origin of the last value: a file, a variable, or `built in`.
+    /// The origin of the value that applies: a file, a variable, or `built in`.
     pub fn set_by(&self, path: &str) -> String {
         let last = self.origins.iter().find(|(name, _, _)| name == path);
         last.map_or_else(|| "built in".to_owned(), |(_, _, origin)| origin.clone())
     }
 
     fn check_ranges(&mut self) {
-        // A missing value is the fault of the layer that began its section.
+        // A missing value is attributed to the layer that began its section.
         let origin = |path: &str| {
             let section = path.rsplit_once('.').map_or(path, |(section, _)| section);
             let exact = self.origins.iter().find(|(name, _, _)| name == path);
@@ -256,7 +256,8 @@ fn shipped() -> impl Iterator<Item = (Value, String)> {
     })
 }
 
-/// The settings documents of one origin, if all their values are valid.
+/// Reads the settings documents of one origin. A document with an invalid value is left out, and `problems`
+/// gets the reasons.
 fn usable(
     found: impl Fn(&str) -> Option<std::io::Result<Document>>,
     environment: &Environment,
@@ -279,7 +280,7 @@ fn usable(
     usable
 }
 
-/// Prices of models: the user's own before the shipped ones.
+/// Prices of models: the user's own come before the shipped ones.
 fn prices(library: &Library, environment: &Environment, problems: &mut Vec<Problem>) -> Prices {
     let own = own_prices(library, environment).unwrap_or_else(|found| {
         problems.extend(found);
@@ -303,7 +304,8 @@ fn own_prices(library: &Library, environment: &Environment) -> Result<Option<Pri
     }
 }
 
-/// The part of a project's settings that applies before a person has confirmed them; the rest is listed.
+/// The part of a project's settings that applies even before a person has confirmed them. `ignored` gets
+/// the rest.
 fn untrusted(project: &ProjectLayer, below: &Value, ignored: &mut Vec<String>) -> Vec<(Value, String)> {
     let mut usable = Vec::new();
     for (name, text) in project.files() {
@@ -359,13 +361,14 @@ fn harmless_of<T: serde::de::DeserializeOwned>(
     }
 }
 
-/// Removes settings that no project may set, trusted or not: the sandbox of what it runs.
+/// Removes the settings of the sandbox, which no project may set, trusted or not, and returns their keys.
 fn take_what_is_the_users(document: &mut Value) -> Vec<&'static str> {
     let Some(fields) = document.as_object_mut() else { return Vec::new() };
     ["sandbox", "network"].into_iter().filter(|key| fields.shift_remove(*key).is_some()).collect()
 }
 
-/// Keeps the stricter of two safety settings, from any layer, and adds the project's masking to the user's.
+/// Applies a project's safety settings that are stricter than those of the other layers, and adds its
+/// masking rules to the user's.
 fn keep_stricter(layers: &mut Layers, document: &Value, origin: &str) {
     if let Some(own) = document.get("approvals").and_then(Value::as_str)
         && strictness(own) > layers.value(&["approvals"]).and_then(Value::as_str).and_then(strictness)
@@ -419,7 +422,7 @@ fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T,
     })
 }
 
-/// Checks a file of the user: every key must be known, and every value must have its type.
+/// Parses a file, and checks that every key is known and that every value has its type.
 fn checked<T: serde::de::DeserializeOwned>(
     origin: &str,
     text: &str,
@@ -441,7 +444,7 @@ fn checked<T: serde::de::DeserializeOwned>(
         }
         match from_value::<T>(filled.clone()) {
             Ok(_) => return Ok(filled),
-            // The value came from the environment, which holds secrets, so the message leaves it out.
+            // The value may come from the environment, which holds secrets, so the message omits it.
             Err(error) => {
                 let said = layer::without_values(&error.to_string());
                 last = vec![misfit(origin, text, &error, &said)];
@@ -451,7 +454,7 @@ fn checked<T: serde::de::DeserializeOwned>(
     Err(last)
 }
 
-/// The problem of an unfitting value, with its file, line and path.
+/// The problem of a value that does not fit, with its file, line and path.
 fn misfit(origin: &str, text: &str, error: &Misfit, said: &str) -> Problem {
     let path = error.place();
     let path = in_brief(&path);
@@ -461,8 +464,8 @@ fn misfit(origin: &str, text: &str, error: &Misfit, said: &str) -> Problem {
     Problem::everything(format!("{origin}: line {line}: {place}{said}"))
 }
 
-/// The parser's message about a setting, without the values of settings that hold secrets: arguments and
-/// variables of a CLI.
+/// The parser's message about a setting. It omits the values of settings that may hold secrets: arguments
+/// and environment variables of a CLI.
 fn fit_to_show(path: &str, said: &str) -> String {
     let may_be_secret = ["extra_args", "extra_env"].iter().any(|key| path.contains(key));
     if may_be_secret { layer::without_values(said) } else { in_brief(said) }
@@ -492,7 +495,7 @@ pub enum Scope {
     Everything,
     /// Calls to one provider.
     Provider(String),
-    /// No call: it is only worth a look.
+    /// No call: the problem is only worth a look.
     Nothing,
 }
 
@@ -500,7 +503,7 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub scope: Scope,
-    /// The file and line or the variable, the problem, and the accepted form.
+    /// The message: the file and line or the variable, the problem, and the accepted form.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! The environment that the server was started with, read once and handed down as a value.
+//! The environment of the server's start, read once and passed on as a value.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::order::Gather;
 
-/// Number of servers above this one; children get one more.
+/// The variable with the number of servers above this one. Children get one more.
 pub const DEPTH_VARIABLE: &str = "MAESTRO_DEPTH";
 
 /// A snapshot of environment variables.
@@ -16,7 +16,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes the snapshot of this process.
+    /// Takes a snapshot of this process's environment.
     pub fn capture() -> Self {
         std::env::vars_os().collect()
     }
@@ -44,8 +44,8 @@ impl Environment {
         self.get("HOME").map(PathBuf::from)
     }
 
-    /// One of Maestro's directories by the XDG rules: in the directory that a variable names, else in the
-    /// usual one.
+    /// One of Maestro's directories by the XDG rules: inside the directory that `variable` names, else inside
+    /// `usual` in the home directory.
     fn own(&self, variable: &str, usual: &str) -> Option<PathBuf> {
         let named = self.get(variable).map(PathBuf::from);
         Some(named.or_else(|| Some(self.home()?.join(usual)))?.join("maestro"))
@@ -56,20 +56,21 @@ impl Environment {
         self.get("MAESTRO_HOME").map(PathBuf::from).or_else(|| self.own("XDG_CONFIG_HOME", ".config"))
     }
 
-    /// The directory of files that can be made again.
+    /// The directory of files that can be created again.
     pub fn cache_directory(&self) -> Option<PathBuf> {
         self.own("XDG_CACHE_HOME", ".cache")
     }
 
-    /// The directory of this user's state, for all projects: below the XDG state directory, else
-    /// `$MAESTRO_HOME`. A user with several configurations has one state.
+    /// The directory of this user's state for all projects: below the XDG state directory, else below
+    /// `$MAESTRO_HOME`. The XDG directory comes first, so that a user with several configurations has one
+    /// state.
     pub fn state_directory(&self) -> Option<PathBuf> {
         self.own("XDG_STATE_HOME", ".local/state")
             .or_else(|| Some(PathBuf::from(self.get("MAESTRO_HOME")?).join("state")))
             .filter(|directory| directory.is_absolute())
     }
 
-    /// Maestro's own directories, outside of projects.
+    /// All directories outside projects that may be Maestro's own.
     pub fn own_directories(&self) -> Vec<PathBuf> {
         let below = |home: &str| Some(self.home()?.join(home).join("maestro"));
         let named = |name: &str| Some(PathBuf::from(self.get(name)?).join("maestro"));
@@ -96,14 +97,14 @@ impl Environment {
         self.get(DEPTH_VARIABLE).map_or(0, |depth| depth.trim().parse().unwrap_or(1))
     }
 
-    /// The file of a command: the path itself if it contains a slash, else the first executable of that
+    /// Finds the file of a command: the path itself if it contains a slash, else the first executable of that
     /// name on `PATH`.
     pub fn find_program(&self, command: &str, base: &Path) -> Option<PathBuf> {
         if let Some(below_home) = command.strip_prefix("~/") {
             return Some(self.home()?.join(below_home)).filter(|path| path.is_file());
         }
         if command.contains('/') {
-            // The start reports whether it can be run.
+            // If the file is not executable, starting it reports that.
             return Some(base.join(command)).filter(|path| path.is_file());
         }
         let path = self.variables.get(OsStr::new("PATH"))?;

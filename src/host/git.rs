@@ -1,6 +1,6 @@
-//! git as Maestro runs it: it starts nothing that the repository configures, asks nobody, and leaves the
-//! index alone. A repository from an archive brings its own configuration, and a program that ran in the
-//! project may have written to it.
+//! Runs git so that it starts no program of the repository's configuration, asks no questions, and leaves
+//! the index alone. The configuration cannot be trusted: a repository from an archive brings its own, and a
+//! program that ran in the project may have changed it.
 
 use std::ffi::OsString;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::domain::packed::list;
 
-/// Environment of git.
+/// Environment variables for git.
 pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_PAGER", "cat"),
     ("GIT_TERMINAL_PROMPT", "0"),
@@ -22,11 +22,11 @@ pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_NO_REPLACE_OBJECTS", "1"),
 ];
 
-/// Options that keep git from starting programs of this repository's configuration. Blocks.
+/// Options that prevent git from starting programs of this repository's configuration. Blocks.
 pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString> {
     let mut options: Vec<OsString> = Vec::new();
     if leads_elsewhere(directory) {
-        // Git repeats this text in its refusal.
+        // There is no such directory, so git refuses, and its message repeats this text.
         options.push("--git-dir=its `.git` leads to another repository".into());
     }
     let mut set = |setting: String| options.extend(["-c".into(), setting.into()]);
@@ -40,8 +40,8 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
             set(format!("filter.{filter}.required=false"));
         }
     }
-    // A repository could name any directory for its files, to have them shown or copied. A worktree and a
-    // submodule name the one in which they are.
+    // A repository could set any directory as the place of its files, to have those shown or copied. A
+    // worktree and a submodule set the directory in which they are.
     if let Some(top) = top(directory).filter(|_| configured.iter().any(|key| key == ELSEWHERE)) {
         let mut option = OsString::from("--work-tree=");
         option.push(top);
@@ -50,18 +50,18 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
     options
 }
 
-/// The key that moves a repository's files elsewhere.
+/// The key of the setting that places a repository's files in another directory.
 const ELSEWHERE: &str = "core.worktree";
 
-/// The directory that holds the repository of a directory.
+/// The nearest directory at or above `directory` that has a `.git`.
 fn top(directory: &Path) -> Option<PathBuf> {
     let real = directory.canonicalize().ok()?;
     let top = real.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok())?;
     Some(top.to_owned())
 }
 
-/// True if a directory's repository leads to another one, whose commits would be shown as this one's. The
-/// author of an archive also wrote its `.git`.
+/// True if a directory's repository refers to another one, whose commits would then be shown as this one's.
+/// The author of an archive can arrange that, because the archive may contain a `.git`.
 fn leads_elsewhere(directory: &Path) -> bool {
     let Some(top) = top(directory) else { return false };
     let own = top.join(".git");
@@ -79,13 +79,13 @@ fn leads_elsewhere(directory: &Path) -> bool {
 /// Maximum number of inspected entries in a repository's directory.
 const MOST_LINKS_LOOKED_FOR: usize = 5_000;
 
-/// The links in a repository's directory: no link that git makes leads out of it.
+/// The links in a repository's directory. Git itself makes none that leads out of it.
 fn links(directory: &Path, left: &mut usize) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         *left = left.saturating_sub(1);
         let Ok(kind) = entry.file_type() else { continue };
-        // Directories of single objects have names of two letters.
+        // Directories with names of two letters hold objects, and are skipped.
         if kind.is_symlink() {
             found.push(entry.path());
         } else if kind.is_dir() && entry.file_name().len() != 2 && *left > 0 {
@@ -95,7 +95,7 @@ fn links(directory: &Path, left: &mut usize) -> Vec<PathBuf> {
     found
 }
 
-/// The repository that a `.git` file names; none if `.git` is not a file.
+/// The repository that a `.git` file names; None if `.git` is not a file.
 pub(crate) fn named_by(own: &Path) -> Option<PathBuf> {
     const MOST_BYTES: u64 = 4_096;
     let about = fs::metadata(own).ok()?;
@@ -106,8 +106,8 @@ pub(crate) fn named_by(own: &Path) -> Option<PathBuf> {
     own.parent()?.join(text.strip_prefix("gitdir:")?.trim()).canonicalize().ok()
 }
 
-/// True if a repository elsewhere knows the `.git` that names it, as for a worktree or for a submodule of a
-/// project above.
+/// True if a repository elsewhere knows the `.git` file that names it. That holds for a worktree, and for a
+/// submodule of a project above.
 pub(crate) fn knows(repository: &Path, own: &Path) -> bool {
     let points_back = fs::read_to_string(repository.join("gitdir"))
         .is_ok_and(|back| is_same(&repository.join(back.trim()), own));
@@ -121,7 +121,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
     one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
-/// A git query that starts nothing.
+/// A git command for a query that starts no other program.
 pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
     let mut command = Command::new(program);
     command
@@ -136,8 +136,8 @@ pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
     command
 }
 
-/// Keys of a repository's own configuration that make git start programs: filters, diff and merge drivers,
-/// aliases. The query itself starts none.
+/// Keys of a repository's own configuration that make git start programs or use other files: filters, diff
+/// drivers, pagers, trailers, and the place of the files. The query itself starts no program.
 fn configured(program: &Path, directory: &Path) -> Vec<String> {
     let asked = asking(program, directory)
         .args(["config", "--show-scope", "--name-only"])
@@ -145,7 +145,7 @@ fn configured(program: &Path, directory: &Path) -> Vec<String> {
         .output();
     let Ok(asked) = asked else { return Vec::new() };
     let text = String::from_utf8_lossy(&asked.stdout).into_owned();
-    // Settings for all repositories are the user's own.
+    // Settings with a wider scope are the user's own.
     let own = text
         .lines()
         .filter_map(|line| line.strip_prefix("local\t").or_else(|| line.strip_prefix("worktree\t")));
@@ -156,12 +156,12 @@ fn configured(program: &Path, directory: &Path) -> Vec<String> {
 pub struct Checkout {
     /// Its top directory.
     pub root: PathBuf,
-    /// The repository, which it may share with others.
+    /// The repository, which several checkouts may share.
     repository: PathBuf,
 }
 
 impl Checkout {
-    /// The checkout that contains a path, whether or not the path exists.
+    /// The checkout that contains a path. The path need not exist.
     pub fn around(path: &Path) -> Option<Self> {
         let there = path.ancestors().find_map(|above| above.canonicalize().ok())?;
         let root = there.ancestors().find(|above| above.join(".git").exists())?.to_owned();
@@ -175,13 +175,14 @@ impl Checkout {
         worktrees.is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// True if another checkout belongs to the same repository and is elsewhere.
+    /// True if `other` is another checkout of the same repository.
     pub fn is_beside(&self, other: &Self) -> bool {
         self.repository == other.repository && self.root != other.root
     }
 }
 
-/// The repository of a checkout: its `.git`, or the target of it, without the worktree's own part.
+/// The repository of a checkout: its `.git` directory, or the repository that its `.git` file names. For a
+/// worktree it is the common one.
 fn repository(root: &Path) -> Option<PathBuf> {
     let git = root.join(".git");
     if git.is_dir() {

@@ -1,11 +1,13 @@
 //! Ends the consultants of a server that was killed with SIGKILL.
 //!
-//! The guardian is our own binary with a hidden argument, started with the first call. It reads the running
-//! calls from a pipe that only the server holds open. When the pipe ends with calls in it, the server died,
-//! and the guardian kills what is left of them. It has a process group of its own, so the terminal's
-//! signals do not reach it, and an empty environment, so no sweep takes it for part of a call.
+//! The guardian is our own binary with a hidden argument, started with the first call. It reads which calls
+//! begin and end from a pipe that only the server holds open. If the pipe closes while calls are running,
+//! the server has died, and the guardian kills the processes of those calls. It has a process group of its
+//! own, so the terminal's signals do not reach it. Its environment is empty, so no sweep takes it for a part
+//! of a call.
 //!
-//! Each change is one line: `+<group> <marker>` (group 0: no process yet, or only runaways), `-<marker>`.
+//! Each change is one line: `+<group> <marker>` (group 0: no process yet, or only descendants that left the
+//! group) or `-<marker>`.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -25,11 +27,11 @@ use super::process::sweep::Quarry;
 
 /// The argument that makes our binary a guardian.
 pub const GUARDIAN_ARGUMENT: &str = "guardian";
-/// Maximum number of starts of a guardian that does not work.
+/// Maximum number of times that a guardian is started.
 const STARTS: u8 = 3;
-/// How long orphans may take to end after SIGTERM.
+/// Time that orphans have to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(2);
-/// Pause between two looks at them.
+/// Pause between two checks for orphans.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone)]
@@ -40,7 +42,7 @@ pub struct GuardianCommand {
 }
 
 impl GuardianCommand {
-    /// This very binary with [`GUARDIAN_ARGUMENT`], even if an upgrade replaced the file.
+    /// This binary with [`GUARDIAN_ARGUMENT`]. On Linux it is the running one even after an upgrade.
     ///
     /// # Errors
     /// If the system does not tell the path of the binary.
@@ -59,13 +61,13 @@ impl GuardianCommand {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.process_group(0).spawn()?;
         let pipe = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        // A stopped guardian must not stop the server.
+        // A stopped guardian does not read, and must not block the server.
         fcntl_setfl(&pipe, OFlags::NONBLOCK)?;
         Ok(Link { child, pipe })
     }
 }
 
-/// The server's end: starts a guardian when needed, and never fails.
+/// The server's side: starts a guardian when needed. Its functions never fail.
 #[derive(Debug)]
 pub(super) struct Guardian {
     command: Option<GuardianCommand>,
@@ -80,19 +82,19 @@ struct Link {
 }
 
 impl Link {
-    /// True if it was killed: a new call needs another one.
+    /// True if the guardian was killed. A new call then needs another one.
     fn has_ended(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(Some(_)))
     }
 }
 
 impl Guardian {
-    /// Without a command there is no guardian.
+    /// Without a command, no guardian is started.
     pub(super) fn new(command: Option<GuardianCommand>) -> Self {
         Self { command, starts_left: STARTS, link: None }
     }
 
-    /// Starts it unless it runs, and tells it the running `calls`.
+    /// Starts the guardian unless it runs, and tells it the running `calls`.
     pub(super) fn ensure(&mut self, calls: &HashMap<String, Option<Pid>>) {
         if self.link.as_mut().is_some_and(Link::has_ended) {
             self.discard();
@@ -133,14 +135,14 @@ impl Guardian {
         let Some(link) = &mut self.link else {
             return;
         };
-        // One write for each line: a pipe takes it whole or not at all.
+        // One write per line: a pipe takes a short one completely or not at all.
         if let Err(error) = link.pipe.write_all(change.to_string().as_bytes()) {
             tracing::warn!(%error, "the guardian is gone; the next call starts another");
             self.discard();
         }
     }
 
-    /// Kills the guardian first, which would take the end of its pipe for our death.
+    /// Kills the guardian before closing its pipe, which it would take for our death.
     fn discard(&mut self) {
         if let Some(mut link) = self.link.take() {
             let killed = link.child.kill().and_then(|()| link.child.wait());
@@ -149,7 +151,8 @@ impl Guardian {
     }
 }
 
-/// The guardian's whole life: blocks until the server closes `stdin` or dies.
+/// The main function of the guardian. Blocks until the server closes `stdin` or dies, and then ends the
+/// calls that were still running.
 pub fn guard_main(stdin: impl BufRead) {
     rename();
     let calls = listen(stdin);
@@ -158,20 +161,20 @@ pub fn guard_main(stdin: impl BufRead) {
     }
 }
 
-/// `killall maestro-mcp` should kill the server, not its guardian.
+/// Renames this process, because `killall maestro-mcp` should kill the server, not its guardian.
 fn rename() {
     if cfg!(target_os = "linux") {
-        // Only for people who look at a process list, so a failure changes nothing.
+        // The name serves only people who look for processes, so a failure is ignored.
         let _ = std::fs::write("/proc/self/comm", "mcp-guardian");
     }
 }
 
-/// The running calls when the pipe ended.
+/// Reads the pipe to its end, and returns the calls that were still running.
 fn listen(mut stdin: impl BufRead) -> HashMap<String, Option<Pid>> {
     let mut calls = HashMap::new();
     let mut line = Vec::new();
     while matches!(stdin.read_until(b'\n', &mut line), Ok(count) if count > 0) {
-        // A line without its end is the rest of a dying server's write.
+        // A line without a line end was cut off by the death of the server.
         if line.pop() == Some(b'\n') {
             note(&mut calls, &String::from_utf8_lossy(&line));
         }
@@ -188,14 +191,14 @@ fn note(calls: &mut HashMap<String, Option<Pid>>, line: &str) {
     }
 }
 
-/// Ends the calls' processes: SIGTERM, then SIGKILL for those that are left after the grace.
+/// Ends the processes of the calls: with SIGTERM, and after [`GRACE`] with SIGKILL.
 fn clean_up(calls: HashMap<String, Option<Pid>>) {
     let groups: Vec<Pid> = calls.values().flatten().copied().collect();
     let quarry = Quarry { groups, markers: calls.into_keys().collect() };
     quarry.groups.iter().copied().for_each(group::terminate);
     quarry.terminate_escaped();
     let deadline = Instant::now() + GRACE;
-    // At least one pause: a process that was being started gets its marker a moment later.
+    // There is at least one pause: a process that was just being started gets its marker a moment later.
     loop {
         sleep(PAUSE);
         let alive = quarry.find();
@@ -203,7 +206,7 @@ fn clean_up(calls: HashMap<String, Option<Pid>>) {
             return;
         }
         if Instant::now() >= deadline {
-            // Whole groups first, because no member can fork out of that.
+            // Whole groups are killed first, because no member can escape that by forking.
             let groups = alive.iter().map(|found| found.group);
             let own = groups.filter(|one| quarry.groups.contains(one));
             own.for_each(|one| group::signal(one, Signal::KILL));

@@ -17,18 +17,18 @@ fn not_a_person() -> impl Iterator<Item = &'static str> {
 /// Maximum length of a line in bytes.
 const MOST_BYTES: u64 = 4_096;
 
-/// Why nobody can be asked here.
+/// The reason why no person can be asked here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoPerson {
     /// A variable marks this shell as a program's.
     #[error("{0} is set, so this is a program's shell; use a terminal of your own")]
     Program(&'static str),
-    /// A Maestro is above.
+    /// A parent process is a Maestro.
     #[error(
         "a check, a consultant or a server of Maestro's started this command; use a terminal of your own"
     )]
     BelowMaestro,
-    /// An agent is above.
+    /// A parent process is an agent.
     #[error("{0} stands above this command, so a program may be typing; use a terminal of your own")]
     BelowAgent(&'static str),
     /// Input or output is not a terminal.
@@ -53,14 +53,14 @@ pub trait Terminal {
     ///
     /// # Errors
     ///
-    /// It cannot be written.
+    /// The text cannot be written.
     fn say(&mut self, text: &str) -> io::Result<()>;
 
-    /// Reads a line of bounded length; empty at the end of input.
+    /// Reads a line of bounded length. The line is empty at the end of the input.
     ///
     /// # Errors
     ///
-    /// It cannot be read, or is no text.
+    /// The line cannot be read, or is not text.
     fn line(&mut self) -> io::Result<String>;
 }
 
@@ -97,11 +97,11 @@ impl Terminal for Standard {
     }
 }
 
-/// Checks whether a person uses this terminal, as far as the environment and the parents show.
+/// Checks that a person uses this terminal, as far as the environment and the parent processes show.
 ///
 /// # Errors
 ///
-/// Why no person uses this terminal.
+/// No person uses this terminal, or a program may be typing.
 pub fn check_person(
     environment: &Environment,
     parents: &Ancestry,
@@ -122,7 +122,7 @@ pub fn check_person(
     }
 }
 
-/// Asks for a word that confirms a decision. Case counts, surrounding blanks do not.
+/// Asks for a word that confirms a decision. Case matters; surrounding blanks do not.
 ///
 /// # Errors
 ///
@@ -133,8 +133,8 @@ pub fn confirm(terminal: &mut impl Terminal, purpose: &str, word: &str) -> io::R
     Ok(if typed.trim() == word { Typed::TheWord } else { Typed::SomethingElse })
 }
 
-/// A text without characters that move a terminal's cursor or change the direction of letters, and so could
-/// show something else. Line ends and tabs stay.
+/// Replaces characters that move a terminal's cursor or change the direction of letters, because they could
+/// make a text look like another. Line ends and tabs stay.
 pub fn harmless(text: &str) -> String {
     let turns = |letter| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace("\r\n", "\n")

@@ -1,5 +1,5 @@
 //! The texts that ship with Maestro (configuration, skills, roles, schemas, the reference), and the files
-//! by which a user or a project replaces them.
+//! of a user or a project that replace them.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ pub struct Library {
     project: Option<PathBuf>,
 }
 
-/// Where the shipped documents lie.
+/// The directories of the shipped documents.
 const SHIPPED: [&str; 4] = ["conf", "roles", "schemas", "skills"];
 
 /// The path of every shipped document.
@@ -44,7 +44,7 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// A replacing file cannot be read, or no such document ships.
+    /// The replacement cannot be read, or no document with this path ships.
     pub fn read(&self, path: &str) -> std::io::Result<Document> {
         if let Some(document) = self.of_user(path) {
             return document;
@@ -66,11 +66,11 @@ impl Library {
         Some(Document { text: packed::text(path)?, origin: BUILT_IN.to_owned() })
     }
 
-    /// The user's document, else ours: for documents that a project must not replace.
+    /// The user's document, else the shipped one. For documents that a project must not replace.
     ///
     /// # Errors
     ///
-    /// The user's cannot be read.
+    /// The user's document cannot be read.
     pub fn of_user_or_ours(&self, path: &str) -> std::io::Result<Document> {
         let ours = || Self::embedded(path).ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotFound));
         self.of_user(path).unwrap_or_else(ours)
@@ -102,7 +102,7 @@ impl Library {
         })
     }
 
-    /// Every file of the project for Maestro, with its standing.
+    /// Every file of the project that replaces a document, and the trust in them.
     pub fn layer(&self) -> ProjectLayer {
         let names = shipped().flat_map(candidates);
         let record = self.user.as_ref().map(|user| trust::record(user));
@@ -125,14 +125,15 @@ impl Library {
         }
     }
 
-    /// True if the project has this document. Most have none, and this is cheap.
+    /// True if the project has this document. This is cheap, and most projects have none.
     fn has_of_project(&self, path: &str) -> bool {
         let Some(root) = &self.project else { return false };
         candidates(path).any(|name| std::fs::symlink_metadata(root.join(DIRECTORY).join(name)).is_ok())
     }
 }
 
-/// A configuration file may lie in the base directory itself, where people look first.
+/// The names under which a document is looked for. A configuration file may also be in the base directory
+/// itself, where people look first.
 fn candidates(path: &str) -> impl Iterator<Item = &str> {
     path.strip_prefix("conf/").into_iter().chain([path])
 }

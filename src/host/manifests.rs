@@ -1,4 +1,4 @@
-//! The directories of a project, for the detection of its checks.
+//! Finds the projects in a directory by their manifests, to detect their checks.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -7,10 +7,10 @@ use super::environment::Environment;
 use crate::domain::packed::list;
 use crate::domain::verification::detect::{Detected, Directory, detect};
 
-/// Depth of nested projects that are found.
+/// Maximum depth of directories that are searched.
 const MOST_DEEP: usize = 2;
 const MOST_DIRECTORIES: usize = 400;
-/// The largest manifest, in bytes.
+/// Maximum number of bytes that are read of a manifest.
 const MOST_BYTES: u64 = 1024 * 1024;
 struct OnDisk<'a> {
     path: PathBuf,
@@ -20,7 +20,7 @@ struct OnDisk<'a> {
 impl Directory for OnDisk<'_> {
     fn text(&self, name: &str) -> Option<String> {
         let path = self.path.join(name);
-        // Opening a pipe of that name would block.
+        // Opening a pipe with that name would block.
         if !std::fs::metadata(&path).is_ok_and(|found| found.is_file()) {
             return None;
         }
@@ -44,7 +44,8 @@ impl Directory for OnDisk<'_> {
     }
 
     fn has_module(&self, python: &str, module: &str) -> bool {
-        // Its packages are in a directory that can be read; only a system interpreter has to be asked.
+        // A virtual environment has its packages in a directory that can be read. Only a system interpreter
+        // has to be asked.
         if let Some(environment) = python.strip_suffix("/bin/python") {
             let libraries = self.path.join(environment).join("lib");
             let versions = std::fs::read_dir(libraries).into_iter().flatten().flatten();
@@ -58,8 +59,8 @@ impl Directory for OnDisk<'_> {
     }
 }
 
-/// True if an interpreter finds a module. It runs outside of the project, so that nothing of the project is
-/// executed.
+/// True if an interpreter finds a module. The interpreter runs outside the project, so that it executes
+/// none of the project's code.
 fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
     const FIND: &str = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)";
     let own = ["PATH", "HOME", "PYENV_ROOT", "PYENV_VERSION", "VIRTUAL_ENV", "CONDA_PREFIX"];
@@ -76,7 +77,7 @@ fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// Every project at or below a directory. One inside another of the same language may be a part of it.
+/// Every project at or below a directory, apart from projects that are a part of another one.
 pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
     let mut found: Vec<Detected> = Vec::new();
     let mut left = vec![(start.to_owned(), 0)];

@@ -1,5 +1,5 @@
-//! The files under `.maestro/` of a project. The author of the project may have put anything there, so this
-//! one reader follows no link on any part of the way, opens only regular files, and reads at most 1 MiB.
+//! The files under `.maestro/` of a project. The author of the project may have put anything there. So this
+//! reader follows no link in any part of a path, opens only regular files, and reads at most 1 MiB.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub enum Unread {
     OutOfBounds(#[from] rule::OutOfBounds),
 }
 
-/// The `.maestro` of a project, if it exists.
+/// Opens the `.maestro` directory of a project; None if it does not exist.
 ///
 /// # Errors
 ///
@@ -37,16 +37,16 @@ pub fn own_files(root: &Path) -> Result<Option<Tree>, Unread> {
     }
 }
 
-/// The bytes of a project's own file.
+/// The bytes of a project's own file; None if it does not exist.
 ///
 /// # Errors
 ///
-/// It exists and is not read.
+/// It exists and cannot be read.
 pub fn read(own: &Tree, name: &str) -> Result<Option<Vec<u8>>, Unread> {
     Ok(own.look(name, MOST_BYTES)?.map(|found| found.content))
 }
 
-/// The bytes of a file as text for a parser.
+/// Turns the bytes of a file into text for a parser.
 ///
 /// # Errors
 ///

@@ -1,11 +1,12 @@
-//! Runs programs that must never outlive their call.
+//! Runs programs so that no process of a program outlives its call.
 //!
-//! A run ends by exit, timeout, stall, too much output, cancellation (its future is dropped) or
-//! shutdown; the server itself may be killed (see [`guardian`](super::guardian)). In each case the
-//! program's process group and whatever else it started end with it.
+//! A run ends by exit, timeout, stall, too much output, cancellation (its future is dropped), shutdown or
+//! the death of the server (see [`guardian`](super::guardian)). In each case the program's process group and
+//! all of its other descendants are ended.
 //!
-//! `launch` says what to run, `spawn` starts it, `meter` decides whether it goes on, `tree` ends
-//! it, `sweep` finds descendants that ran away, `registry` knows all that is running.
+//! `launch` describes a run, `spawn` starts it, `capture` keeps the output and applies the limits, `tree`
+//! ends the processes, `sweep` finds descendants that left the group, and `registry` lists everything that
+//! runs.
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -46,16 +47,16 @@ mod tree;
 
 /// Time that a shutdown waits between SIGTERM and SIGKILL.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(50);
-/// The longest sweep at the end of a shutdown.
+/// Maximum time of the sweep at the end of a shutdown.
 const SHUTDOWN_SWEEP: Duration = Duration::from_millis(15);
-/// Interval at which a waiting call looks for a shutdown.
+/// Interval at which a waiting call checks for a shutdown.
 const SHUTDOWN_LOOK: Duration = Duration::from_millis(40);
-/// Time for the last lines of a report whose helper is gone.
+/// Maximum wait for the rest of a report after its helper has exited.
 const LAST_WORDS: Duration = Duration::from_millis(50);
-/// The pause between two looks at what is still running.
+/// Pause between two checks for programs that still run.
 const SHUTDOWN_PAUSE: Duration = Duration::from_millis(5);
 
-/// Runs programs and knows those that are running. Clones share everything.
+/// Runs programs and keeps track of them. Clones share everything.
 #[derive(Clone)]
 pub struct Supervisor {
     registry: Arc<Registry>,
@@ -63,10 +64,11 @@ pub struct Supervisor {
     ahead: Helpers,
 }
 
-/// Helpers that were started before their programs were known.
+/// Helpers that were started ahead of the programs that they will run.
 type Helpers = Arc<Mutex<HashMap<Id, JoinHandle<Result<Waiting, ProcessError>>>>>;
 
-/// A helper that waits for a program which is expected. Where none came, it ends when this is dropped.
+/// A helper that was started ahead, for a program that is expected soon. If no program has taken it, it ends
+/// on drop.
 pub struct Ahead {
     helper: Id,
     helpers: Helpers,
@@ -74,28 +76,28 @@ pub struct Ahead {
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        // Whoever is dropped while it starts is ended when it has started.
+        // A helper that is still starting ends as soon as it has started.
         let unused = self.helpers.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.helper);
         drop(unused);
     }
 }
 
 impl Supervisor {
-    /// A supervisor whose programs are ended by a guardian if the server is killed; `None` leaves
-    /// that out. The guardian is started by the first run.
+    /// A supervisor without helpers. If the server is killed, a guardian ends the programs. The first run
+    /// starts the guardian; with `None` there is none.
     pub fn new(guardian: Option<GuardianCommand>) -> Self {
         Self::with_helper(guardian, None)
     }
 
-    /// The same, with each program started by a helper that keeps it behind its wall. Then this
-    /// process may have no other supervisor: it ends children that it does not know.
+    /// As [`Self::new`], but a helper starts each program behind its wall. This process may then have no
+    /// other supervisor, because each one ends child processes that it does not know.
     pub fn with_helper(guardian: Option<GuardianCommand>, helper: Option<HelperCommand>) -> Self {
         let orphans = if helper.is_some() { Orphans::Adopted } else { Orphans::Unknown };
         Self { registry: Arc::new(Registry::new(guardian, orphans)), helper, ahead: Arc::default() }
     }
 
-    /// Starts the helper of a program that is expected within milliseconds, on a thread of its own. The next program
-    /// takes it. `None` where there are no helpers.
+    /// Starts a helper on another thread, for a program that is expected within milliseconds. The next
+    /// program takes it. `None` if this supervisor has no helpers.
     pub fn ahead(&self) -> Option<Ahead> {
         let (helper, registry, runtime) =
             (self.helper.clone()?, Arc::clone(&self.registry), Handle::current());
@@ -105,7 +107,8 @@ impl Supervisor {
         Some(Ahead { helper: id, helpers: Arc::clone(&self.ahead) })
     }
 
-    /// The helper of the next program. Blocks. `None` where there are no helpers.
+    /// A helper for the next program: one that was started ahead, or a new one. Blocks. `None` if this
+    /// supervisor has no helpers.
     fn next_helper(&self, runtime: &Handle) -> Result<Option<Waiting>, ProcessError> {
         let Some(helper) = &self.helper else { return Ok(None) };
         let expected = {
@@ -119,18 +122,18 @@ impl Supervisor {
         }
     }
 
-    /// Runs a program to its end and returns what it wrote.
+    /// Runs a program to its end and returns its outcome with its output.
     ///
     /// `watch` is called on the first output and about once a second. Dropping the future sends
     /// SIGTERM to the program's group at once; the rest happens in the background.
     ///
-    /// `hold` is dropped when the processes are gone, be it long after this future was dropped.
-    /// (Only after an exit with nobody left in the group it does not wait for the search for
-    /// runaways, which takes some milliseconds.)
+    /// `hold` is dropped when the processes are gone, which may be long after this future was dropped.
+    /// (There is one exception. If the program exits and its group is empty, `hold` does not wait for the
+    /// search for descendants outside the group, which takes some milliseconds.)
     ///
     /// # Errors
-    /// If the program cannot be started, its output cannot be kept, or a shutdown came. That a
-    /// program fails, or does not read its input, is no error.
+    /// The program cannot be started, its output cannot be kept, or a shutdown came. A program that fails, or
+    /// that does not read its input, is not an error.
     pub async fn run<H: Send + 'static>(
         &self,
         launch: Launch,
@@ -140,10 +143,11 @@ impl Supervisor {
         self.run_made(move || Ok((launch, hold)), watch).await
     }
 
-    /// The same of a program whose files and wall `make` prepares, on the thread that then starts it.
+    /// As [`Self::run`], but `make` prepares the files and the wall, on the thread that then starts the
+    /// program.
     ///
     /// # Errors
-    /// Those of `make`, and as of [`Self::run`].
+    /// Those of `make` and of [`Self::run`].
     pub async fn run_made<H: Send + 'static, E: From<ProcessError> + Send + 'static>(
         &self,
         make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
@@ -193,7 +197,7 @@ impl Supervisor {
         self.registry.live()
     }
 
-    /// Waits for so long; false, and at once, where a shutdown comes meanwhile.
+    /// Waits for `pause` and returns true. If a shutdown comes meanwhile, it soon returns false.
     pub async fn goes_on_for(&self, pause: Duration) -> bool {
         let over = Instant::now() + pause;
         while !self.registry.is_closed() {
@@ -206,7 +210,7 @@ impl Supervisor {
         false
     }
 
-    /// Kills everything within 80 ms and refuses what comes later. Runs in progress return
+    /// Kills every program within 80 ms and refuses new ones. Runs in progress return
     /// [`ProcessError::ShuttingDown`].
     pub async fn shutdown(&self) {
         self.registry.close();
@@ -224,7 +228,7 @@ impl Supervisor {
         }
     }
 
-    /// Prepares and starts a program off the runtime's thread: fork and exec take about a millisecond.
+    /// Prepares and starts a program on a blocking thread, because fork and exec take about a millisecond.
     async fn start<H: Send + 'static, E: From<ProcessError> + Send + 'static>(
         &self,
         make: impl FnOnce() -> Result<(Launch, H), E> + Send + 'static,
@@ -233,11 +237,11 @@ impl Supervisor {
         let waiting = Arc::new(());
         let waits = Arc::downgrade(&waiting);
         let start = move || {
-            // It starts while the program's files are made.
+            // The helper starts up while `make` writes the program's files.
             let helper = supervisor.next_helper(&runtime)?;
             let (launch, hold) = make()?;
             if waits.strong_count() == 0 {
-                // We were dropped meanwhile: nothing is started.
+                // The caller has dropped this future, so nothing is started.
                 return Err(ProcessError::ShuttingDown.into());
             }
             let hold = Box::new(Mutex::new(hold));
@@ -247,18 +251,19 @@ impl Supervisor {
             };
             Ok((running, launch))
         };
-        // If we are dropped here, the result is dropped there, and the tree with it.
+        // If this future is dropped here, the thread's result is dropped too, which ends the tree.
         let started = spawn_blocking(start).await;
         drop(waiting);
         started.map_err(|error| ProcessError::Spawn(io::Error::other(error)))?
     }
 }
 
-/// Writes the orders and the prompt and closes the pipe. Never returns: only the program's end ends a run.
+/// Writes the orders and the prompt and closes the pipe. Then it waits for ever, because only the end of the
+/// program may end a run.
 async fn feed(stdin: Option<ChildStdin>, texts: [Vec<u8>; 2]) {
     if let Some(mut stdin) = stdin {
         for text in &texts {
-            // A program may well answer without reading everything.
+            // A program may answer without reading all of its input.
             if let Err(error) = stdin.write_all(text).await {
                 tracing::debug!(%error, "the program did not read its whole input");
                 break;
@@ -269,7 +274,7 @@ async fn feed(stdin: Option<ChildStdin>, texts: [Vec<u8>; 2]) {
     pending::<()>().await;
 }
 
-/// Looks at the output now and then until there is a reason to stop the program.
+/// Checks the output at intervals until there is a reason to stop the program, and returns the reason.
 async fn observe(
     capture: &Capture,
     meter: &mut Meter,
@@ -308,25 +313,25 @@ async fn observe(
     }
 }
 
-/// The searched part of the output, and the time at which its end was seen.
+/// State of the search for the end of the output.
 #[derive(Default)]
 struct End {
     scanned: Scanned,
     seen: Option<Instant>,
-    /// The same of stderr.
+    /// The searched part of stderr.
     heard: Scanned,
 }
 
 impl End {
-    /// Returns when the program has lingered long enough.
+    /// The time at which the program has lingered long enough; None if its answer is not complete.
     fn over(&self, limits: &Limits) -> Option<Instant> {
         self.seen?.checked_add(limits.linger)
     }
 }
 
-/// Everything that is known of the wall around a program, and of its end, besides the exit of its process.
+/// The helper's report on the program: its wall and its end. Without a helper, only the wall is known.
 struct Told {
-    /// The helper's own words, as far as they came.
+    /// The pipe from the helper, and the text received so far.
     pipe: Option<(ChildStdout, Vec<u8>)>,
     report: Report,
 }
@@ -341,8 +346,8 @@ impl Told {
         Ok(Self { pipe: pipe.map(|pipe| (pipe, Vec::new())), report })
     }
 
-    /// Returns when the helper has told how the program ended. Never where it says nothing more: then its own exit
-    /// tells.
+    /// Waits until the helper has reported the end of the program. If the helper reports nothing more, this
+    /// waits for ever, and the exit of the helper itself ends the run.
     async fn ended(&mut self) {
         while self.report.ended.is_none() {
             let Some((pipe, text)) = &mut self.pipe else { return pending().await };
@@ -351,7 +356,7 @@ impl Told {
         }
     }
 
-    /// Returns how the program itself ended, and behind which wall.
+    /// Finds the exit of the program itself, and the wall that stood around it.
     async fn outcome(
         mut self,
         settled: Settled,
@@ -360,7 +365,7 @@ impl Told {
         if self.report.ended.is_none()
             && let Some((pipe, text)) = &mut self.pipe
         {
-            // The helper is gone, and what it said is there.
+            // The helper has exited, so the rest of its report is in the pipe.
             let _ = timeout(LAST_WORDS, pipe.read_to_end(text)).await;
             self.report = Report::parse(text);
         }
@@ -395,7 +400,7 @@ async fn collect(
     let Capture { stdout, stderr } = capture;
     let (stdout, more_stdout) = stdout.read(cap).await.map_err(ProcessError::Capture)?;
     let (stderr, more_stderr) = stderr.read(cap).await.map_err(ProcessError::Capture)?;
-    // The verdict must not depend on whether a look came before the exit.
+    // Checked again, because the program may have exited before `observe` saw the excess.
     let excess = (more_stdout || more_stderr).then_some(Ended::OutputTooLarge);
     Ok(Outcome {
         ended: stopped.or(excess).unwrap_or(Ended::Exited),

@@ -1,7 +1,7 @@
-//! The project's files: which of them may be read, and how.
+//! The project's files, and the rules on reading and changing them.
 //!
-//! Every path is resolved (symlinks included) before it is judged, and opened through a capability of its
-//! root, so that a link swapped in between leads nowhere.
+//! Every path is resolved, including symbolic links, before it is judged. Then it is opened through a
+//! capability of its root, so that a link swapped in meanwhile cannot lead outside.
 
 mod names;
 mod reader;
@@ -25,19 +25,19 @@ use crate::error::Error;
 pub use names::Names;
 pub use reader::FileLines;
 
-/// Why a file is not read.
+/// The reason why a file is not read or changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Nothing is there.
+    /// It does not exist.
     #[error("not found")]
     NotFound,
     /// It is outside the project root and `MAESTRO_REPO_ROOTS`, or a link leads out.
     #[error("outside the project root and MAESTRO_REPO_ROOTS")]
     Outside,
-    /// It is in a root for reading only.
+    /// It is in a root that is only for reading.
     #[error("in MAESTRO_REPO_ROOTS, where files are only read; changes are made in the project root")]
     ReadOnly,
-    /// Its name is that of a secret.
+    /// Its name is that of a file with secrets.
     #[error("{}", secret_path::refusal(.0))]
     Secret(String),
     #[error("a directory; name a file or a pattern such as {0}/**/*.py")]
@@ -60,7 +60,7 @@ pub enum Refusal {
     /// The pattern is invalid.
     #[error("not a pattern: {0}")]
     BadPattern(String),
-    /// More files than the stage packs.
+    /// There are more files than the stage packs.
     #[error("over the limit of {0} files")]
     TooMany(usize),
     /// The system refused access.
@@ -68,10 +68,10 @@ pub enum Refusal {
     Unreadable(String),
 }
 
-/// Missing files that one refusal names.
+/// Maximum number of missing files that one refusal names.
 const MOST_MISSING: usize = 5;
 
-/// Characters of a name in a refusal.
+/// Maximum length of a name in a refusal, in characters.
 const MOST_NAME: usize = 200;
 
 /// The directories whose files may be read.
@@ -79,7 +79,7 @@ const MOST_NAME: usize = 200;
 pub struct Project {
     roots: Vec<PathBuf>,
     secrets: FileRules,
-    /// Maestro's own directories, with trust records, keys and marks.
+    /// Maestro's own directories. They contain trust records, keys and marks.
     own: Vec<PathBuf>,
     home: Option<PathBuf>,
 }
@@ -87,16 +87,16 @@ pub struct Project {
 /// A file that may be read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Found {
-    /// The path as shown: relative to the project root if it is below it.
+    /// The path for display: relative to the project root if the file is below it, else absolute.
     pub shown: String,
     root: PathBuf,
     relative: PathBuf,
 }
 
-/// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest parent that contains `.maestro` or
-/// `.git`, else the working directory.
+/// The root of the project: `CLAUDE_PROJECT_DIR`, else the nearest directory at or above the working
+/// directory that contains `.maestro` or `.git`, else the working directory.
 ///
-/// The home directory is never a project.
+/// The search stops at the home directory.
 pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
     if let Some(named) = environment.get("CLAUDE_PROJECT_DIR").filter(|named| !named.contains("${")) {
         return working_directory.join(named);
@@ -110,8 +110,8 @@ pub fn root(environment: &Environment, working_directory: &Path) -> PathBuf {
         .to_owned()
 }
 
-/// Directory of a project's own configuration, if only its user can have written it: the directory belongs
-/// to the user, and its parent is not open to everybody, as `/tmp` is.
+/// The directory of a project's own configuration, if only this user can have created it: it belongs to the
+/// user, and its parent is not writable by everybody, as `/tmp` is.
 pub fn overrides(root: &Path) -> Option<PathBuf> {
     const OPEN_TO_EVERYBODY: u32 = 0o002;
     let directory = root.join(".maestro");
@@ -125,7 +125,7 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// Why it cannot be opened.
+    /// It cannot be opened, or is not a regular file.
     pub fn open(&self) -> Result<std::fs::File, Refusal> {
         let unreadable = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => Refusal::NotFound,
@@ -153,7 +153,7 @@ impl Project {
         self.roots.first().map_or(Path::new("/"), PathBuf::as_path)
     }
 
-    /// A project over its root and further roots; missing ones are left out.
+    /// A project with its root and further roots. Missing directories are left out.
     pub fn new(root: &Path, further: &[PathBuf], secrets: FileRules) -> Self {
         let roots = std::iter::once(root.to_owned())
             .chain(further.iter().map(|other| root.join(other)))
@@ -162,18 +162,19 @@ impl Project {
         Self { roots, secrets, own: Vec::new(), home: None }
     }
 
-    /// The same project, with the user's own directories known: Maestro's are neither read nor changed,
-    /// whatever name leads there, and the home directory is no project for changes.
+    /// The same project with the user's directories. Maestro's own directories are then neither read nor
+    /// changed, whatever path leads there, and nothing is changed if the root is the home directory or above
+    /// it.
     pub fn of_user(mut self, environment: &Environment) -> Self {
         let real = |directory: PathBuf| directory.canonicalize().ok();
         self.home = environment.home().and_then(real);
-        // A user who keeps the whole project in one of them wants it read.
+        // If the whole project is in one of these directories, its user wants it read.
         let apart = |own: &PathBuf| !self.roots.first().is_some_and(|root| root.starts_with(own));
         self.own = environment.own_directories().into_iter().filter_map(real).filter(apart).collect();
         self
     }
 
-    /// Why nothing in the project may be changed, if so.
+    /// The reason why nothing in the project may be changed; None if it may be.
     fn refuses_changes(&self) -> Option<Refusal> {
         let (root, home) = (self.roots.first()?, self.home.as_ref()?);
         let why = "Maestro changes nothing in the home directory or in one that holds it; start it in the directory of a project";
@@ -185,16 +186,16 @@ impl Project {
         self.own.iter().any(|own| real.starts_with(own))
     }
 
-    /// The same rules over another root, such as a copy of the project; nothing else can be opened there.
+    /// The same rules for another root, for example a copy of the project. Other roots cannot be read there.
     pub fn at(&self, root: &Path) -> Self {
         Self { own: self.own.clone(), ..Self::new(root, &[], self.secrets.clone()) }
     }
 
-    /// The files of a path or a pattern.
+    /// Finds the files of a path or a pattern.
     ///
     /// # Errors
     ///
-    /// Why there are none.
+    /// No file may be read there.
     pub fn find(&self, given: &str) -> Result<Vec<Found>, Refusal> {
         match self.find_one(Path::new(given)) {
             Err(Refusal::NotFound) if is_pattern(given) => expand(self, given),
@@ -202,17 +203,17 @@ impl Project {
         }
     }
 
-    /// The file of a path, taken literally.
+    /// Finds the file of a path. Wildcards are taken literally.
     ///
     /// # Errors
     ///
-    /// Why there is none.
+    /// No file may be read there.
     pub fn look(&self, given: &str) -> Result<Found, Refusal> {
         let given = Path::new(given);
         if self.lacks(given) { Err(Refusal::NotFound) } else { self.find_one(given) }
     }
 
-    /// True if the project has nothing by a name. Does not resolve each part.
+    /// True if the project has nothing with this path. Cheap: it does not resolve each part.
     pub fn lacks(&self, given: &Path) -> bool {
         let is_gone = |root: &PathBuf| {
             std::fs::symlink_metadata(root.join(given))
@@ -225,7 +226,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// Its name is that of a secret, or it is Maestro's own.
+    /// Its name is that of a file with secrets, or it belongs to Maestro.
     pub fn walked(&self, relative: PathBuf) -> Result<Found, Refusal> {
         let root = self.root();
         let real = root.join(&relative);
@@ -233,7 +234,7 @@ impl Project {
         Ok(Found { shown: self.shown(&real), root: root.to_owned(), relative })
     }
 
-    /// Refuses names of missing files before anything is sent.
+    /// Refuses names of missing files, before anything is sent.
     ///
     /// # Errors
     ///
@@ -275,20 +276,20 @@ impl Project {
         directory.map_or(Ok(()), |problem| Err(Error::InvalidArguments(problem)))
     }
 
-    /// The names that still belong to a file.
+    /// The names whose files still exist.
     pub fn still_there(&self, mut files: Vec<String>) -> Vec<String> {
         files.retain(|name| !self.is_missing(name));
         files
     }
 
-    /// True if a name without a wildcard belongs to nothing.
+    /// True if a name has no wildcard and nothing exists there.
     fn is_missing(&self, given: &str) -> bool {
         !is_pattern(given)
             && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
-    /// The existing file whose name is most similar to a missing one: first by the file name alone, since
-    /// the directory is forgotten most often.
+    /// The existing file whose name is most similar to a missing one. The file name alone counts first, because
+    /// most mistakes are a missing directory.
     pub fn nearest(&self, given: &str) -> Option<String> {
         const MOST_LOOKED_AT: usize = 20_000;
         const LIKE_ENOUGH: f64 = 0.75;
@@ -322,7 +323,7 @@ impl Project {
                 }
             }
         }
-        // A path outside is refused whether or not it exists, so a probe learns nothing.
+        // A path outside is refused even if nothing exists there, so that the answer reveals nothing.
         if self.leads_out(given) {
             return Err(Refusal::Outside);
         }
@@ -340,7 +341,7 @@ impl Project {
             _ => Refusal::Unreadable(error.to_string()),
         })?;
         let root = self.roots.iter().find(|root| real.starts_with(root)).ok_or(Refusal::Outside)?;
-        // Both names count: a link must not give a secret an innocent name, nor the other way round.
+        // Both names are judged: neither the link nor its target may have the name of a secret.
         self.judge_name(&real)?;
         if real != path {
             self.judge_name(path)?;
@@ -354,12 +355,13 @@ impl Project {
         Ok(Found { shown: self.shown(&real), root: root.clone(), relative })
     }
 
-    /// The rule that refuses to read a name in the project, if there is one.
+    /// The rule that refuses to read a path in the project; None if it may be read.
     pub fn refuses_reading(&self, relative: &Path) -> Option<&str> {
         self.secrets.refuse(relative)
     }
 
-    /// Judges a path below a root by its name relative to it, and any other path by its whole name.
+    /// Refuses paths of secrets and of Maestro's own directories. The rules on secrets apply to the path
+    /// relative to its root.
     fn judge_name(&self, path: &Path) -> Result<(), Refusal> {
         if self.is_own(path) {
             return Err(Refusal::Secret("maestro-own".to_owned()));
@@ -394,15 +396,15 @@ impl Project {
     }
 }
 
-/// Maximum number of entries for one pattern, so that a pattern over a huge tree ends.
+/// Maximum number of entries to search for one pattern, so that the search of a huge tree ends.
 const MOST_ENTRIES: usize = 200_000;
 
 fn is_pattern(given: &str) -> bool {
     given.contains(['*', '?', '[', '{'])
 }
 
-/// The files that match a pattern, by name. Like a search, it skips hidden files and those that
-/// `.gitignore` names; it also skips secrets and links that lead out.
+/// Finds the files that match a pattern, sorted by name. Hidden files, files in `.gitignore`, secrets and
+/// links that lead out are skipped.
 fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     let matcher = GlobBuilder::new(pattern.trim_start_matches("./"))
         .literal_separator(true)
@@ -437,12 +439,12 @@ fn expand(project: &Project, pattern: &str) -> Result<Vec<Found>, Refusal> {
     Ok(found)
 }
 
-/// Entries below a directory, as a search finds them.
+/// The entries below a directory, without hidden ones and those in `.gitignore`.
 fn walk(directory: &Path) -> impl Iterator<Item = DirEntry> + use<> {
     WalkBuilder::new(directory).follow_links(false).require_git(false).build().filter_map(Result::ok)
 }
 
-/// The directory before the first wildcard: only that needs to be searched.
+/// The directory before the first wildcard. Only this one needs to be searched.
 fn literal_start(pattern: &str) -> PathBuf {
     let components: Vec<Component<'_>> = Path::new(pattern).components().collect();
     components
@@ -452,7 +454,7 @@ fn literal_start(pattern: &str) -> PathBuf {
         .collect()
 }
 
-/// The file of a name with lines, such as `src/a.py:10-20` and `src/a.py#L10`.
+/// The file in a name with line numbers, for example `src/a.py:10-20` or `src/a.py#L10`.
 fn without_lines(name: &str) -> Option<&str> {
     let name = name.trim();
     let file = name.trim_end_matches(|letter: char| letter.is_ascii_digit() || "L-:,".contains(letter));
@@ -463,9 +465,9 @@ fn without_lines(name: &str) -> Option<&str> {
     }
 }
 
-// Places for changes: a root, and the directory below it that names are relative to.
+// Places for changes.
 
-/// A directory of the project whose files may be changed.
+/// A directory of the project whose files may be changed. Names are relative to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     pub root: PathBuf,
@@ -490,7 +492,7 @@ impl Project {
         let real = first.join(given).canonicalize().map_err(|_| {
             if self.leads_out(Path::new(given)) { Refusal::Outside } else { Refusal::NotFound }
         })?;
-        // Further roots are only for reading.
+        // The further roots are only for reading.
         if !real.starts_with(first) && self.roots.iter().any(|root| real.starts_with(root)) {
             return Err(Refusal::ReadOnly);
         }
@@ -505,7 +507,7 @@ impl Project {
         self.roots.iter().map(PathBuf::as_path).find(|root| root.to_str() == Some(name))
     }
 
-    /// Why a file of a root may not be changed, whatever it contains, if so.
+    /// The reason why a file of a root may not be changed, whatever it contains; None if it may be.
     pub fn refuses_change(&self, relative: &str) -> Option<String> {
         if self.roots.iter().any(|root| self.is_own(&root.join(relative))) {
             return Some("it belongs to Maestro's own directories".to_owned());
@@ -542,8 +544,8 @@ impl Project {
         if real.is_dir() { Ok(real) } else { Err(Refusal::NoDirectory) }
     }
 
-    /// True if a path stays in the project when a program in this directory follows it. A missing path is
-    /// judged by its nearest existing parent.
+    /// True if a path is in the project when a program resolves it from this directory. A missing path is judged
+    /// by its nearest existing parent.
     pub fn holds(&self, directory: &Path, path: &str) -> bool {
         if path.starts_with('~') {
             return false;
@@ -556,7 +558,7 @@ impl Project {
                     let through = missing.iter().any(|part| !is_plain(part));
                     return !through && self.is_inside(&real);
                 }
-                // A broken link may lead somewhere later.
+                // The target of a broken link may exist later.
                 Err(_) if here.is_symlink() => return false,
                 Err(_) => {}
             }
@@ -568,7 +570,7 @@ impl Project {
         }
     }
 
-    /// The path as results show it.
+    /// The path for display: `.` for the project root.
     pub fn shown_directory(&self, directory: &Path) -> String {
         match self.shown(directory) {
             shown if shown.is_empty() => ".".to_owned(),

@@ -1,6 +1,6 @@
-//! The key of a user, in their state directory. It identifies what this user wrote into a project, and,
-//! bound to a project, it seals what comes back to servers through a client. All servers of a user share
-//! it, and nothing of it is in a project.
+//! The secret key of a user, in their state directory. It signs files that this user writes into a project.
+//! Bound to a project, it seals state that returns to servers through a client. All servers of a user share
+//! the key, and it is never stored in a project.
 
 use std::fmt;
 use std::fs::File;
@@ -20,17 +20,17 @@ use crate::domain::words::hex;
 /// File name of the key in the state directory.
 const KEY_FILE: &str = "key";
 
-/// Bytes of a key.
+/// Length of a key in bytes.
 const LENGTH: usize = 32;
 
-/// A key. It is never shown.
+/// A secret key. Its debug output does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealKey([u8; LENGTH]);
 
-/// Why there is no key.
+/// The reason why there is no key.
 #[derive(Debug, Error)]
 pub enum KeyError {
-    /// Something else stands in its place.
+    /// The file of the key is not one that this user's servers create.
     #[error("{KEY_FILE} cannot be used: {0}; remove it, and a new one is made")]
     Unusable(&'static str),
     /// The system refused.
@@ -45,8 +45,8 @@ impl From<Errno> for KeyError {
 }
 
 impl SealKey {
-    /// The key of a user, created on first need. If several servers create it at once, all get the same
-    /// key.
+    /// Reads the key of a user, and creates it if there is none. If several servers create it at once, all
+    /// get the same key.
     ///
     /// # Errors
     ///
@@ -76,9 +76,10 @@ impl SealKey {
         Ok(Self(bytes))
     }
 
-    /// A mark on a text that only a holder of the key can make. `purpose` separates kinds of texts.
+    /// The HMAC-SHA256 of a text, which only a holder of the key can compute. `purpose` separates kinds of
+    /// texts.
     pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; LENGTH] {
-        // HMAC takes keys of any length.
+        // This cannot fail, because HMAC takes keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; LENGTH] };
         for part in [&[purpose.as_bytes()], parts].concat() {
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -87,12 +88,12 @@ impl SealKey {
         mac.finalize().into_bytes().into()
     }
 
-    /// The mark in hexadecimal.
+    /// As [`Self::mark`], in hexadecimal.
     pub fn sign(&self, purpose: &str, parts: &[&[u8]]) -> String {
         hex(&self.mark(purpose, parts))
     }
 
-    /// A key for one purpose and one thing, which only a holder of this key can make.
+    /// Derives a key for one purpose and one thing. Only a holder of this key can derive it.
     pub fn bound_to(&self, purpose: &str, what: &[u8]) -> Self {
         Self(self.mark("key of", &[purpose.as_bytes(), what]))
     }
@@ -130,14 +131,14 @@ fn read(directory: &OwnedFd) -> Result<SealKey, KeyError> {
     bytes.try_into().map(SealKey).map_err(|_| KeyError::Unusable("it is not 32 bytes long"))
 }
 
-/// Writes a key to a temporary file and links it to its name, which fails if the name exists: nobody reads
-/// half a key, and no key is replaced.
+/// Writes a new key to a temporary file and links that to its name, which fails if the name exists. So no
+/// reader sees half a key, and no key is replaced.
 fn make(directory: &OwnedFd) -> Result<(), KeyError> {
     let key = SealKey::random()?;
     let aside = format!("key.{}.new", uuid::Uuid::now_v7());
     let made = write_new(directory, &aside, &key.0)
         .and_then(|()| linkat(directory, &aside, directory, KEY_FILE, AtFlags::empty()));
-    // If this fails, a useless file is left.
+    // If this fails, only a useless file remains.
     let _ = unlinkat(directory, &aside, AtFlags::empty());
     match made {
         Ok(()) | Err(Errno::EXIST) => Ok(()),

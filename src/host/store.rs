@@ -1,11 +1,11 @@
-//! The event log of a project: append-only, durable, and shared by every server and terminal of the
-//! project.
+//! The event log of a project. It is append-only and durable, and every server and terminal of the project
+//! shares it.
 //!
-//! A caller folds events into a state, decides, and appends only if nobody else did ([`Expected::At`]).
-//! After [`StoreError::Conflict`] it reads the new events and decides again.
+//! A caller folds events into a state, decides, and appends only if nobody else has appended meanwhile
+//! ([`Expected::At`]). After [`StoreError::Conflict`] it reads the new events and decides again.
 //!
-//! A fold in memory belongs to one [`EventStore::generation`]. If that has changed, somebody deleted or
-//! replaced the file, and the fold begins again with the first event.
+//! A fold in memory belongs to one [`EventStore::generation`]. A new generation means that the file was
+//! deleted or replaced. The fold then begins again with the first event.
 
 mod connection;
 pub(crate) mod lease;
@@ -25,25 +25,25 @@ use crate::domain::chain::{Record, START, Shown, Stored};
 pub use place::{Marks, check_root};
 pub use sqlite::SqliteStore;
 
-/// Note on a log for the user.
+/// A note for the user about a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// Git would commit it, and why.
+    /// Git would commit the log; the text says why.
     InGit(String),
 }
 
-/// The expected position of a run or of the log for an append.
+/// The condition on an append: the expected last event of a run or of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// None: the records rest on nothing.
+    /// No condition: the records do not depend on earlier events.
     Any,
     /// The last event of the run is this one; 0 if it has none.
     At(u64),
-    /// The last event of the whole log is this one: nobody has appended to any run since.
+    /// The last event of the whole log is this one, so no run has a newer event.
     Last(u64),
 }
 
-/// Kept fold of a log.
+/// The saved fold of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// The position of its last event.
@@ -51,17 +51,17 @@ pub struct Kept {
     pub fold: Vec<u8>,
 }
 
-/// A log of events. Every method blocks, at worst for as long as another writer does.
+/// A log of events. Every method blocks, at worst as long as another writer holds the log.
 pub trait EventStore: Send + Sync {
-    /// Appends all records or none, and returns them as stored. All belong to `run`. `at` is in
-    /// milliseconds since 1970; no event gets an earlier time than the one before it. Without records it
-    /// does nothing.
+    /// Appends all records or none, and returns them as stored. All must belong to `run`. `at` is in
+    /// milliseconds since 1970; no event gets an earlier time than the one before it. Without records,
+    /// nothing happens.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] if the run is at another event, [`StoreError::Replaced`] if the expectation
-    /// is about a log that is gone. Then nothing is appended. After [`StoreError::Io`] the records may
-    /// still appear, whole and in order, if the machine failed at that very moment.
+    /// [`StoreError::Conflict`] if the run is at another event; [`StoreError::Replaced`] if the log that
+    /// `expected` refers to was replaced. In both cases nothing is appended. After [`StoreError::Io`] the
+    /// records may still appear later, all of them and in order, if the machine failed during the append.
     fn append(
         &self,
         expected: Expected,
@@ -70,21 +70,22 @@ pub trait EventStore: Send + Sync {
         records: &[Record],
     ) -> Result<Vec<Stored>, StoreError>;
 
-    /// Events after position `after`, of one run or of all, oldest first, at most `limit`. A missing log
-    /// has no events, and none is created.
+    /// At most `limit` events after position `after`, of one run or of all, oldest first. A missing log has
+    /// no events, and is not created.
     ///
     /// # Errors
     ///
-    /// The log cannot be read; [`StoreError::Replaced`], once, if `after` is about a log that is gone.
+    /// The log cannot be read. [`StoreError::Replaced`], once, if the log that `after` refers to was
+    /// replaced.
     fn read_since(&self, after: u64, run: Option<&str>, limit: usize) -> Result<Vec<Stored>, StoreError>;
 
-    /// Shows at most `limit` events after position `after`, oldest first, and returns their number. Nothing
-    /// is copied, so this is the way to fold a long log. The store is locked meanwhile: `see` must not use
-    /// it.
+    /// Calls `see` with at most `limit` events after position `after`, oldest first, and returns their
+    /// number. Nothing is copied, so long logs are folded this way. The store is locked meanwhile, so `see`
+    /// must not use it.
     ///
     /// # Errors
     ///
-    /// As of [`Self::read_since`], or the error of `see`; earlier events were shown all the same.
+    /// Those of [`Self::read_since`], or the error of `see`. Earlier events were shown even then.
     fn show_since(
         &self,
         after: u64,
@@ -92,20 +93,20 @@ pub trait EventStore: Send + Sync {
         see: &mut dyn FnMut(Shown<'_>) -> Result<(), StoreError>,
     ) -> Result<usize, StoreError>;
 
-    /// The saved fold of an earlier process, if it fits the current log.
+    /// The fold that an earlier process saved, if it fits the current log.
     fn kept(&self) -> Option<Kept> {
         None
     }
 
-    /// Saves a fold up to an event for later processes. Without it they take longer.
+    /// Saves the fold up to the event `seq`, so that later processes start faster.
     fn keep(&self, _seq: u64, _fold: &dyn Fn() -> Option<Vec<u8>>) {}
 
-    /// Number of the log; it changes when the log is deleted or replaced. Code that shares a store reads it
+    /// A number that changes when the log is deleted or replaced. Code that shares a store compares it
     /// before and after a read, because only one reader gets [`StoreError::Replaced`].
     fn generation(&self) -> u64;
 }
 
-/// The log of a server that does not trace.
+/// A log in memory, for a server with tracing switched off.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     events: Mutex<Vec<Stored>>,
@@ -183,12 +184,12 @@ pub enum StoreError {
     #[error("the run `{run}` is at event {found}, not at {expected}: another process continued it")]
     Conflict {
         run: String,
-        /// Its last event as the caller knew it; 0 for none.
+        /// The last event that the caller expected; 0 for none.
         expected: u64,
-        /// Its last event.
+        /// The last event of the run.
         found: u64,
     },
-    /// The file is not the one that was read before.
+    /// The file is another one than before.
     #[error("the event log was deleted or replaced while it was in use")]
     Replaced,
     /// Another process held the log for too long.
@@ -211,7 +212,7 @@ pub enum StoreError {
         /// The latest known version.
         known: u32,
     },
-    /// It lacks events that this user has seen, or continued differently.
+    /// The log lacks events that this user has seen, or has other ones in their place.
     #[error(
         "the event log went back: this user has seen {seen} events of it, and the present log has {found} or other ones"
     )]
@@ -221,20 +222,20 @@ pub enum StoreError {
         /// The last event in the file.
         found: u64,
     },
-    /// It belongs to somebody else.
+    /// The log was written by somebody else.
     #[error("{} is not honoured: {why}", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
         why: &'static str,
     },
-    /// Something else stands in its place.
+    /// In the place of the log is a file or directory that is not one.
     #[error("{}: {reason}", .path.display())]
     NotOurs { path: PathBuf, reason: &'static str },
-    /// Records that no log accepts.
+    /// The records are invalid for any log.
     #[error("these records cannot be stored: {reason}")]
     Unfit { reason: &'static str },
-    /// Any other refusal of the system.
+    /// Any other error of the system.
     #[error("the event log cannot be used: {reason}")]
     Io { reason: String },
 }
@@ -263,7 +264,7 @@ impl StoreError {
         matches!(self, Self::Conflict { .. } | Self::Replaced | Self::Busy)
     }
 
-    /// The error for what the system says about a file or directory.
+    /// Turns an error of the system about a file or directory into one of the log.
     fn of_file(path: &Path, error: &io::Error) -> Self {
         let reason = format!("{}: {error}", path.display());
         match error.kind() {
@@ -278,7 +279,7 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let reason = error.to_string();
         let Some(failure) = error.sqlite_error() else {
-            // Our statements are fixed, so what does not fit them is not what we stored.
+            // Our statements are fixed, so data that do not fit them are not what we stored.
             return Self::Corrupt { reason };
         };
         if failure.extended_code == SQLITE_IOERR_SHMSIZE {
@@ -297,7 +298,7 @@ impl From<rusqlite::Error> for StoreError {
             | ErrorCode::ConstraintViolation
             | ErrorCode::Unknown => Self::Corrupt { reason },
             ErrorCode::TooBig => Self::Unfit { reason: "a record is too large" },
-            // SQLite's own list, which may grow.
+            // The list of SQLite's codes may grow.
             _ => Self::Io { reason },
         }
     }

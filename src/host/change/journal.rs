@@ -1,4 +1,5 @@
-//! One change of many files: recorded first, then done, and undone by the record if it does not finish.
+//! One change of many files. It is recorded first and then carried out. If it does not finish, the record
+//! serves to undo it.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,7 +24,7 @@ pub struct Change {
     pub path: String,
     /// The file as it was checked.
     pub before: Option<FileState>,
-    /// The new state; none if the file is removed.
+    /// The new state; None if the file is removed.
     pub after: Option<After>,
 }
 
@@ -35,7 +36,7 @@ pub struct Plan {
     /// The directory that the paths are relative to.
     pub root: String,
     pub patch: Option<Mark>,
-    /// The session that is undone.
+    /// The session that this change undoes.
     pub undoes: Option<String>,
     /// The files.
     pub changes: Vec<Change>,
@@ -45,7 +46,7 @@ pub struct Plan {
     pub prune: Vec<(String, u32)>,
 }
 
-/// The error that stopped a change, after everything done was undone.
+/// The error that stopped a change. Everything done until then has been undone.
 #[derive(Clone, Debug)]
 pub struct Stopped {
     /// The file.
@@ -54,11 +55,11 @@ pub struct Stopped {
     pub notes: Vec<String>,
 }
 
-/// Makes all of a change or nothing, with a backup.
+/// Makes a backup and carries out all of a change, or nothing.
 ///
 /// # Errors
 ///
-/// The reason; then nothing of the change is left.
+/// The obstacle that stopped the change. Nothing of the change is left then, apart from the notes.
 pub fn carry_out(
     store: &Store,
     tree: &Tree,
@@ -155,7 +156,7 @@ fn perform(
     Ok(())
 }
 
-/// The earlier state of an entry's file, to restore it.
+/// The state of a file before a change, to restore it; None if the file did not exist.
 ///
 /// # Errors
 ///
@@ -174,14 +175,14 @@ pub struct Recovery {
     /// The session that was undone.
     pub session: String,
     pub files: Vec<String>,
-    /// Files that were not restored, or that somebody else changed, and where their earlier content is.
+    /// Files that were not restored, or that somebody else changed, with the place of their earlier content.
     pub notes: Vec<String>,
 }
 
 /// Undoes an unfinished change and closes its journal.
 ///
-/// Files that somebody else changed meanwhile stay, and their earlier content stays in the backup.
-/// `touched` are the files that the change reached, if known.
+/// A file that somebody else changed meanwhile is left alone, and its earlier content stays in the backup.
+/// `touched` names the files that the change has reached, if known.
 pub fn roll_back(
     store: &Store,
     tree: &Tree,

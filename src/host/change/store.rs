@@ -1,5 +1,5 @@
-//! `.maestro/backups`: the lock on changes of the project, unfinished changes, and the state before each
-//! change.
+//! The directory `.maestro/backups`: the lock on changes of the project, the unfinished changes, and the
+//! state before each change.
 
 use std::collections::BTreeSet;
 use std::fs::{DirEntry, File, TryLockError};
@@ -22,19 +22,19 @@ pub(super) const BACKUPS: &str = ".maestro/backups";
 const OPEN: &str = ".open";
 const LOCK: &str = ".lock";
 const MANIFEST: &str = "manifest.json";
-/// Beside a manifest: proof that this user wrote it.
+/// The signature beside a manifest, which proves that this user wrote it.
 const SIGNATURE: &str = "manifest.mac";
 
-/// The contents of all files before a change.
+/// The file with the contents of all files before a change, one after another.
 const ORIGINALS: &str = "originals";
-/// The largest file of a backup that is read.
+/// Maximum size in bytes of a backup's file that is read.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The backups of a project.
 #[derive(Clone, Debug)]
 pub struct Store {
     root: PathBuf,
-    /// The user's key, and since when it exists; none if backups need not be the user's own.
+    /// The user's key; None if backups of others are accepted too.
     key: Option<SealKey>,
 }
 
@@ -44,17 +44,17 @@ pub struct Lock {
     _file: File,
 }
 
-/// True if a change of a project is unfinished, now or because its server was killed.
+/// True if a change of the project is unfinished: it is under way, or its server was killed.
 pub fn open_journals(root: &Path) -> bool {
     std::fs::read_dir(root.join(BACKUPS).join(OPEN)).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 impl Store {
-    /// The backups of a project, created on first need.
+    /// Opens the backups of a project, and creates their directory if there is none.
     ///
     /// # Errors
     ///
-    /// They cannot be created, or a link stands in their place.
+    /// The directory cannot be created, or a link stands in its place.
     pub fn open(root: &Path) -> Result<Self, Obstacle> {
         Tree::open(root)?.make_directory(".maestro", None)?;
         Tree::open(root)?.make_directory(BACKUPS, Some(0o700))?;
@@ -67,11 +67,12 @@ impl Store {
         Ok(store)
     }
 
-    /// The backups of a project; none if it has none.
+    /// Opens the backups of a project; None if it has none.
     ///
     /// # Errors
     ///
-    /// Something else stands in their place, or they cannot be opened.
+    /// Something other than a directory stands in their place, they cannot be opened, or there are none and
+    /// they could not be created.
     pub fn existing(root: &Path) -> Result<Option<Self>, Obstacle> {
         let tree = Tree::open(root)?;
         if tree.directory_mode(BACKUPS)?.is_some() {
@@ -85,7 +86,7 @@ impl Store {
         }
     }
 
-    /// The same backups, trusting only those that this user wrote.
+    /// The same backups, but only those that this user wrote are accepted. Without a key, all are.
     pub fn of_user(self, key: Option<&SealKey>) -> Self {
         Self { key: key.cloned(), ..self }
     }
@@ -108,11 +109,11 @@ impl Store {
         self.directory().join(LOCK).exists()
     }
 
-    /// Waits for the right to change the project; none if the patience ends first.
+    /// Waits for the right to change the project; None if it is not free within `patience`.
     ///
     /// # Errors
     ///
-    /// The lock's file cannot be used.
+    /// The file of the lock cannot be used.
     pub fn lock(&self, patience: Duration) -> Result<Option<Lock>, Obstacle> {
         const PAUSE: Duration = Duration::from_millis(10);
         let mut options = File::options();
@@ -130,7 +131,7 @@ impl Store {
         }
     }
 
-    /// Begins a session. Until it is settled, the next process undoes it.
+    /// Begins a session. If the process ends before it settles the session, the next process undoes it.
     pub(super) fn begin(&self) -> Result<String, Obstacle> {
         let session = Uuid::now_v7().to_string();
         write_private(&self.directory().join(OPEN).join(&session), [])?;
@@ -142,8 +143,8 @@ impl Store {
         Ok(write_private(&self.session(session).join(name), [content])?)
     }
 
-    /// Saves the contents of a change's files in one file: creating a file takes longer than writing a
-    /// usual one.
+    /// Saves the contents of a change's files in one file, because creating a file takes longer than writing
+    /// one of usual size.
     pub(super) fn keep_all<'a>(
         &self,
         session: &str,
@@ -157,7 +158,7 @@ impl Store {
         let states: Vec<Option<&State>> = manifest.files.iter().map(|entry| entry.before.as_ref()).collect();
         let (earlier, rest) = states.split_at_checked(index).ok_or(Obstacle::Changed)?;
         let mark = rest.first().and_then(Option::as_ref).map(|state| &state.mark).ok_or(Obstacle::Changed)?;
-        // Content that a person was shown, or that an earlier version saved, has a file of its own.
+        // `show` and earlier versions of Maestro save a content in a file of its own.
         let content = match self.look(&manifest.session, &original(index))? {
             Some(content) => content,
             None => {
@@ -186,19 +187,19 @@ impl Store {
         let text = serde_json::to_vec_pretty(manifest).map_err(|error| Obstacle::Io(error.to_string()))?;
         let directory = self.session(&manifest.session);
         let path = directory.join(MANIFEST);
-        // Half a manifest would be useless, and its change would stay.
+        // Only a complete manifest gets its name: with half of one, a change could not be undone.
         let unfinished = path.with_extension("new");
         let mut file = File::options().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(&text)?;
         file.sync_data()?;
         if let Some(key) = &self.key {
-            // First, so that no manifest is ever without its signature.
+            // The signature comes first, so that no manifest is ever without one.
             self.keep(&manifest.session, SIGNATURE, self.signature(key, &text).as_bytes())?;
         }
         Ok(std::fs::rename(unfinished, path)?)
     }
 
-    /// A file of a session, reached through no link.
+    /// Reads a file of a session without following a link; None if it does not exist.
     fn look(&self, session: &str, name: &str) -> Result<Option<Vec<u8>>, Obstacle> {
         let found = Tree::open(&self.root)?.look(&format!("{BACKUPS}/{session}/{name}"), MOST_BYTES)?;
         Ok(found.map(|found| found.content))
@@ -218,7 +219,7 @@ impl Store {
         }
     }
 
-    /// The manifest of a session, to act on; none if there is no such session.
+    /// The verified manifest of a session; None if the session does not exist.
     ///
     /// # Errors
     ///
@@ -233,14 +234,14 @@ impl Store {
         }
     }
 
-    /// The text of a session's manifest, unverified.
+    /// The text of a session's manifest. Its signature is not checked.
     fn written(&self, session: &str) -> Result<Option<Vec<u8>>, Obstacle> {
         let is_directory =
             || std::fs::symlink_metadata(self.session(session)).is_ok_and(|found| found.is_dir());
         if is_session(session) && is_directory() { self.look(session, MANIFEST) } else { Ok(None) }
     }
 
-    /// Ends a session, which stays as a backup.
+    /// Ends a session and keeps it as a backup.
     ///
     /// # Errors
     ///
@@ -265,7 +266,7 @@ impl Store {
     ///
     /// They cannot be listed.
     pub fn open_sessions(&self) -> Result<Vec<String>, Obstacle> {
-        // A link there leads to names that are not ours.
+        // If the directory is a link, the names there are not ours, and this fails.
         if Tree::open(&self.root)?.directory_mode(&format!("{BACKUPS}/{OPEN}"))?.is_none() {
             return Ok(Vec::new());
         }
@@ -299,7 +300,7 @@ impl Store {
         pruned
     }
 
-    /// Every directory of a session, even without a manifest.
+    /// Every session, even one without a manifest.
     fn held(&self) -> Result<Vec<Held>, Obstacle> {
         let held = |session: String| Held { at_ms: at_ms(&session), bytes: self.bytes(&session), session };
         Ok(self.sessions()?.into_iter().map(held).collect())
@@ -335,7 +336,7 @@ fn parsed(session: &str, text: &[u8]) -> Result<Option<Manifest>, Obstacle> {
     Ok(Some(manifest).filter(|manifest| manifest.session == session))
 }
 
-/// True if the name has our form, so that it cannot be a path elsewhere.
+/// True if the name is a UUID as we write it, so that it cannot be a path to another place.
 pub fn is_session(name: &str) -> bool {
     name.len() == 36 && Uuid::try_parse(name).is_ok_and(|id| id.to_string() == name)
 }
@@ -358,14 +359,14 @@ fn write_private<'a>(path: &Path, contents: impl IntoIterator<Item = &'a [u8]>) 
     contents.into_iter().try_for_each(|content| file.write_all(content))
 }
 
-/// Limits on backups. The oldest beyond any limit are removed.
+/// Limits on backups. The oldest backups beyond any limit are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// Maximum age; none means no limit.
+    /// Maximum age; None means no limit.
     pub age: Option<Duration>,
-    /// Maximum size of all backups in bytes; none means no limit.
+    /// Maximum size of all backups in bytes; None means no limit.
     pub bytes: Option<u64>,
-    /// Maximum number; none means no limit.
+    /// Maximum number; None means no limit.
     pub sessions: Option<usize>,
 }
 
@@ -414,9 +415,9 @@ impl Keep {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permission {
-    /// Exactly these.
+    /// Exactly these permission bits.
     Exact(u32),
-    /// The usual ones of a new file.
+    /// The usual permissions of a new file, under the process's umask.
     New { executable: bool },
 }
 
@@ -453,9 +454,9 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     pub path: String,
-    /// Earlier state; none if the file did not exist.
+    /// State before the change; None if the file did not exist.
     pub before: Option<State>,
-    /// Later state; none if the file was removed.
+    /// Hash of the content after the change; None if the file was removed.
     pub after: Option<Mark>,
 }
 
@@ -464,11 +465,11 @@ pub struct Entry {
 pub struct State {
     /// Its permissions.
     pub mode: u32,
-    /// Its content.
+    /// Size and hash of its content.
     pub mark: Mark,
 }
 
-/// Name of a file's content in its backup, if it has a file of its own.
+/// Name of the file in a backup that holds the content of one file alone.
 pub(super) fn original(index: usize) -> String {
     format!("{index}.original")
 }

@@ -1,5 +1,5 @@
-//! A directory whose files are reached by names, part by part, and never through a symbolic link: a link
-//! that is swapped in at any time leads nowhere.
+//! Access to the files of a directory. A path is opened part by part and never through a symbolic link, so a
+//! link that somebody swaps in at any time is not followed.
 
 use std::fs::{File, Metadata, Permissions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,26 +16,26 @@ use rustix::io::Errno;
 /// Flags that open files and directories for reading.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
-/// Why a name cannot be used.
+/// The reason why a path cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
-    /// A symbolic link, at the end or on the way.
+    /// The path or a part of it is a symbolic link.
     #[error("`{0}` is a symbolic link")]
     Link(String),
-    /// A file where a directory would have to be.
+    /// A part of the path is a file instead of a directory.
     #[error("`{0}` is a file, not a directory")]
     NotDirectory(String),
     #[error("it is a directory")]
     Directory,
     #[error("it is not a regular file")]
     Special,
-    /// Larger than accepted.
+    /// The file is larger than accepted.
     #[error("it has more than {0} bytes")]
     TooLarge(u64),
     /// It has changed since it was checked.
     #[error("it changed since it was checked")]
     Changed,
-    /// A backup that this user's servers did not write.
+    /// The backup was not written by a server of this user.
     #[error(
         "it was not written by this user's own Maestro, so it came with the project; nothing is taken from it"
     )]
@@ -57,7 +57,7 @@ impl From<Errno> for Obstacle {
     }
 }
 
-/// A file when it was read.
+/// The state of a file when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileState {
     /// Its bytes.
@@ -67,7 +67,7 @@ pub struct FileState {
     pub stamp: Stamp,
 }
 
-/// Identity of a file (device, inode, size, times): it changes when somebody writes to the file or replaces
+/// Identity of a file (device, inode, size, times). It changes when somebody writes to the file or replaces
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -106,7 +106,7 @@ impl Tree {
         Ok(Self { root: openat(CWD, root, OFlags::DIRECTORY | READ, Mode::empty())? })
     }
 
-    /// The tree of a subdirectory; none if it does not exist.
+    /// The tree of a subdirectory; None if it does not exist.
     ///
     /// # Errors
     ///
@@ -115,7 +115,7 @@ impl Tree {
         Ok(self.directory(path)?.map(|root| Self { root }))
     }
 
-    /// Opens a subdirectory part by part; none if it does not exist.
+    /// Opens a subdirectory part by part; None if it does not exist.
     pub(super) fn directory(&self, path: &str) -> Result<Option<OwnedFd>, Obstacle> {
         let mut directory = None;
         for (shown, part) in parts(path) {
@@ -130,7 +130,8 @@ impl Tree {
         }
     }
 
-    /// Creates a directory and its parents, and opens it.
+    /// Creates a directory and its parents if they do not exist, and opens it. `mode` applies only to a new
+    /// directory.
     pub(super) fn make_directory(&self, path: &str, mode: Option<u32>) -> Result<OwnedFd, Obstacle> {
         let mut directory = self.root.try_clone()?;
         let mut made = false;
@@ -148,7 +149,7 @@ impl Tree {
         Ok(directory)
     }
 
-    /// The permissions of a directory; none if it does not exist.
+    /// The permissions of a directory; None if it does not exist.
     ///
     /// # Errors
     ///
@@ -158,7 +159,8 @@ impl Tree {
         self.directory(path)?.map(mode).transpose()
     }
 
-    /// True if files can be created in a directory, or in its nearest existing parent.
+    /// True if files can be created in a directory. Also true if the directory does not exist or cannot be
+    /// opened.
     pub fn is_writable(&self, path: &str) -> bool {
         match self.directory(path) {
             Ok(Some(directory)) => {
@@ -177,7 +179,7 @@ impl Tree {
         }
     }
 
-    /// The current state of a file; none if it does not exist.
+    /// The current state of a file; None if it does not exist.
     ///
     /// # Errors
     ///
@@ -191,14 +193,14 @@ impl Tree {
         Ok(Some(FileState { content, mode: metadata.mode() & 0o7777, stamp: Stamp::of(&metadata) }))
     }
 
-    /// A part of a file, from `start` and at most `bytes` long; none if it does not exist.
+    /// At most `bytes` bytes of a file, from the position `start`; None if the file does not exist.
     pub(super) fn look_at(&self, path: &str, start: u64, bytes: u64) -> Result<Option<Vec<u8>>, Obstacle> {
         let Some((mut file, _)) = self.found(path)? else { return Ok(None) };
         file.seek(SeekFrom::Start(start))?;
         Ok(Some(read(&file, bytes, bytes)?))
     }
 
-    /// An opened regular file; none if it does not exist.
+    /// Opens a regular file; None if it does not exist.
     fn found(&self, path: &str) -> Result<Option<(File, Metadata)>, Obstacle> {
         let (above, name) = split(path);
         let Some(directory) = self.directory(above)? else { return Ok(None) };
@@ -208,7 +210,7 @@ impl Tree {
             FileType::Directory => Err(Obstacle::Directory),
             _ => Err(Obstacle::Special),
         };
-        // Checked before it is opened: opening alone has an effect on some devices.
+        // The kind is checked before opening, because opening a device may already have an effect.
         kind(&directory, name).map_or(Ok(()), regular)?;
         let file = match open_file(&directory, name) {
             Ok(file) => file,
@@ -240,7 +242,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Renames a written file over another that is unchanged, or to a free name.
+    /// Renames a staged file to `path`. The file there must still be `expected`. If that is None, the name
+    /// must be free.
     pub(super) fn put(&self, staged: &str, path: &str, expected: Option<Stamp>) -> Result<(), Obstacle> {
         let (above, name) = split(path);
         let (_, staged) = split(staged);
@@ -252,7 +255,7 @@ impl Tree {
         Ok(renameat(&directory, staged, &directory, name)?)
     }
 
-    /// Removes a file that is unchanged.
+    /// Removes a file if it is unchanged.
     pub(super) fn remove(&self, path: &str, expected: Stamp) -> Result<(), Obstacle> {
         let (above, name) = split(path);
         let directory = self.directory(above)?.ok_or(Obstacle::Changed)?;
@@ -260,7 +263,7 @@ impl Tree {
         Ok(unlinkat(&directory, name, AtFlags::empty())?)
     }
 
-    /// Removes a file of our own, if it exists.
+    /// Removes a file of ours, if it exists. Errors are ignored.
     pub(super) fn remove_own(&self, path: &str) {
         let (above, name) = split(path);
         if let Ok(Some(directory)) = self.directory(above) {
@@ -269,7 +272,8 @@ impl Tree {
     }
 }
 
-/// A hard link is made only at a free name, so no file is overwritten.
+/// Gives a staged file its name by a hard link, which fails if the name is taken. So no file is
+/// overwritten.
 fn put_new(directory: &OwnedFd, staged: &str, name: &str) -> Result<(), Obstacle> {
     match linkat(directory, staged, directory, name, AtFlags::empty()) {
         Ok(()) => Ok(unlinkat(directory, staged, AtFlags::empty())?),
@@ -291,7 +295,7 @@ fn unchanged(directory: &OwnedFd, name: &str, expected: Option<Stamp>) -> Result
     if found == expected { Ok(()) } else { Err(Obstacle::Changed) }
 }
 
-/// Opens a file by its name, following no link. Without NONBLOCK, a pipe without a writer would block.
+/// Opens a file without following a link. Without NONBLOCK, opening a pipe that has no writer would block.
 fn open_file(directory: &OwnedFd, name: &str) -> Result<File, Errno> {
     let flags = READ | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
     openat(directory, name, flags, Mode::empty()).map(File::from)
@@ -302,7 +306,7 @@ fn kind(directory: &OwnedFd, name: &str) -> Option<FileType> {
     Some(FileType::from_raw_mode(found.st_mode))
 }
 
-/// Reads a file at once if it has the expected size, and at most `most` bytes.
+/// Reads at most `most` bytes of a file. `expected` is the size of the first buffer.
 fn read(file: &File, expected: u64, most: u64) -> std::io::Result<Vec<u8>> {
     let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
     file.take(most).read_to_end(&mut content)?;
@@ -318,7 +322,7 @@ fn enter(directory: &OwnedFd, part: &str, shown: &str) -> Result<Option<OwnedFd>
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(match kind(directory, part) {
             Some(FileType::Directory) => error.into(),
-            // It may be gone again: then something was swapped in meanwhile.
+            // None: it is gone again, so somebody swaps files here, which is treated like a link.
             Some(FileType::Symlink) | None => Obstacle::Link(shown.to_owned()),
             Some(_) => Obstacle::NotDirectory(shown.to_owned()),
         }),
@@ -334,7 +338,7 @@ fn parts(path: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The directory, and the name in it.
+/// Splits a path into its directory and the name in it.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
 }

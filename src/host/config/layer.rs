@@ -1,4 +1,4 @@
-//! Lays one document over another, key by key, and remembers the origin of each value.
+//! Merges configuration documents key by key, and remembers the origin of each value.
 
 use indexmap::IndexMap;
 use regex::Captures;
@@ -11,7 +11,7 @@ use crate::domain::pattern::Pattern;
 use crate::domain::typed::from_yaml;
 use crate::host::environment::Environment;
 
-/// The documents laid so far.
+/// The documents merged so far.
 pub(super) struct Layers {
     merged: Value,
     origins: IndexMap<String, (Value, String)>,
@@ -22,7 +22,7 @@ impl Layers {
         Self { merged: Value::Object(Map::new()), origins: IndexMap::new() }
     }
 
-    /// Lays a document on top. Mappings merge; everything else replaces.
+    /// Adds a document on top. Mappings are merged; any other value replaces the one below.
     pub(super) fn add(&mut self, origin: &str, document: Value) {
         let Self { merged, origins } = self;
         merge(merged, document, &mut Vec::new(), &mut |path, value| {
@@ -30,7 +30,7 @@ impl Layers {
         });
     }
 
-    /// Lays a single value on top, at a path of keys.
+    /// Adds a single value on top, at a path of keys.
     pub(super) fn set(&mut self, origin: &str, path: &[&str], value: Value) {
         let document = path
             .iter()
@@ -39,7 +39,7 @@ impl Layers {
         self.add(origin, document);
     }
 
-    /// The value at a path of keys, as it is now.
+    /// The current value at a path of keys.
     pub(super) fn value(&self, path: &[&str]) -> Option<&Value> {
         path.iter().try_fold(&self.merged, |value, key| value.get(key))
     }
@@ -93,10 +93,10 @@ fn merge(base: &mut Value, over: Value, path: &mut Vec<String>, leaf: &mut impl 
     }
 }
 
-/// Patterns for masking that a project may add.
+/// Maximum number of masking patterns that a project may add.
 const MOST_PATTERNS: usize = 50;
 
-/// Bytes of a name, such as a model's.
+/// Maximum length of a name in bytes, for example of a model.
 const LONGEST_NAME: usize = 100;
 
 /// Removes harmful settings from a project's document, and returns their paths. `below` is the
@@ -126,7 +126,7 @@ fn drop_harmful(value: &mut Value, path: &mut Vec<String>, below: &Value, harmfu
     };
     let mut kept = Map::new();
     for (key, mut inner) in std::mem::take(fields) {
-        // No setting has a longer name.
+        // No setting has a longer name, so cutting hides none.
         path.push(head(&key, LONGEST_KEY).to_owned());
         if drop_harmful(&mut inner, path, below, harmful) {
             kept.insert(key, inner);
@@ -168,12 +168,12 @@ fn may_be_set(path: &[String], value: &Value, below: &Value) -> bool {
     }
 }
 
-/// Rank of a mode of approvals by strictness.
+/// Rank of a mode of approvals: a higher rank is stricter.
 pub(super) fn strictness(mode: &str) -> Option<u8> {
     ["relay", "ask", "human"].iter().position(|known| *known == mode).and_then(|at| u8::try_from(at).ok())
 }
 
-/// True if a number is a limit and not larger than the one below.
+/// True if a value is a limit of at least 1 and at most that of the layers below.
 fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
     value
         .as_u64()
@@ -181,13 +181,13 @@ fn is_smaller(value: &Value, below: Option<&Value>) -> bool {
         .is_some_and(|(value, below)| (1..=below).contains(&value))
 }
 
-/// True if a cap is not larger than the one below; any cap is stricter than none.
+/// True if a cap is at most that of the layers below. Any cap is stricter than none.
 fn is_stricter(value: &Value, below: Option<&Value>) -> bool {
     let below = below.and_then(Value::as_f64);
     value.as_f64().is_some_and(|value| value > 0.0 && below.is_none_or(|below| value <= below))
 }
 
-/// True if a word can only be a name on a command line, without a variable of the environment.
+/// True if a value is safe as a name on a command line: it is no flag and refers to no environment variable.
 fn is_name(value: &Value) -> bool {
     value.as_str().is_some_and(|name| {
         name.len() <= LONGEST_NAME
@@ -205,11 +205,11 @@ fn are_modest(value: &Value) -> bool {
     })
 }
 
-// `${NAME}` and `${NAME:-default}` in the strings of a configuration file.
+// The strings of a configuration file may contain `${NAME}` and `${NAME:-default}`.
 //
-// A variable is replaced after the file was parsed, so its value can become no key, no list and no comment.
+// Variables are replaced after the file is parsed, so a value cannot become a key, a list or a comment.
 
-/// How a string that is only a variable is read.
+/// How to read a string that consists of one variable only.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     Text,
@@ -251,7 +251,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The text with its variables replaced, if it has any.
+    /// The text with its variables replaced; None if it has none.
     fn filled(&self, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
         if !VARIABLE.is_in(text) {
             return None;
@@ -272,7 +272,7 @@ impl Expansion<'_> {
         Some(replaced.into_owned())
     }
 
-    /// The line of a variable, comments left out.
+    /// The first line outside comments that contains a variable.
     fn line_of(&self, name: &str) -> usize {
         let written = format!("${{{name}");
         let speaks = |line: &str| !line.trim_start().starts_with('#') && line.contains(&written);

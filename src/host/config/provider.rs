@@ -17,7 +17,7 @@ pub struct ProviderSettings {
     pub adapter: AdapterKind,
     /// Program and leading arguments, as shell words.
     pub command: String,
-    /// Default model; none leaves the choice to the CLI and its user.
+    /// Default model; None leaves the choice to the CLI and its user.
     #[serde(deserialize_with = "name_or_none")]
     pub model: Option<String>,
     /// Default effort.
@@ -27,13 +27,13 @@ pub struct ProviderSettings {
     pub timeout_sec: u64,
     /// Seconds of silence after the first output that end a call; 0 means never.
     pub stall_timeout_sec: u64,
-    /// Arguments before ours.
+    /// The user's arguments, before ours.
     pub extra_args: Vec<String>,
-    /// Variables set for the CLI.
+    /// Environment variables to set for the CLI.
     pub extra_env: IndexMap<String, String>,
-    /// Variables that the CLI inherits; a trailing `*` matches a prefix.
+    /// Environment variables that the CLI inherits; a trailing `*` matches a prefix.
     pub allow_env: Vec<String>,
-    /// Providers that may answer instead, in this order; none by default.
+    /// Providers that may answer instead, in this order; empty by default.
     pub fallback: Vec<String>,
     /// Default trust, 0 to 1.
     pub trust: f64,
@@ -62,7 +62,7 @@ impl Default for ProviderSettings {
 }
 
 impl ProviderSettings {
-    /// `(key, problem)` of values that have the right type and are still invalid.
+    /// The invalid values among those that have the right type, as `(key, problem)`.
     pub(super) fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         if let Some(model) = self.model.as_deref().filter(|model| model.starts_with('-')) {
@@ -121,7 +121,7 @@ impl ProviderSettings {
     }
 }
 
-/// The first argument that would let a known CLI do more than answer.
+/// The first argument that would let a known CLI do more than answer; None if all are harmless.
 fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
     if matches!(adapter, AdapterKind::Template | AdapterKind::Understudy) {
         return None;
@@ -136,7 +136,7 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
                 Some(joined) if !joined.is_empty() => joined.trim_start_matches('='),
                 _ => arguments.next().unwrap_or_default(),
             };
-            // An argument without effect is for the CLI to report.
+            // Without `=` it sets nothing; the CLI reports that itself.
             if setting.contains('=')
                 && !list("codex_settings").iter().any(|known| setting.trim_start().starts_with(known))
             {
@@ -165,15 +165,15 @@ fn undoing(adapter: AdapterKind, arguments: &[String]) -> Option<&str> {
     None
 }
 
-/// True if a text can be a model's name: it goes onto a command line, where it must not be taken for
-/// anything else.
+/// True if a text can be the name of a model. The name becomes an argument, so it must not look like a flag
+/// or contain blanks.
 pub fn is_model_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('-')
         && !text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
 }
 
-/// An empty name counts as missing.
+/// Reads a name. An empty one counts as missing.
 fn name_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
     Ok(name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()))
@@ -189,7 +189,7 @@ fn effort_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<E
 pub enum Enabled {
     Yes,
     No,
-    /// If it is named, or if no other CLI is installed.
+    /// Enabled if a call names it, or if no other CLI is installed.
     Auto,
 }
 
@@ -214,7 +214,7 @@ pub enum AdapterKind {
     Gemini,
     /// The Claude CLI.
     Claude,
-    /// Any other CLI, by its `template`.
+    /// Any other CLI, as its `template` describes it.
     Template,
     /// The provider inside this binary.
     Understudy,
@@ -228,7 +228,7 @@ pub struct TemplateSettings {
     pub args: Vec<String>,
     pub prompt: PromptChannel,
     pub answer: AnswerRule,
-    /// Place of an error in its output, beside a non-zero exit code.
+    /// Place of an error in the output, in addition to a non-zero exit code.
     pub error: Option<ErrorRule>,
     pub usage: Option<UsageRule>,
     /// Files written into the private working directory before the start.
@@ -253,7 +253,7 @@ impl TemplateSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PromptChannel {
-    /// Through its standard input.
+    /// Through standard input.
     #[default]
     Stdin,
     /// In place of `{prompt}` in an argument.

@@ -8,7 +8,7 @@ use crate::domain::budget::Caps;
 use crate::domain::language::Languages;
 use crate::domain::stage::Stage;
 
-/// Everything outside the providers.
+/// All settings except those of the providers.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
@@ -16,9 +16,9 @@ pub struct Settings {
     pub max_parallel: usize,
     /// Tools that are not served.
     pub disabled_tools: Vec<String>,
-    /// The languages of reports; dialogs and terminals use one.
+    /// The languages of reports. Dialogs and terminals use one of them.
     pub language: Languages,
-    /// The served sets of tools; none means all.
+    /// The served sets of tools; empty means all.
     pub toolsets: Vec<String>,
     /// Further directories whose files may be packed.
     pub repo_roots: Vec<PathBuf>,
@@ -28,18 +28,18 @@ pub struct Settings {
     pub masking: MaskingSettings,
     /// The coordination policy.
     pub policy: PolicySettings,
-    /// Caps on what is spent.
+    /// Caps on spending.
     pub(crate) caps: Caps,
     /// The record of calls.
     pub tracing: TracingSettings,
-    /// The way to a decision on a stage if no dialog can be shown.
+    /// How a stage is decided if no dialog can be shown.
     pub approvals: Approvals,
-    /// True if the policy may approve stages of low risk, if the caller wants that. Only the user may set
-    /// it.
+    /// True if the policy may approve stages of low risk when the caller asks for that. Only the user may
+    /// set it.
     pub auto_approve_low_risk: bool,
-    /// True if a run may begin after analyze, if the caller wants that. Only the user may set it.
+    /// True if a run may begin after analyze when the caller asks for that. Only the user may set it.
     pub late_start: bool,
-    /// True if the human is sent to the local page, if the client can open an address.
+    /// True if the human is sent to the local page when the client can open an address.
     pub page: bool,
     /// Sandbox of checks and consultants. Only the user may set it.
     pub sandbox: Sandbox,
@@ -54,12 +54,12 @@ pub struct Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sandbox {
-    /// None.
+    /// No sandbox.
     Off,
-    /// If the machine has one.
+    /// A sandbox if the machine has one.
     #[default]
     Auto,
-    /// Always; without one, nothing runs.
+    /// Always a sandbox; if there is none, nothing runs.
     Required,
 }
 
@@ -67,7 +67,7 @@ pub enum Sandbox {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
-    /// The machine's own.
+    /// The network of the machine.
     #[default]
     On,
     /// Only loopback.
@@ -76,23 +76,23 @@ pub enum Network {
 
 pub use crate::domain::approvals::Approvals;
 
-/// Limits of a packed context; in a file each may be left out.
+/// Limits of a packed context. A file may leave out any of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextLimits<Limit: Default = usize> {
-    /// Files.
+    /// Number of files.
     pub max_files: Limit,
     /// Lines of one file.
     pub max_lines_per_file: Limit,
     /// Lines of one error.
     pub max_error_lines: Limit,
-    /// Characters in all.
+    /// Characters in total.
     pub max_total_chars: Limit,
 }
 
 type LimitOverrides = ContextLimits<Option<usize>>;
 
-/// Limits by stage; the environment's numbers win over every stage's own.
+/// Limits by stage. Numbers from the environment (`everywhere`) override those of every stage.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ContextSettings {
@@ -145,9 +145,9 @@ pub struct TracingSettings {
     pub enabled: bool,
     /// The directory of the event log, relative to the project root; `.maestro` by default.
     pub directory: Option<PathBuf>,
-    /// True if questions are kept, masked; else only their digest and length.
+    /// True if questions are kept (masked). Otherwise only their hash and length are.
     pub save_prompts: bool,
-    /// True if answers are kept, masked; else only their digest and length.
+    /// True if answers are kept (masked). Otherwise only their hash and length are.
     pub save_responses: bool,
 }
 

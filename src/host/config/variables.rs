@@ -1,4 +1,4 @@
-//! The `MAESTRO_*` variables, read by their table and laid over the files.
+//! The `MAESTRO_*` environment variables. A table maps them to settings, where they override the files.
 
 use std::sync::LazyLock;
 
@@ -41,7 +41,7 @@ pub enum Form {
     Network,
 }
 
-/// Lays the environment over the files.
+/// Adds the environment on top of the files.
 pub(super) fn add(layers: &mut Layers, environment: &Environment, problems: &mut Vec<Problem>) {
     let providers = layers.provider_names();
     for (name, text) in environment.text() {
@@ -55,7 +55,7 @@ pub(super) fn add(layers: &mut Layers, environment: &Environment, problems: &mut
     }
 }
 
-/// True if a variable is ours but is read elsewhere.
+/// True if a variable is ours but sets no key here, because other code reads it.
 fn is_read_elsewhere(name: &str) -> bool {
     variables().general.iter().any(|variable| variable.name == name && variable.path.is_empty())
 }
@@ -96,7 +96,7 @@ fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) -
     })
 }
 
-/// The value, or the accepted form.
+/// Parses a value; the error describes the accepted form.
 fn read(form: Form, text: &str) -> Result<Value, String> {
     if !matches!(form, Form::Patterns) && text.contains("${") {
         return Err("holds a ${...} that was not replaced: set that variable where the server is registered, or write the value itself".to_owned());
@@ -192,14 +192,14 @@ fn unknown(name: &str, providers: &[String]) -> String {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// Its name; of a provider's variable, the part after `MAESTRO_<PROVIDER>_`.
+    /// Its name; for a provider's variable, the part after `MAESTRO_<PROVIDER>_`.
     pub name: String,
-    /// The keys that it sets; none if it is read elsewhere.
+    /// The path of the key that it sets; empty if other code reads the variable.
     pub path: Vec<String>,
     pub form: Form,
 }
 
-/// The variables of the whole server and those of a provider.
+/// The variables of the whole server, and those that each provider has.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variables {

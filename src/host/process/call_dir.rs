@@ -11,22 +11,23 @@ use tokio::task::spawn_blocking;
 
 use super::leftover;
 
-/// Only the owner.
+/// Permissions for the owner only.
 const PRIVATE: u32 = 0o700;
 
-/// A temporary directory that only our user can enter, removed on drop with all that is in it.
+/// A temporary directory that only our user can enter. It is removed on drop with its contents.
 #[derive(Debug)]
 pub struct CallDir {
-    // Empty only while `self` is being dropped.
+    // None only while `self` is being dropped.
     root: Option<TempDir>,
     path: PathBuf,
     work: PathBuf,
-    /// Held as long as the directory is in use.
+    /// The lock shows that the directory is in use.
     _lock: File,
 }
 
 impl CallDir {
-    /// Makes `maestro-call-*` with `work` in the system's temporary directory. Blocks for two `mkdir`.
+    /// Creates `maestro-call-*` with a subdirectory `work` in the system's temporary directory. Blocks for
+    /// two `mkdir`.
     ///
     /// # Errors
     /// If a directory cannot be made.
@@ -41,7 +42,7 @@ impl CallDir {
         Ok(Self { root: Some(root), path, work, _lock: lock })
     }
 
-    /// The same off the runtime's thread.
+    /// As [`Self::create`], but on a blocking thread.
     ///
     /// # Errors
     /// If a directory cannot be made.
@@ -54,19 +55,20 @@ impl CallDir {
         &self.work
     }
 
-    /// The place for [`Launch::capture_dir`](super::Launch::capture_dir): all of it, of which a program is
-    /// given `work` and what is made for it.
+    /// The whole directory, for [`Launch::capture_dir`](super::Launch::capture_dir). The program itself gets
+    /// only `work` and the files that are created for it.
     pub fn capture(&self) -> &Path {
         &self.path
     }
 }
 
 impl Drop for CallDir {
-    /// A program may have left any number of files, so they are removed off the runtime's thread.
+    /// Removes the directory on a blocking thread, because a program may have left any number of files.
     fn drop(&mut self) {
         let root = self.root.take();
         let path = std::mem::take(&mut self.path);
-        // The lock goes last: what a server that is killed meanwhile leaves can be told from a new one.
+        // The lock is removed last. If the server is killed meanwhile, the rest can then be told from a new
+        // directory.
         let remove = move || {
             leftover::empty(&path);
             drop(root);

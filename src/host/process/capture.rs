@@ -1,5 +1,7 @@
-//! Output goes to regular files: some programs lose what they write to a pipe past its 64 KiB, and
-//! a background child that holds a file open delays nobody.
+//! Output of programs, in regular files, and the limits on it.
+//!
+//! Pipes would not do: some programs lose output beyond the 64 KiB of a pipe, and a background child that
+//! holds a pipe open would delay the reader.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use super::{Activity, Ended, Finish, Limits};
 
-/// Bigger reads leave the runtime's thread.
+/// Maximum size in bytes of a read on the runtime's thread. Larger ones go to a blocking thread.
 const INLINE_READ: u64 = 128 * 1024;
-/// How much of a file's end is searched for its last line, in bytes.
+/// Number of bytes at the end of a file that are searched for its last line.
 const TAIL: u64 = 4096;
-/// More than the longest mark, in bytes: one may be written in two pieces.
+/// Number of bytes that are searched again, because a mark may arrive in two pieces. Longer than any mark.
 const OVERLAP: u64 = 64;
-/// The longest last line, in characters.
+/// Maximum length of a last line in characters.
 const LAST_LINE: usize = 200;
 
 /// The two files of a run.
@@ -26,20 +28,20 @@ pub(super) struct Capture {
 }
 
 impl Capture {
-    /// Makes `stdout` and `stderr` in `dir`, replacing those of an earlier run.
+    /// Creates the files `stdout` and `stderr` in `dir`, and replaces those of an earlier run.
     pub(super) fn create(dir: &Path) -> io::Result<Self> {
         let stdout = Stream::create(&dir.join("stdout"))?;
         let stderr = Stream::create(&dir.join("stderr"))?;
         Ok(Self { stdout, stderr })
     }
 
-    /// The sizes of stdout and stderr now, in bytes.
+    /// The current sizes of stdout and stderr in bytes.
     pub(super) fn sizes(&self) -> [u64; 2] {
         [self.stdout.size(), self.stderr.size()]
     }
 }
 
-/// Makes a private file, in the place of an older one.
+/// Creates a private file, and removes an older one in its place.
 pub(super) fn anew(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     options.create_new(true).mode(0o600);
     match options.open(path) {
@@ -51,16 +53,16 @@ pub(super) fn anew(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     }
 }
 
-/// The part of an output that was searched for its end.
+/// The part of an output that has been searched for its end.
 #[derive(Debug, Default)]
 pub(super) struct Scanned {
-    /// Its size at the last look.
+    /// Size of the output at the last search.
     size: u64,
-    /// The bytes in which no mark begins.
+    /// Number of bytes at the start in which no mark begins.
     without_mark: u64,
 }
 
-/// Result of a look for the end of an output.
+/// Result of a search for the end of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     NoMark,
@@ -77,7 +79,7 @@ fn look(stream: &Stream, from: u64, size: u64, finish: Finish) -> io::Result<Loo
     Ok(if finished { Look::Finished } else { Look::Mark })
 }
 
-/// One file that takes one stream.
+/// The file of one output stream.
 #[derive(Debug)]
 pub(super) struct Stream {
     file: File,
@@ -85,11 +87,12 @@ pub(super) struct Stream {
 
 impl Stream {
     fn create(path: &Path) -> io::Result<Self> {
-        // Appending: a descendant that reopens /dev/stdout must not make ours write over it.
+        // Appending, so that the program does not overwrite the output of a descendant that reopens
+        // /dev/stdout.
         Ok(Self { file: anew(OpenOptions::new().read(true).append(true), path)? })
     }
 
-    /// The handle the program writes to.
+    /// The handle that the program writes to.
     pub(super) fn sink(&self) -> io::Result<File> {
         self.file.try_clone()
     }
@@ -98,7 +101,7 @@ impl Stream {
         self.file.metadata().map_or(0, |metadata| metadata.len())
     }
 
-    /// The first `cap` bytes, and whether there were more.
+    /// Reads the first `cap` bytes, with true if there are more.
     pub(super) async fn read(self, cap: u64) -> io::Result<(Vec<u8>, bool)> {
         let size = self.size();
         let wanted = size.min(cap);
@@ -115,14 +118,14 @@ impl Stream {
         self.range(0, wanted)
     }
 
-    /// Reads by offset, because the position is shared with the writer.
+    /// Reads at an offset, because the file position is shared with the writer.
     fn range(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
         let wanted = usize::try_from(to.saturating_sub(from)).map_err(io::Error::other)?;
         let mut bytes = vec![0; wanted];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match self.file.read_at(rest, from + filled as u64) {
-                // Somebody truncated the file meanwhile.
+                // The file was truncated meanwhile.
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -133,8 +136,8 @@ impl Stream {
         Ok(bytes)
     }
 
-    /// True if the output has come to its end. A searched part is searched again only around
-    /// a mark that came before the rest of its event.
+    /// True if the output is complete. A part that was searched is searched again only if it has a mark
+    /// whose event was incomplete.
     pub(super) async fn is_finished(&self, finish: Finish, scanned: &mut Scanned) -> bool {
         let size = self.size();
         if size == scanned.size {
@@ -160,7 +163,7 @@ impl Stream {
         Ok(finish.marks.iter().any(|mark| memchr::memmem::find(&new, mark.as_bytes()).is_some()))
     }
 
-    /// The last line that has text, as far as the end of the file shows it.
+    /// The last line with text, from the last bytes of the file.
     pub(super) fn last_line(&self) -> Option<String> {
         let size = self.size();
         let mut tail = vec![0; usize::try_from(size.min(TAIL)).ok()?];
@@ -170,26 +173,26 @@ impl Stream {
     }
 }
 
-/// The last line of `text` that has any text, fit to be shown in one line.
+/// The last line with visible text, without control characters and cut to [`LAST_LINE`].
 fn last_line(text: &str) -> Option<String> {
     let plain = |line: &str| line.replace(char::is_control, "").trim().to_owned();
     let line = text.rsplit(['\n', '\r']).map(plain).find(|line| !line.is_empty())?;
     Some(line.chars().take(LAST_LINE).collect())
 }
 
-/// The pause between two looks at the files while a run is young.
+/// Pause between two looks at the files during the first seconds of a run.
 const YOUNG_RHYTHM: Duration = Duration::from_millis(100);
-/// The pause later on.
+/// Pause between two looks afterwards.
 const RHYTHM: Duration = Duration::from_millis(250);
 const YOUTH: Duration = Duration::from_secs(2);
-/// The pause between two reports.
+/// Pause between two reports to the watcher.
 const REPORT: Duration = Duration::from_secs(1);
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// Kill the tree for this reason.
+    /// The reason to kill the tree, if there is one.
     pub(super) stop: Option<Ended>,
-    /// Tell the watcher.
+    /// True if a report to the watcher is due.
     pub(super) report: bool,
 }
 
@@ -199,7 +202,7 @@ pub(super) enum Side {
     Stderr,
 }
 
-/// The state between looks.
+/// Applies the limits to the sizes of the output, and keeps the state between two looks.
 #[derive(Debug)]
 pub(super) struct Meter {
     limits: Limits,
@@ -214,7 +217,7 @@ impl Meter {
         Self { limits, started, sizes: [0; 2], grown: None, reported: started }
     }
 
-    /// Takes in the sizes of stdout and stderr, in bytes, at `now`.
+    /// Takes the sizes of stdout and stderr in bytes, as measured at `now`.
     pub(super) fn read(&mut self, now: Instant, sizes: [u64; 2]) -> Reading {
         let first = self.grown.is_none();
         self.notice_growth(now, sizes);
@@ -229,7 +232,7 @@ impl Meter {
     fn notice_growth(&mut self, now: Instant, sizes: [u64; 2]) {
         let [stdout, stderr] = sizes;
         let [old_stdout, old_stderr] = self.sizes;
-        // Any change counts: a program that truncates its output is not stuck.
+        // Any change counts as growth: a program that truncates its output is not stuck.
         if stderr != old_stderr {
             self.grown = Some((now, Side::Stderr));
         }
@@ -257,7 +260,7 @@ impl Meter {
         [self.times_out(), self.stalls()].into_iter().flatten().fold(rhythm, Instant::min)
     }
 
-    // A limit so long that the clock cannot hold its end is no limit.
+    // A limit that ends beyond the range of the clock counts as no limit.
     fn times_out(&self) -> Option<Instant> {
         self.limits.timeout.and_then(|timeout| self.started.checked_add(timeout))
     }

@@ -1,12 +1,12 @@
 //! Process groups.
 //!
-//! A group keeps its number as long as one member exists, a zombie included. So a group may be
-//! signalled safely while its leader has not been reaped, and not for long afterwards.
+//! A group keeps its number as long as it has a member, and a zombie is one. So a group may be signalled
+//! safely until its leader is reaped. Soon afterwards the number may belong to another group.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
-/// A group's number from text; never one that would make `kill` mean "everybody".
+/// Parses a group's number. None for a number that `kill` would take for every process.
 pub(crate) fn parse(text: &str) -> Option<Pid> {
     text.parse().ok().filter(|raw| *raw > 1).and_then(Pid::from_raw)
 }
@@ -23,7 +23,7 @@ pub(crate) fn signal(group: Pid, signal: Signal) {
 /// Asks every member to end, the stopped ones too.
 pub(crate) fn terminate(group: Pid) {
     signal(group, Signal::TERM);
-    // A stopped process (say, one that read from the terminal) gets SIGTERM only when it goes on.
+    // A stopped process (for example one that read from the terminal) gets SIGTERM only when it continues.
     signal(group, Signal::CONT);
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn terminate(group: Pid) {
 pub(crate) fn exists(group: Pid) -> bool {
     match test_kill_process_group(group) {
         Ok(()) => true,
-        // Linux: members of another user. macOS: nothing but zombies.
+        // On Linux the members belong to another user. On macOS all of them are zombies.
         Err(Errno::PERM) => cfg!(target_os = "linux"),
         Err(_) => false,
     }

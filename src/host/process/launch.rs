@@ -1,4 +1,4 @@
-//! Program to run, and its limits.
+//! A program to run with its limits, and the outcome of a run.
 
 use std::ffi::OsString;
 use std::io;
@@ -11,9 +11,9 @@ use super::call_dir::CallDir;
 use crate::host::wall::report::Exit;
 use crate::host::wall::{Wall, WallStanding};
 
-/// The environment variable that every process of a call carries.
+/// The environment variable that marks every process of a call.
 ///
-/// A descendant inherits it, so it is found even after it left the process group (Linux only).
+/// Descendants inherit it, so they are found even after they left the process group (Linux only).
 pub const MARKER_VARIABLE: &str = "CONSULT_CALL_ID";
 
 /// One program to run to its end.
@@ -21,23 +21,23 @@ pub const MARKER_VARIABLE: &str = "CONSULT_CALL_ID";
 pub struct Launch {
     /// The program: an absolute path, or a bare name that is looked up in the `PATH` of `env`.
     pub program: PathBuf,
-    /// The arguments, the program's own name not included.
+    /// The arguments, without the program's own name.
     pub args: Vec<OsString>,
-    /// The whole environment: nothing of the server's is inherited.
+    /// The whole environment. Nothing is inherited from the server.
     pub env: Vec<(OsString, OsString)>,
     /// The working directory; it must exist.
     pub cwd: PathBuf,
-    /// Standard input of the program; its end follows at once.
+    /// The whole standard input of the program. If it is empty, the program gets `/dev/null`.
     pub stdin: Vec<u8>,
     pub limits: Limits,
-    /// Files it may touch. `capture_dir` must lie outside of what it may write.
+    /// The sandbox. `capture_dir` must be outside the directories that the program may write to.
     pub wall: Wall,
-    /// An existing private directory; the files `stdout` and `stderr` are made anew in it.
+    /// An existing private directory. Each run creates the files `stdout` and `stderr` in it.
     pub capture_dir: PathBuf,
 }
 
 impl Launch {
-    /// A program alone in the private directory of a call: no arguments, an empty environment, no wall.
+    /// A program in the private directory of a call, with no arguments, an empty environment and no wall.
     pub fn new(program: &Path, directory: &CallDir) -> Self {
         Self {
             program: program.to_owned(),
@@ -51,50 +51,50 @@ impl Launch {
         }
     }
 
-    /// The same with one more argument.
+    /// Adds an argument.
     pub fn arg(&mut self, argument: impl Into<OsString>) -> &mut Self {
         self.args.push(argument.into());
         self
     }
 
-    /// The same with more arguments.
+    /// Adds arguments.
     pub fn args(&mut self, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> &mut Self {
         self.args.extend(arguments.into_iter().map(Into::into));
         self
     }
 
-    /// The same with one more variable.
+    /// Adds an environment variable.
     pub fn env(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> &mut Self {
         self.env.push((name.into(), value.into()));
         self
     }
 }
 
-/// How long and how much a program may take.
+/// Limits on the time and the output of a program.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// The longest run, measured from the call.
+    /// Maximum duration of the run, measured from the call.
     pub timeout: Option<Duration>,
-    /// The longest silence after the first byte of output. Before that byte only `timeout` counts,
-    /// because many programs print nothing before their end.
+    /// Maximum silence after the first byte of output. Before that byte only `timeout` counts, because many
+    /// programs print nothing until they end.
     pub stall: Option<Duration>,
     /// The time between SIGTERM and SIGKILL.
     pub grace: Duration,
-    /// The most output kept, in bytes, for stdout and for stderr each. More ends the run.
+    /// Maximum size of stdout, and of stderr, in bytes. More output ends the run.
     pub output_bytes: u64,
-    /// How long descendants may live on after the program itself exited.
+    /// Time that descendants may live after the program itself has exited.
     pub drain: Duration,
-    /// Way to tell that the program has said all that is wanted of it, although it still runs.
+    /// Recognizes on stdout that the answer is complete although the program still runs.
     pub finish: Option<Finish>,
     pub linger: Duration,
-    /// How to tell from stderr that the program begins its work once more by itself: it is ended at once.
+    /// Recognizes on stderr that the program repeats its work by itself. It is then ended at once.
     pub repeats: Option<Finish>,
 }
 
-/// Form of the end of an output.
+/// Recognizes the end of an output.
 #[derive(Debug, Clone, Copy)]
 pub struct Finish {
-    /// Words of which one stands in every such end: the output is read through only where one does.
+    /// Words: every end contains at least one of them. Only output with one of them is read completely.
     pub marks: &'static [&'static str],
     pub is_there: fn(&str) -> bool,
 }
@@ -115,48 +115,48 @@ impl Default for Limits {
     }
 }
 
-/// Why a run is over.
+/// The reason why a run is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// The program exited of its own accord, or somebody else killed it.
+    /// The program exited by itself, or somebody else killed it.
     Exited,
-    /// It had said all that was wanted of it and stayed for [`Limits::linger`](super::Limits::linger);
-    /// the tree was killed. Or it was about to begin once more ([`Limits::repeats`](super::Limits::repeats)).
+    /// The answer was complete and the program stayed for [`Limits::linger`](super::Limits::linger), or it
+    /// was about to repeat its work ([`Limits::repeats`](super::Limits::repeats)). The tree was killed.
     Finished,
-    /// [`Limits::timeout`](super::Limits::timeout) passed and the tree was killed.
+    /// [`Limits::timeout`](super::Limits::timeout) passed, and the tree was killed.
     TimedOut,
-    /// [`Limits::stall`](super::Limits::stall) passed without output and the tree was killed.
+    /// [`Limits::stall`](super::Limits::stall) passed without output, and the tree was killed.
     Stalled,
-    /// A stream outgrew [`Limits::output_bytes`](super::Limits::output_bytes). The tree was killed,
-    /// unless the program had exited before the excess was seen: [`Outcome::exit`] tells.
+    /// A stream exceeded [`Limits::output_bytes`](super::Limits::output_bytes). The tree was killed, unless
+    /// the program had exited before the excess was seen ([`Outcome::exit`] shows which).
     OutputTooLarge,
 }
 
-/// A finished run, with its output in bytes as they came; in text for those who read it.
+/// A finished run. Its output is bytes as the program wrote them, or text (see [`Outcome::into_text`]).
 #[derive(Debug, Clone)]
 pub struct Outcome<T = Vec<u8>> {
-    /// Why it is over.
+    /// The reason why it is over.
     pub ended: Ended,
     pub exit: Exit,
-    /// The standard output, at most `output_bytes` of it, counted from the start.
+    /// The first `output_bytes` bytes of standard output.
     pub stdout: T,
-    /// The standard error, at most `output_bytes` of it, counted from the start.
+    /// The first `output_bytes` bytes of standard error.
     pub stderr: T,
-    /// Time of its end, in the zone in which programs tell the time.
+    /// Time of its end, in the time zone that programs use in their output.
     pub at: Zoned,
-    /// From the call to the moment the output was read.
+    /// Time from the call until the output was read.
     pub elapsed: Duration,
-    /// Processes that outlived the program by more than `drain` and were killed. Those that left
-    /// its group count only if somebody was still in it at the exit; otherwise they are looked for
-    /// after the result. Without `/proc` a group counts as one.
+    /// Number of processes that outlived the program by more than `drain` and were killed. Those that left
+    /// its group count only if the group still had a member at the exit; otherwise the search for them
+    /// comes after the result. Without `/proc` a group counts as one process.
     pub leftovers: usize,
     /// The wall that stood around it.
     pub wall: WallStanding,
 }
 
 impl Outcome {
-    /// The same in text. Bytes that are none become replacement characters: an answer is never lost to one
-    /// of them.
+    /// The same run with its output as text. Invalid bytes become replacement characters, because no answer
+    /// may be lost to one of them.
     pub fn into_text(self) -> Outcome<String> {
         let text = |bytes| match String::from_utf8(bytes) {
             Ok(text) => text,
@@ -171,20 +171,19 @@ impl Outcome {
 /// A run in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
-    /// Since the call.
+    /// Time since the call.
     pub elapsed: Duration,
-    /// How long ago output was last seen to grow (to the rhythm of the polls: 250 ms); `None`
-    /// before the first byte.
+    /// Time since the output last grew, to a precision of 250 ms; `None` before the first byte.
     pub last_output: Option<Duration>,
-    /// The last line with text in the stream that grew last: trimmed, without control characters,
+    /// The last line with text of the stream that grew last. It is trimmed, has no control characters, and
     /// at most 200 characters.
     pub last_line: Option<String>,
 }
 
-/// Why a program could not be run.
+/// The reason why a program could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
-    /// There is no such program.
+    /// The program does not exist.
     #[error("program not found: {}", program.display())]
     NotFound {
         /// The program as it was asked for.
@@ -196,16 +195,16 @@ pub enum ProcessError {
         /// The program as it was asked for.
         program: PathBuf,
     },
-    /// The wall that the call requires is not there, so nothing was run.
+    /// The wall that the call requires is not available, so nothing was run.
     #[error("the sandbox is required but not available: {0}")]
     NoWall(String),
-    /// Starting it failed for another reason.
+    /// The start failed for another reason.
     #[error("cannot start the program: {0}")]
     Spawn(#[source] io::Error),
-    /// The files that take its output could not be made or read.
+    /// The files for the output could not be created or read.
     #[error("cannot capture the program's output: {0}")]
     Capture(#[source] io::Error),
-    /// The supervisor is shut down or was shut down during the run.
+    /// The supervisor was shut down before or during the run.
     #[error("the server is shutting down")]
     ShuttingDown,
 }

@@ -1,7 +1,7 @@
 //! Directories of calls whose server was killed before it could remove them.
 //!
-//! A directory is alive as long as its server holds the lock on a file in it. A process id would
-//! prove nothing: another container may share the temporary directory, and ids come back.
+//! A directory is in use as long as its server holds the lock on a file in it. A process id would prove
+//! nothing: another container may share the temporary directory, and ids are reused.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,22 +18,22 @@ pub(crate) const PREFIX: &str = "maestro-call-";
 pub(crate) const TREES: &str = "maestro-trees-";
 /// Prefix of the names of files that lead a browser to the page.
 pub(crate) const PAGE: &str = "maestro-page-";
-/// Names that no consultant may open but those of its own call.
+/// Prefixes of private names. A consultant may open only those of its own call.
 pub(crate) const PRIVATE: [&str; 3] = [PREFIX, TREES, PAGE];
 
-/// The file whose lock keeps a directory.
+/// The file whose lock shows that a directory is in use.
 const LOCK: &str = "lock";
 
-/// One without a lock may just be in the making, if it is younger.
+/// A directory without a lock that is younger than this may still be under construction.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// Takes the lock of a new directory. It is free again when the file is closed, by whatever.
+/// Takes the lock of a new directory. The lock is free again when the file is closed, for any reason.
 ///
 /// # Errors
 ///
-/// The file cannot be made.
+/// The file cannot be created.
 pub(crate) fn lock(directory: &Path) -> io::Result<File> {
-    // Locked before it has its name, so that it is locked as soon as the name is visible.
+    // The file is locked before it is renamed, so that its final name is never visible without the lock.
     let unfinished = directory.join("lock.new");
     let file = File::create_new(&unfinished)?;
     flock(&file, FlockOperation::LockExclusive)?;
@@ -41,18 +41,19 @@ pub(crate) fn lock(directory: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes all but the lock from a directory.
+/// Removes everything except the lock from a directory.
 pub(super) fn empty(directory: &Path) {
     let all = fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
     for entry in all.filter(|entry| entry.file_name() != LOCK) {
         let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
         let path = entry.path();
-        // What stays goes with the directory, or is left for the next server.
+        // Anything that remains is removed with the directory, or by the next server.
         let _ = if is_directory { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
 }
 
-/// True if a directory is ours and its server is gone: its lock is free, or it is old and has none.
+/// True if a directory is ours and its server is gone: the lock is free, or there is none and the directory
+/// is old.
 pub(crate) fn is_abandoned(directory: &Path) -> bool {
     is_abandoned_after(YOUNG, directory)
 }
@@ -72,20 +73,21 @@ fn is_abandoned_after(young: Duration, directory: &Path) -> bool {
     }
 }
 
-/// Removes the directories in `base` that are ours and that nobody holds. A directory that cannot be removed
-/// stays for the next time.
+/// Removes the directories in `base` that are ours and abandoned. A directory that cannot be removed stays
+/// for the next time.
 pub(super) fn remove(base: &Path, young: Duration) {
     for entry in fs::read_dir(base).into_iter().flatten().filter_map(Result::ok) {
         let is_named_so = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
         if is_named_so && is_abandoned_after(young, &entry.path()) {
             tracing::debug!(directory = %entry.path().display(), "left behind by a killed server");
-            // Another server may be at it too.
+            // Another server may be removing it too.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// Removes the calls of killed servers from the system's temporary directory, with their copies of logins.
+/// Removes the call directories of killed servers from the system's temporary directory. They contain copies
+/// of logins.
 pub fn remove_old() {
     remove(&std::env::temp_dir(), YOUNG);
 }

@@ -1,4 +1,4 @@
-//! The calls in progress, for a shutdown or the guardian, which ends them all.
+//! The list of the calls in progress. A shutdown or the guardian ends all of them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -12,12 +12,12 @@ use crate::host::guardian::{Guardian, GuardianCommand};
 
 /// All calls of a supervisor. Each is announced to the guardian before its process exists.
 ///
-/// A group is listed only while it may be signalled safely: its leader is reaped under the same
-/// lock that takes it off the list.
+/// A group is listed only while it may be signalled safely: the lock is held while its leader is reaped and
+/// the group is taken off the list.
 #[derive(Debug)]
 pub(super) struct Registry {
     state: Mutex<State>,
-    /// Held for reading while a process is started and not yet in `state`.
+    /// Held for reading while a process starts and is not yet in `state`.
     starting: RwLock<()>,
     orphans: Orphans,
 }
@@ -27,7 +27,7 @@ pub(super) struct Registry {
 pub(super) enum Orphans {
     /// They become children of this process.
     Adopted,
-    /// They go to somebody else.
+    /// They become children of another process.
     Unknown,
 }
 
@@ -45,18 +45,18 @@ impl Registry {
         Self { state: Mutex::new(state), starting: RwLock::new(()), orphans }
     }
 
-    // Nothing is left half done under this lock, so a panic elsewhere does no harm.
+    // No change of the state can stop half-way, so a lock that a panic poisoned is still usable.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held from before a process starts until the registry knows its group.
+    /// The guard to hold from before a process starts until the registry knows its group.
     pub(super) fn starting(&self) -> RwLockReadGuard<'_, ()> {
         self.starting.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends what became ours because a helper was killed before it had ended what it watched. Blocks
-    /// for some milliseconds.
+    /// Kills processes that this one adopted because their helper was killed before it could end them.
+    /// Blocks for some milliseconds.
     pub(super) fn end_adopted(&self) {
         if self.orphans == Orphans::Unknown {
             return;
@@ -73,8 +73,8 @@ impl Registry {
         }
     }
 
-    /// A process is about to start; the answer is the marker it has to carry. The first call starts
-    /// the guardian, which blocks for a millisecond or two.
+    /// Announces a process that is about to start, and returns the marker that it must carry. The first call
+    /// starts the guardian, which blocks for a millisecond or two.
     pub(super) fn announce(&self) -> Result<String, ProcessError> {
         let mut state = self.lock();
         if state.closed {
@@ -87,14 +87,17 @@ impl Registry {
         Ok(marker)
     }
 
-    /// It started. An error means that a shutdown came first and has not seen this group.
+    /// Records the group of a process that has started.
+    ///
+    /// # Errors
+    /// A shutdown came first and has not seen this group.
     pub(super) fn started(&self, marker: &str, group: Pid) -> Result<(), ProcessError> {
         let mut state = self.lock();
         state.set(marker, Some(group));
         if state.closed { Err(ProcessError::ShuttingDown) } else { Ok(()) }
     }
 
-    /// Reaps the leader by `reap`, and strikes the group off if that left nobody in it.
+    /// Reaps the leader with `reap`, and takes the group off the list if it is then empty.
     pub(super) fn reap(&self, marker: &str, group: Pid, reap: impl FnOnce()) -> GroupIs {
         let mut state = self.lock();
         reap();
@@ -105,12 +108,12 @@ impl Registry {
         GroupIs::Gone
     }
 
-    /// The group is gone, though not all of the call.
+    /// Takes a group off the list whose call still has other processes.
     pub(super) fn strike(&self, marker: &str) {
         self.lock().set(marker, None);
     }
 
-    /// Nothing of the call is left.
+    /// Removes a call that has no process left.
     pub(super) fn done(&self, marker: &str) {
         let mut state = self.lock();
         if state.calls.remove(marker).is_some() {
@@ -126,7 +129,7 @@ impl Registry {
         self.lock().closed
     }
 
-    /// The number of calls whose group is still there.
+    /// The number of calls whose group still exists.
     pub(super) fn live(&self) -> usize {
         self.lock().calls.values().flatten().count()
     }
@@ -136,7 +139,7 @@ impl Registry {
         self.lock().calls.values().flatten().for_each(|one| group::terminate(*one));
     }
 
-    /// Kills every group; the answer is what to sweep up afterwards.
+    /// Kills every group, and returns the markers of processes to search for afterwards.
     pub(super) fn kill_all(&self) -> Quarry {
         let state = self.lock();
         state.calls.values().flatten().for_each(|one| group::signal(*one, Signal::KILL));
@@ -151,7 +154,7 @@ impl State {
     }
 }
 
-/// State of a group: with or without members besides its reaped leader.
+/// State of a group after its leader was reaped: with or without other members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GroupIs {
     Alive,

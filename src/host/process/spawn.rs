@@ -1,4 +1,4 @@
-//! Starts the program: everything about a run that blocks.
+//! Starts programs. All functions block.
 
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt as _;
@@ -16,12 +16,12 @@ use super::tree::{Hold, Tree};
 use super::{Launch, MARKER_VARIABLE, ProcessError};
 use crate::host::wall::{HELPER_ARGUMENT, HelperCommand, Input, Orders, Rules, Strictness, WallStanding};
 
-/// Number of times that a program file that is still open for writing is tried again.
+/// Maximum number of attempts to start a program file that is still open for writing.
 const BUSY_TRIES: u32 = 5;
-/// The pause before the next try.
+/// Pause between two attempts.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// A program that was started, with the ends of what it was connected to.
+/// A started program, with our ends of its pipes and files.
 pub(super) struct Running {
     pub(super) tree: Tree,
     pub(super) stdin: Option<ChildStdin>,
@@ -33,13 +33,13 @@ pub(super) struct Running {
 
 #[derive(Debug)]
 pub(super) enum Through {
-    /// By the helper, which reports here.
+    /// A helper started the program, and reports here.
     Helper(ChildStdout),
-    /// Directly, with whatever wall that leaves.
+    /// The program was started directly, with the wall that this allows.
     Nothing(WallStanding),
 }
 
-/// A helper that was started and waits for its orders. Dropped, it ends.
+/// A helper that was started and waits for its orders. It ends on drop.
 pub(super) struct Waiting {
     tree: Tree,
     stdin: Option<ChildStdin>,
@@ -47,7 +47,7 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    /// Starts a helper. Its environment is empty: it is no process of the call.
+    /// Starts a helper. Its environment is empty, so it does not count as a process of the call.
     pub(super) fn start(
         helper: &HelperCommand,
         registry: &Arc<Registry>,
@@ -62,7 +62,7 @@ impl Waiting {
         Ok(Self { tree, stdin, report })
     }
 
-    /// Writes the orders to run `launch`. `hold` is dropped once no process of it is left.
+    /// Composes the orders to run `launch`. `hold` is dropped when no process of the run is left.
     pub(super) fn ordered(self, launch: &Launch, hold: Hold) -> Result<Running, ProcessError> {
         let Self { mut tree, stdin, report } = self;
         check_directory(launch)?;
@@ -89,12 +89,12 @@ fn orders(launch: &Launch, marker: &str) -> Orders {
         strictness: launch.wall.strictness,
         input: if launch.stdin.is_empty() { Input::Null } else { Input::Follows },
         drain: launch.limits.drain,
-        // It must be done before the group is killed.
+        // The helper must be finished before its group is killed.
         grace: launch.limits.grace * 9 / 10,
     }
 }
 
-/// Starts `launch` where there is no helper. `hold` is dropped once no process of it is left.
+/// Starts `launch` without a helper. `hold` is dropped when no process of the run is left.
 pub(super) fn directly(
     launch: &Launch,
     hold: Hold,
@@ -121,25 +121,25 @@ pub(super) fn directly(
     Ok(Running { tree, stdin, orders: Vec::new(), capture, through })
 }
 
-/// Starts a process in a group of its own, which the guardian and a shutdown know. `spawn` gets the marker of its
-/// call.
+/// Starts a process in a group of its own, and registers the group for the guardian and a shutdown. `spawn`
+/// gets the marker of the call.
 fn begin(
     registry: &Arc<Registry>,
     runtime: Handle,
     spawn: impl FnOnce(&str) -> Result<Child, ProcessError>,
 ) -> Result<(Tree, Option<ChildStdin>, Option<ChildStdout>), ProcessError> {
-    // Until the group is known, the new process must not be taken for an orphan.
+    // Prevents that the new process is taken for an orphan before its group is known.
     let _starting = registry.starting();
     let marker = registry.announce()?;
     let mut child = spawn(&marker).inspect_err(|_| registry.done(&marker))?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-    // From here on dropping the tree kills it.
+    // From here on, dropping the tree kills the process.
     let tree = Tree::new(child, marker, Arc::clone(registry), runtime);
     tree.enlist()?;
     Ok((tree, stdin, stdout))
 }
 
-/// The wall where the system has no helper: none.
+/// The standing of the wall if there is no helper: there is no wall.
 fn without_helper(launch: &Launch) -> Result<WallStanding, ProcessError> {
     let standing = WallStanding::unsupported(&launch.wall);
     match (launch.wall.strictness, standing.missing()) {
@@ -148,24 +148,24 @@ fn without_helper(launch: &Launch) -> Result<WallStanding, ProcessError> {
     }
 }
 
-/// Lets a pipe take the whole input at once, as far as the system allows. Each time that it is full, writer and
-/// reader wait for each other.
+/// Enlarges a pipe for the whole input, as far as the system allows. Otherwise writer and reader wait for
+/// each other whenever the pipe is full.
 #[cfg(target_os = "linux")]
 fn widen(stdin: &ChildStdin, bytes: usize) {
     const USUAL: usize = 64 * 1024;
     const MOST: usize = 1024 * 1024;
     if bytes > USUAL {
-        // Without more room it takes longer.
+        // If this fails, writing only takes longer.
         let _ = rustix::pipe::fcntl_setpipe_size(stdin, bytes.min(MOST));
     }
 }
 
-/// Elsewhere a pipe grows by itself.
+/// On other systems a pipe grows by itself.
 #[cfg(not(target_os = "linux"))]
 fn widen(_stdin: &ChildStdin, _bytes: usize) {}
 
-/// A file that somebody has open for writing cannot be executed. Right after an installation that
-/// passes: another thread's child may hold the file for the moment between its fork and exec.
+/// Spawns a program, and tries again if its file is open for writing and so cannot be executed. That passes
+/// soon after an installation: a child of another thread may hold the file between its fork and exec.
 fn patiently(command: &mut Command) -> io::Result<Child> {
     command.process_group(0);
     for _ in 1..BUSY_TRIES {
@@ -177,14 +177,15 @@ fn patiently(command: &mut Command) -> io::Result<Child> {
     exclusively(|| command.spawn())
 }
 
-/// Linux marks pipes close-on-exec as it makes them.
+/// Spawns at once: Linux creates pipes with the close-on-exec flag.
 #[cfg(target_os = "linux")]
 fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
     spawn()
 }
 
-/// Elsewhere the mark comes a moment later, and a child started by another thread in between would
-/// hold the pipe open: the program would wait for the end of its prompt.
+/// Spawns one program at a time. On other systems a pipe gets the close-on-exec flag a moment later. A child
+/// that another thread starts in between would hold the pipe open, and the program would wait for the end
+/// of its prompt.
 #[cfg(not(target_os = "linux"))]
 fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
     use std::sync::{Mutex, PoisonError};
@@ -193,7 +194,8 @@ fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
     spawn()
 }
 
-/// Looked at first, since the system blames a missing working directory in the same words as a missing program.
+/// Checks the working directory, because the system reports a missing one in the same words as a missing
+/// program.
 fn check_directory(launch: &Launch) -> Result<(), ProcessError> {
     if launch.cwd.is_dir() {
         return Ok(());
@@ -202,7 +204,7 @@ fn check_directory(launch: &Launch) -> Result<(), ProcessError> {
     Err(ProcessError::Spawn(io::Error::new(ErrorKind::NotFound, reason)))
 }
 
-/// Why the program did not start.
+/// The reason why a program did not start.
 pub(super) fn explain(program: &Path, error: io::Error) -> ProcessError {
     let program = program.to_owned();
     match error.kind() {

@@ -1,24 +1,24 @@
-//! Finds the processes of a call wherever they went, and kills them one by one.
+//! Finds the processes of a call, even those that left its group, and kills them one by one.
 //!
-//! On Linux `/proc` tells: a process belongs to a call if it is in its group or carries its marker
-//! in the environment, as every descendant does that did not clear it. Elsewhere only the group is
-//! known, and a group counts as one process.
+//! On Linux `/proc` is searched. A process belongs to a call if it is in the call's group or has the call's
+//! marker in its environment, which every descendant inherits unless it clears the environment. Elsewhere
+//! only the group is known, and a group counts as one process.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-/// A process that kills us back by forking is followed this often.
+/// Maximum number of rounds of killing, for processes that fork faster than they are killed.
 const ROUNDS: usize = 20;
-/// The pause between two rounds: a killed process takes a moment to die.
+/// Pause between two rounds, because a killed process takes a moment to end.
 const PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quarry {
-    /// Members of these groups.
+    /// Groups whose members are searched for.
     pub(crate) groups: Vec<Pid>,
-    /// Processes of our user with one of these call ids in their environment.
+    /// Call ids: processes of our user with one of them in their environment are searched for.
     pub(crate) markers: Vec<String>,
 }
 
@@ -30,12 +30,12 @@ pub(crate) struct Found {
 }
 
 impl Quarry {
-    /// The processes that are alive now, zombies left out. Blocks for some milliseconds.
+    /// The processes that are alive now, without zombies. Blocks for some milliseconds.
     pub(crate) fn find(&self) -> Vec<Found> {
         imp::find(self)
     }
 
-    /// Asks those who left the groups to end; the groups themselves are signalled as a whole,
+    /// Sends SIGTERM to the processes that left the groups. The members of the groups get theirs elsewhere,
     /// because a second SIGTERM makes some programs skip their clean-up.
     pub(crate) fn terminate_escaped(&self) {
         for found in self.find() {
@@ -45,7 +45,7 @@ impl Quarry {
         }
     }
 
-    /// Kills until none is left; the answer is how many there were.
+    /// Kills until no process is left, and returns the number of killed ones.
     pub(crate) fn exterminate(&self) -> usize {
         let mut killed = HashSet::new();
         for _ in 0..ROUNDS {
@@ -78,7 +78,7 @@ mod imp {
     use super::super::MARKER_VARIABLE;
     use super::{Found, Quarry};
 
-    /// No environment is read further than this.
+    /// Maximum number of bytes that are read of a file in `/proc`.
     const ENVIRON_MAX: u64 = 4 << 20;
 
     pub(super) fn find(quarry: &Quarry) -> Vec<Found> {
@@ -89,13 +89,13 @@ mod imp {
         entries.flatten().filter_map(|entry| scan.judge(&entry)).collect()
     }
 
-    /// Signals a process unless its number has meanwhile gone to another one: a pidfd stays with
-    /// the process it was opened for, so it is opened first and the process judged again.
+    /// Signals a process unless its number now belongs to another one. A pidfd always refers to the process
+    /// that it was opened for. So it is opened first, and then the process is examined again.
     pub(super) fn send(quarry: &Quarry, found: Found, signal: Signal) -> bool {
         let pidfd = match pidfd_open(found.pid, PidfdFlags::empty()) {
             Ok(pidfd) => Some(pidfd),
             Err(Errno::SRCH) => return false,
-            // Linux before 5.3, or a sandbox.
+            // Linux before 5.3, or a sandbox that forbids it.
             Err(_) => None,
         };
         if Scan::new(quarry).examine(found.pid) != Some(found) {
@@ -138,7 +138,7 @@ mod imp {
             if pid == self.own_pid {
                 return None;
             }
-            // Reading `stat` costs more than an environment, so without groups it comes last.
+            // Reading `stat` costs more than reading the environment, so without groups it comes last.
             if self.quarry.groups.is_empty() {
                 return self.is_marked(pid).then(|| self.group_of(pid)).flatten();
             }
@@ -147,7 +147,7 @@ mod imp {
             hit.then_some(found)
         }
 
-        /// `None` for a zombie: it is dead already, and who should reap it may never do so.
+        /// The group of a process. `None` for a zombie, which is dead already and may never be reaped.
         fn group_of(&mut self, pid: Pid) -> Option<Found> {
             self.load(pid, "stat")?;
             Some(Found { pid, group: live_group(&self.buffer)? })
@@ -176,13 +176,13 @@ mod imp {
         }
     }
 
-    /// The group in a `stat` file: pid (name, may hold anything) state parent group ...
+    /// Parses the group from a `stat` file: `pid (name) state parent group ...`. The name may contain anything.
     fn live_group(stat: &[u8]) -> Option<Pid> {
         let after_name = stat.iter().rposition(|byte| *byte == b')')?;
         let rest = str::from_utf8(stat.get(after_name + 1..)?).ok()?;
         let mut fields = rest.split_ascii_whitespace();
         let state = fields.next()?;
-        // A process in the middle of its end has the group -1, which is no `Pid`.
+        // A process that is just ending has the group -1, which is not a `Pid`.
         let group = fields.nth(1)?.parse().ok().filter(|raw| *raw > 0)?;
         if matches!(state, "Z" | "X" | "x") { None } else { Pid::from_raw(group) }
     }

@@ -1,8 +1,8 @@
-//! A program and everything it started, as something that can be dropped.
+//! A program with everything that it started. Dropping the tree ends all of it.
 //!
-//! The program is reaped last: as long as its zombie stands, nobody else can be given the number of
-//! its group, so the group can be signalled without a doubt. That is why its exit is noticed by
-//! SIGCHLD and `waitid(WNOWAIT)` and not by tokio's `Child::wait`, which reaps.
+//! The program is reaped last. As long as it is a zombie, the system gives the number of its group to no
+//! other process, so the group can be signalled safely. Therefore its exit is noticed through SIGCHLD and
+//! `waitid(WNOWAIT)` and not through tokio's `Child::wait`, which reaps.
 
 use std::any::Any;
 use std::future::pending;
@@ -21,31 +21,32 @@ use super::registry::{GroupIs, Registry};
 use super::sweep::Quarry;
 use super::{Exit, ProcessError};
 
-/// A look at the program in case SIGCHLD does not come: the process that started us may have blocked it.
+/// Interval of checks of the program if SIGCHLD does not come: the process that started us may have
+/// blocked it.
 const FALLBACK: Duration = Duration::from_millis(250);
-/// The pause between two scans for processes that should be gone soon.
+/// Pause between two scans for processes that should end soon.
 const PAUSE: Duration = Duration::from_millis(15);
-/// Time that a caller waits for a program that does not even die of SIGKILL.
+/// Time that a caller waits for a program that does not even end after SIGKILL.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Resources that must outlive the processes: a permit, a directory. Shared references to it cross threads,
-/// hence `Sync`, which a mutex gives to whatever it holds.
+/// Resources that must outlive the processes, for example a permit or a directory. Shared references to it
+/// cross threads, so it must be `Sync`; callers wrap it in a mutex for that.
 pub(super) type Hold = Box<dyn Any + Send + Sync>;
 
-/// The guard of a running program: dropped, it kills the whole tree in a task of its own.
+/// The guard of a running program. On drop it kills the whole tree in a background task.
 pub(super) struct Tree {
-    // Empty only while `self` is being consumed.
+    // None only while `self` is being consumed.
     body: Option<Body>,
 }
 
-/// Way in which a program ended, and how many of its descendants had to be killed after it.
+/// The exit of a program, and the number of its descendants that had to be killed afterwards.
 pub(super) struct Settled {
     pub(super) exit: Exit,
     pub(super) leftovers: usize,
 }
 
 impl Tree {
-    /// A program that holds nothing yet and is given no time to end.
+    /// The tree of a program, with no resources and no grace until [`Self::hold`].
     pub(super) fn new(child: Child, marker: String, registry: Arc<Registry>, runtime: Handle) -> Self {
         let group = Pid::from_child(&child);
         let quarry = Quarry { groups: vec![group], markers: vec![marker.clone()] };
@@ -68,7 +69,7 @@ impl Tree {
         self.body.as_ref().map_or("", |body| &body.marker)
     }
 
-    /// Lets go of `hold` once no process is left, and gives them `grace` between SIGTERM and SIGKILL.
+    /// Keeps `hold` until no process is left, and gives the processes `grace` between SIGTERM and SIGKILL.
     pub(super) fn hold(&mut self, hold: Hold, grace: Duration) {
         if let Some(body) = &mut self.body {
             body.hold = Some(hold);
@@ -76,12 +77,12 @@ impl Tree {
         }
     }
 
-    /// Puts the group on the list of what a shutdown kills.
+    /// Registers the group, so that a shutdown kills it.
     pub(super) fn enlist(&self) -> Result<(), ProcessError> {
         self.body.as_ref().map_or(Ok(()), |body| body.registry.started(&body.marker, body.group))
     }
 
-    /// Returns as soon as the program has exited; it is not reaped.
+    /// Waits until the program has exited. It is not reaped.
     pub(super) async fn exited(&self) {
         match &self.body {
             Some(body) => body.exited().await,
@@ -89,20 +90,21 @@ impl Tree {
         }
     }
 
-    /// Kills the tree: SIGTERM, the grace, SIGKILL.
+    /// Kills the tree: SIGTERM, then the grace, then SIGKILL.
     pub(super) async fn kill(mut self) -> Exit {
         let Some(body) = self.body.take() else {
             return Exit::Unknown;
         };
         let longest = body.grace.saturating_add(LAST_WAIT);
-        // A task of its own, so that it is finished even if our caller is dropped meanwhile.
+        // A separate task finishes this even if our caller is dropped meanwhile.
         match timeout(longest, body.kill_in_background()).await {
             Ok(Ok(exit)) => exit,
             _ => Exit::Unknown,
         }
     }
 
-    /// Lets go of a helper that has ended all that it started: what is held goes now, and the helper ends by itself.
+    /// Leaves a helper to itself that has ended everything it started. The held resources are released now,
+    /// and the helper exits soon.
     pub(super) fn leave(mut self) {
         if let Some(mut body) = self.body.take() {
             body.hold = None;
@@ -111,7 +113,8 @@ impl Tree {
         }
     }
 
-    /// After the program's exit: gives what is left of its group `drain` to end, and kills it.
+    /// Ends the rest of the tree after the program's exit: the processes get the time `drain` to end, and are
+    /// then killed.
     pub(super) async fn settle(mut self, drain: Duration) -> Settled {
         let Some(mut body) = self.body.take() else {
             return Settled { exit: Exit::Unknown, leftovers: 0 };
@@ -136,11 +139,11 @@ impl Drop for Tree {
     }
 }
 
-/// Parts of a tree. They are dropped only when all is over, or when the runtime ends first.
+/// The parts of a tree. They are dropped only when all processes are gone, or when the runtime ends first.
 struct Body {
     child: Child,
     group: Pid,
-    // The group is looked for only while its number is ours.
+    // The group is in it only while the group's number is ours.
     quarry: Quarry,
     marker: String,
     grace: Duration,
@@ -156,7 +159,7 @@ impl Body {
         let Ok(mut children) = signal(SignalKind::child()) else {
             return self.poll_exit().await;
         };
-        // The stream is older than this look, so no exit falls between the two.
+        // The stream was created before the first check, so no exit is missed between the two.
         while !self.has_exited() {
             let _ = timeout(FALLBACK, children.recv()).await;
         }
@@ -170,11 +173,11 @@ impl Body {
 
     fn has_exited(&self) -> bool {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        // An error means that there is no such child any more.
+        // An error means that the child no longer exists.
         !matches!(waitid(WaitId::Pid(self.group), look), Ok(None))
     }
 
-    /// Takes the exit status, which gives the group's number free unless it has other members.
+    /// Takes the exit status. That releases the group's number unless the group has other members.
     fn reap(&mut self) -> GroupIs {
         let Self { registry, marker, group, child, exit, .. } = self;
         registry.reap(marker, *group, || match child.try_wait() {
@@ -185,13 +188,13 @@ impl Body {
     }
 
     fn kill_in_background(self) -> JoinHandle<Exit> {
-        // At once: the task starts when the runtime gets to it.
+        // SIGTERM is sent here, because the task may start later.
         group::terminate(self.group);
         let runtime = self.runtime.clone();
         runtime.spawn(self.finish_off())
     }
 
-    /// The end of a helper that was left alone.
+    /// Waits for the exit of a helper that was left to itself, and kills it if it does not exit.
     async fn left(mut self) {
         match timeout(LAST_WAIT, self.exited()).await {
             Ok(()) if self.reap() == GroupIs::Gone => self.sweep_in_background(),
@@ -199,27 +202,28 @@ impl Body {
         }
     }
 
-    /// From SIGTERM on to the end.
+    /// Does everything that follows SIGTERM: waits for the grace, kills, and releases what is held.
     async fn finish_off(mut self) -> Exit {
         let _ = timeout(self.grace, self.gone()).await;
         group::signal(self.group, Signal::KILL);
         self.blocking(Quarry::exterminate).await;
         self.end_adopted().await;
-        // However long it takes: only now it is safe to let go of what is held.
+        // There is no time limit here: what is held may be released only after the exit.
         self.exited().await;
         self.reap();
         self.close();
         self.exit
     }
 
-    /// Returns when SIGTERM was enough.
+    /// Waits until all processes have ended because of SIGTERM.
     async fn gone(&mut self) {
         self.blocking(Quarry::terminate_escaped).await;
         self.exited().await;
         self.vacated().await;
     }
 
-    /// From the program's exit on to the end of those who outlived it; how many were killed.
+    /// Waits at most `drain` for the processes that outlived the program, kills the rest, and returns the
+    /// number of killed ones.
     async fn drain(mut self, drain: Duration) -> usize {
         let waited = timeout(drain, self.vacated()).await;
         let killed = match waited {
@@ -230,14 +234,14 @@ impl Body {
         killed.unwrap_or(0)
     }
 
-    /// Returns when no live process of the call is left.
+    /// Waits until no live process of the call is left.
     async fn vacated(&mut self) {
         while let Some(found) = self.blocking(Quarry::find).await {
             if found.is_empty() {
                 return;
             }
             if self.is_reaped() && found.iter().all(|one| one.group != self.group) {
-                // Only runaways are left: the group's number may soon be somebody else's.
+                // All processes have left the group, so its number may soon belong to another one.
                 self.registry.strike(&self.marker);
                 self.quarry.groups.clear();
             }
@@ -245,7 +249,8 @@ impl Body {
         }
     }
 
-    /// Processes that left the group without the marker became ours when the helper was killed.
+    /// Ends processes that left the group and have no marker. This process adopted them when the helper was
+    /// killed.
     async fn end_adopted(&self) {
         let registry = Arc::clone(&self.registry);
         let _ = self.runtime.spawn_blocking(move || registry.end_adopted()).await;
@@ -255,7 +260,7 @@ impl Body {
         self.exit != Exit::Unknown
     }
 
-    /// Scans take milliseconds, so they leave the runtime's thread. `None` at the runtime's end.
+    /// Runs a scan on a blocking thread, because it takes milliseconds. `None` when the runtime has ended.
     async fn blocking<T, F>(&self, scan: F) -> Option<T>
     where
         T: Send + 'static,
@@ -265,7 +270,7 @@ impl Body {
         self.runtime.spawn_blocking(move || scan(&quarry)).await.ok()
     }
 
-    /// The group is gone; processes that left it are looked for while the caller goes on.
+    /// Searches in the background for processes that left the group, after the group itself is gone.
     fn sweep_in_background(mut self) {
         self.over = true;
         self.quarry.groups.clear();
@@ -289,7 +294,7 @@ impl Body {
 }
 
 impl Drop for Body {
-    /// The runtime ended before the tree did: no time is left for a grace.
+    /// Kills the tree at once if the runtime ended before it: no time is left for a grace.
     fn drop(&mut self) {
         if self.over {
             return;

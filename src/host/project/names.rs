@@ -1,4 +1,4 @@
-//! Finds the files of a project by name, for paths without their directory.
+//! Finds files of a project by name, for paths that lack their directory.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -9,26 +9,26 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 
 use super::Project;
 
-/// Maximum number of entries and directories: a bare name in a huge tree is not worth more time.
+/// Maximum number of entries and of directories to read: a name in a huge tree is not worth more time.
 const MOST_ENTRIES: usize = 3_000;
 const MOST_DIRECTORIES: usize = 160;
 
-/// Directories of fetched or built files.
+/// Directories that are skipped, because their files were fetched or built.
 const PASSED_OVER: [&str; 8] =
     ["node_modules", "target", "__pycache__", "venv", "vendor", "dist", "build", "site-packages"];
 
-/// The files of a project by name. Reads no content, follows no link.
+/// An index of the files of a project by name. It reads no content and follows no link.
 #[derive(Debug, Default)]
 pub struct Names {
     directories: Vec<PathBuf>,
-    /// The directories that contain a file of each name.
+    /// For each name, the indices of the directories that contain a file with this name.
     by_name: HashMap<OsString, Vec<usize>>,
     /// True if every directory was searched.
     pub is_whole: bool,
 }
 
 impl Names {
-    /// Finds files of these names below the project's root, those near the root first.
+    /// Finds files with these names below the project's root. Those near the root come first.
     pub fn of(project: &Project, wanted: &HashSet<&str>) -> Self {
         let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -70,7 +70,7 @@ impl Names {
         Self { is_whole: true, ..names }
     }
 
-    /// The files whose path ends with this one, by whole parts.
+    /// The files whose path ends with `path`, compared by whole parts.
     pub fn ending_with<'a>(&'a self, path: &'a str) -> impl Iterator<Item = PathBuf> {
         let name = path.rsplit('/').next().unwrap_or(path);
         let there = self.by_name.get(OsStr::new(name)).into_iter().flatten();

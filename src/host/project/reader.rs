@@ -8,10 +8,10 @@ use super::Refusal;
 use crate::domain::mask::{LineMasker, Masker};
 use crate::domain::pack::{FileText, MAX_LINE_CHARS, Mention, file_lines};
 
-/// Bytes of a line that are kept; the rest is counted and dropped. A character has at most four bytes.
+/// Maximum number of bytes that are kept of a line. A character has at most four bytes.
 const KEPT_BYTES: usize = 4 * (MAX_LINE_CHARS + 16) + 4_096;
 
-/// Bytes in which a NUL makes a file binary.
+/// Number of bytes at the start of a file that are searched for a NUL, which marks a binary file.
 const BINARY_PROBE: usize = 8_192;
 
 pub struct FileLines {
@@ -21,7 +21,8 @@ pub struct FileLines {
 }
 
 impl FileLines {
-    /// Reads the `limit` most relevant lines of a file, in two passes: one counts, one keeps.
+    /// Reads the `limit` most relevant lines of a file in two passes: the first counts the lines, the second
+    /// keeps the relevant ones.
     ///
     /// # Errors
     ///
@@ -53,8 +54,8 @@ impl FileLines {
         let mut line_masker = masker.lines();
         each_line(&mut file, |bytes| {
             number += 1;
-            // Lines that are not kept pass the masker too, where they may matter to those that are:
-            // a key that begins above the kept lines is a key still.
+            // The masker also needs dropped lines that affect kept ones: a private key may begin in a line
+            // above the kept ones.
             let is_wanted = wanted.binary_search(&number).is_ok();
             if is_wanted || line_masker.is_inside() || LineMasker::may_begin(bytes) {
                 let text = String::from_utf8_lossy(bytes);
@@ -70,7 +71,8 @@ impl FileLines {
     }
 }
 
-/// The lines above the end of a key whose beginning is in no line: only what comes tells what they are.
+/// Masks the kept lines above the end of a private key whose beginning was not kept, and returns their
+/// number. Only the end of the key shows that these lines belong to it.
 fn mask_above_ends(lines: &mut BTreeMap<usize, String>, masker: &Masker) -> usize {
     if !lines.values().any(|line| line.contains("-----END ") && line.contains("PRIVATE KEY")) {
         return 0;
@@ -93,7 +95,7 @@ fn is_binary(file: &mut File) -> Result<bool, Refusal> {
     Ok(probe.contains(&0))
 }
 
-/// Calls `see` with each line, without its end, and no more than [`KEPT_BYTES`] of it.
+/// Calls `see` with each line, without its line end and cut to [`KEPT_BYTES`].
 fn each_line(file: &mut File, mut see: impl FnMut(&[u8])) -> Result<(), Refusal> {
     file.rewind().map_err(unreadable)?;
     let mut reader = BufReader::with_capacity(64 * 1024, file);

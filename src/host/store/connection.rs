@@ -1,4 +1,5 @@
-//! Opens the log's file: first inspected without a trace, then opened as `SQLite` should treat it.
+//! Opens the log's file. It is first inspected without changing anything, and then opened with the settings
+//! that `SQLite` needs.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -18,13 +19,14 @@ use crate::domain::chain::Stored;
 /// Pause before another attempt at a lock.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// Opens an existing file, and turns an empty one into a log. Waits for others that do the same, at most
-/// twice the patience.
+/// Opens an existing file, and turns an empty one into a log. Waits for other processes that do the same, at
+/// most twice `patience`.
 pub(super) fn open(place: &Place, patience: Duration) -> Result<Connection, StoreError> {
     let began = Instant::now();
     let path = place.real_file()?;
     loop {
-        // SQLite does not wait for every lock: changing to a write-ahead log fails at once.
+        // SQLite does not wait for every lock: changing to a write-ahead log fails at once if another process
+        // uses the file.
         match open_once(place, &path, patience) {
             Err(StoreError::Busy) if began.elapsed() < patience => std::thread::sleep(PAUSE),
             result => return result,
@@ -35,8 +37,8 @@ pub(super) fn open(place: &Place, patience: Duration) -> Result<Connection, Stor
 fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connection, StoreError> {
     let unfinished = place.is_unfinished();
     match check_owner(path) {
-        // If a process was killed while it made or merged the file, the file alone is incomplete; with the
-        // files beside it, it is whole. SQLite combines them, and the result is checked once more.
+        // If a process was killed while it created or merged the file, only the file together with those
+        // beside it is complete. SQLite combines them, and the result is checked again below.
         Err(StoreError::Corrupt { .. }) if unfinished => {}
         result => result?,
     }
@@ -58,7 +60,7 @@ fn open_once(place: &Place, path: &Path, patience: Duration) -> Result<Connectio
     Ok(connection)
 }
 
-/// Opens a file that nobody can write to, without a trace: no lock, no file beside it.
+/// Opens a file that nobody writes to, without leaving a trace: no lock, and no file beside it.
 pub(super) fn open_frozen(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -67,14 +69,14 @@ pub(super) fn open_frozen(path: &Path) -> Result<Connection, StoreError> {
     Ok(Connection::open_with_flags(frozen_address(path), flags)?)
 }
 
-/// True if closing the connection must leave the file as it is, damaged or foreign.
+/// Sets that closing the connection does not write to the file, which may be damaged or foreign.
 pub(super) fn leave_as_it_is(connection: &Connection, yes: bool) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, yes)?;
     Ok(())
 }
 
-/// Refuses a foreign or newer file before anything could change it. The marks are in the file from its
-/// first moment on, never only in the files that `SQLite` keeps beside it.
+/// Refuses a foreign or newer file before anything changes it. The marks are in the file itself from the
+/// beginning, never only in the files that `SQLite` keeps beside it.
 pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     let not_ours =
         || StoreError::NotOurs { path: path.to_owned(), reason: "it is a database of another program" };
@@ -88,10 +90,10 @@ pub(super) fn check_owner(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// True if the list of tables exceeds the file's first page. Ours fits, and `SQLite` reads the whole list
-/// before it answers anything: 20,000 tables took 330 ms.
+/// True if the list of tables does not fit into the file's first page, as ours does. `SQLite` reads the whole
+/// list before it answers any query: with 20,000 tables that took 330 ms.
 fn has_many_tables(path: &Path) -> bool {
-    // Page 1 begins with the file's header, then the type of the page (file format, section 1.6).
+    // Page 1 begins with the file's header. The type of the page follows (file format, section 1.6).
     const KIND_OF_PAGE: u64 = 100;
     const INTERIOR_TABLE_PAGE: u8 = 5;
     let mut kind = [0];
@@ -99,12 +101,12 @@ fn has_many_tables(path: &Path) -> bool {
     read.is_ok() && kind == [INTERIOR_TABLE_PAGE]
 }
 
-/// Refuses pending events that belong to another file which stood here before: they would hide an event of
-/// this file. `SQLite` itself would not notice.
+/// Refuses pending events that belong to an earlier file in this place, because they would hide events of
+/// this file. `SQLite` itself does not notice that.
 fn check_latest_events(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     let merged = open_frozen(path).and_then(|frozen| last_event(&frozen));
-    // While events are merged, the file may be in any state; but an event that fits its hash was in it
-    // before.
+    // While events are merged, the file may be in any state. But an event that fits its hash was in the
+    // file before.
     let Some(merged) = merged.ok().flatten().filter(Stored::fits_its_hash) else {
         return Ok(());
     };
@@ -134,7 +136,8 @@ fn use_write_ahead_log(connection: &Connection) -> Result<(), StoreError> {
     })
 }
 
-/// `SQLite`'s own waits grow to a tenth of a second; an append takes a hundredth of that.
+/// A handler that waits for a lock in short pauses. The waits of `SQLite` itself grow to 100 ms, and an
+/// append takes about 1 ms.
 fn wait(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
     let mut began = Instant::now();
     move |tries| {
@@ -149,7 +152,7 @@ fn wait(patience: Duration) -> impl FnMut(i32) -> bool + Send + 'static {
     }
 }
 
-/// The address of a file that nobody writes to.
+/// The address that opens a file as one that nobody writes to.
 fn frozen_address(path: &Path) -> String {
     let mut address = String::from("file:");
     for byte in path.as_os_str().as_bytes() {
@@ -167,8 +170,8 @@ fn frozen_address(path: &Path) -> String {
 /// The mark of our files, `Mstr` in ASCII (`SQLite`'s `application_id`).
 const APPLICATION: i32 = 0x4d73_7472;
 
-/// One step for each version, the first from an empty file. A released step never changes; a new version is
-/// a new step.
+/// One migration step for each version; the first starts from an empty file. A released step never changes:
+/// a new version adds a step.
 pub(super) const MIGRATIONS: [&str; 1] = ["
     CREATE TABLE event (
         seq INTEGER PRIMARY KEY,
@@ -189,27 +192,27 @@ pub(super) const MIGRATIONS: [&str; 1] = ["
         BEGIN SELECT RAISE(ABORT, 'the event log is append-only'); END;
 "];
 
-/// The owner of a file, by its marks.
+/// The owner of a file according to its marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// Nobody: it is empty.
+    /// Nobody: the file is empty.
     Nobody,
-    /// Ours, with its version.
+    /// Maestro, with the version of the file.
     Us(u32),
     /// Another program.
     Other,
 }
 
-/// Reads the marks. A file with our marks and other tables, such as a view that never ends, belongs to
-/// another program.
+/// Finds the owner of a file from its marks and tables. A file with our marks and with other tables or views
+/// (for example a view that never ends) belongs to another program.
 pub(super) fn owner(connection: &Connection, migrations: &[&str]) -> Result<Owner, StoreError> {
     let mark = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let (application, version) = (mark("application_id")?, mark("user_version")?);
     if application == APPLICATION {
-        // We never wrote a version below 1.
+        // We have never written a version below 1.
         let version = u32::try_from(version).ok().filter(|version| *version > 0);
         return Ok(match version {
-            // A newer version has an unknown form, and is refused by its number.
+            // The form of a newer version is unknown; it is refused because of its number.
             Some(version) if version > known(migrations) => Owner::Us(version),
             Some(version)
                 if has_form(connection, migrations.get(..version as usize).unwrap_or_default())? =>
@@ -223,7 +226,7 @@ pub(super) fn owner(connection: &Connection, migrations: &[&str]) -> Result<Owne
     Ok(if is_empty { Owner::Nobody } else { Owner::Other })
 }
 
-/// Objects of a database: kind, name, and the words that create it.
+/// The objects of a database, each with its kind, its name, and the words of the statement that creates it.
 type Objects = BTreeSet<(String, String, Vec<String>)>;
 
 fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
@@ -232,7 +235,7 @@ fn objects(connection: &Connection) -> rusqlite::Result<Objects> {
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, words(row.get(2)?))))?.collect()
 }
 
-/// True if the tables are exactly those that the steps make.
+/// True if the file has a table, and no objects except those that the steps create.
 fn has_form(connection: &Connection, steps: &[&str]) -> Result<bool, StoreError> {
     let made = Connection::open_in_memory()?;
     for step in steps {
@@ -242,7 +245,7 @@ fn has_form(connection: &Connection, steps: &[&str]) -> Result<bool, StoreError>
     Ok(found.iter().any(|(kind, _, _)| kind == "table") && found.is_subset(&objects(&made)?))
 }
 
-/// Refuses a version that is newer than what is known here.
+/// Refuses a version that is newer than the latest known one.
 pub(super) fn check_version(found: u32, migrations: &[&str]) -> Result<(), StoreError> {
     let known = known(migrations);
     if found > known { Err(StoreError::Newer { found, known }) } else { Ok(()) }

@@ -1,8 +1,8 @@
-//! Sign of life of a server: it holds the lock on a file with its name.
+//! Sign of life of a server: a lock on a file with the server's name.
 //!
 //! A process id would prove nothing: another container may share the project, and ids are reused. The
-//! system frees the lock when the process ends, however it ends. A program that the server starts shares
-//! the lock only between its `fork` and its `exec`, which closes the file; a server that dies in between
+//! system releases the lock when the process ends, however it ends. A program that the server starts holds
+//! the lock too between its `fork` and its `exec`, which closes the file. If the server dies in between, it
 //! seems alive for that moment.
 
 use std::fs::{self, File};
@@ -19,13 +19,13 @@ use super::place::make_directory;
 /// Subdirectory of the log's directory.
 const SERVERS: &str = "servers";
 
-/// Prefix of a file before it gets a server's name.
+/// Prefix of a file's name before it gets the server's name.
 const UNNAMED: &str = ".new-";
 
-/// How long such a file may be without its lock.
+/// Age at which an unlocked file with this prefix counts as left behind.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// The sign that this server is alive, until it is dropped.
+/// Shows that this server is alive, until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     path: PathBuf,
@@ -33,8 +33,8 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Shows everybody who shares the log's directory that server `id` is alive. Removes files of dead
-    /// servers.
+    /// Shows that server `id` is alive to all processes that share the log's directory. Removes the files of
+    /// dead servers.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Lease {
         let new = tempfile::Builder::new().prefix(UNNAMED).tempfile_in(&servers);
         let new = new.map_err(|error| explain(&error))?;
         flock(&new, FlockOperation::NonBlockingLockExclusive).map_err(|error| explain(&error.into()))?;
-        // It gets its name while locked: nobody ever sees one without the other.
+        // The file gets its name when it is locked, so that the name is never visible without the lock.
         let held = new.persist_noclobber(&path).map_err(|error| explain(&error.error))?;
         Ok(Self { path, _held: held })
     }
@@ -63,12 +63,13 @@ impl Drop for Lease {
     }
 }
 
-/// True if server `id` is alive, or if that cannot be found out.
+/// True if server `id` is alive, or if that cannot be determined.
 pub fn is_alive(directory: &Path, id: &str) -> bool {
     is_name(id) && is_held(&directory.join(SERVERS).join(id))
 }
 
-/// Asks for a shared lock, so that two who ask do not mistake each other for the server.
+/// True if a server holds the lock of a file. A shared lock is requested, so that two processes that ask at
+/// once do not take each other for the server.
 fn is_held(path: &Path) -> bool {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     match File::options().read(true).custom_flags(flags).open(path) {

@@ -1,4 +1,4 @@
-//! The place of the log: its directory and its file, neither of them ever a link.
+//! The place of the log: its directory and its file. Neither may be a link.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
@@ -19,10 +19,10 @@ use crate::host::seal_key::SealKey;
 /// The file of the log.
 pub(super) const FILE: &str = "maestro.db";
 
-/// Only the owner.
+/// Permissions for the owner only.
 const PRIVATE_DIRECTORY: u32 = 0o700;
 
-/// Identity of a file: device, inode and creation time, because inodes are reused.
+/// Identity of a file: device, inode, and the creation time, because inodes are reused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FileId {
     device: u64,
@@ -36,7 +36,7 @@ impl FileId {
     }
 }
 
-/// The files that `SQLite` keeps beside an open log: the pending events, and an index of them.
+/// Identities of the files that `SQLite` keeps beside an open log: the pending events, and an index of them.
 pub(super) type Beside = [Option<FileId>; 2];
 
 const BESIDE: [&str; 2] = ["maestro.db-wal", "maestro.db-shm"];
@@ -81,21 +81,21 @@ impl Place {
         Ok(real.map_err(|error| StoreError::of_file(&self.directory, &error))?.join(FILE))
     }
 
-    /// True if a file beside the log may be needed to make it whole: pending events, or an unfinished
-    /// creation.
+    /// True if the log may be complete only together with a file beside it: one with pending events, or of
+    /// an unfinished creation.
     pub(super) fn is_unfinished(&self) -> bool {
         ["maestro.db-wal", "maestro.db-journal"]
             .iter()
             .any(|name| fs::metadata(self.directory.join(name)).is_ok_and(|found| found.len() > 0))
     }
 
-    /// The files beside the log's own.
+    /// The identities of the files beside the log.
     pub(super) fn beside(&self) -> Beside {
         BESIDE.map(|name| Some(FileId::of(&fs::symlink_metadata(self.directory.join(name)).ok()?)))
     }
 
-    /// Renames those of these files that still exist, because they belong to a log that is gone: `SQLite`
-    /// would use them for the file in its place.
+    /// Renames those of `files` that still exist. They belong to a log that is gone, and `SQLite` would use
+    /// them for the new file in its place.
     pub(super) fn set_aside(&self, files: &Beside) {
         let mark = uuid::Uuid::now_v7();
         for ((name, before), now) in BESIDE.iter().zip(files).zip(&self.beside()) {
@@ -107,7 +107,7 @@ impl Place {
         }
     }
 
-    /// The file in the log's place; none if there is none.
+    /// The file in the log's place; None if it does not exist.
     pub(super) fn find(&self) -> Result<Option<Found>, StoreError> {
         if metadata(&self.directory)?.is_none() {
             return Ok(None);
@@ -123,7 +123,7 @@ impl Place {
         Ok(Some(Found { id: FileId::of(&found), bytes: found.len() }))
     }
 
-    /// Creates what is missing: the directory, and an empty file that only the user can read.
+    /// Creates the directory and an empty file that only the user can read, unless they exist.
     pub(super) fn make(&self) -> Result<(), StoreError> {
         if let Some(root) = &self.root {
             check_root(root)?;
@@ -133,8 +133,8 @@ impl Place {
             return Ok(());
         }
         let explain = |error: &io::Error| StoreError::of_file(&self.directory, error);
-        // Private from its first moment on, and closed before it gets its name: closing a file releases the
-        // locks that this process has on it.
+        // A temporary file is private from the beginning. It is closed before it gets its name, because closing
+        // a file releases the locks that this process has on it.
         let new = tempfile::Builder::new().prefix(".maestro-db-").tempfile_in(&self.directory);
         match new.map_err(|error| explain(&error))?.into_temp_path().persist_noclobber(self.file()) {
             Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(explain(&error.error)),
@@ -143,11 +143,11 @@ impl Place {
     }
 }
 
-/// Refuses a project whose directory does not exist; it is not created.
+/// Checks that the directory of a project exists. It is not created.
 ///
 /// # Errors
 ///
-/// It is not there.
+/// It does not exist.
 pub fn check_root(root: &Path) -> Result<(), StoreError> {
     if root.is_dir() {
         return Ok(());
@@ -155,7 +155,7 @@ pub fn check_root(root: &Path) -> Result<(), StoreError> {
     Err(StoreError::Io { reason: format!("the project directory {} does not exist", root.display()) })
 }
 
-/// Creates a directory of Maestro's own that git ignores, unless it exists.
+/// Creates one of Maestro's own directories unless it exists, with a `.gitignore` for it.
 pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     let explain = |error: &io::Error| StoreError::of_file(directory, error);
     if let Some(parent) = directory.parent() {
@@ -163,7 +163,7 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     }
     let ignored = match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(directory) {
         Ok(()) => "*\n".to_owned(),
-        // Other files there may be the user's own, and meant for git.
+        // Other files in an existing directory may belong to the user and to git.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             check_directory(directory)?;
             format!("/.gitignore\n/{FILE}*\n/.maestro-db-*\n")
@@ -200,23 +200,23 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, StoreError> {
     }
 }
 
-// A fold of a log beside its mark in the user's own directory, so that not every process folds a long log
-// from its first event. It is sealed with the user's key, bound to the hash of its last event, and usable
-// only by the very program that made it. A fold that does not fit is ignored.
+// A fold of a log is saved beside the log's mark in the user's own directory, so that not every process must
+// fold a long log from its first event. It is sealed with the user's key and bound to the hash of its last
+// event. Only the build that saved it can use it. A fold that does not fit is ignored.
 
-/// Bytes of a mark, padded with blanks: a disk writes this many at once, or not at all.
+/// Size of a mark in bytes, padded with blanks. A disk writes this many bytes completely or not at all.
 const MARK_BYTES: usize = 512;
 
-/// Maximum size of a fold.
+/// Maximum size of a file with a fold, in bytes.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Header of a saved fold, on a line of its own.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    /// The program that made it.
+    /// The build that saved the fold.
     program: String,
     seq: u64,
-    /// The hash of the event there.
+    /// The hash of the event at `seq`.
     hash: String,
     seal: String,
 }
@@ -228,7 +228,7 @@ impl Head {
     }
 }
 
-/// The fold in a file, with the hash of its last event.
+/// Reads the fold in a file, with the hash of its last event; None if it does not fit this build and key.
 pub(super) fn load(file: &Path, key: &SealKey) -> Option<(Kept, String)> {
     let program = program()?;
     let found = File::open(file).ok()?;
@@ -256,7 +256,7 @@ pub(super) fn save(file: &Path, key: &SealKey, hash: String, kept: &Kept) -> std
     Ok(())
 }
 
-/// Identity of this program: it differs for every version and build.
+/// Identity of this program, different for each version and build.
 fn program() -> Option<&'static str> {
     static PROGRAM: OnceLock<Option<String>> = OnceLock::new();
     let find = || {
@@ -267,11 +267,11 @@ fn program() -> Option<&'static str> {
     PROGRAM.get_or_init(find).as_deref()
 }
 
-// The last state of each log that this user has seen, kept in the user's own directory: its length and last
-// hash. A log that came with a repository has no mark, a log that was put back or rewritten does not fit
-// its mark, and a log that is unchanged need not be checked from its beginning.
+// A mark is the last state of a log that this user has seen: its length and its last hash. It is in the
+// user's own directory. A log that came with a repository has no mark. A log that was put back or rewritten
+// does not fit its mark. An unchanged log need not be checked from its beginning.
 
-/// The files of a log when they were left. A write to one of them changes it.
+/// Fingerprint of a log's files. It changes with every write to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Print {
     log: Stamp,
@@ -301,7 +301,7 @@ impl Print {
     pub(super) fn of(place: &Place) -> Option<Self> {
         let file = place.file();
         let log = Stamp::of(&fs::symlink_metadata(&file).ok()?);
-        // An empty one says nothing, and comes and goes with each reader.
+        // An empty file has no events, and each reader creates and removes one.
         let latest = fs::symlink_metadata(file.with_extension("db-wal")).ok().filter(|found| found.len() > 0);
         Some(Self { log, latest: latest.map(|found| Stamp::of(&found)) })
     }
@@ -311,12 +311,12 @@ impl Print {
 pub(super) struct Mark {
     pub(super) seq: u64,
     pub(super) hash: String,
-    /// The files at that time; none if somebody may have written to them without a mark.
+    /// The files at that time; None if somebody may have written to them without leaving a mark.
     pub(super) print: Option<Print>,
 }
 
-/// Waits for another reader or writer of a mark, but not for long, because it may be stopped. False if it
-/// still holds the lock. Without locks, nobody waits.
+/// Takes the lock of a mark, and waits for at most 50 ms, because the process that holds it may be stopped.
+/// False if it still holds the lock. True without waiting if the file system has no locks.
 fn hold(lock: impl Fn() -> Result<(), TryLockError>) -> bool {
     const PAUSE: Duration = Duration::from_millis(1);
     (0..50).any(|_| {
@@ -340,7 +340,7 @@ impl Mark {
 #[derive(Clone, Debug)]
 pub struct Marks {
     directory: PathBuf,
-    /// Seals the folds of logs.
+    /// The key that seals the folds of logs.
     key: Option<SealKey>,
 }
 
@@ -350,7 +350,7 @@ impl Marks {
         Self { directory: state.join("logs"), key: None }
     }
 
-    /// The same marks, with folds of logs beside them.
+    /// The same marks, with saved folds beside them.
     pub fn sealed_by(mut self, key: &SealKey) -> Self {
         self.key = Some(key.clone());
         self
@@ -378,7 +378,7 @@ impl Marks {
         self.of_log(first).is_dir()
     }
 
-    /// Announces a log of this user's whose first event has this hash.
+    /// Records that this user has a log that begins with this hash.
     pub(super) fn announce(&self, first: &str) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(self.of_log(first));
         if let Err(error) = made {
@@ -406,7 +406,8 @@ impl Marks {
             if !hold(|| file.try_lock()) || Mark::read(&file).is_some_and(|known| known.seq > mark.seq) {
                 return Ok(());
             }
-            // In place and in one write: a new file for each append took longer than everything else.
+            // The mark is overwritten in one write, because a new file for each append took longer than all
+            // the rest.
             let text = format!("{:<MARK_BYTES$}", serde_json::to_string(mark)?);
             file.write_all_at(text.as_bytes(), 0)
         };
@@ -416,7 +417,7 @@ impl Marks {
     }
 
     fn of_log(&self, first: &str) -> PathBuf {
-        // It is a hash if it is ours, and could be anything if it is not.
+        // The value is a hash only if the log is ours. In a foreign log it could be anything.
         let name: String = first.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
         self.directory.join(name)
     }
@@ -436,16 +437,16 @@ impl Marks {
 /// True if git tracks the log of a directory.
 pub(super) fn is_tracked(directory: &Path) -> bool {
     let Some(git) = repository(directory) else { return false };
-    // Asking git takes a process, so its index is searched for the name first.
+    // Asking git takes a process, so the index is first searched for the name.
     let index = fs::read(git.join("index")).unwrap_or_default();
     if memchr::memmem::find(&index, FILE.as_bytes()).is_none() {
         return false;
     }
-    // If git cannot say, the index counts.
+    // If git gives no answer, the index counts.
     ask(directory, &["ls-files", "--error-unmatch", "--", FILE]) != Some(1)
 }
 
-/// Makes git ignore the log of a directory; returns why that failed.
+/// Makes git ignore the log of a directory. Returns a warning if that failed.
 pub(super) fn keep_out(directory: &Path) -> Option<String> {
     let git = repository(directory)?;
     let ignored = || ask(directory, &["check-ignore", "-q", "--no-index", "--", FILE]) != Some(1);
@@ -483,7 +484,7 @@ fn repository(directory: &Path) -> Option<PathBuf> {
     git::named_by(&git)
 }
 
-/// The path from the root of the working tree to a directory, with a slash at its end.
+/// The path from the root of the working tree to a directory, with a slash at its end; empty for the root.
 fn below_root(directory: &Path) -> Option<String> {
     let real = directory.canonicalize().ok()?;
     let root = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
@@ -491,7 +492,7 @@ fn below_root(directory: &Path) -> Option<String> {
     Some(if below.is_empty() { below } else { format!("{below}/") })
 }
 
-/// Git's exit code; none if git could not be asked.
+/// The exit code of a git command, 0 or 1; None if git could not be asked or failed.
 fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
     let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
         .into_iter()

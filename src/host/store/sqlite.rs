@@ -1,4 +1,4 @@
-//! The log in one `SQLite` file, opened on first need.
+//! A log in one `SQLite` file, which is opened when first needed.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use super::place::{self, Beside, FileId, Mark, Marks, Place, Print};
 use super::{EventStore, Expected, Kept, Note, StoreError};
 use crate::domain::chain::{self, Record, START, Shown, Stored};
 
-/// Time that an append waits for others.
+/// Maximum time to wait for other processes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const LAST_OF_RUN: &str = "SELECT max(seq) FROM event WHERE run = ?1";
@@ -24,24 +24,24 @@ const READ_RUN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM ev
 const HASH_AT: &str =
     "SELECT hash FROM event WHERE seq = ?1 AND octet_length(hash) <= 64 AND octet_length(body) < 67108864";
 const LAST_HASH: &str = "SELECT hash FROM event ORDER BY seq DESC LIMIT 1";
-/// Columns before the text, which may have hundreds of pages.
+/// Only columns that come before the text, which may fill hundreds of pages.
 const LAST_PLACE: &str = "SELECT seq, at FROM event ORDER BY seq DESC LIMIT 1";
-/// Changes whenever another connection writes to the file.
+/// A number that changes whenever another connection writes to the file.
 const VERSION: &str = "PRAGMA data_version";
 const CHAIN: &str = "SELECT seq, run, at, kind, body, prev_hash, hash FROM event WHERE seq > ?1 ORDER BY seq";
 const SEE: &str = "SELECT seq, run, at, kind, body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
-/// The log of a project, in `maestro.db` of a directory that is made with the first event.
+/// The log of a project, in `maestro.db` of a directory. Both are created with the first event.
 #[derive(Debug)]
 pub struct SqliteStore {
     place: Place,
     pub(super) patience: Duration,
     generation: AtomicU64,
     file: Mutex<OpenFile>,
-    /// Marks of logs that this user has seen; none if the user has no directory.
+    /// Marks of logs that this user has seen; None if the user has no state directory.
     marks: Option<Marks>,
     notes: Mutex<Vec<Note>>,
-    /// Why the log was last not honoured.
+    /// The error that last prevented decisions from the log.
     trouble: Mutex<Option<StoreError>>,
 }
 
@@ -51,29 +51,30 @@ pub(super) struct OpenFile {
     known: Option<FileId>,
     beside: Beside,
     pub(super) connection: Option<Connection>,
-    /// The files before they were opened, then as this store left them.
+    /// The files before they were opened, later as this store left them.
     print: Option<Print>,
     checked: Option<Checked>,
 }
 
-/// The checked part of the log.
+/// The part of the log whose hashes were checked.
 #[derive(Clone, Debug)]
 struct Checked {
     seq: u64,
     hash: String,
     /// The hash of its first event, if there is one.
     first: Option<String>,
-    /// The file's version for this connection at the last check.
+    /// [`VERSION`] at the last check.
     version: Option<i64>,
 }
 
 impl Checked {
-    /// Nothing checked of a log that begins with this event.
+    /// Nothing is checked yet of a log whose first event has this hash.
     fn nothing(first: Option<String>) -> Self {
         Self { seq: 0, hash: START.to_owned(), first, version: None }
     }
 
-    /// Adds events that this process wrote, if they follow the checked ones: they need not be read again.
+    /// Adds events that this process wrote, which need not be read again. False if they do not follow the
+    /// checked ones.
     fn goes_on_with(&mut self, written: &[Stored]) -> bool {
         let (Some(first), Some(last)) = (written.first(), written.last()) else { return false };
         if first.seq != self.seq + 1 || first.prev_hash != self.hash {
@@ -86,7 +87,7 @@ impl Checked {
     }
 }
 
-/// Result of comparing the file with the known one.
+/// Result of comparing the current file with the known one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seen {
     Same,
@@ -113,23 +114,24 @@ impl SqliteStore {
         self
     }
 
-    /// The same log, honoured only if it fits what this user has seen of it.
+    /// The same log, used for decisions only if it fits the mark of this user.
     pub fn with_marks(mut self, marks: Option<Marks>) -> Self {
         self.marks = marks;
         self
     }
 
-    /// Notes for the user, each once.
+    /// Takes the notes for the user. Each is returned once.
     pub fn take_notes(&self) -> Vec<Note> {
         std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Why the log opens no gate, as of the last look; none if it does.
+    /// The error that prevents decisions from the log, as of the last check; None if there is none.
     pub fn trouble(&self) -> Option<StoreError> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Adopts a log of somebody else's as this user's own, because a person says so.
+    /// Accepts a log that somebody else wrote as this user's own, because a person decided so. Returns the
+    /// number of its events.
     ///
     /// # Errors
     ///
@@ -153,7 +155,8 @@ impl SqliteStore {
         Ok(count)
     }
 
-    /// Checks that the log is this user's, continues from where it was last seen, and fits its hashes.
+    /// Checks that the log is this user's own, that it continues its last seen state, and that it fits its
+    /// hashes. Remembers the error for [`Self::trouble`].
     fn examine(&self, file: &mut OpenFile, connection: &Connection) -> Result<(), StoreError> {
         let result = self.examined(file, connection);
         let remembered = match &result {
@@ -194,9 +197,9 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Checks that the seen events are still there, and that new ones follow.
+    /// Checks that the seen events are still there, and that the new ones follow them.
     fn go_on(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
-        // Asked first: a later write changes it again.
+        // Read first, so that a write during the check changes it again.
         let version = Some(connection.prepare_cached(VERSION)?.query_row([], |row| row.get(0))?);
         if checked.version == version {
             return Ok(());
@@ -216,7 +219,11 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// The mark of a log, if it is this user's own.
+    /// The mark of a log; None if the log is this user's own and has no mark here.
+    ///
+    /// # Errors
+    ///
+    /// The log is not this user's own.
     fn known(&self, marks: &Marks, first: &str) -> Result<Option<Mark>, StoreError> {
         let path = self.place.file();
         let foreign = |why| Err(StoreError::Foreign { path: path.clone(), why });
@@ -244,7 +251,7 @@ impl SqliteStore {
         }
     }
 
-    /// True if only processes that leave a mark have written to the log.
+    /// True if only processes that leave a mark have written to the log since this store last saw it.
     fn is_as_it_was_left(&self, file: &OpenFile) -> bool {
         let now = Print::of(&self.place);
         let by_others = || {
@@ -254,7 +261,7 @@ impl SqliteStore {
         now.is_some() && (file.print == now || by_others() == now)
     }
 
-    /// A panic while it was locked leaves at worst a transaction that is rolled back.
+    /// Locks the file. A poisoned lock is usable: a panic leaves at worst a transaction, which is rolled back.
     pub(super) fn lock(&self) -> MutexGuard<'_, OpenFile> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -265,14 +272,14 @@ impl SqliteStore {
         if file.known.is_none() || file.known == found {
             return Ok(Seen::Same);
         }
-        // While it is still open: until then, nobody gets the inodes of its files.
+        // Done before the file is closed, because until then its inodes are not reused.
         self.place.set_aside(&file.beside);
         *file = OpenFile::default();
         self.generation.fetch_add(1, Ordering::SeqCst);
         Ok(Seen::Replaced)
     }
 
-    /// Opens the file, which is there.
+    /// Opens the file, which must exist, unless it is open.
     fn open(&self, file: &mut OpenFile) -> Result<(), StoreError> {
         if file.connection.is_some() {
             return Ok(());
@@ -281,7 +288,7 @@ impl SqliteStore {
             let before = self.place.find()?.map(|found| found.id);
             let print = Print::of(&self.place);
             let connection = open(&self.place, self.patience)?;
-            // The opened file is the checked one only if it is still there.
+            // Only if the same file is still there, it is certain that this one was opened.
             if before.is_some() && self.place.find()?.map(|found| found.id) == before {
                 let checked = file.checked.take();
                 *file = OpenFile {
@@ -296,7 +303,7 @@ impl SqliteStore {
         }
     }
 
-    /// Reads; a missing log gives the default.
+    /// Runs a query; a missing or empty log gives the default.
     fn read<T: Default>(
         &self,
         after: u64,
@@ -337,14 +344,14 @@ impl SqliteStore {
         result
     }
 
-    /// A log that exists and cannot be read opens no gate either.
+    /// Remembers the error of a log that cannot be opened, because it prevents decisions too.
     pub(super) fn keep_trouble(&self, error: &StoreError) {
         if !error.retryable() {
             *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
         }
     }
 
-    /// Reads a log that nobody can write to, for example on a read-only file system.
+    /// Runs a query on a log that this process cannot write to, for example on a read-only file system.
     pub(super) fn read_frozen<T>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, StoreError>,
@@ -393,7 +400,7 @@ impl SqliteStore {
         check_expected(&transaction, expected, run)?;
         let stored = insert(&transaction, file.checked.as_ref(), at, records)?;
         if let (Some(marks), Some(first)) = (&self.marks, stored.first().filter(|first| first.seq == 1)) {
-            // Before anybody can see it: another server of this user may read it at once.
+            // Announced before the commit, because another server of this user may read the log at once.
             marks.announce(&first.hash);
         }
         if self.place.find()?.map(|found| found.id) != known {
@@ -412,7 +419,7 @@ impl SqliteStore {
 }
 
 impl Drop for SqliteStore {
-    /// Closing the log merges its pending events into the file; the mark is of the file after that.
+    /// Closes the log, which merges its pending events into the file, and writes the mark for the result.
     fn drop(&mut self) {
         let mut file = std::mem::take(&mut *self.lock());
         let is_as_it_was = self.is_as_it_was_left(&file);
@@ -423,12 +430,12 @@ impl Drop for SqliteStore {
     }
 }
 
-/// Purpose of a read.
+/// The purpose of a read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// A decision: the log is examined first.
+    /// For a decision: the log is examined first.
     Honoured,
-    /// Display, whatever the log is.
+    /// For display: the log is not examined.
     AsItIs,
 }
 
@@ -445,7 +452,7 @@ fn last_hash(connection: &Connection) -> Result<Option<String>, StoreError> {
     Ok(connection.prepare_cached(LAST_HASH)?.query_row([], |row| row.get(0)).optional()?)
 }
 
-/// Checks every later event against its hash, and each against the one before it.
+/// Checks that every event after the checked ones fits its hash and follows the event before it.
 fn follow(connection: &Connection, checked: &mut Checked) -> Result<(), StoreError> {
     let from = i64::try_from(checked.seq).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(CHAIN)?;
@@ -494,7 +501,7 @@ impl EventStore for SqliteStore {
 
     fn read_since(&self, after: u64, run: Option<&str>, limit: usize) -> Result<Vec<Stored>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        // A log holds nothing beyond this.
+        // No event has a larger number.
         let from = i64::try_from(after).unwrap_or(i64::MAX);
         self.read(after, Trust::AsItIs, |connection| {
             let mut statement = connection.prepare_cached(if run.is_some() { READ_RUN } else { READ })?;
@@ -538,7 +545,7 @@ impl EventStore for SqliteStore {
             };
             Ok((hash_at(connection, kept.seq)? == Some(hash)).then_some(kept))
         });
-        // The next reader of the log finds every fault of it.
+        // An error is ignored here: the next read of the log reports it.
         found.ok().flatten()
     }
 
@@ -615,12 +622,12 @@ fn storable(number: u64) -> Result<i64, StoreError> {
     i64::try_from(number).map_err(|_| StoreError::Unfit { reason: "a number has more than 63 bits" })
 }
 
-/// Closes a connection that found damage, without another write to the file.
+/// Closes a connection after damage, without another write to the file.
 fn forget_if_damaged<T>(file: &mut OpenFile, result: &Result<T, StoreError>) {
     if let Err(StoreError::Corrupt { .. } | StoreError::Io { .. }) = result
         && let Some(connection) = file.connection.take()
     {
-        // It is closed either way.
+        // The connection is closed even if this fails.
         let _ = leave_as_it_is(&connection, true);
     }
 }
