@@ -288,8 +288,8 @@ impl Project {
             && (given.is_empty() || matches!(self.find_one(Path::new(given)), Err(Refusal::NotFound)))
     }
 
-    /// The existing file whose name is most similar to a missing one. The file name alone counts first, because
-    /// most mistakes are a missing directory.
+    /// The existing file whose name is most similar to a missing one. The file name alone counts first,
+    /// because the directory is forgotten most often.
     pub fn nearest(&self, given: &str) -> Option<String> {
         const MOST_LOOKED_AT: usize = 20_000;
         const LIKE_ENOUGH: f64 = 0.75;
@@ -544,8 +544,8 @@ impl Project {
         if real.is_dir() { Ok(real) } else { Err(Refusal::NoDirectory) }
     }
 
-    /// True if a path is in the project when a program resolves it from this directory. A missing path is judged
-    /// by its nearest existing parent.
+    /// True if a path is in the project when a program resolves it from this directory. A missing path is
+    /// judged by its nearest existing parent.
     pub fn holds(&self, directory: &Path, path: &str) -> bool {
         if path.starts_with('~') {
             return false;

@@ -176,7 +176,7 @@ mod imp {
         }
     }
 
-    /// Parses the group from a `stat` file: `pid (name) state parent group ...`. The name may contain anything.
+    /// Parses the group from a `stat` file: `pid (name) state parent group ...`. The name may be anything.
     fn live_group(stat: &[u8]) -> Option<Pid> {
         let after_name = stat.iter().rposition(|byte| *byte == b')')?;
         let rest = str::from_utf8(stat.get(after_name + 1..)?).ok()?;

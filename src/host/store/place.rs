@@ -133,8 +133,8 @@ impl Place {
             return Ok(());
         }
         let explain = |error: &io::Error| StoreError::of_file(&self.directory, error);
-        // A temporary file is private from the beginning. It is closed before it gets its name, because closing
-        // a file releases the locks that this process has on it.
+        // A temporary file is private from the beginning. It is closed before it gets its name, because
+        // closing a file releases the locks that this process has on it.
         let new = tempfile::Builder::new().prefix(".maestro-db-").tempfile_in(&self.directory);
         match new.map_err(|error| explain(&error))?.into_temp_path().persist_noclobber(self.file()) {
             Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => Err(explain(&error.error)),

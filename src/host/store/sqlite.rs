@@ -261,7 +261,8 @@ impl SqliteStore {
         now.is_some() && (file.print == now || by_others() == now)
     }
 
-    /// Locks the file. A poisoned lock is usable: a panic leaves at worst a transaction, which is rolled back.
+    /// Locks the file. A poisoned lock is usable: at worst a panic leaves a transaction, which is rolled
+    /// back.
     pub(super) fn lock(&self) -> MutexGuard<'_, OpenFile> {
         self.file.lock().unwrap_or_else(PoisonError::into_inner)
     }
