@@ -1,6 +1,6 @@
 //! Trust in a project's own files under `.maestro/`. The author of the project wrote them, so most of their
-//! settings count only after a person has read them. Their hash is then kept in the user's directory, and
-//! any change of any file cancels the trust.
+//! settings apply only after a person has confirmed them. The hash of the confirmed files is kept in the
+//! user's directory. A change of any file cancels the trust.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -13,35 +13,35 @@ use super::change::Obstacle;
 use super::own_files::{DIRECTORY, Unread, own_files, read, text_of};
 use crate::domain::words::hex;
 
-/// Bytes of all files together.
+/// Maximum size of all files together, in bytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// The user's record of confirmed hashes.
+/// The file in the user's directory that records the confirmed hashes.
 const RECORD: &str = "trusted.json";
 
-/// The trust of a person in the current files.
+/// A person's trust in the current files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
-    /// The confirmed hash fits.
+    /// The files have the confirmed hash.
     Trusted,
-    /// Nobody has confirmed anything of this project.
+    /// No person has confirmed files of this project.
     #[default]
     Unconfirmed,
-    /// They changed after they were confirmed.
+    /// The files changed after they were confirmed.
     Changed,
 }
 
-/// Every file of a project for Maestro, as read at one moment.
+/// All of a project's files for Maestro, as read at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProjectLayer {
-    /// The text of each file, or why it is not read, by its name below `.maestro/`.
+    /// By its name below `.maestro/`, the text of each file or the reason why it is not read.
     files: BTreeMap<String, Result<String, Unread>>,
     pub standing: Standing,
 }
 
 impl ProjectLayer {
-    /// Reads the files of these names.
+    /// Reads the files with these names, and compares their hash with the record.
     pub fn read<'a>(root: &Path, names: impl Iterator<Item = &'a str>, record: Option<&Path>) -> Self {
         let mut layer = Self::default();
         let own = match own_files(root) {
@@ -75,7 +75,7 @@ impl ProjectLayer {
         layer
     }
 
-    /// The first existing file of these names.
+    /// The first existing file among these names.
     pub fn file<'a>(&self, names: impl Iterator<Item = &'a str>) -> Option<(&str, Result<&str, &Unread>)> {
         let mut names = names;
         names.find_map(|name| self.files.get_key_value(name)).map(named)
@@ -86,11 +86,11 @@ impl ProjectLayer {
         self.files.iter().map(named)
     }
 
-    /// The hash over all names and texts, which a person confirms.
+    /// The hash of all names and texts, which a person confirms.
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for (name, text) in &self.files {
-            // A file that is not read has no effect, even if it is confirmed.
+            // A file that is not read has no effect, so the hash leaves it out.
             let Ok(text) = text else { continue };
             for part in [name, text] {
                 hash.update((part.len() as u64).to_be_bytes());
@@ -107,12 +107,12 @@ fn named<'a>(
     (name, text.as_deref())
 }
 
-/// The path of the file for people.
+/// The path of a file for display.
 pub fn shown(name: &str) -> String {
     if name.is_empty() { DIRECTORY.to_owned() } else { format!("{DIRECTORY}/{name}") }
 }
 
-/// The user's record, in their directory.
+/// The path of the record in the user's directory.
 pub fn record(user: &Path) -> PathBuf {
     user.join(RECORD)
 }

@@ -1,14 +1,15 @@
-//! The wall around a program: which files it may touch, which network it sees, and that everything
-//! it starts ends with it.
+//! The wall (sandbox) around a program. It limits the files and the network that the program can use, and
+//! ends everything that the program starts.
 //!
-//! On Linux a run goes through a helper, which is our own binary with a hidden argument. It starts while the
-//! program's files are made, and waits for its orders. Then it puts itself behind the wall (Landlock for files, a network namespace for the network), becomes
-//! the subreaper of whatever it starts, starts the program, and ends when the program and all its
-//! descendants are gone. So a descendant that changed its session, cleared its environment and
-//! forked twice ends as well: the kernel hands it to the helper.
+//! On Linux a helper runs each program. The helper is our own binary with a hidden argument. It starts while
+//! the program's files are written, and waits for its orders. Then it puts itself behind the wall (Landlock
+//! for files, a network namespace for the network), becomes the subreaper of its descendants, and starts the
+//! program. It exits when the program and all its descendants are gone. A descendant cannot escape by
+//! changing its session, clearing its environment and forking twice, because the kernel makes it a child of
+//! the helper.
 //!
-//! Elsewhere there is no helper: the run starts the program itself, and the result says that no
-//! wall was there.
+//! Elsewhere there is no helper. The program is started directly, and the result says that there was no
+//! wall.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -38,26 +39,26 @@ pub const HELPER_ARGUMENT: &str = "contain";
 /// Files and networks that a program may touch. The default is no sandbox.
 #[derive(Clone, Debug, Default)]
 pub struct Wall {
-    /// The files it may touch; everything where there is no rule.
+    /// The files that the program may use; None for all.
     pub files: Option<Rules>,
-    /// The network it sees.
+    /// The network that the program sees.
     pub network: Network,
-    /// Consequence where the wall that is asked for cannot be raised.
+    /// Reaction if the wall cannot be raised.
     pub strictness: Strictness,
 }
 
-/// How the rules for a program's files are found. They are looked up while its helper starts, which takes as
-/// long.
+/// A function that finds the rules for a program's files. It runs while the helper starts, which takes about
+/// as long.
 #[derive(Clone)]
 pub struct Rules(Arc<dyn Fn() -> FileRules + Send + Sync>);
 
 impl Rules {
-    /// Rules that `find` returns. It may block.
+    /// Rules from the function `find`, which may block.
     pub fn found_by(find: impl Fn() -> FileRules + Send + Sync + 'static) -> Self {
         Self(Arc::new(find))
     }
 
-    /// The rules as the machine is now. Blocks.
+    /// Finds the rules for the current state of the machine. Blocks.
     pub(super) fn find(&self) -> FileRules {
         (self.0)()
     }
@@ -75,16 +76,16 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// The files that a program may touch. A path that does not exist grants nothing.
+/// The files that a program may use. A path that does not exist grants nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRules {
-    /// Directories whose names may be listed, with all below them; their files stay closed.
+    /// Directories that may be listed, with all directories below. Their files stay closed.
     #[serde(default)]
     pub list: Vec<PathBuf>,
-    /// Trees and files that may be read and executed.
+    /// Files and directory trees that may be read and executed.
     #[serde(default)]
     pub read: Vec<PathBuf>,
-    /// Trees and files that may be changed as well.
+    /// Files and directory trees that may also be changed.
     #[serde(default)]
     pub write: Vec<PathBuf>,
     /// The project that a check may change.
@@ -93,11 +94,11 @@ pub struct FileRules {
 }
 
 impl FileRules {
-    /// The same rules with each path once. Writable paths are readable too. A name that is no text cannot be
-    /// told to the helper: what has it stays closed.
+    /// The same rules with each path once. A writable path is not also listed as readable. A path that is not
+    /// UTF-8 cannot be sent to the helper, so it stays closed.
     pub(super) fn without_repeats(self) -> Self {
         let is_text = |path: &PathBuf| path.to_str().is_some();
-        // Paths are compared as bytes: by their parts it takes ten times as long, and a consult waits for it.
+        // Paths are compared as bytes. Comparing their parts takes ten times as long, and a consult waits.
         let once = |mut paths: Vec<PathBuf>| {
             paths.retain(is_text);
             paths.sort_unstable_by(|left, right| left.as_os_str().cmp(right.as_os_str()));
@@ -114,21 +115,21 @@ impl FileRules {
     }
 }
 
-/// A project that may be changed but for some of its parts. Landlock alone cannot leave a part out of
-/// a tree, so the parts are covered by mounts; where those are refused, only the entries that are
-/// there already may be changed, and nothing new can be made at the top.
+/// A project that may be changed, except some parts of it. Landlock alone cannot exclude a part of a tree,
+/// so mounts cover these parts. If the system refuses mounts, only the existing entries of the root may be
+/// changed, and no new ones can be created in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectRules {
     /// The project's root.
     pub root: PathBuf,
-    /// Directories in it that look empty.
+    /// Directories in the project that appear empty.
     pub hidden: Vec<PathBuf>,
-    /// Directories below a hidden one that can be read all the same.
+    /// Directories below a hidden one that can still be read.
     #[serde(default)]
     pub shown: Vec<PathBuf>,
-    /// The read-only paths.
+    /// Paths that are read-only.
     pub frozen: Vec<PathBuf>,
-    /// The entries of the root but for those.
+    /// The entries of the root that may be changed if mounts are refused.
     pub entries: Vec<PathBuf>,
 }
 
@@ -136,26 +137,27 @@ pub struct ProjectRules {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Network {
-    /// The machine's own.
+    /// The network of the machine.
     #[default]
     AsIs,
-    /// Its own loopback and nothing else.
+    /// A loopback of its own and nothing else.
     LoopbackOnly,
 }
 
-/// Consequence where the machine cannot raise the wall.
+/// Reaction if the machine cannot raise the wall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strictness {
-    /// The program runs all the same, and the result says so.
+    /// The program runs without it, and the result says so.
     #[default]
     BestEffort,
     /// The program is not run.
     Required,
 }
 
-/// Instructions to the helper, as JSON. It reads them from its standard input: eight bytes with their length, the
-/// orders, then whatever the program is to read. Its standard output takes its [`report`].
+/// Instructions to the helper, as JSON. The helper reads from its standard input the length of the orders in
+/// eight bytes, and the orders. The rest is the program's own input. It writes its [`report`] to its standard
+/// output.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Orders {
     pub(super) program: OsString,
@@ -163,15 +165,15 @@ pub(super) struct Orders {
     /// The whole environment of the program.
     pub(super) env: Vec<(OsString, OsString)>,
     pub(super) cwd: OsString,
-    /// The existing files that take what the program writes to stdout and stderr.
+    /// The existing files for the program's stdout and stderr.
     pub(super) output: [OsString; 2],
     pub(super) files: Option<FileRules>,
     pub(super) network: Network,
     pub(super) strictness: Strictness,
     pub(super) input: Input,
-    /// How long descendants may live on after the program.
+    /// Time that descendants may live after the program's exit.
     pub(super) drain: Duration,
-    /// How long they may take to end after SIGTERM.
+    /// Time that the processes have to end after SIGTERM.
     pub(super) grace: Duration,
 }
 
@@ -192,7 +194,7 @@ impl Orders {
     }
 }
 
-/// Way to start the helper: our own binary, even if its file was replaced by an upgrade.
+/// The command that starts the helper: our own binary, even if an upgrade replaced its file.
 #[derive(Clone, Debug)]
 pub struct HelperCommand {
     /// The binary.
@@ -200,13 +202,13 @@ pub struct HelperCommand {
 }
 
 impl HelperCommand {
-    /// This very binary; `None` where the system has no helper.
+    /// This binary; `None` if the system has no helper.
     pub fn own_binary() -> Option<Self> {
         cfg!(target_os = "linux").then(|| Self { program: PathBuf::from("/proc/self/exe") })
     }
 }
 
-/// The helper's whole life.
+/// The main function of the helper.
 #[cfg(target_os = "linux")]
 pub fn helper_main() -> std::process::ExitCode {
     helper::main()
@@ -218,14 +220,15 @@ pub fn helper_main() -> std::process::ExitCode {
     std::process::ExitCode::FAILURE
 }
 
-/// Ends children of this process that no call knows: descendants of a call whose helper was killed.
-/// `known` are the process ids of calls in progress and of our own helpers. Returns how many.
+/// Ends children of this process that belong to no call in progress: descendants of a call whose helper was
+/// killed. `known` are the process ids of calls in progress and of our own helpers. Returns the number of
+/// ended processes.
 #[cfg(target_os = "linux")]
 pub(super) fn end_adopted(known: &[i32]) -> usize {
     descendants::end_adopted(known)
 }
 
-/// Orphans go to the system's first process, where nobody can tell them from others.
+/// Orphans become children of the system's first process, where they cannot be recognized.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn end_adopted(_known: &[i32]) -> usize {
     0
@@ -241,7 +244,7 @@ pub fn adopt_orphans() {
 
 /// Closes this process's memory and environment to other processes of the same user.
 ///
-/// A child starts afresh at its exec, so only the server is closed, not what it runs.
+/// The setting ends at an exec, so it protects only the server, not the programs that it runs.
 pub fn close_to_others() {
     #[cfg(target_os = "linux")]
     {

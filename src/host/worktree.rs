@@ -1,13 +1,12 @@
-//! Copies of the project as worktrees of git, in a private directory outside of it, so that several
-//! changes can be tried side by side and the project stays as it is.
+//! Copies of the project as git worktrees, in a private directory outside it. Several changes can be tried in
+//! them side by side, and the project stays as it is.
 //!
-//! A copy holds what the project holds just now, as far as git knows of it: the last commit, the
-//! changes of tracked files on top of it, staged or not, and untracked files that are not ignored.
-//! It has no files that git ignores (dependencies, build output) and no contents of submodules, nor
-//! Maestro's own directory.
+//! A copy has the current state of the project as far as git knows it: the last commit, the changes of
+//! tracked files (staged or not), and untracked files that are not ignored. It has no files that git ignores
+//! (dependencies, build output), no contents of submodules, and not Maestro's own directory.
 //!
-//! Copies go when they are dropped. Those of a killed server go with the next one's first call, told
-//! apart by a lock as the directories of calls are.
+//! Copies are removed on drop. Another server removes those of a killed server, which it recognizes by a
+//! free lock, as for the directories of calls.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
@@ -29,7 +28,7 @@ use super::environment::Environment;
 use super::git::{VARIABLES, running_nothing};
 use super::process::{CallDir, Ended, Launch, Limits, Supervisor, leftover};
 
-/// Why there are no copies.
+/// The reason why there are no copies.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TreeError {
     #[error("git is not installed")]
@@ -37,10 +36,10 @@ pub enum TreeError {
     /// The project is in no repository, or in one without a commit.
     #[error("the project is not in a git repository with a commit: {0}")]
     NoCommit(String),
-    /// More is changed than is copied.
+    /// The uncommitted changes exceed a limit.
     #[error("uncommitted changes have more than {0}")]
     TooMuch(String),
-    /// Something of git or of the system failed.
+    /// Git or the system reported an error.
     #[error("{0}")]
     Failed(String),
 }
@@ -51,25 +50,25 @@ impl From<std::io::Error> for TreeError {
     }
 }
 
-/// Copies of the project, removed when dropped.
+/// Copies of the project. They are removed on drop.
 #[derive(Debug)]
 pub struct Trees {
-    // Empty only while `self` is being dropped.
+    // None only while `self` is being dropped.
     directory: Option<TempDir>,
     record: Record,
     trees: Vec<PathBuf>,
-    /// The project root, relative to the repository's.
+    /// The project root, relative to the root of the repository.
     prefix: PathBuf,
     _lock: File,
 }
 
 impl Trees {
-    /// Makes so many copies of the project at `root`. The first is copied from the project, the
-    /// others from the first, so that all are equal even if somebody edits meanwhile.
+    /// Creates `count` copies of the project at `root`. The first is copied from the project and the others
+    /// from the first, so that all are equal even if somebody edits the project meanwhile.
     ///
     /// # Errors
     ///
-    /// The project is in no repository with a commit, or a copy cannot be made.
+    /// The project is not in a repository with a commit, or a copy cannot be created.
     pub async fn create(
         supervisor: &Supervisor,
         environment: &Environment,
@@ -129,11 +128,11 @@ impl Trees {
         self.trees.get(number).map(|tree| tree.join(&self.prefix))
     }
 
-    /// Makes files of a copy what they are in the first one again, by their paths in the project.
+    /// Restores files of a copy to their state in the first copy. Paths are relative to the project.
     ///
     /// # Errors
     ///
-    /// There is no such copy, or a file cannot be written.
+    /// The copy does not exist, or a file cannot be written.
     pub fn reset(&self, number: usize, paths: &[PathBuf]) -> Result<(), TreeError> {
         let gone = || TreeError::Failed("the copies are gone".to_owned());
         let (first, tree) = (self.trees.first().ok_or_else(gone)?, self.trees.get(number).ok_or_else(gone)?);
@@ -141,11 +140,11 @@ impl Trees {
         lay(first, tree, &paths)
     }
 
-    /// A directory beside the copies, for what belongs to one of them.
+    /// Creates a directory beside the copies for other files of one copy.
     ///
     /// # Errors
     ///
-    /// It cannot be made.
+    /// It cannot be created.
     pub fn beside(&self, number: usize) -> Result<PathBuf, TreeError> {
         let path = self.directory()?.join(format!("{number}.beside"));
         std::fs::create_dir_all(&path)?;
@@ -154,7 +153,7 @@ impl Trees {
 }
 
 impl Drop for Trees {
-    /// A copy may hold any number of files, so they are removed off the runtime's thread.
+    /// Removes the copies on a blocking thread, because they may have any number of files.
     fn drop(&mut self) {
         let (directory, record) = (self.directory.take(), self.record.clone());
         let trees = std::mem::take(&mut self.trees);
@@ -171,8 +170,7 @@ impl Drop for Trees {
     }
 }
 
-/// Returns what differs from the last commit, and what git does not know yet; paths from the repository's
-/// root.
+/// The paths of files that differ from the last commit or are untracked, relative to the repository's root.
 async fn changed(git: &Git<'_>, prefix: &Path) -> Result<Vec<PathBuf>, TreeError> {
     let tracked =
         ["diff", "-z", "--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules", "HEAD"];
@@ -188,8 +186,8 @@ async fn changed(git: &Git<'_>, prefix: &Path) -> Result<Vec<PathBuf>, TreeError
     Ok(paths)
 }
 
-/// Has the repository forget copies of ours whose directory is gone, for example with a restart of
-/// the machine. `git worktree prune` would also forget the user's own, on a disk that is away.
+/// Makes the repository forget copies of ours whose directory is gone, for example after a restart of the
+/// machine. `git worktree prune` would also forget the user's own worktrees on a disk that is not mounted.
 async fn forget_vanished(git: &Git<'_>) -> Result<(), TreeError> {
     let listed = git.run(["worktree", "list", "--porcelain", "-z"].map(OsStr::new)).await?;
     let entries = listed.split(|byte| *byte == 0).filter_map(|line| line.strip_prefix(b"worktree "));
@@ -203,19 +201,19 @@ async fn forget_vanished(git: &Git<'_>) -> Result<(), TreeError> {
     Ok(())
 }
 
-/// Paths that are copied.
+/// Maximum number of paths that are copied.
 const MOST_PATHS: usize = 50_000;
-/// Bytes that are copied.
+/// Maximum number of bytes that are copied.
 const MOST_BYTES: u64 = 512 * 1024 * 1024;
 
-/// Makes each path in `tree` what it is in `source`. No link is followed out of either.
+/// Copies the state of each path from `source` to `tree`. No link leads out of either.
 fn lay(source: &Path, tree: &Path, paths: &[PathBuf]) -> Result<(), TreeError> {
     if paths.len() > MOST_PATHS {
         return Err(TreeError::TooMuch(format!("{MOST_PATHS} files")));
     }
     let source = Dir::open_ambient_dir(source, ambient_authority())?;
     let tree = Dir::open_ambient_dir(tree, ambient_authority())?;
-    // First what goes, so that a directory can stand where a file or a link was.
+    // Old files are removed first, so that a directory can replace a file or a link.
     for path in paths {
         if let Ok(found) = tree.symlink_metadata(path)
             && !found.is_dir()
@@ -236,7 +234,7 @@ fn lay(source: &Path, tree: &Path, paths: &[PathBuf]) -> Result<(), TreeError> {
 fn copy(source: &Dir, tree: &Dir, path: &Path, left: &mut u64) -> Result<(), TreeError> {
     let found = match source.symlink_metadata(path) {
         Ok(found) => found,
-        // Deleted, or below what is no directory any more.
+        // Deleted, or its parent is no longer a directory.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(());
         }
@@ -255,10 +253,10 @@ fn copy(source: &Dir, tree: &Dir, path: &Path, left: &mut u64) -> Result<(), Tre
     Ok(())
 }
 
-/// The longest that one command may take.
+/// Maximum time of one git command.
 const TIMEOUT: Duration = Duration::from_secs(300);
 
-/// git in a directory.
+/// Runs git in a directory.
 #[derive(Clone)]
 struct Git<'a> {
     supervisor: &'a Supervisor,
@@ -296,7 +294,7 @@ impl<'a> Git<'a> {
         Self { directory: directory.to_owned(), ..self }
     }
 
-    /// Runs a command and returns what it printed.
+    /// Runs a command and returns its output.
     async fn run(&self, arguments: impl IntoIterator<Item = &OsStr>) -> Result<Vec<u8>, TreeError> {
         let directory = CallDir::create_off_thread().await?;
         let arguments = arguments.into_iter().map(OsStr::to_owned);
@@ -330,7 +328,7 @@ impl<'a> Git<'a> {
     }
 }
 
-/// The same for where nothing else runs any more: waits for the end, and says only whether git did it.
+/// Runs a git command without a supervisor and waits for its end. True if it succeeded.
 fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) -> bool {
     let mut command = Command::new(program);
     command.args(running_nothing(program, directory)).args(arguments).current_dir(directory);
@@ -339,15 +337,15 @@ fn run_now(program: &Path, directory: &Path, arguments: &[&OsStr]) -> bool {
     command.envs(passed).output().is_ok_and(|output| output.status.success())
 }
 
-/// The file that says whose copies a directory holds.
+/// The file that names the repository of the copies in a directory.
 const RECORD: &str = "record.json";
 
-/// Time that a git which was told to end takes for it, on a busy machine.
+/// Time that a git process needs to end after a signal, on a busy machine.
 const ENDING: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Record {
-    /// The program.
+    /// The git program.
     git: PathBuf,
     /// The repository's root.
     repository: PathBuf,
@@ -362,8 +360,8 @@ impl Record {
         serde_json::from_slice(&fs::read(directory.join(RECORD)).ok()?).ok()
     }
 
-    /// Removes a copy and has the repository forget it. One whose making was cut short is no working
-    /// tree: git refuses to remove it while it is there, and forgets it once it is gone.
+    /// Removes a copy and makes the repository forget it. A copy that was not finished is not a working
+    /// tree. Git refuses to remove it while it exists, but forgets it when it is gone.
     fn remove_tree(&self, tree: &Path) {
         if self.forget(tree) {
             return;
@@ -372,8 +370,8 @@ impl Record {
         if self.forget(tree) {
             return;
         }
-        // The git that makes it may be ending just now. Afterwards git drops what that one left, even the
-        // empty directory of its entries; `never` spares copies of the user's on a disk that is away.
+        // The git process that creates it may just be ending. After that, `prune` removes its leftovers, even
+        // an empty directory. `never` keeps the user's own worktrees on a disk that is not mounted.
         std::thread::sleep(ENDING);
         // A failed removal is tried the next time.
         self.forget(tree);
@@ -406,7 +404,7 @@ pub(crate) fn remove_abandoned(base: &Path) {
         tracing::debug!(directory = %directory.display(), "worktrees left behind by a killed server");
         if let Some(record) = Record::read(&directory) {
             let entries = fs::read_dir(&directory).into_iter().flatten().filter_map(Result::ok);
-            // The name that the repository knows has no links in it.
+            // The repository knows the copies by their paths without links.
             let real = directory.canonicalize().unwrap_or_else(|_| directory.clone());
             let is_copy = |entry: &fs::DirEntry| {
                 entry.file_name().to_str().is_some_and(|name| name.parse::<usize>().is_ok())
@@ -415,7 +413,7 @@ pub(crate) fn remove_abandoned(base: &Path) {
                 record.remove_tree(&real.join(tree.file_name()));
             }
         }
-        // Another server may be at it too.
+        // Another server may be removing it too.
         let _ = fs::remove_dir_all(&directory);
     }
 }

@@ -1,4 +1,4 @@
-//! Chooses the adapter of a CLI.
+//! The adapters: for each kind of CLI, how to call it and how to read its output.
 
 use std::borrow::Cow;
 
@@ -27,14 +27,14 @@ pub enum Adapter {
     Understudy,
 }
 
-/// A limit of a CLI on its prompt.
+/// A CLI's limit on the length of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptLimit {
     Characters(usize),
     Bytes(usize),
 }
 
-/// Maximum size of one argument in Linux, less the text around a prompt.
+/// Maximum size of one argument in Linux, minus room for the text around a prompt.
 const MAX_ARGUMENT_BYTES: usize = 128 * 1024 - 4 * 1024;
 
 impl Adapter {
@@ -57,7 +57,7 @@ impl Adapter {
         }
     }
 
-    /// The variable by which a user names another service, if the CLI itself no longer reads it.
+    /// The environment variable with the address of another service, if the CLI itself no longer reads it.
     pub fn gateway_variable(&self) -> Option<&'static str> {
         match self {
             Self::Codex => Some("OPENAI_BASE_URL"),
@@ -89,7 +89,7 @@ impl Adapter {
         }
     }
 
-    /// How to recognise a complete answer while the CLI still runs, if it shows that.
+    /// Recognizes a complete answer while the CLI still runs; None if its output does not show that.
     pub fn finish(&self) -> Option<Finish> {
         match self {
             Self::Codex => Some(Finish {
@@ -102,8 +102,8 @@ impl Adapter {
         }
     }
 
-    /// How to recognise in stderr that the CLI tries again by itself. Maestro's own retry is better: it
-    /// counts, and leaves no half answers.
+    /// Recognizes on stderr that the CLI tries again by itself. Maestro's own retry is better: it is counted,
+    /// and leaves no half answers.
     pub(crate) fn repeats(&self) -> Option<Finish> {
         match self {
             Self::Gemini => Some(Finish { marks: &["Retrying"], is_there: gemini::tries_again }),
@@ -111,7 +111,7 @@ impl Adapter {
         }
     }
 
-    /// The requests that a start made, according to its output.
+    /// The requests that a start of the CLI made, according to its output.
     pub(crate) fn asked(&self, output: &Outcome<String>) -> Asked {
         match self {
             Self::Gemini => gemini::asked(output),
@@ -119,7 +119,7 @@ impl Adapter {
         }
     }
 
-    /// Adds a question to the launch of a CLI. Returns the files that the CLI reads.
+    /// Adds a question to the launch of a CLI. Returns the files to write for it.
     pub fn put(&self, ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
         if let Self::Template(settings) = self {
             return template::put(settings, ask, places, launch);
@@ -183,7 +183,7 @@ impl Adapter {
         Ok(answer)
     }
 
-    /// JSON output of a CLI with lone surrogates replaced.
+    /// The output of a CLI; in JSON output, escapes of lone surrogates are replaced.
     fn with_whole_letters<'a>(&self, output: &'a Outcome<String>) -> Cow<'a, Outcome<String>> {
         let is_text = match self {
             Self::Codex | Self::Gemini | Self::Claude => false,

@@ -1,4 +1,4 @@
-//! The configured consultants, and which of them can be asked now.
+//! The configured consultants, and the ones that can be asked now.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use crate::host::environment::Environment;
 
 use super::Adapter;
 
-/// A consultant by its settings.
+/// A consultant with its settings.
 #[derive(Clone, Debug)]
 pub struct Provider {
     pub name: String,
@@ -28,7 +28,7 @@ impl Provider {
         }
     }
 
-    /// The program's name or path, as configured.
+    /// The configured name or path of the program.
     pub fn command(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
@@ -44,7 +44,7 @@ impl Provider {
     }
 }
 
-/// Every consultant of a configuration, and how their programs are found.
+/// All consultants of a configuration, with the environment that their programs are searched in.
 #[derive(Debug)]
 pub struct Catalogue {
     providers: Vec<Provider>,
@@ -103,12 +103,12 @@ impl Catalogue {
             .filter(|provider| self.find(provider).is_some())
     }
 
-    /// Returns the default providers: the installed CLIs, else the understudy.
+    /// The default providers: the installed CLIs, or else the understudy.
     pub fn asked_by_default(&self) -> Vec<&Provider> {
         self.asked_among(|provider| self.find(provider).is_some())
     }
 
-    /// As [`Self::asked_by_default`], for a caller that already knows what is installed.
+    /// As [`Self::asked_by_default`], for a caller that already knows the installed providers.
     pub fn asked_among(&self, is_installed: impl Fn(&Provider) -> bool) -> Vec<&Provider> {
         let is_cli = |provider: &&Provider| {
             provider.settings.enabled == Enabled::Yes && !provider.is_understudy() && is_installed(provider)

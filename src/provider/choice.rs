@@ -1,4 +1,4 @@
-//! Model and effort of a call, from the first source that names them.
+//! Chooses model and effort of a call, from the first source that names them.
 
 use std::path::Path;
 
@@ -17,17 +17,17 @@ use crate::host::environment::Environment;
 /// Model and effort of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// The model; none if the CLI chooses.
+    /// The model; None if the CLI chooses.
     pub model: Option<String>,
-    /// True if the user's own arguments name the model already, so that we do not.
+    /// True if the user's own arguments already name the model, so that ours need not.
     pub is_written: bool,
     pub wish: Wish,
 }
 
 impl Choice {
-    /// The choice of the first source that has one: the call, our configuration (the environment before
-    /// files), the user's own arguments, the user's own configuration of the CLI. Blocks: the last one is a
-    /// file.
+    /// Takes model and effort from the first source that names them: the call, our configuration (the
+    /// environment before files), the user's own arguments, the user's own configuration of the CLI. Blocks,
+    /// because it may read that configuration.
     pub fn of(provider: &Provider, environment: &Environment, options: &CallOptions) -> Self {
         let model = options.model.clone().or_else(|| provider.settings.model.clone());
         let effort = options.effort.or(provider.settings.effort);
@@ -46,7 +46,7 @@ impl Choice {
     }
 }
 
-/// The value of a flag among the user's own arguments.
+/// The value of a flag in the user's own arguments.
 fn written(provider: &Provider, flags: &[&str]) -> Option<String> {
     let words = || provider.leading_arguments().iter().chain(&provider.settings.extra_args);
     let behind = words()
@@ -76,7 +76,7 @@ pub struct OwnChoice {
     pub effort: Option<String>,
 }
 
-/// The user's choice for a CLI. A missing or unreadable configuration chooses nothing. Blocks.
+/// Reads the user's choice for a CLI. A missing or unreadable configuration chooses nothing. Blocks.
 pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     let found = match adapter {
         Adapter::Codex => codex_home(environment).map(|home| codex(&home.join("config.toml"))),
@@ -87,7 +87,7 @@ pub fn own_choice(adapter: &Adapter, environment: &Environment) -> OwnChoice {
     found.unwrap_or_default()
 }
 
-/// Settings in the user's configuration of a CLI that a consult does not follow, one sentence each. Blocks.
+/// Notes on settings in the user's configuration of a CLI that consults do not follow. Blocks.
 pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> {
     let (file, is_understood) = match adapter {
         Adapter::Codex => {
@@ -145,7 +145,7 @@ fn codex(file: &Path) -> OwnChoice {
     OwnChoice { model: value("model"), effort: value("model_reasoning_effort") }
 }
 
-/// A name that fits into a file name beside the configuration.
+/// The name of a profile, if it is safe as a part of a file name.
 fn profile_name(name: &str) -> Option<&str> {
     let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-".contains(letter));
     (is_plain && !name.is_empty()).then_some(name)
@@ -166,7 +166,7 @@ fn text(settings: &Value, place: &str) -> Option<String> {
     settings.pointer(place)?.as_str().and_then(harmless)
 }
 
-/// A value that can only be a name on a command line.
+/// A value, if it is safe as a name on a command line.
 fn harmless(value: &str) -> Option<String> {
     static NAME: Pattern = Pattern::new(r"\A[A-Za-z0-9._:/@\[\]][A-Za-z0-9._:/@\[\]-]{0,99}\z");
     NAME.is_in(value).then(|| value.to_owned())

@@ -12,30 +12,30 @@ use crate::host::process::{Launch, Outcome};
 /// The newest version that Maestro is tested with.
 pub const NEWEST_TRIED: Version = Version::new(2, 1, 332);
 
-/// Calls it without tools, MCP servers, settings and memory files, for one turn.
+/// Composes a call without tools, MCP servers, settings and memory files, for one turn.
 pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
     launch.stdin = never_a_command(ask.prompt).into_bytes();
-    // Before ours, so that none of them undoes ours.
+    // The user's arguments come first, so that they cannot override ours.
     launch.args(ask.extra_args);
-    // Only the stream reports which model answered, and when a limit ends.
+    // Only the stream reports the model that answered, and the end of a limit.
     launch
         .args(["-p", "--output-format", "stream-json", "--verbose"])
         .args(["--tools", "", "--strict-mcp-config", "--setting-sources", "", "--disable-slash-commands"])
         .arg("--no-session-persistence")
-        // A structured answer is a tool call of its own, with a turn to correct it.
+        // A structured answer is a separate tool call, with a turn to correct it.
         .args(["--max-turns", if ask.schema.is_some() { "3" } else { "1" }, "--system-prompt-file"])
         .arg(&system)
-        // Otherwise files named in the prompt (`@/etc/passwd`) are read and sent.
+        // Otherwise the CLI reads and sends files that the prompt names (`@/etc/passwd`).
         .env("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1")
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")
         .env("DISABLE_TELEMETRY", "1")
         .env("DISABLE_AUTOUPDATER", "1")
-        // One question is one request: Maestro itself repeats it.
+        // One start makes one request: Maestro itself does the retries.
         .env("CLAUDE_CODE_MAX_RETRIES", "0")
         .env("CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK", "1")
         .env("MAX_STRUCTURED_OUTPUT_RETRIES", "2")
-        // The service decides what fits the model: the CLI's own estimate refuses 3 MB.
+        // The service decides if a prompt fits the model: the CLI's own estimate refuses 3 MB.
         .env("CLAUDE_CODE_BLOCKING_LIMIT_OVERRIDE", "10000000");
     if let Some(model) = ask.model {
         launch.args(["--model", model]);
@@ -49,13 +49,13 @@ pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     vec![(system, ask.system.to_owned())]
 }
 
-/// True if an output contains the result, after which nothing of the answer follows.
+/// True if an output contains the result event, which ends the answer.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
 
-/// Reads the events on stdout: one in a line, or (from a wrapper that asks for `json`) one document or a
-/// list. The last result ends them and contains the whole answer.
+/// Parses the events on stdout: one per line or, from a wrapper that asks for `json`, one document or a list.
+/// The last result event contains the whole answer.
 ///
 /// # Errors
 ///
@@ -101,14 +101,14 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         return Err(output.empty(&told));
     }
     let text = structured.as_ref().map_or_else(|| text.to_owned(), Value::to_string);
-    // Notes on the model or on a flag; everything else there is noise of its runtime.
+    // These are notes on the model or on a flag. Everything else on stderr is noise of the CLI's runtime.
     let is_note = |line: &&str| line.starts_with("Warning: ") || line.starts_with("[claude-code:");
     let warnings = output.stderr.lines().filter(is_note).map(str::to_owned).collect();
     let (usage, model) = (usage(result), served_model(&events));
     Ok(Answer { text, structured, usage, model, warnings, ..Answer::default() })
 }
 
-/// The limit or the type of error in an event before the result.
+/// Notes the end of a limit, and the type of an error, from an event before the result.
 fn limit(event: &Value, told: &mut Told) {
     if kind(event) == Some("rate_limit_event")
         && event.pointer("/rate_limit_info/status").and_then(Value::as_str) == Some("rejected")
@@ -121,13 +121,13 @@ fn limit(event: &Value, told: &mut Told) {
             Some("authentication_failed") => Some(401),
             Some("billing_error") => Some(402),
             Some("rate_limit") => Some(429),
-            // It mentions a server even if none was reached.
+            // Other types mention a server even if none was reached.
             Some(_) | None => told.fallback_status,
         };
     }
 }
 
-/// The model that the service names. The names in the result are the requested ones.
+/// The model that the service names. The result has only the name of the requested one.
 fn served_model(events: &[Value]) -> Option<String> {
     let named = |event: &Value| event.pointer("/message/model").and_then(Value::as_str).map(str::to_owned);
     // The CLI writes its own messages under a name in angle brackets.

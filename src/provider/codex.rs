@@ -17,8 +17,8 @@ pub const MAX_PROMPT_CHARS: usize = 1_048_576;
 /// The first version that can ignore the user's configuration and rules.
 const IGNORES_USER_CONFIG: Version = Version::new(0, 145, 0);
 
-/// Every feature by which the CLI could act, look around, or phone home. `-c` ignores unknown names, so one
-/// list serves every version; newer versions mention them, which is of no interest.
+/// The features that let the CLI act, read other data, or contact its vendor. `-c` ignores unknown names, so
+/// one list serves every version. Newer versions warn about them, and the warning is dropped.
 const FEATURES_OFF: [&str; 32] = [
     "shell_tool", "unified_exec", "apps", "plugins", "remote_plugin", "goals", "view_image",
     "image_generation", "tool_suggest", "skill_search", "multi_agent", "hooks", "shell_snapshot",
@@ -48,8 +48,9 @@ const SETTINGS: [&str; 16] = [
     "history.persistence=\"none\"",
 ];
 
-/// The service of the CLI's own login, as a provider with another name: for the built-in one, the CLI
-/// permits no change of its up to thirty retries. Key by key, so that the user can add one.
+/// Settings for a single request per start. They define the service of the CLI's own login as a provider with
+/// another name, because the retries of the built-in one (up to thirty) cannot be changed. Each key is set
+/// separately, so that the user can add one.
 const ONE_REQUEST: [&str; 6] = [
     "model_provider=\"maestro\"",
     "model_providers.maestro.name=\"OpenAI\"",
@@ -59,7 +60,7 @@ const ONE_REQUEST: [&str; 6] = [
     "model_providers.maestro.stream_max_retries=0",
 ];
 
-/// True if the user's arguments choose a service; then they also decide how often it is asked.
+/// True if the user's arguments choose a service. They then also decide on its retries.
 fn chooses_service(arguments: &[String]) -> bool {
     let chooses = |argument: &String| {
         let bare: String = argument.chars().filter(|letter| !letter.is_whitespace()).collect();
@@ -68,7 +69,7 @@ fn chooses_service(arguments: &[String]) -> bool {
     arguments.iter().any(chooses)
 }
 
-/// Calls it in a read-only sandbox without any tool that reads, in an empty directory.
+/// Composes a call in a read-only sandbox and an empty directory, without any tool that reads.
 pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
     let mut files = vec![(system.clone(), ask.system.to_owned())];
@@ -114,17 +115,17 @@ pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     files
 }
 
-/// A string for the CLI's `-c key=value`, which is TOML; JSON's escapes are valid there.
+/// Quotes a string for `-c key=value`, which is TOML. JSON's escapes are valid there.
 fn toml_string(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// True if an output contains the end of the turn, after which nothing of the answer follows.
+/// True if an output contains the end of the turn, which ends the answer.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| matches!(kind(event), Some("turn.completed" | "turn.failed")))
 }
 
-/// Reads the events on stdout, one JSON document in a line.
+/// Parses the events on stdout, one JSON document per line.
 ///
 /// # Errors
 ///
@@ -139,7 +140,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         let Some(event) = form.event(piece, &mut told) else { continue };
         let words = |pointer: &str| event.pointer(pointer).and_then(Value::as_str);
         match (kind(event), words("/item/type")) {
-            // Remarks on the way, messages sent by a tool, and the answer all look alike.
+            // Intermediate remarks, messages by a tool, and the answer cannot be told apart.
             (Some("item.completed"), Some("agent_message")) => messages.extend(words("/item/text")),
             (Some("item.completed"), Some("error")) => {
                 answer.warnings.extend(warning(words("/item/message")));
@@ -158,7 +159,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
                 told.say(words("/error/message").map_or_else(|| in_short(event), ToOwned::to_owned));
                 return Err(output.failure(&told, Form::Begun));
             }
-            // They report reconnects and the like as well: the end of the turn decides, if it comes.
+            // Such events also report reconnects, so the end of the turn decides, if it comes.
             (Some("error"), _) => told.say(reason(words("/message").unwrap_or(&in_short(event)))),
             (None, _) if event.get("error").is_some() => told.say(in_short(event)),
             _ => {}
@@ -173,13 +174,13 @@ fn reason(message: &str) -> &str {
     inside.map_or(message, |(_, reason)| reason.trim_end().trim_end_matches(')'))
 }
 
-/// The CLI's note beside its answer, except that it does not know one of our settings.
+/// A warning of the CLI, unless it only says that one of our settings is unknown.
 fn warning(message: Option<&str>) -> Option<String> {
     message.filter(|message| !message.starts_with("Codex is ignoring")).map(ToOwned::to_owned)
 }
 
-/// The levels of effort of a model, by the list that `codex debug models` prints; if no model is named, of
-/// the one that the CLI chooses. None if the list does not say.
+/// Finds the levels of effort of a model in the list that `codex debug models` prints. Without a model, it
+/// is the one that the CLI chooses. None if the list does not have them.
 pub fn levels(printed: &str, model: Option<&str>) -> Option<Vec<String>> {
     let list: Value = serde_json::from_str(printed).ok()?;
     let models = list.get("models")?.as_array()?;

@@ -1,26 +1,27 @@
-//! Turns a wish for effort into what a CLI, in its version and with its model, accepts.
+//! Turns a wish for effort into a level that a CLI accepts, given its version and model.
 
 use super::Adapter;
 use super::events::Version;
 use crate::domain::call_options::Effort;
 
-/// Default effort: a second opinion is worth it, and the CLIs' own defaults are low and medium.
+/// Default effort. It is higher than the CLIs' own defaults (low and medium), because a second opinion is
+/// worth it.
 pub const USUAL: Effort = Effort::High;
 
-/// The first Claude that has `--effort`.
+/// The first version of Claude with `--effort`.
 const CLAUDE_TAKES: Version = Version::new(2, 1, 72);
 
-/// The first Claude that has `--effort xhigh`; older ones refuse the word.
+/// The first version of Claude with `--effort xhigh`. Older ones refuse the word.
 const CLAUDE_TAKES_XHIGH: Version = Version::new(2, 1, 111);
 
 /// A wish for effort, by its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
-    /// The call, the environment or our configuration.
+    /// The call, the environment or our configuration names it.
     Named(Effort),
-    /// The user's own configuration of the CLI, in the CLI's words.
+    /// The user's own configuration of the CLI names it, in the CLI's words.
     Own(String),
-    /// Nobody named one.
+    /// No source names one, so the default applies.
     Usual,
 }
 
@@ -44,9 +45,9 @@ impl Wish {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The word that the CLI gets or assumes; none if it gets none.
+    /// The word that is passed to the CLI; None if none is.
     pub effort: Option<String>,
-    /// Why it differs from the wish.
+    /// The reason why it differs from the wish.
     pub note: Option<String>,
 }
 
@@ -77,7 +78,7 @@ pub struct Known<'a> {
     pub model: Option<&'a str>,
     /// The CLI's version.
     pub version: Option<Version>,
-    /// The levels that its model accepts.
+    /// The levels that the model accepts.
     pub levels: Option<&'a [String]>,
     /// Leading arguments of its command.
     pub leading: &'a [String],
@@ -98,7 +99,7 @@ pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
     }
 }
 
-/// A wish that cannot be passed on. The default needs no note.
+/// The outcome for a wish that cannot be passed on. Only a named wish gets a note.
 fn unheard(wish: &Wish, why: &str) -> Told {
     match wish {
         Wish::Named(effort) => Told::nothing(format!("effort {} is not told: {why}", effort.name())),
@@ -108,13 +109,13 @@ fn unheard(wish: &Wish, why: &str) -> Told {
 
 fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
     let effort = match wish {
-        // Its own word for its own CLI, whatever it is.
+        // The user's own setting for this CLI is passed on unchanged.
         Wish::Own(word) => return Told::word(word.clone()),
         Wish::Named(effort) => *effort,
         Wish::Usual => USUAL,
     };
     let Some(levels) = levels else {
-        // Every model has these; beyond them, the service refuses a level that the model lacks.
+        // Every model has the levels up to high. The service refuses a higher one that the model lacks.
         return if effort <= Effort::High {
             Told::word(effort.name())
         } else {
@@ -130,7 +131,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
 }
 
 fn claude(wish: &Wish, version: Option<Version>) -> Told {
-    // The CLI itself ignores other words in its settings too.
+    // The CLI itself also ignores unknown words in its settings.
     let effort = wish.effort().unwrap_or(USUAL);
     match version {
         Some(version) if version < CLAUDE_TAKES => Told::nothing(format!(
@@ -146,8 +147,8 @@ fn claude(wish: &Wish, version: Option<Version>) -> Told {
     }
 }
 
-/// Gemini has three levels, and its models before 3 have none. It often chooses the model itself: see
-/// [`gemini_took`].
+/// Gemini has three levels; its models before 3 have none. Gemini often chooses the model itself, so
+/// [`gemini_took`] is asked again about the model that answered.
 fn gemini(wish: &Wish, model: Option<&str>) -> Told {
     if model.is_some_and(|model| !gemini_took(model)) {
         return unheard(wish, "gemini can tell it to models from gemini-3 on");
@@ -160,7 +161,8 @@ fn gemini(wish: &Wish, model: Option<&str>) -> Told {
     }
 }
 
-/// True if a Gemini model has levels of thinking: a family (`pro`, `auto`), or a generation from 3 on.
+/// True if a Gemini model has levels of thinking: a family without a generation (`pro`, `auto`), or a
+/// generation from 3 on.
 pub fn gemini_took(model: &str) -> bool {
     let generation = model.split_once("gemini-").and_then(|(_, rest)| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();

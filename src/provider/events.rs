@@ -1,8 +1,8 @@
-//! Finds the JSON documents in a CLI's output, wherever they stand.
+//! Finds the JSON documents (events) in a CLI's output, and other parts that all adapters need.
 //!
-//! A wrapper, a version manager or the CLI itself may print lines before, between and after its events, and
-//! before an event on the same line. No event is lost to that. A broken event is not treated as noise,
-//! because it may contain a piece of the answer.
+//! A wrapper, a version manager or the CLI itself may print text before, between and after the events, even
+//! on the same line. All events are found nevertheless. A broken event is not treated as noise, because it
+//! may contain a part of the answer.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -18,22 +18,22 @@ use crate::domain::pattern::Pattern;
 use crate::domain::vote::choice::stated;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 
-/// A piece of an output, in order.
+/// A piece of an output.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Piece<'a> {
     /// An object. The objects of a list are separate pieces.
     Document(Value),
-    /// Parts of an event that is no valid document.
+    /// A part of an event that is not valid JSON.
     Broken(&'a str),
-    /// Other text, for people.
+    /// A line of other text.
     Noise(&'a str),
 }
 
-/// The pieces of an output.
+/// Splits an output into its pieces, in order.
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let mut found = Vec::new();
     let (mut at, mut noise_from) = (0, 0);
-    // Unreadable text is tried from each brace, so an output of only braces must end somewhere.
+    // Unreadable text is parsed again from each brace. This bounds the work for an output of only braces.
     let mut patience = text.len().saturating_mul(16).saturating_add(1 << 20);
     while let Some(start) = next_start(text, at) {
         let rest = text.get(start..).unwrap_or_default();
@@ -50,7 +50,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
             }
             Some(Err(error)) => {
                 let line = rest.lines().next().unwrap_or_default();
-                // An event within a broken one is a piece of its own, and the line is reported once.
+                // An event inside a broken one is a separate piece, and the broken line is reported once.
                 let begins_line = text.get(..start).is_none_or(|before| begins_line(before, noise_from));
                 if (begins_line || has_a_key_of_events(line)) && start >= noise_from {
                     noise(text.get(noise_from..start), &mut found);
@@ -89,7 +89,7 @@ fn noise<'a>(text: Option<&'a str>, found: &mut Vec<Piece<'a>>) {
     found.extend(lines.map(|line| if is_rest(line) { Piece::Broken(line) } else { Piece::Noise(line) }));
 }
 
-/// True if only blanks stand before the end of a text on its last line, or after the last document.
+/// True if the last line of `before`, or its part after the last document, has only blanks.
 fn begins_line(before: &str, last_end: usize) -> bool {
     let from = before.rfind('\n').map_or(0, |at| at + 1).max(last_end.min(before.len()));
     before.get(from..).is_some_and(|rest| rest.trim().is_empty())
@@ -104,7 +104,7 @@ fn has_a_key_of_events(line: &str) -> bool {
     KEYS.iter().any(|key| line.contains(key))
 }
 
-/// True if a line is the rest of an event whose beginning is lost.
+/// True if a line looks like the rest of an event whose beginning is lost.
 fn is_rest(line: &str) -> bool {
     static LAST_VALUE: Pattern =
         Pattern::new(r#""\s*:\s*(?:"(?:[^"\\]|\\.)*"|true|false|null|[-+.\dEe]+|\[[^\[\]]*\])\s*\}+\s*$"#);
@@ -113,12 +113,12 @@ fn is_rest(line: &str) -> bool {
     more_close || LAST_VALUE.is_in(line)
 }
 
-/// True if a document in an output fits.
+/// True if `wanted` accepts a document in an output.
 pub(super) fn any(text: &str, wanted: impl Fn(&Value) -> bool) -> bool {
     pieces(text).iter().any(|piece| matches!(piece, Piece::Document(document) if wanted(document)))
 }
 
-/// The error of an event, else the whole event, as text.
+/// The `error` of an event as JSON, else the whole event.
 pub(super) fn in_short(event: &Value) -> String {
     event.get("error").unwrap_or(event).to_string()
 }
@@ -127,15 +127,15 @@ pub(super) fn kind(event: &Value) -> Option<&str> {
     event.get("type").and_then(Value::as_str)
 }
 
-/// The text of all messages in order, and their number. The last one counts alone if it has the form of an
-/// answer (a document, an `ANSWER:` line) or repeats the others.
+/// Joins messages in order, and counts the joined ones. Messages that a later one repeats are left out. The
+/// last message stands alone if it has the form of an answer (a document, an `ANSWER:` line).
 pub(super) fn together(messages: &[&str]) -> (String, usize) {
     let said: Vec<&str> = messages.iter().copied().filter(|message| !message.trim().is_empty()).collect();
     let Some((last, earlier)) = said.split_last() else { return (String::new(), 0) };
     if looks_like_one(last) || document(last).is_ok() || stated(last).is_some() {
         return ((*last).to_owned(), 1);
     }
-    // A draft that comes again, longer or the same, is used once.
+    // A draft that a later message contains is left out.
     let later = |at: usize| said.get(at + 1..).unwrap_or_default();
     let is_new =
         |(at, message): &(usize, &&str)| !later(*at).iter().any(|other| other.contains(message.trim()));
@@ -144,11 +144,11 @@ pub(super) fn together(messages: &[&str]) -> (String, usize) {
     (kept.join("\n\n"), kept.len())
 }
 
-/// Places of words in the events of the known CLIs.
+/// JSON pointers to the text in events of the known CLIs.
 const WORDS: [&str; 5] = ["/message", "/error/message", "/content", "/item/text", "/item/message"];
 
-/// A line for progress: the line itself, or the kind and the words of a JSON event. None for an event that
-/// was cut.
+/// The progress that an output line shows: the line itself, or the kind and the text of a JSON event. None
+/// for an event that was cut.
 pub fn told(line: &str) -> Option<String> {
     if !line.starts_with('{') {
         return Some(line.to_owned());
@@ -172,12 +172,12 @@ pub struct Version {
 }
 
 impl Version {
-    /// The version of three numbers.
+    /// The version with these numbers.
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
         Self { major, minor, patch }
     }
 
-    /// The first version in what a CLI prints for `--version`.
+    /// Finds the first version in the output of `--version`.
     pub fn find(printed: &str) -> Option<Self> {
         static VERSION: Pattern = Pattern::new(r"\b(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b");
         let found = VERSION.captures(printed)?;
@@ -195,15 +195,14 @@ impl fmt::Display for Version {
 /// Maximum size of a configuration file.
 const MOST_BYTES: u64 = 1024 * 1024;
 
-/// A JSON document of the CLI's own, possibly with comments; none if it is too large or invalid.
+/// Reads a JSON file of a CLI, which may have comments. None if it is missing, too large or invalid.
 pub(super) fn read_json(file: &Path) -> Option<Value> {
     parse_to_serde_value(&read(file)?, &ParseOptions::default()).ok()
 }
 
-/// The text of a regular file of ordinary size. Links are followed, because many people keep such files
-/// elsewhere.
+/// Reads a regular file of limited size. Links are followed, because many people keep such files elsewhere.
 pub(super) fn read(file: &Path) -> Option<String> {
-    // Checked before it is opened: a pipe would block.
+    // Checked before opening, because a pipe would block.
     std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
     let mut bytes = Vec::new();
     File::open(file).ok()?.take(MOST_BYTES + 1).read_to_end(&mut bytes).ok()?;
@@ -212,7 +211,7 @@ pub(super) fn read(file: &Path) -> Option<String> {
     Some(text.trim_start_matches('\u{feff}').to_owned())
 }
 
-/// Variables that every CLI may need: its paths, its language, its network.
+/// Environment variables that every CLI may need: for paths, language and network.
 const COMMON: [&str; 37] = [
     "HOME", "PATH", "USER", "LOGNAME", "SHELL", "TERM", "TZ", "LANG", "LANGUAGE", "LC_*", "XDG_CONFIG_HOME",
     "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "HTTP_PROXY", "HTTPS_PROXY",
@@ -222,7 +221,7 @@ const COMMON: [&str; 37] = [
     "NIX_SSL_CERT_FILE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 ];
 
-/// Variables of the server's environment that a provider gets, and its depth.
+/// The variables of the server's environment that a provider gets, and the variable with its depth.
 pub fn allowed(environment: &Environment, own: &[String]) -> Vec<(OsString, OsString)> {
     let fits = |name: &OsStr| {
         let name = name.to_string_lossy();

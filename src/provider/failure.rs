@@ -1,6 +1,6 @@
-//! The failure that a CLI reports, found in all its output.
+//! Finds the failure that a CLI reports, in all of its output.
 //!
-//! `evidence` weighs the channels; `rules` knows the words.
+//! `evidence` weighs the channels, and `rules` has the texts that reveal a failure.
 
 mod evidence;
 mod rules;
@@ -31,7 +31,7 @@ pub struct CliFailure {
     pub kind: FailureKind,
     /// The CLI's own words. The caller masks them before it shows them.
     pub detail: String,
-    /// End of the limit that it ran into, if it names one.
+    /// End of the limit that was reached, if the CLI names it.
     pub resets_at: Option<Timestamp>,
 }
 
@@ -43,7 +43,7 @@ pub struct CliFailure {
 pub enum FailureKind {
     /// The CLI has no usable login.
     LoginMissing,
-    /// The service does not serve this account: its country, its organization, or a block.
+    /// The service refuses this account, because of its country, its organization, or a block.
     AccountRefused,
     /// The service no longer takes this kind of login from this CLI.
     ClientRefused,
@@ -79,13 +79,13 @@ pub enum FailureKind {
     CliFailed,
 }
 
-/// Properties of a kind of failure that do not depend on its words.
+/// Properties of a kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fact {
     /// The same request may succeed a little later.
     Transient,
-    /// The provider did not answer for reasons of its own, so that another may be asked instead. Failures
-    /// of the task itself (its length, its form, a useless answer) are the same for every provider.
+    /// The provider did not answer for reasons of its own, so that another may be asked instead. A problem
+    /// of the task itself (its length, its form, a useless answer) would be the same for every provider.
     Refusal,
     /// A model may have been reached, so that the call may have cost something.
     MayHaveCost,
@@ -150,13 +150,13 @@ impl CliFailure {
         Self { kind, detail: shortened(detail.into()), resets_at: None }
     }
 
-    /// How long the CLI asks to wait, if it says so.
+    /// The time until the end of the limit; None if the CLI does not name it, or it has passed.
     pub fn wait(&self, now: &Zoned) -> Option<Duration> {
         self.resets_at?.duration_since(now.timestamp()).try_into().ok()
     }
 }
 
-/// Both ends of a long message: the reason is at its beginning, and the consequence at its end.
+/// Shortens a long message to both of its ends: the reason is at the beginning, the consequence at the end.
 fn shortened(detail: String) -> String {
     const MOST_CHARS: usize = 2_000;
     const FIRST_CHARS: usize = 700;
@@ -166,10 +166,11 @@ fn shortened(detail: String) -> String {
     }
 }
 
-/// Bytes at each end of a channel that are read.
+/// Number of bytes that are examined at each end of a channel.
 const LOOKED_AT: usize = 256 * 1024;
 
-/// Lower case, with one kind of apostrophe, quote and dash, and single blanks instead of line breaks.
+/// Normalizes a text: lower case, one kind of apostrophe, quote and dash, and single blanks instead of line
+/// breaks.
 pub(in crate::provider) fn normalised(words: &str) -> String {
     let mut out = String::with_capacity(words.len());
     for letter in words.chars() {
@@ -190,7 +191,7 @@ pub(in crate::provider) fn normalised(words: &str) -> String {
     out
 }
 
-/// Lines of a channel that may report a failure, without terminal sequences.
+/// The lines of a channel that may report a failure, without terminal sequences.
 pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
     ends_of(channel)
         .into_iter()
@@ -201,12 +202,12 @@ pub(in crate::provider) fn telling_lines(channel: &str) -> Vec<String> {
 
 fn is_chatter(line: &str) -> bool {
     static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(chatter()).ok());
-    // A longer line is not a side note.
+    // A line of chatter is short.
     const LONGEST: usize = 400;
     line.len() <= LONGEST && SET.as_ref().is_some_and(|set| set.is_match(&normalised(line)))
 }
 
-/// A whole text, or the beginning and the end of a very long one.
+/// The whole text, or the beginning and the end of a very long one.
 fn ends_of(text: &str) -> Vec<&str> {
     if text.len() <= 2 * LOOKED_AT {
         return vec![text];

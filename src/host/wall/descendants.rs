@@ -1,4 +1,4 @@
-//! Descendants of this process, found by who their parents are.
+//! Finds and ends the descendants of this process, by the parents of all processes.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -9,12 +9,12 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpgid, getpid, pidfd_open, pidfd_send_signal, waitpid,
 };
 
-/// A process that forks while it is being killed is followed this often.
+/// Maximum number of rounds of killing, for processes that fork meanwhile.
 const ROUNDS: usize = 50;
-/// The pause between two rounds: a killed process takes a moment to die.
+/// Pause between two rounds, because a killed process takes a moment to end.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// All live descendants of this process; zombies and their children count, since the children live.
+/// All live descendants of this process. Zombies are not among them, but their live children are.
 pub(super) fn find() -> Vec<Pid> {
     let parents = parents();
     let mut found = Vec::new();
@@ -47,7 +47,7 @@ fn parents() -> HashMap<i32, Process> {
         .collect()
 }
 
-/// From a `stat` file: pid (name, may hold anything) state parent ...
+/// Parses a `stat` file: `pid (name) state parent ...`. The name may contain anything.
 fn process(stat: &str) -> Option<Process> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
@@ -56,12 +56,13 @@ fn process(stat: &str) -> Option<Process> {
 }
 
 pub(super) fn signal(pid: Pid, signal: Signal) -> bool {
-    // Its parent is this process or one of its descendants, so the number cannot go to somebody
-    // else before it is reaped; the descriptor covers the moment in between.
+    // The parent is this process or one of its descendants, so the number is not reused before the
+    // process is reaped. The pidfd covers a reaping in between.
     pidfd_open(pid, PidfdFlags::empty()).and_then(|open| pidfd_send_signal(open, signal)).is_ok()
 }
 
-/// Kills all descendants until none is left and reaps what becomes ours; how many there were.
+/// Kills descendants until none is left, and reaps those that become children of this process. Returns the
+/// number of killed ones.
 pub(super) fn kill_all() -> usize {
     let mut killed = HashSet::new();
     for _ in 0..ROUNDS {
@@ -76,8 +77,9 @@ pub(super) fn kill_all() -> usize {
     killed.len()
 }
 
-/// Kills and reaps children of this process that are not `known` and left its group: they became
-/// ours when their parents died. Their children become ours in turn.
+/// Kills and reaps children of this process that are not `known` and that are outside its group: it adopted
+/// them when their parents died. Their children are then adopted and killed in turn. Returns the number of
+/// killed ones.
 pub(super) fn end_adopted(known: &[i32]) -> usize {
     let own = getpid();
     let own_group = getpgid(None).ok();

@@ -1,6 +1,6 @@
-//! Files that act by themselves in a project (permissions and hooks of a host, tasks of an editor, git hooks,
-//! continuous integration). A check may read them and has no reason to change them. Those that exist are
-//! write-protected while a check runs. Those that do not exist yet are looked for afterwards.
+//! Files in a project that other programs obey by themselves: permissions and hooks of an agent, tasks of an
+//! editor, git hooks, continuous integration. A check may read them but has no reason to change them.
+//! Existing ones are write-protected while a check runs. New ones are searched for afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,29 +9,29 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::permits::guarded;
 
-/// Directories that are skipped: they hold no settings, and some are very large.
+/// Directories that are skipped, because they contain no settings and some are very large.
 const PASSED_OVER: [&str; 9] =
     [".git", ".maestro", "node_modules", "target", ".venv", "venv", "__pycache__", ".tox", ".nox"];
 
-/// Levels of directories that are looked at, for the packages of a repository.
+/// Maximum depth of directories that are searched, for the packages of a repository.
 const DEEPEST: usize = 4;
 
-/// Entries that are looked at.
+/// Maximum number of entries that are examined.
 const MOST_ENTRIES: usize = 20_000;
 
-/// State of a file, to see whether it changed.
+/// State of a file: inode, size, and times of modification and change. A different state means a change.
 type Stamp = (u64, u64, i64, i64, i64, i64);
 
-/// Files that act by themselves in a project, as they were at one moment.
+/// The guarded files of a project, as they were at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Guarded {
-    /// The entries themselves: directories with all below them, and files.
+    /// The guarded entries: files, and directories with everything below.
     entries: Vec<PathBuf>,
     files: BTreeMap<PathBuf, Stamp>,
 }
 
 impl Guarded {
-    /// Looks at a project.
+    /// Finds the guarded files of a project.
     pub fn of(root: &Path) -> Self {
         let mut found = Self::default();
         let mut left = MOST_ENTRIES;
@@ -39,12 +39,12 @@ impl Guarded {
         found
     }
 
-    /// The entries that there are.
+    /// The existing guarded entries.
     pub fn entries(&self) -> &[PathBuf] {
         &self.entries
     }
 
-    /// The files that are others now, or gone, or new, but for what lies in `protected`.
+    /// The files outside `protected` that were changed, removed or created until `now`.
     pub fn changed(&self, now: &Self, protected: &[PathBuf]) -> Vec<PathBuf> {
         let all = self.files.keys().chain(now.files.keys().filter(|path| !self.files.contains_key(*path)));
         let differs = |path: &&PathBuf| self.files.get(*path) != now.files.get(*path);
@@ -83,7 +83,8 @@ impl Guarded {
     }
 }
 
-/// A link in the place of a directory or a file leads a host to what it points at.
+/// True if the name is that of a guarded file or directory. For a link both count, because a program that
+/// obeys the file follows the link.
 fn is_named(name: &str) -> bool {
     guarded(name, true).or_else(|| guarded(name, false)).is_some()
 }

@@ -1,4 +1,4 @@
-//! The helper: raises the wall, runs one program, and outlives all that it started.
+//! The helper raises the wall, runs one program, and outlives everything that the program starts.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep, timeout};
 use super::report::{End, FileStanding, Line, NetworkStanding, WallStanding};
 use super::{Input, Network, Orders, Strictness, descendants, landlock, namespace};
 
-/// The pause between two looks at descendants that should be gone soon.
+/// Pause between two checks for descendants that should end soon.
 const PAUSE: Duration = Duration::from_millis(5);
-/// A look at the children in case SIGCHLD does not come.
+/// Interval of checks of the children if SIGCHLD does not come.
 const FALLBACK: Duration = Duration::from_millis(250);
-/// Exit code of a shell where a signal ended the program.
+/// Added to the number of the signal that ended the program, to get the exit code, as in a shell.
 const SIGNAL_BASE: i32 = 128;
 
 pub(super) fn main() -> ExitCode {
@@ -27,7 +27,7 @@ pub(super) fn main() -> ExitCode {
     contain(orders, &report.into())
 }
 
-/// Reads the orders and no byte of what follows them.
+/// Reads the orders, and no byte after them, because the rest is the program's input.
 fn receive() -> io::Result<Orders> {
     let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut length = [0; 8];
@@ -39,9 +39,10 @@ fn receive() -> io::Result<Orders> {
 
 fn contain(orders: Orders, report: &File) -> ExitCode {
     let _ = set_child_subreaper(Some(getpid()));
-    // Opened before the wall stands: behind it nothing here can be opened.
+    // Opened before the wall is raised, because behind it these files cannot be opened.
     let output = orders.output.each_ref().map(|path| OpenOptions::new().append(true).open(path));
-    // As a single thread, for a namespace and a domain belong to threads.
+    // This process must still have a single thread here, because a namespace and a Landlock domain
+    // belong to a thread.
     let standing = WallStanding {
         network: match orders.network {
             Network::AsIs => NetworkStanding::Open,
@@ -66,12 +67,13 @@ fn contain(orders: Orders, report: &File) -> ExitCode {
 fn tell(mut report: &File, line: &Line) {
     if let Ok(mut text) = serde_json::to_vec(line) {
         text.push(b'\n');
-        // Without a report the caller knows less; nothing else depends on it.
+        // If this fails, the caller only knows less.
         let _ = report.write_all(&text);
     }
 }
 
-/// SIGTERM comes to the whole group, the program included: it is waited for, then all else is ended.
+/// Runs the program, waits for its end, and then ends all other descendants. SIGTERM reaches the whole
+/// group, so also the program; the helper then waits for it for the grace.
 async fn run(orders: Orders, output: [io::Result<File>; 2], report: &File) -> ExitCode {
     let (Ok(mut children), Ok(mut terminate)) =
         (signal(SignalKind::child()), signal(SignalKind::terminate()))
@@ -88,7 +90,7 @@ async fn run(orders: Orders, output: [io::Result<File>; 2], report: &File) -> Ex
     };
     let mut family = Family { program: child, end: None };
     let mut deadline = None;
-    // Until the program has ended, or its grace after SIGTERM is over.
+    // Loop until the program has ended, or its grace after SIGTERM is over.
     while family.end.is_none() {
         let look = deadline.map_or(FALLBACK, |at: Instant| at.duration_since(Instant::now()).min(FALLBACK));
         tokio::select! {
@@ -120,7 +122,7 @@ async fn run(orders: Orders, output: [io::Result<File>; 2], report: &File) -> Ex
     ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX))
 }
 
-/// Starts the program, in the helper's group.
+/// Starts the program in the helper's group.
 fn start(orders: Orders, [stdout, stderr]: [io::Result<File>; 2]) -> io::Result<Pid> {
     let mut command = Command::new(orders.program);
     command.args(orders.args).env_clear().envs(orders.env).current_dir(orders.cwd);
@@ -131,7 +133,7 @@ fn start(orders: Orders, [stdout, stderr]: [io::Result<File>; 2]) -> io::Result<
     Ok(Pid::from_child(&command.spawn()?))
 }
 
-/// Those that left the group did not get the group's SIGTERM.
+/// Sends SIGTERM to descendants that left the group, because they did not get the group's signal.
 fn ask_runaways_to_end() {
     let group = getpgrp();
     for pid in descendants::find() {
@@ -141,7 +143,7 @@ fn ask_runaways_to_end() {
     }
 }
 
-/// True if this process has a child left.
+/// Tells if this process has a child left.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Children {
     Some,

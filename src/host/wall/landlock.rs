@@ -1,4 +1,4 @@
-//! The wall around the files: Landlock, which only ever takes rights away.
+//! The wall around the files, made with Landlock. Landlock can only take rights away.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use super::namespace::cover;
 use super::report::FileStanding;
 use super::{FileRules, ProjectRules};
 
-/// The newest ABI whose rights are asked for; an older kernel leaves out what it does not know.
+/// The newest ABI whose rights are restricted. An older kernel ignores rights that it does not know.
 const NEWEST: ABI = ABI::V6;
 
-/// Restricts this process and all that it starts from now on to `rules`.
+/// Restricts this process, and all that it starts from now on, to `rules`.
 pub(super) fn restrict(rules: &FileRules) -> FileStanding {
     match try_to_restrict(rules) {
         Ok(standing) => standing,
@@ -30,7 +30,7 @@ fn try_to_restrict(rules: &FileRules) -> Result<FileStanding, RulesetError> {
         .scope(Scope::AbstractUnixSocket | Scope::Signal)?
         .create()?;
     let listed = rules.list.iter().chain(opened.iter().flat_map(|opened| &opened.list));
-    // The right to a list is none to a file, and a rule without rights would be refused.
+    // A file cannot be listed. The rule for it would have no rights, and would be refused.
     for path in listed.filter(|path| path.is_dir()) {
         ruleset = grant(ruleset, path, AccessFs::ReadDir.into())?;
     }
@@ -38,7 +38,7 @@ fn try_to_restrict(rules: &FileRules) -> Result<FileStanding, RulesetError> {
         ruleset = grant(ruleset, path, AccessFs::from_read(NEWEST))?;
     }
     for path in rules.write.iter().chain(opened.iter().flat_map(|opened| &opened.write)) {
-        // No program needs to make device files.
+        // No program needs to create device files.
         let access = AccessFs::from_all(NEWEST) & !(AccessFs::MakeChar | AccessFs::MakeBlock);
         ruleset = grant(ruleset, path, access)?;
     }
@@ -58,7 +58,7 @@ fn try_to_restrict(rules: &FileRules) -> Result<FileStanding, RulesetError> {
     })
 }
 
-/// The rights in a project: all of it where its closed parts are covered, else its entries.
+/// The rights in a project: the whole root if mounts cover its closed parts, else only its entries.
 fn open(project: &ProjectRules) -> FileRules {
     let root = vec![project.root.clone()];
     match cover(project) {
@@ -83,7 +83,7 @@ fn grant(
 ) -> Result<RulesetCreated, RulesetError> {
     // A missing path grants nothing.
     match PathFd::new(path) {
-        // Of the rights to a file, those of directories are left out.
+        // For a file, `add_rule` leaves out the rights that apply only to directories.
         Ok(open) => ruleset.add_rule(PathBeneath::new(open, access)),
         Err(_) => Ok(ruleset),
     }

@@ -1,5 +1,5 @@
-//! Namespaces of Linux: a network of its own in which only loopback is up, and mounts of its own
-//! that hide a part of the project and keep another one as it is.
+//! Linux namespaces: a private network in which only loopback is up, and private mounts that hide some parts
+//! of the project and make others read-only.
 
 use std::fs::File;
 use std::io;
@@ -18,14 +18,14 @@ use rustix::thread::UnshareFlags;
 
 use super::ProjectRules;
 
-/// Moves this process into a network of its own, with loopback and nothing else.
+/// Moves this process into a private network with loopback and nothing else.
 pub(super) fn leave_network() -> io::Result<()> {
     enter(UnshareFlags::NEWNET)?;
     raise_loopback()
 }
 
-/// Covers what is hidden in a project and write-protects what must stay as it is, for this process
-/// and all that it starts.
+/// Hides the `hidden` parts of a project and makes the `frozen` ones read-only, for this process and all that
+/// it starts.
 pub(super) fn cover(project: &ProjectRules) -> io::Result<()> {
     enter(UnshareFlags::NEWNS)?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
@@ -39,7 +39,7 @@ pub(super) fn cover(project: &ProjectRules) -> io::Result<()> {
     Ok(())
 }
 
-/// Mounts something empty over a directory, with `shown` where it was.
+/// Mounts an empty file system over a directory, in which only `shown` appears in its old place.
 fn hide(directory: &Path, shown: Vec<&Path>) -> io::Result<()> {
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let kept: Vec<(&Path, File)> =
@@ -53,13 +53,13 @@ fn hide(directory: &Path, shown: Vec<&Path>) -> io::Result<()> {
     Ok(mount_remount(directory, flags | MountFlags::RDONLY, c"size=64k,mode=755")?)
 }
 
-/// A link is left alone: the mount would land where it leads.
+/// The paths that exist and are not links. A mount on a link would apply to its target.
 fn present(paths: &[std::path::PathBuf]) -> impl Iterator<Item = &Path> {
     let is_real = |path: &&Path| path.symlink_metadata().is_ok_and(|found| !found.is_symlink());
     paths.iter().map(std::path::PathBuf::as_path).filter(is_real)
 }
 
-/// The flags of the mount below, which a remount may not take off.
+/// The flags of the mount below, which a remount must keep.
 fn kept_flags(path: &Path) -> io::Result<MountFlags> {
     let below = statvfs(path)?.f_flag;
     let pairs = [
@@ -74,8 +74,8 @@ fn kept_flags(path: &Path) -> io::Result<MountFlags> {
     Ok(kept.fold(MountFlags::empty(), |all, (_, flag)| all | flag))
 }
 
-/// Enters a new namespace: with the rights of root, else in a user namespace of its own, which some
-/// systems refuse to ordinary users.
+/// Enters a new namespace, either with the rights of root or in a new user namespace. Some systems refuse
+/// the latter to ordinary users.
 fn enter(flag: UnshareFlags) -> io::Result<()> {
     match unshare(flag) {
         Err(Errno::PERM) => {}
@@ -88,8 +88,8 @@ fn enter(flag: UnshareFlags) -> io::Result<()> {
     std::fs::write("/proc/self/gid_map", format!("{group} {group} 1"))
 }
 
-/// The process has one thread and shares no file table, so what makes `unshare` unsafe elsewhere
-/// does not apply, and `FILES` is never among the flags.
+/// Calls `unshare`. It is safe here: the process has one thread and shares no file table, and `FILES` is
+/// never among the flags.
 #[expect(deprecated, reason = "the safe form is deprecated for the sake of the flag FILES alone")]
 fn unshare(flags: UnshareFlags) -> rustix::io::Result<()> {
     rustix::thread::unshare(flags)

@@ -1,4 +1,4 @@
-//! Report of the helper: which wall held, and how the program ended.
+//! The helper's report: the wall that it raised, and the end of the program.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WallStanding {
-    /// Around the files.
+    /// The wall around the files.
     pub files: FileStanding,
-    /// Around the network.
+    /// The wall around the network.
     pub network: NetworkStanding,
 }
 
@@ -17,14 +17,14 @@ pub struct WallStanding {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "held", rename_all = "snake_case")]
 pub enum FileStanding {
-    /// The setting asks for none, or the call needs none.
+    /// No wall was requested.
     #[default]
     Off,
-    /// Landlock, at the given ABI of the kernel.
+    /// Landlock restricts the files.
     Landlock {
         /// The kernel's ABI, 1 or more.
         abi: u32,
-        /// True if what no check changes in a project is write-protected by mounts.
+        /// True if mounts protect the closed parts of the project.
         #[serde(default)]
         covers: bool,
     },
@@ -52,7 +52,7 @@ pub enum NetworkStanding {
 }
 
 impl WallStanding {
-    /// Nothing stood, because the system has no such wall.
+    /// The standing on a system without a wall: everything that was requested is missing.
     pub fn unsupported(wall: &super::Wall) -> Self {
         let reason = || "this system has no sandbox that Maestro can use".to_owned();
         Self {
@@ -67,7 +67,7 @@ impl WallStanding {
         }
     }
 
-    /// Returns whether something was asked for that is not there, and why.
+    /// The reason why a requested part of the wall is missing; None if nothing is missing.
     pub fn missing(&self) -> Option<&str> {
         match (&self.files, &self.network) {
             (FileStanding::Missing { reason }, _) | (_, NetworkStanding::Missing { reason }) => Some(reason),
@@ -75,7 +75,7 @@ impl WallStanding {
         }
     }
 
-    /// In words, for results and `check`.
+    /// A description for results and `check`.
     pub fn in_words(&self) -> String {
         let files = match &self.files {
             FileStanding::Off => "none".to_owned(),
@@ -94,13 +94,13 @@ impl WallStanding {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line {
-    /// The wall stands; the program starts next.
+    /// The wall is raised as described; the program starts next.
     Raised(WallStanding),
-    /// The wall cannot be raised as the call requires; nothing was run.
+    /// The wall that the call requires cannot be raised, so nothing was run.
     Refused(String),
-    /// The program could not be started: the system's error number, where it has one, and its words.
+    /// The program could not be started: the system's error number, if there is one, and its message.
     NotStarted(Option<i32>, String),
-    /// The program ended: its exit code or signal, and how many descendants were ended after it.
+    /// The program ended: its exit code or signal, and the number of descendants that were killed afterwards.
     Ended(End, usize),
 }
 
@@ -111,21 +111,21 @@ pub(super) enum End {
     Signal(i32),
 }
 
-/// A report as the caller reads it. Everything is unknown where the helper was killed early.
+/// A report as the caller reads it. Parts are None if the helper was killed before it reported them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
-    /// The wall that stood.
+    /// The wall that was raised.
     pub(crate) standing: Option<WallStanding>,
-    /// Why nothing was run.
+    /// The reason why nothing was run.
     pub(crate) refused: Option<String>,
-    /// Why the program did not start.
+    /// The error that prevented the start of the program.
     pub(crate) not_started: Option<(Option<i32>, String)>,
-    /// Way in which it ended, and how many outlived it.
+    /// The exit of the program, and the number of descendants that outlived it.
     pub(crate) ended: Option<(Exit, usize)>,
 }
 
 impl Report {
-    /// Reads the whole lines of a report. Unreadable parts stay unknown.
+    /// Parses the lines of a report. Unreadable lines are ignored.
     pub(crate) fn parse(text: &[u8]) -> Self {
         let mut report = Self::default();
         for line in text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()) {
@@ -149,11 +149,11 @@ impl Report {
 /// The exit status of the program itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// It exited with this code.
+    /// The program exited with this code.
     Code(i32),
-    /// This signal killed it.
+    /// This signal killed the program.
     Signal(i32),
-    /// It did not die of SIGKILL in time (uninterruptible I/O).
+    /// Unknown, for example because SIGKILL did not end the program in time (uninterruptible I/O).
     Unknown,
 }
 
@@ -163,7 +163,7 @@ impl Exit {
         self == Self::Code(0)
     }
 
-    /// The exit code, where there is one.
+    /// The exit code; None if a signal killed the program.
     pub fn code(self) -> Option<i32> {
         match self {
             Self::Code(code) => Some(code),

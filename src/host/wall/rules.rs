@@ -1,4 +1,4 @@
-//! From the rules of `conf/sandbox.yaml` to the wall around one program.
+//! Turns the rules of `conf/sandbox.yaml` into the file rules of one program.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -14,10 +14,10 @@ use crate::host::environment::Environment;
 use crate::host::git;
 use crate::host::process::leftover;
 
-/// Entries of one directory that a rule is made for.
+/// Maximum number of entries of one directory that get a rule.
 const MOST_ENTRIES: usize = 2_000;
 
-/// Names in a project's root that a check may not write.
+/// Names in a project's root that a check may not write to.
 const CLOSED: [&str; 2] = [".maestro", ".git"];
 
 /// The rule file.
@@ -57,8 +57,7 @@ impl SandboxRules {
         from_yaml(text)
     }
 
-    /// Returns what a check may touch. `root` is the project, or a copy of it; `closed` are directories of
-    /// Maestro's own that may lie in it.
+    /// The files that a check may use. `root` is the project, or a copy of it.
     pub fn check(&self, environment: &Environment, root: &Path, place: &CheckPlace<'_>) -> FileRules {
         let mut rules = self.common(environment);
         rules.read.extend(expand_all(&self.check.read, environment));
@@ -72,7 +71,7 @@ impl SandboxRules {
         rules.project = Some(ProjectRules {
             root: root.to_owned(),
             hidden: hidden.filter(|path| path.starts_with(root) && path != root).collect(),
-            // The answer that an oracle is asked about.
+            // It contains the answer that an oracle judges.
             shown: [root.join(".maestro/oracle")].into_iter().filter(|path| is_inside(path, root)).collect(),
             frozen: frozen.into_iter().filter(|path| path.starts_with(root)).collect(),
             entries: entries(root, place),
@@ -83,7 +82,7 @@ impl SandboxRules {
         rules.without_repeats()
     }
 
-    /// The variables of a check that keep its tools from writing where they may not.
+    /// Environment variables for a check that prevent its tools from writing to closed places.
     pub fn variables(&self, environment: &Environment, place: &CheckPlace<'_>) -> Vec<(OsString, OsString)> {
         let fill = |text: &String| {
             text.replace("{temporary}", &place.temporary.display().to_string())
@@ -97,8 +96,8 @@ impl SandboxRules {
             .collect()
     }
 
-    /// Returns the paths that a consultant may use: its call's own directories and its login. Files neither in
-    /// the home directory nor in the project it may read, and write below the temporary directory.
+    /// The files that a consultant may use. It may use the directories of its call and its login, read files
+    /// outside the home directory and the project, and write below the temporary directory.
     pub fn consultant(&self, environment: &Environment, place: &ConsultantPlace) -> FileRules {
         let mut rules = self.common(environment);
         rules.read.extend(expand_all(&self.consultant.read, environment));
@@ -108,13 +107,14 @@ impl SandboxRules {
         rules.write.extend(place.login.iter().cloned());
         let mut closed = place.closed.clone();
         match (place.logs_in, self.consultant.login.get(&place.provider)) {
-            // Its private home holds all that it needs.
+            // The private home contains everything that it needs.
             (LogsIn::ByPrivateHome, _) => closed.extend(environment.home()),
             (LogsIn::ByItsOwnHome, Some(login)) => {
                 closed.extend(environment.home());
                 rules.write.extend(expand_all(login, environment));
             }
-            // Nobody knows where it keeps its login: the home stays open, the project does not.
+            // The place of its login is unknown, so the home directory stays open, except closed
+            // directories in it.
             (LogsIn::ByItsOwnHome, None) => {
                 rules
                     .write
@@ -127,8 +127,8 @@ impl SandboxRules {
         let mut closed = real(&closed);
         let temporary: BTreeSet<PathBuf> =
             place.temporary.iter().filter_map(|path| path.canonicalize().ok()).gather();
-        // Each is opened entry by entry: a rule on the whole would open the private directories of
-        // other calls in it.
+        // Temporary directories are opened entry by entry: a rule for a whole one would open the private
+        // directories of other calls.
         closed.extend(temporary.iter().cloned());
         rules.write.extend(temporary.iter().flat_map(|temporary| below(temporary, &closed)));
         rules.read.extend(below(Path::new("/"), &closed));
@@ -140,7 +140,8 @@ impl SandboxRules {
         let path = environment.get("PATH").unwrap_or_default();
         read.extend(std::env::split_paths(path).filter(|directory| directory.is_absolute()).flat_map(
             |directory| {
-                // A program's files are beside its bin; `share` also has private files.
+                // The files of a program are beside its `bin`. `share` is not listed, because it also has
+                // private files.
                 const BESIDE: [&str; 5] = ["lib", "lib64", "libexec", "include", "pyvenv.cfg"];
                 let beside = directory.parent().map(|above| BESIDE.map(|name| above.join(name)));
                 std::iter::once(directory.clone()).chain(beside.into_iter().flatten())
@@ -152,15 +153,15 @@ impl SandboxRules {
 
 #[derive(Clone, Copy, Debug)]
 pub struct CheckPlace<'a> {
-    /// Its own temporary directory.
+    /// The temporary directory of the check.
     pub temporary: &'a Path,
-    /// The directory that is kept for the project's checks.
+    /// The directory with caches of the project's checks.
     pub cache: &'a Path,
-    /// The programs that it starts with.
+    /// The programs that the check's command starts with.
     pub programs: &'a [PathBuf],
-    /// Directories of Maestro's that stay closed, besides `.maestro`.
+    /// Directories of Maestro that stay closed, in addition to `.maestro`.
     pub closed: &'a [PathBuf],
-    /// Files in the project that act by themselves; a check may not change them.
+    /// Guarded files in the project, which a check may not change.
     pub guarded: &'a [PathBuf],
 }
 
@@ -168,31 +169,32 @@ pub struct CheckPlace<'a> {
 pub struct ConsultantPlace {
     /// The provider's name.
     pub provider: String,
-    /// Its program.
+    /// The program of the provider.
     pub program: PathBuf,
     /// The files that its command names, for example the script that an interpreter runs.
     pub scripts: Vec<PathBuf>,
-    /// The directories for temporary files of everybody.
+    /// The temporary directories that everybody uses.
     pub temporary: Vec<PathBuf>,
     /// The directories of the call.
     pub own: Vec<PathBuf>,
-    /// Files of the user's login that the call carries.
+    /// Files of the user's login that the call needs.
     pub login: Vec<PathBuf>,
     pub logs_in: LogsIn,
     /// The project, and Maestro's own directories.
     pub closed: Vec<PathBuf>,
 }
 
-/// Way in which a consultant comes to its login.
+/// How a consultant gets its login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogsIn {
-    /// In a private home with links to the login.
+    /// From a private home with the login in it.
     ByPrivateHome,
-    /// In the user's own home.
+    /// From the user's own home.
     ByItsOwnHome,
 }
 
-/// `~`, and `$NAME` at the start. A variable that is not set stands for nothing.
+/// Expands `~/` and `$NAME` at the start of a path. None if the variable is not set or the path is not
+/// absolute.
 fn expand(text: &str, environment: &Environment) -> Option<PathBuf> {
     let path = if let Some(rest) = text.strip_prefix("~/") {
         environment.home()?.join(rest)
@@ -209,7 +211,8 @@ fn expand_all(texts: &[String], environment: &Environment) -> Vec<PathBuf> {
     texts.iter().filter_map(|text| expand(text, environment)).collect()
 }
 
-/// Directories that no variable may open: the home and those above it, by whatever name.
+/// Directories that no rule may open as a whole: the home directory and those above it. They are compared by
+/// device and inode, so that no other name opens them.
 struct TooWide(HashSet<(u64, u64)>);
 
 impl TooWide {
@@ -218,7 +221,7 @@ impl TooWide {
         Self(home.iter().flat_map(|home| home.ancestors()).filter_map(identity).collect())
     }
 
-    /// False of what is not there, too.
+    /// False also for a path that does not exist.
     fn may_be_opened(&self, path: &Path) -> bool {
         identity(path).is_some_and(|found| !self.0.contains(&found))
     }
@@ -228,14 +231,14 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().map(|found| (found.dev(), found.ino()))
 }
 
-/// Returns where a program's own files lie: its directory, and the packages that it was installed with.
+/// The places of a program's own files: its directory, and the packages that it was installed with.
 fn homes_of(program: &Path) -> Vec<PathBuf> {
     let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let mut homes: Vec<PathBuf> =
         [program, real.as_path()].into_iter().filter_map(Path::parent).map(Path::to_owned).collect();
-    // Its directory may be too wide to be opened; the program itself never is.
+    // The program itself is listed too, because its directory may be too wide to be opened.
     homes.push(real.clone());
-    // A private copy of an interpreter: its libraries lie beside its bin.
+    // A private copy of an interpreter has its libraries beside its `bin`.
     if let Some(bin) = real.parent().filter(|directory| directory.ends_with("bin")) {
         homes.extend(bin.parent().map(|above| above.join("lib")));
     }
@@ -244,9 +247,9 @@ fn homes_of(program: &Path) -> Vec<PathBuf> {
     homes
 }
 
-/// Where the files lie that a program of a check needs. The user's own program brings the directory that
-/// it is in. One in the project may be a link that a check has made: it opens no directory but those of
-/// programs and of their libraries.
+/// The places of the files that a program of a check needs. A program outside the project opens the directory
+/// that it is in. A program in the project may be a link that an earlier check created, so it opens only
+/// `bin` directories and the libraries beside them.
 fn toolchain_of(program: &Path, root: &Path) -> Vec<PathBuf> {
     let mut found = if program.starts_with(root) { Vec::new() } else { homes_of(program) };
     let real = program.canonicalize().unwrap_or_else(|_| program.to_owned());
@@ -254,7 +257,7 @@ fn toolchain_of(program: &Path, root: &Path) -> Vec<PathBuf> {
     found.extend(outermost.map(Path::to_owned));
     for directory in [program.parent(), real.parent()].into_iter().flatten() {
         found.extend(with_libraries(directory));
-        // A virtual environment: its interpreter is another one's, which lies anywhere.
+        // In a virtual environment, the interpreter is a link to one that may be anywhere.
         let base = ["python3", "python"].iter().find_map(|name| directory.join(name).canonicalize().ok());
         found.extend(base.as_deref().and_then(Path::parent).into_iter().flat_map(with_libraries));
         found.extend(base_of(directory).iter().flat_map(|base| with_libraries(base)));
@@ -263,15 +266,16 @@ fn toolchain_of(program: &Path, root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A directory of programs, and the libraries beside it; of another directory nothing.
+/// A `bin` directory and the libraries beside it; empty for any other directory.
 fn with_libraries(directory: &Path) -> Vec<PathBuf> {
     const BESIDE: [&str; 4] = ["lib", "lib64", "libexec", "pyvenv.cfg"];
     let Some(above) = directory.parent().filter(|_| directory.ends_with("bin")) else { return Vec::new() };
     std::iter::once(directory.to_owned()).chain(BESIDE.map(|name| above.join(name))).collect()
 }
 
-/// The directory of the interpreter from which a virtual environment was made, as it says itself. That is
-/// a file that a check may have written, so only a directory in which there is one counts.
+/// The directory of the interpreter that a virtual environment was created from, according to its
+/// `pyvenv.cfg`. A check may have written that file, so the directory counts only if it contains an
+/// interpreter.
 fn base_of(bin: &Path) -> Option<PathBuf> {
     let text = std::fs::read_to_string(bin.parent()?.join("pyvenv.cfg")).ok()?;
     let home = text.lines().find_map(|line| line.strip_prefix("home")?.trim_start().strip_prefix('='))?;
@@ -280,8 +284,9 @@ fn base_of(bin: &Path) -> Option<PathBuf> {
     (home.is_absolute() && holds_one).then_some(home)
 }
 
-/// The repository of a worktree or a submodule is elsewhere, and git needs to read it. The place is in
-/// a file of the project's, so it counts only where that place knows of the project.
+/// The directories that git needs to read for a project. The repository of a worktree or a submodule is
+/// elsewhere, and a file in the project names its place. That place counts only if it refers back to the
+/// project.
 fn git_directories(root: &Path) -> Vec<PathBuf> {
     let own = root.join(".git");
     let mut found = Vec::new();
@@ -297,12 +302,13 @@ fn git_directories(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// True if a path leads nowhere else.
+/// True if a path exists and is inside the root, with all links resolved.
 fn is_inside(path: &Path, root: &Path) -> bool {
     path.canonicalize().is_ok_and(|path| root.canonicalize().is_ok_and(|root| path.starts_with(root)))
 }
 
-/// The entries of a project's root that may be written. A link grants nothing: it may lead anywhere.
+/// The entries of a project's root that may be written to. Links are left out, because they may lead
+/// anywhere.
 fn entries(root: &Path, place: &CheckPlace<'_>) -> Vec<PathBuf> {
     let closed = place.closed;
     let Ok(found) = std::fs::read_dir(root) else {
@@ -315,7 +321,8 @@ fn entries(root: &Path, place: &CheckPlace<'_>) -> Vec<PathBuf> {
         .filter(|entry| !place.guarded.contains(&entry.path()))
         .flat_map(|entry| {
             let path = entry.path();
-            // A closed directory deeper down closes its neighbours for writing where they are new.
+            // An entry with a closed directory below it is split, so no new entries can be created beside
+            // the closed one.
             if closed.iter().any(|other| other.starts_with(&path)) {
                 below(&path, closed)
             } else {
@@ -329,9 +336,10 @@ fn real(paths: &[PathBuf]) -> Vec<PathBuf> {
     paths.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect()
 }
 
-/// The entries of a directory that hold nothing closed, and of those that do, theirs in turn.
+/// The entries of a directory that contain nothing closed. An entry that contains something closed is
+/// replaced by its own entries, at any depth.
 fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
-    // Hashed, since comparing each entry with each closed path took longer than reading them.
+    // Hashed, because comparing each entry with each closed path took longer than reading the entries.
     let above: HashSet<&OsStr> =
         closed.iter().flat_map(|path| path.ancestors().skip(1)).map(Path::as_os_str).collect();
     let closed: HashSet<&OsStr> = closed.iter().map(|path| path.as_os_str()).collect();
@@ -355,8 +363,8 @@ fn below(directory: &Path, closed: &[PathBuf]) -> Vec<PathBuf> {
     open
 }
 
-/// True for what Maestro itself puts into a temporary directory: the prompt and login of another call,
-/// copies of the project, the address of the page, a long answer.
+/// True if Maestro itself put an entry into a temporary directory: the prompt and login of another call, a
+/// copy of the project, the address of the page, or a long answer.
 fn is_maestros_own(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
     let is_answer = name.starts_with("maestro-") && path.extension().is_some_and(|kind| kind == "md");
