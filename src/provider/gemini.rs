@@ -11,14 +11,14 @@ use crate::host::process::{Exit, Launch, Outcome};
 /// The newest version that Maestro is tested with.
 pub const NEWEST_TRIED: Version = Version::new(0, 61, 0);
 
-/// Maximum size of a prompt; the CLI cuts a longer one with only a warning.
+/// Maximum size of a prompt in bytes. The CLI cuts a longer one, with only a warning.
 pub const MAX_PROMPT_BYTES: usize = 8 * 1024 * 1024;
 
 /// The first version whose policies cannot be widened by other policy files.
 const ADMIN_POLICY: Version = Version::new(0, 40, 0);
 
-/// Denies everything except listing the working directory, which is empty: the service refuses a request
-/// with an empty list of tools.
+/// A policy that denies every tool except listing the working directory, which is empty. One tool must be
+/// allowed, because the service refuses a request with an empty list of tools.
 const POLICY: &str = r#"[[rule]]
 toolName = "*"
 decision = "deny"
@@ -30,8 +30,8 @@ decision = "allow"
 priority = 999
 "#;
 
-/// Calls it with every tool denied, plan mode off (it can end in a mode that runs commands), no MCP
-/// servers, no extensions, in an empty directory.
+/// Composes a call in an empty directory with every other tool denied, no MCP servers, no extensions, and
+/// plan mode off (it can end in a mode that runs commands).
 pub fn put(ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system = places.temporary.join("system.md");
     let policy = places.temporary.join("policy.toml");
@@ -67,7 +67,7 @@ fn workspace_settings(ask: &Ask<'_>) -> Value {
         "general": {
             "enableAutoUpdate": false,
             "enableAutoUpdateNotification": false,
-            // Its own retry joins the text before a break with the text after it; a new start does not.
+            // The CLI's own retry joins the text before a break with the text after it. A new start does not.
             "maxAttempts": 1,
             "plan": { "enabled": false },
         },
@@ -84,8 +84,8 @@ fn workspace_settings(ask: &Ask<'_>) -> Value {
     settings
 }
 
-/// The thinking level of a model: of the base on which the CLI builds every model with levels, and of an
-/// unknown model by its name.
+/// The settings for a thinking level. They set it for the base of all models with levels that the CLI knows,
+/// and for an unknown model by its name.
 fn thinking(effort: &str, model: Option<&str>) -> Value {
     let config = json!({
         "generateContentConfig": { "thinkingConfig": { "thinkingLevel": effort.to_uppercase() } },
@@ -100,19 +100,19 @@ fn thinking(effort: &str, model: Option<&str>) -> Value {
     })
 }
 
-/// True if an output contains the result, after which nothing of the answer follows.
+/// True if an output contains the result event, which ends the answer.
 pub fn is_finished(stdout: &str) -> bool {
     events::any(stdout, |event| kind(event) == Some("result"))
 }
 
-/// True if it waits to ask again. The configured number of attempts applies only to the answer: the request
-/// that chooses a model is made up to five times, with pauses of up to half a minute.
+/// True if the CLI says that it will ask again. The configured number of attempts applies only to the answer.
+/// The request that chooses a model is made up to five times, with pauses of up to half a minute.
 pub(crate) fn tries_again(stderr: &str) -> bool {
     stderr.lines().any(|line| line.starts_with("Attempt ") && line.contains("Retrying "))
 }
 
-/// Requests to each model. One request may choose the model for the other; the choice is known from then
-/// on.
+/// The requests of a start, one to each model. One request may choose the model for the other, and the choice
+/// is known from then on.
 pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     if tries_again(&output.stderr) {
         return Asked { requests: 1, next: 2, chosen: None };
@@ -120,7 +120,7 @@ pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     let models = |event: &Value| {
         let models = event.pointer("/stats/models")?.as_object()?;
         let tokens = |model: &Value| model.get("total_tokens").and_then(Value::as_u64).unwrap_or(0);
-        // The last model to be asked has failed and wrote nothing.
+        // The model that was asked last failed, so it used no tokens.
         let silent = models.iter().find(|(_, model)| tokens(model) == 0).map(|(name, _)| name.clone());
         let requests = u32::try_from(models.len()).unwrap_or(u32::MAX).max(1);
         Some(Asked { requests, next: if silent.is_some() { 1 } else { requests }, chosen: silent })
@@ -132,7 +132,7 @@ pub(crate) fn asked(output: &Outcome<String>) -> Asked {
     found.unwrap_or_default()
 }
 
-/// Reads the events on stdout, one JSON document in a line.
+/// Parses the events on stdout, one JSON document per line.
 ///
 /// # Errors
 ///
@@ -146,7 +146,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
         let Some(event) = form.event(piece, &mut told) else { continue };
         let text = |key: &str| event.get(key).and_then(Value::as_str);
         match kind(event) {
-            // A stream that begins anew contains its whole answer.
+            // A stream that begins again contains the whole answer again.
             Some("init") => answer.text.clear(),
             Some("message") if text("role") == Some("assistant") => {
                 answer.text.push_str(text("content").unwrap_or_default());
@@ -184,7 +184,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     Err(output.failure(&told, form))
 }
 
-/// The error of an event: its type, which may say more than its words, and its words.
+/// The error of an event: its type, if that says more than the message, and the message.
 fn reported(event: &Value) -> String {
     let text = |key: &str| event.pointer(key).and_then(Value::as_str);
     match (text("/error/type"), text("/error/message")) {
@@ -196,7 +196,7 @@ fn reported(event: &Value) -> String {
     }
 }
 
-/// The HTTP status that its exit code means: the low byte of the status, or a code of the CLI's own.
+/// The HTTP status that an exit code means: the code is the low byte of the status, or one of the CLI's own.
 fn status_by_exit(exit: Exit) -> Option<u16> {
     match exit.code()? {
         41 | 145 => Some(401),
@@ -209,7 +209,7 @@ fn status_by_exit(exit: Exit) -> Option<u16> {
     }
 }
 
-/// The model that wrote most of the output; a small one may have chosen it.
+/// The model that wrote most of the output. Others may have only chosen it.
 fn served_model(event: &Value) -> Option<String> {
     let models = event.pointer("/stats/models")?.as_object()?;
     let written = |model: &Value| model.get("output_tokens").and_then(Value::as_u64).unwrap_or(0);

@@ -1,8 +1,8 @@
-//! Private homes: the parts of a CLI's home that its login needs, and nothing else.
+//! Private homes for CLIs, with only the parts of the user's home that the login needs.
 //!
-//! Codex sends `AGENTS.md` of its home, and Gemini `GEMINI.md`, with every request. A private home with
-//! links to only the login's files avoids that. Claude needs none: its flags already leave its memory files
-//! out.
+//! Codex sends `AGENTS.md` of its home with every request, and Gemini sends `GEMINI.md`. A private home with
+//! links to only the files of the login avoids that. Claude needs no private home, because its flags already
+//! exclude its memory files.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::host::environment::Environment;
 const GEMINI_LOGIN: [&str; 4] =
     ["oauth_creds.json", "google_accounts.json", "gemini-credentials.json", "installation_id"];
 
-/// Variables that log Gemini in, also from its own `.env`, with the kind of login of each.
+/// Environment variables that log Gemini in, each with its kind of login. They may also be in its own `.env`.
 const GEMINI_KEYS: [(&str, &str); 4] = [
     ("GEMINI_API_KEY", "gemini-api-key"),
     ("GOOGLE_GENAI_USE_VERTEXAI", "vertex-ai"),
@@ -26,16 +26,16 @@ const GEMINI_KEYS: [(&str, &str); 4] = [
     ("GOOGLE_GENAI_USE_GCA", "oauth-personal"),
 ];
 
-/// The key that logs Codex in without its own login; `OPENAI_API_KEY` is for `codex login` alone.
+/// The variable that logs Codex in without a stored login. `OPENAI_API_KEY` is only for `codex login`.
 const CODEX_KEY: &str = "CODEX_API_KEY";
 
-/// The variables that log Claude in without its own login.
+/// The variables that log Claude in without a stored login.
 const CLAUDE_KEYS: [&str; 3] = ["ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"];
 
-/// How a provider's login is carried over.
+/// The parts that give a call the user's login.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Login {
-    /// The variable that names the private home, if there is one.
+    /// The variable that names the private home, and its value; None without a private home.
     pub home: Option<(String, String)>,
     /// Further variables to set.
     pub env: Vec<(String, String)>,
@@ -43,37 +43,37 @@ pub struct Login {
     pub links: Vec<Link>,
     /// Files to write.
     pub files: Vec<(PathBuf, String)>,
-    /// Why the CLI's own home is used instead, and which parts of it reach the model.
+    /// A note if the CLI's own home is used and parts of it reach the model.
     pub exemption: Option<String>,
 }
 
-/// A login's file and its link in the private home.
+/// A file of the login, and the link to it in the private home.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The link to make.
+    /// The path of the link.
     pub private: PathBuf,
     /// The user's own file, with links resolved.
     pub own: PathBuf,
-    /// Last change of the user's file, as the call found it.
+    /// The time of the last change of the user's file before the call.
     modified: Option<SystemTime>,
 }
 
 impl Link {
-    /// A link to a file, if it is there.
+    /// A link to a file; None if the file does not exist.
     fn to(own: &Path, private: PathBuf) -> Option<Self> {
         let own = own.canonicalize().ok().filter(|own| own.is_file())?;
         Some(Self { private, modified: modified(&own), own })
     }
 
-    /// Moves a login that the CLI replaced instead of writing through its link (for example with a renewed
-    /// token) to the user's own file, unless that has changed meanwhile.
+    /// Writes a changed login (for example a renewed token) to the user's own file, unless that changed
+    /// meanwhile. This is necessary if the CLI replaced the link instead of writing through it.
     fn give_back(&self) -> std::io::Result<()> {
         let was_replaced = std::fs::symlink_metadata(&self.private).is_ok_and(|found| found.is_file());
         if !was_replaced || modified(&self.own) != self.modified {
             return Ok(());
         }
         let text = std::fs::read(&self.private)?;
-        // A file cut short by a kill must not replace a working login.
+        // A file that a kill left incomplete must not replace a working login.
         let is_json = self.own.extension().is_some_and(|kind| kind == "json");
         if is_json && serde_json::from_slice::<Value>(&text).is_err() {
             return Ok(());
@@ -90,7 +90,7 @@ fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file).and_then(|found| found.modified()).ok()
 }
 
-/// How to carry a provider's login into a private home.
+/// Finds the parts of a provider's login for a private home.
 pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Login {
     match adapter {
         Adapter::Codex => codex(environment, private),
@@ -99,7 +99,7 @@ pub fn carry(adapter: &Adapter, environment: &Environment, private: &Path) -> Lo
     }
 }
 
-/// True if the environment alone logs a provider in.
+/// True if an environment variable logs the provider in.
 pub fn has_key(adapter: &Adapter, environment: &Environment) -> bool {
     match adapter {
         Adapter::Codex => environment.get(CODEX_KEY).is_some(),
@@ -109,7 +109,8 @@ pub fn has_key(adapter: &Adapter, environment: &Environment) -> bool {
     }
 }
 
-/// Returns renewed logins to the user. Called once the CLI's processes are gone, however the call ended.
+/// Writes renewed logins to the user's files. Called after the CLI's processes are gone, however the call
+/// ended.
 pub fn give_back(login: &Login) {
     for link in &login.links {
         if let Err(error) = link.give_back() {
@@ -126,7 +127,7 @@ fn codex(environment: &Environment, private: &Path) -> Login {
         && !has_key(&Adapter::Codex, environment)
         && own.as_ref().is_some_and(|own| own.is_dir())
     {
-        // The login may be in the system's keyring, under a name made of the home's path.
+        // The login may be in the system's keyring, under a name that depends on the path of the home.
         return Login {
             exemption: memory.then(|| {
                 "its login is not in a file, so its own home is used, and AGENTS.md of that home reaches the model".to_owned()
@@ -165,7 +166,7 @@ fn gemini(environment: &Environment, private: &Path) -> Login {
     }
 }
 
-/// The kind of login that Gemini would use, if it has any.
+/// The kind of login that Gemini would use; None if it has none.
 pub fn gemini_kind(environment: &Environment) -> Option<String> {
     let own = gemini_home(environment);
     let carried = own.as_ref().map(|own| keys_in(&own.join(".env"), environment)).unwrap_or_default();
@@ -185,7 +186,7 @@ fn home_of(environment: &Environment, variable: &str, usual: &str) -> Option<Pat
     environment.get(variable).map(PathBuf::from).or_else(|| Some(environment.home()?.join(usual)))
 }
 
-/// Login variables in the CLI's own `.env` that the environment lacks.
+/// The login variables in Gemini's own `.env` that are not set in the environment.
 fn keys_in(file: &Path, environment: &Environment) -> Vec<(String, String)> {
     const FURTHER: [&str; 3] = ["GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION", "GOOGLE_GEMINI_BASE_URL"];
     let wanted = |name: &str| FURTHER.contains(&name) || GEMINI_KEYS.iter().any(|(key, _)| *key == name);
@@ -197,7 +198,7 @@ fn keys_in(file: &Path, environment: &Environment) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The kind of login: the user's choice, else the one of the variables.
+/// The kind of login: the user's choice in the settings, else that of the variables.
 fn login_kind(own: Option<&Path>, environment: &Environment, carried: &[(String, String)]) -> Option<String> {
     let chosen = own.and_then(|own| read_json(&own.join("settings.json"))).and_then(|settings| {
         let kind =

@@ -1,10 +1,10 @@
-//! A schema in the form that each CLI accepts.
+//! Converts a JSON schema into the form that each CLI accepts.
 
 use serde_json::{Map, Value, json};
 
 use crate::domain::json_schema::outline;
 
-/// For `claude --json-schema`: unchanged, but without the dialect, which that CLI cannot resolve.
+/// The schema for `claude --json-schema`: without `$schema`, which that CLI cannot resolve.
 pub fn inline(schema: &Value) -> Value {
     let mut schema = schema.clone();
     if let Some(object) = schema.as_object_mut() {
@@ -13,9 +13,9 @@ pub fn inline(schema: &Value) -> Value {
     schema
 }
 
-/// For `codex --output-schema`: every object closed, every property required, optional ones nullable, maps
-/// as lists of name and value, and only the keywords of strict structured output. [`from_strict`] undoes it
-/// in the answer.
+/// The schema for `codex --output-schema`. It has only the keywords of strict structured output. Objects are
+/// closed, all properties are required, optional ones may be null, and maps become lists of name and value.
+/// [`from_strict`] undoes this in the answer.
 pub fn strict(schema: &Value) -> Value {
     const KEPT: [&str; 9] =
         ["type", "description", "enum", "const", "pattern", "minimum", "maximum", "minItems", "maxItems"];
@@ -78,8 +78,8 @@ fn nullable(mut schema: Value) -> Value {
     }
 }
 
-/// Turns an answer to a [`strict`] schema into the form of the schema itself: removes nulls that mean "left
-/// out", and turns lists of pairs into maps.
+/// Converts an answer to a [`strict`] schema into the form of the original schema: removes nulls of optional
+/// properties, and turns lists of pairs into maps.
 pub fn from_strict(value: Value, schema: &Value) -> Value {
     match value {
         Value::Array(pairs) if values_of_map(schema).is_some() => Value::Object(
@@ -131,12 +131,12 @@ fn is_required(schema: &Value, name: &str) -> bool {
         .is_some_and(|names| names.iter().any(|required| required == name))
 }
 
-/// The schema of all values of an object without named properties.
+/// The schema of the values of a map, which is an object without named properties. None for other schemas.
 fn values_of_map(schema: &Value) -> Option<&Value> {
     schema.get("additionalProperties").filter(|of| of.is_object() && schema.get("properties").is_none())
 }
 
-/// For CLIs without schemas: the words that ask for the form.
+/// Describes the schema in words, for CLIs that take no schema.
 pub fn in_words(schema: &Value) -> String {
     format!(
         "# Form of the answer\n\nOne JSON object and nothing else: no fence, no text around it. Its fields, in this order:\n\n{}",

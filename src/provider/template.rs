@@ -1,4 +1,4 @@
-//! Any other CLI, by the template in its configuration.
+//! Calls any other CLI as the template in its configuration says.
 
 use indexmap::IndexMap;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::domain::plain::plain;
 use crate::host::config::{AnswerRule, ErrorRule, Join, PromptChannel, TemplateSettings, UsageRule};
 use crate::host::process::{Ended, Launch, Outcome};
 
-/// Calls it by its template. The command's own arguments may contain placeholders too, and come first.
+/// Composes a call from a template. The arguments of the command come first, and may have placeholders too.
 pub fn put(template: &TemplateSettings, ask: &Ask<'_>, places: &Places, launch: &mut Launch) -> Files {
     let system_file = places.temporary.join("system.md");
     let schema_file = places.temporary.join("schema.json");
@@ -52,10 +52,11 @@ pub fn put(template: &TemplateSettings, ask: &Ask<'_>, places: &Places, launch: 
     files
 }
 
-/// The value of each placeholder; none if there is none.
+/// The value of each placeholder; None if it has no value.
 type Values<'a> = [(&'a str, Option<String>)];
 
-/// The filled arguments. An argument whose placeholder has no value is left out, with the flag before it.
+/// Fills the arguments. An argument whose placeholder has no value is left out, together with the flag before
+/// it.
 fn arguments<'a>(written: impl Iterator<Item = &'a String>, values: &Values<'_>) -> Vec<String> {
     let mut arguments: Vec<String> = Vec::new();
     for argument in written {
@@ -70,7 +71,7 @@ fn arguments<'a>(written: impl Iterator<Item = &'a String>, values: &Values<'_>)
     arguments
 }
 
-/// Fills placeholders in one pass, so that a value that looks like a placeholder stays. None if a
+/// Fills placeholders in one pass, so that a value that looks like a placeholder is not replaced. None if a
 /// placeholder has no value.
 fn filled(text: &str, values: &Values<'_>) -> Option<String> {
     let mut out = String::with_capacity(text.len());
@@ -93,11 +94,11 @@ fn filled(text: &str, values: &Values<'_>) -> Option<String> {
     Some(out)
 }
 
-/// Reads an answer by the template's rules.
+/// Parses an answer by the template's rules.
 ///
 /// # Errors
 ///
-/// A non-zero exit, what the error rule finds, or an empty answer.
+/// The exit code is not 0, the error rule finds an error, or the answer is empty or unreadable.
 pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut told = Told::default();
     let (documents, form) = match &template.answer {
@@ -110,7 +111,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
     }
     if !output.ended_well() {
         if template.answer == AnswerRule::Text {
-            // Half an answer may contain anything, so stderr comes first.
+            // An incomplete answer may contain anything, so stderr counts first.
             told.say(&output.stderr);
             if output.ended == Ended::Exited {
                 told.note(&output.stdout);
@@ -123,7 +124,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
         AnswerRule::Json(pointer) => {
             documents.iter().rev().find_map(|document| text_at(document, pointer)).unwrap_or_default()
         }
-        // A lost line may contain a piece of the answer.
+        // A broken line may contain a part of the answer.
         AnswerRule::JsonLines { .. } if form == Form::Broken => return Err(output.failure(&told, form)),
         AnswerRule::JsonLines { pointer, matching, join } => {
             let mut pieces = documents
@@ -140,7 +141,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
         return Err(output.failure(&told, form));
     }
     if plain(&text).trim().is_empty() {
-        // Some CLIs always exit well: then the reason is in stderr, whatever its words.
+        // Some CLIs always exit with code 0. The reason is then in stderr.
         let said = told.failure(&output.stderr, output.exit, &output.at);
         return Err(said.unwrap_or_else(|| CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty")));
     }
@@ -148,7 +149,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
     Ok(Answer { text, usage, ..Answer::default() })
 }
 
-/// The documents of an output, wherever they stand.
+/// The JSON documents anywhere in an output.
 fn documents(stdout: &str, told: &mut Told) -> (Vec<Value>, Form) {
     let mut form = Form::Absent;
     let pieces = pieces(stdout);
@@ -156,7 +157,7 @@ fn documents(stdout: &str, told: &mut Told) -> (Vec<Value>, Form) {
     (documents, form)
 }
 
-/// The documents in text output: the whole of it, or one in a line.
+/// The JSON documents in text output: the whole output, or single lines.
 fn documents_of_text(stdout: &str) -> Vec<Value> {
     match serde_json::from_str(stdout.trim()) {
         Ok(whole) => vec![whole],

@@ -1,8 +1,8 @@
 //! The built-in provider without a model.
 //!
-//! It reads the prompt with its packed context, and answers in the requested form with what is in it:
-//! failing tests, places, errors word for word, and the command to run again. It claims no cause. Every
-//! answer names the understudy. Text in, text out: no files, no clock, no randomness, and linear time.
+//! It answers in the requested form with facts from the prompt and its packed context: failing tests, places,
+//! errors word for word, and the command to run again. It claims no cause. Every answer names the understudy.
+//! It turns text into text, with no files, no clock and no randomness, in linear time.
 
 mod write;
 
@@ -34,18 +34,18 @@ const ANSWERED_BY: &str = "understudy (rules, no model)";
 pub enum Form {
     /// Readable text.
     Prose,
-    /// A JSON document of that schema.
+    /// A JSON document that follows this schema.
     Schema(SchemaName),
 }
 
 impl Form {
-    /// The form of a schema, else of a stage; prose without either.
+    /// The form for a schema, else for the schema of a stage, else prose.
     pub fn of(schema: Option<SchemaName>, stage: Option<Stage>) -> Self {
         schema.or_else(|| stage.map(Stage::schema)).map_or(Self::Prose, Self::Schema)
     }
 }
 
-/// Answers a prompt in a form, as an adapter reads it from a CLI.
+/// Answers a prompt in a form. The answer is like one that an adapter reads from a CLI.
 pub fn answer(prompt: &str, form: Form) -> Answer {
     let text = text(prompt, form);
     let structured = serde_json::from_str(&text).ok();
@@ -64,7 +64,7 @@ fn text(prompt: &str, form: Form) -> String {
         SchemaName::Stage4Output => write::debug(&case()),
         SchemaName::Stage5Output => write::improvement(&case()),
         SchemaName::JudgeOutput => judge(prompt),
-        // Rules see no defect of a change, and do not pretend to.
+        // Rules cannot find defects in a change, and do not pretend to.
         SchemaName::Review => serde_json::json!({
             "answered_by": ANSWERED_BY,
             "findings": [],
@@ -74,7 +74,7 @@ fn text(prompt: &str, form: Form) -> String {
     document.to_string()
 }
 
-/// Longer lines are read up to here: nothing that is searched starts later.
+/// Number of bytes that are read of a line: nothing that is searched for starts later.
 const MAX_LINE: usize = 2_000;
 const MAX_FILES: usize = 50;
 
@@ -89,24 +89,24 @@ enum Section {
 /// The parts of a prompt.
 #[derive(Default)]
 struct Prompt<'a> {
-    /// `## Errors`, then `## Facts`.
+    /// The lines of `## Errors`, then those of `## Facts`.
     errors: Vec<&'a str>,
-    /// Text outside of the packed context's sections.
+    /// The lines outside the sections of the packed context.
     other: Vec<&'a str>,
     constraints: Vec<&'a str>,
     files: Vec<PackedFile<'a>>,
 }
 
-/// A file as it was packed: some of its lines, with their numbers.
+/// A packed file: some of its lines, with their numbers.
 struct PackedFile<'a> {
     path: &'a str,
-    /// Sorted by number, as the packer counts upwards.
+    /// The lines, sorted by number.
     lines: Vec<(u32, &'a str)>,
 }
 
 impl<'a> PackedFile<'a> {
     fn push(&mut self, number: u32, text: &'a str) {
-        // A number that goes backwards would break the search, and belongs to no packed line.
+        // The packer counts upwards, so a smaller number is not a packed line. It would break the search.
         if self.lines.last().is_none_or(|(last, _)| *last < number) {
             self.lines.push((number, text));
         }
@@ -118,14 +118,14 @@ impl<'a> PackedFile<'a> {
     }
 }
 
-/// `  12 | text`, as the packer numbers lines.
+/// Parses a line that the packer numbered: `  12 | text`.
 fn numbered(line: &str) -> Option<(u32, &str)> {
     let (number, text) = line.split_once(['|', '│'])?;
     let text = text.strip_prefix(' ').unwrap_or(text);
     Some((number.trim().parse().ok()?, text))
 }
 
-/// Reads a prompt; text without any known section is all `other`.
+/// Splits a prompt into its parts. Text outside the known sections is `other`.
 fn split(text: &str) -> Prompt<'_> {
     let mut splitter = Splitter { prompt: Prompt::default(), section: Section::Other, fence: 0, skip: false };
     for line in text.lines() {
@@ -137,9 +137,9 @@ fn split(text: &str) -> Prompt<'_> {
 struct Splitter<'a> {
     prompt: Prompt<'a>,
     section: Section,
-    /// Ticks of the open fence; 0 outside.
+    /// Number of backticks of the open fence; 0 outside a fence.
     fence: usize,
-    /// The open fence holds a schema or an example answer, not evidence.
+    /// True if the open fence contains a schema or an example answer, not evidence.
     skip: bool,
 }
 
@@ -158,7 +158,8 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    /// A known heading opens its section even inside a fence that was never closed.
+    /// Handles a heading; false if the line must also be read as text. A known heading opens its section even
+    /// inside a fence, because a fence may never be closed.
     fn heading(&mut self, line: &'a str) -> bool {
         if !line.starts_with('#') {
             return false;
@@ -175,7 +176,8 @@ impl<'a> Splitter<'a> {
         known.is_some()
     }
 
-    /// `### path` opens a file; `### Error 2` is the packer's heading, not the log's.
+    /// Handles `### path`, which opens a file, and `### Error 2`, which is a heading by the packer and not a
+    /// part of the log. False for other lines.
     fn file_heading(&mut self, line: &'a str) -> bool {
         let Some(rest) = line.strip_prefix("### ").filter(|_| self.fence == 0) else {
             return false;
@@ -216,7 +218,8 @@ impl<'a> Splitter<'a> {
     }
 }
 
-/// True for the packer's note on omitted lines; a traceback continues after it.
+/// True if a line is the packer's note on omitted lines. It is dropped, because a traceback continues after
+/// it.
 fn is_omission(line: &str) -> bool {
     let line = line.trim();
     line.starts_with("... ") && line.ends_with(" ...") && line.contains(" omitted")
@@ -238,30 +241,30 @@ fn keep_item<'a>(items: &mut Vec<&'a str>, line: &'a str) {
     }
 }
 
-/// Bytes of test names in one command, so that it can be quoted whole.
+/// Maximum size of the test names in one command in bytes, so that the command can be quoted completely.
 const MAX_NAMES: usize = 420;
 
-/// How to start a runner again.
+/// A test runner, and its command to run tests again.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Runner {
     name: String,
     command: String,
-    /// True if it takes the names of any number of tests.
+    /// True if it accepts the names of several tests.
     #[serde(default)]
     several: bool,
-    /// Option before the name of a single test.
+    /// The option before the name of a single test, if it accepts one.
     one: Option<String>,
 }
 
 static RUNNERS: LazyLock<Vec<Runner>> =
     LazyLock::new(|| packed::read("src/provider/understudy/runners.yaml"));
 
-/// The command to run these failing tests again; without a runner, the program at `start`, if its language
-/// runs files.
+/// The command that runs these failing tests again. Without a known runner, it runs the program `start`, if
+/// its language runs single files.
 fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
     if let Some(name) = tests.first().and_then(|name| name.strip_prefix("__main__.")) {
-        // A test file that ran as a program runs so again.
+        // The test file was run as a program, so it is run as a program again.
         return Some(format!("python3 {} {}", quoted(start)?, quoted(name)?));
     }
     let Some(Runner { command, several, one, .. }) = RUNNERS.iter().find(|known| known.name == runner) else {
@@ -285,7 +288,7 @@ fn again(runner: &str, tests: &[String], start: &str) -> Option<String> {
     })
 }
 
-/// A test's name as its runner takes it; none if it does not fit on a command line.
+/// A test's name in the form that its runner accepts, quoted; None if it cannot be an argument.
 fn argument(runner: &str, name: &str) -> Option<String> {
     let name = match runner {
         "unittest" | "rspec" => name.split(' ').next()?.to_owned(),
@@ -311,7 +314,8 @@ fn program(file: &str) -> Option<String> {
     Some(format!("{starter} {}", quoted(file)?))
 }
 
-/// A name quoted for a shell. It comes from a log, so it must not become an option or a second command.
+/// Quotes a name for a shell. It comes from a log, so it must not become an option or a second command. None
+/// if it could be an option, was cut, or has control characters.
 fn quoted(name: &str) -> Option<String> {
     let is_name = !name.is_empty()
         && !name.starts_with('-')
@@ -320,7 +324,7 @@ fn quoted(name: &str) -> Option<String> {
     is_name.then(|| quote(name))
 }
 
-/// One pair of quotes around the whole, which is easier to read than the pieces of `shlex`.
+/// Quotes a word with one pair of quotes, which is easier to read than the several pairs of `shlex`.
 fn quote(word: &str) -> String {
     let is_plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':' | '=' | ',' | '@');
@@ -330,14 +334,14 @@ fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The summary of a test run is at its end, so only the last bytes are read for it.
+/// Number of bytes at the end of the output that are read, because the summary of a test run is there.
 const MAX_OUTPUT: usize = 512 * 1024;
 const MAX_TESTS: usize = 50;
 
 struct Case<'a> {
     prompt: Prompt<'a>,
     faults: Vec<Fault>,
-    /// The runner of the output; empty if its summary shows none.
+    /// The test runner that wrote the output; empty if it is unknown.
     runner: &'static str,
     /// Names of the failing tests.
     tests: Vec<String>,
@@ -347,18 +351,18 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Reads the sections of errors, and the rest of the prompt if those show none.
+    /// Reads the sections of errors and, if they show none, the rest of the prompt.
     fn read(text: &'a str, form: Form) -> Self {
         let prompt = split(text);
         let (mut faults, mut reading) = (write::find(&prompt.errors, true), test_run(&prompt.errors));
         if faults.is_empty() && reading.is_none() {
-            // In a person's own question a word such as "Error" is the last resort; a stage's instructions
-            // name errors as examples.
+            // In a person's own question, a word like "Error" is a last resort. In a stage's prompt it is
+            // not, because the instructions name errors as examples.
             faults = write::find(&prompt.other, form == Form::Prose);
             reading = test_run(&prompt.other);
         }
         let reading = reading.unwrap_or_default();
-        // These two name a file that does not load like a test; the others name its place.
+        // If a file does not load, these two report it like a failing test. Others report the place.
         let loads_tests = matches!(reading.runner, "unittest" | "pytest");
         let is_tests = reading.does == Does::Test && (reading.seen != Seen::Broken || loads_tests);
         let name = |name: &String| cut(name.trim_start_matches("unittest.loader._FailedTest."), 240);
@@ -366,7 +370,7 @@ impl<'a> Case<'a> {
         Self {
             prompt,
             faults,
-            // The compiler's words are the same under every runner.
+            // If nextest ran no tests, the output is the compiler's, and `cargo` runs it again.
             runner: if reading.runner == "nextest" && !is_tests { "cargo" } else { reading.runner },
             more_tests: reading.left_out + tests.len().saturating_sub(MAX_TESTS),
             tests: tests.into_iter().take(MAX_TESTS).collect(),
@@ -378,7 +382,7 @@ impl<'a> Case<'a> {
         self.faults.is_empty() && self.tests.is_empty()
     }
 
-    /// The packed file that a frame's path means; the longest match wins.
+    /// The packed file that a frame's path refers to. The longest match wins.
     fn packed(&self, file: &str) -> Option<&PackedFile<'a>> {
         let ends = |long: &str, short: &str| {
             long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with(['/', '\\']))
@@ -387,12 +391,12 @@ impl<'a> Case<'a> {
         self.prompt.files.iter().filter(is_it).max_by_key(|packed| packed.path.len())
     }
 
-    /// A file as the packed files spell it, else as printed.
+    /// The file of a frame, spelled as in the packed files, else as printed.
     fn file(&self, frame: &Frame) -> String {
         self.packed(&frame.file).map_or_else(|| frame.file.clone(), |packed| cut(packed.path, 160))
     }
 
-    /// `shop/cart.py:12`
+    /// The place of a frame, for example `shop/cart.py:12`.
     fn label(&self, frame: &Frame) -> String {
         format!("{}:{}", self.file(frame), frame.line)
     }
@@ -403,7 +407,7 @@ impl<'a> Case<'a> {
         (!line.is_empty()).then(|| cut(line, 160))
     }
 
-    /// `KeyError: 'x' (shop/cart.py:12)`
+    /// An error with its place, for example `KeyError: 'x' (shop/cart.py:12)`.
     fn located(&self, fault: &Fault) -> String {
         let error = cut(&fault.error, 200);
         fault.place().map_or_else(|| error.clone(), |frame| format!("{error} ({})", self.label(frame)))
@@ -459,8 +463,8 @@ fn judge(prompt: &str) -> Value {
     })
 }
 
-/// Candidates in the order of the prompt. The first result of each counts; a contradicting second one voids
-/// it.
+/// The candidates in the order of the prompt, with their test results. A candidate has passed only if its
+/// first result says so and no later one contradicts it.
 fn candidates(prompt: &str) -> Vec<Candidate<'_>> {
     let mut found: Vec<Candidate<'_>> = Vec::new();
     for line in prompt.lines().filter(|line| line.len() < 2_000) {
@@ -484,7 +488,7 @@ fn group<'a>(pattern: &Pattern, line: &'a str, number: usize) -> Option<&'a str>
 
 fn candidate_of(line: &str) -> Option<&str> {
     let id = group(&CANDIDATE, line, 1).or_else(|| group(&CANDIDATE, line, 2))?;
-    // "Candidate answers follow" names none.
+    // "Candidate answers follow" names no candidate.
     (id.len() <= 64 && !id.starts_with("answer") && !id.starts_with("id")).then_some(id)
 }
 

@@ -1,7 +1,7 @@
-//! Calls that may take long: waited for, or run as jobs and as tasks of the protocol.
+//! Calls that may take long. The client waits for them, or they run as jobs or as tasks of the protocol.
 //!
-//! Every such call runs beside the request that brought it. So it can continue if its client gives up
-//! waiting, and its answer is kept.
+//! Each of these calls runs in a task separate from its request. So it can continue and keep its answer if
+//! the client gives up waiting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,16 +29,16 @@ use crate::tools::catalogue::{Again, takes_time};
 use crate::tools::dialog::NobodyToAsk;
 use crate::tools::{failure, reply, structured, with_links, with_room};
 
-/// Interval at which a client may ask for a task.
+/// Interval at which a client may ask for the state of a task, in milliseconds.
 const POLL_MS: u64 = 1_000;
 
-/// Questions that one task may ask its human.
+/// Maximum number of questions that one task may ask the human.
 const MOST_ROUNDS: usize = 16;
 
-/// Reasons of cancelled calls that are kept.
+/// Maximum number of kept reasons of cancelled calls.
 const MOST_REASONS: usize = 256;
 
-/// Why clients cancelled calls, by request id.
+/// The reasons why clients cancelled calls, by request id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reasons(Arc<Mutex<Vec<(RequestId, String)>>>);
 
@@ -51,10 +51,10 @@ impl Reasons {
         reasons.push((id.clone(), reason.unwrap_or_default().to_lowercase()));
     }
 
-    /// True if the client gave a call up because its own time limit was over. Then nobody changed their
-    /// mind, and the answer is still wanted. The TypeScript SDK says `Request timed out`; the Rust SDK says
-    /// `request timeout` and `maximum total timeout exceeded`. Codex says `MCP request cancelled by caller`
-    /// both at its time limit and when a person interrupts it; there the paid answer is kept.
+    /// True if the client cancelled a call because its own time limit passed. The answer is still wanted then.
+    /// The TypeScript SDK says `Request timed out`. The Rust SDK says `request timeout` and `maximum total
+    /// timeout exceeded`. Codex says `MCP request cancelled by caller`, both at its time limit and when a
+    /// person interrupts it; the answer is kept in both cases, because it costs money.
     fn is_time_out(&self, id: &RequestId) -> bool {
         const WORDS: [&str; 5] = ["timeout", "timed out", "time-out", "deadline", "cancelled by caller"];
         let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl Reasons {
     }
 }
 
-/// Questions of tasks that wait for an answer, by task.
+/// The questions of tasks that wait for an answer, by task.
 #[derive(Debug, Default)]
 pub(super) struct Asking(Mutex<BTreeMap<String, Question>>);
 
@@ -83,35 +83,35 @@ impl Asking {
         self.lock().get(job).map(|question| question.requests.clone())
     }
 
-    /// Passes an answer on. An answer without a question is ignored, as the protocol demands.
+    /// Passes an answer to its task. An answer without a question is ignored, as the protocol demands.
     pub(super) fn answer(&self, job: &str, responses: InputResponses) {
         let mut asking = self.lock();
         let is_asked = asking
             .get(job)
             .is_some_and(|question| responses.keys().any(|key| question.requests.contains_key(key)));
         if is_asked && let Some(question) = asking.remove(job) {
-            // A finished job needs no answer.
+            // If this fails, the job has ended and needs no answer.
             let _ = question.answer.send(responses);
         }
     }
 }
 
-/// How a job can ask its human through the client.
+/// How a job can ask the human through the client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Dialogs {
     InTask,
-    /// It cannot: decisions stay pending.
+    /// It cannot ask, and decisions stay pending.
     None,
 }
 
 enum Answered {
     By(InputResponses),
-    /// Something was decided elsewhere, and the call finds out what.
+    /// Something was decided elsewhere, so the call looks again.
     LookAgain,
     Over,
 }
 
-/// Recipient of a call's outcome.
+/// The recipient of a call's outcome.
 enum Standing {
     Waited(oneshot::Sender<Result<CallToolResponse, ErrorData>>),
     Job(String),
@@ -119,7 +119,7 @@ enum Standing {
 }
 
 impl Maestro {
-    /// A call that may take long.
+    /// Runs a call that may take long: as a task, as a job, or while the client waits.
     pub(super) async fn long_call(
         &self,
         request: CallToolRequestParams,
@@ -170,7 +170,7 @@ impl Maestro {
         }
     }
 
-    /// Runs a call in a task of its own, and passes the outcome to the current caller.
+    /// Runs a call in a separate task, and passes the outcome to its recipient at that time.
     fn work_beside(
         &self,
         request: CallToolRequestParams,
@@ -185,7 +185,7 @@ impl Maestro {
                 let mut held = standing.lock().unwrap_or_else(PoisonError::into_inner);
                 match std::mem::replace(&mut *held, Standing::Over) {
                     Standing::Waited(waiting) => {
-                        // The caller may have gone; then nobody needs the outcome.
+                        // If the caller has gone, the outcome is not needed.
                         let _ = waiting.send(outcome);
                         return;
                     }
@@ -272,11 +272,11 @@ impl Maestro {
         Ok(shown)
     }
 
-    /// Repeats the call of a lost job. Answers that arrived are not asked for twice.
+    /// Repeats the call of a lost job. Answers that have arrived are not asked for again.
     ///
     /// # Errors
     ///
-    /// There is no such job, it is not lost, or the log cannot be used.
+    /// The job does not exist or is not lost, or the log cannot be used.
     async fn again(&self, id: &str, context: &RequestContext<RoleServer>) -> Result<Shown, Error> {
         let (call, arrived) = match self.jobs().again(id).await? {
             Asked::Anew(call, arrived) => (call, arrived),
@@ -292,7 +292,8 @@ impl Maestro {
         self.start(call, request, context.clone(), scope, Dialogs::None).await
     }
 
-    /// As [`Self::again`], for a tool. Boxed, since a job's call leads back to the tools.
+    /// [`Self::again`] as a function for a tool. The future is boxed, because a job's call leads back to the
+    /// tools.
     pub(super) fn starts_again(&self) -> Again {
         let server = self.clone();
         Again(Arc::new(move |job, context| server.clone().again_owned(job, context)))
@@ -306,7 +307,7 @@ impl Maestro {
         Box::pin(async move { self.again(&job, &context).await })
     }
 
-    /// Runs a job from its call to its result, with every question to the human in between.
+    /// Runs the call of a job to its result, and asks the human each time that the call needs an answer.
     async fn run(
         &self,
         job: &str,
@@ -328,7 +329,7 @@ impl Maestro {
             (request.input_responses, request.request_state) = match self.ask(job, asked, round, scope).await
             {
                 Answered::By(responses) => (Some(responses), state),
-                // The question's state names the request of the call: the run has moved on since.
+                // The call gets the state of the question without an answer, and finds the decision there.
                 Answered::LookAgain => (None, state),
                 Answered::Over => return Ok(failure(&Error::Cancelled).into()),
             };
@@ -338,9 +339,9 @@ impl Maestro {
         scope.clone().around(self.worked(request, context)).await
     }
 
-    /// Has the client ask its human, and waits for the answer or for a decision elsewhere.
+    /// Makes the client ask the human, and waits for the answer or for a decision elsewhere.
     async fn ask(&self, job: &str, asked: InputRequiredResult, round: usize, scope: &Scope) -> Answered {
-        // In a task, a client asks about each name once.
+        // In a task, a client asks each name only once, so later rounds need other names.
         let named = |key: &str| if round == 1 { key.to_owned() } else { format!("{key}-{round}") };
         let requests = asked.input_requests.unwrap_or_default();
         let names: BTreeMap<String, String> = requests.keys().map(|key| (named(key), key.clone())).gather();
@@ -387,7 +388,7 @@ impl Maestro {
         }
     }
 
-    /// Runs the call, and adds the notes of every result.
+    /// Runs the call, fits the result into the size limit, and adds links.
     async fn worked(
         &self,
         request: CallToolRequestParams,
@@ -408,7 +409,7 @@ impl Maestro {
             Err(error) => json!({ "ok": false, "error": error.message, "code": "internal" }),
         };
         let outcome = match (value.get("ok"), value.get("code").and_then(Value::as_str)) {
-            // The next server finds the job lost, and can repeat it.
+            // The job stays open, so the next server finds it lost and can repeat it.
             (_, Some("shutting_down")) => return self.jobs().leave(job),
             (_, Some("cancelled")) => Outcome::Cancelled,
             (Some(Value::Bool(false)), _) => Outcome::Failed,

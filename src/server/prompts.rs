@@ -1,7 +1,7 @@
-//! Prompts: commands that a person starts by name. Each names the tool to call and where to wait for the
-//! person.
+//! MCP prompts: commands that a person starts by name. Each tells the model which tool to call, and when to
+//! wait for the person.
 //!
-//! Each takes one optional argument: Claude Code passes single words only.
+//! Each takes one optional argument, because Claude Code passes only single words.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 
 const SLOT: &str = "{{ request }}";
 
-/// Replaces a missing argument.
+/// The text in place of a missing argument.
 const NOT_GIVEN: &str =
     "(not given here: take it from the conversation; where that does not say, ask, and wait for the answer)";
 
@@ -48,12 +48,12 @@ impl Template {
     }
 }
 
-/// Every prompt, in the order of the list.
+/// All prompts, in the order of the file.
 pub(super) fn list() -> Vec<Prompt> {
     TEMPLATES.iter().map(Template::prompt).collect()
 }
 
-/// A prompt with its argument.
+/// The text of a prompt with its argument filled in.
 pub(super) fn get(
     name: &str,
     arguments: &serde_json::Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Resources: what a client can list and read without a tool, under `maestro://`.
+//! MCP resources: documents under `maestro://` that a client can list and read without a tool.
 
 use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
@@ -12,10 +12,10 @@ use crate::flow::project_files::ProjectFiles;
 use crate::flow::resource::{Listed, listed, read};
 use crate::tools::resource;
 
-/// Characters of an address that an error repeats.
+/// Maximum number of characters of an address that an error repeats.
 const MOST_SHOWN: usize = 200;
 
-/// The available resources: a bounded number of each family.
+/// The available resources, with a limited number of each family.
 pub(super) async fn list(project: &ProjectFiles, log: &Log) -> Vec<Resource> {
     let entry = |Listed { address, about }: Listed| {
         let entry = resource(&address);

@@ -12,15 +12,15 @@ use super::wire::{Ends, MAX_LINE, Wire};
 use crate::error::Error;
 use crate::flow::kit::Kit;
 
-/// How long a client that closed its end may take to read the last replies.
+/// Time that a client has to read the last replies after it has closed its end.
 const LAST_REPLIES: Duration = Duration::from_millis(20);
 
-/// How long interrupted stages may take to record their end. Their consults fail at once, so this takes
+/// Maximum time for interrupted stages to record their end. Their consults fail at once, so this takes
 /// milliseconds, and no time if no stage is running.
 const LAST_EVENTS: Duration = Duration::from_secs(1);
 
-/// Serves until the end of input, SIGINT or SIGTERM. Every child is gone when this returns, within 100
-/// milliseconds of the end.
+/// Serves until the end of input, SIGINT or SIGTERM. Jobs that still run after the end of input are finished
+/// first. When this returns, within 100 milliseconds after that, every child process is gone.
 ///
 /// # Errors
 ///
@@ -57,7 +57,7 @@ pub async fn serve(kit: Kit) -> Result<(), Error> {
     tracing::info!(why, calls = server.calls_so_far(), seconds, "shutting down");
     drop(server);
     ends.input.cancel();
-    // A client that closes its end leaves its jobs running; one that says stop stops them.
+    // A client that only closes its end leaves its jobs running. A signal stops them.
     if matches!(why, "end of input" | "the client reads no replies") && jobs.count() > 0 {
         tracing::info!(jobs = jobs.count(), "the client has left; jobs go on");
         tokio::select! {
@@ -77,8 +77,8 @@ pub async fn serve(kit: Kit) -> Result<(), Error> {
     served
 }
 
-/// Serves another handler on the same transport until the end of input: conformance tests use the tested
-/// code for handlers that the real server does not have.
+/// Serves another handler on the same transport until the end of input, for conformance tests with handlers
+/// that the real server does not have.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub async fn serve_handler(handler: impl ServerHandler) -> Result<(), Error> {
     }
 }
 
-/// The client reads no more replies, or has left without reading the last ones.
+/// Waits until the client reads no more replies, or has left and had time to read the last ones.
 async fn nobody_listens(ends: &Ends) {
     let left = async {
         ends.input.cancelled().await;
@@ -108,10 +108,10 @@ async fn until_end_of_input(server: impl ServerHandler, ends: Ends) -> Result<()
     let nobody_listens = ends.output.clone();
     match server.serve(Wire::new(reader, writer, MAX_LINE, ends)).await {
         Ok(running) => running.waiting().await.map(drop).map_err(Error::internal),
-        // A health check leaves before its first request.
+        // A health check may leave before its first request.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => Ok(()),
         Err(_) if nobody_listens.is_cancelled() => Ok(()),
-        // As text, this error contains the whole request with its secrets.
+        // The text of this error would contain the whole request with its secrets.
         Err(ServerInitializeError::ExpectedInitializeRequest(_)) => {
             Err(Error::Internal("the client's first request is not `initialize`".to_owned()))
         }

@@ -12,7 +12,7 @@ use tracing::{Level, Span, debug, error, info};
 use crate::domain::cut::head;
 use crate::flow::time::milliseconds;
 
-/// Characters of a name that a client chose.
+/// Maximum length of a logged name that a client chose, in characters.
 const MOST_CHARS: usize = 80;
 
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Told {
     calls: AtomicU64,
 }
 
-/// A running call, logged when it ends; if it is dropped before, it is logged as dropped.
+/// A running call. Its end is logged; if it is dropped before, it is logged as dropped.
 pub(super) struct Ending {
     span: Span,
     begun: Instant,
@@ -34,14 +34,14 @@ impl Told {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Logs the client of a request once: in the stateless era every request names its client.
+    /// Logs the client of a request once. In the stateless era, every request names its client.
     pub(super) fn client_of(&self, context: &RequestContext<RoleServer>) {
         if self.is_to_be_told() {
             self.client(context.protocol_version().as_ref(), context.client_info());
         }
     }
 
-    /// Logs the client that has just said hello.
+    /// Logs the client of a new session.
     pub(super) fn greeted(&self, context: &NotificationContext<RoleServer>) {
         if let Some(info) = context.peer.peer_info().filter(|_| self.is_to_be_told()) {
             self.client(Some(&info.protocol_version), Some(info.client_info.clone()));
@@ -95,7 +95,8 @@ impl Ending {
         let elapsed_ms = self.elapsed_ms();
         let _in_call = self.span.enter();
         match outcome(response) {
-            // A defect of the server is logged at any level. Its details may quote a text.
+            // A defect of the server is logged as an error. Its details may quote content, so they are logged
+            // only for debugging.
             "internal" => {
                 error!(outcome = "internal", elapsed_ms, "call ended with a defect");
                 debug!(error = text(response, "error"), "the defect");
@@ -127,7 +128,7 @@ fn outcome(response: &Result<CallToolResponse, ErrorData>) -> &str {
     }
 }
 
-/// A text of a structured result.
+/// The text in a field of a structured result.
 fn text<'a>(response: &'a Result<CallToolResponse, ErrorData>, field: &str) -> Option<&'a str> {
     match response {
         Ok(CallToolResponse::Complete(result)) => {

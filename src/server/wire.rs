@@ -1,11 +1,11 @@
 //! The transport: a reader and a writer of lines.
 //!
-//! - Every request gets an answer, also one that is too long, no JSON, or malformed: rmcp drops
-//!   such lines, and the client would wait for ever.
-//! - What is no request before the first one is passed over; rmcp would end the server.
-//! - The end of input is made known at once, so that calls under way end in milliseconds.
-//! - Requests of a client that does not read its replies wait, so that memory stays bounded; that it
-//!   cancels, or leaves, is heard all the same.
+//! - Every request gets an answer, even if it is too long, malformed or not JSON. rmcp would drop these
+//!   lines, and the client would wait for ever.
+//! - Before the first request, all other messages are ignored. rmcp would end the server.
+//! - The end of input is signalled at once, so that running calls end within milliseconds.
+//! - While a client does not read its replies, its requests wait, so that memory stays bounded. Its
+//!   cancellations and its leaving are still noticed.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,19 +27,19 @@ use super::jobs::Reasons;
 use crate::domain::answer::whole_letters;
 use crate::domain::cut::head;
 
-/// Bytes of one incoming message: an 8 MiB prompt still fits when every character is escaped.
+/// Maximum size of one incoming message in bytes. An 8 MiB prompt fits even if every character is escaped.
 pub(super) const MAX_LINE: usize = 64 * 1024 * 1024;
 
-/// Replies that may wait for the client to read, and requests that may wait behind them.
+/// Maximum number of unread replies, and of requests that wait meanwhile.
 const MOST_UNREAD: usize = 256;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ends {
-    /// The client closed its end, or sends nothing that can be read.
+    /// The client closed its end, or the input cannot be read.
     pub(super) input: CancellationToken,
-    /// The client takes no more replies.
+    /// The client reads no more replies.
     pub(super) output: CancellationToken,
-    /// Why the client cancelled calls.
+    /// The reasons why the client cancelled calls.
     pub(super) reasons: Reasons,
 }
 
@@ -49,7 +49,7 @@ pub(super) struct Wire<R, W> {
     replies: Arc<Mutex<Replies<W>>>,
     ends: Ends,
     unread: Arc<Unread>,
-    /// Requests that were read while the client did not read.
+    /// Requests that arrived while too many replies were unread.
     waiting: VecDeque<ClientJsonRpcMessage>,
     greeted: bool,
 }
@@ -65,7 +65,7 @@ impl Unread {
         self.count.load(Ordering::Relaxed) < MOST_UNREAD
     }
 
-    /// Waits until the client has read enough.
+    /// Waits until the client has read enough replies.
     async fn room(&self) {
         while !self.has_room() {
             self.fewer.notified().await;
@@ -73,7 +73,7 @@ impl Unread {
     }
 }
 
-/// A reply on its way, counted until it is written or given up.
+/// Counts a reply as unread until it is written or dropped.
 struct OnItsWay(Arc<Unread>);
 
 impl Drop for OnItsWay {
@@ -99,7 +99,7 @@ where
         }
     }
 
-    /// Returns what a line is to the server, if it is anything.
+    /// Handles a line, and returns its message if the server should get it now.
     fn take(&mut self, line: &[u8]) -> Option<ClientJsonRpcMessage> {
         match read(line) {
             Read::Nothing => None,
@@ -115,7 +115,7 @@ where
                 self.waiting.push_back(*message);
                 None
             }
-            // Cancelling must get through, however little the client reads.
+            // A cancellation must get through even if the client reads no replies.
             Read::Message(message) => {
                 self.forget_cancelled(&message);
                 self.greeted.then_some(*message)
@@ -123,7 +123,7 @@ where
         }
     }
 
-    /// A request that is cancelled before it was passed on is never passed on.
+    /// Drops a waiting request that the client cancels, and keeps the reason of the cancellation.
     fn forget_cancelled(&mut self, message: &ClientJsonRpcMessage) {
         if let ClientJsonRpcMessage::Notification(note) = message
             && let ClientNotification::CancelledNotification(cancelled) = &note.notification
@@ -136,7 +136,7 @@ where
         }
     }
 
-    /// The reply goes its own way: the reading future may be dropped at any await, and it may not.
+    /// Sends an error. It is sent in a separate task, because the reading future may be dropped at any await.
     fn refuse(&mut self, id: Option<RequestId>, error: ErrorData) {
         tokio::spawn(self.send(ServerJsonRpcMessage::error(error, id)));
     }
@@ -167,11 +167,12 @@ where
         }
     }
 
-    /// Safe to drop at any await: what was read stays in the lines or in `waiting`.
+    /// Receives the next message. It is safe to drop at any await, because input that was read stays in
+    /// `lines` or in `waiting`.
     async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
         loop {
-            // The calls that were read so far get their turn first: otherwise a burst is read whole
-            // before its first reply counts as unread.
+            // Earlier calls run first. Otherwise a whole burst is read before its first reply counts as
+            // unread.
             tokio::task::yield_now().await;
             if self.unread.has_room()
                 && let Some(request) = self.waiting.pop_front()
@@ -211,7 +212,7 @@ where
     }
 }
 
-/// The writer. A line that was begun is ended first, also if its sender was dropped meanwhile.
+/// The writer. It always finishes a line that was begun, even if the line's sender was dropped meanwhile.
 struct Replies<W> {
     writer: W,
     unsent: Vec<u8>,
@@ -219,7 +220,7 @@ struct Replies<W> {
 
 impl<W: AsyncWrite + Unpin> Replies<W> {
     async fn send(&mut self, message: &ServerJsonRpcMessage) -> std::io::Result<()> {
-        /// A longer line does not keep its memory.
+        /// Maximum capacity of the buffer that is kept after a line.
         const KEPT: usize = 64 * 1024;
         let earlier = self.unsent.len();
         if let Err(error) = serde_json::to_writer(&mut self.unsent, message) {
@@ -240,7 +241,7 @@ impl<W: AsyncWrite + Unpin> Replies<W> {
     }
 }
 
-/// Takes what is written off the line, also if the sender is dropped between two writes.
+/// On drop, removes the written bytes from the buffer, even if the sender is dropped between two writes.
 struct Written<'a> {
     unsent: &'a mut Vec<u8>,
     count: usize,
@@ -258,16 +259,16 @@ impl Drop for Written<'_> {
     }
 }
 
-/// Bytes at each end of a line in which its id is looked for.
+/// Number of bytes at each end of a line that are searched for its id.
 const KEPT: usize = 4 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// A line without its end.
+    /// A line without its line end.
     Line(Vec<u8>),
-    /// A line over the limit, by the id of its message; null where none was found.
+    /// The id of a message over the limit; null if it was not found.
     TooLong(Value),
-    /// The end of input, or an input that cannot be read any more.
+    /// The end of input, or an error of the input.
     End,
 }
 
@@ -279,7 +280,7 @@ pub(super) struct Lines<R> {
     long: Option<HeadAndTail>,
 }
 
-/// The two ends of a line that is too long.
+/// The beginning and the end of a line that is too long.
 struct HeadAndTail {
     head: Vec<u8>,
     tail: Vec<u8>,
@@ -290,7 +291,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { reader: BufReader::with_capacity(64 * 1024, reader), limit, line: Vec::new(), long: None }
     }
 
-    /// The next line. Safe to drop at any await: what was read of a line is kept.
+    /// Reads the next line. It is safe to drop at any await, because a part that was read is kept.
     pub(super) async fn next(&mut self) -> Next {
         loop {
             let Ok(available) = self.reader.fill_buf().await else {
@@ -347,14 +348,16 @@ impl HeadAndTail {
     }
 }
 
-/// The id of a message that cannot be parsed, where it stands at the top level near one of its ends.
+/// Finds the top-level id of a message that cannot be parsed, near its beginning or its end; null if it is
+/// not there.
 pub(super) fn id_of(line: &[u8]) -> Value {
     let mut ends = HeadAndTail { head: Vec::new(), tail: Vec::new() };
     ends.add(line);
     ends.id()
 }
 
-/// Returns what stands before a top-level `"id"` is an object that only lacks its end.
+/// Reads the id from the beginning of a message: what precedes a top-level `"id"` must be an object that
+/// only lacks its closing brace.
 fn id_in_head(head: &str) -> Option<Value> {
     head.match_indices("\"id\"").find_map(|(at, key)| {
         let (before, after) = head.split_at(at);
@@ -365,7 +368,8 @@ fn id_in_head(head: &str) -> Option<Value> {
     })
 }
 
-/// Returns what stands from a top-level `"id"` on is an object that only lacks its beginning.
+/// Reads the id from the end of a message: the text from a top-level `"id"` on must be an object that only
+/// lacks its opening brace.
 fn id_in_tail(tail: &str) -> Option<Value> {
     tail.match_indices("\"id\"").find_map(|(at, _)| {
         let (_, from) = tail.split_at(at);
@@ -381,13 +385,13 @@ fn scalar(id: Value) -> Option<Value> {
 pub(super) enum Read {
     /// A message.
     Message(Box<ClientJsonRpcMessage>),
-    /// Nothing that anybody waits for: a blank line, or a notification that MCP does not know.
+    /// A line that needs no answer: a blank line, or an unknown notification.
     Nothing,
-    /// Something that somebody may wait for an answer to.
+    /// An invalid line that the client may expect an answer to.
     Refused(Option<RequestId>, ErrorData),
 }
 
-/// Reads a line.
+/// Parses a line.
 pub(super) fn read(line: &[u8]) -> Read {
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
     if line.is_empty() {
@@ -399,7 +403,7 @@ pub(super) fn read(line: &[u8]) -> Read {
     if let Ok(message) = serde_json::from_slice(line) {
         return Read::Message(Box::new(with_arguments_as_data(message)));
     }
-    // `JSON.stringify` writes half of a pair for a string that was cut inside a character.
+    // For a string that was cut inside a character, `JSON.stringify` writes a lone surrogate.
     let text = String::from_utf8_lossy(line);
     let mended = whole_letters(&text);
     if let Ok(message) = serde_json::from_str(&mended) {
@@ -417,8 +421,8 @@ pub(super) fn read(line: &[u8]) -> Read {
     }
 }
 
-/// The call of a tool. rmcp reads a line as one of twenty kinds of message, for which it copies the line several
-/// times; a prompt may have a megabyte.
+/// Parses the call of a tool without rmcp. rmcp tries twenty kinds of message and copies the line several
+/// times for that, and a prompt may have a megabyte.
 fn tool_call(line: &[u8]) -> Option<ClientJsonRpcMessage> {
     #[derive(Deserialize)]
     struct Call {
@@ -432,13 +436,13 @@ fn tool_call(line: &[u8]) -> Option<ClientJsonRpcMessage> {
     let Call { id, mut params, .. } = serde_json::from_slice(line).ok()?;
     let meta = params.meta.take();
     let mut request = CallToolRequest::new(params);
-    // Where rmcp looks for it.
+    // rmcp looks for it in the extensions.
     meta.map(|meta| request.extensions.insert(meta));
     Some(ClientJsonRpcMessage::request(ClientRequest::CallToolRequest(request), id))
 }
 
-/// A request whose arguments came as the text of an object, with the object: some hosts pass on what their
-/// model wrote. rmcp takes it for a method that it does not know.
+/// Parses arguments that came as the text of a JSON object, because some clients pass on the text that their
+/// model wrote. rmcp takes this request for an unknown method.
 fn with_arguments_as_data(message: ClientJsonRpcMessage) -> ClientJsonRpcMessage {
     let read = || {
         let JsonRpcMessage::Request(request) = &message else { return None };
@@ -452,7 +456,7 @@ fn with_arguments_as_data(message: ClientJsonRpcMessage) -> ClientJsonRpcMessage
     read().unwrap_or(message)
 }
 
-/// JSON that is no message: a known method with parameters of a wrong form, or anything else.
+/// The result for JSON that is not a message: a known method with malformed parameters, or anything else.
 fn not_a_message(value: &Value) -> Read {
     let id = value.get("id").cloned().and_then(request_id);
     if value.get("method").is_none() && (value.get("result").is_some() || value.get("error").is_some()) {
@@ -490,8 +494,8 @@ pub(super) fn malformed(method: &str) -> Option<ErrorData> {
     Some(ErrorData::invalid_params(format!("the parameters of {method} are malformed: {form}"), None))
 }
 
-/// Something that was meant as an answer to a question of ours. It gets no reply; the code that
-/// waits for it learns that it will not come.
+/// The result for a malformed answer to a question of ours. It gets no reply. The code that waits for the
+/// answer gets an error instead.
 fn malformed_answer(id: Option<RequestId>) -> Read {
     match id {
         Some(id) => {
@@ -502,7 +506,7 @@ fn malformed_answer(id: Option<RequestId>) -> Read {
     }
 }
 
-/// An id that can be answered.
+/// The id of a request that can be answered; None for other values.
 pub(super) fn request_id(id: Value) -> Option<RequestId> {
     match id {
         Value::Number(number) => number.as_i64().map(RequestId::Number),

@@ -1,9 +1,9 @@
 //! Decides the class of a failure from all output of a CLI.
 //!
-//! 1. A structured report of the CLI (an HTTP status, an error type) gives a first class, and words refine it.
-//! 2. A limit is a short one or the account's, by its end and by further words.
-//! 3. The CLI's own form is believed first, then the channel that a rule knows.
-//! 4. Without any class, the CLI has failed in its own words.
+//! 1. A structured report of the CLI (an HTTP status, an error type) gives a first class; words refine it.
+//! 2. The end of a limit, or else its words, tell if it is a short limit or the account's.
+//! 3. The CLI's own form counts first, then a channel with a line that matches a rule.
+//! 4. If no class is found, the class is `CliFailed`, with the CLI's own words.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -23,27 +23,27 @@ use crate::host::process::Exit;
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::read("src/provider/failure/evidence.yaml"));
 
-/// Lines of a channel that are shown if no rule knows one.
+/// Maximum number of shown lines if no line matches a rule.
 const SHOWN_LINES: usize = 8;
 
-/// Maximum size of a channel that may be one sentence with line breaks.
+/// Maximum size in bytes of a channel that may be one sentence with line breaks.
 const SENTENCE: usize = 4 * 1024;
 
-/// Maximum wait of a short limit; a longer one is the account's.
+/// Maximum wait of a short limit. A longer wait means that the account's limit is reached.
 const SHORT: Duration = Duration::from_secs(10 * 60);
 
-/// Evidence of a failure in a CLI's own form.
+/// The evidence of a failure that a CLI gave on stdout.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
-    /// Its messages: of an envelope, of error events.
+    /// The messages in its own form, from an envelope or error events.
     pub words: Vec<String>,
-    /// An HTTP status in its own form.
+    /// The HTTP status in its own form.
     pub status: Option<u16>,
-    /// An HTTP status that its exit code or an event implies, if nothing else reports one.
+    /// The HTTP status that the exit code or an event implies. It counts if nothing else reports one.
     pub fallback_status: Option<u16>,
-    /// A class that its own form names.
+    /// The class that its own form names.
     pub kind: Option<FailureKind>,
-    /// End of a limit, in its own form.
+    /// The end of a limit in its own form.
     pub resets_at: Option<Timestamp>,
     pub noise: String,
 }
@@ -60,12 +60,12 @@ enum Sure {
 struct Verdict {
     kind: FailureKind,
     sure: Sure,
-    /// The line that shows it.
+    /// The line that shows the failure.
     line: String,
 }
 
 impl Told {
-    /// Adds words; duplicates and empty ones are dropped.
+    /// Adds a message. Duplicates and empty ones are dropped.
     pub fn say(&mut self, words: impl Into<String>) {
         let words = words.into();
         let words = words.trim();
@@ -75,13 +75,13 @@ impl Told {
         }
     }
 
-    /// Adds a line outside of its form.
+    /// Adds a line that is not in the CLI's own form.
     pub fn note(&mut self, line: &str) {
         self.noise.push_str(line);
         self.noise.push('\n');
     }
 
-    /// The failure that the CLI's words and its end mean. None: they say nothing beyond its end.
+    /// The failure according to the CLI's words and its exit. None if there are no words.
     pub fn failure(&self, stderr: &str, exit: Exit, now: &Zoned) -> Option<CliFailure> {
         let own = telling_lines(&self.words.join("\n"));
         let channels = [own, telling_lines(&self.noise), telling_lines(stderr)];
@@ -90,7 +90,7 @@ impl Told {
         let status = self.status.or_else(|| normal.first().and_then(|own| status_in(own)));
         let verdicts = channels.iter().zip(&normal).enumerate().map(|(index, (lines, whole))| {
             let status = if index == 0 { status } else { status_in(whole) };
-            // Text beside words in its own form is mostly about something else.
+            // If there are words in its own form, other text is mostly about something else.
             let is_beside = index > 0 && channels.first().is_some_and(|own| !own.is_empty());
             let by_rule = verdict(lines, whole, status, reset);
             match by_rule {
@@ -125,7 +125,7 @@ impl Told {
         Some(CliFailure { resets_at, ..CliFailure::new(kind, detail) })
     }
 
-    /// The failure that the end alone means, if no words say more. `chatter` is the other output.
+    /// The failure according to the exit alone. `chatter` is the other output, whose last line is quoted.
     pub fn by_end_alone(&self, exit: Exit, chatter: &str) -> CliFailure {
         let last = chatter.lines().map(str::trim).rfind(|line| !line.is_empty());
         let last = last.map(|line| format!("; the last that it printed is: {line}")).unwrap_or_default();
@@ -151,16 +151,16 @@ impl Told {
     }
 }
 
-/// True if the end of a limit may be named.
+/// True if a failure of this kind may have the end of a limit.
 fn limited(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::QuotaExceeded | FailureKind::RateLimited | FailureKind::Overloaded)
 }
 
-/// The finding of the first rule that knows a line of a channel, and that line.
+/// The meaning of the first rule that matches a line of a channel, and that line.
 fn known(lines: &[String], whole: &str, find: Find) -> Option<(Says, String)> {
     let found = lines.iter().filter_map(|line| Some((find(&normalised(line))?, line)));
     let by_line = found.min_by_key(|((place, _), _)| *place);
-    // A sentence may contain line breaks; in a long output the lines around are not one sentence.
+    // A sentence may have line breaks, but the lines of a long output are not one sentence.
     let broken = (whole.len() <= SENTENCE || by_line.is_none()).then(|| find(whole)).flatten();
     match (by_line, broken) {
         (Some(((place, says), line)), broken) if broken.is_none_or(|(other, _)| place <= other) => {
@@ -178,7 +178,7 @@ fn meaning(says: Says, whole: &str, reset: Option<Reset>) -> (FailureKind, Sure)
     }
 }
 
-/// The class of lines that no rule knows, by the things that they mention.
+/// The class of lines according to the things that they mention, for lines that match no rule.
 fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdict> {
     let is_logged = |line: &&String| PATTERNS.is_in("logged", line);
     let said: Vec<String> = lines.iter().filter(|line| !is_logged(line)).cloned().collect();
@@ -187,10 +187,11 @@ fn by_thing(lines: &[String], whole: &str, reset: Option<Reset>) -> Option<Verdi
     Some(Verdict { kind, sure, line })
 }
 
-/// The class of a channel's lines: by the first rule in order, and by the first line that it knows.
+/// The class of a channel: the first rule in order decides, with the first line that it matches. The status
+/// refines it.
 fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Reset>) -> Option<Verdict> {
     match (known(lines, whole, rule), status) {
-        // Unknown words about something that is used up until a time.
+        // Unknown words that mention a time and something that can be used up.
         (None, None) if reset.is_some() && speaks_of_use(whole) => {
             let line = lines.iter().find(|line| speaks_of_use(&normalised(line)));
             let line = line.or(lines.first()).cloned().unwrap_or_default();
@@ -212,12 +213,12 @@ fn verdict(lines: &[String], whole: &str, status: Option<u16>, reset: Option<Res
     }
 }
 
-/// True if words name something that can be used up.
+/// True if words mention something that can be used up.
 fn speaks_of_use(words: &str) -> bool {
     PATTERNS.is_in("used", words)
 }
 
-/// The class of an HTTP status, refined by the class of the words beside it.
+/// The class of an HTTP status, refined by the class of the words that come with it.
 fn by_status(
     status: u16,
     words: Option<(FailureKind, Sure)>,
@@ -226,7 +227,7 @@ fn by_status(
 ) -> FailureKind {
     use FailureKind as K;
     let known = words.filter(|(_, sure)| *sure == Sure::Known).map(|(kind, _)| kind);
-    // These words mean the same with any status.
+    // These classes hold with any status.
     if let Some(
         kind @ (K::AccountRefused
         | K::ClientRefused
@@ -254,16 +255,16 @@ fn by_status(
     }
 }
 
-/// Tells a short limit from the account's.
+/// Tells a short limit (`RateLimited`) from the account's (`QuotaExceeded`).
 ///
-/// A time decides; without one, words do.
+/// The end of the limit decides. Without one, words decide.
 fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     match reset.map(|reset| reset.named) {
         Some(Named::AsWait(wait)) if wait <= SHORT => return FailureKind::RateLimited,
         Some(Named::AsWait(_) | Named::AsMoment) => return FailureKind::QuotaExceeded,
         None => {}
     }
-    // Google's services and CLI use these words for every limit, short or not.
+    // Google's services and CLI use these words for every limit, so they decide nothing.
     let phrases = PATTERNS.get("stock_phrases");
     let whole = phrases.map_or(whole.into(), |phrases| phrases.replace_all(whole, ""));
     if !PATTERNS.is_in("short_words", &whole) && PATTERNS.is_in("account_words", &whole) {
@@ -273,28 +274,30 @@ fn limit(whole: &str, reset: Option<Reset>) -> FailureKind {
     }
 }
 
-/// The class of a process's end if nothing else says more.
+/// The class according to the exit of the process; None if the exit does not show one.
 fn by_end(exit: Exit) -> Option<FailureKind> {
     const CRASHES: [&str; 6] = ["SIGSEGV", "SIGABRT", "SIGILL", "SIGBUS", "SIGTRAP", "SIGFPE"];
     match exit {
-        // Exit codes of a shell and env for a program that is missing or cannot run.
+        // Exit codes of a shell and of `env` for a program that is missing or cannot run.
         Exit::Code(126 | 127) => Some(FailureKind::CliBroken),
         _ => signal_name(exit).filter(|name| CRASHES.contains(name)).map(|_| FailureKind::CliBroken),
     }
 }
 
-/// The signal that ended a process, or that a shell reports.
+/// The signal that ended a process, directly or according to a shell's exit code.
 fn signal_name(exit: Exit) -> Option<&'static str> {
     let number = match exit {
         Exit::Signal(number) => number,
-        // Other programs use some of these shell codes for something else (see Gemini's exit codes).
+        // Only the codes of common signals: other programs use higher ones differently (see Gemini's
+        // exit codes).
         Exit::Code(code @ (129..=143)) => code - 128,
         Exit::Code(_) | Exit::Unknown => return None,
     };
     nix::sys::signal::Signal::try_from(number).ok().map(nix::sys::signal::Signal::as_str)
 }
 
-/// The CLI's own words: the line of another channel that a rule knows, then its structured report.
+/// The text of a failure: the CLI's structured report, after the known line of another channel. Without a
+/// report, the last lines of the other channels.
 fn detail(channels: &[Vec<String>; 3], known: Option<&str>) -> Option<String> {
     let [own, noise, stderr] = channels;
     let known = known.map(excerpt).filter(|line| !line.is_empty());
@@ -316,7 +319,7 @@ fn detail(channels: &[Vec<String>; 3], known: Option<&str>) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// A line, or the piece of a very long line that a rule knows.
+/// The line. For a very long line, the piece that matches a rule, or else its beginning.
 fn excerpt(line: &str) -> String {
     const LONGEST: usize = 600;
     if line.chars().count() <= LONGEST {
@@ -327,7 +330,7 @@ fn excerpt(line: &str) -> String {
         let words = normalised(&piece.iter().collect::<String>());
         rule(&words).or_else(|| thing(&words)).is_some()
     };
-    // Overlapping halves, so that nothing falls between two of them.
+    // The pieces overlap by half, so that no match is cut by their ends.
     let pieces = letters.windows(LONGEST).step_by(LONGEST / 2);
     pieces
         .filter(known)
@@ -336,16 +339,16 @@ fn excerpt(line: &str) -> String {
         .unwrap_or_else(|| letters.iter().take(LONGEST).collect())
 }
 
-/// An HTTP status in normalised words.
+/// Finds an HTTP status in normalized words.
 fn status_in(words: &str) -> Option<u16> {
     let found = PATTERNS.captures("status", words)?;
     found.get(1).or_else(|| found.get(2))?.as_str().parse().ok()
 }
 
-// The end of a limit, as far as a CLI's words name a time.
+// The end of a limit, from the words of a CLI.
 //
-// A time without a date is the next such time. A time without a zone is in the process's zone, which the
-// CLI shares.
+// A time without a date is the next occurrence of this time. A time without a zone is in the zone of this
+// process, which the CLI shares.
 
 /// The end of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -354,7 +357,7 @@ pub(super) struct Reset {
     pub(super) named: Named,
 }
 
-/// How the end of a limit is named.
+/// How the words name the end of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Named {
     /// As a date or a time.
@@ -363,13 +366,13 @@ pub(super) enum Named {
     AsWait(Duration),
 }
 
-/// Longer waits do not count as the end of a limit.
+/// Maximum wait until the end of a limit. A longer wait must mean something else.
 const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 
-/// Characters after a word such as `resets` in which its time must begin and end.
+/// Length of the text after a word like `resets` in which the time must be, in bytes.
 const SPAN: usize = 120;
 
-/// The first end of a limit in normalised words.
+/// Finds the first end of a limit in normalized words.
 pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     if let Some(found) = PATTERNS.captures("after_bar", words) {
         return epoch(found.get(1)?.as_str());
@@ -390,7 +393,7 @@ pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     })
 }
 
-/// A wait in the form of a clock: `in 2:30:00`.
+/// Parses a wait in the form of a clock: `in 2:30:00`.
 fn clock_wait(key: &str, words: &str, now: &Zoned) -> Option<Reset> {
     let last = key.split(|letter: char| !letter.is_alphanumeric()).rfind(|word| !word.is_empty())?;
     let found =
@@ -404,7 +407,7 @@ fn clock_wait(key: &str, words: &str, now: &Zoned) -> Option<Reset> {
     after(Duration::from_secs((number(1)? * 60 + number(2)?) * 60 + number(3)?), now)
 }
 
-/// True if a unit follows the number, so that it does not count seconds.
+/// True if a unit or more digits follow the number, so that it is not a number of seconds.
 fn continues(words: &str, found: &Captures<'_>) -> bool {
     let rest = found.get(0).and_then(|all| words.get(all.end()..)).unwrap_or_default();
     let unit = rest.trim_start().chars().next();
@@ -433,7 +436,7 @@ fn time_at(words: &str, now: &Zoned) -> Option<Reset> {
     moment(words, now)
 }
 
-/// The words with their leading number in digits: `an hour`, `two days`.
+/// Writes a leading number in digits: `an hour` becomes `1 hour`, `two days` becomes `2 days`.
 fn with_digits(words: &str) -> Cow<'_, str> {
     const NUMBERS: [&str; 12] =
         ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
@@ -454,13 +457,13 @@ fn epoch(digits: &str) -> Option<Reset> {
     Some(Reset { at: Timestamp::from_second(seconds).ok()?, named: Named::AsMoment })
 }
 
-/// The end of a limit after a wait.
+/// The end of a limit after a wait; None if the wait is too long.
 fn after(wait: Duration, now: &Zoned) -> Option<Reset> {
     if wait > LONGEST {
         return None;
     }
     let at = now.timestamp().checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
-    // Whole seconds, and never too early.
+    // Rounded up to whole seconds, so that it is never too early.
     let at = Timestamp::from_second(at.as_second() + i64::from(at.subsec_nanosecond() > 0)).ok()?;
     Some(Reset { at, named: Named::AsWait(wait) })
 }
@@ -483,7 +486,7 @@ fn length(words: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// A date, a time of the clock, or both.
+/// Parses a date, a time of day, or both.
 fn moment(words: &str, now: &Zoned) -> Option<Reset> {
     let length =
         |date: &Option<Captures<'_>>| date.as_ref().and_then(|date| date.get(0)).map_or(0, |date| date.end());
@@ -493,7 +496,7 @@ fn moment(words: &str, now: &Zoned) -> Option<Reset> {
         Some((time, length)) => (Some(time), rest.get(length..)?),
         None => (None, rest),
     };
-    // Some write the day after the time.
+    // The date may come after the time.
     let behind = PATTERNS.get("behind")?.find(rest).map_or(0, |found| found.end());
     let day = rest.get(behind..).filter(|_| date.is_none() && time.is_some());
     let day = PATTERNS.captures("date", day.unwrap_or_default());
@@ -516,7 +519,7 @@ fn moment(words: &str, now: &Zoned) -> Option<Reset> {
     Some(Reset { at: at.timestamp(), named: Named::AsMoment })
 }
 
-/// A time, and the number of bytes that name it.
+/// Parses a time of day, and returns it with its length in bytes.
 fn clock(words: &str) -> Option<(Time, usize)> {
     let found = PATTERNS.captures("clock", words)?;
     let length = found.get(0)?.end();
@@ -537,7 +540,7 @@ fn clock(words: &str) -> Option<(Time, usize)> {
     Some((Time::new(hour, number("m")?, number("s")?, 0).ok()?, length))
 }
 
-/// The zone after a time; none if it is unknown.
+/// The zone after a time; the process's zone if there is none. None if the zone is unknown.
 fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
     let own = || Some(now.time_zone().clone());
     let Some(found) = PATTERNS.captures("zone", words) else { return own() };
@@ -563,11 +566,11 @@ fn zone(words: &str, now: &Zoned) -> Option<TimeZone> {
         "ist" => "Asia/Kolkata",
         name => name,
     };
-    // A machine, such as a container, need not have the zones.
+    // A machine (for example a container) may have no zone data, so Maestro brings its own.
     let packed = || TimeZone::tzif(name, &packed::zone(name)?).ok();
     match TimeZone::get(name).ok().or_else(packed) {
         Some(zone) => Some(zone),
-        // In brackets it is a zone; otherwise it is the next word of the sentence.
+        // An unknown name in brackets is a zone. Otherwise it is the next word of the sentence.
         None if words.trim_start().starts_with('(') => None,
         None => own(),
     }
@@ -588,7 +591,8 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     }
     if let Some(year) = text("y3") {
         let (first, second): (i8, i8) = (text("p1")?.parse().ok()?, text("p2")?.parse().ok()?);
-        // Some write the month first, some the day: a reading that is over is wrong, or nobody knows.
+        // The month or the day may come first. If only one order gives a date that is not over, it is meant;
+        // otherwise the date is unknown.
         let year = year.parse().ok()?;
         let read = |month, day| Date::new(year, month, day).ok();
         let is_over = |date: &Date| *date < now.date();
@@ -604,7 +608,8 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     if let Some(year) = text("y1").or_else(|| text("y2")) {
         return Date::new(year.parse().ok()?, month, day).ok();
     }
-    // Without a year it is the next such day; one that has just passed was named a little late.
+    // Without a year, the next occurrence is meant. A date in the last week counts as this year's, because
+    // the message may be a little old.
     let this = Date::new(now.date().year(), month, day).ok()?;
     let a_week_ago = now.date().checked_sub(Span::new().days(7)).ok()?;
     if this < a_week_ago { Date::new(now.date().year() + 1, month, day).ok() } else { Some(this) }

@@ -1,4 +1,4 @@
-//! The meaning of words in error messages: `rules.yaml`.
+//! The rules that give error messages their meaning, from `rules.yaml`.
 
 use std::sync::LazyLock;
 
@@ -12,9 +12,9 @@ use crate::domain::packed;
 #[serde(rename_all = "snake_case")]
 pub(super) enum Says {
     Class(FailureKind),
-    /// The same class, unless another channel knows better: the words fit many causes.
+    /// A class that counts only if no other channel has a clear one, because the words fit many causes.
     Roughly(FailureKind),
-    /// A limit is reached; its end and further words tell a short one from the account's.
+    /// A limit is reached. Its end and further words tell if it is a short one or the account's.
     Limit,
 }
 
@@ -23,9 +23,9 @@ pub(super) enum Says {
 pub(super) struct Rule {
     pub(super) says: Says,
     words: String,
-    /// Things near which the words must stand, if they alone say too little.
+    /// Things that must be mentioned near the words, if the words alone say too little.
     things: Option<String>,
-    /// Real messages of CLIs and services; this rule takes each, and no earlier rule does.
+    /// Real messages of CLIs and services. This rule is the first that matches each of them.
     #[cfg_attr(not(test), expect(dead_code, reason = "they document the rule, and the tests read them"))]
     examples: Vec<String>,
 }
@@ -33,7 +33,8 @@ pub(super) struct Rule {
 impl Rule {
     fn pattern(&self) -> String {
         let Self { words, things: Some(things), .. } = self else { return self.words.clone() };
-        // A word ends where no letter follows; an underscore counts as a separator.
+        // A word ends before any character that is not a letter or a digit; `\b` would not end it before an
+        // underscore.
         let (start, end) = ("(?:^|[^a-z0-9])", "(?:$|[^a-z0-9])");
         let between = "[^a-z0-9](?:.{0,40}?[^a-z0-9])??";
         format!("{start}(?:(?:{things})s?{between}(?:{words})|(?:{words}){between}(?:{things})s?){end}")
@@ -50,7 +51,7 @@ struct Tables {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| packed::read("src/provider/failure/rules.yaml"));
 
-/// Finds the first rule that knows normalised words, and its position.
+/// Finds the first rule that matches normalized words: its position and its meaning.
 pub(super) type Find = fn(&str) -> Option<(usize, Says)>;
 
 /// Finds the first rule of `failures`.

@@ -1,4 +1,4 @@
-//! The answers, one function for each form.
+//! Writes the answers, with one function for each form, and finds the errors in a text.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -12,13 +12,13 @@ use crate::domain::order::Order;
 use crate::domain::packed::list;
 use crate::domain::pattern::Pattern;
 
-/// Maximum size of a document: longer ones are rightly flagged as rambling.
+/// Maximum size of a document in bytes. Longer ones are flagged as rambling.
 const MAX_DOCUMENT: usize = 9_000;
-/// Maximum length of an answer in prose.
+/// Maximum length of an answer in prose, in characters.
 const MAX_PROSE: usize = 4_000;
-/// Entries of one list.
+/// Maximum number of entries of one list.
 const MOST: usize = 8;
-/// The schema permits no more hypotheses.
+/// Maximum number of hypotheses that the schema permits.
 const MOST_HYPOTHESES: usize = 5;
 
 const NO_COMMAND: &str = "run what printed this output again";
@@ -97,7 +97,7 @@ fn fact(case: &Case<'_>, text: &str, fault: &Fault) -> Value {
     }
 }
 
-/// Stage 2: where the errors show. A place is not a cause, and the confidence says so.
+/// Stage 2: the places of the errors. A place is not a cause, and the low confidence says so.
 pub(super) fn hypotheses(case: &Case<'_>) -> Value {
     let command = case.command().unwrap_or_else(|| NO_COMMAND.to_owned());
     let of_fault = |fault: &Fault| {
@@ -133,7 +133,7 @@ pub(super) fn hypotheses(case: &Case<'_>) -> Value {
     })
 }
 
-/// Stage 3: where to change something. Rules write no code, so the change is empty.
+/// Stage 3: the files to change. Rules write no code, so the diff is empty.
 pub(super) fn implementation(case: &Case<'_>) -> Value {
     let command = case.command().unwrap_or_else(|| NO_COMMAND.to_owned());
     let packed = || case.prompt.files.first().map(|file| cut(file.path, 160));
@@ -153,7 +153,7 @@ pub(super) fn implementation(case: &Case<'_>) -> Value {
     })
 }
 
-/// Stage 4: the current error, and whether it was reported before.
+/// Stage 4: the current error, with a flag if it was reported before.
 pub(super) fn debug(case: &Case<'_>) -> Value {
     let error = case.faults.first();
     let kind = match (error, case.tests.first()) {
@@ -161,7 +161,7 @@ pub(super) fn debug(case: &Case<'_>) -> Value {
         (None, Some(name)) => format!("failing test: {name}"),
         (None, None) => "none found".to_owned(),
     };
-    // The same words stand outside of the current errors too, so they were reported before.
+    // If the text also appears outside the current errors, the error was reported before.
     let was_seen = error.is_some_and(|fault| {
         !case.prompt.errors.is_empty() && case.prompt.other.iter().any(|line| line.contains(&fault.error))
     });
@@ -186,7 +186,8 @@ pub(super) fn debug(case: &Case<'_>) -> Value {
     })
 }
 
-/// Stage 5: the failing tests to keep. The schema wants a yes or a no on merging; rules may not say yes.
+/// Stage 5: the failing tests to keep as regression tests. The schema demands a decision on merging, which
+/// rules cannot make, so it is "no".
 pub(super) fn improvement(case: &Case<'_>) -> Value {
     let kept = case.tests.iter().take(MOST);
     let kept = kept.map(|name| json!({ "test_name": name, "description": "failed in the output read here" }));
@@ -204,14 +205,14 @@ fn run_again(case: &Case<'_>) -> String {
     case.command().map_or_else(|| NO_COMMAND.to_owned(), |command| format!("run `{}`", cut(&command, 600)))
 }
 
-/// Names of failing tests, and the number of further ones.
+/// The names of failing tests, with a last entry for the number of further ones.
 fn tests(case: &Case<'_>) -> Vec<String> {
     let more = case.tests.len().saturating_sub(MOST) + case.more_tests;
     let more = (more > 0).then(|| format!("and {more} more"));
     case.tests.iter().take(MOST).cloned().chain(more).collect()
 }
 
-/// Files of errors: the places first, then the frames around them.
+/// The files of the errors: first those of the places, then those of the other frames.
 fn modules(case: &Case<'_>) -> Vec<String> {
     let mut files: Vec<String> = Vec::new();
     let places = case.faults.iter().filter_map(Fault::place);
@@ -224,7 +225,7 @@ fn modules(case: &Case<'_>) -> Vec<String> {
     files
 }
 
-/// Shortens the longest lists until the document is short enough.
+/// Removes entries from the longest lists until the document is short enough.
 fn fitted(mut document: Value) -> Value {
     while document.to_string().len() > MAX_DOCUMENT {
         let lists = document.as_object_mut().into_iter().flat_map(|object| object.values_mut());
@@ -236,41 +237,41 @@ fn fitted(mut document: Value) -> Value {
     document
 }
 
-/// Maximum number of errors; the rest of a log repeats itself.
+/// Maximum number of errors. Further ones in a log are mostly repetitions.
 const MAX_FAULTS: usize = 40;
 const MAX_FRAMES: usize = 30;
-/// Longest error that is kept, in characters.
+/// Maximum length of an error in characters.
 const MAX_ERROR: usize = 400;
-/// Errors found by a single word: enough to name the problem, not so many as to hide it.
+/// Maximum number of errors that are found by a single word. More would hide the problem.
 const MAX_LAST_RESORT: usize = 5;
-/// Frames come within this many lines after their error, or belong to something else.
+/// Maximum number of lines between an error and a later frame of it.
 const REACH: usize = 60;
 
-/// Colours of a terminal, and the time that a build server writes before each line.
+/// Colors of a terminal, and the time that a build server writes before each line.
 static NOISE: Pattern = Pattern::new(r"\x1b\[[0-9;:?]*[A-Za-z]|^\d{4}-\d\d-\d\dT[\d:.]+Z ");
 
-/// A file of source and a line, in the ways in which the common languages print them.
+/// A source file and a line, in the forms that the common languages print.
 static PLACE: Pattern = Pattern::new(concat!(
     r#"File "(?P<python>[^"]+)", line (?P<python_line>\d{1,9})"#,
     r"|(?P<file>[\w@./\\+-]*[\w+-]\.(?:py|[mc]?[jt]sx?|vue|svelte|rs|go|java|kts?|scala|groovy|cs|fs|vb|rb|php|cc?|cpp|cxx|hh?|hpp|mm?|swift|exs?|erl|hs|mli?|lua|p[lm]|sh|dart|zig|jl|clj))",
     r"(?::line | on line |:\[|[:(])(?P<line>\d{1,9})",
 ));
 
-/// Lines that are an error for some tool.
+/// Lines that report an error in the form of some tool.
 static ERROR: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(list("error_lines")).ok());
 
-/// Python's last line of a traceback, whatever the class is called.
+/// The last line of a Python traceback, with any class name.
 static RAISED: Pattern = Pattern::new(r"^(?:E +)?[\s|]*(?:\w+\.)*[A-Z]\w*(?:: .*)?$");
-/// The error itself stands on the next line.
+/// A line that announces an error, which follows on the next line.
 static ANNOUNCED: Pattern = Pattern::new(r"panicked at [^']*:\d+:$|^\s+error: \|-?$");
-/// The place that pytest prints behind an error.
+/// The place that pytest prints after an error.
 static PYTEST: Pattern = Pattern::new(r"^\S+\.py:\d+: [A-Z]\w*$");
-/// The place that pytest prints above one.
+/// The place that pytest prints before an error.
 static PYTEST_ABOVE: Pattern = Pattern::new(r"^\S+\.py:\d+:(?: in \S+)?\s*$");
 static LAST_RESORT: Pattern =
     Pattern::new(r"(?i)\b(?:\w+error|\w+exception)\b|\b(?:error|fatal|panic)(?:: |! )");
 
-/// A library or a runtime, not the project.
+/// A path or a frame of a library or a runtime, not of the project.
 static LIBRARY: Pattern = Pattern::new(concat!(
     r"(?:site|dist)-packages|/lib/(?:python|ruby)|\\lib\\|node_modules/|node:|internal/(?:modules|process)/",
     r"|/rustc/|\.cargo/registry|/library/(?:std|core|alloc)/|/pkg/mod/|/usr/(?:local/go/src/|include|lib)",
@@ -288,28 +289,29 @@ pub(super) struct Frame {
 /// An error as it was printed.
 #[derive(Debug)]
 pub(super) struct Fault {
-    /// Its line, word for word, trimmed.
+    /// The line of the error, word for word, trimmed.
     pub(super) error: String,
-    /// Frames of the project, innermost first.
+    /// The frames in the project, innermost first.
     pub(super) frames: Vec<Frame>,
     at: usize,
 }
 
 impl Fault {
-    /// The class before the colon; the whole line without a colon.
+    /// The class of the error, which is the first word if it looks like one; else the whole line.
     pub(super) fn class(&self) -> &str {
         let class = self.error.split([':', ' ']).next().unwrap_or_default();
         let is_class = class.contains("Error") || class.contains("Exception");
         if is_class { class } else { &self.error }
     }
 
-    /// The place to look at first: the innermost frame, in the program rather than in its tests.
+    /// The place to look at first: the innermost frame outside tests, else the innermost frame.
     pub(super) fn place(&self) -> Option<&Frame> {
         self.frames.iter().find(|frame| !is_test_file(&frame.file)).or_else(|| self.frames.first())
     }
 }
 
-/// Every error in the lines with its frames, in the order of the text; those without a place last.
+/// Finds every error in the lines, with its frames. They are in the order of the text, but those without a
+/// place come last.
 pub(super) fn find(lines: &[&str], last_resort: bool) -> Vec<Fault> {
     let mut reader = Reader::default();
     for (at, line) in lines.iter().enumerate() {
@@ -335,7 +337,7 @@ pub(super) fn find(lines: &[&str], last_resort: bool) -> Vec<Fault> {
 #[derive(Default)]
 struct Reader {
     faults: Vec<Fault>,
-    /// Frames of a traceback before its error, outermost first.
+    /// The frames of a traceback whose error has not come yet, outermost first.
     above: Vec<Frame>,
     is_announced: bool,
 }
@@ -371,7 +373,7 @@ impl Reader {
 
     fn place(&mut self, at: usize, line: &str, place: Frame) {
         if line.contains("File \"") || PYTEST_ABOVE.is_in(line) {
-            // The frames nearest to the error count.
+            // Only the frames nearest to the error are kept.
             if self.above.len() == MAX_FRAMES {
                 self.above.remove(0);
             }
@@ -389,9 +391,9 @@ impl Reader {
     }
 }
 
-/// The project's place that a line names.
+/// The place in the project that a line names; None if it names none.
 fn place(line: &str) -> Option<Frame> {
-    // Most lines name none, and a digit is quickly seen.
+    // Most lines name no place, and a search for a digit is cheap.
     if !line.bytes().any(|byte| byte.is_ascii_digit()) || LIBRARY.is_in(line) {
         return None;
     }
