@@ -1,4 +1,4 @@
-//! `maestro-mcp approvals`: lists requests, prints their reports, and decides.
+//! `maestro-mcp approvals`: lists requests, prints their reports, and records decisions.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -55,7 +55,7 @@ async fn request(log: &Log, part: &str) -> Result<Reviewed, Error> {
     find(log, &pick("request", &read.await?, part)?).await
 }
 
-/// Columns of a report that does not go to a terminal.
+/// Width in columns of a report that does not go to a terminal.
 const PLAIN_WIDTH: usize = 100;
 
 async fn show_request(config: &Configuration, log: &Log, id: &str, json: bool) -> Result<ExitCode, Error> {
@@ -80,7 +80,7 @@ fn report(request: &Request) -> Result<Report, Error> {
         .map_err(|error| Error::Internal(format!("the report of request {}: {error}", request.id)))
 }
 
-/// The decision, who made it and their words; or how to decide.
+/// The decision with its author and their words. Without a decision, a hint how to decide.
 fn standing(run: &Run, request: &Request) -> String {
     let Some((at, decided)) = &request.decided else {
         if let Phase::Stopped(why) = &run.phase {
@@ -117,14 +117,14 @@ async fn list_requests(config: &Configuration, log: &Log, all: bool, json: bool)
     result(json, Value::Array(entries), || text(&rows, now(), Look::of(config)))
 }
 
-/// A request in short.
+/// A request as a row of the list.
 struct Row {
     id: String,
     run: String,
     stage: Stage,
     at: u64,
     status: &'static str,
-    /// The person or rule that decided; empty if nobody did.
+    /// The person or rule that decided; empty if the request is not decided.
     by: &'static str,
     task: String,
 }
@@ -168,9 +168,9 @@ fn text(rows: &[Row], now: u64, look: Look) -> String {
     )
 }
 
-// Deciding in a terminal: show what matters, ask the critical questions, and have a word typed.
+// A decision in a terminal shows a short report, asks the critical questions, and demands a typed word.
 
-/// Characters shown before the questions; another command prints the whole report.
+/// Maximum length of the report before the questions, in characters. Another command prints all of it.
 const MOST_CHARS: usize = 6_000;
 
 impl From<ReviseOptions> for CommentOptions {
@@ -256,9 +256,9 @@ async fn decide_request(
     Ok(ExitCode::SUCCESS)
 }
 
-// The critical questions, asked one after the other.
+// The critical questions are asked one after the other.
 
-/// Answers of the command line, `question_id=answer` each.
+/// Parses the answers of the command line, each `question_id=answer`.
 fn given(stage: Stage, answers: &[String]) -> Result<Map<String, Value>, Error> {
     let mut responses = Map::new();
     for answer in answers {
@@ -308,7 +308,7 @@ fn ask_one(
     Ok(())
 }
 
-/// The choice that goes on: from the command line, else asked. Enter takes the first.
+/// The choice that goes on. It is taken from the command line or asked for; Enter takes the first one.
 fn choose(person: Person, report: &Report, said: Option<String>) -> Result<Option<String>, Error> {
     if said.is_some() || report.choices.is_empty() {
         return Ok(said);
@@ -330,7 +330,7 @@ fn choose(person: Person, report: &Report, said: Option<String>) -> Result<Optio
     }
 }
 
-/// Asks again about contradictions. Enter keeps the answer.
+/// Asks the questions again whose answers contradict the decision. Enter keeps an answer.
 fn ask_back(
     person: Person,
     report: &Report,
@@ -390,7 +390,7 @@ fn answer(person: Person, stage: Stage, question: &Question) -> Result<Option<St
     }
 }
 
-/// The option of a number, else the typed text.
+/// The option with the typed number, else the typed text.
 fn chosen(question: &Question, typed: &str) -> String {
     let number = typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     number.and_then(|place| question.options.get(place)).map_or(typed, Text::english).to_owned()

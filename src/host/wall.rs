@@ -228,7 +228,7 @@ pub(super) fn end_adopted(known: &[i32]) -> usize {
     descendants::end_adopted(known)
 }
 
-/// Orphans become children of the system's first process, where they cannot be recognized.
+/// Orphans become children of the system's first process, where they cannot be recognised.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn end_adopted(_known: &[i32]) -> usize {
     0

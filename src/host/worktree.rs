@@ -5,7 +5,7 @@
 //! tracked files (staged or not), and untracked files that are not ignored. It has no files that git ignores
 //! (dependencies, build output), no contents of submodules, and not Maestro's own directory.
 //!
-//! Copies are removed on drop. Another server removes those of a killed server, which it recognizes by a
+//! Copies are removed on drop. Another server removes those of a killed server, which it recognises by a
 //! free lock, as for the directories of calls.
 
 use std::ffi::{OsStr, OsString};

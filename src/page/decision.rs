@@ -1,4 +1,4 @@
-//! A decision on the page: shows a request, and takes its form.
+//! Shows a request for a decision on the page, and takes the submitted form.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Reviewed, Verdict, decide as record, find, known};
 
-/// Shows a request, with typed words and the reason why the form comes back.
+/// Shows a request. If a form comes back, it shows the typed words and the problem too.
 pub(super) async fn show(visit: &Visit, id: &str, status: StatusCode, filled: Filled) -> Response {
     match found(visit, id).await {
         Ok((Reviewed { run, request }, around)) => {
@@ -52,7 +52,7 @@ async fn found(visit: &Visit, id: &str) -> Result<(Reviewed, Around), Error> {
     Ok((found, around))
 }
 
-/// The whole text of every change of a run, by the session of its backup.
+/// The full text of every change of a run, by the session of its backup.
 async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Error> {
     let events = page.kit.log.journal().events(Some(run.to_owned())).await?;
     let changes = events.into_iter().filter_map(|event| match event.body {
@@ -62,12 +62,12 @@ async fn patches(page: &Page, run: &str) -> Result<BTreeMap<String, String>, Err
     Ok(changes.gather())
 }
 
-/// The purpose that a form's mark is bound to, beside its visitor.
+/// The purpose that a form's mark is bound to, in addition to its visitor.
 fn purpose(request: &str, digest: &str) -> String {
     format!("decide {request} {digest}")
 }
 
-/// Takes a form.
+/// Takes a submitted form. It records the decision, or shows the form again with the problem.
 pub(super) async fn decide(visit: &Visit, id: &str, fields: BTreeMap<String, String>) -> Response {
     match taken(visit, id, &fields).await {
         Ok(()) => Redirect::to(&visit.page.path(&format!("decide/{id}"))).into_response(),
@@ -79,11 +79,11 @@ pub(super) async fn decide(visit: &Visit, id: &str, fields: BTreeMap<String, Str
     }
 }
 
-/// Why a form was not accepted.
+/// The reason why a form was not accepted.
 enum Refusal {
-    /// It comes back with the typed words.
+    /// The form comes back with the typed words and this problem.
     Back(StatusCode, Problem),
-    /// It cannot come back.
+    /// The form cannot come back; this error is shown instead.
     Error(Box<Error>),
 }
 
@@ -120,7 +120,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
         known(history, &asked).map(|(run, request)| Reviewed { run: run.clone(), request: request.clone() })
     });
     let Reviewed { run, request } = found.await??;
-    // A person who saw another report decides on that one.
+    // A person who saw another report would decide on that one, so the form comes back.
     let digest = said("digest").unwrap_or_default();
     if said("request") != Some(id) || digest != request.asked.digest {
         return back(StatusCode::CONFLICT, Problem::Stale);
@@ -158,7 +158,7 @@ async fn taken(visit: &Visit, id: &str, fields: &BTreeMap<String, String>) -> Re
     Ok(())
 }
 
-/// The answers: an option by its number, else the words.
+/// The answers to the questions: the text of an option chosen by its number, else the typed words.
 fn responses<'s>(report: &Report, said: &dyn Fn(&str) -> Option<&'s str>) -> Map<String, Value> {
     let answered = report.questions.iter().filter_map(|question| {
         let typed = said(&field(question))?;
@@ -172,7 +172,7 @@ fn responses<'s>(report: &Report, said: &dyn Fn(&str) -> Option<&'s str>) -> Map
     answered.collect()
 }
 
-/// The id of the choice with this number.
+/// The id of the choice with this number, if the decision is to approve.
 fn goes_on(choices: &[Choice], decision: Decision, number: Option<&str>) -> Option<String> {
     match decision {
         Decision::Approve => {

@@ -1,10 +1,10 @@
-//! A unified diff for the page: by file, with line numbers and the changed words.
+//! Prepares a unified diff for the page: by file, with line numbers and the changed words.
 
 use serde::Serialize;
 
 use crate::domain::diff::{self, Action, FilePatch, HunkLine, Side};
 
-/// Changed lines above which a file starts closed.
+/// Maximum number of changed lines of a file that is shown open.
 const MOST_OPEN: usize = 400;
 
 /// A file of a diff.
@@ -39,14 +39,14 @@ struct Part {
     is_changed: bool,
 }
 
-/// The files of a diff; the reason if it cannot be read.
+/// Parses the files of a diff; the error says why it cannot be read.
 pub(super) fn files(text: &str) -> Result<Vec<File>, String> {
     diff::parse(text)
         .map(|patch| patch.files.iter().map(File::from).collect())
         .map_err(|error| error.to_string())
 }
 
-/// Number of files that start closed because of their size.
+/// Number of files that are shown closed because of their size.
 pub(super) fn closed(files: &[File]) -> usize {
     files.iter().filter(|file| !file.is_open).count()
 }
@@ -92,7 +92,7 @@ impl From<&FilePatch> for File {
     }
 }
 
-/// The lines of a hunk. Removed lines and the added ones after them are compared word by word.
+/// The lines of a hunk. Removed lines and as many added ones after them are compared word by word.
 fn lines(hunk: &[HunkLine], mut old: Option<usize>, mut new: Option<usize>) -> Vec<Line> {
     let mut out = Vec::with_capacity(hunk.len());
     let mut rest = hunk;
@@ -140,14 +140,15 @@ fn whole(text: &str) -> Vec<Part> {
     vec![Part { text: text.to_owned(), is_changed: false }]
 }
 
-/// A line compared with another: their common ends, and the difference between.
+/// Compares a line with another, and splits it into their common beginning, the difference, and their common
+/// end.
 fn compared(one: &str, other: &str) -> Vec<Part> {
     let (a, b) = (words(one), words(other));
     let head = a.iter().zip(&b).take_while(|(left, right)| left == right).count();
     let most = a.len().min(b.len()) - head;
     let tail =
         a.iter().rev().zip(b.iter().rev()).take(most).take_while(|(left, right)| left == right).count();
-    // If little is common, marks say nothing.
+    // If the lines have little in common, marking the difference does not help.
     if (head + tail) * 3 < a.len().max(b.len()) {
         return whole(one);
     }
@@ -162,7 +163,7 @@ fn compared(one: &str, other: &str) -> Vec<Part> {
         .collect()
 }
 
-/// Runs of letters and digits, and every other character by itself.
+/// Splits a text into words of letters and digits, and single other characters.
 fn words(text: &str) -> Vec<&str> {
     let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     let mut out = Vec::new();

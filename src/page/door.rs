@@ -1,5 +1,5 @@
-//! Admission to the page: links that open once, visitors with a cookie, and the mark of a form. All of it
-//! is in memory, so a page that ends forgets everybody.
+//! Admission to the page: links that open once, visitors with a cookie, and marks of forms. All of it is in
+//! memory, so it ends with the page.
 
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
@@ -11,13 +11,13 @@ use crate::domain::words::hex;
 use crate::error::Error;
 use crate::host::seal_key::SealKey;
 
-/// How long a terminal's link is valid.
+/// Lifetime of a link that is shown in a terminal.
 pub const SHORT: Duration = Duration::from_secs(60);
 
-/// How long an inactive visitor is remembered.
+/// Time after which an inactive visitor is forgotten.
 const IDLE: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Maximum number of visitors and links; the oldest are dropped.
+/// Maximum number of visitors, and of links. The oldest ones are dropped.
 const MOST: usize = 256;
 
 /// 256 unpredictable bits.
@@ -62,7 +62,7 @@ pub(super) struct Visitor {
 }
 
 pub(super) struct Entry {
-    /// The place on the page that it opens.
+    /// The place on the page that the link opens.
     pub(super) target: String,
     /// The value of the visitor's cookie.
     pub(super) cookie: String,
@@ -78,12 +78,12 @@ impl Door {
         })
     }
 
-    /// The first part of every path of the page, 128 bits.
+    /// The first part of every path of the page: 128 random bits in hexadecimal.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The token of a link to a place on the page.
+    /// Creates a link to a place on the page, and returns its token.
     pub(super) fn link(&self, target: &str, way: Opened, lifetime: Duration) -> Result<String, Error> {
         let token = hex(&random::<32>()?);
         let link =
@@ -100,7 +100,7 @@ impl Door {
         self.with(|state| state.links.retain(|link| link.target != target));
     }
 
-    /// Uses up a token; a second time it opens nothing.
+    /// Uses a token and admits its visitor. None if the token is unknown, used or expired.
     pub(super) fn open(&self, token: &str, look: Look) -> Result<Option<Entry>, Error> {
         let cookie = hex(&random::<32>()?);
         let (mark, known) = (self.mark(token), self.mark(&cookie));
@@ -118,7 +118,7 @@ impl Door {
         }))
     }
 
-    /// The place of a used token; an admitted visitor may go there again.
+    /// The place of a used token. An admitted visitor may go there again.
     pub(super) fn led_to(&self, token: &str) -> Option<String> {
         let mark = self.mark(token);
         self.with(|state| {
@@ -127,12 +127,12 @@ impl Door {
         })
     }
 
-    /// The header that gives a visitor their cookie.
+    /// The `Set-Cookie` header for a visitor.
     pub(super) fn set_cookie(&self, value: &str) -> String {
         format!("{}={value}; HttpOnly; SameSite=Strict; Path=/{}/", self.cookie, self.prefix)
     }
 
-    /// The visitor of a `Cookie` header.
+    /// The visitor whose cookie is in a `Cookie` header.
     pub(super) fn visitor(&self, header: &str) -> Option<Visitor> {
         let named = header.split(';').filter_map(|pair| pair.trim().split_once('='));
         let value = named.into_iter().find(|(name, _)| *name == self.cookie)?.1;
@@ -155,12 +155,12 @@ impl Door {
         });
     }
 
-    /// The mark of a form, valid for one visitor and one purpose.
+    /// The mark of a form. It is valid for one visitor and one purpose.
     pub(super) fn nonce(&self, visitor: &Visitor, purpose: &str) -> String {
         hex(&self.mark(&format!("{}|{purpose}", hex(&visitor.mark))))
     }
 
-    /// True if this visitor got the form for this purpose.
+    /// True if `said` is the mark of this visitor for this purpose.
     pub(super) fn is_nonce(&self, visitor: &Visitor, purpose: &str, said: &str) -> bool {
         self.is_same(&self.mark(&self.nonce(visitor, purpose)), &self.mark(said))
     }
@@ -169,7 +169,7 @@ impl Door {
         self.key.mark("page", &[text.as_bytes()])
     }
 
-    /// Compares hashes of secrets, so that timing reveals nothing about the secrets.
+    /// Compares two secrets by their hashes, so that the timing reveals nothing about them.
     fn is_same(&self, one: &Secret, other: &Secret) -> bool {
         self.mark(&hex(one)) == self.mark(&hex(other))
     }

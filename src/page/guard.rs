@@ -1,4 +1,4 @@
-//! Checks on every request, and headers of every answer.
+//! Checks every request to the page, and adds security headers to every answer.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
@@ -14,7 +14,7 @@ use super::{Page, render, views};
 use crate::domain::history::History;
 use crate::error::Error;
 
-/// Only our own style, script and forms; the page cannot be framed.
+/// The content security policy: only our own style, script and forms, and no frames.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const ALWAYS: [(HeaderName, &str); 7] = [
@@ -42,8 +42,8 @@ pub(super) async fn guard(State(page): State<Page>, request: Request, next: Next
     response
 }
 
-/// Cookies ignore ports, so another local server's page could send ours: host and origin are compared
-/// exactly. A link may be opened from anywhere; its token counts.
+/// Checks host and origin exactly. Cookies ignore ports, so the page of another local server could send ours.
+/// A link may be opened from anywhere, because its token protects it.
 fn checked(
     page: &Page,
     method: &Method,
@@ -53,7 +53,7 @@ fn checked(
 ) -> Result<(), StatusCode> {
     let ours = page.host.as_bytes();
     let is_told = only(headers, header::HOST.as_str()).is_ok_and(|host| host == Some(ours));
-    // It was sent to another name: a foreign one that resolves to this machine.
+    // The request was sent to another name, which may be a foreign one that resolves to this machine.
     if !is_told || uri.authority().is_some_and(|asked| asked.as_str().as_bytes() != ours) {
         return Err(StatusCode::MISDIRECTED_REQUEST);
     }
@@ -65,23 +65,23 @@ fn checked(
         Some(_) | None => return Err(StatusCode::FORBIDDEN),
     }
     match only(headers, "sec-fetch-site")? {
-        // Browsers before 2023 do not send it; then the origin counts.
+        // Browsers before 2023 do not send this header; the check of the origin must do.
         None | Some(b"same-origin") => Ok(()),
-        // Typed, or opened by another program.
+        // The address was typed, or another program opened it.
         Some(b"none") if is_read => Ok(()),
         Some(_) if is_read && is_link => Ok(()),
         Some(_) => Err(StatusCode::FORBIDDEN),
     }
 }
 
-/// The value of a header that occurs once. With several, one could be checked and another used.
+/// The value of a header that occurs at most once. With several, one could be checked and another used.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, StatusCode> {
     let mut all = headers.get_all(name).iter();
     let first = all.next().map(HeaderValue::as_bytes);
     if all.next().is_some() { Err(StatusCode::FORBIDDEN) } else { Ok(first) }
 }
 
-/// A page without a view: what happened, and what to do.
+/// A page without a view, which says what happened and what to do.
 pub(super) async fn bare(page: &Page, look: Look, status: StatusCode, kind: &str) -> Response {
     let shown = json!({ "kind": kind, "target": page.path("queue"), "base": page.base() });
     answer(status, "bare.html", look, shown).await
@@ -98,7 +98,7 @@ pub(super) async fn failed(page: &Page, look: Look, error: &Error) -> Response {
     answer(status, "bare.html", look, shown).await
 }
 
-/// Renders on another thread.
+/// Renders a template on a blocking thread.
 pub(super) async fn answer(status: StatusCode, template: &'static str, look: Look, shown: Value) -> Response {
     let rendered = tokio::task::spawn_blocking(move || render::page(template, look, &shown)).await;
     match rendered {
@@ -130,7 +130,7 @@ impl FromRequestParts<Page> for Visit {
 }
 
 impl Visit {
-    /// The mark that a form of this visitor carries.
+    /// The mark for a form of this visitor.
     pub(super) fn nonce(&self, purpose: &str) -> String {
         self.page.door.nonce(&self.visitor, purpose)
     }
@@ -139,7 +139,7 @@ impl Visit {
         self.page.door.is_nonce(&self.visitor, purpose, said)
     }
 
-    /// A view of the log's fold, inside the frame of every page.
+    /// Shows a view of the log's fold, inside the frame of every page.
     pub(super) async fn read(
         &self,
         status: StatusCode,
@@ -181,7 +181,7 @@ impl Visit {
         self.read(status, template, here, |_| view).await
     }
 
-    /// Makes a view on a thread that may block.
+    /// Makes a view on a blocking thread, and shows it.
     pub(super) async fn make(
         &self,
         template: &'static str,

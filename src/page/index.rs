@@ -1,5 +1,5 @@
-//! Index of the log for the views, beyond its state: every event in a line, and the positions of votes,
-//! ensembles and recorded texts. It is folded once, and then only with new events.
+//! Index of the log for the views: every event as one line, the votes, ensembles, selections and reviews, and
+//! the positions of recorded texts. The log is folded once; later reads add only new events.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,13 +21,13 @@ use crate::flow::log::Log;
 use crate::flow::review::ReviewNoted;
 use crate::host::store::{EventStore as _, StoreError};
 
-/// Events read at a time: they may contain whole prompts and answers.
+/// Number of events that are read at a time. It is limited because events may have whole prompts and answers.
 const READ: usize = 512;
 
-/// Attempts to read a log that is replaced meanwhile.
+/// Maximum number of attempts to read a log that is replaced meanwhile.
 const MOST_TRIES: usize = 10;
 
-/// An event in a line.
+/// An event as one line.
 #[derive(Serialize)]
 pub(super) struct Fact {
     pub(super) seq: u64,
@@ -43,7 +43,7 @@ pub(super) struct Outcome<Record> {
     pub(super) run: String,
     pub(super) at: u64,
     pub(super) record: Record,
-    /// Its answers, by their events.
+    /// The answers that it is based on.
     pub(super) samples: Vec<Sample>,
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Sample {
 
 /// A part of a run that took time.
 pub(super) struct Took {
-    /// When it ended.
+    /// The time of its end.
     pub(super) at: u64,
     pub(super) elapsed_ms: u64,
     pub(super) work: Work,
@@ -74,18 +74,18 @@ pub(super) struct Took {
 pub(super) enum Work {
     Stage {
         stage: Stage,
-        /// Providers that answered, each with its time in milliseconds.
+        /// The providers that answered, each with its time in milliseconds.
         answers: Vec<(String, u64)>,
     },
     Checks {
-        /// The current stage of the run.
+        /// The stage of the run at that time.
         stage: Option<Stage>,
         passed: bool,
     },
 }
 
 impl Work {
-    /// The result of checks.
+    /// The result of checks; None for a stage.
     pub(super) fn passed(&self) -> Option<bool> {
         match self {
             Self::Checks { passed, .. } => Some(*passed),
@@ -94,10 +94,10 @@ impl Work {
     }
 }
 
-/// Events of a run.
+/// The events of a run.
 #[derive(Default)]
 pub(super) struct OfRun {
-    /// Positions among the facts, in the order of the log.
+    /// Their positions in `facts`, in the order of the log.
     places: Vec<usize>,
     pub(super) took: Vec<Took>,
     pub(super) changes: usize,
@@ -126,13 +126,13 @@ impl OfRun {
         }
     }
 
-    /// The number of its events.
+    /// The number of events.
     pub(super) fn count(&self) -> usize {
         self.places.len()
     }
 }
 
-/// The fold.
+/// The fold of the log.
 #[derive(Default)]
 pub(super) struct Index {
     last: u64,
@@ -143,24 +143,24 @@ pub(super) struct Index {
     pub(super) ensembles: Vec<Outcome<EnsembleNoted>>,
     pub(super) selections: Vec<Outcome<SelectionRecord>>,
     pub(super) reviews: Vec<Outcome<ReviewNoted>>,
-    /// Positions of recorded texts, by digest.
+    /// Positions of recorded texts in the log, by their hash.
     texts: HashMap<String, u64>,
-    /// Settled consults by run that belong to no vote or ensemble yet.
+    /// Settled consults that belong to no vote or ensemble yet, by run.
     open: HashMap<String, Vec<Sample>>,
 }
 
 impl Index {
-    /// An event by its id.
+    /// The event with an id.
     pub(super) fn fact(&self, id: &str) -> Option<&Fact> {
         self.facts.get(*self.by_id.get(id)?)
     }
 
-    /// Events of a run, and those of them that took time.
+    /// The events of a run.
     pub(super) fn of_run(&self, run: &str) -> Option<&OfRun> {
         self.by_run.get(run)
     }
 
-    /// Events of a run in a line each, the latest first.
+    /// The events of a run as lines, the latest first.
     pub(super) fn latest<'a>(&'a self, run: &'a OfRun) -> impl Iterator<Item = &'a Fact> {
         run.places.iter().rev().filter_map(|place| self.facts.get(*place))
     }
@@ -234,7 +234,7 @@ impl Index {
         self.open.entry(run.to_owned()).or_default().push(sample);
     }
 
-    /// Recent samples that belong to no vote yet: votes that are under way.
+    /// The samples since a time that belong to no vote yet, by run. Their votes are under way.
     pub(super) fn open_votes(&self, since: u64) -> Vec<(&str, Vec<&Sample>)> {
         let mut open: Vec<(&str, Vec<&Sample>)> = self
             .open
@@ -249,8 +249,8 @@ impl Index {
         open
     }
 
-    /// Takes the answers that a result names; for an older version's result without names, the latest
-    /// unclaimed ones, because a result is recorded after its consults.
+    /// Takes the answers that a result names. An older version recorded no names; then the latest unclaimed
+    /// answers are taken, because a result is recorded after its consults.
     fn claim(&mut self, run: &str, purpose: Purpose, named: &[String], count: u32) -> Vec<Sample> {
         let Some(open) = self.open.get_mut(run) else { return Vec::new() };
         let is_named = |sample: &Sample| sample.purpose == purpose && named.contains(&sample.id);
@@ -297,7 +297,7 @@ impl Indexed {
             }
             match store.read_since(kept.1.last, None, READ) {
                 Ok(page) => {
-                    // A log that this read opened or replaced has another generation.
+                    // If the read found that the log was replaced, the events belong to another generation.
                     if store.generation() != generation && tries < MOST_TRIES {
                         continue;
                     }
@@ -315,13 +315,13 @@ impl Indexed {
         }
     }
 
-    /// Number of the last event in the fold.
+    /// The number of the last event in the fold.
     #[cfg(test)]
     pub(super) fn last(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.last
     }
 
-    /// A recorded prompt or answer, by its digest. Blocks.
+    /// Finds a recorded prompt or answer by its hash. Blocks.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Live updates: one watcher of the log for all open streams, and none without an open stream.
+//! Live updates of the page. One watcher of the log serves all open streams; without a stream there is none.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,25 +13,25 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use super::Page;
 
-/// Interval at which the log is read while a stream is open. Other processes write to it, too.
+/// Interval at which the log is read while a stream is open, because other processes write to it too.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Interval of a stream's sign of life; a page that hears nothing for 10 s says so.
+/// Interval of a stream's heartbeat. A page shows a warning if nothing arrives for 10 s.
 const BEAT: Duration = Duration::from_secs(4);
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Seen {
     /// Position of the last event.
     last: u64,
-    /// Waiting requests.
+    /// The ids of the waiting requests.
     waiting: Vec<String>,
 }
 
-/// The watcher's findings.
+/// The channel from the watcher to the streams.
 pub(super) struct Watch {
     out: Sender<Seen>,
-    /// True while a watcher runs: a reloaded tab may come before the last watcher has noticed that it is
-    /// alone.
+    /// True while a watcher runs. A reloaded tab may come before the watcher has noticed that it has no
+    /// listeners.
     is_running: AtomicBool,
 }
 
@@ -53,12 +53,12 @@ impl Watch {
         receiver
     }
 
-    /// True for the caller that has to watch from now on.
+    /// True if no watcher was running; the caller must then start one.
     fn begins(&self) -> bool {
         !self.is_running.swap(true, Ordering::SeqCst)
     }
 
-    /// True if nobody listens; the next listener then starts a watcher.
+    /// True if there is no listener, so that the watcher must end. The next listener starts another one.
     fn is_over(&self) -> bool {
         if self.is_watched() {
             return false;
@@ -68,7 +68,7 @@ impl Watch {
     }
 }
 
-/// The state of the log; none if it cannot be read.
+/// The state of the log; None if it cannot be read.
 async fn look(page: &Page) -> Option<Seen> {
     let read = page.kit.log.journal().read(|history| Seen {
         last: history.last_seq,
@@ -77,7 +77,7 @@ async fn look(page: &Page) -> Option<Seen> {
     read.await.inspect_err(|error| tracing::debug!(%error, "the log cannot be read for the page")).ok()
 }
 
-/// Watches the log until nobody listens.
+/// Watches the log until there is no listener.
 async fn watch(page: Page) {
     let out = &page.watch.out;
     loop {
@@ -102,7 +102,7 @@ fn told(seen: &Seen) -> Option<Event> {
 /// The stream of a tab. Each event is the whole state, so that a reconnecting tab misses nothing.
 pub(super) async fn events(State(page): State<Page>) -> Response {
     let receiver = page.watch.listen(&page);
-    // The watcher's last state may be old: a request that this tab shows may be missing in it.
+    // The watcher's last state may be too old to contain a request that this tab shows.
     let first = look(&page).await;
     let stop = page.stop.clone();
     let stream = unfold((first, receiver, stop), |(mut first, mut receiver, stop)| async move {

@@ -4,7 +4,7 @@ use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::language::{Language, Languages};
 
-/// The colours.
+/// The colours of the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(super) enum Theme {
@@ -19,7 +19,7 @@ pub(super) enum Theme {
 pub(super) enum Keys {
     #[default]
     On,
-    /// Off, for people who use speech input or type blindly.
+    /// Off, for people who use speech input or type without looking.
     Off,
 }
 
@@ -31,12 +31,12 @@ pub(super) struct Look {
 }
 
 impl Look {
-    /// The preferences of somebody who uses this language.
+    /// The default preferences for a language.
     pub(super) fn of(language: Language) -> Self {
         Self { languages: Languages::One(language), theme: Theme::default(), keys: Keys::default() }
     }
 
-    /// The preferences after a choice; an invalid choice changes nothing.
+    /// The preferences after a choice. An invalid choice changes nothing.
     pub(super) fn choose(mut self, name: &str, value: &str) -> Self {
         match (name, value) {
             ("lang", code) => self.languages = Languages::named(code).unwrap_or(self.languages),

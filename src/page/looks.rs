@@ -1,4 +1,5 @@
-//! The views without a decision, and two small forms: to end a run, and to trust the project's own files.
+//! The views that only show something, and two small forms: to end a run, and to trust the project's own
+//! files.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,7 @@ async fn show_run(visit: &Visit, id: String, status: StatusCode, problem: Option
     visit.read(status, "run.html", here, run).await
 }
 
-/// Ends a run; this needs words.
+/// Ends a run. The form must give a reason.
 pub(super) async fn stop(
     visit: Visit,
     Path(id): Path<String>,
@@ -62,7 +63,7 @@ pub(super) async fn stop(
     }
     let page = &visit.page;
     match end(&page.kit.config, &page.kit.log, &id, why).await {
-        // A run that has ended meanwhile is shown as it is.
+        // A run that has already ended is just shown.
         Ok(_) | Err(Error::Workflow(_)) => Redirect::to(&page.path(&format!("runs/{id}"))).into_response(),
         Err(error) => visit.failed(&error).await,
     }
@@ -150,7 +151,7 @@ pub(super) async fn review(visit: Visit, Path(id): Path<String>) -> Response {
     made.await
 }
 
-/// Calls that continue without their callers, and consultants whose limit is spent.
+/// Shows the jobs, and the consultants whose limit is reached.
 pub(super) async fn jobs(visit: Visit) -> Response {
     let spent = breaker::open(&visit.page.kit.log).await;
     let jobs = visit.page.jobs.list().await.map(|jobs| with(&jobs, json!({ "breakers": spent })));
@@ -194,7 +195,7 @@ async fn show_trust(visit: &Visit, status: StatusCode, problem: Option<&'static 
     visit.show(status, "trust.html", "trust".to_owned(), view).await
 }
 
-/// Confirms the very files that were shown, by their hash.
+/// Confirms exactly the files that were shown, by their hash.
 pub(super) async fn confirm(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
     let fields: BTreeMap<String, String> = fields.into_iter().gather();
     let said = |name: &str| fields.get(name).cloned().unwrap_or_default();
@@ -205,7 +206,7 @@ pub(super) async fn confirm(visit: Visit, Form(fields): Form<Vec<(String, String
     }
     let confirmed = visit.page.blocking(move |page| {
         let library = page.kit.config.library();
-        // If the files changed in the meantime, their hash changed too.
+        // A different hash means that the files changed after they were shown.
         let is_same = library.layer().hash() == hash;
         is_same.then(|| library.confirm(&hash).map_err(|error| error.to_string()))
     });
@@ -235,7 +236,7 @@ pub(super) async fn blob(visit: Visit, Path(digest): Path<String>) -> Response {
     }
 }
 
-/// The recorded texts of answers, by digest.
+/// The recorded texts of answers, by their hash.
 fn texts_of(page: &Page, of: impl FnOnce(&Index) -> Vec<&Sample>) -> Result<BTreeMap<String, String>, Error> {
     let digests = page.index(|index| {
         of(index).into_iter().filter_map(|one| one.response.clone()).collect::<Vec<String>>()

@@ -1,5 +1,5 @@
-//! Templates, embedded in the binary. Every shown text is escaped in one place, so that a browser shows it
-//! and never obeys it.
+//! Renders the embedded templates. Every text is escaped in one place, so that a browser shows it and never
+//! executes it.
 
 use std::fmt::Write as _;
 use std::sync::OnceLock;
@@ -77,7 +77,7 @@ fn environment() -> &'static Environment<'static> {
     })
 }
 
-/// A text in the user's languages, each further one below the first.
+/// A text in the user's languages. Further languages are below the first one.
 fn pair(languages: Languages, text: &Value) -> Value {
     let of = |language: Language| text.get_attr(language.tag()).ok().filter(|text| !text.is_undefined());
     let mut shown: Vec<(&str, String)> = Vec::new();
@@ -101,11 +101,11 @@ fn languages(state: &State<'_, '_>) -> Languages {
     chosen.unwrap_or(Languages::One(Language::ENGLISH))
 }
 
-/// A page, from its template and what it shows.
+/// Renders a page from its template and its values.
 ///
 /// # Errors
 ///
-/// Only by a defect of a template.
+/// The template has a defect.
 pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Result<String, Error> {
     let defect = |error: minijinja::Error| Error::Internal(format!("{template}: {error:#}"));
     let found = environment().get_template(template).map_err(defect)?;
@@ -118,7 +118,7 @@ pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Res
     found.render(context).map_err(defect)
 }
 
-/// A text escaped for HTML, between tags and in quoted attributes.
+/// Escapes a text for HTML, for use between tags and in quoted attributes.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for letter in text.replace("\r\n", "\n").chars() {
@@ -138,7 +138,7 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// A text of the catalogues in the user's languages; its name if it is missing.
+/// A text of the catalogue in the user's languages.
 pub(super) fn word(languages: Languages, name: &str) -> String {
     let text = Text::of_page(name);
     let mut all: Vec<&str> = languages.of_reports().into_iter().map(|language| text.of(language)).collect();

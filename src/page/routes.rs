@@ -1,4 +1,4 @@
-//! The routes: each request becomes a view or a decision, and a response.
+//! The routes of the page. Each request becomes a view or a decision.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ use crate::domain::order::Gather;
 use crate::domain::packed;
 use crate::flow::breaker;
 
-/// The largest form that is read, in bytes.
+/// Maximum size of a form in bytes.
 const MOST_FORM: usize = 64 * 1024;
 
-/// Files of the page itself, and their kind.
+/// The static files of the page, with their media types.
 const FILES: [(&str, &str); 3] = [
     ("page.css", "text/css; charset=utf-8"),
     ("page.js", "text/javascript; charset=utf-8"),
@@ -59,7 +59,7 @@ pub(super) fn routes(page: Page) -> Router {
         let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
         all = all.route(&format!("/{name}"), get(file));
     }
-    // A shortened address leads to the queue, which checks the visitor.
+    // An address without a place leads to the queue, which checks the visitor.
     let root = || async { Redirect::to("queue") };
     Router::new()
         .route(&format!("/{}/", page.door.prefix()), get(root))
@@ -74,7 +74,7 @@ fn visitor(page: &Page, headers: &HeaderMap) -> Option<Visitor> {
     headers.get_all(header::COOKIE).iter().find_map(|value| page.door.visitor(value.to_str().ok()?))
 }
 
-/// Lets visitors of this page in, and nobody else.
+/// Admits only visitors with a cookie of this page.
 async fn known(State(page): State<Page>, mut request: Request, next: Next) -> Response {
     match visitor(&page, request.headers()) {
         Some(visitor) => {
@@ -91,8 +91,8 @@ struct Token {
     t: String,
 }
 
-/// Uses up a link's token. A page of our own leads on instead of a redirect: after a redirect, a browser
-/// that came from a file or another program does not send a strict cookie.
+/// Uses the token of a link. It answers with a page that leads to the target, not with a redirect: after a
+/// redirect, a browser that came from a file or another program does not send a strict cookie.
 async fn open(State(page): State<Page>, headers: HeaderMap, Query(token): Query<Token>) -> Response {
     match page.door.open(&token.t, page.look) {
         Ok(Some(opened)) => {
@@ -136,7 +136,7 @@ async fn prefs(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Respo
     }
     let look = fields.iter().fold(visitor.look, |look, (name, value)| look.choose(name, value));
     page.door.remember(visitor, look);
-    // Only a path of our own; a browser sends the page with the form.
+    // The form names the page that it was on. Only our own paths are accepted.
     let back = fields.get("here").filter(|path| is_own_path(path)).map_or("queue", String::as_str);
     Redirect::to(&page.path(back)).into_response()
 }

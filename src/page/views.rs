@@ -1,4 +1,4 @@
-//! Views of the page: each a fold over the log, as plain values for its template.
+//! The views of the page. Each turns the fold of the log into plain values for its template.
 
 pub(super) mod compare;
 pub(super) mod decide;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::domain::history::History;
 
-/// The views in every page's menu: path, name of their word, key after `g`.
+/// The views in the menu of every page: path, name of the text, and the key after `g`.
 pub(super) const VIEWS: [(&str, &str, &str); 8] = [
     ("queue", "queue", "q"),
     ("runs", "run", "r"),
@@ -28,7 +28,7 @@ pub(super) const VIEWS: [(&str, &str, &str); 8] = [
     ("metrics", "metrics", "m"),
 ];
 
-/// The frame of every page.
+/// The values for the frame of every page.
 pub(super) fn frame(history: &History, here: &str) -> Value {
     let view = here.split('/').next().unwrap_or_default();
     let views: Vec<Value> = VIEWS

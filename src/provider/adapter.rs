@@ -89,7 +89,7 @@ impl Adapter {
         }
     }
 
-    /// Recognizes a complete answer while the CLI still runs; None if its output does not show that.
+    /// Recognises a complete answer while the CLI still runs; None if its output does not show that.
     pub fn finish(&self) -> Option<Finish> {
         match self {
             Self::Codex => Some(Finish {
@@ -102,7 +102,7 @@ impl Adapter {
         }
     }
 
-    /// Recognizes on stderr that the CLI tries again by itself. Maestro's own retry is better: it is counted,
+    /// Recognises on stderr that the CLI tries again by itself. Maestro's own retry is better: it is counted,
     /// and leaves no half answers.
     pub(crate) fn repeats(&self) -> Option<Finish> {
         match self {

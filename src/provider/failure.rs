@@ -169,7 +169,7 @@ fn shortened(detail: String) -> String {
 /// Number of bytes that are examined at each end of a channel.
 const LOOKED_AT: usize = 256 * 1024;
 
-/// Normalizes a text: lower case, one kind of apostrophe, quote and dash, and single blanks instead of line
+/// Normalises a text: lower case, one kind of apostrophe, quote and dash, and single blanks instead of line
 /// breaks.
 pub(in crate::provider) fn normalised(words: &str) -> String {
     let mut out = String::with_capacity(words.len());

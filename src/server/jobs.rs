@@ -51,7 +51,7 @@ impl Reasons {
         reasons.push((id.clone(), reason.unwrap_or_default().to_lowercase()));
     }
 
-    /// True if the client cancelled a call because its own time limit passed. The answer is still wanted then.
+    /// True if the client cancelled a call because its own time limit passed: the answer is still wanted.
     /// The TypeScript SDK says `Request timed out`. The Rust SDK says `request timeout` and `maximum total
     /// timeout exceeded`. Codex says `MCP request cancelled by caller`, both at its time limit and when a
     /// person interrupts it; the answer is kept in both cases, because it costs money.

@@ -84,14 +84,14 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Time that descendants may live after the program itself has exited.
     pub drain: Duration,
-    /// Recognizes on stdout that the answer is complete although the program still runs.
+    /// Recognises on stdout that the answer is complete although the program still runs.
     pub finish: Option<Finish>,
     pub linger: Duration,
-    /// Recognizes on stderr that the program repeats its work by itself. It is then ended at once.
+    /// Recognises on stderr that the program repeats its work by itself. It is then ended at once.
     pub repeats: Option<Finish>,
 }
 
-/// Recognizes the end of an output.
+/// Recognises the end of an output.
 #[derive(Debug, Clone, Copy)]
 pub struct Finish {
     /// Words: every end contains at least one of them. Only output with one of them is read completely.

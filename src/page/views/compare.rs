@@ -15,13 +15,13 @@ use crate::domain::workflow::{Request, Run};
 use crate::flow::project_files::ProjectFiles;
 use crate::page::index::{Index, Outcome};
 
-/// Comparisons that are listed.
+/// Maximum number of listed comparisons.
 const MOST: usize = 60;
 
-/// Letters of an answer that are shown at once.
+/// Maximum number of characters of an answer that are shown at first.
 const MOST_LETTERS: usize = 6_000;
 
-/// Everything that can be compared, newest first.
+/// All comparisons, newest first.
 pub(in crate::page) fn list(history: &History, index: &Index) -> Value {
     let row = |id: &str, at: u64, kind: &str, what: &str, stage: Option<&str>, who: Vec<&str>| {
         (at, json!({ "id": id, "at": at, "kind": kind, "what": what, "stage": stage, "who": who }))
@@ -55,7 +55,7 @@ fn task_of(noted: &EnsembleNoted) -> &str {
     noted.task.as_ref().and_then(|task| task.text.as_deref()).unwrap_or_default()
 }
 
-/// The comparison with this id, if there is one.
+/// The comparison with this id; None if it does not exist.
 pub(in crate::page) fn one(
     project: &ProjectFiles,
     history: &History,

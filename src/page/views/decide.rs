@@ -1,4 +1,4 @@
-//! A request for a decision: everything that its digest covers, the questions, and the form.
+//! A request for a decision: everything that its hash covers, the questions, and the form.
 
 use std::collections::BTreeMap;
 
@@ -19,41 +19,41 @@ use crate::domain::typed::{Misfit, from_value};
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::page::diff;
 
-/// A submitted form that comes back, and why.
+/// The fields of a submitted form that comes back, and the reason.
 #[derive(Clone, Debug, Default)]
 pub(in crate::page) struct Filled {
     pub(in crate::page) fields: BTreeMap<String, String>,
-    /// Why the form comes back.
+    /// The reason why the form comes back.
     pub(in crate::page) problem: Option<Problem>,
 }
 
-/// Why a form comes back, by the names of its texts.
+/// The reason why a form comes back. The page has a text for each.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "lines")]
 pub(in crate::page) enum Problem {
-    /// A revision without words.
+    /// A revision has no instructions.
     NoWords,
-    /// Answers that contradict the decision, each in a line.
+    /// Answers contradict the decision, each in a line.
     Contradiction(Vec<String>),
-    /// The page was about another report.
+    /// The page showed another report.
     Stale,
-    /// Somebody else decided.
+    /// The request is already decided.
     Decided,
-    /// A form of another visit.
+    /// The form belongs to another visit.
     OldForm,
     /// No decision was chosen.
     NoDecision,
-    /// Enter was pressed in a field; only the button records.
+    /// Enter was pressed in a field, but only the button records a decision.
     Stray,
     /// Another reason, in words.
     Other([String; 1]),
 }
 
-/// Facts of the view beside the run.
+/// The facts that the view needs in addition to the run.
 #[derive(Clone, Debug)]
 pub(in crate::page) struct Around {
     pub(in crate::page) nonce: String,
-    /// Consults that the run has left for this stage, and in all.
+    /// Number of consults that the run has left.
     pub(in crate::page) left: u32,
     /// The full text of applied changes, by the session of their backup.
     pub(in crate::page) patches: BTreeMap<String, String>,
@@ -125,7 +125,7 @@ pub(in crate::page) fn decide(
     Ok(with(&shown, asked))
 }
 
-/// The name of a question's field.
+/// The name of a question's form field.
 pub(in crate::page) fn field(question: &Question) -> String {
     format!("q_{}", question.id)
 }
@@ -136,7 +136,7 @@ fn finished<'r>(run: &'r Run, request: &Request) -> Option<&'r StageFinished> {
     run.finished_of(request).or_else(|| run.finished.iter().rev().find(is_it))
 }
 
-/// The proposal in one line: the plan of a change, else the summary.
+/// The plan of a proposed change; None in other stages.
 fn lede(report: &Report) -> Option<&str> {
     let plan = report.outputs.get("patch_plan").and_then(Value::as_str);
     plan.filter(|_| report.stage == Stage::Implement)
@@ -159,7 +159,8 @@ fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
         .collect()
 }
 
-/// Maestro's own findings first, then what consultants state: their words have no translation.
+/// The risks: Maestro's own findings first, then the statements of consultants. A text that is the same in
+/// all languages is a statement, because consultants' words have no translation.
 fn risks(report: &Report) -> Vec<Value> {
     let all = report.risks.iter().map(|risk| {
         let source = report.sources.iter().find_map(|source| {
@@ -181,7 +182,7 @@ fn risks(report: &Report) -> Vec<Value> {
     found
 }
 
-/// Every proposed change, whole: a report has only its first lines, its run has the rest.
+/// Every proposed change in full. A report has only the first lines of a long one; the run has the rest.
 fn changes(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
     report
         .diff
@@ -195,7 +196,7 @@ fn changes(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
         .collect()
 }
 
-/// The whole text of a change that a report shows in part.
+/// The full text of a change that a report shows in part; None if it is not in the run.
 fn whole(change: &ProposedChange, finished: &StageFinished) -> Option<String> {
     if change.lines_left_out == 0 {
         return Some(change.text.clone());
@@ -209,7 +210,7 @@ fn whole(change: &ProposedChange, finished: &StageFinished) -> Option<String> {
 fn shown_change(source: &str, text: &str, left_out: usize, problem: Option<&str>) -> Value {
     let (files, why) = match diff::files(text) {
         Ok(files) if left_out == 0 => (files, None),
-        // Half a diff is shown as plain text.
+        // An incomplete diff is shown as plain text.
         Ok(_) => (Vec::new(), None),
         Err(why) => (Vec::new(), Some(why)),
     };
@@ -277,7 +278,7 @@ fn findings(report: &Report) -> Vec<Value> {
         .collect()
 }
 
-/// Number of authors of hypotheses: one alone agrees with nobody.
+/// Number of different authors of the choices. With only one, agreement means nothing.
 fn authors(report: &Report) -> usize {
     report.choices.iter().flat_map(|choice| &choice.from).collect::<std::collections::BTreeSet<_>>().len()
 }

@@ -1,4 +1,4 @@
-//! Figures of a run or of the project: value, target and definition.
+//! Figures of a run or of the project, each with value, target and definition.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::domain::measure::cost::Costs;
 use crate::domain::measure::report::{Report, Targeted};
 use crate::domain::words::{percent, share_in_percent};
 
-/// Runs that can be chosen.
+/// Maximum number of runs that can be chosen.
 const MOST_RUNS: usize = 20;
 
 pub(in crate::page) fn metrics(
@@ -71,13 +71,13 @@ pub(in crate::page) fn metrics(
     })
 }
 
-/// Tokens and money, with the lists of prices in words.
+/// Tokens and money, with a description of the price lists.
 fn costs(costs: &Costs) -> Value {
     let prices: Vec<String> = costs.prices.iter().map(ToString::to_string).collect();
     with(costs, json!({ "prices": prices }))
 }
 
-/// A figure as people read it; a sum that lacks a part ends in a plus.
+/// Formats a figure. An incomplete sum ends in a plus.
 fn figure(key: &str, value: f64, is_partial: bool) -> String {
     match key {
         "cost_usd" => dollars(value, is_partial),

@@ -1,4 +1,4 @@
-//! Parts that several views show of a run, a request or a stage.
+//! Parts that several views share.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::domain::workflow::{Phase, Run};
 use crate::flow::citations::citations as check;
 use crate::flow::project_files::ProjectFiles;
 
-/// A digest as it is shown beside its whole.
+/// A shortened hash: its first and last eight characters.
 pub(in crate::page) fn digest(digest: &str) -> String {
     match ends(digest, 8, 8) {
         Some((head, between, tail)) if between > 4 => format!("{head}{DOTS}{tail}"),
@@ -19,7 +19,7 @@ pub(in crate::page) fn digest(digest: &str) -> String {
     }
 }
 
-/// The five stages of a run with the result of each, seen from one of them.
+/// The five stages of a run, each with its state relative to the stage `now`.
 pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
     let all = Stage::ALL.iter().copied().zip(1..);
     all.map(|(stage, number)| {
@@ -39,34 +39,34 @@ pub(super) fn stages(run: &Run, now: Option<Stage>) -> Value {
 
 pub(in crate::page) use crate::domain::pairs::with;
 
-/// The shown beginning of a text, and the rest.
+/// A text split into the beginning that is shown at first, and the rest.
 pub(super) fn shortened(text: &str, most_letters: usize) -> Value {
     let head = head(text, most_letters);
     json!({ "head": head, "rest": text.strip_prefix(head) })
 }
 
-/// The class that gives a provider its colour; unknown ones share one.
+/// The CSS class for the colour of a provider. Unknown providers share one.
 pub(in crate::page) fn colour(provider: &str) -> &'static str {
     ["codex", "gemini", "claude"].into_iter().find(|known| provider.starts_with(known)).unwrap_or("other")
 }
 
-/// The places that an answer names, checked against the current files.
+/// The places in files that an answer names, checked against the current files.
 pub(super) fn citations(project: &ProjectFiles, answer: &str, files: &[String]) -> Value {
     cited(&check(project, &plain(answer), files.iter().map(String::as_str)))
 }
 
-/// The places that an answer names, with the findings.
+/// The places that an answer names, with the results of their check.
 pub(super) fn cited(found: &[Citation]) -> Value {
     let absent = found.iter().filter(|one| one.status == Standing::Absent).count();
     json!({ "list": found, "absent": absent })
 }
 
-/// Figures of money: what lacks a part ends in a plus.
+/// Formats an amount of money. An incomplete sum ends in a plus.
 pub(in crate::page) fn dollars(cost: f64, is_partial: bool) -> String {
     words::dollars(cost) + if is_partial { "+" } else { "" }
 }
 
-/// The colour class of a decision, a verdict, a severity or a state, by its name.
+/// The CSS class for the colour of a decision, a verdict, a severity or a state.
 pub(in crate::page) fn tone(name: &str) -> &'static str {
     match name {
         "approved" | "done" | "exact" | "passes" | "proven" => "ok",

@@ -1,4 +1,4 @@
-//! The queue: what waits for a person, running work, the runs, and the last decisions.
+//! The queue: waiting requests, running work, runs, and the last decisions.
 
 use std::collections::BTreeMap;
 
@@ -16,17 +16,17 @@ use crate::domain::stage::Stage;
 use crate::domain::typed::from_value;
 use crate::domain::workflow::{Phase, Request, Run};
 
-/// Runs and decisions that are listed.
+/// Maximum numbers of runs in the queue, runs in the list, and decisions.
 const MOST_SHOWN: usize = 10;
 const MOST_RUNS: usize = 200;
 const MOST_DECISIONS: usize = 12;
 
-/// Facts of the view beside the log.
+/// The facts that the view needs in addition to the log.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::page) struct Now {
-    /// Consults that a run may have.
+    /// Maximum number of consults of a run.
     pub(in crate::page) most: u32,
-    /// Runs without an event since this time are parked.
+    /// Runs whose last event is older than this time are parked.
     pub(in crate::page) idle_before: u64,
 }
 
@@ -50,7 +50,7 @@ pub(in crate::page) fn queue(
     })
 }
 
-/// Every run, newest first.
+/// All runs, newest first.
 pub(in crate::page) fn runs(history: &History, now: Now) -> Value {
     let all: Vec<Value> = history.runs().rev().take(MOST_RUNS).map(|run| listed(history, run, now)).collect();
     json!({ "title": "runs", "list": all })
@@ -87,7 +87,7 @@ fn pending(run: &Run, request: &Request) -> Value {
     })
 }
 
-/// A running stage: who was asked, and who has answered.
+/// A running stage, with the providers that were asked and their answers so far.
 pub(super) fn working(run: &Run) -> Option<Value> {
     let Phase::Running(stage) = run.phase else { return None };
     let attempt = run.attempt.as_ref().filter(|attempt| attempt.stage == stage)?;
@@ -140,7 +140,7 @@ fn last(requests: &[(&Run, &Request)]) -> Vec<Value> {
     decided.into_iter().take(MOST_DECISIONS).filter_map(shown).collect()
 }
 
-/// A decision that was made.
+/// A recorded decision.
 pub(super) fn settled(at: u64, decided: &ApprovalDecided) -> Value {
     with(decided, json!({ "at": at, "status": decided.decision.status() }))
 }

@@ -1,4 +1,4 @@
-//! Reviews: findings, whether their quotes are in the files, and the results of fixes.
+//! Reviews: findings, the checks of their quotes, and the results of fixes.
 
 use serde_json::{Value, json};
 
@@ -6,10 +6,10 @@ use super::parts::with;
 use crate::domain::review::Severity;
 use crate::page::index::{Index, Outcome};
 
-/// Reviews that are listed.
+/// Maximum number of listed reviews.
 const MOST: usize = 60;
 
-/// Every review, newest first.
+/// All reviews, newest first.
 pub(in crate::page) fn list(index: &Index) -> Value {
     let all = index.reviews.iter().rev().take(MOST).map(|review| {
         json!({

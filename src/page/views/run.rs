@@ -1,4 +1,4 @@
-//! A run: running work, where its time went, its stages, its budget, and its causes.
+//! A run: running work, the use of time, the stages, the budget, and the chain of events.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +17,15 @@ use crate::flow::project_files::ProjectFiles;
 use crate::flow::time::now;
 use crate::page::index::{Fact, Index, OfRun, Took, Work};
 
-/// The chart, in its own units.
+/// Width of the chart and height of a row, in units of the chart.
 const WIDTH: u64 = 1_000;
 const ROW: u64 = 28;
 
-/// Events in the short chain, the latest first; a long run has thousands.
+/// Maximum numbers of events in the short and in the full chain. A long run has thousands.
 const MOST_SHORT: usize = 100;
 const MOST_ALL: usize = 300;
 
-/// Outputs of the orchestrator whose places are checked for a view.
+/// Maximum number of outputs of the orchestrator whose places are checked for a view.
 const MOST_CHECKED: usize = 5;
 
 /// Events that the short chain leaves out.
@@ -34,7 +34,7 @@ const DETAILS: [&str; 7] = [
     "state_used", "stage_started",
 ];
 
-/// Evidence beside the chain.
+/// Kinds of events that are shown beside the chain.
 const SIDE: [&str; 3] = ["answered", "red_flagged", "evidence_logged"];
 
 pub(in crate::page) fn run(
@@ -117,10 +117,10 @@ fn budget(run: &Run, limits: Limits) -> Vec<Value> {
     vec![bar("budget_run", run.budget.used(), limits.total), bar("budget_debug", run.debug_iteration, 5)]
 }
 
-/// Spans of work, of waiting for a person and of checks, in the chart's units.
+/// The chart of a run: spans of work, of waiting for a person, and of checks. None if no time has passed.
 fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
+    // The time after the end of a run would make its work too small to see.
     let end = if run.phase.is_open() { now } else { run.last_at };
-    // A run that rests for days would hide its work.
     let total = end.saturating_sub(run.started_at);
     if total == 0 {
         return None;
@@ -172,14 +172,14 @@ fn chart(run: &Run, took: &[Took], now: u64) -> Option<Value> {
     Some(json!({ "rows": rows, "width": WIDTH, "row": ROW, "total": total }))
 }
 
-/// From the last event back to the task.
+/// The events of a run from the last one back to the first, up to a limit.
 fn chain<'a>(index: &'a Index, events: &'a OfRun, with_details: bool) -> Vec<&'a Fact> {
     let shown = index.latest(events).filter(|fact| with_details || !DETAILS.contains(&fact.label.kind));
     shown.take(if with_details { MOST_ALL } else { MOST_SHORT }).collect()
 }
 
-/// Results of each stage, the latest first, with the places that its answers name. Consultants' answers
-/// were checked when they came; the latest handed-in outputs are checked now.
+/// The results of the stages, the latest first, with the places that their answers name. Consultants' answers
+/// were checked when they arrived. The latest outputs of the orchestrator are checked now.
 fn outputs(project: &ProjectFiles, run: &Run) -> Vec<Value> {
     let mut checked_now = 0;
     let mut places = |known: Option<&[Citation]>, text: &str| match known {

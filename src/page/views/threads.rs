@@ -1,4 +1,4 @@
-//! Conversations with consultants: questions, answers, and the places that they name.
+//! Conversations with consultants: questions, answers, and the places that the answers name.
 
 use serde_json::{Value, json};
 
@@ -9,13 +9,13 @@ use crate::domain::history::History;
 use crate::domain::thread::{Thread, TurnAt};
 use crate::flow::project_files::ProjectFiles;
 
-/// Conversations that are listed.
+/// Maximum number of listed conversations.
 const MOST: usize = 60;
 
-/// Letters of an answer that are shown at once.
+/// Maximum number of characters of an answer that are shown at first.
 const MOST_LETTERS: usize = 12_000;
 
-/// Every conversation, the one that was last used first.
+/// All conversations, the last used one first.
 pub(in crate::page) fn list(history: &History) -> Value {
     let all = history.threads.latest_first();
     let listed = all.iter().take(MOST).map(|thread| with(thread, json!({ "who": who(&thread.turns) })));
@@ -32,7 +32,7 @@ fn who(turns: &[TurnAt]) -> Vec<&str> {
     names
 }
 
-/// One conversation, with the events of its turns. Looks at the project's files.
+/// A conversation with the events of its turns. Reads the project's files to check places.
 pub(in crate::page) fn one(project: &ProjectFiles, thread: &Thread, events: &[Option<Event>]) -> Value {
     let turns = thread.turns.iter().zip(events).zip(1_u64..).map(|((at, event), number)| {
         let settled = match event.as_ref().map(|event| &event.body) {

@@ -1,4 +1,4 @@
-//! Effects of the project's own files, and their trust.
+//! The project's own files, their effects, and the trust in them.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::rules_in_force::project_note;
 use crate::host::trust::{Standing, shown};
 
-/// True if something waits for the user's trust. Blocks.
+/// True if settings in the project's files have no effect until the user trusts them. Blocks.
 pub(in crate::page) fn is_asked(config: &Configuration) -> bool {
     let layer = config.library().layer();
     layer.files().next().is_some()

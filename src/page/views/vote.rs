@@ -1,4 +1,4 @@
-//! Votes: who answered alike, which answers were discarded, and what decided.
+//! Votes: the classes of equal answers, the discarded answers, and the outcome.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::domain::vote::VoteRecord;
 use crate::flow::time::now;
 use crate::page::index::{Index, Sample};
 
-/// Votes that are listed.
+/// Maximum number of listed votes.
 const MOST: usize = 60;
 
-/// The chart, in its own units.
+/// Width of the chart, in units of the chart.
 const WIDTH: u32 = 600;
 
-/// How long a sample may wait for its vote.
+/// Maximum age in milliseconds of a sample whose vote counts as running.
 const UNDER_WAY: u64 = 15 * 60 * 1_000;
 
-/// Votes, the latest first, with the samples of running votes.
+/// All votes, the latest first, with the samples of running votes.
 pub(in crate::page) fn list(index: &Index, texts: &dyn Fn(&str) -> Option<String>) -> Value {
     let all = index.votes.iter().rev().take(MOST);
     let all = all.map(|vote| json!({ "id": vote.id, "at": vote.at, "record": vote.record }));
@@ -68,12 +68,12 @@ pub(in crate::page) fn one(index: &Index, texts: &dyn Fn(&str) -> Option<String>
     }))
 }
 
-/// A letter for each class of answers: A, B, ... then numbers.
+/// The name of a class of answers: A to Z, then numbers.
 fn class(place: usize) -> String {
     ('A'..='Z').nth(place).map_or_else(|| format!("#{}", place + 1), String::from)
 }
 
-/// A class's votes in a row, by consultant.
+/// The bars for the votes of a class, one for each consultant, side by side.
 fn bars(votes: &BTreeMap<String, u32>, most: u32) -> Vec<Value> {
     let mut x = 0;
     let bar = |(name, count): (&String, &u32)| {
@@ -85,7 +85,7 @@ fn bars(votes: &BTreeMap<String, u32>, most: u32) -> Vec<Value> {
     votes.iter().map(bar).collect()
 }
 
-/// The error of a failed call.
+/// The error of a failed call; None if it did not fail.
 fn why<'a>(record: &'a VoteRecord, one: &Sample) -> Option<&'a str> {
     let code = one.code.as_deref()?;
     let mut failures = record.failures.iter();

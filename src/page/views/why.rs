@@ -1,14 +1,14 @@
-//! Causes and consequences of an event.
+//! The causes and the consequences of an event.
 
 use serde_json::{Value, json};
 
 use crate::domain::lineage::{Direction, Linked, walk};
 use crate::page::index::Index;
 
-/// Steps that are shown of a long chain.
+/// Maximum number of shown steps of a chain.
 const MOST_STEPS: usize = 400;
 
-/// The causes and consequences; none if there is no such event.
+/// The causes and consequences of an event; None if it does not exist.
 pub(in crate::page) fn why(index: &Index, id: &str) -> Option<Value> {
     let fact = index.fact(id)?;
     let links: Vec<Linked> = index.facts.iter().map(|fact| fact.linked.clone()).collect();

@@ -339,7 +339,7 @@ fn excerpt(line: &str) -> String {
         .unwrap_or_else(|| letters.iter().take(LONGEST).collect())
 }
 
-/// Finds an HTTP status in normalized words.
+/// Finds an HTTP status in normalised words.
 fn status_in(words: &str) -> Option<u16> {
     let found = PATTERNS.captures("status", words)?;
     found.get(1).or_else(|| found.get(2))?.as_str().parse().ok()
@@ -372,7 +372,7 @@ const LONGEST: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Length of the text after a word like `resets` in which the time must be, in bytes.
 const SPAN: usize = 120;
 
-/// Finds the first end of a limit in normalized words.
+/// Finds the first end of a limit in normalised words.
 pub(super) fn reset_in(words: &str, now: &Zoned) -> Option<Reset> {
     if let Some(found) = PATTERNS.captures("after_bar", words) {
         return epoch(found.get(1)?.as_str());

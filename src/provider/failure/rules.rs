@@ -51,7 +51,7 @@ struct Tables {
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| packed::read("src/provider/failure/rules.yaml"));
 
-/// Finds the first rule that matches normalized words: its position and its meaning.
+/// Finds the first rule that matches normalised words: its position and its meaning.
 pub(super) type Find = fn(&str) -> Option<(usize, Says)>;
 
 /// Finds the first rule of `failures`.

@@ -247,7 +247,7 @@ const MAX_LAST_RESORT: usize = 5;
 /// Maximum number of lines between an error and a later frame of it.
 const REACH: usize = 60;
 
-/// Colors of a terminal, and the time that a build server writes before each line.
+/// Colours of a terminal, and the time that a build server writes before each line.
 static NOISE: Pattern = Pattern::new(r"\x1b\[[0-9;:?]*[A-Za-z]|^\d{4}-\d\d-\d\dT[\d:.]+Z ");
 
 /// A source file and a line, in the forms that the common languages print.
