@@ -1,4 +1,4 @@
-//! `maestro-mcp backups`: lists what can be undone, and removes old or large backups.
+//! `maestro-mcp backups`: lists the backups of changes, and removes old or large ones.
 
 use std::process::ExitCode;
 
@@ -56,7 +56,7 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
 }
 
 fn remove(config: &Configuration, log: &Log, limits: &PruneOptions, json: bool) -> Result<ExitCode, Error> {
-    // Limits of the command line replace the configured ones.
+    // If the command line gives a limit, none of the configured ones apply.
     let own = Keep { age: limits.older_than, bytes: limits.keep_bytes, sessions: limits.keep_sessions };
     let limits = if own == Keep::default() {
         config.check()?;

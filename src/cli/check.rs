@@ -1,5 +1,5 @@
-//! `maestro-mcp check`: a doctor. It shows what works, what does not, and the next step; on request also
-//! every setting.
+//! `maestro-mcp check`: shows what works, what does not work, and the next step. With `--settings` it also
+//! shows every setting.
 
 mod registered;
 
@@ -37,16 +37,16 @@ use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;
 use registered::{CLAUDE_CODE, Registration, claude, plugin, registrations, shown};
 
-/// Exit status if no consultant can be used.
+/// Exit code if no consultant can be used.
 const NO_CONSULTANT: u8 = 3;
 
-/// Exit status if the configuration cannot be used.
+/// Exit code if the configuration cannot be used.
 const NO_CONFIGURATION: u8 = 2;
 
-/// Width of a text that does not go to a terminal.
+/// Width in columns of a text that does not go to a terminal.
 const USUAL_WIDTH: usize = 80;
 
-/// Results of the examination.
+/// The results of all checks.
 struct Examined<'a> {
     kit: &'a Kit,
     states: Vec<ProviderState>,
@@ -57,7 +57,7 @@ struct Examined<'a> {
     registrations: Vec<Registration>,
 }
 
-/// A part of the first screen.
+/// A section of the output.
 #[derive(Serialize)]
 struct Section {
     title: &'static str,
@@ -67,7 +67,7 @@ struct Section {
 pub(super) async fn run(kit: Kit, settings: bool, json: bool) -> Result<ExitCode, Error> {
     let masker = match kit.config.masker() {
         Ok(masker) => masker,
-        // Without the rules, only the error itself is known to be harmless.
+        // Nothing else is printed: without the masking rules it could contain secrets.
         Err(error) => {
             let version = env!("CARGO_PKG_VERSION");
             result(json, json!({ "version": version, "problems": [error.to_string()] }), || {
@@ -87,7 +87,7 @@ pub(super) async fn run(kit: Kit, settings: bool, json: bool) -> Result<ExitCode
         kit: &kit,
     };
     kit.processes.supervisor().shutdown().await;
-    // A user's own settings may contain their keys.
+    // The user's own settings may contain keys.
     let safe = |text: &str| harmless(&masker.mask(text).text);
     let mut sections = examined.sections();
     for finding in sections.iter_mut().flat_map(|section| &mut section.findings) {
@@ -158,7 +158,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// Spent limits, by provider.
+    /// The reached limits, by provider.
     fn breakers(&self) -> Vec<Breaker> {
         let fallback = |name: &String| {
             self.kit.config.catalogue().get(name).map(|provider| provider.settings.fallback.clone())
@@ -172,7 +172,7 @@ impl Examined<'_> {
         provider(&self.kit.config, name).is_some_and(|it| matches!(it.adapter, Adapter::Template(_)))
     }
 
-    /// The registration of Maestro in clients.
+    /// The registrations of Maestro in clients.
     fn clients(&self) -> Vec<Finding> {
         let mut findings: Vec<Finding> = self.registrations.iter().map(Registration::finding).collect();
         let environment = self.kit.config.environment();
@@ -187,7 +187,7 @@ impl Examined<'_> {
         findings
     }
 
-    /// The slash commands, compared with those of this binary.
+    /// The installed slash commands, compared with those in this binary.
     fn slash_commands(&self) -> Vec<Finding> {
         let environment = self.kit.config.environment();
         let root = self.kit.config.root();
@@ -246,7 +246,7 @@ impl Examined<'_> {
         notes.map(|note| Finding::good(format!("cap on {}", note.words))).collect()
     }
 
-    /// Decisions that wait.
+    /// The requests that wait for a decision.
     fn waiting(&self) -> Vec<Finding> {
         const SHOWN: usize = 3;
         const TASK: usize = 40;
@@ -299,7 +299,7 @@ impl Examined<'_> {
         ignored.iter().map(|line| Finding::of(Mark::Look, line, Vec::new())).collect()
     }
 
-    /// Problems of the configuration, except those shown beside a consultant.
+    /// The problems of the configuration, except those that are shown with a consultant.
     fn problems(&self) -> Vec<Finding> {
         let is_told =
             |name: &String| self.states.iter().any(|state| state.name == *name && state.program.is_some());
@@ -340,7 +340,7 @@ impl Examined<'_> {
         for (path, value, origin) in &self.kit.config.loaded().origins {
             let provider = path.strip_prefix("providers.").and_then(|rest| rest.split('.').next());
             let is_shown = |name: &str| self.states.iter().any(|state| state.name == name);
-            // Disabled templates that are not installed matter only if somebody changed them.
+            // Settings of disabled templates that are not installed are shown only if they were changed.
             if provider.is_none_or(is_shown) || origin != "built in" {
                 let _ = writeln!(out, "  {path} = {value}   ({origin})");
             }
@@ -381,7 +381,7 @@ impl Examined<'_> {
     }
 }
 
-/// Compares the commands in a directory with those of this binary; none if it has none.
+/// Compares the slash commands in a directory with those in this binary. None if the directory has none.
 fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
     const MOST_BYTES: u64 = 1024 * 1024;
     let mut there = 0;
@@ -409,7 +409,7 @@ fn commands_in(directory: &Path, shown: &str, again: &str) -> Option<Finding> {
 /// True if a file can be written, or created if it does not exist yet.
 fn can_be_written(file: &Path) -> bool {
     let writable = |place: &Path| rustix::fs::access(place, rustix::fs::Access::WRITE_OK).is_ok();
-    // SQLite writes beside the file too.
+    // SQLite also creates files beside it.
     let directory = file.ancestors().skip(1).find(|place| place.exists());
     directory.is_some_and(writable) && (!file.exists() || writable(file))
 }
@@ -417,15 +417,15 @@ fn can_be_written(file: &Path) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Mark {
-    /// It works.
+    /// Works.
     Good,
-    /// It works, and is worth a look.
+    /// Works, but is worth a look.
     Look,
-    /// It does not work.
+    /// Does not work.
     Bad,
 }
 
-/// Something that was found.
+/// A finding, with the next steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Finding {
     mark: Mark,
@@ -451,7 +451,7 @@ impl Finding {
         Self::of(Mark::Bad, found, vec![next.into()])
     }
 
-    /// Its lines on a terminal of this width. Long text wraps; a path is not broken.
+    /// The lines of a finding, wrapped to a number of columns. A path is not broken.
     fn lines(&self, columns: usize, colour: Colour) -> String {
         let (sign, kind) = match self.mark {
             Mark::Good => ("\u{2713}", LineKind::Good),
@@ -471,19 +471,19 @@ impl Finding {
     }
 }
 
-/// A text wrapped into lines, with one beginning for the first and one for the others.
+/// Wraps a text into lines, with one prefix for the first line and another for the rest.
 fn folded(text: &str, columns: usize, first: &str, others: &str) -> Vec<String> {
     let options = wrapping(columns).initial_indent(first).subsequent_indent(others).break_words(false);
     textwrap::wrap(text, options).into_iter().map(std::borrow::Cow::into_owned).collect()
 }
 
-/// An open breaker.
+/// An open breaker: a provider that is not asked because its limit is reached.
 #[derive(Debug, Serialize)]
 struct Breaker {
     provider: String,
-    /// End of the time in which it is not asked.
+    /// The time until which the provider is not asked.
     until: String,
-    /// When its CLI reported the limit, in milliseconds since 1970.
+    /// The time at which its CLI reported the limit, in milliseconds since 1970.
     said_at: u64,
     code: &'static str,
     why: String,
@@ -523,14 +523,14 @@ impl Breaker {
     }
 }
 
-// A consultant in one line.
+// The finding about one consultant.
 
 /// True if a provider answers by rules and without a model.
 fn is_understudy(config: &Configuration, name: &str) -> bool {
     provider(config, name).is_some_and(Provider::is_understudy)
 }
 
-/// A provider, switched off or not.
+/// The provider with a name, even if it is switched off.
 fn provider<'a>(config: &'a Configuration, name: &str) -> Option<&'a Provider> {
     config.catalogue().iter().find(|provider| provider.name == name)
 }

@@ -1,4 +1,4 @@
-//! `maestro-mcp consult`: one question from a terminal.
+//! `maestro-mcp consult`: asks one question from a terminal.
 
 use std::io::Read as _;
 use std::process::ExitCode;
@@ -58,7 +58,7 @@ fn question(options: ConsultOptions) -> Result<Question, Error> {
         },
         schema: options.schema,
         options: CallOptions::new(options.model, options.effort, options.timeout),
-        // A question of the person's own belongs to no run.
+        // A person's own question belongs to no run.
         ..Question::new(prompt, Account::outside(Purpose::Plain))
     })
 }

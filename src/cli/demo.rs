@@ -1,5 +1,5 @@
-//! `maestro-mcp demo`: takes a failing program through the stages of a run, told in one screen, through the
-//! real server over stdio.
+//! `maestro-mcp demo`: takes a failing program through the stages of a run, and shows it on one screen. It
+//! uses the real server over stdio.
 
 mod story;
 
@@ -25,7 +25,7 @@ use crate::provider::understudy::NAME as UNDERSTUDY;
 
 use story::Story;
 
-/// Maximum number of consults: the budget of a run.
+/// Maximum number of consults, which is the budget of a run.
 const MOST_CONSULTS: usize = 6;
 
 pub(super) async fn run(kit: Kit, options: DemoOptions, json: bool) -> Result<ExitCode, Error> {
@@ -55,13 +55,14 @@ pub(super) async fn run(kit: Kit, options: DemoOptions, json: bool) -> Result<Ex
     outcome
 }
 
-/// True if a person who can open an address is there: in CI and in pipes no process stays behind.
+/// True if a person is there who can open an address. In CI and in pipes this is false, so that no process
+/// stays behind.
 fn is_watched(config: &Configuration) -> bool {
     let has_terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     has_terminal && config.environment().get("CI").is_none()
 }
 
-/// The providers to ask: the understudy, unless the user wants the installed CLIs or names some.
+/// The providers to ask: the named ones, or with `--live` the installed CLIs, or else the understudy.
 async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<String>, Error> {
     if !options.provider.is_empty() {
         return Ok(options.provider.clone());
@@ -78,7 +79,8 @@ async fn consultants(client: &mut Client, options: &DemoOptions) -> Result<Vec<S
     Ok(asked)
 }
 
-/// Says what a live demo spends, and asks for consent. The understudy spends nothing.
+/// Says what a live demo may cost, and asks for consent. True without a question for the understudy, which
+/// costs nothing.
 fn may_spend(
     consultants: &[String],
     options: &DemoOptions,
@@ -114,7 +116,7 @@ macro_rules! shipped {
     };
 }
 
-/// The shipped program. Its files are unpacked as they are; no other code knows its faults.
+/// The files of the shipped program. No code here depends on its faults.
 const SHIPPED: &[(&str, &str)] = shipped![
     "inventory/__init__.py", "inventory/stock.py", "inventory/report.py", "tests/__init__.py",
     "tests/test_report.py",
@@ -129,8 +131,8 @@ struct Program {
 }
 
 impl Program {
-    /// The shipped program, freshly unpacked into the user's cache, or into a temporary directory if there
-    /// is no cache. It stays, so that the run can be inspected afterwards.
+    /// Unpacks the shipped program into the user's cache, or into a temporary directory if there is no cache.
+    /// It is not removed, so that the run can be inspected afterwards.
     fn shipped(environment: &Environment) -> Result<Self, Error> {
         let broken = |error: std::io::Error| Error::Setup {
             reason: format!("the demo's program cannot be unpacked: {error}"),
@@ -178,7 +180,7 @@ impl Program {
         self.words.join(" ")
     }
 
-    /// Runs the command and returns what it printed.
+    /// Runs the command and returns its output. It must fail.
     async fn run(&self) -> Result<String, Error> {
         let (program, arguments) = self.words.split_first().ok_or(Error::NoProvider)?;
         let output = Command::new(program)
@@ -211,7 +213,7 @@ fn parts(text: &str) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// A connection to a server of our own.
+/// A connection to a server that the demo starts.
 struct Client {
     child: Child,
     input: Option<ChildStdin>,
@@ -257,10 +259,10 @@ impl Client {
         result?.get("structuredContent").cloned().ok_or_else(gone)
     }
 
-    /// Ends the connection, and with it the server.
+    /// Closes the connection, which ends the server.
     async fn stop(mut self) {
         self.input = None;
-        // Dropping the child kills a server that does not end in time.
+        // If the server does not end in time, dropping the child kills it.
         let _ = tokio::time::timeout(std::time::Duration::from_secs(2), self.child.wait()).await;
     }
 
@@ -312,7 +314,7 @@ fn outcome(text: &str, is_good: bool) -> Result<(), Error> {
     painted(text, |_| if is_good { LineKind::Good } else { LineKind::Bad })
 }
 
-/// Prints the changed lines of a diff with their files.
+/// Prints the changed lines of a diff, with the names of the files.
 fn diff(text: &str) -> Result<(), Error> {
     let changed: Vec<String> = text
         .lines()
@@ -339,7 +341,7 @@ fn painted(text: &str, kind: impl Fn(&str) -> LineKind) -> Result<(), Error> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Output {
     Story,
-    /// The result as JSON; a person who watches reads the story on standard error.
+    /// The result as JSON. The story then goes to standard error, if that is a terminal.
     Document,
 }
 
@@ -349,7 +351,7 @@ fn output() -> Output {
     *OUTPUT.get_or_init(|| Output::Story)
 }
 
-/// Prints the result for a program.
+/// Prints the result as JSON, if `--json` was given.
 fn document(what: &Value) -> Result<(), Error> {
     match output() {
         Output::Story => Ok(()),
@@ -357,7 +359,7 @@ fn document(what: &Value) -> Result<(), Error> {
     }
 }
 
-/// Asked once: it does not change during the demo.
+/// The use of colours, determined once.
 fn colour() -> Colour {
     static COLOUR: OnceLock<Colour> = OnceLock::new();
     *COLOUR.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! `maestro-mcp errors`: explains one code, all codes in short, or all of them as a document.
+//! `maestro-mcp errors`: explains one code, lists all codes, or prints all of them as a document.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ fn as_json(entry: &Entry) -> Value {
     })
 }
 
-/// One code: its meaning, and the next step of each side.
+/// The full text of a code: its meaning, and the next step for the user and for the model.
 fn in_full(entry: &Entry, width: Option<usize>) -> String {
     let Entry { code, meaning, model, user, hint: _ } = entry;
     let mut out = format!("{code}\n");
@@ -43,7 +43,7 @@ fn in_full(entry: &Entry, width: Option<usize>) -> String {
     out
 }
 
-/// All codes with their meanings.
+/// The list of all codes with their meanings.
 fn in_short(groups: &[Group], width: Option<usize>) -> String {
     let mut out = String::new();
     for group in groups {

@@ -13,7 +13,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::log::Log;
 use crate::host::store::EventStore;
 
-/// Events in memory at the same time.
+/// Maximum number of events in memory at the same time.
 const PAGE: usize = 1_000;
 
 pub(super) fn run(
@@ -22,7 +22,7 @@ pub(super) fn run(
     command: &EvidenceCommand,
     json: bool,
 ) -> Result<ExitCode, Error> {
-    // An invalid configuration may be the one that says where the log is.
+    // The configuration may set the place of the log, so it must be valid.
     config.check()?;
     match command {
         EvidenceCommand::Verify { expect } => verify(log.store().as_ref(), expect.as_deref(), json),
@@ -33,7 +33,7 @@ pub(super) fn run(
 fn verify(store: &dyn EventStore, expect: Option<&str>, json: bool) -> Result<ExitCode, Error> {
     let mut check = Check::default();
     let expected = expect.map(|hash| hash.trim().to_ascii_lowercase());
-    // Before the first event every log is the same.
+    // The hash before the first event is the same for every log.
     let mut expected_at = expected.as_deref().filter(|hash| *hash == START).map(|_| 0);
     for page in pages(store, None) {
         for event in page? {
@@ -76,7 +76,7 @@ fn broken(what: &str, fit: u64, json: bool) -> Result<ExitCode, Error> {
     Ok(ExitCode::from(1))
 }
 
-/// Prints each event as it is stored, its body as the text that was hashed.
+/// Prints each event as it is stored, with its body as the text that was hashed.
 fn export(store: &dyn EventStore, run: Option<&str>, json: bool) -> Result<ExitCode, Error> {
     let (between, mut before, end) = if json { (",\n", "[\n", "\n]\n") } else { ("\n", "", "\n") };
     let mut has_any = false;
@@ -98,7 +98,7 @@ fn export(store: &dyn EventStore, run: Option<&str>, json: bool) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Events of a run or of all, page by page.
+/// Reads the events of one run or of all runs, page by page.
 pub(super) fn pages<'a>(
     store: &'a dyn EventStore,
     run: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! The overview of `--help`: the sub-commands in groups.
+//! The help: the overview of sub-commands in groups, the examples, the completions and the manual page.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use crate::domain::packed;
 use crate::domain::prompt::Texts;
 use crate::error::Error;
 
-/// Groups of commands. A command in no group joins the last one.
+/// Groups of commands. A command in no group is listed in the last one.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["install", "uninstall", "mcp-config", "check", "trust"]),
     ("Ask", &["consult", "review", "threads", "demo"]),
@@ -25,7 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Others", &["serve", "completions", "man"]),
 ];
 
-/// The command line, with the texts of `examples.yaml` below its help.
+/// The command line, with the texts of `examples.yaml` at the end of each help.
 fn arguments() -> Command {
     explained(Arguments::command(), "", &packed::read("src/cli/examples.yaml"))
 }
@@ -37,7 +37,7 @@ fn explained(command: Command, above: &str, texts: &Texts) -> Command {
         Some(text) => command.after_help(text.clone()),
         None => command,
     };
-    // A command that only leads to its own sub-commands prints nothing itself.
+    // A command that only has sub-commands prints no result itself, so it has no `--json`.
     let command = if name == NAME || command.is_subcommand_required_set() {
         command
     } else {
@@ -48,8 +48,8 @@ fn explained(command: Command, above: &str, texts: &Texts) -> Command {
     command.mut_subcommands(|sub| explained(sub, below, texts))
 }
 
-/// Parses the words. Like clap, it ends the process with help, a version or a refusal. A program that asked
-/// for JSON gets the refusal as a document, too.
+/// Parses the arguments. Like clap, it ends the process after a help text, a version or an error. With `json`
+/// it also prints an error as a document.
 pub(super) fn parse(words: Vec<OsString>, json: bool) -> Arguments {
     let matches = grouped(arguments()).try_get_matches_from(words);
     matches.and_then(|matches| Arguments::from_arg_matches(&matches)).unwrap_or_else(|error| {
@@ -60,7 +60,7 @@ pub(super) fn parse(words: Vec<OsString>, json: bool) -> Arguments {
                 "ok": false, "code": "invalid_arguments",
                 "error": what.trim_start_matches("error: "), "hint": next.trim(),
             });
-            // The process ends with the refusal, whether or not it can be written.
+            // The process ends with an error anyway, even if this cannot be written.
             let _ = print(&format!("{document}\n"));
         }
         error.exit()
@@ -94,7 +94,7 @@ fn overview(command: &Command) -> String {
 }
 
 const NAME: &str = "maestro-mcp";
-/// Columns of the help in the manual page.
+/// Width in columns of the help in the manual page.
 const WIDTH: usize = 78;
 
 pub(super) fn completions(shell: Shell, json: bool) -> Result<ExitCode, Error> {
@@ -104,9 +104,9 @@ pub(super) fn completions(shell: Shell, json: bool) -> Result<ExitCode, Error> {
     result(json, json!({ "shell": shell.to_string(), "script": script }), || script)
 }
 
-/// The manual page: one for all, with the help of every sub-command in it.
+/// Prints the manual page, which has the help of every sub-command.
 pub(super) fn man(json: bool) -> Result<ExitCode, Error> {
-    // A fixed width: the page must not depend on the terminal that makes it.
+    // The width is fixed, so that the page does not depend on the terminal.
     let mut command = arguments().version(env!("CARGO_PKG_VERSION")).term_width(WIDTH);
     command.build();
     let mut out = Vec::new();
@@ -126,7 +126,7 @@ fn render(command: &Command, out: &mut Vec<u8>) -> io::Result<()> {
     add_commands(command, "", out)
 }
 
-/// Adds the shown sub-commands, and those below them.
+/// Adds the help of all visible sub-commands, at any depth.
 fn add_commands(command: &Command, above: &str, out: &mut Vec<u8>) -> io::Result<()> {
     let shown = |sub: &&Command| !sub.is_hide_set() && sub.get_name() != "help";
     for sub in command.get_subcommands().filter(shown) {
@@ -142,7 +142,7 @@ fn add_commands(command: &Command, above: &str, out: &mut Vec<u8>) -> io::Result
     Ok(())
 }
 
-/// A line that roff shows as it is.
+/// Escapes a line, so that roff shows it unchanged.
 fn literal(line: &str) -> String {
     let escaped = line.replace('\\', "\\(rs").replace('-', "\\-");
     if escaped.starts_with(['.', '\'']) { format!("\\&{escaped}") } else { escaped }
@@ -158,8 +158,8 @@ It is now waiting for a client on standard input. Ctrl-D or Ctrl-C ends it.
   maestro-mcp --help     everything else
 ";
 
-/// Explains the next steps if a person starts the server by hand. A client's input is no terminal, so a
-/// client never sees this.
+/// Explains the next steps to a person who starts the server by hand. A client does not see this, because its
+/// server's input is not a terminal.
 pub(super) fn a_person() {
     if io::stdin().is_terminal() {
         let _ = io::stderr().lock().write_all(TEXT.as_bytes());

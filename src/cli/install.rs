@@ -1,9 +1,9 @@
-//! `install`, `uninstall` and `mcp-config`: Maestro's entry in a client's settings, and its slash commands
+//! `install`, `uninstall` and `mcp-config`: Maestro's entry in a client's settings, and the slash commands
 //! for clients that have them.
 //!
-//! Every file is first staged (new text computed, temporary file written next to it) and only then put in
-//! place. So a settings file that cannot be read, or a directory that cannot be written, stops the run
-//! before anything changes.
+//! Every file is first staged: its new text is written to a temporary file beside it. Only then are all files
+//! put in place. So a settings file that cannot be read, or a directory that cannot be written to, stops the
+//! installation before anything changes.
 
 mod jsonc;
 mod replace;
@@ -27,13 +27,13 @@ use jsonc::List;
 pub use replace::InstallError;
 use replace::{ABSENT, Fault, FileChange, Outcome, Staged, Verdict};
 
-/// Mode of a slash command file that did not exist before.
+/// Mode of a new file with a slash command.
 const COMMAND_MODE: u32 = 0o644;
 
-/// Registers `command` as the server `maestro` and places the slash commands.
+/// Registers `command` as the server `maestro` and writes the slash commands.
 ///
-/// Doing it twice is the same as once. Writes one line per file to `out`, also for files that were done
-/// before an error.
+/// Installing twice has the same effect as once. Writes one line per file to `out`, also for files that were
+/// changed before an error.
 ///
 /// # Errors
 /// See [`InstallError`]; the settings file is changed last, or not at all.
@@ -76,8 +76,8 @@ pub fn install(
     done
 }
 
-/// Removes the server `maestro` and the slash commands that are still as shipped, restores the files that
-/// stood in their place, and removes files and directories that become empty.
+/// Removes the server `maestro` and the slash commands that were not edited, restores the files that were in
+/// their place before, and removes files and directories that become empty.
 ///
 /// # Errors
 /// See [`InstallError`]; the settings file is changed last, or not at all.
@@ -103,7 +103,7 @@ pub fn uninstall(
             Ok(match original {
                 Some(Original::Text(text)) => Verdict::Write { bytes: text.into_bytes(), backup: false },
                 Some(Original::MissingBehindLink { .. }) => Verdict::RemoveTarget,
-                // A link belongs to the user.
+                // A link belongs to the user, so it stays.
                 _ if targets.settings.is_symlink() => Verdict::Write { bytes, backup: false },
                 _ => Verdict::Remove,
             })
@@ -132,10 +132,10 @@ pub fn uninstall(
     done
 }
 
-/// Writes a file that only registers `command`, to copy from.
+/// Writes settings that only register `command`, for the user to copy.
 ///
 /// # Errors
-/// If `out` cannot be written.
+/// `out` cannot be written to.
 pub fn mcp_config(targets: &Targets, command: &str, out: &mut dyn Write) -> Result<(), InstallError> {
     let config = entered(targets.client, "", command).map_err(|fault| refused(targets, fault))?;
     out.write_all(config.unwrap_or_default().as_bytes()).map_err(InstallError::Output)
@@ -145,7 +145,7 @@ fn refused(targets: &Targets, fault: Fault) -> InstallError {
     InstallError::Fault { path: targets.settings.clone(), format: targets.client.about().format, fault }
 }
 
-/// Removes the directory if it is empty, then those above it, but not `base`.
+/// Removes a directory if it is empty, and then empty directories above it, but never `base`.
 fn remove_empty(directory: &Path, base: &Path) {
     let mut directory = Some(directory);
     while let Some(path) = directory.filter(|path| path.starts_with(base) && *path != base) {
@@ -156,7 +156,8 @@ fn remove_empty(directory: &Path, base: &Path) {
     }
 }
 
-/// Stages every file, then puts each in place: the settings last, because they announce the rest.
+/// Stages every file, and then puts each in place. The settings come last, because they make the client use
+/// the rest.
 fn replace_all(
     settings: &FileChange<'_>,
     commands: &[FileChange<'_>],
@@ -173,8 +174,8 @@ fn replace_all(
     Ok(())
 }
 
-/// A line about the outcome for a file. Lines are kept until the end, so that a closed pipe does not stop
-/// an install half-way.
+/// The lines about the outcome for a file. They are printed at the end, so that a closed pipe does not stop
+/// an installation half-way.
 fn told(changed: &str, path: &Path, outcome: Outcome) -> Vec<String> {
     let path = path.display();
     match outcome {
@@ -192,18 +193,18 @@ fn print(lines: &[String], out: &mut dyn Write) -> Result<(), InstallError> {
     lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(InstallError::Output)
 }
 
-// A memory of settings files that had an empty list of servers, no setting at all, or a broken link before
-// the install. An uninstall restores their list or text. The memory is in the user's state directory. If it
-// cannot be kept, an uninstall leaves less behind, but never fails.
+// The memory records settings files that had an empty list of servers, no setting at all, or a broken link
+// before the installation. An uninstall restores their list or text. The memory is in the user's state
+// directory. Without it an uninstall removes more than it should, but it never fails.
 
-/// Facts about a client's file before the install that the file itself no longer shows.
+/// The state of a settings file before the installation, which the file itself no longer shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Original {
     Text(String),
     EmptyList,
-    /// The settings were a link to nothing; with the directories that were missing there, the innermost
-    /// first.
+    /// The settings file was a link to a missing file. `made` are the directories that were missing there,
+    /// the innermost first.
     MissingBehindLink {
         made: Vec<PathBuf>,
     },
@@ -261,16 +262,16 @@ fn forget(targets: &Targets) {
     }
 }
 
-/// A slash command as shipped.
+/// A shipped slash command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlashCommand<'a> {
-    /// The name of its file, such as `maestro-debug.md`.
+    /// The name of its file, for example `maestro-debug.md`.
     pub file_name: &'a str,
     /// The text of its file.
     pub text: &'a str,
 }
 
-/// The changes that give every command its shipped text, with a backup of any other text.
+/// The changes that write the shipped text of every command, with a backup of a different text.
 fn placing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
     changes(directory, commands, |command, seen| match seen {
         Some(bytes) if bytes == command.text.as_bytes() => Verdict::Keep(None),
@@ -278,7 +279,7 @@ fn placing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileCh
     })
 }
 
-/// The changes that remove every unedited command.
+/// The changes that remove every command that was not edited.
 fn removing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
     changes(directory, commands, |command, seen| match seen {
         None => Verdict::Keep(Some(ABSENT)),
@@ -302,7 +303,7 @@ fn changes<'a>(
 
 const BOM: &str = "\u{feff}";
 
-/// The text that starts `command` as the server, or `None` if it does so already.
+/// The settings with `command` as the server; `None` if they already have it.
 fn register(client: Client, bytes: &[u8], command: &str) -> Result<Option<Vec<u8>>, Fault> {
     edited(bytes, |text| entered(client, text, command))
 }
@@ -320,7 +321,7 @@ fn entered(client: Client, text: &str, command: &str) -> Result<Option<String>, 
     }
 }
 
-/// The text without the server, or `None` if it was not there.
+/// The settings without the server; `None` if they do not have it.
 fn deregister(client: Client, bytes: &[u8], list: List) -> Result<Option<Vec<u8>>, Fault> {
     let About { format, lists, .. } = client.about();
     edited(bytes, |text| match format {
@@ -337,7 +338,7 @@ fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
     *format != Format::Toml && jsonc::has_empty_list(text, *format, lists)
 }
 
-/// True if a file with this content can be removed.
+/// True if a file with this content has no settings, so that it can be removed.
 fn says_nothing(client: Client, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix(BOM).unwrap_or(&text);
@@ -394,7 +395,7 @@ pub enum Client {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// JSON as the standard has it.
+    /// Standard JSON.
     #[default]
     Json,
     /// JSON with comments and trailing commas.
@@ -410,11 +411,11 @@ pub enum Scope<'a> {
     Project(&'a Path),
 }
 
-/// Facts about a client; `clients.yaml` has them.
+/// Facts about a client, from `clients.yaml`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::cli) struct About {
-    /// Name for people.
+    /// Name for display.
     pub(in crate::cli) name: String,
     format: Format,
     pub(in crate::cli) lists: Vec<Vec<String>>,
@@ -438,7 +439,7 @@ impl Client {
         ALL.get(<&str>::from(self)).unwrap_or(&NONE)
     }
 
-    /// A fresh entry in a list.
+    /// A new entry for a list of servers.
     fn entry(self, list: &[String], command: &str) -> Value {
         let About { entry, nested, .. } = self.about();
         filled(if list.len() > 1 { nested } else { entry }, command)
@@ -460,7 +461,7 @@ fn filled(entry: &Value, command: &str) -> Value {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Targets {
     client: Client,
-    /// The file that names the servers.
+    /// The file with the list of servers.
     pub settings: PathBuf,
     /// Mode of a new settings file.
     pub settings_mode: u32,
@@ -470,12 +471,12 @@ pub struct Targets {
     pub base: PathBuf,
     /// The user's next step after an install.
     pub next_step: &'static str,
-    /// The file that remembers settings files without a server of the user's.
+    /// The file of the memory (see [`Original`]).
     memory: Option<PathBuf>,
 }
 
 impl Targets {
-    /// The files of `client`, or `None` if the home directory is needed and unknown.
+    /// The files of `client`; `None` if the home directory is needed and unknown.
     pub fn new(client: Client, scope: Scope<'_>, environment: &Environment) -> Option<Self> {
         let about = client.about();
         let resolved = |places: &[String]| {
@@ -496,7 +497,7 @@ impl Targets {
                 let is_own = cfg!(target_os = "macos") && !about.macos.is_empty();
                 let settings = resolved(if is_own { &about.macos } else { &about.user })?;
                 let base = environment.home().unwrap_or_else(|| settings.clone());
-                // These files may hold tokens, so their owners keep them private.
+                // These files may contain tokens, so a new one is private.
                 (base, settings, resolved(&about.user_commands), 0o600, about.next.as_str())
             }
         };

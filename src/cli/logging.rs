@@ -1,5 +1,6 @@
-//! The log, on standard error, because standard output is the protocol. An event is one line without
-//! secrets: our code logs no questions and answers, dependencies log nothing, and every line is masked.
+//! The program's log. It goes to standard error, because standard output is for the protocol. An event is one
+//! line without secrets: our code logs no questions and answers, dependencies log nothing, and every line is
+//! masked.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -23,20 +24,20 @@ use crate::host::library::Library;
 /// The reader of the log.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// A client, a file or another program: each line has its time and its level.
+    /// A client, a file or another program. Each line has its time and its level.
     Client,
-    /// A person at a terminal who uses a sub-command: plain words.
+    /// A person at a terminal who uses a sub-command. The lines are plain sentences.
     Person,
 }
 
 impl Reader {
-    /// A person if standard error is a terminal.
+    /// [`Self::Person`] if standard error is a terminal, else [`Self::Client`].
     pub(super) fn at_standard_error() -> Self {
         if io::stderr().is_terminal() { Self::Person } else { Self::Client }
     }
 }
 
-/// An event for a person: `maestro-mcp: a consult is not in the log: why`.
+/// The format of an event for a person: `maestro-mcp: a consult is not in the log: why`.
 struct Plain;
 
 impl<S, N> FormatEvent<S, N> for Plain
@@ -76,41 +77,41 @@ impl Visit for Words {
     }
 }
 
-/// Starts the log at `MAESTRO_LOG_LEVEL`, or `warn`. An invalid level is a problem of the configuration,
-/// which reports it; the log starts anyway.
+/// Starts the log with the level `MAESTRO_LOG_LEVEL`, or `warn`. The configuration reports an invalid level;
+/// the log starts anyway.
 pub(super) fn start(environment: &Environment, masker: MadeMasker, reader: Reader) {
     let level = environment.get("MAESTRO_LOG_LEVEL").and_then(|level| level.parse().ok());
     let level = level.filter(|level| *level != LevelFilter::OFF).unwrap_or(LevelFilter::WARN);
-    // Only this crate: at debug, rmcp logs whole requests with the secrets in them.
+    // Only this crate may log: at the level debug, rmcp logs whole requests with their secrets.
     let ours = Targets::new().with_target("maestro", level);
     let log = Arc::new(Log { masker, own: OnceLock::new(), environment: environment.clone(), reader });
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || Line(Arc::clone(&log)))
         .with_target(level > LevelFilter::INFO)
-        // Colours would separate a name from its value, where the masker looks.
+        // Colours would separate a name from its value, and the masker would not recognise them.
         .with_ansi(false);
     let registry = tracing_subscriber::registry().with(ours);
     let started = match reader {
         Reader::Client => tracing::subscriber::set_global_default(registry.with(lines)),
         Reader::Person => tracing::subscriber::set_global_default(registry.with(lines.event_format(Plain))),
     };
-    // A second subscriber in one process is possible only in tests, which do not need it.
+    // This fails only in tests, for a second subscriber in the same process, which they do not need.
     if started.is_ok() {
         std::panic::set_hook(Box::new(panicked));
     }
 }
 
-/// The usual hook prints the panic's message, which may quote any text. Its place is enough to find the
-/// defect.
+/// Logs a panic by its place, which is enough to find the defect. The usual hook would also print the
+/// message, which may quote any text.
 fn panicked(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "a defect: something panicked");
 }
 
 struct Log {
-    /// The masker, once it is loaded; the log does not load the configuration for it.
+    /// The masker of the configuration. The log uses it when other code has loaded it.
     masker: MadeMasker,
-    /// A masker of the built-in rules until then; none if it cannot be made.
+    /// A masker with the built-in rules, used until then; None if it cannot be made.
     own: OnceLock<Option<Arc<Masker>>>,
     environment: Environment,
     reader: Reader,
@@ -127,9 +128,9 @@ impl Log {
             Some(masker) => one_line(&masker.mask(event.trim_end()).text),
             None => "a line that cannot be masked is left out of the log".to_owned(),
         };
-        // There is nowhere left to report that the log cannot be written, and no call may fail for it.
+        // If the log cannot be written, there is no place to report that, and no call may fail because of it.
         let mut out = io::stderr().lock();
-        // A person's line of progress gives way.
+        // The line of progress on a person's terminal is overwritten.
         let _ = match self.reader {
             Reader::Person => writeln!(out, "\r\x1b[2K{line}"),
             Reader::Client => writeln!(out, "{line}"),
@@ -144,7 +145,7 @@ fn built_in(environment: &Environment) -> Option<Masker> {
     Masker::new(&rules.masking, variables, &[], DEFAULT_REPLACEMENT).ok()
 }
 
-/// Keeps an event on one line whatever its fields hold, so that nobody can forge another.
+/// Escapes control characters, so that an event stays on one line and its fields cannot forge another event.
 fn one_line(event: &str) -> String {
     event.chars().fold(String::with_capacity(event.len()), |mut line, letter| {
         if letter.is_control() {
@@ -156,7 +157,7 @@ fn one_line(event: &str) -> String {
     })
 }
 
-/// A line to be written; the subscriber passes it whole.
+/// A writer for the subscriber, which writes each line with one call.
 struct Line(Arc<Log>);
 
 impl Write for Line {

@@ -1,4 +1,4 @@
-//! `maestro-mcp metrics`: what the work cost and what it yielded.
+//! `maestro-mcp metrics`: shows the costs and the results of the work.
 
 use std::process::ExitCode;
 
@@ -52,7 +52,7 @@ impl MetricsOptions {
 /// Prints the figures from the log.
 ///
 /// # Errors
-/// There is no such run, or the log cannot be read, or standard output not written.
+/// The run does not exist, the log cannot be read, or standard output cannot be written.
 pub async fn run(kit: &Kit, options: &MetricsOptions, json: bool) -> Result<ExitCode, Error> {
     let report = metrics(kit, options.wanted()).await?;
     result(json, json!(report), || render(&report, Look::of(&kit.config)))
@@ -87,7 +87,7 @@ fn render(report: &Report, look: Look) -> String {
     out
 }
 
-/// Tokens and money: by model, provider, stage and thread, and the caps.
+/// Adds the sections on tokens and money by model, provider, stage and thread, and on the caps.
 fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
     let share = |cost: &Cost| match (cost.cost_usd, costs.total.cost_usd) {
         (Some(own), Some(all)) if all > 0.0 => Some(own / all),
@@ -116,7 +116,7 @@ fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
     section(out, look, "Caps", &costs.caps.iter().map(cap).collect::<Vec<_>>());
 }
 
-/// Dollars; a sum with an unknown part ends in a plus.
+/// Formats dollars. An incomplete sum ends in a plus.
 fn money(cost: &Cost) -> String {
     match cost.cost_usd {
         None => "-".to_owned(),
@@ -137,7 +137,7 @@ fn tokens(sent: Option<u64>, answered: Option<u64>) -> impl Iterator<Item = Stri
     [(sent, "in"), (answered, "out")].into_iter().filter_map(told)
 }
 
-/// Numbers with their words, as far as there are any.
+/// The numbers above 0, each with its word.
 fn parts(parts: &[(u64, &str)]) -> Vec<String> {
     let parts = parts.iter().filter(|(number, _)| *number > 0);
     parts.map(|(number, word)| format!("{} {word}", count(*number))).collect()
@@ -291,7 +291,7 @@ fn notes(out: &mut String, look: Look, metrics: &Metrics) {
     }
     out.push('\n');
     out.push_str(&paint(LineKind::Title, "Notes", look.colour));
-    // Several figures may lack the same thing: it is named once.
+    // Several figures may have the same note, which is shown once.
     let mut said: Vec<(&str, Vec<&str>)> = Vec::new();
     for (figure, note) in &metrics.notes {
         match said.iter_mut().find(|(known, _)| **known == **note) {
@@ -312,9 +312,9 @@ fn known(figure: Option<f64>, shown: fn(f64) -> String) -> String {
     figure.map_or_else(|| "-".to_owned(), shown)
 }
 
-/// Line width without a terminal.
+/// Line width in columns without a terminal.
 const WIDTH: usize = 80;
-/// Minimum line width.
+/// Minimum line width in columns.
 const NARROWEST: usize = 40;
 
 /// One row of a section.
@@ -335,7 +335,7 @@ const ROOM_FOR_TABLES: usize = 60;
 const SIDES: [CellAlignment; 4] =
     [CellAlignment::Left, CellAlignment::Right, CellAlignment::Left, CellAlignment::Left];
 
-/// A heading and its rows; nothing without rows.
+/// Adds a section with a heading and its rows. Without rows it adds nothing.
 fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
     if rows.is_empty() {
         return;
@@ -366,12 +366,12 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
     out.push_str(&rows_only(sides, rows.iter().map(cells), look));
 }
 
-/// A text wrapped over several lines, indented after the first.
+/// Adds a text wrapped over several lines. Those after the first are indented.
 fn paragraph(out: &mut String, look: Look, first: &str, text: &str) {
     out.push_str(&hanging(first, &one_line(text), look.width));
 }
 
-/// A value that is never wider than its column may be.
+/// A value that fits into its column.
 fn value(text: String) -> String {
     if text.chars().count() > LONGEST_VALUE {
         head(&text.replace(',', ""), LONGEST_VALUE).to_owned()
@@ -380,7 +380,7 @@ fn value(text: String) -> String {
     }
 }
 
-/// A bar of this many letters, filled to a share.
+/// A bar of `width` characters, filled to a share from 0 to 1.
 fn bar_of(share: f64, width: usize, marks: Marks) -> String {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     let (full, parts, empty): (char, &[char], char) = match marks {
@@ -399,19 +399,19 @@ fn bar_of(share: f64, width: usize, marks: Marks) -> String {
     bar
 }
 
-/// Milliseconds in the unit that suits them.
+/// Formats milliseconds in a suitable unit.
 fn duration(ms: u64) -> String {
     let seconds = ms.saturating_add(500) / 1_000;
     match ms {
         0..1_000 => format!("{ms} ms"),
-        // Rounded to a tenth, 59.96 s would read as 60.0 s.
+        // The limit is 59.95 s, because more would be rounded to 60.0 s.
         1_000..59_950 => format!("{:.1} s", real(ms) / 1_000.0),
         _ if seconds < 3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} min", count(seconds / 3_600), seconds % 3_600 / 60),
     }
 }
 
-/// A number with as many decimals as it needs, two at most.
+/// Formats a number with at most two decimals.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     let text = text.trim_end_matches('0').trim_end_matches('.');

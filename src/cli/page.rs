@@ -1,4 +1,4 @@
-//! `maestro-mcp page`: serves the page of the project while a person looks at it.
+//! `maestro-mcp page`: serves the local web page of the project.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::host::human::{Standard, Terminal as _};
 use crate::page::{Page, SHORT};
 
 pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<ExitCode, Error> {
-    // The address is only for the person: it goes to a terminal even with `--json`, and never into a pipe.
+    // The address is only for the person. It goes to a terminal, even with `--json`, and never into a pipe.
     Person::who_decides(&kit.config, false)?;
     kit.config.check()?;
     let target = target(&kit.log, options.id.as_deref()).await?;
@@ -75,7 +75,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
         }
         tokio::select! {
             more = enter() => if !more {
-                // Nobody types any more, so it is served until a signal comes.
+                // The input has ended, so the page is served until a signal comes.
                 tokio::select! { _ = interrupt.recv() => {} _ = terminate.recv() => {} }
                 break;
             },
@@ -88,7 +88,8 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
     Ok(ExitCode::SUCCESS)
 }
 
-/// Releases the terminal, so that a program that waits for its end does not wait for this process.
+/// Closes all streams to the terminal, so that a program that waits for the end of the output does not wait
+/// for this process.
 fn let_go_of_the_terminal() -> Result<(), Error> {
     let internal = Error::internal::<std::io::Error>;
     let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(internal)?;
@@ -97,13 +98,13 @@ fn let_go_of_the_terminal() -> Result<(), Error> {
     rustix::stdio::dup2_stderr(&nothing).map_err(|error| internal(error.into()))
 }
 
-/// Waits for Enter; false at the end of input.
+/// Waits for Enter. False at the end of input.
 async fn enter() -> bool {
     let line = tokio::task::spawn_blocking(|| Standard::Output.line()).await;
     matches!(line, Ok(Ok(line)) if !line.is_empty())
 }
 
-/// The address on the page: a request, named by a part of its id, else the queue.
+/// The place to open on the page: a request by a part of its id, or else the queue.
 async fn target(log: &Log, part: Option<&str>) -> Result<String, Error> {
     let Some(part) = part else { return Ok("queue".to_owned()) };
     let read = log.journal().read(|history| {

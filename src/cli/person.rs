@@ -1,4 +1,4 @@
-//! Actions that only a person may take: a terminal identifies the person, and a typed word confirms.
+//! The person at the terminal, for actions that only a person may take. A typed word confirms a decision.
 
 use std::io;
 use std::process::ExitCode;
@@ -11,12 +11,12 @@ use crate::flow::configuration::Configuration;
 use crate::host::ancestry::Ancestry;
 use crate::host::human::{NoPerson, Standard, Terminal as _, Typed, check_person, confirm, harmless};
 
-/// A person, addressed on standard output, or on standard error if a program reads standard output.
+/// A person. Messages to them go to standard output, or to standard error if a program reads standard output.
 #[derive(Clone, Copy)]
 pub(super) struct Person(Standard);
 
 impl Person {
-    /// A reader; nobody is checked.
+    /// Somebody who only reads. No check is made.
     pub(super) fn reading(json: bool) -> Self {
         Self(if json { Standard::Errors } else { Standard::Output })
     }
@@ -28,6 +28,10 @@ impl Person {
     }
 
     /// The person who may decide for this project.
+    ///
+    /// # Errors
+    ///
+    /// No person is known to use this terminal.
     pub(super) fn who_decides(config: &Configuration, json: bool) -> Result<Self, Error> {
         Self::at_terminal(config, json).map_err(|why| ApprovalProblem::NoPerson(why).into())
     }
@@ -39,14 +43,13 @@ impl Person {
         }
     }
 
-    /// Asks for the word that confirms a decision. Text that was typed or pasted before the question does
-    /// not count.
+    /// Asks for the word that confirms a decision. Input from before the question does not count.
     pub(super) fn confirmed(self, purpose: &str, word: &str) -> Result<Typed, Error> {
         tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
         self.says(purpose, word)
     }
 
-    /// Asks for a word, which may have been typed before the question.
+    /// Asks for a word. It may have been typed before the question.
     pub(super) fn says(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
         confirm(&mut self.0, purpose, word).map_err(failed)
     }
@@ -57,7 +60,7 @@ impl Person {
         Ok(self.0.line().map_err(failed)?.trim().to_owned())
     }
 
-    /// The end of a command if another word was typed.
+    /// Reports that another word was typed, and returns exit code 1.
     pub(super) fn nothing_was_done(self, what: &str) -> Result<ExitCode, Error> {
         if self.0 == Standard::Errors {
             print(&format!("{}\n", serde_json::json!({ "ok": false, "error": what })))?;

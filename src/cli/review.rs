@@ -1,4 +1,4 @@
-//! `maestro-mcp review`: a review from a terminal, a hook or a pipeline.
+//! `maestro-mcp review`: makes a review from a terminal, a hook or a pipeline.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -14,7 +14,7 @@ use crate::flow::kit::Kit;
 use crate::flow::progress::Progress;
 use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
 
-/// Exit status of a review with grave findings.
+/// Exit code of a review with findings of at least the severity `--fail-on`.
 const FOUND: u8 = 1;
 
 pub(super) async fn run(kit: Kit, options: ReviewOptions, json: bool) -> Result<ExitCode, Error> {
@@ -57,12 +57,12 @@ fn request(options: ReviewOptions) -> ReviewRequest {
         providers: Some(options.providers).filter(|named| !named.is_empty()),
         options: CallOptions::new(options.model, options.effort, options.timeout),
         fixes: if options.fixes { Fixes::Tried } else { Fixes::Not },
-        // A review of the person's own belongs to no run.
+        // A person's own review belongs to no run.
         workflow_id: None,
     }
 }
 
-/// The findings for a person and an editor: each begins with its place.
+/// The findings as text for a person or an editor. Each begins with its place.
 fn text(review: &Review) -> String {
     let mut out = String::new();
     for finding in &review.findings {

@@ -1,4 +1,5 @@
-//! `maestro-mcp runs`: shows, resumes and ends runs of the workflow.
+//! `maestro-mcp runs` lists, shows, resumes and ends runs of the workflow. `maestro-mcp watch` follows the
+//! log.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ use crate::flow::workflow::{self as workflow, RunState, state, stop};
 use crate::host::human::{Typed, harmless};
 use crate::host::store::EventStore as _;
 
-/// The word to type.
+/// The word that a person types to confirm.
 const WORD: &str = "stop";
 
 pub(super) async fn run(
@@ -90,14 +91,14 @@ fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) 
     table(&COLUMNS, runs.iter().map(row), look)
 }
 
-/// The id of the named run.
+/// The id of the run that `part` names.
 async fn the_id(log: &Log, part: &str) -> Result<String, Error> {
     let ids =
         log.journal().read(|history| history.runs().rev().map(|run| run.id.clone()).collect::<Vec<_>>());
     pick("workflow", &ids.await?, part)
 }
 
-/// The named run.
+/// The run that `part` names.
 async fn the_run(config: &Configuration, log: &Log, part: &str) -> Result<RunState, Error> {
     config.check()?;
     let id = the_id(log, part).await?;
@@ -127,7 +128,7 @@ fn shown(run: &RunState, width: Option<usize>) -> String {
     rows.iter().map(|(name, value)| hanging(&format!("{name:8}  "), value, width)).collect()
 }
 
-/// Resumes a parked run: it gates the project's work again.
+/// Resumes a parked run, so that it gates the project's work again.
 async fn resume(config: &Configuration, log: &Log, id: &str, json: bool) -> Result<ExitCode, Error> {
     let run = the_run(config, log, id).await?;
     let was_parked = run.parked;
@@ -203,11 +204,11 @@ async fn end(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Interval between looks at the log, which other processes write.
+/// Interval at which the log is read, because other processes write to it.
 const PAUSE: Duration = Duration::from_millis(300);
-/// Events in memory at the same time.
+/// Maximum number of events in memory at the same time.
 const PAGE: usize = 1_000;
-/// Earlier events that are shown first.
+/// Number of earlier events that are shown first.
 const EARLIER: usize = 10;
 
 /// Follows the log until the reader leaves or the process is ended.

@@ -1,4 +1,4 @@
-//! The parts that `install`, `uninstall` and `mcp-config` work on: the client's files, this binary's path, and the
+//! Runs `install`, `uninstall` and `mcp-config` with the client's files, the path of this binary, and the
 //! slash commands.
 
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::terminal;
 use crate::error::Error;
 use crate::flow::configuration::Configuration;
 
-/// Key of the entry in the JSON of `mcp-config`. As text the entry is printed as it is.
+/// Key of the entry in the JSON output of `mcp-config`.
 const ENTRY: &str = "entry";
 
 /// The name of the program.
@@ -65,7 +65,8 @@ pub(super) fn uninstall(
     told(&targets, options, json, "done", |out| install::uninstall(&targets, COMMANDS, out))
 }
 
-/// Runs one of them and prints its output: as it is, or as a text in a JSON object.
+/// Runs a command and prints its output as text, or under `key` in a JSON object. An entry is printed without
+/// wrapping.
 fn told(
     targets: &Targets,
     options: &InstallOptions,
@@ -86,7 +87,7 @@ fn told(
             });
             terminal::document(&shown)?;
         }
-        // Then the error is the document.
+        // The caller prints the error as the document.
         Err(_) if json => {}
         Ok(()) if key == ENTRY => terminal::print(&text)?,
         Ok(()) | Err(_) => terminal::print(&terminal::folded(&text, terminal::width()))?,
@@ -104,9 +105,9 @@ fn targets(config: &Configuration, options: &InstallOptions) -> Result<Targets, 
     })
 }
 
-/// The command by which a client starts this server. A shared file names the program, if it is on PATH. The
-/// user's own clients start it from any directory with any PATH, so they get a path: the one on PATH if it
-/// leads here, because it survives an update.
+/// The command that a client starts this server with. In a shared file it is the program's name, if that is
+/// on PATH. The user's own clients may have another directory and PATH, so they get an absolute path: that
+/// of the program on PATH if it is this binary, because it survives an update.
 fn command(config: &Configuration, options: &InstallOptions) -> Result<String, Error> {
     let found = config.find_program(NAME);
     if options.project && found.is_some() {

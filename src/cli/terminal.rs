@@ -1,4 +1,4 @@
-//! Writes to a person's terminal.
+//! Output for a person's terminal, or for a program with `--json`: texts, tables, colours and errors.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -21,8 +21,8 @@ use crate::error::{Error, reference};
 use crate::flow::configuration::Configuration;
 use crate::host::human::harmless;
 
-/// Writes a text to standard output; if the reader is gone, the output ends quietly. Control characters in
-/// names and tasks do not reach a terminal, which would obey them.
+/// Writes a text to standard output. A closed pipe is not an error. For a terminal, control characters that
+/// it would obey are removed.
 pub(super) fn print(text: &str) -> Result<(), Error> {
     let steers = |letter: char| matches!(letter, '\u{7f}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let clean = if text.contains(steers) && io::stdout().is_terminal() {
@@ -38,12 +38,12 @@ pub(super) fn print(text: &str) -> Result<(), Error> {
     }
 }
 
-/// Prints a document for a program.
+/// Prints a JSON document for a program.
 pub(super) fn document(document: &Value) -> Result<(), Error> {
     print(&format!("{document:#}\n"))
 }
 
-/// Prints a result, as a document for a program or in words for a person.
+/// Prints a result, as a JSON document for a program or as text for a person.
 #[expect(clippy::needless_pass_by_value, reason = "each call makes it")]
 pub(super) fn result(
     json: bool,
@@ -54,17 +54,17 @@ pub(super) fn result(
     Ok(ExitCode::SUCCESS)
 }
 
-/// A text from elsewhere, without control characters if it goes to a terminal.
+/// A text of foreign origin. If it goes to a terminal, control characters are replaced.
 pub(super) fn foreign(text: &str) -> String {
     if io::stdout().is_terminal() { harmless(text) } else { text.to_owned() }
 }
 
-/// Writes a text from elsewhere.
+/// Prints a text of foreign origin.
 pub(super) fn print_foreign(text: &str) -> Result<(), Error> {
     print(&foreign(text))
 }
 
-/// Columns of the terminal, if standard output is one.
+/// The width of the terminal in columns; None if standard output is not a terminal.
 pub(super) fn width() -> Option<usize> {
     columns_of(&io::stdout())
 }
@@ -78,7 +78,7 @@ fn columns_of(stream: &(impl io::IsTerminal + AsFd)) -> Option<usize> {
     Some(if columns == 0 { USUAL } else { columns })
 }
 
-/// Colours for standard output, if it is a terminal and its user wants them.
+/// The colours for standard output: ANSI if it is a terminal and the user wants colours.
 pub(super) fn colour(config: &Configuration) -> Colour {
     let environment = config.environment();
     Colour::choose(io::stdout().is_terminal(), environment.get("NO_COLOR"), environment.get("TERM"))
@@ -101,7 +101,7 @@ pub(super) fn fail(error: &Error) -> ExitCode {
     error.exit_code()
 }
 
-/// As [`fail`], for a program that asked for `--json`: the error is a document on standard output, too.
+/// As [`fail`]. With `json`, the error is also printed as a document on standard output.
 pub(super) fn fail_with(error: &Error, json: bool) -> ExitCode {
     if json {
         let (what, next) = (error.to_string(), next_step(error));
@@ -111,7 +111,8 @@ pub(super) fn fail_with(error: &Error, json: bool) -> ExitCode {
     fail(error)
 }
 
-/// Next step for the person at the terminal. Hints that name tools are for a model.
+/// The next step for the person at the terminal. A hint that names a tool is for a model, so the entry for
+/// the user replaces it.
 fn next_step(error: &Error) -> String {
     let hint = for_person(&error.hint());
     match reference::find(error.code()) {
@@ -120,7 +121,8 @@ fn next_step(error: &Error) -> String {
     }
 }
 
-/// A line on standard error that the next one replaces, if a terminal shows it; else nothing.
+/// A line of progress on standard error. Each message replaces the last one. Nothing is shown without a
+/// terminal.
 pub(super) struct StatusLine {
     is_seen: bool,
     last: String,
@@ -156,7 +158,7 @@ impl StatusLine {
     }
 }
 
-/// Waits for work while a line shows its progress, until Ctrl-C.
+/// Waits for work and shows its progress. Ctrl-C ends the wait.
 pub(super) async fn watched<T>(
     work: impl Future<Output = Result<T, Error>>,
     mut said: UnboundedReceiver<String>,
@@ -176,35 +178,34 @@ pub(super) async fn watched<T>(
     done
 }
 
-/// Columns that a text has beside its label, however narrow the terminal is.
+/// Minimum width in columns of a text beside its label, on any terminal.
 const NARROWEST: usize = 20;
 
-/// A text as one line that cannot move a terminal's cursor or be wider than the sum of its characters: a
-/// variation selector would widen the character before it.
+/// Puts a text on one line and removes characters that could move a terminal's cursor. It also removes
+/// variation selectors, which would make the character before them wider.
 pub(super) fn one_line(text: &str) -> String {
     let text = harmless(text).replace(|letter| matches!(letter, '\u{fe00}'..='\u{fe0f}'), "");
     cut::one_line(&text)
 }
 
-/// A line, cut to a width. None means no limit.
+/// Cuts a line to a width in columns. None means no limit.
 pub(super) fn cut(line: &str, columns: Option<usize>) -> String {
     columns.map_or_else(|| line.to_owned(), |columns| cut::fitted(line, columns))
 }
 
-/// A text wrapped to a width between words, and inside of words that are longer than a line. None means no
-/// limit.
+/// Wraps a text to a width between words, and inside words that are longer than a line. None means no limit.
 pub(super) fn wrapped(text: &str, columns: Option<usize>) -> Vec<String> {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return vec![text.to_owned()] };
     cut::wrapped(text, columns)
 }
 
-/// A text with its own lines, wrapped between words.
+/// Wraps a text between words, and keeps its own line ends. None means no limit.
 pub(super) fn folded(text: &str, columns: Option<usize>) -> String {
     let Some(columns) = columns.filter(|columns| *columns > 0) else { return text.to_owned() };
     textwrap::fill(text, cut::wrapping(columns))
 }
 
-/// A label with a text beside it; further lines are indented as far as the first.
+/// A label with a wrapped text beside it. Further lines are indented by the width of the label.
 pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String {
     let indent = label.width();
     let lines = wrapped(text, columns.map(|columns| columns.saturating_sub(indent).max(NARROWEST)));
@@ -212,7 +213,7 @@ pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String
     first.zip(lines).fold(String::new(), |out, (before, line)| out + &before + &line + "\n")
 }
 
-/// A duration in its largest unit.
+/// Formats a duration in its largest unit.
 pub(super) fn span(milliseconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     UNITS
@@ -221,13 +222,13 @@ pub(super) fn span(milliseconds: u64) -> String {
         .map_or_else(|| "now".to_owned(), |(length, unit)| format!("{} {unit}", milliseconds / length))
 }
 
-/// Lines of a row; a longer text ends in dots.
+/// Maximum number of lines of a row. A longer text ends in dots.
 const TALLEST: usize = 3;
 
-/// Columns of figures, aligned to the right.
+/// Headings of columns with figures, which are aligned to the right.
 const FIGURES: [&str; 5] = ["age", "consults", "files", "size", "turns"];
 
-/// The weight of a cell's content.
+/// The meaning of a cell, which sets its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -251,7 +252,7 @@ pub(super) fn cell(text: impl ToString, tone: Tone) -> Cell {
 /// The width, the colours and the marks of a table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
-    /// Columns of the terminal; none where there is no terminal.
+    /// Width of the terminal in columns; None without a terminal.
     pub(super) width: Option<usize>,
     pub(super) colour: Colour,
     pub(super) marks: Marks,
@@ -261,12 +262,12 @@ pub(super) struct Look {
 pub(super) enum Marks {
     /// Block elements of Unicode.
     Blocks,
-    /// Characters of every terminal and every file.
+    /// ASCII characters, which every terminal and every file can have.
     Ascii,
 }
 
 impl Marks {
-    /// Blocks for a terminal whose locale has them.
+    /// Blocks for a terminal whose locale is UTF-8, else ASCII.
     pub(super) fn of(width: Option<usize>, locale: Option<&str>) -> Self {
         let locale = locale.unwrap_or_default().to_ascii_lowercase();
         let has_blocks = width.is_some() && (locale.contains("utf-8") || locale.contains("utf8"));
@@ -275,7 +276,7 @@ impl Marks {
 }
 
 impl Look {
-    /// For standard output.
+    /// The look of tables on standard output.
     pub(super) fn of(config: &Configuration) -> Self {
         let width = width();
         let locale =
@@ -284,7 +285,7 @@ impl Look {
     }
 }
 
-/// A table with these columns; the last one wraps on a narrow terminal.
+/// A table with these columns. The last one wraps on a narrow terminal.
 pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item = R>, look: Look) -> String {
     let mut table = Table::new();
     let heads = columns.iter().map(|head| Cell::new(head).add_attribute(Attribute::Bold));
@@ -301,7 +302,7 @@ pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item
     laid_out(table, &columns.iter().map(alignment).collect::<Vec<_>>(), look)
 }
 
-/// The rows of a table without a heading, each as tall as needed.
+/// A table without headings, whose rows may have any height.
 pub(super) fn rows_only<R: Into<Row>>(
     sides: &[CellAlignment],
     rows: impl IntoIterator<Item = R>,
@@ -338,7 +339,7 @@ fn laid_out(mut table: Table, sides: &[CellAlignment], look: Look) -> String {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    // A terminal narrower than the fixed columns cuts lines; colours are not cut in the middle.
+    // Lines are cut if the terminal is narrower than the fixed columns, but not lines with colour codes.
     let fits = |line: String| match look.colour {
         Colour::Plain => cut(line.trim_end(), look.width),
         Colour::Ansi => line.trim_end().to_owned(),
@@ -357,7 +358,7 @@ pub(super) fn without_colours(text: &str) -> String {
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-/// Units of bytes, the largest first.
+/// Units of size in bytes, the largest first.
 const BYTES: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
     ("GB", 1_000_000_000),
@@ -370,21 +371,21 @@ const BYTES: [(&str, u64); 7] = [
 /// Units of time, in seconds.
 const TIMES: [(&str, u64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
 
-/// Reads `30d`.
+/// Parses a duration like `30d`.
 pub(super) fn read_time(text: &str) -> Result<Duration, String> {
     read(text, &TIMES)
         .map(Duration::from_secs)
         .ok_or_else(|| "must be a whole number and a unit (w, d, h, m or s), for example 30d".to_owned())
 }
 
-/// Reads `500MB`, or a number of bytes.
+/// Parses a size like `500MB`, or a number of bytes.
 pub(super) fn read_bytes(text: &str) -> Result<u64, String> {
     text.parse().ok().or_else(|| read(text, &BYTES)).ok_or_else(|| {
         "must be a whole number and a unit (B, KB, MB, GB, KiB, MiB or GiB), for example 500MB".to_owned()
     })
 }
 
-/// A reader of whole numbers from `least` to `most`.
+/// A parser of whole numbers from `least` to `most`.
 pub(super) fn read_whole<T: TryFrom<u64>>(
     least: u64,
     most: u64,
@@ -403,7 +404,7 @@ fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     text.strip_suffix(unit)?.trim_end().parse::<u64>().ok()?.checked_mul(*factor)
 }
 
-/// `1.2 MB`.
+/// Formats a size, for example `1.2 MB`.
 pub(super) fn bytes(count: u64) -> String {
     let units = BYTES.iter().filter(|(unit, _)| !unit.contains('i'));
     for (unit, factor) in units.filter(|(_, factor)| *factor > 1) {
@@ -415,8 +416,7 @@ pub(super) fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
-/// Finds the one id that is meant: an exact match, else the only id that contains the part. Case does not
-/// count.
+/// Finds the id that `part` names: an equal one, or else the only one that contains it. Case does not matter.
 pub(super) fn pick(kind: &'static str, ids: &[String], part: &str) -> Result<String, Error> {
     let wanted = part.trim().to_ascii_lowercase();
     if let Some(id) = ids.iter().find(|id| id.eq_ignore_ascii_case(&wanted)) {
@@ -436,7 +436,7 @@ pub(super) fn pick(kind: &'static str, ids: &[String], part: &str) -> Result<Str
     }
 }
 
-// The report of a stage in colour. The text is the same with and without.
+// The report of a stage, with or without colours. The text is the same.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colour {
@@ -455,7 +455,7 @@ impl Colour {
     }
 }
 
-/// The whole report at a width.
+/// Formats the whole report to a width in columns.
 pub fn render(report: &Report, width: usize, colour: Colour, language: Language) -> String {
     report::lines(report, width, &[language])
         .iter()
@@ -463,7 +463,7 @@ pub fn render(report: &Report, width: usize, colour: Colour, language: Language)
         .collect()
 }
 
-/// A line of a kind, with its end.
+/// Formats a line in the colour of its kind, with a line end.
 pub(super) fn paint(kind: LineKind, text: &str, colour: Colour) -> String {
     match (colour, code(kind)) {
         (Colour::Ansi, Some(code)) if !text.is_empty() => format!("\u{1b}[{code}m{text}\u{1b}[0m\n"),

@@ -1,4 +1,4 @@
-//! `maestro-mcp threads`: conversations with consultants.
+//! `maestro-mcp threads`: lists, shows, searches and forks conversations with consultants.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ pub(super) async fn run(
     let (document, text) = match command {
         None => {
             let threads = list(config, log, most).await?;
-            // The cells hold no control characters, and the table has colours, so it is printed as it is.
+            // Not through `foreign`, which would remove the colours. The cells have no control characters.
             return result(json, json!(threads), || listed(&threads, Look::of(config)));
         }
         Some(ThreadsCommand::Show { id }) => {

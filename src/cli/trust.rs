@@ -1,5 +1,5 @@
-//! `maestro-mcp trust`: a person reads what the project's own files would change, and confirms them by
-//! their hash.
+//! `maestro-mcp trust`: shows a person the effects of the project's own files, and records that the person
+//! confirms them.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ use crate::host::own_files::DIRECTORY;
 use crate::host::store::StoreError;
 use crate::host::trust::{ProjectLayer, Standing, shown};
 
-/// The word to type.
+/// The word that a person types to confirm.
 const WORD: &str = "trust";
 
 pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> Result<ExitCode, Error> {
@@ -30,7 +30,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
     if show && json {
         return result(json, as_json(config, &layer), String::new);
     }
-    // The end of the command: the document for a program, else the words.
+    // Ends the command with a message to the person, and a document for a program.
     let done = |words: &str| {
         person.say(&folded(words, width()))?;
         if json {
@@ -42,7 +42,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
         return done(&format!("There is nothing to confirm: {DIRECTORY} of {root} changes nothing.\n"));
     }
     let ignored = &config.loaded().ignored;
-    // The person reads the very text that is confirmed, without control characters.
+    // The person reads exactly the text that is confirmed, but with control characters replaced.
     person.say(&harmless(&described(config, &layer, ignored)))?;
     match layer.standing {
         Standing::Trusted => {
@@ -69,7 +69,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
     done("Confirmed. Any change of these files cancels that. Restart servers that already run.\n")
 }
 
-/// Why the log belongs to somebody else; `None` if it is this user's, or there is no log.
+/// The reason why the log counts as somebody else's; `None` if it is this user's, or there is none.
 fn foreign_log(log: &Log) -> Option<&'static str> {
     match log.journal().read_now(|_| ()) {
         Err(Error::Store(StoreError::Foreign { why, .. })) => Some(why),
@@ -77,7 +77,7 @@ fn foreign_log(log: &Log) -> Option<&'static str> {
     }
 }
 
-/// Takes over a log that was moved here, if a person says that it is theirs.
+/// Takes over a log that was moved here, if a person confirms that it is theirs.
 fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Result<ExitCode, Error> {
     let directory = log.store_directory();
     if show && json {
@@ -105,7 +105,7 @@ fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Re
     }
 }
 
-/// As [`described`], for programs.
+/// As [`described`], in JSON.
 fn as_json(config: &Configuration, layer: &ProjectLayer) -> Value {
     let file = |(name, content): (_, Result<_, _>)| match content {
         Ok(content) => json!({ "file": shown(name), "content": content }),
@@ -129,7 +129,7 @@ fn standing(layer: &ProjectLayer) -> &'static str {
     }
 }
 
-/// The whole files, and which parts have no effect without trust.
+/// The full text of the files, and the parts that have no effect without trust.
 fn described(config: &Configuration, layer: &ProjectLayer, ignored: &[String]) -> String {
     let mut text = format!("{} ({})\n", config.root().display(), standing(layer));
     for (name, content) in layer.files() {

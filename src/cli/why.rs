@@ -1,4 +1,4 @@
-//! `maestro-mcp why`: shows what an event rests on, and what rests on it.
+//! `maestro-mcp why`: shows the events that an event is based on, or those that are based on it.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -36,13 +36,13 @@ pub(super) fn run(
     result(json, all, || as_text(&steps, &by_id, terminal::width(), colour(config)))
 }
 
-/// An event without its large parts.
+/// An event without its large fields.
 struct Fact {
     linked: Linked,
     run: String,
     at: u64,
     label: Label,
-    /// Its other name: the run that it began, or the backup of its patch.
+    /// Another name of the event: the id of the run that it began, or of the backup of its patch.
     alias: Option<String>,
 }
 
@@ -75,7 +75,7 @@ fn facts(store: &dyn EventStore) -> Result<Vec<Fact>, Error> {
     Ok(facts)
 }
 
-/// Finds an event by its id, by the run that it began, or by the backup of its patch.
+/// Finds an event by its id, by the run that it began, or by the backup of its patch. Returns its id.
 fn start(facts: &[Fact], part: &str) -> Result<String, Error> {
     let alias = |fact: &Fact| Some((fact.alias.clone()?, fact.linked.id.clone()));
     let aliases: Vec<(String, String)> = facts.iter().filter_map(alias).collect();
@@ -103,11 +103,12 @@ fn as_json(step: &Step, fact: Option<&Fact>) -> Value {
     })
 }
 
-/// Time and id in columns, then the tree with wrapped texts. However deep it is, texts get most of a line.
+/// Formats the steps as columns with time and id, and a tree of wrapped texts. The indent is limited, so that
+/// the texts of a deep tree still get most of a line.
 fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>, colour: Colour) -> String {
     const COLUMNS_OF_A_LINK: usize = 2;
     const DEEPEST: usize = 12;
-    /// Below this width, the text stands under time and id.
+    /// Below this width in columns, the text is on the lines below time and id.
     const NARROW: usize = 72;
     const MOST_LETTERS: usize = 400;
     let mut out = String::new();
@@ -144,7 +145,7 @@ fn as_text(steps: &[Step], facts: &HashMap<&str, &Fact>, width: Option<usize>, c
     out
 }
 
-/// A time in UTC, in seconds.
+/// Formats a time in UTC, to the second.
 fn seconds(at: u64) -> String {
     head(&rfc3339(at).replace('T', " "), 19).to_owned()
 }

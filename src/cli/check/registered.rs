@@ -1,4 +1,4 @@
-//! Registrations of Maestro in clients, and their paths. Only reads and compares files; runs nothing.
+//! Finds registrations of Maestro in clients, and checks their paths. It only reads files, and runs nothing.
 
 use std::path::{Path, PathBuf};
 
@@ -13,20 +13,20 @@ use crate::cli::install::{Client, Scope, Targets};
 use crate::flow::configuration::Configuration;
 use crate::host::environment::Environment;
 
-/// Maximum size of a file: Claude Code keeps its history in its settings.
+/// Maximum size of a settings file in bytes. It is large because Claude Code keeps its history in one.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The name of the binary.
 const BINARY: &str = "maestro-mcp";
 
-/// The name under which it is registered.
+/// The name of Maestro in a client's list of servers.
 const NAME: &str = "maestro";
 
 /// An entry that starts Maestro.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Registration {
     pub(super) client: &'static str,
-    /// The file that has it.
+    /// The file with the entry.
     pub(super) file: String,
     pub(super) command: String,
     pub(super) standing: Standing,
@@ -35,17 +35,17 @@ pub(super) struct Registration {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Standing {
-    /// It starts this binary.
+    /// The entry starts this binary.
     ThisBinary,
-    /// It starts another existing binary.
+    /// The entry starts another existing binary.
     AnotherBinary,
-    /// Its program does not exist.
+    /// The program of the entry does not exist.
     Missing,
-    /// A launcher or a variable comes first, so its program is unknown.
+    /// The entry uses a launcher or a variable, so the program is unknown.
     NotFollowed,
 }
 
-/// The entries of all clients.
+/// Finds the entries of all clients.
 pub(super) fn registrations(config: &Configuration, own: &Path) -> Vec<Registration> {
     let environment = config.environment();
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ pub(super) fn registrations(config: &Configuration, own: &Path) -> Vec<Registrat
     found
 }
 
-/// A program and its arguments: two keys, or one list as in opencode.
+/// The program and the arguments of an entry: two keys, or one list as in opencode.
 fn words(entry: &Value) -> Vec<String> {
     let of = |key: &str| match entry.get(key) {
         Some(Value::String(word)) => vec![word.clone()],
@@ -81,12 +81,12 @@ fn is_ours(word: &str) -> bool {
     Path::new(word).file_name().is_some_and(|name| name == BINARY)
 }
 
-/// Each file in which a client lists its servers, with the keys that lead there.
+/// Each file in which a client lists its servers, as (client, file, path of keys to the list).
 fn places(config: &Configuration) -> Vec<(&'static str, PathBuf, Vec<String>)> {
     let (environment, root) = (config.environment(), config.root());
     let keys = |keys: &[&str]| keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>();
     let mut places = Vec::new();
-    // The files that an install would write, for the project and for the user.
+    // The files that an installation writes to, for the project and for the user.
     for scope in [Scope::Project(root), Scope::User] {
         for client in Client::value_variants() {
             let Some(targets) = Targets::new(*client, scope, environment) else { continue };
@@ -109,10 +109,10 @@ fn places(config: &Configuration) -> Vec<(&'static str, PathBuf, Vec<String>)> {
     places
 }
 
-/// The client in which everybody should register Maestro.
+/// The client that must have a registration; others are optional.
 pub(super) const CLAUDE_CODE: &str = "Claude Code";
 
-/// The user's files of Claude Code.
+/// The user's files for Claude Code.
 pub(super) fn claude(environment: &Environment) -> Option<Targets> {
     Targets::new(Client::Claude, Scope::User, environment)
 }
@@ -127,7 +127,8 @@ pub(super) fn plugin(environment: &Environment) -> Option<String> {
     plugins.into_iter().find_map(|(name, on)| (on == Value::Bool(true) && is_ours(&name)).then_some(name))
 }
 
-/// A document of settings, JSON with comments or TOML. Reads only regular files of ordinary size.
+/// Reads a settings file in TOML, or in JSON that may have comments. None if it is not a regular file, is too
+/// large or is invalid.
 fn document(file: &Path) -> Option<Value> {
     let about = std::fs::metadata(file).ok()?;
     if !about.is_file() || about.len() > MOST_BYTES {
@@ -141,7 +142,7 @@ fn document(file: &Path) -> Option<Value> {
     parse_to_serde_value(text, &ParseOptions::default()).ok()
 }
 
-/// Tables, lists and texts of TOML as JSON; other values are ignored.
+/// Converts tables, lists and texts of TOML to JSON. Other values become null.
 fn as_json(item: &Item) -> Value {
     if let Some(table) = item.as_table_like() {
         return table.iter().map(|(key, item)| (key.to_owned(), as_json(item))).collect();
@@ -164,7 +165,7 @@ fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -
     }
 }
 
-/// A path as people write it: relative to the project, else to the home.
+/// The path for display: relative to the project, or to the home directory (`~/`), or else absolute.
 pub(super) fn shown(config: &Configuration, path: &Path) -> String {
     if let Ok(below) = path.strip_prefix(config.root())
         && !below.as_os_str().is_empty()

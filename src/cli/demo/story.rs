@@ -1,8 +1,8 @@
-//! The story of the demo: the failing test, what a consultant sees, the stages with their decisions, the
-//! change, the tests after it, and the record.
+//! The story of the demo: the failing test, the text that a consultant gets, the stages with their decisions,
+//! the change, the tests after it, and the record.
 //!
-//! No person takes part, so the demo decides itself, and every decision is recorded as the policy's. It
-//! decides only runs that it began in its own project.
+//! No person takes part. The demo decides itself, and each decision is recorded as the policy's. It decides
+//! only on runs that it began in its own project.
 
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
@@ -26,13 +26,13 @@ use crate::provider::understudy::NAME as UNDERSTUDY;
 
 const TASK: &str = "Two tests of the stock ledger fail. Find out why and fix it with the smallest change.";
 
-/// The diff that the demo hands in if no CLI wrote one that applies.
+/// The diff of the demo, for the case that no CLI writes one that applies.
 const DIFF: &str = include_str!("../../../demo/fix.diff");
 
-/// Findings and risks of a stage that the story shows.
+/// Maximum number of shown findings of a stage.
 const SHOWN_FINDINGS: usize = 2;
 
-/// Lines of an answer that the story shows.
+/// Maximum number of shown lines of an answer.
 const SHOWN_LINES: usize = 12;
 
 /// Maximum width of a line.
@@ -47,7 +47,7 @@ const NARROWEST: usize = 30;
 
 pub(super) struct Story<'a> {
     client: &'a mut Client,
-    /// The demo's own access to the project's log, beside the server's.
+    /// The demo's own access to the project's log, in addition to the server's.
     kit: Kit,
     program: &'a Program,
     failure: &'a str,
@@ -101,7 +101,7 @@ impl<'a> Story<'a> {
         demo::outcome(&indented(&symptoms(self.failure).join("\n")), false)
     }
 
-    /// Returns what a consultant would be sent.
+    /// Shows the size of the text that a consultant gets, and the files in it.
     async fn material(&mut self) -> Result<(), Error> {
         let packed = self
             .call("maestro_pack_context", json!({ "files": self.program.files, "errors": [self.failure] }))
@@ -120,7 +120,8 @@ impl<'a> Story<'a> {
         json!({ "context_files": self.program.files, "context_errors": [self.failure] })
     }
 
-    /// Asks one question about the user's program. Nobody approves changes of it here, so none is made.
+    /// Asks one question about the user's program. Nothing is changed, because no person can approve a change
+    /// here.
     async fn consult(&mut self) -> Result<ExitCode, Error> {
         heading("3", "The answers", &self.asked.join(", "))?;
         let mut question = self.context();
@@ -162,7 +163,7 @@ impl<'a> Story<'a> {
         Ok(result)
     }
 
-    /// Runs a stage, shows the main points of its report, and decides.
+    /// Runs a stage, shows the main points of its report, and approves it.
     async fn stage(&mut self, number: &str, title: &str, stage: &str) -> Result<(), Error> {
         let (_, request) = self.reported(stage).await?;
         let report = self.report(&request).await?;
@@ -183,7 +184,7 @@ impl<'a> Story<'a> {
         demo::outcome("   approved (by the demo; in your project, only you can)\n", true)
     }
 
-    /// Runs a stage. Returns its result and the waiting request.
+    /// Runs a stage. Returns its result and the id of the waiting request.
     async fn reported(&mut self, stage: &str) -> Result<(Value, String), Error> {
         let mut arguments = self.context();
         merge(&mut arguments, json!({ "stage": stage, "task": TASK, "providers": self.asked }));
@@ -227,8 +228,8 @@ impl<'a> Story<'a> {
         decide(&self.kit, verdict).await.map(drop)
     }
 
-    /// Returns the approved change: a CLI's if it wrote one that applies, else the script's, handed in as
-    /// the orchestrator. Only an approved change may be applied.
+    /// Runs the implement stage and returns the approved change. It is the CLI's change if that applies, or
+    /// else the script's, handed in as the orchestrator. Only an approved change may be applied.
     async fn implement(&mut self) -> Result<String, Error> {
         let (result, request) = self.reported("implement").await?;
         let diff = text(&result, "/stage_result/output/structured/diff");
@@ -257,7 +258,7 @@ impl<'a> Story<'a> {
         Ok(DIFF.to_owned())
     }
 
-    /// Hands in the demo's own work as the orchestrator, and approves it.
+    /// Hands in the demo's own output of a stage as the orchestrator, and approves it.
     async fn hand_in(&mut self, stage: &str, outputs: Value) -> Result<(), Error> {
         let asked =
             self.call("maestro_request_approval", json!({ "stage": stage, "outputs": outputs })).await?;
@@ -274,7 +275,7 @@ impl<'a> Story<'a> {
         Ok(backup)
     }
 
-    /// Runs the program's own tests through the server; true if they pass.
+    /// Runs the program's own tests through the server. True if they pass.
     async fn tests_pass(&mut self) -> Result<bool, Error> {
         let command = self.program.command();
         let result = self.call("maestro_verify", json!({ "commands": [{ "command": command }] })).await?;
@@ -344,10 +345,10 @@ impl<'a> Story<'a> {
     }
 }
 
-/// Minutes for which the demo's page is served.
+/// Number of minutes for which the demo's page is served.
 const PAGE_MINUTES: &str = "30";
 
-/// Starts the page in the background, which prints its address; false if it did not start.
+/// Starts the page in the background, and it prints its address. False if it did not start.
 fn leave_page(project: &Path) -> bool {
     let start = || {
         let mut page = std::process::Command::new(std::env::current_exe()?)
@@ -357,7 +358,7 @@ fn leave_page(project: &Path) -> bool {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        // It closes all streams as soon as its address is shown.
+        // The page closes all streams when it has shown its address, so this read ends then.
         let mut problem = String::new();
         if let Some(mut said) = page.stderr.take() {
             said.read_to_string(&mut problem)?;
@@ -371,7 +372,8 @@ fn heading(number: &str, title: &str, note: &str) -> Result<(), Error> {
     demo::heading(&format!("\n{}", folded(&format!("{number}. {title} ({note})"))))
 }
 
-/// The lines of a test run that name failures: errors, failing tests, the total.
+/// The lines of a test run that report failures: errors, failing tests, and the total. If there are none, the
+/// last lines.
 fn symptoms(output: &str) -> Vec<String> {
     const MARKS: [&str; 5] = ["FAIL: ", "ERROR: ", "KeyError", "AssertionError", "FAILED"];
     let marked = output.lines().filter(|line| MARKS.iter().any(|mark| line.starts_with(mark)));
@@ -389,12 +391,12 @@ fn wrapped(text: &str) -> String {
     textwrap::wrap(text, options).iter().flat_map(|line| [line.as_ref(), "\n"]).collect()
 }
 
-/// A text on one line, cut if it is too long.
+/// Formats a text as one indented line, cut if it is too long.
 fn one_line(text: &str) -> String {
     format!("   {}\n", fitted(&in_one_line(text), columns() - 3))
 }
 
-/// A text of the story, wrapped.
+/// Wraps a text to the width of the story.
 fn folded(text: &str) -> String {
     textwrap::fill(text, wrapping(columns())) + "\n"
 }

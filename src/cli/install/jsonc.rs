@@ -1,7 +1,7 @@
-//! Edits a JSON text, with or without comments, and changes no other byte.
+//! Edits a JSON text, with or without comments, and changes no byte that need not change.
 //!
-//! `jsonc-parser` reads the text and reports the positions of its parts. Its own editing reformats objects,
-//! so the few bytes of an edit are inserted here.
+//! `jsonc-parser` parses the text and reports the positions of its parts. Its own editing would reformat
+//! objects, so edits are made here.
 
 use std::ops::Range;
 
@@ -17,11 +17,11 @@ use crate::domain::pattern::Pattern;
 
 const UNIT: &str = "  ";
 
-/// One half of a character outside the basic plane; alone it is no character, and the parser refuses it.
+/// An escaped surrogate. The parser refuses a lone one.
 static SURROGATE: Pattern = Pattern::new(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}");
 
-/// The text with the entry in the list, or `None` if it says that already. Of an existing entry, only the
-/// members that start the server change.
+/// The text with the entry in the list; `None` if it already has it. In an existing entry, only the members
+/// that start the server change.
 pub(super) fn register(
     text: &str,
     format: Format,
@@ -66,8 +66,8 @@ pub(super) fn register(
     })
 }
 
-/// The text without the entry, or `None` if it is not there. A list that becomes empty is removed too,
-/// unless it existed before.
+/// The text without the entry; `None` if it is not there. A list that becomes empty is removed too, unless
+/// it is the user's.
 pub(super) fn deregister(
     text: &str,
     format: Format,
@@ -79,7 +79,7 @@ pub(super) fn deregister(
     let mut changed = false;
     let keeps_lists = list == List::TheUsers;
     for list in lists {
-        // If the key is there twice, removing one would activate the other.
+        // If the key occurs twice, both are removed: with one removed, the other would count.
         while let Some(next) = remove(&now, format, list, name, Emptiness::Ignored)? {
             now = next;
             changed = true;
@@ -108,13 +108,13 @@ pub(super) fn has_empty_list(text: &str, format: Format, lists: &[Vec<String>]) 
 /// The owner of a list of servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
-    /// It was there and empty before the server was registered.
+    /// The list existed and was empty before the server was registered.
     TheUsers,
-    /// The registration may have made it.
+    /// The registration may have created the list.
     Ours,
 }
 
-/// True if the file contains only an empty object.
+/// True if the text contains only an empty object.
 pub(super) fn is_empty(text: &str) -> bool {
     text.chars().filter(|letter| !letter.is_whitespace()).eq("{}".chars())
 }
@@ -161,11 +161,11 @@ fn remove(
     })
 }
 
-/// The first list in the text, else the last possible one.
+/// The first of the possible lists that the text has, else the last possible one.
 fn the_list<'a>(text: &str, format: Format, lists: &'a [Vec<String>]) -> Result<&'a [String], Fault> {
     let mut there = None;
     edit(text, format, |_, root| {
-        // A server of this name has a command; a list has not.
+        // A nested list must not be a server with the same name, which would have a command.
         let is_list = |list: &&Vec<String>| {
             at(root, list).is_some_and(|object| list.len() == 1 || last(object, "command").is_none())
         };
@@ -183,8 +183,8 @@ fn at<'a, 'b>(root: &'b Object<'a>, way: &[String]) -> Option<&'b Object<'a>> {
     })
 }
 
-/// Updates the members of an entry that start the server, and adds `command`. Everything else is the
-/// user's.
+/// Updates the members of an entry that start the server, and adds `command` if it is missing. Everything
+/// else belongs to the user.
 fn update(file: &File<'_>, there: &Object<'_>, fresh: &Value, layout: &Layout) -> Vec<Splice> {
     let mut splices = Vec::new();
     for key in ["type", "command", "args"] {
@@ -193,7 +193,7 @@ fn update(file: &File<'_>, there: &Object<'_>, fresh: &Value, layout: &Layout) -
             Some(field) if same(file, &field.value, value) => {}
             Some(field) => splices.push(Splice::over(&field.value, Layout::Line { gap: " " }.write(value))),
             None if key == "command" => splices.extend(file.append(there, layout, key, value)),
-            // A missing type or list of arguments has the right default.
+            // A missing `type` or `args` has the right default.
             None => {}
         }
     }
@@ -205,12 +205,12 @@ fn same(file: &File<'_>, node: &Node<'_>, value: &Value) -> bool {
     serde_json::from_str::<Value>(written).is_ok_and(|written| written == *value)
 }
 
-/// The last of several members with one name counts.
+/// The member with a key. If there are several, the last one counts.
 fn last<'a, 'b>(object: &'b Object<'a>, key: &str) -> Option<&'b ObjectProp<'a>> {
     object.properties.iter().rev().find(|property| property.name.as_str() == key)
 }
 
-/// Bytes of the text that others replace.
+/// A range of bytes, and the text that replaces it.
 struct Splice {
     range: Range<usize>,
     text: String,
@@ -230,13 +230,13 @@ impl Splice {
     }
 }
 
-/// A text, and the text with spaces in the place of its comments.
+/// A text, and the same text with its comments replaced by spaces.
 struct File<'a> {
     text: &'a str,
     bare: String,
 }
 
-/// Parses the text, asks for splices, and makes them.
+/// Parses the text, gets the splices from `decide`, and applies them. `None` if there are none.
 fn edit(
     text: &str,
     format: Format,
@@ -256,7 +256,7 @@ fn edit(
         allow_extended_string_escapes: false,
     };
     let collect = CollectOptions { comments: CommentCollectionStrategy::Separate, tokens: false };
-    // As long as the text, so that each place in it is the same.
+    // The replacement has the same length, so that positions stay the same.
     let readable = SURROGATE.replaced(text, r"\ufffd");
     let parsed = parse_to_ast(&readable, &collect, &options).map_err(|error| Fault::Syntax {
         line: error.line_display(),
@@ -289,7 +289,7 @@ fn edit(
 }
 
 impl File<'_> {
-    /// One level of indentation, from the first indented line.
+    /// One level of indentation, as in the first indented line.
     fn unit(&self) -> String {
         self.bare
             .lines()
@@ -318,7 +318,7 @@ impl File<'_> {
         Fault::NotObject { line, what: what.to_owned() }
     }
 
-    /// A new last member.
+    /// The splices that add a member at the end of an object.
     fn append(&self, object: &Object<'_>, layout: &Layout, key: &str, value: &Value) -> Vec<Splice> {
         let close = object.range.end - 1;
         let inside =
@@ -337,8 +337,8 @@ impl File<'_> {
         };
         let value_end = before.range.end;
         let trails = self.bare.get(value_end..close).is_some_and(|rest| rest.contains(','));
-        // On lines of its own it follows the comments of the member before it; in one line it precedes
-        // them.
+        // On a separate line the new member comes after the comments of the member before it. On the same
+        // line it comes before them.
         let (end, lead) = match layout {
             Layout::Line { gap } => (inside(&self.bare, value_end), (*gap).to_owned()),
             Layout::Lines { newline, .. } => (inside(self.text, value_end), layout.lead(newline)),
@@ -348,7 +348,7 @@ impl File<'_> {
         comma.into_iter().chain([Splice::at(end, format!("{lead}{member}{own_comma}"))]).collect()
     }
 
-    /// Removes a member with its comma and the space before it.
+    /// The splices that remove a member with its comma and the space before it.
     fn without(&self, object: &Object<'_>, index: usize, property: &ObjectProp<'_>) -> Vec<Splice> {
         let (open, close) = (object.range.start + 1, object.range.end - 1);
         let before = index.checked_sub(1).and_then(|before| object.properties.get(before));
@@ -364,7 +364,7 @@ impl File<'_> {
         let ends_in_block = self.text.get(..from).is_some_and(|before| before.ends_with("*/"));
         let after_line_comment = trimmed(&self.bare, floor) != from && !ends_in_block;
         if after_line_comment && !rest.trim_start_matches([' ', '\t']).starts_with(['\n', '\r']) {
-            // The following text must not become part of a comment.
+            // A line end stays, so that the following text does not become part of a line comment.
             from = start;
         } else if object.properties.len() == 1 && from == open && rest.trim().is_empty() {
             until = close;
@@ -385,17 +385,17 @@ impl File<'_> {
     }
 }
 
-/// How the members of one object are laid out.
+/// The layout of an object's members.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Layout {
     /// All on one line; `gap` follows each colon and comma.
     Line { gap: &'static str },
-    /// Each on a line of its own.
+    /// Each on a separate line.
     Lines { newline: &'static str, indent: String, unit: String },
 }
 
 impl Layout {
-    /// The layout of an object's members, or `empty` if it has none to learn from.
+    /// The layout of an object's members, or that from `empty` if it has no members.
     fn of(file: &File<'_>, object: &Object<'_>, empty: impl FnOnce() -> Self) -> Self {
         let Some((last, earlier)) = object.properties.split_last() else {
             return empty();
@@ -446,7 +446,7 @@ impl Layout {
         }
     }
 
-    /// A value as a member of the object.
+    /// Formats a value as a member of an object with this layout.
     fn write(&self, value: &Value) -> String {
         match value {
             Value::Object(members) if !members.is_empty() => {

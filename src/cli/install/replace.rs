@@ -1,5 +1,5 @@
-//! Replaces a whole file: a reader sees the old file or the new one, and what another program writes
-//! meanwhile is not lost.
+//! Replaces a whole file. A reader sees either the old file or the new one, and a change that another program
+//! makes meanwhile is not lost.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, Permissions};
@@ -11,39 +11,39 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::Format;
 
-/// Attempts at a change if the file keeps changing.
+/// Maximum number of attempts if the file keeps changing.
 const ATTEMPTS: usize = 3;
-/// Maximum number of symbolic links, as in Linux.
+/// Maximum number of symbolic links that are followed, as in Linux.
 const LINKS: usize = 40;
 
-/// Why a file that should be removed is left alone.
+/// The reason why a file that should be removed is left alone.
 pub(super) const ABSENT: &str = "it is not there";
 
-/// The action on a file, given what is in it.
+/// The action on a file, which depends on its content.
 #[derive(Debug)]
 pub(super) enum Verdict {
-    /// Leave it alone, and say why if that is not obvious.
+    /// Leave it alone; the reason is given if it is not obvious.
     Keep(Option<&'static str>),
-    /// Give it this content, keeping a copy of the old one if `backup` is set.
+    /// Write this content, and keep a copy of the old content if `backup` is true.
     Write { bytes: Vec<u8>, backup: bool },
-    /// Delete it; of a link, delete the link, because its target belongs to somebody else.
+    /// Delete it. For a link, delete the link, because its target belongs to somebody else.
     Remove,
-    /// Delete the file itself, and keep the link to it.
+    /// Delete the file behind a link, and keep the link.
     RemoveTarget,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Unchanged(Option<&'static str>),
-    /// With the path of the backup, if there was something to back up.
+    /// Written, with the path of the backup if one was made.
     Written(Option<PathBuf>),
     Removed,
 }
 
-/// A decision about a file, from its content or its absence.
+/// A function that decides about a file from its content; `None` means that it does not exist.
 pub(super) type Decide<'a> = dyn Fn(Option<&[u8]>) -> Result<Verdict, InstallError> + 'a;
 
-/// A file and the decision about it, made anew whenever its content changed.
+/// A file and the decision about it, which is made again if the content changes.
 pub(super) struct FileChange<'a> {
     pub(super) path: PathBuf,
     /// The mode if the file does not exist yet.
@@ -51,7 +51,7 @@ pub(super) struct FileChange<'a> {
     pub(super) decide: Box<Decide<'a>>,
 }
 
-/// A staged change: everything that can fail for lack of rights or space has succeeded.
+/// A staged change. All steps that could fail because of permissions or space have succeeded.
 pub(super) struct Staged<'a> {
     pub(super) change: &'a FileChange<'a>,
     /// The file itself, if `change.path` is a symbolic link to it.
@@ -60,7 +60,7 @@ pub(super) struct Staged<'a> {
     step: Step,
 }
 
-/// The file as the decision saw it.
+/// The file that the decision is based on.
 struct Seen {
     bytes: Vec<u8>,
     metadata: Metadata,
@@ -85,8 +85,8 @@ impl<'a> Staged<'a> {
                 let backed_up = seen.as_ref().filter(|_| backup);
                 Step::Write {
                     new: temporary(&target, &bytes, seen.as_ref(), change.new_mode)?,
-                    // Next to the link, not its target: a directory of dotfiles that is shared
-                    // must not receive copies of somebody's tokens.
+                    // The backup is beside the link, not beside its target: a shared directory of dotfiles
+                    // must not get copies of the user's tokens.
                     old: backed_up
                         .map(|seen| temporary(&change.path, &seen.bytes, Some(seen), 0))
                         .transpose()?,
@@ -96,7 +96,7 @@ impl<'a> Staged<'a> {
         Ok(Self { change, target, seen, step })
     }
 
-    /// Puts the change in place; starts over if another program wrote the file meanwhile.
+    /// Puts the change in place. Starts again if another program wrote the file meanwhile.
     pub(super) fn commit(self) -> Result<Outcome, InstallError> {
         let change = self.change;
         let mut staged = self;
@@ -110,7 +110,7 @@ impl<'a> Staged<'a> {
         last.ok_or_else(|| InstallError::Busy { path: change.path.clone() })
     }
 
-    /// `None` if the file has changed since.
+    /// Puts the change in place; `None` if the file has changed since it was staged.
     fn try_commit(self) -> Result<Option<Outcome>, InstallError> {
         let (path, target) = (&self.change.path, &self.target);
         match self.step {
@@ -126,7 +126,7 @@ impl<'a> Staged<'a> {
             Step::Write { new, old } => {
                 let unkept = || InstallError::file("write a backup of", path);
                 let backup = old.map(|copy| place(copy, path)).transpose().map_err(unkept())?;
-                // Dropping the backup on the way out removes it.
+                // If the change fails below, dropping the backup removes it.
                 let seen = self.seen.as_ref();
                 if !still(target, seen)? || !persist(new, target, seen)? {
                     return Ok(None);
@@ -140,7 +140,7 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// Renames the new file over the old one; `false` if the old one was missing and now is not.
+/// Renames the new file over the old one. False if there was no old file and now there is one.
 fn persist(new: NamedTempFile, target: &Path, seen: Option<&Seen>) -> Result<bool, InstallError> {
     let renamed = match seen {
         Some(_) => new.persist(target),
@@ -153,13 +153,13 @@ fn persist(new: NamedTempFile, target: &Path, seen: Option<&Seen>) -> Result<boo
     }
 }
 
-/// The file behind `path`, even if the last link points to nothing yet.
+/// Follows the links of a path, and returns the last target, even if it does not exist.
 pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut file = path.to_owned();
     for _ in 0..LINKS {
         match fs::read_link(&file) {
             Ok(link) => file = directory_of(&file).join(link),
-            // Not a link, or not there; reading it tells which.
+            // It is not a link, or does not exist. Reading it shows which.
             Err(_) => return Ok(file),
         }
     }
@@ -172,7 +172,7 @@ fn read(file: &Path) -> io::Result<Option<Seen>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    // Reading a pipe would wait forever.
+    // Reading a pipe would wait for ever.
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -187,7 +187,7 @@ fn still(file: &Path, seen: Option<&Seen>) -> Result<bool, InstallError> {
     Ok(now.map(|now| now.bytes).as_ref() == seen.map(|seen| &seen.bytes))
 }
 
-/// A finished file in the directory of `beside`, with the mode and owner of `like`.
+/// Writes a temporary file in the directory of `beside`, with the mode and owner of `like`.
 fn temporary(
     beside: &Path,
     bytes: &[u8],
@@ -210,7 +210,8 @@ fn temporary(
     written().map_err(InstallError::file("write to", directory))
 }
 
-/// Only root may give files away; a file with another owner still works.
+/// Gives a file the owner and group of `like`, as far as possible. Only root may change an owner, and the
+/// file works without that too.
 fn give_to_owner(file: &File, like: &Metadata) {
     let given = fchown(file, Some(like.uid()), Some(like.gid()));
     if given.is_err() {
@@ -225,14 +226,14 @@ fn directory_of(file: &Path) -> &Path {
     }
 }
 
-/// Makes a rename survive a power cut. Where that is not supported, the rename still holds.
+/// Makes a rename survive a power failure, if the file system supports that. Errors are ignored.
 fn sync_directory(file: &Path) {
     let _ = File::open(directory_of(file)).and_then(|directory| directory.sync_all());
 }
 
-/// Renames `copy`, a finished temporary file in the directory of `original`, to the first free name:
-/// `<name>.maestro-backup`, then `.2`, `.3` and so on. Never overwrites. Dropping the path removes the
-/// backup: its change may still fail.
+/// Renames `copy`, a temporary file in the directory of `original`, to the first free name among
+/// `<name>.maestro-backup`, `<name>.maestro-backup.2` and so on. It never overwrites a file. The change may
+/// still fail, so dropping the returned path removes the backup.
 fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<TempPath> {
     let mut number = 1_u32;
     loop {
@@ -248,7 +249,7 @@ fn place(mut copy: NamedTempFile, original: &Path) -> io::Result<TempPath> {
     }
 }
 
-/// Restores the first backup of a file, if there is one and its place is free.
+/// Restores the first backup of a file, if it exists and the file itself does not. Returns the file.
 pub(super) fn restore(original: &Path) -> Result<Option<PathBuf>, InstallError> {
     let backup = name_of(original, 1);
     if !backup.is_file() || original.symlink_metadata().is_ok() {
@@ -267,16 +268,16 @@ fn name_of(original: &Path, number: u32) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Why a text cannot be edited; the caller knows its file.
+/// The reason why a text cannot be edited. The caller adds its file.
 #[derive(Debug)]
 pub enum Fault {
-    /// A syntax error, at a line and a column from 1.
+    /// A syntax error, at a line and a column that count from 1.
     Syntax { line: usize, column: usize, reason: String },
     /// A value that must contain the servers has another type.
     NotObject { line: usize, what: String },
 }
 
-/// Why an install, an uninstall or a printed configuration failed.
+/// The reason why an installation, an uninstall or a printed configuration failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
@@ -288,13 +289,13 @@ pub enum InstallError {
         format: Format,
         fault: Fault,
     },
-    /// Another program wrote the file each time it was about to be replaced.
+    /// Another program wrote the file at every attempt to replace it.
     #[error("{} was changed by another program at every attempt", .path.display())]
     Busy {
         /// The file.
         path: PathBuf,
     },
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("cannot {action} {}: {source}", .path.display())]
     File {
         action: &'static str,
@@ -348,7 +349,7 @@ impl InstallError {
         }
     }
 
-    /// For `map_err`: an I/O error with the action and the path it belongs to.
+    /// A function for `map_err` that adds the action and the path to an I/O error.
     pub(super) fn file<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + 'a {
         move |source| Self::File { action, path: path.to_owned(), source }
     }

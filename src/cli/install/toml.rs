@@ -1,14 +1,14 @@
-//! Edits a TOML text, and changes no other byte.
+//! Edits a TOML text, and changes no byte that need not change.
 //!
-//! `toml_edit` edits a text with plain line ends; only the differing bytes go back into the file, so that
-//! its line ends and its last line stay.
+//! `toml_edit` writes a text with plain line ends. So only the bytes that differ are put back into the file,
+//! which keeps its own line ends and its last line.
 
 use serde_json::Value as Json;
 use toml_edit::{DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
 use super::replace::Fault;
 
-/// The text with the entry in its table, or `None` if it says that already.
+/// The text with the entry in its table; `None` if it already has it.
 pub(super) fn register(text: &str, list: &str, name: &str, fresh: &Json) -> Result<Option<String>, Fault> {
     edit(text, |document| {
         let line = line_of(text, list);
@@ -33,7 +33,7 @@ pub(super) fn register(text: &str, list: &str, name: &str, fresh: &Json) -> Resu
     })
 }
 
-/// The text without the entry, or `None` if it is not there.
+/// The text without the entry; `None` if it is not there.
 pub(super) fn deregister(text: &str, list: &str, name: &str) -> Result<Option<String>, Fault> {
     edit(text, |document| {
         let root = document.as_table_mut();
@@ -64,7 +64,7 @@ fn entry(fresh: &Json, inline: bool) -> Item {
     }
 }
 
-/// Sets the program, without arguments. Everything else is the user's.
+/// Sets the program, and removes its arguments. Everything else belongs to the user.
 fn update(there: &mut dyn TableLike, fresh: &Json) {
     let command = fresh.get("command").and_then(Json::as_str).unwrap_or_default();
     match there.get_mut("command").and_then(Item::as_value_mut) {
@@ -117,7 +117,7 @@ fn edit(
     Ok((before != after).then(|| transplant(text, &before, &after)))
 }
 
-/// `text` with the difference between `before`, which is `text` with plain line ends, and `after`.
+/// Applies the difference between `before` and `after` to `text`. `before` is `text` with plain line ends.
 fn transplant(text: &str, before: &str, after: &str) -> String {
     let start = common(before.chars(), after.chars());
     let (old, new) = (before.get(start..).unwrap_or_default(), after.get(start..).unwrap_or_default());
@@ -135,12 +135,12 @@ fn transplant(text: &str, before: &str, after: &str) -> String {
     edited
 }
 
-/// Number of bytes that two texts share at their beginnings.
+/// The length in bytes of the common beginning of two texts.
 fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
     one.zip(other).take_while(|(one, other)| one == other).map(|(letter, _)| letter.len_utf8()).sum()
 }
 
-/// The position in `text` after so many bytes, a line end counted as one.
+/// The position in `text` after a number of bytes, with each line end counted as one byte.
 fn place(text: &str, bytes: usize) -> usize {
     let mut counted = 0;
     for (at, letter) in text.char_indices() {
