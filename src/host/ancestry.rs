@@ -111,12 +111,12 @@ impl Ancestry {
         Self { parents: imp::parents(), feeder: None }
     }
 
-    /// True if a Maestro stands above.
+    /// True if a parent is a Maestro.
     pub fn is_below_maestro(&self) -> bool {
         self.parents.iter().any(Process::is_maestro)
     }
 
-    /// The nearest agent above.
+    /// The nearest parent that is an agent.
     pub fn agent(&self) -> Option<&'static str> {
         self.parents.iter().find_map(Process::agent)
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use super::environment::Environment;
 use super::process::leftover;
 
-/// Why no browser is opened.
+/// The reason why no browser is opened.
 #[derive(Debug, thiserror::Error)]
 pub enum NoBrowser {
     /// There is no display: a remote session, a container.

@@ -118,7 +118,7 @@ impl Guardian {
         }
     }
 
-    /// Its process.
+    /// The process id of the guardian; None if none runs.
     pub(super) fn pid(&self) -> Option<Pid> {
         self.link.as_ref().map(|link| Pid::from_child(&link.child))
     }

@@ -13,7 +13,7 @@ pub const DIRECTORY: &str = ".maestro";
 /// Maximum size of a file in bytes.
 pub const MOST_BYTES: u64 = 1024 * 1024;
 
-/// Why a file is not read.
+/// The reason why a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     #[error(transparent)]

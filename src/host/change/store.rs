@@ -17,7 +17,7 @@ use crate::domain::change::Mark;
 use crate::domain::order::Order;
 use crate::host::seal_key::SealKey;
 
-/// Where backups are, relative to the project root.
+/// The directory of backups, relative to the project root.
 pub(super) const BACKUPS: &str = ".maestro/backups";
 const OPEN: &str = ".open";
 const LOCK: &str = ".lock";

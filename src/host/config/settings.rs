@@ -151,7 +151,7 @@ pub struct TracingSettings {
     pub save_responses: bool,
 }
 
-/// How long backups of patches are kept; 0 means no limit.
+/// Limits on backups of patches; 0 means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackupSettings {

@@ -41,7 +41,7 @@ pub(super) type Beside = [Option<FileId>; 2];
 
 const BESIDE: [&str; 2] = ["maestro.db-wal", "maestro.db-shm"];
 
-/// A file that stands in the log's place.
+/// A file in the log's place.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) id: FileId,

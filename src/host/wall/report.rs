@@ -28,9 +28,9 @@ pub enum FileStanding {
         #[serde(default)]
         covers: bool,
     },
-    /// It was asked for, and is not there.
+    /// A wall was requested, but is not available.
     Missing {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
@@ -44,9 +44,9 @@ pub enum NetworkStanding {
     Open,
     /// A network of its own, with loopback and nothing else.
     LoopbackOnly,
-    /// It was asked for, and is not there.
+    /// A wall was requested, but is not available.
     Missing {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
