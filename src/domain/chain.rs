@@ -142,10 +142,10 @@ pub enum Flaw {
 impl fmt::Display for Flaw {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Missing => "it is missing, and the log goes on after it",
-            Self::OutOfOrder => "it stands behind an event that it should come before",
+            Self::Missing => "it is missing, but later events exist",
+            Self::OutOfOrder => "it comes after an event that it should precede",
             Self::Link => "it does not follow the event before it: one of the two was changed or exchanged",
-            Self::Content => "its content is not what its hash was made of",
+            Self::Content => "its content does not match its hash",
         })
     }
 }

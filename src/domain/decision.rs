@@ -85,7 +85,7 @@ pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_
 pub fn asked_back(decision: Decision, found: &[Contradiction]) -> String {
     let lines: Vec<String> = found.iter().map(|one| format!("- {}", one.line())).collect();
     format!(
-        "You chose to {}, and this does not go with it:\n{}\nDecide once more; the same again counts as it is.",
+        "You chose to {}, but this contradicts it:\n{}\nPlease decide again. If you make the same decision, it counts.",
         decision.name(),
         lines.join("\n")
     )

@@ -72,7 +72,7 @@ struct Alone;
 
 impl UrlLoader for Alone {
     fn load(&self, _: &str) -> Result<Value, Box<dyn Error>> {
-        Err("a schema must hold what it refers to".into())
+        Err("a schema must contain everything it refers to".into())
     }
 }
 
@@ -196,9 +196,9 @@ mod tests {
             (json!({"pattern": "("}), "/pattern"),
             (json!({"pattern": "^(?!x)a"}), "look-around"),
             (json!({"$ref": "#/nowhere"}), "nowhere"),
-            (json!({"$ref": outside}), "must hold what it refers to"),
-            (json!({"$ref": "https://example.com/schema.json"}), "must hold what it refers to"),
-            (json!({"$ref": "other.json"}), "must hold what it refers to"),
+            (json!({"$ref": outside}), "must contain everything it refers to"),
+            (json!({"$ref": "https://example.com/schema.json"}), "must contain everything it refers to"),
+            (json!({"$ref": "other.json"}), "must contain everything it refers to"),
             (json!(3), ""),
         ] {
             let problem = check(&schema).unwrap_err();

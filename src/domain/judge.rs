@@ -113,7 +113,7 @@ impl Ballot {
             .collect();
         let known = |name: &str| {
             let found = labels.get(name.trim());
-            found.copied().ok_or_else(|| format!("it names a candidate `{name}` that there is not"))
+            found.copied().ok_or_else(|| format!("it names an unknown candidate `{name}`"))
         };
         let winner = match answer.get("winner_id") {
             Some(Value::String(name)) => Some(known(name)?),

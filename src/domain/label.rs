@@ -37,12 +37,12 @@ pub fn label(body: &Body) -> Label {
     let (who, content) = match body {
         Body::RunStarted(it) => (String::new(), format!("{}: {}", it.start_stage.name(), it.task)),
         Body::RunStopped(it) => (String::new(), it.why.clone()),
-        Body::RunResumed(_) => (String::new(), "the run was taken up again".to_owned()),
+        Body::RunResumed(_) => (String::new(), "the run continues".to_owned()),
         Body::StageStarted(it) => (
             it.providers.join(", "),
             format!("{}, {}: {}", round(it.stage, it.iteration), mode(it.mode), it.why),
         ),
-        Body::StageResumed(_) => (String::new(), "the stage goes on in another server".to_owned()),
+        Body::StageResumed(_) => (String::new(), "the stage continues in another server".to_owned()),
         Body::Answered(it) => (
             it.candidate.provider.clone(),
             format!("{}: {}", it.stage.name(), answer(it.candidate.error.as_deref(), &it.candidate.content)),
@@ -135,7 +135,7 @@ fn changed(it: &Changed) -> String {
     let what = match it.kind {
         ChangeKind::Applied => "patch applied",
         ChangeKind::RolledBack => "patch undone",
-        ChangeKind::Recovered => "what a killed server had begun was undone",
+        ChangeKind::Recovered => "an unfinished change of a killed server was undone",
     };
     let files: Vec<String> = it.files.iter().map(|file| format!("{} {}", file.action(), file.path)).collect();
     let undoes = it.undoes.as_ref().map_or(String::new(), |session| format!(", undoes {session}"));

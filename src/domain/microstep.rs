@@ -34,7 +34,7 @@ pub enum StepType {
     H2Verification,
     /// Implement: a minimal patch.
     C1MinimalPatch,
-    /// Implement: whether a patch compiles.
+    /// Implement: a check that a patch compiles.
     C2CompileCheck,
     /// Debug: the class of a failure.
     D1FailureLabel,
@@ -120,7 +120,10 @@ impl RuleFile for MicroSteps {
         for &kind in StepType::ALL {
             let count = self.steps.iter().filter(|step| step.kind == kind).count();
             if count != 1 {
-                return incomplete(kind, format!("the step is there {count} times, and must be there once"));
+                return incomplete(
+                    kind,
+                    format!("the step occurs {count} times; it must occur exactly once"),
+                );
             }
         }
         for step in &self.steps {

@@ -30,13 +30,13 @@ const LEAST_SCENARIO: usize = 16;
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Severity {
-    /// Loses data, opens a hole, or stops everything.
+    /// Loses data, opens a security hole, or stops everything.
     Critical,
     /// Wrong results in ordinary use.
     High,
     /// Wrong results in rare use, or a cost that grows.
     Medium,
-    /// A flaw that harms nobody yet.
+    /// A defect without harm so far.
     Low,
     /// Worth knowing.
     Info,
@@ -199,7 +199,7 @@ pub fn held(
     let letters = claimed.quote.chars().filter(|letter| letter.is_alphanumeric()).count();
     if letters < LEAST_QUOTE {
         let reason = if claimed.quote.trim().is_empty() {
-            "it quotes nothing"
+            "it has no quote"
         } else {
             "its quote is too short to say where it is from"
         };
@@ -212,7 +212,7 @@ pub fn held(
     let stated = claimed.line.unwrap_or(0);
     let readings = std::iter::once(claimed.quote.clone()).chain(sides(&claimed.quote));
     let Some((line, note)) = readings.into_iter().find_map(|quote| place(&reviewed, &quote, stated)) else {
-        return Err(discard(claimed, format!("its quote is nowhere in {}", reviewed.file)));
+        return Err(discard(claimed, format!("its quote was not found in {}", reviewed.file)));
     };
     // A reviewer may name any line of a quote of several lines.
     let length = claimed.quote.trim().lines().filter(|line| !line.trim().is_empty()).count().max(1);
@@ -263,7 +263,7 @@ fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, 
         Sought::At(line) => Some((line, None)),
         Sought::Nowhere | Sought::NotLookedFor => {
             let gone = reviewed.removed.iter().find(|(_, text)| one_line(text).contains(&wanted));
-            gone.map(|(line, _)| (*line, Some("the change takes this line away".to_owned())))
+            gone.map(|(line, _)| (*line, Some("the change removes this line".to_owned())))
         }
     }
 }

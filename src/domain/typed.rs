@@ -277,7 +277,7 @@ impl<'de> Visitor<'de> for Anything {
         let mut fields = Map::new();
         while let Some((key, Document(value))) = map.next_entry::<String, _>()? {
             if fields.contains_key(&key) {
-                return Err(A::Error::custom(format!("the key `{key}` stands twice")));
+                return Err(A::Error::custom(format!("the key `{key}` occurs twice")));
             }
             fields.insert(key, value);
         }

@@ -221,7 +221,7 @@ impl StoodIn {
         let word = if is_fallback {
             format!("`fallback` of {provider} permits another to answer")
         } else {
-            "no provider was held to, so another answers".to_owned()
+            "the call did not insist on a provider, so another one answers".to_owned()
         };
         Self {
             provider: provider.to_owned(),

@@ -186,7 +186,7 @@ fn refuse_what_acts(plan: &Plan) -> Result<(), Refusal> {
             return Err(Refusal::new(
                 Reason::ChangeActs,
                 format!(
-                    "nothing was written: {} holds {}, and no approved change names it",
+                    "nothing was written: {} contains {}, and no approved change includes this file",
                     change.path,
                     power.words()
                 ),
@@ -269,7 +269,10 @@ fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session:
                 recovery
             }
             _ => {
-                tracing::warn!(backup = session, "this server may not undo what a killed one had begun");
+                tracing::warn!(
+                    backup = session,
+                    "this server may not undo the unfinished change of a killed one"
+                );
                 nothing(vec![format!("{} cannot be changed by this server", manifest.root)])
             }
         },
@@ -279,7 +282,7 @@ fn undo(store: &Store, project: &Project, record: (&Log, Option<&str>), session:
             nothing(vec![format!("{}: {obstacle}", Store::shown(session))])
         }
         Err(obstacle) => {
-            tracing::warn!(backup = session, %obstacle, "what a killed server had begun cannot be undone");
+            tracing::warn!(backup = session, %obstacle, "the unfinished change of a killed server cannot be undone");
             nothing(vec![obstacle.to_string()])
         }
     }

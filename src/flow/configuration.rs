@@ -158,7 +158,7 @@ impl Configuration {
             let mut config = Config::load(self.environment(), self.library());
             if !self.root().is_dir() {
                 config.problems.push(Problem::everything(format!(
-                    "CLAUDE_PROJECT_DIR must be a directory (`{}` is none); name the project's directory, or unset the variable. Maestro created nothing there",
+                    "CLAUDE_PROJECT_DIR must be a directory (`{}` is not one); name the project's directory, or unset the variable. Maestro created nothing there",
                     self.root().display()
                 )));
             }

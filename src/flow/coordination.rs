@@ -38,7 +38,7 @@ pub async fn recorded(log: &Log) -> Result<Vec<RunRecord>, Error> {
 /// As [`recorded`], but empty if the log cannot be read: advice does without results.
 pub async fn recorded_or_nothing(log: &Log) -> Vec<RunRecord> {
     recorded(log).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "recorded results cannot be read, and weigh in nothing");
+        tracing::warn!(%error, "recorded results cannot be read and are not used");
         Vec::new()
     })
 }
@@ -83,13 +83,13 @@ pub struct Outcome {
     /// Between agents.
     #[serde(default)]
     messages_sent: u64,
-    /// Reasoning turns.
+    /// Rounds of reasoning.
     #[serde(default = "one")]
     rounds: u64,
     /// Agents' texts, to compare.
     #[serde(default)]
     outputs: Vec<String>,
-    /// Answers of wrong form.
+    /// Answers in the wrong form.
     #[serde(default)]
     format_errors: u64,
     /// Stage of the work.
@@ -114,7 +114,7 @@ pub struct GivenAnswer {
     pub provider: String,
     /// Its answer.
     pub answer: String,
-    /// True if it was right; none where nobody knows.
+    /// True if it was right; omit if unknown.
     pub correct: Option<bool>,
 }
 

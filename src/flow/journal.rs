@@ -420,7 +420,7 @@ impl Inner {
                 folded.history = history.reading_by(Arc::new(reader));
                 folded.kept = seq;
             }
-            Ok(_) | Err(_) => tracing::debug!("what was kept of the log is of no use"),
+            Ok(_) | Err(_) => tracing::debug!("the saved fold cannot be used"),
         }
     }
 

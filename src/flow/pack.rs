@@ -213,7 +213,7 @@ impl Packing<'_> {
             omitted.truncate(MOST_OMISSIONS);
             omitted.push(Omission {
                 path: format!("{more} more"),
-                reason: "omitted for like reasons".to_owned(),
+                reason: "omitted for similar reasons".to_owned(),
             });
         }
         PackedContext {

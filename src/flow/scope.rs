@@ -113,7 +113,7 @@ pub(super) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Error> {
     let done = run(Box::new(move || Box::new(work()))).await?;
-    let lost = |_| Error::Internal("the work came to another result than it should".to_owned());
+    let lost = |_| Error::Internal("the work returned a value of another type".to_owned());
     done.downcast().map(|done| *done).map_err(lost)
 }
 

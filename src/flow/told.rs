@@ -80,7 +80,7 @@ pub(super) fn changed(run: Option<&str>, changed: &Changed) {
     let what = match changed.kind {
         ChangeKind::Applied => "patch applied",
         ChangeKind::RolledBack => "change undone",
-        ChangeKind::Recovered => "recovered: what a killed server had begun is undone",
+        ChangeKind::Recovered => "recovered: an unfinished change of a killed server was undone",
     };
     info!(
         run,

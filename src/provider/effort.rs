@@ -102,7 +102,7 @@ pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
 /// The outcome for a wish that cannot be passed on. Only a named wish gets a note.
 fn unheard(wish: &Wish, why: &str) -> Told {
     match wish {
-        Wish::Named(effort) => Told::nothing(format!("effort {} is not told: {why}", effort.name())),
+        Wish::Named(effort) => Told::nothing(format!("effort {} was not used: {why}", effort.name())),
         Wish::Own(_) | Wish::Usual => Told::default(),
     }
 }
@@ -126,7 +126,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
     match Effort::ALL.iter().copied().rev().filter(|other| *other <= effort).find(takes) {
         Some(found) if found == effort => Told::word(effort.name()),
         Some(found) => Told::less(effort, found, "the model has no higher effort"),
-        None => Told::nothing(format!("effort {} is not told: the model does not take it", effort.name())),
+        None => Told::nothing(format!("effort {} was not used: the model does not take it", effort.name())),
     }
 }
 
@@ -135,7 +135,7 @@ fn claude(wish: &Wish, version: Option<Version>) -> Told {
     let effort = wish.effort().unwrap_or(USUAL);
     match version {
         Some(version) if version < CLAUDE_TAKES => Told::nothing(format!(
-            "effort {} is not told: claude {version} does not take it (from {CLAUDE_TAKES} on); update claude",
+            "effort {} was not used: claude {version} does not take it (from {CLAUDE_TAKES} on); update claude",
             effort.name()
         )),
         Some(version) if version < CLAUDE_TAKES_XHIGH && effort == Effort::Xhigh => Told::less(

@@ -395,7 +395,7 @@ fn what_a_killed_server_had_begun_is_told() {
     next.close();
     let log = next.server.logged();
     assert_eq!(
-        lines(&log, &["recovered: what a killed server had begun is undone", "backup="]).len(),
+        lines(&log, &["recovered: an unfinished change of a killed server was undone", "backup="]).len(),
         1,
         "{log}"
     );

@@ -382,7 +382,7 @@ fn a_template_without_a_model_has_no_flag_for_one() {
     consult(&mut client, json!({ "provider": "theirs" }));
     assert_eq!(arguments(&client, "mine"), ["run"]);
     let result = consult(&mut client, json!({ "provider": "theirs", "model": "m", "effort": "low" }));
-    assert!(result["warning"].as_str().unwrap().contains("effort low is not told"), "{result}");
+    assert!(result["warning"].as_str().unwrap().contains("effort low was not used"), "{result}");
 }
 
 #[test]

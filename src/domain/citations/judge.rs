@@ -225,8 +225,10 @@ pub fn judged(claim: &Claim, file: &str, lines: &Lines, budget: &mut SearchBudge
     } else if let Some((quote, sought)) = missed.filter(|_| is_there) {
         citation.quote = Some(shown(&quote.text));
         let why = match sought {
-            Sought::NotLookedFor => "the line is there; the answer quotes more than is looked for",
-            Sought::Nowhere | Sought::At(_) => "the line is there; the quote is nowhere in the file",
+            Sought::NotLookedFor => {
+                "the line is there; the quote was not searched, because the answer has too many quotes"
+            }
+            Sought::Nowhere | Sought::At(_) => "the line is there; the quote was not found in the file",
         };
         citation.note = Some(why.to_owned());
     }

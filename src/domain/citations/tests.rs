@@ -166,8 +166,8 @@ fn what_no_search_had_room_for_is_said() {
             judged(&claims[0], "stats.py", &lines, &mut budget).note.unwrap()
         })
         .collect();
-    assert!(notes[0].contains("nowhere in the file"), "{}", notes[0]);
-    assert!(notes[39].contains("more than is looked for"), "{}", notes[39]);
+    assert!(notes[0].contains("not found in the file"), "{}", notes[0]);
+    assert!(notes[39].contains("was not searched"), "{}", notes[39]);
 }
 
 #[test]

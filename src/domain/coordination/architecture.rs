@@ -247,7 +247,7 @@ impl SoloRecord {
         let why = if stated >= 0.005 {
             let mapped = STATED * stated;
             format!(
-                "a stated confidence of {stated:.2} comes to about {mapped:.2} and skips no ensemble ({recorded})"
+                "a stated confidence of {stated:.2} counts as about {mapped:.2}, which is never enough to skip the ensemble ({recorded})"
             )
         } else {
             recorded

@@ -64,10 +64,10 @@ fn a_fence_is_read_at_the_outermost_level_only() {
     for (text, says) in [
         (
             format!("```diff\n{GOOD}```\n{OTHER}"),
-            "line 10: a file or a hunk stands outside of the code fences",
+            "line 10: some files or hunks are outside of the code fences",
         ),
-        (format!("{GOOD}```diff\n{OTHER}```\n"), "line 9: a file or a hunk stands outside"),
-        (format!("{GOOD}```\n{OTHER}"), "line 9: a file or a hunk stands outside"),
+        (format!("{GOOD}```diff\n{OTHER}```\n"), "line 9: some files or hunks are outside"),
+        (format!("{GOOD}```\n{OTHER}"), "line 9: some files or hunks are outside"),
         (format!("```diff\n{GOOD}"), "line 1: the code fence that opens here is never closed"),
         (
             "```diff\n--- a/f\n+++ b/f\n@@ -1,3 +1,3 @@\n a\n-b\n```\n+B\n c\n".to_owned(),
@@ -95,7 +95,10 @@ fn nothing_under_a_header_or_in_a_hunk_is_prose() {
     for (text, says) in [
         (format!("{GOOD}and then\n{OTHER}"), "line 8: `and then` stands between"),
         (format!("{GOOD}and then\n@@ -9 +9 @@\n-x\n+y\n"), "line 8: `and then` stands between"),
-        (with("@@ -1", "in short\n@@ -1"), "line 3: `in short` is neither a header nor a hunk"),
+        (
+            with("@@ -1", "in short\n@@ -1"),
+            "line 3: `in short` is below the header of a file, but is neither",
+        ),
         (with(" c\n", "c\n"), "line 7: `c` is neither context nor change"),
         (with(" c\n", "long line\nwrapped\n"), "line 7: `long line`"),
         (with("@@ -1,3 +1,3 @@\n", ""), "line 3: ` a`"),
@@ -130,7 +133,7 @@ fn what_git_made_is_not_put_right() {
         (with("index", "old mode 100644\nindex"), "only one of `old mode` and `new mode`"),
         (with("+++ b/f", "+++ /dev/null"), "a deletion keeps lines"),
         (with("--- a/f\n+++ b/f", "--- a/g\n+++ b/g"), "name different files"),
-        (with("index", "\nindex"), "line 2: `` is neither"),
+        (with("index", "\nindex"), "line 2: `` is below"),
         (with(" a\n", "\r\n"), "lines were lost or added"),
     ] {
         let error = refused(&text);

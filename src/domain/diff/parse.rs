@@ -127,7 +127,7 @@ impl Reader<'_, '_> {
         self.finish()?;
         let is_fenced = self.cursor.fence.is_some();
         if if is_fenced { self.outside.has_files } else { self.fenced } {
-            let what = "a file or a hunk stands outside of the code fences, and others inside";
+            let what = "some files or hunks are outside of the code fences and others inside";
             return Err(DiffError::at(line.number, what));
         }
         self.fenced |= is_fenced;
@@ -339,7 +339,7 @@ fn two_names(line: usize, old: &str, new: &str) -> DiffError {
 }
 
 fn under_header(line: Line) -> DiffError {
-    let what = "is neither a header nor a hunk, under the header of a file";
+    let what = "is below the header of a file, but is neither a header nor a hunk";
     DiffError::at(line.number, &format!("`{}` {what}", shown(line.text)))
 }
 

@@ -196,7 +196,7 @@ impl Costs {
         });
         let models_without_price: BTreeSet<String> = without
             .map(|(key, _)| match key.whose.model.as_str() {
-                "" => format!("{} (it does not tell its model)", key.whose.provider),
+                "" => format!("{} (it does not report its model)", key.whose.provider),
                 model => model.to_owned(),
             })
             .collect();
@@ -244,17 +244,20 @@ fn notes(total: &Cost, without: &BTreeSet<String>) -> Vec<String> {
     if total.calls_without_tokens > 0 {
         let estimate = match total.estimated_tokens {
             0 => "their number is unknown".to_owned(),
-            tokens => format!("about {tokens}, estimated from characters, are in no sum"),
+            tokens => format!("about {tokens}, estimated from characters, are not included in the totals"),
         };
         notes.push(format!("{} did not report all tokens: {estimate}", calls(total.calls_without_tokens)));
     }
     if total.calls_without_cost > 0 {
-        notes.push(format!("the cost of {} is not known and is in no sum", calls(total.calls_without_cost)));
+        notes.push(format!(
+            "the cost of {} is not known and not included in the totals",
+            calls(total.calls_without_cost)
+        ));
     }
     if !without.is_empty() {
         let names: Vec<&str> = without.iter().map(String::as_str).collect();
         notes.push(format!(
-            "no price is known of {}: add it to prices.yaml of your own, in ~/.config/maestro",
+            "no price is known for {}: add it to your own prices.yaml, in ~/.config/maestro",
             names.join(", ")
         ));
     }

@@ -257,12 +257,12 @@ fn form(text: &str, reading: &Reading) -> Option<String> {
         return Some(what);
     }
     if is_trace(text) {
-        return Some("the trace of a program that failed, and no answer".to_owned());
+        return Some("the trace of a failed program instead of an answer".to_owned());
     }
     let broken = |letter: char| letter == '\u{fffd}' || letter.is_control() && !"\n\r\t".contains(letter);
     let at = text.find(broken)?;
     let line = text.get(..at).unwrap_or_default().lines().count().max(1);
-    Some(format!("line {line}: a character that no text has"))
+    Some(format!("line {line}: a control character or an invalid character"))
 }
 
 /// The reason why a document is no answer: it is a tool call or the error of a service.
@@ -276,11 +276,11 @@ fn machinery(document: &Value) -> Option<String> {
             "tool", "name", "function", "tool_name", "arguments", "parameters", "input", "args", "id", "type",
         ]);
     if calls || object.contains_key("tool_calls") {
-        return Some("a call of a tool, and no answer".to_owned());
+        return Some("a tool call instead of an answer".to_owned());
     }
     let fails = object.contains_key("error")
         && only(&["error", "type", "status", "code", "message", "request_id", "statusCode", "detail"]);
-    fails.then(|| "the error message of a service, and no answer".to_owned())
+    fails.then(|| "the error message of a service instead of an answer".to_owned())
 }
 
 /// True if a text is nothing but the trace of an exception.

@@ -34,7 +34,7 @@ fn a_finding_is_as_good_as_its_quote() {
     assert_eq!(hold(claimed("stats.py", 4, block, SKIPS, CASE, "high"), "a").unwrap().status, Status::Exact);
     let gone =
         hold(claimed("stats.py", 3, "for i in range(len(values)):", SKIPS, CASE, "high"), "a").unwrap();
-    assert!(gone.note.unwrap().contains("takes this line away"));
+    assert!(gone.note.unwrap().contains("removes this line"));
     let both = "-    for i in range(len(values)):\n+    for i in range(1, len(values)):\n         total += values[i]";
     for (quote, line) in
         [(both, 3), ("+    for i in range(1, len(values)):", 3), ("- for i in range(len(values)):", 3)]

@@ -6,6 +6,7 @@ use crate::domain::diff::{Action, FilePatch, Patch};
 use crate::domain::verification::Kind;
 use crate::domain::verification::read::Totals;
 use crate::domain::verification::status::Status;
+use crate::domain::words::things;
 
 /// The most names that a reason lists.
 
@@ -108,12 +109,13 @@ impl Observed {
 
     fn compare_passed(&self, base: &Self, weighed: &mut Weighed) -> bool {
         let all = |totals: Totals| totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0);
+        let tests = |count: usize, one: &str| things(u64::try_from(count).unwrap_or(u64::MAX), one);
         // Exit code 0 proves nothing if the runner did not print its summary.
         if let (Some(before), None, true) = (base.totals, self.totals, self.is_test())
             && all(before) > 0
         {
             weighed.broken.push(format!(
-                "`{}`: no test reported, and {} do without it",
+                "`{}`: no test reported a result; without the change, {} do",
                 self.command,
                 all(before)
             ));
@@ -125,23 +127,29 @@ impl Observed {
         if let (Some(before), Some(after)) = (base.totals, counted) {
             let (was, is) = (before.passed.unwrap_or(0), after.passed.unwrap_or(0));
             if is < was {
-                weighed
-                    .broken
-                    .push(format!("`{}`: {is} tests passed, and {was} pass without it", self.command));
+                weighed.broken.push(format!(
+                    "`{}`: {} passed with the change, {was} without it",
+                    self.command,
+                    tests(is, "test")
+                ));
                 return true;
             }
             if base.status == Status::Failed && all(after) < all(before) {
                 weighed.fewer.push(format!(
-                    "`{}`: {} tests instead of {}",
+                    "`{}`: {} instead of {}",
                     self.command,
-                    all(after),
+                    tests(all(after), "test"),
                     all(before)
                 ));
             }
             let skipped = |totals: Totals| totals.skipped.unwrap_or(0);
             if skipped(after) > skipped(before) {
                 let count = skipped(after) - skipped(before);
-                weighed.fewer.push(format!("`{}`: {count} more tests are skipped", self.command));
+                weighed.fewer.push(format!(
+                    "`{}`: the change skips {}",
+                    self.command,
+                    tests(count, "more test")
+                ));
             }
         }
         // If fewer tests run, the failing ones may be among those that no longer run: no proof.
@@ -394,13 +402,13 @@ mod tests {
         let fewer = one(test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 2, 0));
         assert_eq!(fewer.fewer.len(), 1);
         let skipped = one(test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 2, 1));
-        assert_eq!(skipped.fewer, ["`x`: 1 more tests are skipped"]);
+        assert_eq!(skipped.fewer, ["`x`: the change skips 1 more test"]);
         assert!(skipped.proof.is_empty() && fewer.proof.is_empty(), "nobody knows which ran");
         // The program ended with 0 before its tests did.
         for base in [test(Status::Failed, &["a"], 2, 0), test(Status::Passed, &[], 3, 0)] {
             let silent = one(base, check(Kind::UnitTest, Status::Passed));
             assert_eq!((silent.tests, silent.proof.len()), (Some(Tests::Failed), 0));
-            assert_eq!(silent.broken, ["`x`: no test reported, and 3 do without it"]);
+            assert_eq!(silent.broken, ["`x`: no test reported a result; without the change, 3 do"]);
         }
         let uncounted = Observed { totals: Some(Totals::default()), ..check(Kind::UnitTest, Status::Passed) };
         let failed = Observed {

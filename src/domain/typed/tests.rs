@@ -162,6 +162,6 @@ fn yaml_tells_the_place_too() {
 fn a_key_that_stands_twice_is_refused_wherever_it_stands() {
     for text in ["small: 1\nsmall: 2\n", "any: {a: 1, a: 2}\n", "by_name: {a: b, a: c}\n"] {
         let said = from_yaml::<Everything>(text).unwrap_err();
-        assert!(said.contains("stands twice"), "{text}: {said}");
+        assert!(said.contains("occurs twice"), "{text}: {said}");
     }
 }

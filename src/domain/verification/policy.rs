@@ -133,7 +133,7 @@ impl Policy {
             Err(NoCommand::Operator(operator)) => Err(refused(
                 "shell_operator",
                 &format!(
-                    "no shell is run, so `{operator}` means nothing; give one command an entry, and quote what is meant literally"
+                    "commands run without a shell, so `{operator}` has no effect; put one command in each entry, and quote literal characters"
                 ),
             )),
         }

@@ -134,7 +134,8 @@ impl Run {
             (Some(last), _) if !last.passed => format!("the last verification failed: {}", last.summary),
             (Some(last), _) if !self.counts(last) => match &last.idle {
                 Some(idle) => format!("no test ran in the last verification: {idle}"),
-                None => "the last verification is a claim, and a human is wanted".to_owned(),
+                None => "the last verification is only a claim, and this run requires one that Maestro ran"
+                    .to_owned(),
             },
             (Some(_), _) => "nothing was verified since the last change of files".to_owned(),
         }

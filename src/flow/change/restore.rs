@@ -223,7 +223,9 @@ fn judge(project: &Project, path: &str) -> Result<(), Refusal> {
     let name = diff::checked(path).map_err(|why| Refusal::new(Reason::PathRefused, why))?;
     match project.refuses_change(&name) {
         Some(why) => Err(Refusal::new(Reason::PathRefused, why)),
-        None if name != path => Err(Refusal::new(Reason::PathRefused, "no plain name")),
+        None if name != path => {
+            Err(Refusal::new(Reason::PathRefused, "the path is not in its simplest form"))
+        }
         None => Ok(()),
     }
 }

@@ -322,7 +322,7 @@ impl Call {
         let word = self.told.effort.clone().unwrap_or_default();
         let took = |served: &str| {
             let took = !matches!(self.provider.adapter, Adapter::Gemini) || gemini_took(served);
-            (!took).then(|| format!("effort {word} is not told: {served} has no levels of it"))
+            (!took).then(|| format!("effort {word} was not used: {served} has no levels of effort"))
         };
         reply.name_model(self.choice.model.as_deref(), self.told.clone(), took);
         reply

@@ -248,7 +248,7 @@ impl Reader<'_> {
         let is_foreign =
             |letter: char| letter.is_whitespace() || letter.is_control() || ":?*[\\".contains(letter);
         if range.is_empty() || range.chars().any(is_foreign) {
-            return Err(invalid("it holds what no revision does"));
+            return Err(invalid("it contains characters that no revision has"));
         }
         let commit = |name: &str| -> Result<String, Error> {
             let name = if name.is_empty() { "HEAD" } else { name };

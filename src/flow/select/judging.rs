@@ -226,7 +226,7 @@ impl Judging<'_> {
         if all.iter().any(|one| all.iter().any(|other| one != other && !seen(*one, *other))) {
             let there = if there.is_empty() { "no CLI".to_owned() } else { there.join(", ") };
             return Err(format!(
-                "{wanted} wrote one of the candidates and does not judge its own, and every installed CLI wrote one of some pair (installed: {there})"
+                "{wanted} wrote a candidate and does not judge its own; for some pair, every installed CLI wrote one of the two (installed: {there})"
             ));
         }
         let said = "Every installed CLI wrote one of the candidates, so each compared those of the others. ";

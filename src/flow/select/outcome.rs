@@ -153,7 +153,8 @@ impl Parts<'_> {
         }
         if let Some(trial) = &self.trial {
             if !trial.not_diffs.is_empty() {
-                warnings.push(format!("Not tried, since no diff: {}.", trial.not_diffs.join(", ")));
+                warnings
+                    .push(format!("Not tried, because they are not diffs: {}.", trial.not_diffs.join(", ")));
             }
             let unknown = trial.tested.iter().flatten().any(|tested| tested.tests == Tests::Unknown);
             if unknown {

@@ -129,8 +129,9 @@ impl CheckResult {
         }
         self.metadata.wrote = changed.iter().map(|path| path.display().to_string()).collect();
         let named = first_names(&self.metadata.wrote, 0);
-        let what =
-            format!("while it ran, {named} changed: what lies there runs or permits something by itself");
+        let what = format!(
+            "while it ran, {named} changed: these files run or permit something without being called"
+        );
         self.metadata.proof.tests = 0;
         self.metadata.proof.idle = Some(what.clone());
         let before = self.metadata.note.take().map_or(String::new(), |note| format!("{note}; "));

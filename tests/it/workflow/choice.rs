@@ -177,7 +177,7 @@ fn a_form_asks_back_once() {
             assert_eq!(reply["approval"]["status"], status, "{modern} {second:?}: {reply}");
             let messages = messages.lock().unwrap();
             assert_eq!(messages.len(), 2);
-            assert!(messages[1].contains("does not go with it"), "{}", messages[1]);
+            assert!(messages[1].contains("contradicts it"), "{}", messages[1]);
         }
     }
 }
@@ -234,7 +234,7 @@ fn a_form_asks_back_about_a_comment_once() {
             assert_eq!(reply["approval"]["status"], "approved", "{modern} {said}: {reply}");
             let messages = messages.lock().unwrap();
             assert_eq!(messages.len(), 2, "{said}: {messages:?}");
-            assert!(messages[1].contains("does not go with it"), "{}", messages[1]);
+            assert!(messages[1].contains("contradicts it"), "{}", messages[1]);
         }
     }
 }
@@ -246,7 +246,7 @@ fn a_terminal_shows_a_comment_that_contradicts_before_the_word() {
         let mut person = client.server.person(&["approvals", "approve", &request, "--message", said]);
         person.reads("Your answer").types("nothing");
         person.reads("Number or answer").types("1");
-        person.reads("does not go with it").reads("Type `approve`").types("no");
+        person.reads("contradicts it").reads("Type `approve`").types("no");
         let (_, screen) = person.leaves();
         let line = screen.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(line.contains(said) && line.contains("nothing was decided"), "{said}: {screen}");
@@ -260,7 +260,7 @@ fn a_terminal_asks_back_once() {
     let arguments = ["approvals", "approve", &request, "--answer", answer];
     let mut person = client.server.person(&arguments);
     person.reads("Your answer").types("nothing");
-    person.reads("does not go with it").reads("Number or answer").types("2");
+    person.reads("contradicts it").reads("Number or answer").types("2");
     person.reads("Type `approve`").types("approve");
     let (code, screen) = person.leaves();
     assert_eq!(code, 0, "{screen}");

@@ -203,7 +203,7 @@ fn a_stated_confidence_skips_nothing_and_verified_outcomes_do() {
     let stated = begin(&mut project().start(), 0.9);
     assert_eq!(stated["mode"], "ensemble", "{stated}");
     let why = stated["why"].as_str().unwrap();
-    assert!(why.contains("0.90 comes to about 0.36") && why.contains("0 of 10"), "{why}");
+    assert!(why.contains("0.90 counts as about 0.36") && why.contains("0 of 10"), "{why}");
     let mut client = project().start();
     for at in 0..10 {
         client.call(
