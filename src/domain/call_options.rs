@@ -34,11 +34,11 @@ impl CallOptions {
 pub enum Effort {
     /// As little as the model can.
     Low,
-    /// Between.
+    /// Between low and high.
     Medium,
-    /// Hard: what a second opinion is asked for.
+    /// High: the usual choice for a second opinion.
     High,
-    /// Harder.
+    /// Higher than high.
     Xhigh,
     /// As hard as the model can.
     Max,

@@ -73,11 +73,11 @@ impl From<EvidenceType> for Kind {
 pub enum OfStage {
     /// Collect the facts.
     Analyze,
-    /// Explain them.
+    /// Explain the facts.
     Hypothesize,
     /// Make the smallest change.
     Implement,
-    /// Fix what the change left failing.
+    /// Fix the failures that the change left.
     Debug,
     /// Stabilise what works.
     Improve,

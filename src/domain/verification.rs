@@ -17,19 +17,19 @@ use strum::{EnumString, IntoStaticStr};
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Kind {
-    /// Tests of parts.
+    /// Unit tests.
     UnitTest,
-    /// Tests of the whole.
+    /// Integration tests.
     Integration,
     /// Style and likely mistakes.
     Lint,
-    /// Types, or that it compiles.
+    /// Types, or whether the code compiles.
     TypeCheck,
-    /// Layout of the source.
+    /// Formatting of the source.
     Format,
-    /// Anything else.
+    /// Any other check.
     Custom,
-    /// Building it.
+    /// A build.
     Build,
 }
 

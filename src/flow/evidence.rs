@@ -40,7 +40,7 @@ pub struct ChainRequest {
     /// Newest entries, up to 500.
     #[serde(default = "usual_limit")]
     pub limit: usize,
-    /// This and what it rests on, in full.
+    /// Only this entry and the entries it rests on, in full.
     pub evidence_id: Option<String>,
     /// Run; default: all.
     pub workflow_id: Option<String>,

@@ -40,9 +40,9 @@ struct SubmitInput {
     question_responses: Option<Map<String, Value>>,
     /// The wanted changes.
     revision_instructions: Option<String>,
-    /// Which of the report's choices goes on, by its id; the human's choice, not yours.
+    /// Id of the report's choice to continue with; the human's choice, not yours.
     chosen: Option<String>,
-    /// The human was asked back about answers that contradict the decision, and said so again.
+    /// True after the human was asked about contradicting answers and confirmed the decision.
     #[serde(default)]
     is_meant: bool,
 }

@@ -30,7 +30,7 @@ const MOST_PROMPTS: usize = 10;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct VoteInput {
-    /// Complete in itself.
+    /// Question, complete without context.
     question: String,
     /// Lead that wins; left out, 2 with three providers
     #[schemars(extend("default" = 3))]

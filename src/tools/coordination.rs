@@ -119,7 +119,7 @@ fn topology_facts(topology: Topology) -> Value {
 
 #[tool_router(router = coordination_record_tools, vis = "pub(crate)")]
 impl Handle {
-    /// Says by counts whether several agents cost more than they bring.
+    /// Checks by counts if several agents cost more than they bring.
     #[tool(input_schema = arguments::<Counted>())]
     async fn maestro_check_degradation(&self, Parameters(counted): Parameters<Counted>) -> CallToolResult {
         reply(check_degradation(&self.kit.log, &counted).await)

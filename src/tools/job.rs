@@ -46,7 +46,7 @@ enum Action {
     Collect,
     /// End it with all that it started.
     Cancel,
-    /// Ask again what a lost one asked.
+    /// Repeat a lost, failed or cancelled job.
     Again,
 }
 

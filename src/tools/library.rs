@@ -31,7 +31,7 @@ struct RoleInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct SchemaInput {
-    /// Which.
+    /// Name of the schema.
     schema: SchemaOrTools,
 }
 

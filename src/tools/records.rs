@@ -59,7 +59,7 @@ impl MetricsInput {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ThreadsInput {
-    /// Default: what the rest asks for, else list.
+    /// Default: follows from the other arguments, else list.
     action: Option<Action>,
     /// Id, for show and fork.
     thread: Option<String>,
@@ -67,7 +67,7 @@ struct ThreadsInput {
     query: Option<String>,
     /// Fork after this turn; default: the last.
     turn: Option<u32>,
-    /// How many, up to 100.
+    /// Maximum number, up to 100.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
 }
@@ -80,7 +80,7 @@ enum Action {
     List,
     /// One with its texts.
     Show,
-    /// Where words were said.
+    /// Turns that contain words.
     Search,
     /// Go on from an earlier turn.
     Fork,

@@ -42,7 +42,7 @@ struct ReviewInput {
     #[schemars(with = "NonZeroU64")]
     #[serde(default)]
     timeout_sec: Option<NonZeroU64>,
-    /// Ask for fixes of what holds, and try them in a copy.
+    /// Ask for fixes of confirmed findings and try them in a copy.
     #[serde(default = "yes")]
     try_fixes: bool,
     /// Run that pays; default: none.

@@ -59,7 +59,7 @@ struct SelectInput {
     /// With verify: commands whose output tells apart candidates that pass, as in `maestro_verify`.
     #[serde(default)]
     probe: Vec<Entry>,
-    /// Run in whose budget judges count; left out, none.
+    /// Run whose budget pays the judges; default: none.
     workflow_id: Option<String>,
 }
 

@@ -30,7 +30,7 @@ struct WorkflowInput {
     /// First stage.
     #[serde(default)]
     start_stage: Stage,
-    /// Policy approves what shows no risk; never implement.
+    /// Let the policy approve stages without risks; never implement.
     #[serde(default)]
     auto_approve_low_risk: bool,
 }

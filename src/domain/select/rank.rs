@@ -10,17 +10,17 @@ use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::order::Order;
 use crate::domain::redflag::Reason;
 
-/// The rule that decides among candidates that stand level by their tests.
+/// The rule that decides among candidates with equal tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum Mode {
-    /// Lint.
+    /// The linter.
     #[default]
     TestsFirst,
-    /// A judge.
+    /// The judge's choice.
     LlmJudge,
-    /// A weighted sum.
+    /// A weighted score.
     Hybrid,
 }
 

@@ -41,9 +41,9 @@ pub struct Request {
     /// 0 to 1.
     #[serde(default = "some_tools")]
     tool_complexity: f64,
-    /// Insist on it.
+    /// Force this topology.
     force_topology: Option<Arranged>,
-    /// The task, if known: what it is after counts, and its own scores where none are given.
+    /// The task, if known; its intent counts, and its scores if none are given.
     task_description: Option<String>,
     /// Success rate of one agent, 0 to 1.
     baseline_success: Option<f64>,
