@@ -44,13 +44,8 @@ impl Person {
     }
 
     /// Asks for the word that confirms a decision. Input from before the question does not count.
-    pub(super) fn confirmed(self, purpose: &str, word: &str) -> Result<Typed, Error> {
+    pub(super) fn confirmed(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
         tcflush(io::stdin(), QueueSelector::IFlush).map_err(|error| failed(error.into()))?;
-        self.says(purpose, word)
-    }
-
-    /// Asks for a word. It may have been typed before the question.
-    pub(super) fn says(mut self, purpose: &str, word: &str) -> Result<Typed, Error> {
         confirm(&mut self.0, purpose, word).map_err(failed)
     }
 

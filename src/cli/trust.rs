@@ -57,7 +57,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
     if let Some(problem) = project_note(config.library()).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
     }
-    match person.says("to trust exactly these files", WORD)? {
+    match person.confirmed("to trust exactly these files", WORD)? {
         Typed::TheWord => {}
         Typed::SomethingElse => return person.nothing_was_done("nothing was confirmed"),
     }
@@ -90,7 +90,7 @@ fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Re
     if show {
         return Ok(ExitCode::SUCCESS);
     }
-    match person.says("to take it over as your own", WORD)? {
+    match person.confirmed("to take it over as your own", WORD)? {
         Typed::TheWord => {
             let events = log.store().adopt()?;
             person.say(&format!(

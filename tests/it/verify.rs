@@ -373,8 +373,8 @@ fn a_projects_rules_count_only_once_a_person_confirmed_them() {
         json!({ "file": ".maestro/verification.yaml", "state": "unconfirmed", "adds": ["own: ./check.sh"] })
     );
 
-    // A terminal, and a person who types the word.
-    let typed = "import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execv(sys.argv[1], sys.argv[1:])\nos.write(fd, b'trust\\n')\nout = b''\nwhile True:\n    try: more = os.read(fd, 1024)\n    except OSError: break\n    if not more: break\n    out += more\nprint(out.decode())\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
+    // A terminal, and a person who types the word when it is asked for.
+    let typed = "import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execv(sys.argv[1], sys.argv[1:])\nout = b''\nasked = False\nwhile True:\n    try: more = os.read(fd, 1024)\n    except OSError: break\n    if not more: break\n    out += more\n    if not asked and b'to trust exactly' in out: asked = os.write(fd, b'trust\\n')\nprint(out.decode())\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
     let confirm = |variable: Option<&str>| {
         let mut command = client.server.command();
         let mut python = std::process::Command::new("python3");
