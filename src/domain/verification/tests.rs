@@ -113,3 +113,25 @@ fn recorded_outputs_are_read_as_expected() {
     }
     assert!(wrong.is_empty() && count >= 35, "{count} {}", wrong.join("\n"));
 }
+
+/// Swift counts skipped tests among those that it executed.
+#[test]
+fn skipped_tests_of_swift_did_not_pass() {
+    let totals = |summary: &str| {
+        let output =
+            format!("Test Suite 'All tests' passed at 2026-11-30 10:00:00.000.\n\t Executed {summary}\n");
+        let totals = read(Some("swift"), &output, "").unwrap().totals;
+        (totals.passed, totals.failed, totals.skipped)
+    };
+    let took = "(0 unexpected) in 0.005 (0.006) seconds";
+    assert_eq!(totals(&format!("3 tests, with 0 failures {took}")), (Some(3), Some(0), None));
+    assert_eq!(
+        totals(&format!("3 tests, with 1 test skipped and 0 failures {took}")),
+        (Some(2), Some(0), Some(1))
+    );
+    assert_eq!(
+        totals(&format!("5 tests, with 2 tests skipped and 1 failure {took}")),
+        (Some(2), Some(1), Some(2))
+    );
+    assert_eq!(totals(&format!("1 test, with 1 failure {took}")), (Some(0), Some(1), None));
+}
