@@ -19,6 +19,8 @@ const MARK: &str = "\u{feff}";
 pub struct Applied {
     /// The file's new bytes.
     pub content: Vec<u8>,
+    /// The line of the old file at which each hunk was applied, from 0.
+    pub places: Vec<usize>,
     /// The hunks that were applied at another line than their headers state.
     pub offsets: Vec<Offset>,
     pub normalised: Vec<String>,
@@ -286,6 +288,7 @@ impl<'a> Work<'a> {
             if stated != Some(at + 1) && !stands.is_empty() {
                 applied.offsets.push(Offset { hunk: number, stated: hunk.old_start, applied: at + 1 });
             }
+            applied.places.push(at);
             self.copy(done..at, &mut applied.content);
             done = stands.end;
             let is_open = hunk.lines.iter().any(|line| line.side != Side::Removed && !line.ends);

@@ -1,10 +1,11 @@
 //! The effect of a patch on the tests that judge it. The project's own tests decide. So the changes that a
 //! patch makes to them are undone for the deciding run, and reported by file.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use crate::domain::comment::is_silent;
-use crate::domain::diff::{Action, FilePatch, Patch, Side};
+use crate::domain::diff::{Action, FilePatch, HunkLine, Patch, Side, apply};
 use crate::domain::pattern::Patterns;
 
 /// The role of a file for the tests.
@@ -98,52 +99,135 @@ fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)
     })
 }
 
-/// The changes of a file without the hunks inside the inline tests of Rust source. None if nothing is left.
+/// The changes of a file without those of the inline tests of Rust source. None if nothing is left. A change
+/// whose place is unknown counts as one of the tests.
 fn without_inline(
     file: &FilePatch,
     content: &dyn Fn(&str) -> Option<String>,
     touched: &mut Touched,
 ) -> Option<FilePatch> {
-    let is_rust = file.old.rsplit_once('.').is_some_and(|(_, extension)| extension == "rs")
-        && file.action == Action::Modify;
-    let before = if is_rust { content(&file.old) } else { None };
-    let tests = before.as_ref().and_then(|text| {
-        let lines: Vec<&str> = text.lines().collect();
-        let start = lines.iter().position(|line| line.trim_start().starts_with("#[cfg(test)]"))?;
-        Some((lines, start))
-    });
-    let Some((lines, start)) = tests else { return Some(file.clone()) };
-    let mut kept = file.clone();
-    let mut weakened = false;
-    let mut added = false;
-    kept.hunks.retain(|hunk| {
-        let old: Vec<&str> = hunk
-            .lines
-            .iter()
-            .filter(|line| line.side != Side::Added)
-            .map(|line| line.text.as_str())
-            .collect();
-        let place =
-            hunk.lines.iter().take_while(|line| line.side == Side::Context).count().saturating_add(
-                lines.windows(old.len().max(1)).position(|window| window == old).unwrap_or(0),
-            );
-        if place <= start {
-            return true;
-        }
-        let changed = hunk.lines.iter().filter(|line| line.side != Side::Context);
-        if weakens(file, changed.map(|line| (line.side, line.text.as_str()))) {
-            weakened = true;
-        } else {
-            added = true;
-        }
-        false
-    });
-    if weakened {
-        touched.weakened.push(file.new.clone());
-    } else if added {
-        touched.added.push(file.new.clone());
+    let is_rust = file.old.rsplit_once('.').is_some_and(|(_, extension)| extension == "rs");
+    let is_change = matches!(file.action, Action::Modify | Action::Rename) && !file.hunks.is_empty();
+    if !is_rust || !is_change {
+        return Some(file.clone());
     }
-    (!kept.hunks.is_empty() || kept.executable.is_some()).then_some(kept)
+    let before = content(&file.old);
+    let tests = before.as_deref().map(InlineTests::of);
+    if tests.as_ref().is_some_and(|tests| tests.items.is_empty()) {
+        return Some(file.clone());
+    }
+    let applied = before.as_deref().and_then(|text| apply(text.as_bytes(), file).ok());
+    let mut kept = file.clone();
+    let mut undone: Vec<HunkLine> = Vec::new();
+    match (tests, applied) {
+        (Some(tests), Some(applied)) => {
+            for (hunk, at) in kept.hunks.iter_mut().zip(applied.places) {
+                hunk.lines = tests.without(&hunk.lines, at, &mut undone);
+            }
+            kept.hunks.retain(|hunk| hunk.lines.iter().any(|line| line.side != Side::Context));
+            let lines = || undone.iter().map(|line| (line.side, line.text.as_str()));
+            if weakens(file, lines()) {
+                touched.weakened.push(file.new.clone());
+            } else if !undone.is_empty() {
+                touched.added.push(file.new.clone());
+            }
+        }
+        (None, _) | (_, None) => {
+            kept.hunks.clear();
+            touched.weakened.push(file.new.clone());
+        }
+    }
+    let is_left = !kept.hunks.is_empty() || kept.executable.is_some() || file.action == Action::Rename;
+    is_left.then_some(kept)
+}
+
+/// The inline tests of a file of Rust source.
+struct InlineTests<'a> {
+    lines: Vec<&'a str>,
+    /// The lines of each item with an attribute for tests, from its first attribute to its end.
+    items: Vec<Range<usize>>,
+}
+
+impl<'a> InlineTests<'a> {
+    fn of(text: &'a str) -> Self {
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let mut items: Vec<Range<usize>> = Vec::new();
+        let (mut start, mut end) = (0, 0);
+        for (at, line) in lines.iter().enumerate() {
+            if at >= end && fits("inline_test", line) {
+                let attributes = lines.get(end..at).unwrap_or_default().iter().rev();
+                let above = attributes.take_while(|line| line.trim_start().starts_with("#[")).count();
+                end = at + item_lines(text.get(start..).unwrap_or_default());
+                items.push(at - above..end);
+            }
+            start += line.len();
+        }
+        Self { lines, items }
+    }
+
+    /// The lines of a hunk at this place without the changes of tests, which go to `undone`. Changed lines
+    /// that follow one another stay or go together.
+    fn without(&self, hunk: &[HunkLine], place: usize, undone: &mut Vec<HunkLine>) -> Vec<HunkLine> {
+        let mut kept = Vec::new();
+        let mut at = place;
+        for run in hunk.chunk_by(|one, other| (one.side == Side::Context) == (other.side == Side::Context)) {
+            let old = at..at + run.iter().filter(|line| line.side != Side::Added).count();
+            at = old.end;
+            if run.iter().all(|line| line.side == Side::Context) || !self.are_changed_by(run, &old) {
+                kept.extend_from_slice(run);
+                continue;
+            }
+            undone.extend_from_slice(run);
+            let removed = run.iter().filter(|line| line.side == Side::Removed);
+            kept.extend(removed.map(|line| HunkLine { side: Side::Context, ..line.clone() }));
+        }
+        kept
+    }
+
+    /// True if changed lines in place of these old lines change a test: they are in one, or they end with
+    /// something that affects the test below, such as an attribute.
+    fn are_changed_by(&self, run: &[HunkLine], old: &Range<usize>) -> bool {
+        let mut added = run.iter().rev().filter(|line| line.side == Side::Added);
+        let last = added.find(|line| !line.text.trim().is_empty() && !line.text.trim().starts_with("//"));
+        let is_open = last.is_some_and(|line| !line.text.trim_end().ends_with(['}', ';']));
+        let is_above = |item: &Range<usize>| {
+            let between = self.lines.get(old.end..item.start);
+            between.is_some_and(|lines| lines.iter().all(|line| line.trim().is_empty()))
+        };
+        self.items
+            .iter()
+            .any(|item| item.start < old.end && old.start < item.end || is_open && is_above(item))
+    }
+}
+
+/// Number of lines of the item at the beginning of Rust source: up to the end of its block or its semicolon.
+/// An item whose end is not found reaches to the end of the source.
+fn item_lines(source: &str) -> usize {
+    let (mut depth, mut is_named) = (0_usize, false);
+    let tokens = PATTERNS.get("rust_token").into_iter().flat_map(|token| token.find_iter(source));
+    for token in tokens {
+        let before = |end: usize| source.get(..end).unwrap_or_default().matches('\n').count();
+        match token.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            // The block around a field, an arm or a statement ends.
+            ")" | "]" | "}" if depth == 0 => return before(token.start()).max(1),
+            ")" | "]" => depth -= 1,
+            "}" => {
+                depth -= 1;
+                if depth == 0 {
+                    return before(token.end()) + 1;
+                }
+            }
+            ";" if depth == 0 => return before(token.end()) + 1,
+            // A field, a variant or an arm. The head of a named item may have commas too.
+            "," if depth == 0 && !is_named => return before(token.end()) + 1,
+            word => {
+                is_named |=
+                    word.starts_with(|letter: char| letter.is_ascii_lowercase()) && !word.contains('"')
+            }
+        }
+    }
+    source.lines().count()
 }
 
 #[cfg(test)]
@@ -206,5 +290,97 @@ mod tests {
         let (kept, touched) = touched(diff);
         assert_eq!(kept, ["src/a.rs:1"]);
         assert_eq!(touched.weakened, ["src/a.rs"]);
+    }
+
+    const SOURCE: &str = "\
+pub fn f() -> u8 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    fn brace() -> char {
+        '{'
+    }
+
+    #[test]
+    fn a() {
+        assert_eq!(1, 1);
+    }
+}
+
+pub fn g() -> u8 {
+    1
+}
+";
+
+    fn of(before: &str, body: &str) -> (String, Touched) {
+        let diff = format!("--- a/src/a.rs\n+++ b/src/a.rs\n{body}");
+        let (kept, touched) = without_tests(&parse(&diff).unwrap(), &|_| Some(before.to_owned()));
+        let lines = kept.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
+        let changed = lines.filter(|line| line.side != Side::Context).map(|line| line.text.trim());
+        (changed.collect::<Vec<_>>().join("|"), touched)
+    }
+
+    #[test]
+    fn a_hunk_that_cannot_be_placed_counts_as_one_of_the_tests() {
+        for body in [
+            // Only added lines, at a line inside of the tests.
+            "@@ -10,0 +11,1 @@\n+    #[ignore]\n",
+            // Lines that are not in the file.
+            "@@ -12,2 +12,2 @@\n     fn b() {\n-        assert_eq!(1, 1);\n+        assert_eq!(2, 2);\n",
+        ] {
+            let (kept, touched) = of(SOURCE, body);
+            assert_eq!((kept.as_str(), touched.weakened.len()), ("", 1), "{body}");
+        }
+        let patch = parse("--- a/a.rs\n+++ b/a.rs\n@@ -1,1 +1,1 @@\n-a\n+b\n").unwrap();
+        let (kept, touched) = without_tests(&patch, &|_| None);
+        assert_eq!((kept.files.len(), touched.weakened.len()), (0, 1));
+    }
+
+    #[test]
+    fn the_line_numbers_of_a_hunk_say_where_equal_lines_are_meant() {
+        let before = SOURCE.replace("        assert_eq!(1, 1);", "    1");
+        // Line 2 has the same text.
+        let body = "@@ -13,1 +13,1 @@\n-    1\n+    2\n";
+        let (kept, touched) = of(&before, body);
+        assert_eq!((kept.as_str(), touched.added.len()), ("", 1));
+        let (kept, touched) = of(&before, "@@ -18,2 +18,2 @@\n-    1\n+    2\n }\n");
+        assert_eq!((kept.as_str(), touched.is_honest()), ("1|2", true));
+    }
+
+    #[test]
+    fn what_stands_below_a_test_is_no_test() {
+        let (kept, touched) = of(SOURCE, "@@ -17,3 +17,3 @@\n pub fn g() -> u8 {\n-    1\n+    2\n }\n");
+        assert_eq!((kept.as_str(), touched.is_honest()), ("1|2", true));
+        for (item, length) in [
+            ("#[cfg(test)] mod tests;", 1),
+            ("#[cfg(test)]\nmod tests;", 2),
+            ("#[cfg(test)]\nuse a::{b, c};", 2),
+            ("#[cfg(test)]\nfn f<A, B>(a: [u8; 3]) -> A {\n    \"}\";\n}", 4),
+            ("#[cfg(test)]\nmod tests {\n    r#\"}\n\"#; // }\n    '}'; '\\''; b'{'; /* } */\n}", 6),
+            ("#[cfg(test)]\nfield: u8,", 2),
+            ("#[test]\n#[ignore]\nfn f<'a>(a: &'a str) {}", 3),
+        ] {
+            let source = format!("{item}\npub fn g() {{}}\n");
+            assert_eq!(InlineTests::of(&source).items, [Range { start: 0, end: length }], "{item}");
+        }
+        assert_eq!(InlineTests::of("struct A {\n    #[cfg(test)]\n    a: u8\n}\n").items.len(), 1);
+    }
+
+    #[test]
+    fn a_hunk_over_code_and_tests_is_divided() {
+        let body = "@@ -2,13 +2,14 @@\n-    1\n+    2\n }\n \n #[cfg(test)]\n mod tests {\n     fn brace() -> char {\n         '{'\n     }\n \n     #[test]\n+    #[ignore]\n     fn a() {\n         assert_eq!(1, 1);\n     }\n";
+        let (kept, touched) = of(SOURCE, body);
+        assert_eq!((kept.as_str(), touched.weakened.len()), ("1|2", 1));
+    }
+
+    #[test]
+    fn an_attribute_above_the_tests_is_one_of_theirs() {
+        let (kept, _) = of(SOURCE, "@@ -3,3 +3,4 @@\n }\n \n+#[cfg(any())]\n #[cfg(test)]\n mod tests {\n");
+        assert_eq!(kept, "");
+        let (kept, touched) =
+            of(SOURCE, "@@ -3,3 +3,5 @@\n }\n \n+pub fn h() {}\n+\n #[cfg(test)]\n mod tests {\n");
+        assert_eq!((kept.as_str(), touched.is_honest()), ("pub fn h() {}|", true));
     }
 }
