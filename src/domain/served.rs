@@ -62,11 +62,12 @@ fn words(name: &str) -> impl Iterator<Item = &str> {
     name.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// A name without a vendor's prefix, date, version and options, as in
-/// `us.anthropic.claude-x-20260101-v1:0`, `models/x` and `x[1m]`.
-fn bare(name: &str) -> String {
-    static AROUND: Pattern =
-        Pattern::new(r"\A(?:.*/)?(?:[a-z]+\.)*(.*?)(?:\[[^\]]*\]|[-@]20\d{6}|-latest|-v\d+(?::\d+)?)*\z");
+/// A model's name in lower case without a vendor's prefix, date, version and options, as in
+/// `us.anthropic.claude-x-20260101-v1:0`, `x-2026-09-01`, `models/x`, `x-latest` and `x[1m]`.
+pub(super) fn bare(name: &str) -> String {
+    static AROUND: Pattern = Pattern::new(
+        r"\A(?:.*/)?(?:[a-z]+\.)*(.*?)(?:\[[^\]]*\]|[-@]20\d{2}(?:\d{4}|-\d{2}-\d{2})|-latest|-v\d+(?::\d+)?)*\z",
+    );
     let name = name.trim().to_lowercase();
     let inner = AROUND.captures(&name).and_then(|found| Some(found.get(1)?.as_str().to_owned()));
     inner.unwrap_or(name)
@@ -87,6 +88,8 @@ mod tests {
             ("auto", "gemini-3.8-flash"),
             ("default", "claude-opus-5-5"),
             ("claude-sonnet-5", "claude-sonnet-5-20260929"),
+            ("x-5", "x-5-2026-09-01"),
+            ("x-5-2026-09-01", "x-5[1m]"),
             ("claude-haiku-4-5@20251001", "claude-haiku-4-5"),
             ("us.anthropic.claude-opus-5-20260101-v1:0", "claude-opus-5"),
             ("models/gemini-3.8-flash", "gemini-3.8-flash"),
@@ -101,6 +104,7 @@ mod tests {
             ("opus", "claude-haiku-5"),
             ("pro", "gemini-3.8-flash"),
             ("gpt-5", "gpt-5.5"),
+            ("x-5", "x-5-2026-09"),
             ("gpt-5.5", "gpt-5.5-mini"),
             ("", "gpt-5.5"),
         ] {

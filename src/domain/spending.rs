@@ -12,6 +12,7 @@ use super::event::consult::ConsultSettled;
 use super::event::{Body, Event};
 use super::measure::number::{Sum, real};
 use super::pairs;
+use super::served::bare;
 use super::tokens::{Expected, Tokens};
 
 /// Expected tokens of an answer if no earlier call of the provider is known.
@@ -325,11 +326,11 @@ impl Price {
 
     /// How well the price fits a model: the number of matching letters, or the maximum if the whole name
     /// matches. None if the price is for another model.
-    fn fit(&self, model: &str) -> Option<usize> {
+    fn fit(&self, model: &str, bare: &str) -> Option<usize> {
         let own = self.model.to_ascii_lowercase();
         match own.strip_suffix('*') {
             Some(beginning) => model.starts_with(beginning).then_some(beginning.len()),
-            None => (!model.is_empty() && (own == model || own == bare(model))).then_some(usize::MAX),
+            None => (!model.is_empty() && (own == model || own == bare)).then_some(usize::MAX),
         }
     }
 }
@@ -351,10 +352,10 @@ impl Prices {
     /// The price of a provider's model; None if no list has one. An empty name is an unknown model, which
     /// only a `*` matches.
     pub(crate) fn of(&self, provider: &str, model: &str) -> Option<Rate> {
-        let model = model.to_ascii_lowercase();
+        let (model, bare) = (model.to_ascii_lowercase(), bare(model));
         let best = |list: &PriceList| {
             let fits = list.models.iter().filter(|one| one.provider == provider);
-            let fits = fits.filter_map(|one| Some((one.fit(&model)?, one.rate())));
+            let fits = fits.filter_map(|one| Some((one.fit(&model, &bare)?, one.rate())));
             fits.max_by_key(|(letters, _)| *letters).map(|(_, rate)| rate)
         };
         self.0.iter().find_map(best)
@@ -374,23 +375,6 @@ impl Prices {
     pub(crate) fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|list| (list.date.as_str(), list.source.as_str()))
     }
-}
-
-/// A model's name without its date and its variant: `claude-haiku-4-5-20251001`, `opus[1m]`, `x-latest`.
-fn bare(model: &str) -> &str {
-    let model = model.split_once('[').map_or(model, |(name, _)| name);
-    let model = model.strip_suffix("-latest").unwrap_or(model);
-    let is_date = |part: &str| {
-        let digits = part.bytes().filter(u8::is_ascii_digit).count();
-        digits == 8 && part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-    };
-    // A date is `20260901` or `2026-09-01`, after a hyphen.
-    let cut = [9, 11].into_iter().find_map(|length| {
-        let at = model.len().checked_sub(length)?;
-        let tail = model.get(at..)?.strip_prefix('-')?;
-        is_date(tail).then(|| model.get(..at))?
-    });
-    cut.unwrap_or(model)
 }
 
 #[cfg(test)]
@@ -423,8 +407,13 @@ mod tests {
     fn a_name_is_known_with_its_date_and_variant_and_no_other_is() {
         let prices = Prices::new(vec![shipped()]);
         let known = [
-            "claude-opus-5", "claude-opus-5-20260901", "Claude-Opus-5[1m]", "claude-opus-5-2026-09-01",
+            "claude-opus-5",
+            "claude-opus-5-20260901",
+            "Claude-Opus-5[1m]",
+            "claude-opus-5-2026-09-01",
             "claude-opus-5-latest",
+            "claude-opus-5@20260901",
+            "us.anthropic.claude-opus-5-20260901-v1:0",
         ];
         for name in known {
             assert_eq!(dollars(prices.of("claude", name), 1_000_000, 0), Some(5.0), "{name}");
