@@ -80,12 +80,9 @@ pub fn power(path: &str) -> Option<Power> {
     runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
 }
 
-/// The power that a change adds to a settings file: npm scripts, or plug-ins and hooks of Python tools.
+/// The power that a change adds to a settings file: npm scripts, or plug-ins and hooks of Python tools. A new
+/// file was empty before, and a removed one is empty afterwards.
 pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &T) -> Option<Power> {
-    // A new file changes nothing that ran before.
-    if before.as_ref().is_empty() {
-        return None;
-    }
     // Decoded only for the files below, which are few.
     let text = String::from_utf8_lossy;
     let (before, after) = (|| text(before.as_ref()), || text(after.as_ref()));
@@ -205,5 +202,20 @@ mod tests {
             .is_some()
         );
         assert_eq!(power_of_change("pyproject.toml", "version = '1'\n", "version = '2'\n"), None);
+    }
+
+    #[test]
+    fn a_new_file_of_settings_adds_its_power_and_a_removed_one_none() {
+        for (path, power, none) in [
+            ("pytest.ini", "[pytest]\naddopts = -p x\n", "[pytest]\ntestpaths = tests\n"),
+            (".pylintrc", "[MASTER]\ninit-hook = 'import x'\n", "[MASTER]\njobs = 2\n"),
+            ("mypy.ini", "[mypy]\nplugins = x.py\n", "[mypy]\nstrict = true\n"),
+            (".coveragerc", "[run]\nplugins = x\n", "[run]\nbranch = true\n"),
+            ("web/package.json", "{ \"scripts\": { \"postinstall\": \"x\" } }", "{ \"version\": \"1\" }"),
+        ] {
+            assert!(power_of_change(path, "", power).is_some(), "{path}");
+            assert_eq!(power_of_change(path, "", none), None, "{path}");
+            assert_eq!(power_of_change(path, power, ""), None, "{path}");
+        }
     }
 }

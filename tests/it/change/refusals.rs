@@ -307,6 +307,7 @@ fn what_acts_by_itself_is_refused_outside_an_approved_change() {
         create(".husky/pre-commit"),
         create(".bashrc"),
         create("sub/.profile"),
+        create("pytest.ini").replace("+x", "+addopts = -p x"),
         "--- a/.vscode/tasks.json\n+++ b/.vscode/tasks.json\n@@ -1 +1 @@\n-{}\n+{ }\n".to_owned(),
         "diff --git a/package.json b/.husky/x\nrename from package.json\nrename to .husky/x\n".to_owned(),
         format!(
