@@ -7,6 +7,7 @@
 mod finder;
 mod following;
 mod keyblock;
+mod letters;
 mod redact;
 mod rules;
 mod user;

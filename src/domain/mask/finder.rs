@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
+use super::letters::{in_both_cases, spellings};
 use super::redact::{Span, line_around};
 use super::rules::{MaskRule, MaskRules};
 use super::{following, keyblock};
@@ -51,7 +52,7 @@ impl Finder {
     /// Resolves the names of shapes only; the automaton and the patterns are built on first use.
     pub(super) fn new(rules: &MaskRules) -> Result<Self, RuleError> {
         let (mut words, rules_of) = keyword_table(&rules.rules);
-        words.extend(keyblock::words().chain(following::WORDS).map(str::to_owned));
+        words.extend(keyblock::words().map(str::to_owned).chain(following::words()));
         let names: Vec<&String> = rules.shapes.keys().collect();
         Ok(Self {
             words,
@@ -223,12 +224,13 @@ impl Pattern {
     }
 
     /// Compiles the pattern for ASCII only. Secrets are ASCII, and Unicode classes and word boundaries would
-    /// make the regex engine slow on every line with other characters.
+    /// make the regex engine slow on every line with other characters. Letters beyond ASCII in the names of
+    /// secrets match in both cases.
     fn compile(&self, parts: &BTreeMap<String, String>) -> Result<Regex, RuleError> {
         let source = parts.iter().fold(self.source.clone(), |source, (name, part)| {
             source.replace(&format!("(?&{name})"), &format!("(?:{part})"))
         });
-        RegexBuilder::new(&source)
+        RegexBuilder::new(&in_both_cases(&source))
             .unicode(false)
             .size_limit(REGEX_SIZE_LIMIT)
             .build()
@@ -243,14 +245,15 @@ fn keyword_table(rules: &[MaskRule]) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut rules_of: Vec<Vec<usize>> = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         for keyword in &rule.keywords {
-            let word = keyword.to_ascii_lowercase();
-            let slot = *seen.entry(word.clone()).or_insert_with(|| {
-                words.push(word);
-                rules_of.push(Vec::new());
-                rules_of.len() - 1
-            });
-            if let Some(list) = rules_of.get_mut(slot) {
-                list.push(index);
+            for word in spellings(&keyword.to_ascii_lowercase()) {
+                let slot = *seen.entry(word.clone()).or_insert_with(|| {
+                    words.push(word);
+                    rules_of.push(Vec::new());
+                    rules_of.len() - 1
+                });
+                if let Some(list) = rules_of.get_mut(slot) {
+                    list.push(index);
+                }
             }
         }
     }

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, BuildError};
 
+use super::letters::spellings;
 use super::redact::{Span, line_around};
 use crate::domain::pattern::Patterns;
 
@@ -58,15 +59,20 @@ pub(super) struct Following {
 }
 
 /// A line without any of these words announces no secret.
-pub(super) const WORDS: [&str; 22] = [
+const WORDS: [&str; 22] = [
     "pass", "pwd", "pw", "secret", "token", "key", "credential", "contrase", "clave", "mot", "mdp",
     "kennwort", "senha", "비밀번호", "암호", "пароль", "パスワード", "密码", "kind", "data",
     "random_password", "random_id",
 ];
 
+/// Every spelling of [`WORDS`] in which only the case of ASCII letters may differ.
+pub(super) fn words() -> impl Iterator<Item = String> {
+    WORDS.into_iter().flat_map(spellings)
+}
+
 impl Following {
     pub(super) fn new(replacement: &str) -> Result<Self, BuildError> {
-        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(WORDS);
+        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(words());
         Ok(Self { words: words?, replacement: replacement.to_owned() })
     }
 
@@ -335,6 +341,9 @@ mod tests {
             "export TOKEN=\\\n  q9ZtLr4vXw\n",
             "apiVersion: v1\nkind: Secret\ndata:\n  anything: q9ZtLr4vXw\nother: x",
             "stringData:\n  anything: \"q9ZtLr4vXw\"\n",
+            "Пароль: |\n  q9ZtLr4vXw\n",
+            "ПАРОЛЬ=\\\n  q9ZtLr4vXw\n",
+            "CONTRASEÑA: |\n  q9ZtLr4vXw\n",
             "| user | password |\n|--|--|\n| me | q9ZtLr4vXw |\n",
             "user,password\nme,q9ZtLr4vXw\n",
             "\"type\": \"random_password\",\n\"x\": 1,\n\"result\": \"q9ZtLr4vXw\"",

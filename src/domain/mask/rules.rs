@@ -26,10 +26,10 @@ pub struct MaskRules {
 #[serde(deny_unknown_fields)]
 pub struct MaskRule {
     pub name: String,
-    /// Literals in any ASCII case. The pattern is tried only on lines that contain one.
+    /// Literals in any case. The pattern is tried only on lines that contain one.
     pub keywords: Vec<String>,
-    /// ASCII regex for a single line. The secret is its group `secret`, or the whole match without that
-    /// group.
+    /// ASCII regex for a single line, in which any other letter matches in both cases. The secret is its
+    /// group `secret`, or the whole match without that group.
     pub pattern: String,
     /// Minimum Shannon entropy of the secret, in bits for each byte.
     pub min_entropy: Option<f64>,
