@@ -27,6 +27,7 @@ pub(crate) mod decision;
 pub(crate) mod diff;
 pub(crate) mod event;
 pub(crate) mod evidence;
+pub(crate) mod fence;
 pub(crate) mod handover;
 pub(crate) mod history;
 pub(crate) mod job;

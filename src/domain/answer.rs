@@ -11,6 +11,7 @@ use serde_json::{Deserializer, Value};
 use thiserror::Error;
 
 use super::cut::cut;
+use super::fence::{FenceLine, FenceWalk};
 use super::pattern::Pattern;
 
 /// Finds the JSON document of an answer, wherever the model put it: alone, in a fence, or amid prose.
@@ -135,57 +136,6 @@ struct Fence {
     whole: Range<usize>,
     inside: Range<usize>,
     label: String,
-}
-
-/// Reads a text line by line and tracks which lines are inside a fence.
-#[derive(Debug, Default)]
-pub(in crate::domain) struct FenceWalk {
-    /// The mark and the length of the open fence.
-    open: Option<(char, usize)>,
-}
-
-/// The role of a line for the fences of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::domain) enum FenceLine<'a> {
-    /// It opens a fence with this label.
-    Begins(&'a str),
-    /// It is inside a fence.
-    Inside,
-    Ends,
-    /// It is outside of any fence.
-    Outside,
-}
-
-impl FenceWalk {
-    /// Takes the next line and returns its role.
-    pub(in crate::domain) fn step<'a>(&mut self, line: &'a str) -> FenceLine<'a> {
-        match (self.open, fence_run(line)) {
-            (None, Some((mark, length, label))) => {
-                self.open = Some((mark, length));
-                FenceLine::Begins(label)
-            }
-            (None, None) => FenceLine::Outside,
-            (Some((mark, least)), Some((same, length, ""))) if same == mark && length >= least => {
-                self.open = None;
-                FenceLine::Ends
-            }
-            (Some(_), _) => FenceLine::Inside,
-        }
-    }
-
-    /// True if a fence is open.
-    pub(in crate::domain) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-}
-
-/// Parses a line that may open or close a fence: its mark character, its length, and the rest of the line.
-fn fence_run(line: &str) -> Option<(char, usize, &str)> {
-    let line = line.trim();
-    let mark = line.chars().next().filter(|mark| "`~".contains(*mark))?;
-    let rest = line.trim_start_matches(mark);
-    let length = line.len() - rest.len();
-    (length >= 3 && !(mark == '`' && rest.contains('`'))).then_some((mark, length, rest.trim()))
 }
 
 fn fences(text: &str) -> Vec<Fence> {

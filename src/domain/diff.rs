@@ -18,6 +18,7 @@ use thiserror::Error;
 use super::change::Mark;
 use super::comment::{is_documentation, is_silent};
 use super::cut::DOTS;
+use super::fence::Marks;
 
 pub use apply::{Applied, Offset, apply};
 pub use name::checked;
@@ -373,33 +374,23 @@ fn lines<'a>(text: &'a str, normalised: &mut Vec<String>) -> (Vec<Line<'a>>, boo
 struct Fence {
     /// Number of the line that opened it.
     line: usize,
-    mark: char,
-    length: usize,
+    marks: Marks,
 }
 
 impl Fence {
     fn opens(line: Line) -> Option<Self> {
-        let (mark, length, rest) = marks(line.text)?;
-        // Text after backticks that contains a backtick is inline code.
-        let is_code = mark == '`' && rest.contains('`');
-        (!is_code).then_some(Self { line: line.number, mark, length })
+        let (marks, _) = Marks::of(unindented(line)?)?;
+        Some(Self { line: line.number, marks })
     }
 
-    /// True if a line closes the fence: at least as many of the same marks, and nothing else.
     fn is_closed_by(&self, line: Line) -> bool {
-        marks(line.text).is_some_and(|(mark, length, rest)| {
-            mark == self.mark && length >= self.length && rest.trim().is_empty()
-        })
+        unindented(line).is_some_and(|text| self.marks.are_closed_by(text))
     }
 }
 
-/// The mark of a fence, its length, and the text after it. An indented fence does not count, because it is a
-/// context line.
-fn marks(text: &str) -> Option<(char, usize, &str)> {
-    let mark = text.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
-    let rest = text.trim_start_matches(mark);
-    let length = text.len() - rest.len();
-    (length >= 3).then_some((mark, length, rest))
+/// The text of a line that is not indented. An indented fence does not count, because it is a context line.
+fn unindented(line: Line<'_>) -> Option<&str> {
+    (!line.text.starts_with(char::is_whitespace)).then_some(line.text)
 }
 
 /// The changed lines of each file, by the file's new name.

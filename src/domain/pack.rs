@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use serde::Serialize;
 
 use super::cut::{ends, head, is_longer};
+use super::fence::fence_for;
 use super::pattern::Pattern;
 use super::size::share;
 use crate::domain::order::Gather;
@@ -447,12 +448,6 @@ fn push_gap(text: &mut String, expected: usize, following: usize) {
         1 => text.push_str(&format!("... 1 line omitted ({expected}) ...\n")),
         count => text.push_str(&format!("... {count} lines omitted ({expected}-{}) ...\n", following - 1)),
     }
-}
-
-/// A Markdown fence longer than any run of backquotes in the lines.
-pub fn fence_for<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    let runs = lines.flat_map(|line| line.split(|letter| letter != '`')).map(str::len);
-    "`".repeat(runs.max().unwrap_or(0).max(2) + 1)
 }
 
 /// A place that a text names: a file and a line.

@@ -10,6 +10,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 use super::answer::document;
 use super::citations::{Lines, SearchBudget, Sought};
 use super::cut::{cut, one_line};
+use super::fence::whole;
 use super::measure::number::mean_pairwise;
 use super::order::Order;
 use super::packed::pairs;
@@ -460,18 +461,11 @@ fn text(fields: &Map<String, Value>, names: &[&str]) -> String {
 
 /// A quote without code fences or backquotes around it, and without the line numbers of the material.
 fn unfenced(quote: &str) -> String {
-    let mut lines: Vec<&str> = quote.trim_matches('\n').lines().collect();
-    if lines.first().is_some_and(|line| line.trim_start().starts_with("```")) {
-        lines.remove(0);
-        if lines.last().is_some_and(|line| line.trim() == "```") {
-            lines.pop();
-        }
-    }
-    let joined = lines.join("\n");
-    let bare = joined.trim();
-    let inner = bare.strip_prefix('`').and_then(|inner| inner.strip_suffix('`'));
-    let joined = inner.filter(|inner| !inner.contains('`')).map_or(joined.clone(), str::to_owned);
-    joined.lines().map(without_number).collect::<Vec<_>>().join("\n")
+    let quote = quote.trim_matches('\n');
+    let code = whole(quote).map_or(quote, |fenced| fenced.inside);
+    let inner = code.trim().strip_prefix('`').and_then(|inner| inner.strip_suffix('`'));
+    let code = inner.filter(|inner| !inner.contains('`')).unwrap_or(code);
+    code.lines().map(without_number).collect::<Vec<_>>().join("\n")
 }
 
 /// A line without the number that the material shows before it, as in `  12 | code` or `  12 +| code`.

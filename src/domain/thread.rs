@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cut::{cut_line, ends};
 use super::event::consult::ConsultSettled;
 use super::event::{Content, Topic};
+use super::fence::fenced;
 use super::pairs::is_default;
 use super::prompt::prompt;
 use crate::domain::order::Order;
@@ -192,27 +193,15 @@ pub fn replay(turns: &[Turn], room: usize) -> Replayed {
 
 fn told(turn: &Turn) -> String {
     let mut parts =
-        vec![format!("## Turn {}", turn.number), format!("Question:\n{}", fenced(&turn.question))];
+        vec![format!("## Turn {}", turn.number), format!("Question:\n{}", fenced(&turn.question, "text"))];
     if !turn.given.is_empty() {
-        parts.push(format!("Given with it:\n{}", fenced(&turn.given.join("\n"))));
+        parts.push(format!("Given with it:\n{}", fenced(&turn.given.join("\n"), "text")));
     }
     if !turn.files.is_empty() {
         parts.push(format!("Files that went with it: {}", turn.files.join(", ")));
     }
-    parts.push(format!("Answer of {}:\n{}", turn.who, fenced(&turn.answer)));
+    parts.push(format!("Answer of {}:\n{}", turn.who, fenced(&turn.answer, "text")));
     parts.join("\n\n")
-}
-
-/// A text between fences longer than any in it, so that nothing in it reads as part of the prompt.
-fn fenced(text: &str) -> String {
-    const SHORTEST: usize = 3;
-    let longest = text
-        .lines()
-        .map(|line| line.trim_start().chars().take_while(|letter| *letter == '`').count())
-        .max()
-        .unwrap_or_default();
-    let fence = "`".repeat(SHORTEST.max(longest + 1));
-    format!("{fence}text\n{}\n{fence}", text.trim_end())
 }
 
 /// Both ends of a text that is too long, with a note between them.

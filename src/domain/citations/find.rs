@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Claim, Form, Quote, Sense};
 use crate::domain::answer::{document, spoken};
+use crate::domain::fence::{FenceLine, FenceWalk};
 use crate::domain::order::Order;
 use crate::domain::packed::list;
 use crate::domain::pattern::Patterns;
@@ -142,14 +143,21 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
         found.extend(rows.captures_iter(text).filter_map(|caught| place(&caught)).map(|place| place.claim));
     }
     let lines: Vec<&str> = text.lines().collect();
-    let mut fence = Fence::None;
+    let (mut walk, mut fence) = (FenceWalk::default(), Fence::None);
     for (number, line) in lines.iter().enumerate() {
         if found.len() >= MOST_CLAIMS {
             return;
         }
-        if let Some(info) = fence_info(line) {
-            fence = if fence == Fence::None { opened(info) } else { Fence::None };
-            continue;
+        match walk.step(line) {
+            FenceLine::Begins(label) => {
+                fence = opened(label);
+                continue;
+            }
+            FenceLine::Ends => {
+                fence = Fence::None;
+                continue;
+            }
+            FenceLine::Inside | FenceLine::Outside => {}
         }
         if fence == Fence::Change || !may_name_a_line(line) {
             continue;
@@ -190,15 +198,9 @@ fn may_name_a_line(line: &str) -> bool {
     line.bytes().any(is_led) || !line.is_ascii() && line.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-fn fence_info(line: &str) -> Option<&str> {
-    let line = line.trim_start();
-    let rest = line.strip_prefix("```").or_else(|| line.strip_prefix("~~~"))?;
-    // A fence that opens and closes on one line is code amid words.
-    (!rest.contains("```")).then(|| rest.trim())
-}
-
-fn opened(info: &str) -> Fence {
-    match info.to_lowercase().as_str() {
+/// The kind of the fence that opens with this label.
+fn opened(label: &str) -> Fence {
+    match label.to_lowercase().as_str() {
         "diff" | "patch" | "udiff" => Fence::Change,
         "" | "text" | "txt" | "console" | "log" | "output" | "traceback" | "plain" | "plaintext" | "pytb"
         | "shell" | "bash" | "sh" => Fence::Output,
@@ -449,11 +451,13 @@ fn block_below(rest: &str, below: &[&str]) -> Option<Quote> {
     let start = below.iter().take(2).position(|line| !line.trim().is_empty())?;
     let below = below.get(start..)?;
     let first = below.first()?;
-    let lines: Vec<&str> = if let Some(info) = fence_info(first) {
-        if opened(info) == Fence::Change {
+    let mut walk = FenceWalk::default();
+    let lines: Vec<&str> = if let FenceLine::Begins(label) = walk.step(first) {
+        if opened(label) == Fence::Change {
             return None;
         }
-        below.iter().skip(1).take_while(|line| fence_info(line).is_none()).take(MOST_BLOCK).copied().collect()
+        let inside = below.iter().skip(1).take_while(|line| walk.step(line) == FenceLine::Inside);
+        inside.take(MOST_BLOCK).copied().collect()
     } else if first.trim_start().starts_with("> ") {
         let quoted = below.iter().map_while(|line| line.trim_start().strip_prefix('>'));
         quoted.take(MOST_BLOCK).collect()

@@ -232,3 +232,14 @@ fn any_text_is_read_in_time() {
         assert!(begun.elapsed().as_millis() < 1_000, "{:?}", text.get(..40));
     }
 }
+
+#[test]
+fn a_fence_ends_at_its_own_marks_only() {
+    // A place inside of the change would be one of the tree if the inner line ended the block.
+    for inner in ["```", "~~~", "~~~~", "```text"] {
+        let answer = format!("````diff\n{inner}\n+src/a.py:12 is text\n````\nsrc/b.py:3 is wrong");
+        assert_eq!(places(&answer), ["src/b.py:3"], "{inner}");
+    }
+    let answer = "src/a.py:12:\n````py\n```\nvalue = 1\n````\n";
+    assert_eq!(claims(answer)[0].quotes[0].text, "```\nvalue = 1");
+}

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::proposal::{Segment, written_files};
-use crate::domain::answer::{FenceLine, FenceWalk, Unreadable, document, texts};
+use crate::domain::answer::{Unreadable, document, texts};
 use crate::domain::diff::{self, Action, DiffError, FilePatch, Patch, Side};
+use crate::domain::fence::{FenceLine, FenceWalk};
 
 /// Fields of a document that hold diffs.
 const DIFF_FIELDS: [&str; 4] = ["patch_diff", "fix_patch", "patch", "diff"];

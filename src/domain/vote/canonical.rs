@@ -16,6 +16,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::domain::answer::spoken;
 use crate::domain::cut::one_line;
 use crate::domain::diff::{Action, FilePatch, Side, parse};
+use crate::domain::fence::whole;
 use crate::domain::order::{Gather, Order};
 use crate::domain::packed::list;
 use crate::domain::pattern::Pattern;
@@ -97,12 +98,8 @@ pub fn unfenced(text: &str) -> &str {
 }
 
 fn inside_fence(text: &str) -> Option<&str> {
-    let fence = ["```", "~~~"].into_iter().find(|fence| text.starts_with(fence))?;
-    let (_, rest) = text.split_once('\n')?;
-    let inside = rest.strip_suffix(fence)?;
-    // Another fence inside means that the text is more than one block.
-    let is_one = !inside.lines().any(|line| line.trim_start().starts_with(fence));
-    (is_one && (inside.is_empty() || inside.ends_with('\n'))).then(|| inside.trim_matches('\n').trim_end())
+    let fenced = whole(text).filter(|fenced| fenced.is_closed)?;
+    Some(fenced.inside.trim_matches('\n').trim_end())
 }
 
 /// Lines without white space at their ends, and without empty lines around them.

@@ -16,9 +16,9 @@ use crate::domain::consultant;
 use crate::domain::event::Draft;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::{Answered, Candidate};
+use crate::domain::fence::fenced;
 use crate::domain::handover::Handover;
 use crate::domain::json_schema::outline;
-use crate::domain::pack::fence_for;
 use crate::domain::redflag::Reason;
 use crate::domain::size::MOST_ANSWER;
 use crate::error::Error;
@@ -173,12 +173,6 @@ fn prompt(
 /// A text inside a list: its further lines are indented, so that none is taken for a heading.
 fn item(text: &str) -> String {
     text.trim().replace('\n', "\n  ")
-}
-
-/// A text in a code fence that it cannot close.
-fn fenced(text: &str, language: &str) -> String {
-    let fence = fence_for(text.lines());
-    format!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n'))
 }
 
 #[derive(Serialize)]
