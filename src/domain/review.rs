@@ -24,6 +24,9 @@ const LEAST_QUOTE: usize = 4;
 /// The least number of characters of a scenario.
 const LEAST_SCENARIO: usize = 16;
 
+/// The remark on a severity that was lowered.
+const LOWERED: &str = "lowered: no scenario says what input or state goes wrong, and how";
+
 /// The harm of a finding, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
@@ -212,7 +215,8 @@ pub fn held(
     };
     let stated = claimed.line.unwrap_or(0);
     let readings = std::iter::once(claimed.quote.clone()).chain(sides(&claimed.quote));
-    let Some((line, note)) = readings.into_iter().find_map(|quote| place(&reviewed, &quote, stated)) else {
+    let Some((line, of_place)) = readings.into_iter().find_map(|quote| place(&reviewed, &quote, stated))
+    else {
         return Err(discard(claimed, format!("its quote was not found in {}", reviewed.file)));
     };
     // A reviewer may name any line of a quote of several lines.
@@ -222,9 +226,7 @@ pub fn held(
     let has_scenario = claimed.scenario.trim().chars().count() >= LEAST_SCENARIO
         && claimed.scenario.trim() != claimed.claim.trim();
     let severity = if has_scenario { stated_severity } else { stated_severity.lowered() };
-    let lowered = (severity != stated_severity)
-        .then(|| "lowered: no scenario says what input or state goes wrong, and how".to_owned());
-    let notes: Vec<String> = note.into_iter().chain(lowered).collect();
+    let severity_stated = (severity != stated_severity).then_some(stated_severity);
     Ok(Finding {
         id: String::new(),
         file: reviewed.file.to_owned(),
@@ -233,14 +235,27 @@ pub fn held(
         claim: short(&claimed.claim, 600),
         scenario: short(&claimed.scenario, 1_200),
         severity,
-        severity_stated: (severity != stated_severity).then_some(stated_severity),
+        severity_stated,
         found_by: vec![by.to_owned()],
         status: if is_there { Status::Exact } else { Status::Moved },
         line_stated: claimed.line.filter(|_| !is_there),
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        note: note(of_place, severity_stated),
         also: Vec::new(),
         fix: None,
     })
+}
+
+/// The note of a finding: the remark on its place, and the remark on a lowered severity.
+fn note(of_place: Option<String>, severity_stated: Option<Severity>) -> Option<String> {
+    let notes: Vec<String> =
+        of_place.into_iter().chain(severity_stated.map(|_| LOWERED.to_owned())).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
+}
+
+/// The part of a note that remarks on the place.
+fn note_of_place(note: Option<&str>) -> Option<String> {
+    let of_place = note?.trim_end_matches(LOWERED).trim_end_matches("; ");
+    (!of_place.is_empty()).then(|| of_place.to_owned())
 }
 
 impl Finding {
@@ -263,10 +278,27 @@ fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, 
     match reviewed.lines.find(quote, stated, stated, &mut SearchBudget::default()) {
         Sought::At(line) => Some((line, None)),
         Sought::Nowhere | Sought::NotLookedFor => {
-            let gone = reviewed.removed.iter().find(|(_, text)| one_line(text).contains(&wanted));
-            gone.map(|(line, _)| (*line, Some("the change removes this line".to_owned())))
+            let mut runs = reviewed.removed.chunk_by(|one, next| one.0 + 1 == next.0);
+            let gone = runs.find_map(|run| place_in_run(run, &wanted));
+            gone.map(|line| (line, Some("the change removes this line".to_owned())))
         }
     }
+}
+
+/// The line in which a quote on one line begins, among removed lines that followed one another.
+fn place_in_run(run: &[(usize, String)], wanted: &str) -> Option<usize> {
+    let mut text = String::new();
+    let mut starts = Vec::new();
+    for (number, line) in run {
+        let line = one_line(line);
+        if !text.is_empty() && !line.is_empty() {
+            text.push(' ');
+        }
+        starts.push((text.len(), *number));
+        text.push_str(&line);
+    }
+    let at = text.find(wanted)?;
+    starts.iter().rev().find(|(start, _)| *start <= at).map(|(_, number)| *number)
 }
 
 /// Both sides of a quote with the signs of a diff: the new lines, and the old ones.
@@ -352,17 +384,19 @@ fn join(same: &mut Finding, other: Finding) {
     if other.severity < same.severity {
         same.severity = other.severity;
         same.severity_stated = other.severity_stated;
-        same.note = other.note;
     }
     if same.scenario.len() < other.scenario.len() && same.scenario.trim().is_empty() {
         same.scenario = other.scenario;
     }
+    let mut of_place = note_of_place(same.note.as_deref());
     if other.status < same.status {
+        of_place = note_of_place(other.note.as_deref());
         same.status = other.status;
-        same.line_stated = None;
+        same.line_stated = other.line_stated;
         same.line = other.line;
         same.quote = other.quote;
     }
+    same.note = note(of_place, same.severity_stated);
 }
 
 /// Sorts findings by how well they are verified, then by severity, then by place. The number of reviewers

@@ -52,6 +52,53 @@ fn a_finding_is_as_good_as_its_quote() {
 }
 
 #[test]
+fn a_quote_of_several_removed_lines_has_its_place() {
+    let lines = Lines::of(STATS.to_owned());
+    let removed = [(7, "if not values:"), (8, ""), (9, "    return None"), (20, "count = 0")];
+    let removed = removed.map(|(line, text)| (line, text.to_owned()));
+    let hold = |quote: &str| {
+        let claimed = claimed("stats.py", 8, quote, SKIPS, CASE, "high");
+        held(&claimed, "a", Ok(Reviewed { file: "stats.py", lines: &lines, removed: &removed }))
+    };
+    for quote in ["if not values:\n\n    return None", "-if not values:\n-\n-    return None\n"] {
+        let found = hold(quote).unwrap();
+        assert_eq!((found.line, found.status), (7, Status::Exact), "{quote}");
+        assert!(found.note.unwrap().contains("removes this line"));
+    }
+    assert_eq!(hold("return None").unwrap().line, 9);
+    // Lines that did not follow one another.
+    assert!(hold("    return None\ncount = 0").is_err());
+}
+
+#[test]
+fn a_merged_finding_has_the_note_of_its_place() {
+    let removed = "for i in range(len(values)):";
+    let there = "for i in range(1, len(values)):";
+    let note = |first: Claimed, second: Claimed| {
+        let [one] =
+            <[Finding; 1]>::try_from(merged(vec![hold(first, "a").unwrap(), hold(second, "b").unwrap()]))
+                .unwrap();
+        (one.quote, one.severity, one.note.unwrap_or_default())
+    };
+    let gone = "the change removes this line".to_owned();
+    // The graver finding is elsewhere: its severity counts, and the place stays with its note.
+    let (low, high) = (
+        claimed("stats.py", 3, there, SKIPS, CASE, "low"),
+        claimed("stats.py", 9, removed, SKIPS, CASE, "high"),
+    );
+    assert_eq!(note(low.clone(), high.clone()), (there.to_owned(), Severity::High, String::new()));
+    // The other place is the better one: its note comes with it.
+    assert_eq!(note(high, low), (there.to_owned(), Severity::High, String::new()));
+    let (exact, vague) = (
+        claimed("stats.py", 3, removed, SKIPS, CASE, "low"),
+        claimed("stats.py", 9, there, SKIPS, "", "critical"),
+    );
+    let lowered = format!("{gone}; {LOWERED}");
+    assert_eq!(note(vague.clone(), exact.clone()), (removed.to_owned(), Severity::High, lowered.clone()));
+    assert_eq!(note(exact, vague), (removed.to_owned(), Severity::High, lowered));
+}
+
+#[test]
 fn without_a_scenario_a_finding_weighs_less() {
     for (scenario, wanted) in
         [(CASE, Severity::Critical), ("", Severity::High), ("bad", Severity::High), (SKIPS, Severity::High)]
