@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
 use crate::domain::order::Order;
+use crate::domain::plain::plain;
 
 /// The most names that a reading lists. The totals count all of them.
 const MOST_NAMES: usize = 100;
@@ -175,8 +176,8 @@ fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
 /// Reads an output with the reader of its runner. If the runner is unknown, the command may be a script that
 /// starts several runners: every reader that is not `is_alone` reads it, and every summary found counts.
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
-    let output =
-        Output { stdout: plain(stdout), stderr: plain(stderr), both: plain(&format!("{stdout}\n{stderr}")) };
+    let (stdout, stderr) = (plain(stdout).into_owned(), plain(stderr).into_owned());
+    let output = Output { both: format!("{stdout}\n{stderr}"), stdout, stderr };
     let reading = match reader::all().iter().find(|reader| runner == Some(reader.runner.as_str())) {
         Some(reader) => reader.read(&output),
         None => anybodys(&output),
@@ -208,22 +209,6 @@ fn anybodys(output: &Output) -> Option<Reading> {
         others.order_by_key(|reading| (!reading.found(), reading.does == Does::Look));
         others.into_iter().next()
     })
-}
-
-/// The text without terminal colours.
-fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\u{1b}' {
-            out.push(letter);
-            continue;
-        }
-        if letters.next() == Some('[') {
-            letters.by_ref().find(char::is_ascii_alphabetic);
-        }
-    }
-    out.replace("\r\n", "\n")
 }
 
 /// The sum of the known numbers; None if none is known.

@@ -208,17 +208,17 @@ impl Value {
             // `@file` would bring in arguments from a file, which no rule has judged.
             _ if word.starts_with('@') => wrong(),
             Self::Text => Ok(()),
-            Self::Number
-                if !word.is_empty()
-                    && word.chars().all(|letter| letter.is_ascii_digit() || letter == '.') =>
-            {
-                Ok(())
-            }
+            Self::Number if is_number(word) => Ok(()),
             Self::Path => check_path(word, inside),
             Self::Fits(pattern) if pattern.is_match(word) => Ok(()),
             Self::Number | Self::Fits(_) => wrong(),
         }
     }
+}
+
+/// True for digits with at most one point.
+fn is_number(word: &str) -> bool {
+    word.chars().all(|letter| letter.is_ascii_digit() || letter == '.') && word.parse::<f64>().is_ok()
 }
 
 /// The directory of the answers that an oracle judges: the only directory of Maestro that a check may see.
@@ -449,6 +449,17 @@ mod tests {
         }
         for path in ["/a", "..", "a/../../b", "~/a"] {
             assert!(!stays_inside(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_more_than_digits_and_points() {
+        let number = Value::parse("rule", "number").unwrap();
+        for word in ["7", "0.5", "10."] {
+            assert!(number.check(word, &|_| true).is_ok(), "{word}");
+        }
+        for word in ["", ".", "..", "1..2", "1.2.3", "-1", "1e3", "inf", "NaN"] {
+            assert!(number.check(word, &|_| true).is_err(), "{word}");
         }
     }
 }

@@ -146,7 +146,7 @@ pub fn excerpt(text: &str, most: usize, names: &[String]) -> Excerpt {
     left -= take(&lines, &mut keep, 0..lines.len(), most / 4);
     let failures = (0..lines.len()).filter(|at| lines.get(*at).is_some_and(|line| is_failure(line, names)));
     let around = failures.flat_map(|at| at.saturating_sub(AROUND)..=at + AROUND);
-    left -= take(&lines, &mut keep, around, (most / 4).max(left / 2));
+    left -= take(&lines, &mut keep, around, left / 2);
     take(&lines, &mut keep, (0..lines.len()).rev(), left);
     Excerpt { text: joined(&lines, &keep), cut: true }
 }
