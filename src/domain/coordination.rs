@@ -31,8 +31,3 @@ pub fn share(name: &str, value: f64) -> Result<f64, BadInput> {
         Err(BadInput(format!("{name} must be 0 to 1 (got {value})")))
     }
 }
-
-/// The quotient of two numbers. `None` if the divisor is 0.
-pub fn ratio(part: f64, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| part / whole)
-}

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::record::RunRecord;
-use super::{BadInput, ratio, share};
-use crate::domain::measure::number::real;
+use super::{BadInput, share};
+use crate::domain::measure::number::{quotient, real};
 use crate::domain::topology::Topology;
 
 /// Expected failure rate of a single agent: the divisor of the error amplification.
@@ -45,7 +45,7 @@ pub struct Counts {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Metrics {
     /// Messages for each run.
-    pub coordination_overhead: f64,
+    pub messages_per_run: f64,
     /// Failure rate divided by [`EXPECTED_FAILURE_RATE`]; 1 without runs.
     pub error_amplification: f64,
     pub redundancy_rate: f64,
@@ -78,9 +78,9 @@ pub enum Sign {
 /// The redundancy is not 0 to 1.
 pub fn metrics(counts: &Counts) -> Result<Metrics, BadInput> {
     let runs = runs(counts);
-    let rate = |count: u64| ratio(real(count), runs);
+    let rate = |count: u64| quotient(real(count), runs);
     Ok(Metrics {
-        coordination_overhead: real(counts.messages) / runs.max(1.0),
+        messages_per_run: real(counts.messages) / runs.max(1.0),
         error_amplification: rate(counts.failures).map_or(1.0, |rate| rate / EXPECTED_FAILURE_RATE),
         redundancy_rate: share("redundancy_rate", counts.redundancy)?,
         success_rate: rate(counts.successes).unwrap_or(0.0),
@@ -98,9 +98,9 @@ pub fn signs(topology: Topology, counts: &Counts, metrics: &Metrics) -> Vec<Sign
     }
     let little_success = runs(counts) >= real(ENOUGH_RUNS)
         && metrics.success_rate < LEAST_SUCCESS
-        && metrics.coordination_overhead > SOME_OVERHEAD;
+        && metrics.messages_per_run > SOME_OVERHEAD;
     [
-        (Sign::Overhead, metrics.coordination_overhead > MOST_OVERHEAD),
+        (Sign::Overhead, metrics.messages_per_run > MOST_OVERHEAD),
         (
             Sign::ErrorAmplification,
             counts.failures >= SOME_FAILURES && metrics.error_amplification > MOST_AMPLIFICATION,

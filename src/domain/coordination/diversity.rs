@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::ratio;
 use super::record::Answer;
-use crate::domain::measure::number::real;
+use crate::domain::measure::number::{quotient, ratio, real};
 use crate::domain::order::Gather;
 
 /// Minimum number of questions that two providers must have in common before their agreement is reported.
@@ -118,7 +117,7 @@ fn voices(question: &Question) -> Vec<(&str, &Answer)> {
 }
 
 fn mean(values: &[f64]) -> Option<f64> {
-    ratio(values.iter().sum(), real(u64::try_from(values.len()).ok()?))
+    quotient(values.iter().sum(), real(u64::try_from(values.len()).ok()?))
 }
 
 fn all_wrong(questions: &[Question]) -> Option<f64> {
@@ -130,7 +129,7 @@ fn all_wrong(questions: &[Question]) -> Option<f64> {
         .collect();
     let count = u64::try_from(judged.len()).ok().filter(|count| *count >= ENOUGH_QUESTIONS)?;
     let wrong = judged.iter().filter(|verdicts| verdicts.iter().all(|right| !right)).count();
-    ratio(real(u64::try_from(wrong).ok()?), real(count))
+    ratio(u64::try_from(wrong).ok()?, count)
 }
 
 #[derive(Default)]
@@ -171,11 +170,11 @@ impl Tally {
             providers: [left.to_owned(), right.to_owned()],
             questions: self.questions,
             agreement: (self.compared >= ENOUGH_QUESTIONS)
-                .then(|| ratio(real(self.alike), real(self.compared)))
+                .then(|| ratio(self.alike, self.compared))
                 .flatten(),
             judged: self.judged(),
             correlation: (self.judged() >= ENOUGH_QUESTIONS).then(|| self.phi()).flatten(),
-            same_error: ratio(real(self.same_error), real(self.compared_errors)),
+            same_error: ratio(self.same_error, self.compared_errors),
         }
     }
 
@@ -188,7 +187,7 @@ impl Tally {
         let [both, first, second, neither] =
             [self.both_right, self.only_first, self.only_second, self.both_wrong].map(real);
         let spread = ((both + first) * (second + neither) * (both + second) * (first + neither)).sqrt();
-        ratio(both * neither - first * second, spread)
+        quotient(both * neither - first * second, spread)
     }
 }
 

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::ratio;
 use super::record::RunRecord;
 use crate::domain::beta::cautious_rate;
-use crate::domain::measure::number::real;
+use crate::domain::measure::number::{quotient, ratio, real};
 use crate::domain::measure::tally::{Baseline, error_ratio};
 use crate::domain::stage::Stage;
 use crate::domain::topology::Topology;
@@ -142,14 +141,14 @@ impl TopologyStatistics {
     }
 
     fn a_run(&self, count: u64) -> f64 {
-        ratio(real(count), real(self.runs)).unwrap_or_default()
+        ratio(count, self.runs).unwrap_or_default()
     }
 
     /// Computes the derived figures. `single` has the mean turns and the failure rate of a single agent.
     fn conclude(&mut self, topology: Topology, single: Option<(f64, f64)>) {
         self.success_rate = self.a_run(self.successes);
         self.success_rate_low = cautious_rate(self.successes, self.failures);
-        self.successes_per_1k_tokens = ratio(real(self.successes) * 1_000.0, real(self.total_tokens));
+        self.successes_per_1k_tokens = quotient(real(self.successes) * 1_000.0, real(self.total_tokens));
         self.messages_per_run = self.a_run(self.total_messages);
         self.mean_rounds = self.a_run(self.total_rounds);
         self.paper = self.paper(topology, single);
@@ -163,8 +162,8 @@ impl TopologyStatistics {
         let failure_rate = self.a_run(self.failures);
         PaperMetrics {
             coordination_overhead_percent: baseline.map(|one| one.overhead_percent(turns)),
-            message_density: ratio(real(self.total_messages), real(self.total_rounds)),
-            redundancy: ratio(self.redundancy.0, real(self.redundancy.1)),
+            message_density: ratio(self.total_messages, self.total_rounds),
+            redundancy: quotient(self.redundancy.0, real(self.redundancy.1)),
             efficiency: baseline.and_then(|one| one.efficiency(self.a_run(self.successes), turns)),
             error_amplification: match single {
                 _ if is_single => Some(1.0),

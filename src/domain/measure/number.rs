@@ -13,9 +13,14 @@ pub fn real(count: u64) -> f64 {
     count as f64
 }
 
-/// A share or a mean. `None` if the divisor is 0.
+/// A share or a mean of counts. `None` if the divisor is 0.
 pub fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| real(part) / real(whole))
+    quotient(real(part), real(whole))
+}
+
+/// The quotient of two numbers. `None` if the divisor is not above 0.
+pub fn quotient(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
 }
 
 /// Rounds a figure for results to four decimals. `None` if it is not a finite number.

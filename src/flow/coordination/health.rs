@@ -11,9 +11,8 @@ use crate::domain::coordination::degradation::{
     ALARM, Counts, Cusum, EXPECTED_FAILURE_RATE, MOST_AMPLIFICATION, MOST_FORMAT_ERRORS, MOST_OVERHEAD,
     MOST_REDUNDANCY, Metrics, Sign, USUAL, WORSE, format_errors_in_a_row, metrics, signs,
 };
-use crate::domain::coordination::ratio;
 use crate::domain::coordination::statistics::History;
-use crate::domain::measure::number::real;
+use crate::domain::measure::number::ratio;
 use crate::domain::order::Gather;
 use crate::domain::topology::Topology;
 use crate::error::Error;
@@ -72,11 +71,11 @@ pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Value, Er
         "reason": reason(topology, &signs, &counts, &metrics),
         "signs": signs,
         "metrics": {
-            "coordination_overhead": metrics.coordination_overhead,
+            "coordination_overhead": metrics.messages_per_run,
             "error_amplification": metrics.error_amplification,
             "redundancy_rate": metrics.redundancy_rate,
             "success_rate": metrics.success_rate,
-            "message_density": ratio(real(counts.messages), real(counted.total_rounds)),
+            "message_density": ratio(counts.messages, counted.total_rounds),
         },
         "definitions": definitions(),
         "format_errors_in_a_row": counts.format_errors,
@@ -92,19 +91,19 @@ fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics
     if signs.is_empty() {
         return "Within every limit.".to_owned();
     }
-    let Metrics { coordination_overhead, error_amplification, redundancy_rate, success_rate } = metrics;
+    let Metrics { messages_per_run, error_amplification, redundancy_rate, success_rate } = metrics;
     let said: Vec<String> = signs
         .iter()
         .map(|sign| match sign {
             Sign::Overhead => {
-                format!("{coordination_overhead:.2} messages a run (limit {MOST_OVERHEAD})")
+                format!("{messages_per_run:.2} messages a run (limit {MOST_OVERHEAD})")
             }
             Sign::ErrorAmplification => {
                 format!("errors amplified {error_amplification:.2} times (limit {MOST_AMPLIFICATION})")
             }
             Sign::Redundancy => format!("redundancy {redundancy_rate:.2} (limit {MOST_REDUNDANCY})"),
             Sign::LittleSuccess => {
-                format!("success rate {success_rate:.2} for {coordination_overhead:.2} messages a run")
+                format!("success rate {success_rate:.2} for {messages_per_run:.2} messages a run")
             }
             Sign::Change => {
                 format!("recorded failures rose from about {USUAL} to {WORSE} of the runs (cumulative sum at {ALARM})")
