@@ -297,8 +297,9 @@ pub fn why_not(rate: &Rate, classes: Classes) -> String {
 
 /// The factor by which more samples at the same rate lift the lower bound above one half.
 pub fn samples_above_half(right: u32, wrong: u32) -> Option<u32> {
-    const MOST: u32 = 1_000;
-    (1..=MOST).find(|times| jeffreys_low(right.saturating_mul(*times), wrong.saturating_mul(*times)) > 0.5)
+    const LARGEST_FACTOR: u32 = 1_000;
+    (1..=LARGEST_FACTOR)
+        .find(|times| jeffreys_low(right.saturating_mul(*times), wrong.saturating_mul(*times)) > 0.5)
 }
 
 // Classes of answers: a vote counts them, and its lead depends on the two largest.
@@ -308,7 +309,7 @@ pub fn samples_above_half(right: u32, wrong: u32) -> Option<u32> {
 // classes.
 
 /// Largest lead to try.
-const MOST: u32 = 10_000;
+const LARGEST_LEAD: u32 = 10_000;
 /// If the largest right class has less than this share of the right answers, they are one answer in many
 /// forms.
 const SCATTERED: f64 = 0.5;
@@ -403,7 +404,7 @@ pub fn smallest_k(share: f64, rivals: u32, task: Task) -> Option<u32> {
     if share <= 0.5 {
         return None;
     }
-    (1..=MOST).find(|k| log_whole_task(share, *k, rivals, task) >= task.target().ln())
+    (1..=LARGEST_LEAD).find(|k| log_whole_task(share, *k, rivals, task) >= task.target().ln())
 }
 
 /// Success of a task whose questions differ: `(mean of W(p, k))^s`, not `W(mean of p, k)^s`.
