@@ -177,8 +177,8 @@ pub struct Run {
     pub budget: Budget,
     /// Outputs of stages, oldest first.
     pub finished: Vec<StageFinished>,
-    /// The last failure of a stage.
-    pub failure: Option<StageFailed>,
+    /// The last failure of a stage, perhaps of an earlier attempt.
+    pub last_failure: Option<StageFailed>,
     /// The stage and round with outputs for which no decision was requested yet.
     pub unreviewed: Option<(Stage, u32)>,
     /// Requests for decisions, oldest first.
@@ -251,9 +251,6 @@ impl Run {
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// A refusal with the state, the reason and the next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -308,7 +305,7 @@ impl Run {
     /// True if the log has the result of an attempt of this run.
     pub fn has_ended(&self, attempt: &str) -> bool {
         self.finished.iter().any(|finished| finished.attempt == attempt)
-            || self.failure.as_ref().is_some_and(|failed| failed.attempt == attempt)
+            || self.last_failure.as_ref().is_some_and(|failed| failed.attempt == attempt)
     }
 
     /// The run as it would be after one more event.
@@ -419,6 +416,9 @@ pub enum Outcome {
     /// Its server stopped before it ended.
     Interrupted,
 }
+
+#[cfg(test)]
+mod tests;
 
 #[cfg(test)]
 mod more_tests {

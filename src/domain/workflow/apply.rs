@@ -26,7 +26,7 @@ impl Run {
             attempt: None,
             budget: Budget::carrying(started.carried),
             finished: Vec::new(),
-            failure: None,
+            last_failure: None,
             unreviewed: None,
             requests: Vec::new(),
             backups: std::collections::BTreeSet::new(),
@@ -67,7 +67,7 @@ impl Run {
             Body::StageFinished(finished) => self.stage_finished(finished),
             Body::StageFailed(failed) => {
                 if self.stage_ended(&failed.attempt, Outcome::Failed) {
-                    self.failure = Some(failed);
+                    self.last_failure = Some(failed);
                 }
             }
             Body::StageInterrupted(cut) => {

@@ -121,7 +121,7 @@ fn no_end(run: &Run) -> Error {
 }
 
 fn in_run(run: &Run, attempt: &str, limits: Limits) -> Option<StageReply> {
-    if let Some(failed) = run.failure.as_ref().filter(|failed| failed.attempt == attempt) {
+    if let Some(failed) = run.last_failure.as_ref().filter(|failed| failed.attempt == attempt) {
         let tried = run.attempt.as_ref().filter(|tried| tried.id == attempt);
         let iteration = tried.map_or(1, |tried| tried.iteration);
         return Some(StageReply {
