@@ -274,8 +274,9 @@ fn emitted() -> BTreeSet<String> {
     }
     // The codes of refused changes are the names of their reasons.
     let source = read(REASONS);
-    let reasons = between(&source, "pub enum Reason {", "\n}\n").lines();
-    let reasons: Vec<&str> = reasons.filter_map(|line| line.trim().strip_suffix(',')).collect();
+    let lines = between(&source, "pub enum Reason {", "\n}\n").lines().map(str::trim);
+    let code = lines.filter(|line| !line.starts_with("//"));
+    let reasons: Vec<&str> = code.filter_map(|line| line.strip_suffix(',')).collect();
     assert!(reasons.len() > 15, "{reasons:?}");
     codes.extend(reasons.into_iter().map(in_snake_case));
     // A refusal of a run begins with its code.

@@ -21,7 +21,6 @@ pub(super) fn implementation(content: &mut Content, source: &Source<'_>) {
     content.claim(source);
     lint(content, source);
     content.told(source, say!("label_to_undo"), "rollback_command", "impl_rollback");
-    content.risks_named(source);
     next_action(content, source);
 }
 
