@@ -1,9 +1,9 @@
-//! A million steps without an error: Towers of Hanoi with 20 disks, every move voted on by the real
-//! voting code, with a simulated provider.
+//! A million steps without an error: Towers of Hanoi with 20 disks. The real voting code decides every move,
+//! over the answers of a simulated provider.
 //!
-//! `cargo bench --bench million_step` prints the figures, and with `-- --write` also writes them to
-//! `docs/maker.md`. The provider is a seeded generator: it errs as often as the best model of the paper
-//! did, and its answers are as often valid, so every run gives the same figures.
+//! `cargo bench --bench million_step` prints the figures; with `-- --write` it also writes them to
+//! `docs/maker.md`. The provider is a seeded generator, so every run gives the same figures. Its rates of
+//! errors and of valid answers are those of the paper's best model.
 
 #![allow(
     missing_docs,
@@ -30,17 +30,17 @@ use provider::{Provider, Rivals, decide};
 use report::{Models, Run, Sweep};
 use towers::{Towers, steps};
 
-/// The disks of the paper.
+/// Number of disks in the paper.
 const DISKS: u32 = 20;
 /// The error rate of one sample (Fig 6b, gpt-4.1-mini at temperature 0.1).
 const ERROR: f64 = 0.0022;
 /// The rate of valid samples (inferred from the run of the paper).
 const VALID: f64 = 0.973;
-/// The lead of the paper.
+/// The lead k in the paper.
 const K: u32 = 3;
-/// The seed: any other gives other figures of the same kind.
+/// The seed. Another seed gives slightly different figures.
 const SEED: u64 = 20;
-/// Decisions of one point of the sweeps.
+/// Number of decisions for one point of a sweep.
 const DECISIONS: u32 = 200_000;
 
 fn main() {
@@ -71,7 +71,8 @@ fn main() {
     }
 }
 
-/// The whole task with one lead. It ends at the first wrong step, since every later one builds on it.
+/// Runs the whole task with one lead. The run ends at the first wrong step, because all later steps depend on
+/// it.
 fn run(k: u32) -> Run {
     let mut provider = Provider::new(SEED, 1.0 - ERROR, VALID, Rivals::One);
     let mut towers = Towers::new(DISKS);
@@ -109,7 +110,7 @@ fn run(k: u32) -> Run {
     }
 }
 
-/// Many decisions at one accuracy.
+/// Makes many decisions at one accuracy.
 fn sweep(p: f64, k: u32, rivals: Rivals) -> Sweep {
     let mut provider = Provider::new(SEED ^ (p * 1e6) as u64 ^ u64::from(k) << 32, p, 1.0, rivals);
     let (mut right, mut votes) = (0_u32, 0_u64);

@@ -1,4 +1,4 @@
-//! The parts that every consult goes through, one by one.
+//! The parts of a consult, each measured alone.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -53,7 +53,7 @@ fn config(bench: &mut Criterion) {
     });
 }
 
-/// The output of a CLI that ended well.
+/// The outcome of a CLI that succeeded.
 fn output(stdout: String) -> Outcome<String> {
     Outcome {
         ended: Ended::Exited,
@@ -84,7 +84,7 @@ fn reading(bench: &mut Criterion) {
     });
 }
 
-/// A tree as projects have it: some thousand files, each of a few hundred lines.
+/// Writes a tree of the size of a real project: some thousand files, each of a few hundred lines.
 fn tree(root: &std::path::Path) {
     for directory in 0..120 {
         let place = root.join(format!("src/area_{}/part_{directory}", directory % 12));
@@ -98,7 +98,7 @@ fn tree(root: &std::path::Path) {
     }
 }
 
-/// An answer of so many bytes, each paragraph by its number.
+/// An answer of at least `bytes` bytes. `paragraph` gives the text of each paragraph by its number.
 fn answer(bytes: usize, paragraph: impl Fn(usize) -> String) -> String {
     let mut answer = String::new();
     for number in 0.. {
@@ -110,14 +110,14 @@ fn answer(bytes: usize, paragraph: impl Fn(usize) -> String) -> String {
     answer
 }
 
-/// Time that this thread has had a processor.
+/// Processor time that this thread has used.
 fn on_processor() -> std::time::Duration {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
     std::time::Duration::from_nanos(nanoseconds.unwrap())
 }
 
-/// The places that an answer of 40 KB names, held against the tree.
+/// Measures how long it takes to check the places in an answer of 40 KB against the tree.
 fn citing(bench: &mut Criterion) {
     const BYTES: usize = 40_000;
     let directory = tempfile::tempdir().unwrap();
@@ -164,7 +164,7 @@ fn citing(bench: &mut Criterion) {
     for (kind, answer) in answers {
         assert!(answer.len() > 36_000, "{kind}: {}", answer.len());
         group.bench_function(kind, |run| {
-            // Time on the processor: other programs beside it do not count.
+            // Processor time does not count other programs on the machine.
             run.iter_custom(|times| {
                 let before = on_processor();
                 for _ in 0..times {

@@ -1,8 +1,8 @@
-//! Whole processes: Maestro against a bare server, and a consult against the bare CLI, in one run.
+//! Whole processes in one run: Maestro against a bare server, and a consult against the bare CLI.
 //!
-//! Prints a table and writes it to `docs/benchmarks.md`. With `--log` alone the log of a project is
-//! measured, with `--list` the bytes of the tools, with `--results` those of their results, which it
-//! prints whole. Nothing is asserted: figures depend on the machine, ratios less so.
+//! Prints a table and writes it to `docs/benchmarks.md`. `--log` measures only the log of a project, `--list`
+//! only the bytes of the tools, `--results` only the bytes of their results, and prints the results. The
+//! benchmark asserts nothing, because figures depend on the machine; ratios do so less.
 
 #![allow(
     missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout,
@@ -32,7 +32,7 @@ struct Server {
     output: BufReader<ChildStdout>,
     next_id: u64,
     directory: tempfile::TempDir,
-    /// Maestro makes its own directories in it.
+    /// The home directory, where Maestro creates its own directories.
     _home: tempfile::TempDir,
 }
 
@@ -88,7 +88,7 @@ impl Server {
         self.request("tools/call", &json!({ "name": tool, "arguments": arguments }))
     }
 
-    /// Milliseconds that its threads have run, in steps of 10.
+    /// Processor time of its threads in milliseconds, in steps of 10.
     fn processor_time(&self) -> f64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
@@ -159,7 +159,8 @@ fn script(prompt: usize, answer: usize) -> String {
     format!("{}@@fake {order}@@", "0123456789abcde\n".repeat(prompt / 16))
 }
 
-/// Milliseconds of the CLI alone, in the same form as Maestro asks for: events with the answer in them twice.
+/// Milliseconds of the bare CLI, with the output format that Maestro requests: events that contain the answer
+/// twice.
 fn bare(fake: &Path, prompt: &str) -> f64 {
     let started = Instant::now();
     let mut child = Command::new(fake);
@@ -172,7 +173,7 @@ fn bare(fake: &Path, prompt: &str) -> f64 {
     milliseconds(started.elapsed())
 }
 
-/// Milliseconds that a consult takes beyond the bare CLI, both measured in turn.
+/// Milliseconds that a consult takes longer than the bare CLI. Both are measured in turn.
 fn consult_overhead(maestro: &Path, fake: &Path, prompt: usize, answer: usize) -> (f64, f64) {
     let mut server =
         Server::start(maestro, &[("MAESTRO_CLAUDE_CMD", format!("{} --as claude", fake.display()))]);
@@ -209,7 +210,7 @@ fn first_consult(maestro: &Path, fake: &Path) -> f64 {
     median(samples)
 }
 
-/// Files of the patch that is measured, and lines that it changes in each.
+/// Number of files in the measured patch, and number of lines that it changes in each file.
 const PATCH_FILES: usize = 50;
 const PATCH_LINES: usize = 100;
 
@@ -224,7 +225,8 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Fifty files of 1,000 lines in `directory`, committed, and a patch that replaces every tenth line.
+/// Writes and commits fifty files of 1,000 lines in `directory`. Returns a patch that replaces every tenth
+/// line.
 fn tree_and_patch(directory: &Path) -> String {
     let write = |changed: bool| {
         for file in 0..PATCH_FILES {
@@ -248,8 +250,8 @@ fn tree_and_patch(directory: &Path) -> String {
     patch
 }
 
-/// Milliseconds of a patch of 50 files, by the server and by `git apply` on the same tree, in turn;
-/// and of those, how long the server's threads ran.
+/// Milliseconds for a patch of 50 files: by the server and by `git apply` on the same tree, measured in turn,
+/// and the processor time of the server.
 fn patching(maestro: &Path) -> (f64, f64, f64) {
     let mut server = Server::start(maestro, &[]);
     server.hello();
@@ -315,7 +317,7 @@ fn burst(maestro: &Path, fake: &Path) -> (f64, f64) {
     (finished.as_secs_f64(), others[others.len() * 99 / 100])
 }
 
-/// Rows on the log of a project.
+/// Adds the rows about the log of a project.
 fn log_rows(rows: &mut Vec<[String; 4]>) {
     let log = log::measure();
     let size = format!("{} events, {:.0} MB", many::EVENTS, log.megabytes);
@@ -331,7 +333,7 @@ fn log_rows(rows: &mut Vec<[String; 4]>) {
     }
 }
 
-/// The row on what a model reads of the list of tools; each tool is printed.
+/// Adds the row about the bytes of the list of tools that a model reads, and prints the bytes of each tool.
 fn list_rows(maestro: &Path, rows: &mut Vec<[String; 4]>) {
     let mut server = Server::start(maestro, &[]);
     server.hello();
@@ -350,7 +352,7 @@ fn list_rows(maestro: &Path, rows: &mut Vec<[String; 4]>) {
     ]);
 }
 
-/// The cost of each tool to a model's context: in the list, and by a typical result.
+/// The bytes that each tool takes in a model's context: in the list, and for a typical result.
 fn costs(maestro: &Path, typical: &[results::Typical]) -> String {
     let mut server = Server::start(maestro, &[]);
     server.hello();
@@ -387,7 +389,7 @@ fn main() {
         return;
     }
     let built = PathBuf::from(env!("CARGO_BIN_EXE_maestro-mcp"));
-    // Cargo builds a server for benches with other features than the one that is installed.
+    // For benches, cargo builds a server with other features than those of an installed server.
     let maestro = &std::env::var_os("MAESTRO_MEASURED").map_or_else(|| built.clone(), PathBuf::from);
     if std::env::args().any(|word| word == "--list") {
         list_rows(maestro, &mut Vec::new());

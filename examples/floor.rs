@@ -1,5 +1,5 @@
-//! The floor that every benchmark is held against: a bare rmcp server with one tool, on the same
-//! runtime and transport, without anything that makes Maestro what it is.
+//! The baseline of every benchmark: a bare rmcp server with one tool, on the same runtime and transport,
+//! without any feature of Maestro.
 
 #![allow(missing_docs)]
 
@@ -42,7 +42,7 @@ impl ServerHandler for Floor {
 async fn main() {
     let floor = Floor { router: Floor::tool_router() };
     if let Ok(running) = floor.serve(stdio_pipes()).await {
-        // The process ends with it, for any reason.
+        // The process ends when the service ends, for any reason.
         let _ = running.waiting().await;
     }
 }

@@ -1,8 +1,8 @@
-//! A provider that errs at a known rate, and votes over it.
+//! A simulated provider with a known error rate, and votes over its answers.
 
 use maestro::testing::{Ballot, MOST_SAMPLES, Rule, Stop};
 
-/// A small generator of numbers (splitmix64), the same on every machine.
+/// A generator of pseudo-random numbers (splitmix64), the same on every machine.
 pub struct Numbers(u64);
 
 impl Numbers {
@@ -10,7 +10,7 @@ impl Numbers {
         Self(seed)
     }
 
-    /// A number from 0 to below 1.
+    /// The next number: at least 0 and less than 1.
     pub fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
@@ -21,12 +21,12 @@ impl Numbers {
     }
 }
 
-/// How wrong answers spread.
+/// The distribution of wrong answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rivals {
-    /// All of them are the same one: the worst case, which the formulas assume.
+    /// All wrong answers are equal: the worst case, which the formulas assume.
     One,
-    /// They spread over four.
+    /// There are four different wrong answers.
     Four,
 }
 
@@ -43,7 +43,7 @@ impl Provider {
         Self { numbers: Numbers::new(seed), accuracy, valid, rivals }
     }
 
-    /// An answer by its number, 0 for the right one; nothing where it is red-flagged.
+    /// Draws an answer by its number; 0 is the right one. None if the answer is red-flagged.
     pub fn choice(&mut self) -> Option<u32> {
         if self.numbers.next() >= self.valid {
             return None;
@@ -57,7 +57,7 @@ impl Provider {
         })
     }
 
-    /// An answer as a model would write it: JSON, spelled in one of several ways.
+    /// Draws an answer as a model would write it: JSON in one of several spellings.
     pub fn sample(&mut self, right: &str) -> Option<String> {
         let choice = self.choice()?;
         let answer = if choice == 0 { right.to_owned() } else { format!("{{\"move\":[0,{choice},1]}}") };
@@ -65,7 +65,7 @@ impl Provider {
     }
 }
 
-/// How one vote ended.
+/// The result of one vote.
 pub struct Decision<A> {
     pub winner: A,
     pub votes: u32,

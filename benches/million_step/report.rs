@@ -1,4 +1,4 @@
-//! The figures as text, and as the document.
+//! The figures, as text for the terminal and as the document `docs/maker.md`.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ pub struct Expected {
     pub votes: f64,
 }
 
-/// Many decisions at one accuracy and one lead.
+/// The results of many decisions at one accuracy and one lead.
 #[derive(Debug)]
 pub struct Sweep {
     pub p: f64,
@@ -65,7 +65,7 @@ pub struct Sweep {
 pub struct Models(Vec<(&'static str, f64, u32, f64)>);
 
 impl Models {
-    /// Fig 6b: error rates of a step.
+    /// The models of the paper, with their error rates per step (Fig 6b).
     pub fn of_the_paper() -> Self {
         let rates = [
             ("o3-mini (low)", 0.0018),
@@ -110,7 +110,7 @@ pub fn tables(sweeps: &[Sweep], spread: &[Sweep], models: &Models) -> String {
     text
 }
 
-/// The reliability of a decision by its lead, drawn with characters.
+/// Plots the reliability of a decision against its lead, in characters.
 fn plot(sweeps: &[Sweep]) -> String {
     const WIDTH: f64 = 48.0;
     let mut text = String::new();

@@ -1,11 +1,11 @@
-//! The cost of the list of tools to a model's context, in bytes: a count, no measurement.
+//! The bytes that the list of tools takes in a model's context. They are counted, not measured.
 
 use serde_json::{Value, json};
 
-/// The aim for the whole list.
+/// The aim for the whole list, in bytes.
 pub(crate) const MOST: usize = 25_000;
 
-/// The bytes of each tool that a model reads, the greatest first.
+/// The bytes that a model reads of each tool, the largest first.
 pub(crate) fn costs(reply: &Value) -> Vec<(String, usize)> {
     let read = |tool: &Value| json!({ "name": tool["name"], "description": tool["description"], "inputSchema": tool["inputSchema"] });
     let tools = reply["result"]["tools"].as_array().unwrap();

@@ -1,4 +1,4 @@
-//! A log of 100,000 events: how long it takes to know its state, and to add to it.
+//! A log of 100,000 events: the time to fold it, and the time to append to it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,15 +12,15 @@ use super::{median, milliseconds};
 pub(crate) struct Measured {
     /// The size of the log in megabytes.
     pub(crate) megabytes: f64,
-    /// From nothing to the state of the project.
+    /// Time of the first fold, without any cache.
     pub(crate) fold: f64,
-    /// The same once a process of this user has looked.
+    /// Time of a fold after another process of this user has left its cache.
     pub(crate) again: f64,
-    /// The figures of the whole project, once the state is there.
+    /// Time to count the figures of the whole project after the fold.
     pub(crate) figures: f64,
-    /// One event more, in the middle of cases.
+    /// Time to append one event: the median.
     pub(crate) append: f64,
-    /// The slowest but one of a hundred.
+    /// Time to append one event: the 99th percentile.
     pub(crate) append_p99: f64,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn measure() -> Measured {
         Journal::new(Arc::new(SqliteStore::new(directory.path().to_owned()).with_marks(Some(marks))))
     };
     SqliteStore::new(directory.path().to_owned()).with_marks(Some(Marks::new(state.path()))).adopt().unwrap();
-    // The first look leaves the mark and what it folded.
+    // The first fold leaves the mark and the cached fold.
     look(known());
     let again = median((0..7).map(|_| look(known())).collect());
     let journal = open();

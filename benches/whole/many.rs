@@ -1,4 +1,4 @@
-//! A log as large as one gets: whole runs, with what each of their events usually holds.
+//! A large log of whole runs, whose events have their usual content.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use maestro::testing::{
 };
 use serde_json::{Value, json};
 
-/// Events of the log.
+/// Number of events in the log.
 pub(crate) const EVENTS: usize = 100_000;
 
-/// Fills the log of a directory.
+/// Fills the log in a directory.
 pub(crate) fn fill(directory: &Path) {
     let store = SqliteStore::new(directory.to_owned());
     let mut written = 0;
@@ -42,7 +42,7 @@ fn append(store: &SqliteStore, run: &str, events: &[Draft]) -> usize {
     records.len()
 }
 
-/// A whole run: every stage with two candidates and an approval, a patch and its checks.
+/// The events of a whole run: every stage with two candidates and an approval, a patch and its checks.
 fn a_run() -> Vec<Draft> {
     let started = RunStarted {
         task: sentence(120),
@@ -196,7 +196,7 @@ fn verified() -> Verified {
     }
 }
 
-/// An answer of a stage, as small as they come.
+/// A minimal output of a stage.
 fn output() -> Value {
     json!({
         "summary": sentence(120),

@@ -1,5 +1,6 @@
-//! The cost of a typical result of each tool to a model's context, in bytes: a session of a user with a
-//! failing test, in which every consultant's answer has the usual length. A count, no measurement.
+//! The bytes that a typical result of each tool takes in a model's context. The results are those of a user's
+//! session with a failing test, in which every consultant's answer has the usual length. The bytes are
+//! counted, not measured.
 
 use std::path::Path;
 
@@ -57,7 +58,7 @@ fn analysis() -> Value {
     })
 }
 
-/// Every tool once or twice, as it goes well.
+/// Calls every tool once or twice with success.
 pub(crate) fn session(maestro: &Path, fake: &Path) -> Vec<Typical> {
     let cli = |style: &str| format!("{} --as {style}", fake.display());
     let environment = [("MAESTRO_CODEX_CMD", cli("codex")), ("MAESTRO_GEMINI_CMD", cli("gemini"))];

@@ -1,4 +1,4 @@
-//! Patches and their undoing, through the real server.
+//! Patches and restores, through the real server.
 
 mod backups;
 mod crash;

@@ -1,4 +1,5 @@
-//! Configuration: files over files, the environment over both, and a clear message for each mistake.
+//! Configuration: a file overrides another, the environment overrides both, and each mistake has a clear
+//! message.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Consults: the prompt, the answer, and the message when it goes wrong.
+//! Consults: the prompt, the answer, and the error message of a failure.
 
 mod scenarios;
 

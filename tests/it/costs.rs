@@ -1,4 +1,4 @@
-//! Tokens and money: the spender, the unknown, and caps that are never passed.
+//! Tokens and money: the breakdown, unknown amounts, and caps that are never passed.
 
 use serde_json::{Value, json};
 

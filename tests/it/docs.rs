@@ -1,4 +1,4 @@
-//! The documents, held to the code: every name in them exists, and every public name is in them.
+//! The documents against the code: every name in a document exists, and every public name is in a document.
 
 mod commands;
 mod generated;

@@ -1,4 +1,4 @@
-//! `maestro-mcp check`: what works, what does not, and what to do about it.
+//! `maestro-mcp check`: what works, what does not, and the next steps.
 
 use std::os::unix::fs::PermissionsExt as _;
 

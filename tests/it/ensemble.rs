@@ -1,4 +1,4 @@
-//! Ensembles: side by side, each candidate on its own, honest when nobody answered.
+//! Ensembles: candidates run side by side and apart, and an ensemble without an answer is a failure.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Evidence over the wire: recorded, linked, filtered, summed up, and its effect on the gate.
+//! Evidence over the wire: records, links, filters, summaries, and the effect on the gate.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The flows that users copy from the documentation, call by call, and the promises of their results.
+//! The flows that users copy from the documentation, call by call, and what their results promise.
 
 use serde_json::{Value, json};
 

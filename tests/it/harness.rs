@@ -27,14 +27,14 @@ use human::Human;
 pub(crate) use person::Person;
 pub(crate) use seeded::Seeded;
 
-/// The longest that a test waits for anything.
+/// Maximum time that a test waits for anything.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_maestro-mcp"))
 }
 
-/// The stand-in for a CLI.
+/// The path of the fake CLI, which stands in for a real one.
 pub(crate) fn fake_cli() -> PathBuf {
     example("fake-cli")
 }
@@ -46,12 +46,12 @@ pub(crate) fn example(name: &str) -> PathBuf {
     path
 }
 
-/// A question that tells the stand-in what to do.
+/// A question with a script for the fake CLI.
 pub(crate) fn scripted(script: Value) -> String {
     format!("a question @@fake {script}@@")
 }
 
-/// A server about to be started.
+/// A server that is configured but not started.
 #[expect(clippy::struct_excessive_bools, reason = "each is a wish of a test")]
 pub(crate) struct Server {
     directory: Arc<TempDir>,
@@ -59,15 +59,15 @@ pub(crate) struct Server {
     modern: bool,
     /// The client's own name and version.
     client: (String, String),
-    /// True if it runs as a user who owns nothing, where this user may do everything.
+    /// True if the server runs as nobody, because this user is root.
     as_nobody: bool,
-    /// True if its log goes to a file beside the project.
+    /// True if the server's log goes to a file beside the project.
     keeps_log: bool,
-    /// The people who answer; without one the client cannot show a form.
+    /// The person who answers; without one the client cannot show a form.
     human: Option<Human>,
     /// True if the client can open an address in a browser.
     opens_pages: bool,
-    /// A shell script in place of the server, for tests of this client.
+    /// A shell script that replaces the server, for tests of this client.
     script: Option<String>,
     /// The extensions of the protocol that the client knows.
     extensions: Option<Value>,
@@ -114,8 +114,8 @@ impl Server {
         }
     }
 
-    /// Root may do everything. If this user is root, the server runs as nobody, who may write beside the
-    /// project and in the home, and not in the project.
+    /// Makes the project read-only. Root could still write to it, so if this user is root, the server runs as
+    /// nobody. Nobody may write beside the project and in the home directory.
     pub(crate) fn run_as_nobody(mut self) -> Self {
         use std::os::unix::fs::PermissionsExt as _;
         self.as_nobody = rustix::process::geteuid().is_root();
@@ -126,18 +126,18 @@ impl Server {
         self
     }
 
-    /// Keeps the server's log.
+    /// Keeps the server's log in a file.
     pub(crate) fn keeps_log(mut self) -> Self {
         self.keeps_log = true;
         self
     }
 
-    /// The server's own log.
+    /// The text of the server's log.
     pub(crate) fn logged(&self) -> String {
         std::fs::read_to_string(self.directory.path().join("server.log")).unwrap_or_default()
     }
 
-    /// A client that says who it is.
+    /// Sets the name and the version that the client gives.
     pub(crate) fn client(mut self, name: &str, version: &str) -> Self {
         self.client = (name.to_owned(), version.to_owned());
         self
@@ -148,7 +148,7 @@ impl Server {
         self
     }
 
-    /// A file of the project.
+    /// Writes a file in the project.
     pub(crate) fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
         let path = self.project().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -156,7 +156,7 @@ impl Server {
         self
     }
 
-    /// A file of the user's own configuration.
+    /// Writes a file of the user's own configuration.
     pub(crate) fn user_file(self, name: &str, text: impl AsRef<str>) -> Self {
         self.home_file(&format!(".config/maestro/{name}"), text.as_ref())
     }
@@ -169,7 +169,7 @@ impl Server {
         self
     }
 
-    /// Makes the project's log, which the test wrote itself, this user's own.
+    /// Marks the project's log, which the test wrote itself, as this user's own.
     pub(crate) fn own_log(self) -> Self {
         let state = self.directory.path().join("home/.local/state/maestro");
         let store = SqliteStore::new(self.project().join(".maestro"));
@@ -177,7 +177,7 @@ impl Server {
         self
     }
 
-    /// A file of the user's home.
+    /// Writes a file in the user's home directory.
     pub(crate) fn home_file(self, name: &str, text: &str) -> Self {
         let path = self.directory.path().join("home").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -185,7 +185,7 @@ impl Server {
         self
     }
 
-    /// Installs the stand-in as a provider's CLI, with its log beside the project.
+    /// Sets the fake CLI as a provider's CLI, with its log beside the project.
     pub(crate) fn fake(self, provider: &str, style: &str) -> Self {
         let log = self.directory.path().join("fake").join(format!("{provider}.log"));
         let state = self.directory.path().join("fake").join(format!("{provider}.state"));
@@ -207,30 +207,30 @@ impl Server {
         self
     }
 
-    /// A human who answers this once.
+    /// Adds one answer of the human to the next question.
     pub(crate) fn human(mut self, answer: Answer) -> Self {
         self.human.get_or_insert_default().answers.push_back(answer);
         self
     }
 
-    /// A human in the stateless era, where the call is made again with the answer.
+    /// The same in the stateless era, where the client repeats the call with the answer.
     pub(crate) fn human_modern(self, answer: Answer) -> Self {
         self.modern().human(answer)
     }
 
-    /// A client that can open an address in a browser.
+    /// Makes the client able to open an address in a browser.
     pub(crate) fn opens_pages(mut self) -> Self {
         self.opens_pages = true;
         self
     }
 
-    /// A human who looks at each question; `None` leaves it unanswered.
+    /// Sets a function that answers each question; with `None` a question stays unanswered.
     pub(crate) fn human_by(mut self, by: impl FnMut(&Value) -> Option<Answer> + Send + 'static) -> Self {
         self.human.get_or_insert_default().by = Some(Box::new(by));
         self
     }
 
-    /// A shell script in place of the server.
+    /// Replaces the server by a shell script.
     pub(crate) fn script(mut self, script: &str) -> Self {
         self.script = Some(script.to_owned());
         self
@@ -240,7 +240,7 @@ impl Server {
         json!({ "name": self.client.0, "version": self.client.1 })
     }
 
-    /// A client of the stateless era that takes long calls as tasks.
+    /// Uses a client of the stateless era that takes long calls as tasks.
     pub(crate) fn tasks(mut self) -> Self {
         self.extensions = Some(json!({ "io.modelcontextprotocol/tasks": {} }));
         self.modern()
@@ -248,7 +248,7 @@ impl Server {
 
     fn capabilities(&self) -> Value {
         let mut capabilities = json!({});
-        // A client with tasks has a screen, and answers questions itself.
+        // A client with tasks has a screen, so its person can answer questions.
         if self.human.is_some() || self.extensions.is_some() {
             capabilities["elicitation"] = json!({ "form": {} });
         }
@@ -268,7 +268,7 @@ impl Server {
     /// Runs a sub-command to its end.
     pub(crate) fn run(&self, arguments: &[&str], input: &str) -> std::process::Output {
         let mut child = self.command().args(arguments).stderr(Stdio::piped()).spawn().unwrap();
-        // A sub-command that reads nothing may have ended already.
+        // A sub-command that reads no input may have ended already, and then the write fails.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
@@ -295,7 +295,7 @@ impl Server {
         command
     }
 
-    /// Starts the process; its output comes line by line.
+    /// Starts the process. A thread receives its output line by line.
     fn spawn(&self) -> (Child, Option<ChildStdin>, Receiver<String>) {
         let errors = if self.keeps_log {
             std::fs::File::create(self.directory.path().join("server.log")).unwrap().into()
@@ -316,7 +316,7 @@ impl Server {
         (child, input, lines)
     }
 
-    /// Starts the server without a greeting.
+    /// Starts the server without the handshake.
     pub(crate) fn start_silent(self) -> Client {
         let (child, input, lines) = self.spawn();
         Client {
@@ -331,7 +331,7 @@ impl Server {
         }
     }
 
-    /// Starts the server and says hello in its era.
+    /// Starts the server and makes the handshake of its era.
     pub(crate) fn start(self) -> Client {
         let mut client = self.start_silent();
         client.greet();
@@ -352,7 +352,7 @@ pub(crate) struct Client {
     next_id: u64,
     pub(crate) notifications: Vec<Value>,
     replies: BTreeMap<u64, Value>,
-    /// Calls that may have to be made again, by id.
+    /// Calls that may have to be repeated, by id.
     sent: BTreeMap<u64, (String, Value)>,
 }
 
@@ -361,14 +361,14 @@ impl Client {
         self.child.id()
     }
 
-    /// The processor time of the server in milliseconds, which other processes do not change.
+    /// The processor time of the server in milliseconds. Other processes do not affect it.
     pub(crate) fn processor_ms(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let fields: Vec<&str> = text.rsplit(')').next().unwrap().split_whitespace().collect();
         (fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()) * 10
     }
 
-    /// The most memory that the server has held so far, in megabytes.
+    /// The peak memory of the server so far, in megabytes.
     pub(crate) fn most_memory_mb(&self) -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -379,7 +379,7 @@ impl Client {
         self.server.project()
     }
 
-    /// Says hello in the server's era.
+    /// Makes the handshake of the server's era.
     fn greet(&mut self) {
         if self.server.modern {
             self.request("server/discover", json!({}));
@@ -409,7 +409,7 @@ impl Client {
         store.read_since(0, None, 100_000).unwrap().into_iter().map(event).collect()
     }
 
-    /// The calls that the stand-in for a provider's CLI recorded, one document each.
+    /// The calls that a provider's fake CLI recorded, one document each.
     pub(crate) fn log(&self, provider: &str) -> Vec<Value> {
         let log = self.server.directory.path().join("fake").join(format!("{provider}.log"));
         std::fs::read_to_string(log)
@@ -420,7 +420,7 @@ impl Client {
             .collect()
     }
 
-    /// Waits until the stand-in was called so many times.
+    /// Waits until a provider's fake CLI was called `count` times.
     pub(crate) fn wait_for_calls(&self, provider: &str, count: usize) -> Vec<Value> {
         let started = Instant::now();
         loop {
@@ -458,7 +458,7 @@ impl Client {
         id
     }
 
-    /// Begins a tool call that wants progress.
+    /// Begins a tool call with a progress token, and returns its id.
     pub(crate) fn begin_call(&mut self, tool: &str, arguments: Value) -> u64 {
         let token = self.next_id;
         self.begin(
@@ -467,7 +467,7 @@ impl Client {
         )
     }
 
-    /// Cancels a call, as a client does at its own timeout.
+    /// Cancels a call with a reason, as a client does at its own timeout.
     pub(crate) fn give_up(&mut self, id: u64, reason: &str) {
         let params = json!({ "requestId": id, "reason": reason });
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }));
@@ -479,13 +479,13 @@ impl Client {
         );
     }
 
-    /// The next line, if one comes in time.
+    /// The next line, or None if none arrives in time.
     pub(crate) fn line(&mut self, patience: Duration) -> Option<Value> {
         let line = self.lines.recv_timeout(patience).ok()?;
         Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}")))
     }
 
-    /// The next line of a method.
+    /// The next message of a method; the messages before it are kept.
     pub(crate) fn line_with(&mut self, method: &str) -> Value {
         loop {
             let message = self.line(PATIENCE).unwrap_or_else(|| panic!("no {method}"));
@@ -496,8 +496,8 @@ impl Client {
         }
     }
 
-    /// The reply to a request; other messages are kept. Questions go to the human, if there is one, and a
-    /// call that ends with a question is made again with the answer.
+    /// The reply to a request; other messages are kept. Questions go to the human, if there is one. A call
+    /// that ends with a question is repeated with the answer.
     pub(crate) fn reply(&mut self, id: u64) -> Value {
         let reply = self.next_reply(id);
         match self.again(id, &reply) {
@@ -506,7 +506,7 @@ impl Client {
         }
     }
 
-    /// The reply to this very request.
+    /// The reply to this request, without a repetition of the call.
     pub(crate) fn next_reply(&mut self, id: u64) -> Value {
         let started = Instant::now();
         loop {
@@ -527,7 +527,7 @@ impl Client {
         }
     }
 
-    /// The next line; none where the human answered first, or nothing came.
+    /// The next line. None if the human answered first, or if no line came.
     fn line_or_answer(&mut self, patience: Duration) -> Option<Value> {
         let pause = self.server.human.as_ref().and_then(Human::pause);
         let message = self.line(pause.map_or(patience, |pause| pause.min(patience)));
@@ -545,7 +545,7 @@ impl Client {
         message
     }
 
-    /// Makes a call again after its reply asked the human a question.
+    /// Repeats a call whose reply asked the human a question. None if the reply asked nothing.
     fn again(&mut self, id: u64, reply: &Value) -> Option<u64> {
         let (method, mut params) = self.sent.remove(&id)?;
         if reply["result"]["resultType"] != "input_required" {
@@ -572,7 +572,7 @@ impl Client {
         self.result(id)
     }
 
-    /// The structured result of a call; none if the server ends before it answers.
+    /// The structured result of a call. None if the server ends before it answers.
     pub(crate) fn call_unless_gone(&mut self, tool: &str, arguments: Value) -> Option<Value> {
         let id = self.next_id;
         self.next_id += 1;
@@ -593,7 +593,7 @@ impl Client {
         }
     }
 
-    /// The structured result of a call that has begun. Text and structure must say the same.
+    /// The structured result of a call that has begun. Its text and its structure must be equal.
     pub(crate) fn result(&mut self, id: u64) -> Value {
         let reply = self.reply(id);
         let result = &reply["result"];
@@ -619,7 +619,7 @@ impl Client {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Closes the pipe and returns how the server ended, and after how long.
+    /// Closes the pipe. Returns the server's exit status and the time until it ended.
     pub(crate) fn close(&mut self) -> (ExitStatus, Duration) {
         self.input = None;
         self.ended()
@@ -676,7 +676,7 @@ pub(crate) fn children(parent: u32) -> Vec<u64> {
         .collect()
 }
 
-/// The processes that carry a call's id.
+/// The processes with a call's id in their environment.
 pub(crate) fn processes_of_call(id: &str) -> Vec<u64> {
     let wanted = format!("CONSULT_CALL_ID={id}");
     std::fs::read_dir("/proc")

@@ -1,4 +1,4 @@
-//! A repository whose own files claim more than a project may.
+//! A repository whose own files claim more rights than a project may have.
 
 mod log;
 mod long;

@@ -1,4 +1,4 @@
-//! The test client's human, against servers of a few lines: the base of other tests.
+//! Tests of the harness: the human of the test client, against servers of a few lines.
 
 use std::time::Duration;
 

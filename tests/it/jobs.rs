@@ -1,5 +1,5 @@
-//! Calls that go on without their caller: in the background on request, abandoned by an impatient client,
-//! or taken as tasks.
+//! Calls that go on without their caller: in the background on request, after an impatient client gave up, or
+//! as tasks.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Skills, roles, schemas and the reference.
+//! Skills, roles, schemas and the help texts.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Several servers on one project, many CLIs that misbehave in every way, cancelled calls and killed
-//! servers. Nothing hangs, nothing is left behind, nothing is lost.
+//! Several servers on one project, many CLIs that misbehave in every way, cancelled calls and killed servers.
+//! Nothing may hang, stay behind or be lost.
 
 mod fault;
 mod leftovers;

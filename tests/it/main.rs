@@ -1,4 +1,4 @@
-//! Everything that is tested through the real binary, over stdio, as a client does.
+//! The tests through the real binary, over stdio, as a client uses it.
 
 #![allow(
     clippy::expect_used, clippy::format_collect, clippy::items_after_statements, clippy::indexing_slicing,

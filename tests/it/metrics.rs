@@ -1,4 +1,4 @@
-//! The figures: each deed counts once, whatever reads it.
+//! The figures: each event counts once, whichever command or tool reads it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The voting code over a simulated provider: the short version of `benches/million_step.rs`.
+//! The voting code with a simulated provider: the short version of `benches/million_step.rs`.
 
 #![allow(
     clippy::cast_possible_truncation,

@@ -1,4 +1,4 @@
-//! The published entry of the registry, and the names in it.
+//! The entry for the MCP registry, and the names in it.
 
 use std::process::{Command, Output};
 

@@ -1,4 +1,4 @@
-//! Packed contexts: the files, the lines, and never more than the limit.
+//! Packed contexts: the files, the lines, and the limits.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The local page, through the real binary: who may enter, what it shows, and what it records.
+//! The local page, through the real binary: admission, content, and what it records.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The whole prompt of every stage, as each CLI receives it. A change of its words shows here.
+//! The whole prompt of every stage, as each CLI receives it. A changed word shows in these tests.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! A reader who sees only the names and descriptions of the tools finds the right one for a user's request:
-//! by a rule that anybody can run, and by a recorded judgement.
+//! From the names and descriptions of the tools alone, a reader finds the right tool for a user's request.
+//! The readers are a rule that anybody can run, and a recorded judgement.
 
 use std::collections::HashMap;
 

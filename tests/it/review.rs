@@ -1,4 +1,4 @@
-//! Reviews: every finding is held against the code, merged, ranked, and its fix tried in a copy.
+//! Reviews: every finding is checked against the code, merged and ranked, and its fix is tried in a copy.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! The rings of the architecture, held by reading the source.
+//! The rings of the architecture, checked in the source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

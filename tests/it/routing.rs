@@ -1,4 +1,4 @@
-//! Stand-ins: another provider answers only with permission, and the result says so.
+//! Stand-ins: another provider answers only with permission, and the result names it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The sandbox around checks and consultants, tried with programs that attempt to get out.
+//! The sandbox around checks and consultants, tested with programs that try to get out.
 
 mod suites;
 

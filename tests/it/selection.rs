@@ -1,4 +1,4 @@
-//! Choosing among candidates, and checking answers against the rules.
+//! Selections among candidates, and answers checked against rules.
 
 mod cases;
 mod judge;

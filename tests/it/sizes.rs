@@ -1,4 +1,5 @@
-//! No reply is larger than a client shows: 50,000 characters of text, and 25,000 tokens in all.
+//! The size of replies: no reply is larger than a client shows, which is 50,000 characters of text and 25,000
+//! tokens in all.
 
 use serde_json::{Value, json};
 

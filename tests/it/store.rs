@@ -1,4 +1,4 @@
-//! The event log under several processes: parallel appends, kills, delays, replacement, printing.
+//! The event log with several processes: parallel appends, kills, delays, a replaced file, and the export.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

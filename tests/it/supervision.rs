@@ -1,4 +1,4 @@
-//! The processes of CLIs: their input, and their end.
+//! The processes of CLIs: their standard input, and how they end.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
-//! Every sub-command: JSON on request, silence in a pipe, and lines that fit a terminal.
+//! Every sub-command: JSON on request, no progress or colour in a pipe, and lines that
+//! fit a terminal.
 
 use std::collections::BTreeSet;
 use std::process::Output;

@@ -1,4 +1,4 @@
-//! Decisions, runs and reasons in a terminal, with a server of the same project beside it.
+//! Decisions, runs and reasons in a terminal, while a server of the same project runs.
 
 use std::process::Output;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! Conversations with consultants continue with any provider, from the log alone.
+//! Conversations with consultants. They continue with any provider, from the log alone.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The main flows with a consultant that never words an answer the same way twice. A failure shows its
-//! seed; `MAESTRO_TEST_SEED` repeats it.
+//! The main flows with a consultant that words every answer in another way. A failure shows its seed;
+//! `MAESTRO_TEST_SEED` repeats it.
 
 use serde_json::json;
 

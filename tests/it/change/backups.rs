@@ -1,4 +1,4 @@
-//! `maestro-mcp backups`, and the backups that go by themselves.
+//! `maestro-mcp backups`, and the automatic removal of backups.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

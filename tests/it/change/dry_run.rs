@@ -1,4 +1,4 @@
-//! A dry run answers what the real run would, failure included, and writes nothing.
+//! A dry run gives the answer of the real run, failures included, and writes nothing.
 
 use std::os::unix::fs::symlink;
 

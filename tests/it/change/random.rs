@@ -1,7 +1,6 @@
-//! Random edits of random trees. `maestro_apply_patch` makes of a patch exactly what `git apply` makes of
-//! it, in bytes and modes, and a restore gives the first tree back. The same patches, damaged:
-//! `maestro_apply_patch` either does what `git apply` does with the damaged text, or refuses the whole
-//! patch.
+//! Random edits of random trees. `maestro_apply_patch` must make the same bytes and modes of a patch as `git
+//! apply`, and a restore must give the first tree back. For the same patches, damaged, `maestro_apply_patch`
+//! must do what `git apply` does with the damaged text, or refuse the whole patch.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;

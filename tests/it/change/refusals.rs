@@ -1,4 +1,4 @@
-//! Refusals, whatever the patch says, and the files that must stay as they are.
+//! Patches that must be refused, and files that must stay as they are.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 

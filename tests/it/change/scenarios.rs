@@ -1,6 +1,6 @@
-//! `tests/scenarios/change/NNN_name/`: `patch.diff` is applied to `input/`. The result must be `expected/`
-//! where it exists; else `refused` holds the code of the refusal. A file `modes` gives permissions, one
-//! `755 path` a line; `says` holds a text of the result.
+//! The scenarios in `tests/scenarios/change/NNN_name/`. `patch.diff` is applied to `input/`. The result must
+//! be `expected/`; without this directory, the file `refused` holds the code of the refusal. The file `modes`
+//! sets permissions, one `755 path` per line. The file `says` holds a text that the result must contain.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! The outcome of everything that a CLI may leave behind. `tests/scenarios/consult/NAME/` holds what one
-//! printed, how it ended, and what the caller must learn. A scripted CLI replays it to the real server.
+//! Consults whose CLI ends in every possible way. `tests/scenarios/consult/NAME/` holds what the CLI printed,
+//! how it ended, and what the caller must learn. A scripted CLI replays this to the real server.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The commands in the documents' code blocks, run as they stand.
+//! Runs the commands in the documents' code blocks as they are written.
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! The generated parts of the documents. `make docs` runs this test with `WRITE_DOCS` set, and it writes
-//! them; without, it fails where one of them is old.
+//! The generated parts of the documents. `make docs` runs this test with `WRITE_DOCS` set, and the test
+//! writes these parts. Without `WRITE_DOCS` it fails if one of them is old.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! The configuration as tables for the documents: every setting with its default. The defaults are those of
-//! the shipped files, as the server itself reads them.
+//! The configuration as tables for the documents: every setting with its default. The defaults are those that
+//! the server reads from the shipped files.
 
 use std::collections::BTreeMap;
 

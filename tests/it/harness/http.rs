@@ -1,4 +1,4 @@
-//! A browser without a screen: it sends exactly the headers that a test names.
+//! A browser without a screen, whose headers a test can set.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,18 +13,18 @@ pub(crate) struct Browser {
     pub(crate) host: String,
     /// `/PREFIX/`.
     pub(crate) base: String,
-    /// The cookie that the page gave.
+    /// The cookie that the page set.
     pub(crate) cookie: String,
 }
 
-/// A reply.
+/// A response.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
-/// A request; headers that a test does not name are those of a browser.
+/// A request. Headers that a test does not set are those of a browser.
 pub(crate) struct Asked<'a> {
     pub(crate) method: &'a str,
     pub(crate) host: Option<&'a str>,
@@ -36,7 +36,7 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Browser {
-    /// Opens a shown address.
+    /// Opens an address that the page's command has shown.
     pub(crate) fn open(address: &str) -> (Self, Response) {
         let rest = address.strip_prefix("http://").unwrap();
         let (host, path) = rest.split_at(rest.find('/').unwrap());
@@ -107,7 +107,7 @@ impl Browser {
         Response { status, head: head.to_owned(), body: body.to_owned() }
     }
 
-    /// Listens to the event stream until a text comes.
+    /// Reads the event stream until a text arrives.
     pub(crate) fn hears(&self, path: &str, text: &str, patience: Duration) -> String {
         let mut stream = TcpStream::connect(&self.host).unwrap();
         stream.set_read_timeout(Some(patience)).unwrap();
@@ -135,7 +135,7 @@ impl Response {
             .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
     }
 
-    /// The value of a hidden field.
+    /// The value of a form's hidden field.
     pub(crate) fn field(&self, name: &str) -> String {
         let start = format!("name=\"{name}\" value=\"");
         let (_, rest) = self.body.split_once(&start).unwrap_or_else(|| panic!("no {name}: {}", self.body));
@@ -143,7 +143,7 @@ impl Response {
     }
 }
 
-/// Fields as a browser sends them.
+/// Encodes fields as a browser sends them.
 pub(crate) fn form(fields: &[(&str, &str)]) -> String {
     let encoded = |text: &str| {
         text.bytes()

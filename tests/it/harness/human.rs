@@ -1,4 +1,4 @@
-//! The human of a test's client: what it shows to them, and what they answer.
+//! The human of a test's client: the forms that the human sees, and the answers.
 //!
 //! ```ignore
 //! let mut server = Server::new().human(Answer::revise("shorter").after(PAUSE)).human(Answer::approve()).start();
@@ -19,7 +19,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Any result that a client may send.
+    /// An answer with any result that a client may send.
     pub(crate) fn raw(result: Value) -> Self {
         Self { result, after: Duration::ZERO }
     }
@@ -44,7 +44,7 @@ impl Answer {
         Self::raw(json!({ "action": "decline" }))
     }
 
-    /// The dialog is closed; a client without a screen says so by itself.
+    /// The human closes the dialog. A client without a screen answers this by itself.
     pub(crate) fn cancel() -> Self {
         Self::raw(json!({ "action": "cancel" }))
     }
@@ -55,7 +55,7 @@ impl Answer {
         self
     }
 
-    /// Takes a while to answer.
+    /// Answers only after a pause.
     pub(crate) fn after(mut self, pause: Duration) -> Self {
         self.after = pause;
         self
@@ -64,7 +64,7 @@ impl Answer {
 
 type By = Box<dyn FnMut(&Value) -> Option<Answer> + Send>;
 
-/// The human: answers in order, then by a function, then none.
+/// The human: gives the prepared answers in order, then those of a function, then none.
 #[derive(Default)]
 pub(super) struct Human {
     pub(super) answers: VecDeque<Answer>,
@@ -98,7 +98,7 @@ impl Human {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// The answers whose time has come, as messages.
+    /// The answers that are due, as messages.
     pub(super) fn due(&mut self) -> Vec<Value> {
         let now = Instant::now();
         let (due, thinking): (Vec<_>, Vec<_>) = self.thinking.drain(..).partition(|(at, _, _)| *at <= now);
@@ -108,7 +108,7 @@ impl Human {
             .collect()
     }
 
-    /// The parameters of the repeated call, where every question of its result has an answer.
+    /// The parameters for the repeated call. None if a question of the result has no answer.
     pub(super) fn retry(&mut self, result: &Value) -> Option<Value> {
         let mut responses = json!({});
         for (name, question) in result["inputRequests"].as_object()? {

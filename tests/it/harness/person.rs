@@ -1,4 +1,4 @@
-//! A person at a terminal: a sub-command behind a pseudo terminal, what it shows, and what is typed.
+//! A person at a terminal: runs a sub-command in a pseudo terminal, reads the screen and types.
 //!
 //! ```ignore
 //! let mut person = server.person(&["approvals", "approve", "4f2a"]);
@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::{PATIENCE, Server};
 
-/// Runs a program in a pseudo terminal of 24 lines and `COLUMNS` columns, and passes input and output on.
+/// A script that runs a program in a pseudo terminal of 24 lines and `COLUMNS` columns, and passes input and
+/// output on.
 const TERMINAL: &str = r"
 import fcntl, os, pty, select, struct, sys, termios
 pid, fd = pty.fork()
@@ -35,13 +36,13 @@ while True:
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 ";
 
-/// A sub-command and the person before it.
+/// A sub-command and the person in front of it.
 pub(crate) struct Person {
     child: Child,
     input: ChildStdin,
     output: Receiver<Vec<u8>>,
     screen: Vec<u8>,
-    /// Bytes of the screen that were read before.
+    /// Number of bytes of the screen that were read already.
     read: usize,
 }
 
@@ -51,12 +52,12 @@ impl Server {
         self.person_with(arguments, &[])
     }
 
-    /// Starts a sub-command with more variables.
+    /// Starts a sub-command with further environment variables.
     pub(crate) fn person_with(&self, arguments: &[&str], more: &[(&str, &str)]) -> Person {
         self.person_in(80, arguments, more)
     }
 
-    /// Starts a sub-command in a terminal of some columns.
+    /// Starts a sub-command in a terminal with a given number of columns.
     pub(crate) fn person_in(&self, columns: u16, arguments: &[&str], more: &[(&str, &str)]) -> Person {
         let own = self.command();
         let mut python = Command::new("python3");
@@ -97,7 +98,7 @@ impl Person {
         })
     }
 
-    /// Waits until a text stands below the part that was read before.
+    /// Waits until a text appears after the part that was read already.
     pub(crate) fn reads(&mut self, text: &str) -> &mut Self {
         let started = Instant::now();
         loop {

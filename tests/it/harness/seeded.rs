@@ -10,7 +10,7 @@ impl Seeded {
         usize::try_from(self.0 % u64::try_from(limit).unwrap()).unwrap()
     }
 
-    /// A pause below so many milliseconds.
+    /// A random pause of less than this number of milliseconds.
     pub(crate) fn pause(&mut self, limit: usize) -> std::time::Duration {
         std::time::Duration::from_millis(u64::try_from(self.below(limit)).unwrap())
     }

@@ -1,4 +1,5 @@
-//! A log, a backup or a journal that this user did not write, that goes back, or that does not fit.
+//! Logs, backups and journals that this user did not write, that are older than their mark, or that do not
+//! fit.
 
 use std::path::Path;
 use std::process::Command;

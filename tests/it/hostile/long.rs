@@ -1,4 +1,4 @@
-//! Arguments that are far longer than anybody means.
+//! Arguments that are far too long.
 
 use serde_json::{Value, json};
 

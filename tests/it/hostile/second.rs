@@ -1,5 +1,5 @@
-//! A second server: below a check, below a consultant, from a shell of an agent; and a word that is relayed
-//! past a dialog.
+//! A second server, below a check, below a consultant or from an agent's shell; and a relayed decision while
+//! a dialog is open.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

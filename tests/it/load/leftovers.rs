@@ -1,4 +1,5 @@
-//! The files and processes that may remain when every server has ended, and the memory of a working server.
+//! Checks after every server has ended: the files and processes that may remain, and the memory of a working
+//! server.
 
 use std::path::{Path, PathBuf};
 

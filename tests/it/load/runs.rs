@@ -1,4 +1,4 @@
-//! Gated runs one after another, on servers that are killed in the middle of them.
+//! Gated runs, one after another, on servers that are killed in the middle.
 
 use std::time::{Duration, Instant};
 

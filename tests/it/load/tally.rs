@@ -1,4 +1,4 @@
-//! Counts of everything in the whole test.
+//! Counters of the whole test.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,6 +1,5 @@
-//! Test suites of real projects behind the required wall: with toolchains and caches in the home directory,
-//! a server on loopback, temporary files and children. The test names the toolchains that this machine
-//! lacks.
+//! Test suites of real projects in the required sandbox, with toolchains and caches in the home directory, a
+//! server on loopback, temporary files and children. The test names the toolchains that this machine lacks.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};

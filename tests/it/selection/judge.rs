@@ -1,4 +1,4 @@
-//! A biased judge decides nothing by its bias, and an unreadable one is no judge.
+//! Judges: the bias of a judge decides nothing, and an unreadable judge does not count.
 
 use serde_json::{Value, json};
 

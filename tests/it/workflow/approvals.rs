@@ -1,4 +1,4 @@
-//! The authority behind a decision, and words without any.
+//! Who may decide: decisions with authority, and words without any.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! An approval covers the change that was shown: a run applies that change only, and a later change comes
-//! in the next report.
+//! An approval covers the change that was shown: a run applies only this change, and the next report shows
+//! each later one.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! A human's words steer: the hypothesis that goes on, and answers that contradict the decision.
+//! A human's words steer a run: the chosen hypothesis goes on, and answers that contradict the decision are
+//! asked again.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,5 @@
-//! Servers that are killed at random points of a run. Acknowledged work is in the log, the log is whole,
-//! and the run goes on to its end.
+//! Servers that are killed at random points of a run. Acknowledged work must be in the log, the log must be
+//! whole, and the run must go on to its end.
 
 use std::collections::BTreeSet;
 use std::thread::JoinHandle;

@@ -1,4 +1,4 @@
-//! The prompt of a stage as the stand-in received it.
+//! The prompt of a stage, as the fake CLI received it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! A run fixes at its beginning who may decide, and no argument of the model loosens it.
+//! The mode of approvals: a run keeps the mode in which it began, and no argument of the model loosens it.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The refusals of a run: state, reason and next step.
+//! The refusals of a run: each names the state, the reason and the next step.
 
 use serde_json::{Value, json};
 
