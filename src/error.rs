@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::domain::budget::{Passed, Short};
+use crate::domain::budget::{BudgetExceeded, CapExceeded};
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::change;
 use crate::domain::cut::cut;
@@ -155,11 +155,11 @@ pub enum Error {
     #[error("{0}")]
     Workflow(Refusal),
     /// The consults of a run or a stage are used up.
-    #[error("{}", short(.0))]
-    BudgetExhausted(Short),
+    #[error("{}", budget_exceeded(.0))]
+    BudgetExhausted(BudgetExceeded),
     /// The call could exceed a cap on spending.
-    #[error("{}", passed(.0))]
-    CapReached(Box<Passed>),
+    #[error("{}", cap_exceeded(.0))]
+    CapReached(Box<CapExceeded>),
     /// A cap in dollars is set, and the price of a provider is unknown.
     #[error("a cap in dollars is set, but no price is known for {}", priceless(.provider, .model))]
     PriceUnknown {
@@ -182,8 +182,8 @@ fn and_said(said: &str) -> String {
     if said.is_empty() { String::new() } else { format!("; it said: {said}") }
 }
 
-fn passed(passed: &Passed) -> String {
-    let Passed { standing, wanted, .. } = passed;
+fn cap_exceeded(exceeded: &CapExceeded) -> String {
+    let CapExceeded { standing, wanted, .. } = exceeded;
     format!(
         "the call may take {wanted}, which would pass the cap on {} ({} of {} spent, {} under way)",
         standing.cap.words(),
@@ -198,8 +198,8 @@ fn priceless(provider: &str, model: &str) -> String {
 }
 
 /// The budget that is used up or does not suffice.
-fn short(short: &Short) -> String {
-    let Short { of, limit, used, wanted, .. } = short;
+fn budget_exceeded(exceeded: &BudgetExceeded) -> String {
+    let BudgetExceeded { of, limit, used, wanted, .. } = exceeded;
     if used >= limit {
         return format!(
             "the budget of {of} is used up: {used} of {limit} consults (the call needs {wanted} more)"

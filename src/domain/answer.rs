@@ -119,7 +119,7 @@ fn find(text: &str) -> Result<Found, Unreadable> {
 }
 
 /// True if a text seems to be meant as a JSON document.
-pub fn looks_like_one(text: &str) -> bool {
+pub fn looks_like_json(text: &str) -> bool {
     let text = text.trim_start();
     let fence = text.trim_start_matches(['`', '~']);
     let is_fence_of_json = text.starts_with("```") || text.starts_with("~~~");

@@ -27,7 +27,7 @@ pub struct Limits {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct Charge {
     /// The stage of the consult.
     pub stage: Option<Stage>,
     /// The round of debug; 0 for other stages.
@@ -35,7 +35,7 @@ pub struct Item {
     pub purpose: Purpose,
 }
 
-impl Item {
+impl Charge {
     fn counts_in_total(self) -> bool {
         // Votes and calibrations have their own limit, `max_rounds`.
         !matches!(self.purpose, Purpose::Vote | Purpose::Calibration)
@@ -54,7 +54,7 @@ impl Item {
 
 /// The reason why a consult may not start: a budget is used up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Short {
+pub struct BudgetExceeded {
     /// Name of the used-up budget: `the run`, or a stage.
     pub of: String,
     pub limit: u32,
@@ -75,7 +75,7 @@ pub struct Spender {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
-    open: BTreeMap<String, Item>,
+    open: BTreeMap<String, Charge>,
     total: u32,
     places: BTreeMap<(&'static str, u32), u32>,
 }
@@ -101,41 +101,47 @@ impl Budget {
     /// # Errors
     ///
     /// A budget has too little left for all of them.
-    pub fn may(&self, item: Item, wanted: u32, limits: Limits) -> Result<(), Short> {
-        if item.counts_in_total() && self.total.saturating_add(wanted) > limits.total {
+    pub fn may(&self, charge: Charge, wanted: u32, limits: Limits) -> Result<(), BudgetExceeded> {
+        if charge.counts_in_total() && self.total.saturating_add(wanted) > limits.total {
             let of = "the run".to_owned();
-            return Err(Short { of, limit: limits.total, used: self.total, wanted, by: Spender::default() });
+            return Err(BudgetExceeded {
+                of,
+                limit: limits.total,
+                used: self.total,
+                wanted,
+                by: Spender::default(),
+            });
         }
-        let Some(place) = item.place() else { return Ok(()) };
-        let (limit, used) = (limit_of(item, limits), self.used_in(place));
+        let Some(place) = charge.place() else { return Ok(()) };
+        let (limit, used) = (limit_of(charge, limits), self.used_in(place));
         if used.saturating_add(wanted) > limit {
-            let of = match item.stage {
-                Some(Stage::Debug) => format!("round {} of debug", item.round),
+            let of = match charge.stage {
+                Some(Stage::Debug) => format!("round {} of debug", charge.round),
                 stage => stage.map(Stage::name).unwrap_or_default().to_owned(),
             };
-            return Err(Short { of, limit, used, wanted, by: Spender::default() });
+            return Err(BudgetExceeded { of, limit, used, wanted, by: Spender::default() });
         }
         Ok(())
     }
 
     /// Number of consults of a kind that may still start.
-    pub fn left(&self, item: Item, limits: Limits) -> u32 {
+    pub fn left(&self, charge: Charge, limits: Limits) -> u32 {
         let in_total = limits.total.saturating_sub(self.total);
-        match item.place() {
-            Some(place) => in_total.min(limit_of(item, limits).saturating_sub(self.used_in(place))),
-            None if item.counts_in_total() => in_total,
+        match charge.place() {
+            Some(place) => in_total.min(limit_of(charge, limits).saturating_sub(self.used_in(place))),
+            None if charge.counts_in_total() => in_total,
             None => u32::MAX,
         }
     }
 
     /// The used and the remaining budget, for a result.
     pub fn balance(&self, stage: Option<Stage>, round: u32, limits: Limits) -> Balance {
-        let item = Item { stage, round, purpose: Purpose::Candidate };
+        let charge = Charge { stage, round, purpose: Purpose::Candidate };
         Balance {
             used: self.total,
             limit: limits.total,
             left: limits.total.saturating_sub(self.total),
-            left_in_stage: self.left(item, limits),
+            left_in_stage: self.left(charge, limits),
         }
     }
 
@@ -145,10 +151,10 @@ impl Budget {
     }
 
     /// Reserves a consult.
-    pub fn reserve(&mut self, id: &str, item: Item) {
-        if self.open.insert(id.to_owned(), item).is_none() {
-            self.total += u32::from(item.counts_in_total());
-            if let Some(place) = item.place() {
+    pub fn reserve(&mut self, id: &str, charge: Charge) {
+        if self.open.insert(id.to_owned(), charge).is_none() {
+            self.total += u32::from(charge.counts_in_total());
+            if let Some(place) = charge.place() {
                 *self.places.entry(place).or_default() += 1;
             }
         }
@@ -157,23 +163,23 @@ impl Budget {
     /// Settles a consult. A failed one frees its place in the stage for another provider, but counts in the
     /// run.
     pub fn settle(&mut self, id: &str, answered: bool) {
-        if let Some(item) = self.open.remove(id)
+        if let Some(charge) = self.open.remove(id)
             && !answered
         {
-            self.free_place(item);
+            self.free_place(charge);
         }
     }
 
     /// Releases a consult that never started.
     pub fn release(&mut self, id: &str) {
-        if let Some(item) = self.open.remove(id) {
-            self.total -= u32::from(item.counts_in_total());
-            self.free_place(item);
+        if let Some(charge) = self.open.remove(id) {
+            self.total -= u32::from(charge.counts_in_total());
+            self.free_place(charge);
         }
     }
 
-    fn free_place(&mut self, item: Item) {
-        if let Some(used) = item.place().and_then(|place| self.places.get_mut(&place)) {
+    fn free_place(&mut self, charge: Charge) {
+        if let Some(used) = charge.place().and_then(|place| self.places.get_mut(&place)) {
             *used = used.saturating_sub(1);
         }
     }
@@ -183,8 +189,8 @@ impl Budget {
     }
 }
 
-fn limit_of(item: Item, limits: Limits) -> u32 {
-    if item.stage == Some(Stage::Debug) { limits.per_debug_round } else { limits.per_stage }
+fn limit_of(charge: Charge, limits: Limits) -> u32 {
+    if charge.stage == Some(Stage::Debug) { limits.per_debug_round } else { limits.per_stage }
 }
 
 /// The configured caps; a missing one is no cap.
@@ -236,7 +242,7 @@ pub struct Standing {
 
 /// A consult that would exceed a cap.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Passed {
+pub struct CapExceeded {
     /// The state of the cap.
     pub(crate) standing: Standing,
     /// Estimate of the refused consult.
@@ -386,11 +392,11 @@ impl Standing {
     /// # Errors
     ///
     /// The consult would exceed the cap.
-    pub(crate) fn admits(self, wanted: Weight, run: Option<&str>) -> Result<(), Box<Passed>> {
+    pub(crate) fn admits(self, wanted: Weight, run: Option<&str>) -> Result<(), Box<CapExceeded>> {
         let wanted = self.cap.amount(wanted);
         if self.spent.plus(self.reserved).plus(wanted).is_above(self.limit) {
             let run = run.filter(|_| self.cap.is_of_run()).map(str::to_owned);
-            return Err(Box::new(Passed { standing: self, wanted, run }));
+            return Err(Box::new(CapExceeded { standing: self, wanted, run }));
         }
         Ok(())
     }
@@ -404,34 +410,34 @@ mod tests {
 
     const LIMITS: Limits = Limits { per_stage: 2, per_debug_round: 1, total: 6 };
 
-    fn item(stage: Stage, round: u32, purpose: Purpose) -> Item {
-        Item { stage: Some(stage), round, purpose }
+    fn charge(stage: Stage, round: u32, purpose: Purpose) -> Charge {
+        Charge { stage: Some(stage), round, purpose }
     }
 
     #[test]
     fn a_stage_has_two_and_a_round_of_debug_one() {
         let mut budget = Budget::default();
-        let analyze = item(Stage::Analyze, 0, Purpose::Candidate);
+        let analyze = charge(Stage::Analyze, 0, Purpose::Candidate);
         assert!(budget.may(analyze, 2, LIMITS).is_ok());
         assert_eq!(budget.may(analyze, 3, LIMITS).unwrap_err().of, "analyze");
-        let third = item(Stage::Debug, 3, Purpose::Candidate);
+        let third = charge(Stage::Debug, 3, Purpose::Candidate);
         budget.reserve("a", third);
         assert_eq!(budget.may(third, 1, LIMITS).unwrap_err().of, "round 3 of debug");
-        assert!(budget.may(item(Stage::Debug, 4, Purpose::Candidate), 1, LIMITS).is_ok());
+        assert!(budget.may(charge(Stage::Debug, 4, Purpose::Candidate), 1, LIMITS).is_ok());
     }
 
     #[test]
     fn a_resample_counts_in_the_run_and_not_in_its_stage() {
         let mut budget = Budget::default();
-        budget.reserve("a", item(Stage::Implement, 0, Purpose::Resample));
+        budget.reserve("a", charge(Stage::Implement, 0, Purpose::Resample));
         assert_eq!(budget.used(), 1);
-        assert_eq!(budget.left(item(Stage::Implement, 0, Purpose::Candidate), LIMITS), 2);
+        assert_eq!(budget.left(charge(Stage::Implement, 0, Purpose::Candidate), LIMITS), 2);
     }
 
     #[test]
     fn what_failed_leaves_its_place_in_the_stage_and_what_never_started_counts_nowhere() {
         let mut budget = Budget::default();
-        let analyze = item(Stage::Analyze, 0, Purpose::Candidate);
+        let analyze = charge(Stage::Analyze, 0, Purpose::Candidate);
         budget.reserve("a", analyze);
         budget.settle("a", false);
         assert_eq!((budget.used(), budget.left(analyze, LIMITS)), (1, 2));
@@ -440,24 +446,24 @@ mod tests {
         assert_eq!((budget.used(), budget.left(analyze, LIMITS)), (1, 2));
     }
 
-    fn any_item() -> impl Strategy<Value = Item> {
+    fn any_charge() -> impl Strategy<Value = Charge> {
         let purposes =
             vec![Purpose::Plain, Purpose::Candidate, Purpose::Resample, Purpose::Judge, Purpose::Vote];
         (prop::sample::select(Stage::ALL.to_vec()), 0_u32..3, prop::sample::select(purposes))
-            .prop_map(|(stage, round, purpose)| item(stage, round, purpose))
+            .prop_map(|(stage, round, purpose)| charge(stage, round, purpose))
     }
 
     proptest! {
         /// A caller that asks before every reservation never exceeds a limit, in any order of ends.
         #[test]
-        fn no_limit_is_passed_by_one(steps in prop::collection::vec((any_item(), 0_u8..4, 0_usize..40), 0..60)) {
+        fn no_limit_is_passed_by_one(steps in prop::collection::vec((any_charge(), 0_u8..4, 0_usize..40), 0..60)) {
             let mut budget = Budget::default();
             let mut started = Vec::new();
-            for (number, (item, step, which)) in steps.into_iter().enumerate() {
+            for (number, (charge, step, which)) in steps.into_iter().enumerate() {
                 match step {
-                    0 | 1 if budget.may(item, 1, LIMITS).is_ok() => {
-                        budget.reserve(&number.to_string(), item);
-                        started.push((number, item));
+                    0 | 1 if budget.may(charge, 1, LIMITS).is_ok() => {
+                        budget.reserve(&number.to_string(), charge);
+                        started.push((number, charge));
                     }
                     2 if !started.is_empty() => {
                         let (id, _) = started[which % started.len()];
@@ -473,7 +479,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                let counted = started.iter().filter(|(_, item)| item.counts_in_total()).count();
+                let counted = started.iter().filter(|(_, charge)| charge.counts_in_total()).count();
                 prop_assert_eq!(usize::try_from(budget.used()).unwrap(), counted);
                 prop_assert!(budget.used() <= LIMITS.total);
                 for (place, used) in &budget.places {

@@ -585,12 +585,12 @@ impl Trail {
 
 /// Collects the links between evidence, to find everything that one piece rests on.
 #[derive(Clone, Debug, Default)]
-pub struct Behind {
+pub struct Provenance {
     trail: Trail,
     links: HashMap<String, Vec<String>>,
 }
 
-impl Behind {
+impl Provenance {
     /// Takes the next event of the log.
     pub fn add(&mut self, event: &Event) {
         if let Some(evidence) = self.trail.next(event, Detail::Brief) {

@@ -106,6 +106,7 @@ pub fn fenced(text: &str, label: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::FenceLine::{Begins, Ends, Inside, Outside};
     use super::*;
 
     #[test]
@@ -113,7 +114,6 @@ mod tests {
         let mut walk = FenceWalk::default();
         let text = "a\n````md\n```\n~~~~\n````x\n `````\nb\n``` `code` ```\n~~~ a`b\n```\n~~~";
         let roles: Vec<FenceLine> = text.lines().map(|line| walk.step(line)).collect();
-        use FenceLine::{Begins, Ends, Inside, Outside};
         assert_eq!(
             roles,
             [

@@ -44,7 +44,7 @@ pub struct History {
     /// Id of the run of each request.
     requests: BTreeMap<String, String>,
     /// Stages outside of runs, by attempt. Of equal requests only the latest attempt is kept.
-    loose: BTreeMap<String, Loose>,
+    loose: BTreeMap<String, StageOutsideRun>,
     /// Recorded results of topologies, the oldest first.
     pub coordination: Vec<RunRecord>,
     /// Questions that several providers answered, the oldest first.
@@ -75,7 +75,7 @@ pub struct History {
 
 /// A stage outside of any run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Loose {
+pub struct StageOutsideRun {
     pub attempt: Attempt,
     /// The result, if there is one.
     pub result: Option<LooseResult>,
@@ -243,7 +243,7 @@ impl History {
             Body::StageStarted(started) => {
                 self.loose.retain(|_, loose| loose.attempt.request != started.request);
                 let attempt = Attempt::begun(&event.id, event.at, started);
-                self.loose.insert(event.id.clone(), Loose { attempt, result: None });
+                self.loose.insert(event.id.clone(), StageOutsideRun { attempt, result: None });
             }
             Body::StageResumed(resumed) => {
                 if let Some(loose) = self.loose.get_mut(&resumed.attempt) {
@@ -370,12 +370,12 @@ impl History {
     }
 
     /// The stage outside of runs for a request.
-    pub fn loose(&self, request: &str) -> Option<&Loose> {
+    pub fn loose(&self, request: &str) -> Option<&StageOutsideRun> {
         self.loose.values().find(|loose| loose.attempt.request == request)
     }
 
     /// The stage outside of runs with this attempt.
-    pub fn loose_attempt(&self, attempt: &str) -> Option<&Loose> {
+    pub fn loose_attempt(&self, attempt: &str) -> Option<&StageOutsideRun> {
         self.loose.get(attempt)
     }
 

@@ -19,7 +19,7 @@ use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use regex::Regex;
 
 use finder::{Finder, Hints};
-use following::{Behind, Following};
+use following::{Following, LineState};
 use keyblock::{KeyBlocks, KeyState};
 use redact::{Found, Span, line_around};
 
@@ -119,7 +119,7 @@ impl Masker {
 
     /// A masker for a text that comes line by line.
     pub fn lines(&self) -> LineMasker<'_> {
-        LineMasker { masker: self, state: KeyState::Outside, behind: Behind::default() }
+        LineMasker { masker: self, state: KeyState::Outside, line_state: LineState::default() }
     }
 
     /// Masks in passes until no secret is found, so that masking again changes nothing.
@@ -166,13 +166,13 @@ impl Masker {
 pub struct LineMasker<'m> {
     masker: &'m Masker,
     state: KeyState,
-    behind: Behind,
+    line_state: LineState,
 }
 
 impl LineMasker<'_> {
     /// True if the next line may belong to a secret that began earlier, such as a private key.
     pub fn is_inside(&self) -> bool {
-        !matches!(self.state, KeyState::Outside) || self.behind.is_open()
+        !matches!(self.state, KeyState::Outside) || self.line_state.is_open()
     }
 
     /// True if a secret of several lines may begin in a line that the caller skips. It is cheap, because it
@@ -183,13 +183,13 @@ impl LineMasker<'_> {
 
     /// Masks the next line.
     pub fn mask_line<'a>(&mut self, line: &'a str) -> Masked<'a> {
-        let (before, behind) = (self.state, self.behind);
+        let (before, line_state) = (self.state, self.line_state);
         let Masker { keys, following, .. } = self.masker;
         self.state = keys.scan_line(line, 0, before, &mut Vec::new());
-        self.behind = following.scan_line(line, 0, behind, &mut Vec::new());
+        self.line_state = following.scan_line(line, 0, line_state, &mut Vec::new());
         self.masker.settle(line, |line, _, found| {
             keys.scan_line(line, 0, before, found);
-            following.scan_line(line, 0, behind, found);
+            following.scan_line(line, 0, line_state, found);
         })
     }
 }

@@ -317,7 +317,7 @@ impl Responses {
     /// The answers that name a problem: a choice marked as one, or any answer but `nothing` to a question
     /// that asks for trouble.
     pub fn concerns(&self) -> Vec<Concern> {
-        self.those(|row, answer| match row.chosen(answer) {
+        self.answers_where(|row, answer| match row.chosen(answer) {
             Some((_, bearing)) => bearing != Bearing::Fine,
             None => row.asks_for_trouble && !says_nothing(answer),
         })
@@ -325,15 +325,17 @@ impl Responses {
 
     /// The choices that contradict an approval.
     pub fn against_approval(&self) -> Vec<Concern> {
-        self.those(|row, answer| row.chosen(answer).is_some_and(|(_, bearing)| bearing == Bearing::Against))
+        self.answers_where(|row, answer| {
+            row.chosen(answer).is_some_and(|(_, bearing)| bearing == Bearing::Against)
+        })
     }
 
     /// The answers in the person's own words.
     pub fn in_own_words(&self) -> Vec<Concern> {
-        self.those(|row, _| row.choices.is_empty())
+        self.answers_where(|row, _| row.choices.is_empty())
     }
 
-    fn those(&self, is_one: impl Fn(&Row, &str) -> bool) -> Vec<Concern> {
+    fn answers_where(&self, is_one: impl Fn(&Row, &str) -> bool) -> Vec<Concern> {
         let rows = self.stage.map_or(&[][..], rows);
         rows.iter()
             .filter_map(|row| {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::answer::{Unreadable, looks_like_one, spoken};
+use super::answer::{Unreadable, looks_like_json, spoken};
 use super::cut::cut;
 use super::pattern::Pattern;
 use super::rule::{Example, RuleError, RuleFile, verdict};
@@ -191,7 +191,7 @@ impl RedFlags {
             })
             .collect();
         let cut = match &reading.document {
-            Err(broken @ Unreadable::Broken { .. }) if looks_like_one(text) => {
+            Err(broken @ Unreadable::Broken { .. }) if looks_like_json(text) => {
                 Some((Flag::InvalidJson, broken.to_string()))
             }
             Ok(_) | Err(_) => None,

@@ -184,7 +184,7 @@ pub struct Reviewed<'a> {
 /// # Errors
 ///
 /// The discarded claim, with the reason.
-pub fn held(
+pub fn verify_claim(
     claimed: &Claimed,
     by: &str,
     reviewed: Result<Reviewed<'_>, String>,

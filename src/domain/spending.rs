@@ -132,13 +132,13 @@ impl AddAssign for Weight {
 
 /// The provider and model of the calls of a cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Whose {
+pub(crate) struct ModelKey {
     pub(crate) provider: String,
     /// The model that answered, else the one that was asked for; empty if neither is known.
     pub(crate) model: String,
 }
 
-impl Whose {
+impl ModelKey {
     pub(crate) fn of(call: &ConsultSettled) -> Self {
         Self { provider: call.provider.clone(), model: call.model.clone() }
     }
@@ -155,7 +155,7 @@ struct Open {
 
 /// A finished call, to estimate later ones from.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Seen {
+struct PastCall {
     /// Tokens sent in addition to the question: the CLI's own prompt.
     beyond: u64,
     /// Tokens answered.
@@ -165,7 +165,7 @@ struct Seen {
 /// The calls of a quarter of an hour.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Quarter(#[serde(with = "pairs")] BTreeMap<Whose, Cell>);
+struct Quarter(#[serde(with = "pairs")] BTreeMap<ModelKey, Cell>);
 
 /// The fold of the log for caps and estimates.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -173,7 +173,7 @@ pub(crate) struct Spending {
     open: HashMap<String, Open>,
     /// The last two days, by quarters of an hour.
     quarters: BTreeMap<u64, Quarter>,
-    seen: HashMap<String, VecDeque<Seen>>,
+    seen: HashMap<String, VecDeque<PastCall>>,
 }
 
 impl Spending {
@@ -199,7 +199,7 @@ impl Spending {
     fn settled(&mut self, at: u64, settled: &ConsultSettled) {
         let quarter = at / QUARTER_HOUR;
         let Quarter(cells) = self.quarters.entry(quarter).or_default();
-        cells.entry(Whose::of(settled)).or_default().merge(&Cell::of(settled));
+        cells.entry(ModelKey::of(settled)).or_default().merge(&Cell::of(settled));
         let newest = self.quarters.last_key_value().map_or(quarter, |(newest, _)| *newest);
         while let Some(oldest) = self.quarters.first_entry()
             && oldest.key().saturating_add(KEPT_QUARTERS) < newest
@@ -210,7 +210,7 @@ impl Spending {
             (settled.input_tokens, settled.output_tokens, settled.estimate)
         {
             let seen = self.seen.entry(settled.provider.clone()).or_default();
-            seen.push_back(Seen { beyond: input.saturating_sub(estimate.input), output });
+            seen.push_back(PastCall { beyond: input.saturating_sub(estimate.input), output });
             if seen.len() > REMEMBERED {
                 seen.pop_front();
             }
@@ -221,7 +221,7 @@ impl Spending {
     /// longest answer among the provider's last calls.
     pub(crate) fn expected(&self, provider: &str, question: u64) -> Tokens {
         let seen = self.seen.get(provider);
-        let most = |of: fn(&Seen) -> u64| seen.into_iter().flatten().map(of).max();
+        let most = |of: fn(&PastCall) -> u64| seen.into_iter().flatten().map(of).max();
         Tokens {
             input: question.saturating_add(most(|seen| seen.beyond).unwrap_or(0)),
             output: most(|seen| seen.output).unwrap_or(USUAL_ANSWER),
@@ -254,10 +254,10 @@ impl Spending {
 }
 
 /// The weight of cells against a cap.
-pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, prices: &Prices) -> Weight {
+pub(crate) fn weight<'a>(cells: impl Iterator<Item = (&'a ModelKey, &'a Cell)>, prices: &Prices) -> Weight {
     let mut sum = Weight::default();
-    for (whose, cell) in cells {
-        sum += cell.weight(&whose.provider, &whose.model, prices);
+    for (model_key, cell) in cells {
+        sum += cell.weight(&model_key.provider, &model_key.model, prices);
     }
     sum
 }

@@ -165,7 +165,7 @@ pub fn replay(turns: &[Turn], room: usize) -> Replayed {
     let mut kept: Vec<String> = Vec::new();
     let (mut left, mut cut_chars) = (room, 0);
     for turn in turns.iter().rev() {
-        let text = told(turn);
+        let text = turn_text(turn);
         let chars = text.chars().count();
         if chars <= left {
             left -= chars;
@@ -191,7 +191,7 @@ pub fn replay(turns: &[Turn], room: usize) -> Replayed {
     Replayed { turns: kept.len(), dropped, cut_chars, chars: text.chars().count(), text }
 }
 
-fn told(turn: &Turn) -> String {
+fn turn_text(turn: &Turn) -> String {
     let mut parts =
         vec![format!("## Turn {}", turn.number), format!("Question:\n{}", fenced(&turn.question, "text"))];
     if !turn.given.is_empty() {
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn the_oldest_turns_go_first_and_that_is_said() {
         let turns = [turn(1, "first", "one"), turn(2, "second", "two"), turn(3, "third", "three")];
-        let room = told(&turns[1]).chars().count() + told(&turns[2]).chars().count();
+        let room = turn_text(&turns[1]).chars().count() + turn_text(&turns[2]).chars().count();
         let replayed = replay(&turns, room);
         assert_eq!((replayed.turns, replayed.dropped, replayed.cut_chars), (2, 1, 0));
         assert!(replayed.text.contains("The first turn is left out."), "{}", replayed.text);

@@ -7,7 +7,7 @@ use regex::Captures;
 use serde::Deserialize;
 
 use super::{ApprovalProblem, Error};
-use crate::domain::budget::{Passed, Spender, Standing};
+use crate::domain::budget::{CapExceeded, Spender, Standing};
 use crate::domain::cut::cut_line;
 use crate::domain::decision::Contradiction;
 use crate::domain::packed;
@@ -138,7 +138,7 @@ impl Error {
             Self::Vote(no_winner) => no_winner.hint().unwrap_or(own).to_owned(),
             Self::Workflow(refusal) => refusal.next.clone(),
             Self::BudgetExhausted(short) => exhausted(&short.by),
-            Self::CapReached(passed) => capped(passed),
+            Self::CapReached(exceeded) => capped(exceeded),
             Self::PriceUnknown { provider, model } => {
                 let model = if model.is_empty() { "*" } else { model };
                 fill(own, &[("provider", provider.as_str()), ("model", model)])
@@ -163,12 +163,12 @@ impl Error {
 }
 
 /// The next step after a cap: names the cap, how long it lasts, and who can raise it.
-fn capped(passed: &Passed) -> String {
-    let Standing { cap, limit, spent, reserved, set_by, .. } = &passed.standing;
+fn capped(exceeded: &CapExceeded) -> String {
+    let Standing { cap, limit, spent, reserved, set_by, .. } = &exceeded.standing;
     let key = format!("caps.{}", cap.key());
     let figures =
-        format!("{spent} of {limit} spent, {reserved} under way, and this may take {}", passed.wanted);
-    let who = match &passed.run {
+        format!("{spent} of {limit} spent, {reserved} under way, and this may take {}", exceeded.wanted);
+    let who = match &exceeded.run {
         Some(run) => format!("The run {run}: {figures}."),
         None => format!("Today: {figures}; a new day begins at midnight in the user's time zone."),
     };

@@ -10,7 +10,7 @@ use super::log::Log;
 use super::scope::off_thread_with;
 use super::time::now;
 use super::which_run::Meant;
-use crate::domain::budget::{Cap, Caps, Short, Spender, Standing};
+use crate::domain::budget::{BudgetExceeded, Cap, Caps, Spender, Standing};
 use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
@@ -171,7 +171,7 @@ pub fn left(config: &Configuration, log: &Log, account: &Account) -> Result<usiz
     let Some(run) = &account.run else { return Ok(usize::MAX) };
     let left = log.journal().read_now(|history| {
         let run = history.run(run)?;
-        Some(run.budget.left(run.item(account.stage, account.purpose), config.limits()))
+        Some(run.budget.left(run.charge(account.stage, account.purpose), config.limits()))
     });
     Ok(left?.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX)))
 }
@@ -196,10 +196,12 @@ fn reserve_in(
             None => account.stage,
             Some(id) => {
                 let run = history.run(id).ok_or_else(|| Error::Internal(format!("run {id} is gone")))?;
-                let item = run.item(account.stage, purpose);
+                let charge = run.charge(account.stage, purpose);
                 let count = u32::try_from(wanted.len()).unwrap_or(u32::MAX);
-                run.budget.may(item, count, kit.config.limits()).map_err(|short| exhausted(run, short))?;
-                item.stage
+                run.budget
+                    .may(charge, count, kit.config.limits())
+                    .map_err(|exceeded| exhausted(run, exceeded))?;
+                charge.stage
             }
         };
         let expected = match guard {
@@ -221,14 +223,14 @@ fn reserve_in(
 }
 
 /// The error for a run whose consults are used up. It names the run.
-pub fn exhausted(run: &Run, short: Short) -> Error {
-    Error::BudgetExhausted(Short {
+pub fn exhausted(run: &Run, exceeded: BudgetExceeded) -> Error {
+    Error::BudgetExhausted(BudgetExceeded {
         by: Spender {
             run: run.id.clone(),
             task: run.task.clone(),
             age_ms: now().saturating_sub(run.started_at),
         },
-        ..short
+        ..exceeded
     })
 }
 
@@ -382,7 +384,7 @@ impl Guard {
                 return (Weight::default(), Weight::default());
             }
             let cells = history.cells_of(run);
-            let spent = weight(cells.iter().map(|(key, cell)| (&key.whose, cell)), &self.prices);
+            let spent = weight(cells.iter().map(|(key, cell)| (&key.model_key, cell)), &self.prices);
             (spent, spending.open_in(run, &self.prices))
         });
         let of_day = (spending.since(self.day, &self.prices), spending.open_since(self.day, &self.prices));

@@ -14,7 +14,7 @@ use super::note::note;
 use super::which_run::named_run;
 use crate::domain::address::Address;
 use crate::domain::event::{Draft, EvidenceLogged, EvidenceType};
-use crate::domain::evidence::{Behind, Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage};
+use crate::domain::evidence::{Detail, Evidence, Filter, FlagSummary, Kind, Listing, OfStage, Provenance};
 use crate::domain::order::Gather;
 use crate::domain::workflow::{LastVerification, Run};
 use crate::error::Error;
@@ -71,8 +71,8 @@ pub async fn chain(config: &Configuration, log: &Log, request: ChainRequest) -> 
     check_run(log, request.workflow_id.clone()).await?;
     let among = match &request.evidence_id {
         Some(id) => {
-            let behind = log.journal().visit(Behind::default, Behind::add).await?;
-            Some(behind.of(id).ok_or_else(|| unknown(id))?)
+            let provenance = log.journal().visit(Provenance::default, Provenance::add).await?;
+            Some(provenance.of(id).ok_or_else(|| unknown(id))?)
         }
         None => None,
     };

@@ -32,8 +32,8 @@ use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::pack::Omission;
 use crate::domain::prompt::prompt;
 use crate::domain::review::{
-    Claimed, Discarded, Finding, FixStatus, Reviewed, Severity, TriedFix, findings, fixes, held, merged,
-    ranked, summary,
+    Claimed, Discarded, Finding, FixStatus, Reviewed, Severity, TriedFix, findings, fixes, merged, ranked,
+    summary, verify_claim,
 };
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, SchemaName};
@@ -359,7 +359,7 @@ fn held_in(
     let name = claimed.file.trim_start_matches("./");
     let bare = name.strip_prefix("a/").or_else(|| name.strip_prefix("b/")).unwrap_or(name);
     if bare.is_empty() {
-        return held(claimed, by, Err("it names no file".to_owned()));
+        return verify_claim(claimed, by, Err("it names no file".to_owned()));
     }
     let is = |file: &str| file == name || file == bare;
     let ends = |file: &str| std::path::Path::new(file).ends_with(bare);
@@ -371,14 +371,16 @@ fn held_in(
     if let Some(file) = known.or_else(|| files().find(|file| was(file, &ends))) {
         let reviewed = Reviewed { file: &file.name, lines: &file.lines, removed: &file.removed };
         let is_old_name = !is(&file.name) && !ends(&file.name);
-        return held(claimed, by, Ok(reviewed)).map(|finding| match file.was.as_deref() {
+        return verify_claim(claimed, by, Ok(reviewed)).map(|finding| match file.was.as_deref() {
             Some(was) if is_old_name => finding.renamed(was),
             Some(_) | None => finding,
         });
     }
     match material::other(config, project, bare) {
-        Ok((shown, lines)) => held(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] })),
-        Err(why) => held(claimed, by, Err(format!("its file cannot be looked at: {why}"))),
+        Ok((shown, lines)) => {
+            verify_claim(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] }))
+        }
+        Err(why) => verify_claim(claimed, by, Err(format!("its file cannot be looked at: {why}"))),
     }
 }
 

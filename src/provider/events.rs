@@ -13,7 +13,7 @@ use std::path::Path;
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde_json::Value;
 
-use crate::domain::answer::{document, looks_like_one};
+use crate::domain::answer::{document, looks_like_json};
 use crate::domain::pattern::Pattern;
 use crate::domain::vote::choice::stated;
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
@@ -132,7 +132,7 @@ pub(super) fn kind(event: &Value) -> Option<&str> {
 pub(super) fn together(messages: &[&str]) -> (String, usize) {
     let said: Vec<&str> = messages.iter().copied().filter(|message| !message.trim().is_empty()).collect();
     let Some((last, earlier)) = said.split_last() else { return (String::new(), 0) };
-    if looks_like_one(last) || document(last).is_ok() || stated(last).is_some() {
+    if looks_like_json(last) || document(last).is_ok() || stated(last).is_some() {
         return ((*last).to_owned(), 1);
     }
     // A draft that a later message contains is left out.

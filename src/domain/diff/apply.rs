@@ -109,7 +109,7 @@ fn near(nearest: &Nearest) -> String {
 
 /// Adaptations of the patch to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bend {
+struct Adaptation {
     /// The line ends and the byte order mark of the file are used.
     own_ends: bool,
     /// A missing final newline of the file is accepted and kept.
@@ -124,17 +124,19 @@ struct Bend {
 pub fn apply(content: &[u8], patch: &FilePatch) -> Result<Applied, HunkFailure> {
     let hunks = patch.hunks.as_slice();
     let open = !patch.by_git && content.last().is_some_and(|last| *last != b'\n');
-    let bent = differs_in_ends(content, hunks);
-    let bends = [(false, false), (false, true), (true, false), (true, true)].map(|(own_ends, open_end)| {
-        ((!own_ends || bent) && (!open_end || open)).then_some(Bend { own_ends, open_end })
-    });
+    let differs = differs_in_ends(content, hunks);
+    let adaptations =
+        [(false, false), (false, true), (true, false), (true, true)].map(|(own_ends, open_end)| {
+            ((!own_ends || differs) && (!open_end || open)).then_some(Adaptation { own_ends, open_end })
+        });
     let mut failure = None;
-    for bend in bends.into_iter().flatten() {
-        match apply_bent(content, hunks, bend) {
+    for adaptation in adaptations.into_iter().flatten() {
+        match apply_adapted(content, hunks, adaptation) {
             Ok(applied) => {
                 // If a hunk was moved, different line ends may have hidden its right place.
-                let is_moved = bent && !bend.own_ends && !applied.offsets.is_empty();
-                let other = is_moved.then(|| apply_bent(content, hunks, Bend { own_ends: true, ..bend }));
+                let is_moved = differs && !adaptation.own_ends && !applied.offsets.is_empty();
+                let other = is_moved
+                    .then(|| apply_adapted(content, hunks, Adaptation { own_ends: true, ..adaptation }));
                 return match other {
                     Some(Err(failure)) if failure.is_ambiguous() => Err(failure),
                     Some(_) | None => Ok(applied),
@@ -156,13 +158,13 @@ fn differs_in_ends(content: &[u8], hunks: &[Hunk]) -> bool {
         || memmem::find(content, b"\r\n").is_some()
 }
 
-fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, HunkFailure> {
+fn apply_adapted(content: &[u8], hunks: &[Hunk], adaptation: Adaptation) -> Result<Applied, HunkFailure> {
     let (mark, rest) = match content.strip_prefix(MARK.as_bytes()) {
-        Some(rest) if bend.own_ends => (true, rest),
+        Some(rest) if adaptation.own_ends => (true, rest),
         Some(_) | None => (false, content),
     };
     let mut whole = rest.to_vec();
-    if bend.open_end {
+    if adaptation.open_end {
         let is_crlf = rest
             .split_inclusive(|byte| *byte == b'\n')
             .rev()
@@ -170,8 +172,8 @@ fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, Hun
             .is_some_and(|line| line.ends_with(b"\r\n"));
         whole.extend_from_slice(if is_crlf { b"\r\n" } else { b"\n" });
     }
-    let mut applied = Work::new(&whole, hunks, bend).apply(hunks)?;
-    if bend.open_end {
+    let mut applied = Work::new(&whole, hunks, adaptation).apply(hunks)?;
+    if adaptation.open_end {
         let kept =
             applied.content.strip_suffix(b"\n").map(|kept| kept.strip_suffix(b"\r").unwrap_or(kept).len());
         applied.content.truncate(kept.unwrap_or(applied.content.len()));
@@ -191,22 +193,22 @@ fn apply_bent(content: &[u8], hunks: &[Hunk], bend: Bend) -> Result<Applied, Hun
 struct Work<'a> {
     /// The lines of the file with their line ends.
     lines: Vec<&'a [u8]>,
-    bend: Bend,
+    adaptation: Adaptation,
     /// True if all lines of the patch have the same line end. Then they do not tell the line ends of the
     /// file.
     one_end: bool,
 }
 
 impl<'a> Work<'a> {
-    fn new(content: &'a [u8], hunks: &[Hunk], bend: Bend) -> Self {
+    fn new(content: &'a [u8], hunks: &[Hunk], adaptation: Adaptation) -> Self {
         let mut ends = hunks.iter().flat_map(|hunk| &hunk.lines).filter(|line| line.ends);
         let first = ends.next().map(|line| line.text.ends_with('\r'));
         let one_end = ends.all(|line| Some(line.text.ends_with('\r')) == first);
-        Self { lines: lines(content), bend, one_end }
+        Self { lines: lines(content), adaptation, one_end }
     }
 
     fn ignores_ends(&self) -> bool {
-        self.bend.own_ends && self.one_end
+        self.adaptation.own_ends && self.one_end
     }
 
     /// A line of the file in the form that is compared.
@@ -254,7 +256,7 @@ impl<'a> Work<'a> {
 
     fn text<'l>(&self, line: &'l HunkLine) -> &'l str {
         let mut text = line.text.as_str();
-        if self.bend.own_ends {
+        if self.adaptation.own_ends {
             text = text.strip_prefix(MARK).unwrap_or(text);
         }
         if self.ignores_ends() { text.strip_suffix('\r').unwrap_or(text) } else { text }

@@ -97,22 +97,22 @@ fn links_lead_past_bookkeeping() {
     let (seen, consult) = (own("seen"), own("consult"));
     assert_eq!(links, [("seen", &[][..]), ("consult", &seen[..]), ("then", &consult[..])]);
 
-    let mut behind = Behind::default();
+    let mut provenance = Provenance::default();
     for event in &events {
-        behind.add(event);
+        provenance.add(event);
     }
-    assert_eq!(behind.of("consult").unwrap().len(), 2);
-    assert_eq!(behind.of("then").unwrap().len(), 3);
-    assert_eq!(behind.of("reservation"), None, "bookkeeping is no evidence");
-    assert_eq!(behind.of("nothing"), None);
+    assert_eq!(provenance.of("consult").unwrap().len(), 2);
+    assert_eq!(provenance.of("then").unwrap().len(), 3);
+    assert_eq!(provenance.of("reservation"), None, "bookkeeping is no evidence");
+    assert_eq!(provenance.of("nothing"), None);
 }
 
 #[test]
 fn a_circle_of_links_is_walked_once() {
-    let mut behind = Behind::default();
-    behind.add(&event(1, "a", &["b"], logged("any")));
-    behind.add(&event(2, "b", &["a"], logged("any")));
-    assert_eq!(behind.of("a").unwrap().len(), 2);
+    let mut provenance = Provenance::default();
+    provenance.add(&event(1, "a", &["b"], logged("any")));
+    provenance.add(&event(2, "b", &["a"], logged("any")));
+    assert_eq!(provenance.of("a").unwrap().len(), 2);
 }
 
 #[test]
@@ -205,13 +205,13 @@ proptest! {
 
     #[test]
     fn a_chain_holds_its_end_and_whatever_it_rests_on(links in prop::collection::vec(any::<prop::sample::Index>(), 1..30)) {
-        let mut behind = Behind::default();
+        let mut provenance = Provenance::default();
         let mut above: Vec<usize> = Vec::new();
         for (number, index) in links.iter().enumerate() {
             let on = index.index(number + 1);
             let rests_on = if on == number { vec![] } else { vec![on.to_string()] };
             let rests_on: Vec<&str> = rests_on.iter().map(String::as_str).collect();
-            behind.add(&event(number as u64 + 1, &number.to_string(), &rests_on, logged("any")));
+            provenance.add(&event(number as u64 + 1, &number.to_string(), &rests_on, logged("any")));
             above.push(on);
         }
         let last = links.len() - 1;
@@ -221,7 +221,7 @@ proptest! {
             at = above[at];
             expected.push(at);
         }
-        let found = behind.of(&last.to_string()).unwrap();
+        let found = provenance.of(&last.to_string()).unwrap();
         prop_assert_eq!(found.len(), expected.len());
         prop_assert!(expected.iter().all(|number| found.contains(&number.to_string())));
     }

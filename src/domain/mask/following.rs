@@ -17,7 +17,7 @@ const SHORTEST: usize = 6;
 
 /// The state after a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Behind {
+pub(super) struct LineState {
     follows: Follows,
     /// True inside a Kubernetes secret.
     is_secret: bool,
@@ -29,7 +29,7 @@ pub(super) struct Behind {
     generated: u8,
 }
 
-impl Behind {
+impl LineState {
     /// True if the next line may contain a secret that this or an earlier line announced.
     pub(super) fn is_open(self) -> bool {
         self != Self { generated: self.generated, ..Self::default() } || self.generated > 0
@@ -78,15 +78,15 @@ impl Following {
 
     /// Adds the secrets of a whole text to `found`.
     pub(super) fn find(&self, text: &str, found: &mut Vec<Span>) {
-        let mut behind = Behind::default();
+        let mut after = LineState::default();
         let mut at = 0;
         while let Some(rest) = text.get(at..) {
-            if behind == Behind::default() {
+            if after == LineState::default() {
                 let Some(word) = self.words.find(rest) else { return };
                 at = line_around(text, at + word.start()).start;
             }
             let line = line_around(text, at);
-            behind = self.scan_line(text.get(line.clone()).unwrap_or_default(), at, behind, found);
+            after = self.scan_line(text.get(line.clone()).unwrap_or_default(), at, after, found);
             at = line.end + 1;
         }
     }
@@ -96,37 +96,37 @@ impl Following {
         &self,
         line: &str,
         offset: usize,
-        before: Behind,
+        before: LineState,
         found: &mut Vec<Span>,
-    ) -> Behind {
-        if before == Behind::default() && !self.words.is_match(line) {
+    ) -> LineState {
+        if before == LineState::default() && !self.words.is_match(line) {
             return before;
         }
-        let mut behind = before;
+        let mut after = before;
         let trimmed = line.trim();
         let mut add = |span: Span| found.push(offset + span.start..offset + span.end);
         if before.generated > 0 {
-            behind.generated -= 1;
+            after.generated -= 1;
             if let Some(value) = PATTERNS.captures("result", line).and_then(|found| found.name("value")) {
                 add(value.range());
             }
         }
         if trimmed.starts_with("---") {
-            behind.is_secret = false;
+            after.is_secret = false;
         } else if trimmed.len() < 40 && trimmed.contains("kind") && PATTERNS.is_in("kind", line) {
-            behind.is_secret = true;
+            after.is_secret = true;
         } else if trimmed.contains("\"random_password\"") || trimmed.contains("\"random_id\"") {
-            behind.generated = 40;
+            after.generated = 40;
         }
-        behind.follows = self.follow(line, before, &mut add);
-        if behind.follows != Follows::Nothing {
-            return behind;
+        after.follows = self.follow(line, before, &mut add);
+        if after.follows != Follows::Nothing {
+            return after;
         }
-        behind.data = before.data.filter(|indent| trimmed.is_empty() || indentation(line) > *indent);
-        if let Some(indent) = behind.data {
+        after.data = before.data.filter(|indent| trimmed.is_empty() || indentation(line) > *indent);
+        if let Some(indent) = after.data {
             match PATTERNS.captures("entry", line).and_then(|found| found.name("value")) {
                 Some(value) if matches!(value.as_str().chars().next(), Some('|' | '>')) => {
-                    behind.follows = Follows::Block(indentation(line).max(indent));
+                    after.follows = Follows::Block(indentation(line).max(indent));
                 }
                 Some(value)
                     if self.is_value(value.as_str())
@@ -138,20 +138,20 @@ impl Following {
                 }
                 Some(_) | None => {}
             }
-            return behind;
+            return after;
         }
         if let Some(section) = PATTERNS.captures("section", line).filter(|_| trimmed.contains("ata")) {
             let is_string = section.name("name").is_some_and(|name| name.as_str() == "stringData");
-            behind.data = (is_string || behind.is_secret).then(|| indentation(line));
-            return behind;
+            after.data = (is_string || after.is_secret).then(|| indentation(line));
+            return after;
         }
-        behind.column = self.table(line, before.column, &mut add);
-        behind.follows = self.opens(line, &mut add);
-        behind
+        after.column = self.table(line, before.column, &mut add);
+        after.follows = self.opens(line, &mut add);
+        after
     }
 
     /// Adds the secret on a line that an earlier line announced. Returns what may follow next.
-    fn follow(&self, line: &str, before: Behind, add: &mut impl FnMut(Span)) -> Follows {
+    fn follow(&self, line: &str, before: LineState, add: &mut impl FnMut(Span)) -> Follows {
         match before.follows {
             Follows::Nothing => Follows::Nothing,
             Follows::Block(indent) | Follows::Line(indent) => {

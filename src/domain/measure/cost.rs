@@ -8,7 +8,7 @@ use super::number::Sum;
 use crate::domain::budget::Standing;
 use crate::domain::order::Order;
 use crate::domain::pairs::is_default;
-use crate::domain::spending::{Cell, Prices, Whose};
+use crate::domain::spending::{Cell, ModelKey, Prices};
 use crate::domain::stage::Stage;
 use crate::domain::tokens::Tokens;
 use crate::domain::words::things;
@@ -20,7 +20,7 @@ const MOST_THREADS: usize = 20;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Key {
     /// The provider and its model.
-    pub(crate) whose: Whose,
+    pub(crate) model_key: ModelKey,
     /// The stage that the calls served.
     pub(crate) stage: Option<Stage>,
     /// The thread that the calls belong to.
@@ -151,12 +151,12 @@ impl From<&Standing> for CapNote {
 }
 
 impl Cost {
-    fn of<'a>(cells: impl Iterator<Item = (&'a Whose, &'a Cell)>, prices: &Prices) -> Self {
+    fn of<'a>(cells: impl Iterator<Item = (&'a ModelKey, &'a Cell)>, prices: &Prices) -> Self {
         let mut all = Cell::default();
         let (mut priced, mut calls_priced) = (Sum::default(), 0);
-        for (whose, cell) in cells {
+        for (model_key, cell) in cells {
             all.merge(cell);
-            if let Some(rate) = prices.of(&whose.provider, &whose.model) {
+            if let Some(rate) = prices.of(&model_key.provider, &model_key.model) {
                 priced += rate.of(cell.to_price);
                 calls_priced += cell.calls_to_price;
             }
@@ -187,16 +187,16 @@ impl Cost {
 impl Costs {
     /// Computes the costs of the cells of a tally.
     pub(crate) fn of(cells: &Cells, prices: &Prices, caps: &[Standing]) -> Self {
-        let total = Cost::of(cells.iter().map(|(key, cell)| (&key.whose, cell)), prices);
+        let total = Cost::of(cells.iter().map(|(key, cell)| (&key.model_key, cell)), prices);
         let mut by_thread = grouped(cells, prices, |key| key.thread.clone());
         let more_threads = by_thread.len().saturating_sub(MOST_THREADS);
         by_thread.truncate(MOST_THREADS);
         let without = cells.iter().filter(|(key, cell)| {
-            cell.calls_to_price > 0 && prices.of(&key.whose.provider, &key.whose.model).is_none()
+            cell.calls_to_price > 0 && prices.of(&key.model_key.provider, &key.model_key.model).is_none()
         });
         let models_without_price: BTreeSet<String> = without
-            .map(|(key, _)| match key.whose.model.as_str() {
-                "" => format!("{} (it does not report its model)", key.whose.provider),
+            .map(|(key, _)| match key.model_key.model.as_str() {
+                "" => format!("{} (it does not report its model)", key.model_key.provider),
                 model => model.to_owned(),
             })
             .collect();
@@ -204,9 +204,9 @@ impl Costs {
             notes: notes(&total, &models_without_price),
             total,
             by_model: grouped(cells, prices, |key| {
-                Some(key.whose.model.clone()).filter(|model| !model.is_empty())
+                Some(key.model_key.model.clone()).filter(|model| !model.is_empty())
             }),
-            by_provider: grouped(cells, prices, |key| Some(key.whose.provider.clone())),
+            by_provider: grouped(cells, prices, |key| Some(key.model_key.provider.clone())),
             by_stage: grouped(cells, prices, |key| key.stage.map(|stage| stage.name().to_owned())),
             by_thread,
             more_threads: u64::try_from(more_threads).unwrap_or(u64::MAX),
@@ -222,9 +222,9 @@ impl Costs {
 
 /// The cost of each name, the most expensive first.
 fn grouped(cells: &Cells, prices: &Prices, name: impl Fn(&Key) -> Option<String>) -> Vec<Named> {
-    let mut groups: BTreeMap<Option<String>, Vec<(&Whose, &Cell)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Option<String>, Vec<(&ModelKey, &Cell)>> = BTreeMap::new();
     for (key, cell) in cells {
-        groups.entry(name(key)).or_default().push((&key.whose, cell));
+        groups.entry(name(key)).or_default().push((&key.model_key, cell));
     }
     let mut all: Vec<Named> = groups
         .into_iter()
@@ -287,7 +287,7 @@ mod tests {
 
     fn key(provider: &str, model: &str, stage: Option<Stage>, thread: Option<&str>) -> Key {
         Key {
-            whose: Whose { provider: provider.to_owned(), model: model.to_owned() },
+            model_key: ModelKey { provider: provider.to_owned(), model: model.to_owned() },
             stage,
             thread: thread.map(str::to_owned),
         }
@@ -396,7 +396,7 @@ mod tests {
                 cells.entry(key.clone()).or_default().merge(&Cell::of(taken));
             }
             let total = Costs::of(&cells, &prices(), &[]).total;
-            let weight = crate::domain::spending::weight(cells.iter().map(|(key, cell)| (&key.whose, cell)), &prices());
+            let weight = crate::domain::spending::weight(cells.iter().map(|(key, cell)| (&key.model_key, cell)), &prices());
             prop_assert!(weight.tokens >= total.tokens().unwrap_or(0));
             prop_assert!(weight.dollars.value() + 1e-6 >= total.cost_usd.unwrap_or(0.0));
         }

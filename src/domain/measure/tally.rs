@@ -12,7 +12,7 @@ use crate::domain::event::consult::{ConsultSettled, Purpose};
 use crate::domain::event::stage::Mode;
 use crate::domain::pairs;
 use crate::domain::select::rank::Basis;
-use crate::domain::spending::{Cell, Whose};
+use crate::domain::spending::{Cell, ModelKey};
 use crate::domain::stage::Stage;
 use crate::domain::verification::status::Status;
 
@@ -90,7 +90,7 @@ impl Tally {
         self.providers.entry(call.provider.clone()).or_default().add(call);
         *self.purposes.entry(call.purpose).or_default() += 1;
         let key = Key {
-            whose: Whose::of(call),
+            model_key: ModelKey::of(call),
             stage: call.stage,
             thread: call.turn.as_ref().map(|turn| turn.thread.clone()),
         };

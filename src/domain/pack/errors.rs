@@ -29,7 +29,8 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
     let mut kinds = kinds(&lines);
     let failures = failures(&lines, &kinds);
     mark_repeated(&lines, &mut kinds, &failures);
-    let told: Vec<Vec<usize>> = failures.iter().map(|range| told(&lines, &kinds, range.clone())).collect();
+    let told: Vec<Vec<usize>> =
+        failures.iter().map(|range| ranked_lines(&lines, &kinds, range.clone())).collect();
     // A failure of one line is an entry in a list of names. It matters only if nothing else tells of it.
     let (full, bare): (Vec<_>, Vec<_>) = told.into_iter().partition(|lines| lines.len() > 1);
     let (first, others) = full.split_at(full.len().min(IN_FULL));
@@ -141,7 +142,7 @@ fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
 
 /// The indices of the lines of one failure, best first: its heading, its first two messages and its last,
 /// then values and frames in turn, then the other messages, then the lines below the heading.
-fn told(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
+fn ranked_lines(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     /// Lines below a frame that show its source.
     const SOURCE: usize = 2;
     let (start, end) = (range.start, range.end);

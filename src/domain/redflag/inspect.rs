@@ -68,8 +68,8 @@ impl Inspector {
     /// The flags to check in a text of unknown kind. Flags about JSON or diffs are among them only if the
     /// text looks like JSON or a diff.
     pub fn usual(text: &str) -> Vec<Flag> {
-        let is_document = answer::looks_like_one(text);
-        let is_diff = reading::looks_like_one(text);
+        let is_document = answer::looks_like_json(text);
+        let is_diff = reading::looks_like_a_diff(text);
         let applies = |flag: &Flag| match flag {
             Flag::TooLong
             | Flag::TooShort

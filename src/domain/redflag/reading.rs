@@ -34,7 +34,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn of(text: &str) -> Self {
-        let is_diff = looks_like_one(text);
+        let is_diff = looks_like_a_diff(text);
         match document(text) {
             Ok(found) if found.value.is_object() || found.value.is_array() && !is_diff => {
                 Self::of_document(found.value, &found.around)
@@ -244,7 +244,7 @@ impl Diff {
 }
 
 /// True if a text looks like a diff.
-pub(super) fn looks_like_one(text: &str) -> bool {
+pub(super) fn looks_like_a_diff(text: &str) -> bool {
     let headers = text.lines().any(|line| line.starts_with("diff --git ") || line.starts_with("@@ "));
     headers || text.lines().zip(text.lines().skip(1)).any(|(old, new)| is_names(old, new))
 }
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn prose_with_dashes_is_no_diff() {
-        assert!(looks_like_one(TWO));
-        assert!(!looks_like_one("- a point\n- another\n\n---\n\n+1"));
+        assert!(looks_like_a_diff(TWO));
+        assert!(!looks_like_a_diff("- a point\n- another\n\n---\n\n+1"));
     }
 }

@@ -180,7 +180,7 @@ pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading>
     let output = Output { both: format!("{stdout}\n{stderr}"), stdout, stderr };
     let reading = match reader::all().iter().find(|reader| runner == Some(reader.runner.as_str())) {
         Some(reader) => reader.read(&output),
-        None => anybodys(&output),
+        None => read_by_all(&output),
     };
     reading.map(|mut reading| {
         reading.failing = distinct(reading.failing);
@@ -197,7 +197,7 @@ fn distinct(names: Vec<String>) -> Vec<String> {
 
 /// The combined reading of all readers: finished test runs first, else the best of the others (those with
 /// failures first, tests before linters).
-fn anybodys(output: &Output) -> Option<Reading> {
+fn read_by_all(output: &Output) -> Option<Reading> {
     let readers = reader::all().iter().filter(|reader| !reader.is_alone);
     let (mut ends, mut others) = (Vec::new(), Vec::new());
     for reading in readers.filter_map(|reader| reader.read(output)) {

@@ -106,8 +106,8 @@ impl Run {
                 self.turn_to_debug_or_improve();
             }
             Body::ConsultReserved(reserved) => {
-                let item = self.item(reserved.stage, reserved.purpose);
-                self.budget.reserve(&event.id, item);
+                let charge = self.charge(reserved.stage, reserved.purpose);
+                self.budget.reserve(&event.id, charge);
                 if let Some(attempt) = self.attempt.as_mut().filter(|it| event.rests_on.contains(&it.id)) {
                     attempt.reservations.push(event.id);
                 }

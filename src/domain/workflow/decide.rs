@@ -1,7 +1,7 @@
 //! The rules for the next step of a run. A refusal says why and what to do instead.
 
 use super::{Attempt, LastVerification, Outcome, Phase, Refusal, Request, Run};
-use crate::domain::budget::Item;
+use crate::domain::budget::Charge;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{ChangeKind, Event, EvidenceLogged, EvidenceType, Verified};
 use crate::domain::stage::Stage;
@@ -257,11 +257,11 @@ impl Run {
         ))
     }
 
-    /// The budget item of a consult in this run. A consult without a stage belongs to the current stage.
-    pub fn item(&self, stage: Option<Stage>, purpose: Purpose) -> Item {
+    /// The budget charge of a consult in this run. A consult without a stage belongs to the current stage.
+    pub fn charge(&self, stage: Option<Stage>, purpose: Purpose) -> Charge {
         let stage = stage.or_else(|| self.phase.stage());
         let round = if stage == Some(Stage::Debug) { self.debug_iteration.max(1) } else { 0 };
-        Item { stage, round, purpose }
+        Charge { stage, round, purpose }
     }
 
     /// The stage after `stage` if it were approved now; None if the run would be complete.

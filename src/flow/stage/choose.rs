@@ -1,7 +1,7 @@
 //! Chooses the mode of a stage, and its providers.
 
 use super::StageRequest;
-use crate::domain::budget::Item;
+use crate::domain::budget::Charge;
 use crate::domain::coordination::architecture::SoloRecord;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::stage::Mode;
@@ -59,13 +59,13 @@ pub(super) fn choose(
 
 /// Number of candidates that a stage of a run may still have.
 pub(super) fn left(config: &Configuration, stage: Stage, run: &Run, iteration: u32) -> u32 {
-    run.budget.left(item(stage, run, iteration), config.limits())
+    run.budget.left(charge(stage, run, iteration), config.limits())
 }
 
-/// The budget item of a stage's candidate, for the round of debug that is about to begin.
-fn item(stage: Stage, run: &Run, iteration: u32) -> Item {
-    let item = run.item(Some(stage), Purpose::Candidate);
-    if stage == Stage::Debug { Item { round: iteration, ..item } } else { item }
+/// The budget charge of a stage's candidate, for the round of debug that is about to begin.
+fn charge(stage: Stage, run: &Run, iteration: u32) -> Charge {
+    let charge = run.charge(Some(stage), Purpose::Candidate);
+    if stage == Stage::Debug { Charge { round: iteration, ..charge } } else { charge }
 }
 
 fn solo(why: String) -> Choice {
@@ -92,7 +92,7 @@ fn by_name(
 ) -> Result<Choice, Error> {
     let wanted = u32::try_from(providers.len()).unwrap_or(u32::MAX);
     if let Some((run, iteration)) = within {
-        let may = run.budget.may(item(stage, run, iteration), wanted, config.limits());
+        let may = run.budget.may(charge(stage, run, iteration), wanted, config.limits());
         may.map_err(|short| exhausted(run, short))?;
     }
     let mode = if wanted > 1 { Mode::Ensemble } else { Mode::Consult };
