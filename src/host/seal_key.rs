@@ -23,6 +23,9 @@ const KEY_FILE: &str = "key";
 /// Length of a key in bytes.
 const LENGTH: usize = 32;
 
+/// Length of a block of SHA-256 in bytes.
+const BLOCK: usize = 64;
+
 /// A secret key. Its debug output does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealKey([u8; LENGTH]);
@@ -79,8 +82,10 @@ impl SealKey {
     /// The HMAC-SHA256 of a text, which only a holder of the key can compute. `purpose` separates kinds of
     /// texts.
     pub fn mark(&self, purpose: &str, parts: &[&[u8]]) -> [u8; LENGTH] {
-        // This cannot fail, because HMAC takes keys of any length.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return [0; LENGTH] };
+        // HMAC pads a key that is shorter than a block with zeros. A key of this length cannot be refused.
+        let mut block = [0; BLOCK];
+        block.iter_mut().zip(self.0).for_each(|(to, from)| *to = from);
+        let mut mac = Hmac::<Sha256>::new(&block.into());
         for part in [&[purpose.as_bytes()], parts].concat() {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -180,6 +185,14 @@ mod tests {
             std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, [KEY_FILE]);
         assert_eq!(format!("{first:?}"), "SealKey(..)");
+    }
+
+    #[test]
+    fn a_mark_is_the_hmac_of_the_parts_with_their_lengths() {
+        let key = SealKey(*b"0123456789abcdef0123456789abcdef");
+        let mut expected = Hmac::<Sha256>::new_from_slice(&key.0).unwrap();
+        expected.update(b"\0\0\0\0\0\0\0\x04seal\0\0\0\0\0\0\0\x02ab");
+        assert_eq!(key.mark("seal", &[b"ab"]), *expected.finalize().into_bytes());
     }
 
     #[test]
