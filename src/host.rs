@@ -17,6 +17,8 @@ pub(crate) mod library;
 pub(crate) mod manifests;
 pub(crate) mod own_files;
 pub(crate) mod process;
+#[cfg(target_os = "linux")]
+mod process_stat;
 pub(crate) mod project;
 pub(crate) mod seal_key;
 pub(crate) mod store;

@@ -179,17 +179,13 @@ mod imp {
 
     use super::{Feeder, MOST_PARENTS, Process};
     use crate::host::environment::DEPTH_VARIABLE;
+    use crate::host::process_stat::ProcessStat;
 
     /// Process ids of the parents, the nearest first.
     fn chain() -> Vec<i32> {
-        let parent_of = |pid: i32| -> Option<i32> {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            let (_, rest) = stat.rsplit_once(')')?;
-            rest.split_ascii_whitespace().nth(1)?.parse().ok()
-        };
+        let parent_of = |pid: &i32| Some(ProcessStat::of(*pid)?.parent).filter(|parent| *parent > 0);
         let own = rustix::process::getpid().as_raw_pid();
-        let next = |pid: &i32| parent_of(*pid).filter(|parent| *parent > 0);
-        std::iter::successors(parent_of(own).filter(|parent| *parent > 0), next).take(MOST_PARENTS).collect()
+        std::iter::successors(parent_of(&own), parent_of).take(MOST_PARENTS).collect()
     }
 
     pub(super) fn parents() -> Vec<Process> {

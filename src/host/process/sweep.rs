@@ -77,6 +77,7 @@ mod imp {
 
     use super::super::MARKER_VARIABLE;
     use super::{Found, Quarry};
+    use crate::host::process_stat::ProcessStat;
 
     /// Maximum number of bytes that are read of a file in `/proc`.
     const ENVIRON_MAX: u64 = 4 << 20;
@@ -147,10 +148,11 @@ mod imp {
             hit.then_some(found)
         }
 
-        /// The group of a process. `None` for a zombie, which is dead already and may never be reaped.
+        /// The group of a live process.
         fn group_of(&mut self, pid: Pid) -> Option<Found> {
             self.load(pid, "stat")?;
-            Some(Found { pid, group: live_group(&self.buffer)? })
+            let stat = ProcessStat::parse(&self.buffer).filter(|stat| stat.is_alive)?;
+            Some(Found { pid, group: stat.group? })
         }
 
         fn is_marked(&mut self, pid: Pid) -> bool {
@@ -173,32 +175,6 @@ mod imp {
             let file = File::open(format!("/proc/{}/{name}", pid.as_raw_pid())).ok()?;
             file.take(ENVIRON_MAX).read_to_end(&mut self.buffer).ok()?;
             Some(())
-        }
-    }
-
-    /// Parses the group from a `stat` file: `pid (name) state parent group ...`. The name may be anything.
-    fn live_group(stat: &[u8]) -> Option<Pid> {
-        let after_name = stat.iter().rposition(|byte| *byte == b')')?;
-        let rest = str::from_utf8(stat.get(after_name + 1..)?).ok()?;
-        let mut fields = rest.split_ascii_whitespace();
-        let state = fields.next()?;
-        // A process that is just ending has the group -1, which is not a `Pid`.
-        let group = fields.nth(1)?.parse().ok().filter(|raw| *raw > 0)?;
-        if matches!(state, "Z" | "X" | "x") { None } else { Pid::from_raw(group) }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::live_group;
-
-        #[test]
-        fn the_dying_have_no_group() {
-            let group = |stat: &str| live_group(stat.as_bytes()).map(|group| group.as_raw_nonzero().get());
-            assert_eq!(group("7 (a b) c) S 1 42 42 0 -1"), Some(42));
-            assert_eq!(group("7 (sh) R 0 -1 -1 0 -1"), None);
-            assert_eq!(group("7 (sh) S 0 0 0 0 -1"), None);
-            assert_eq!(group("7 (sh) Z 1 42 42 0 -1"), None);
-            assert_eq!(group("7 (sh"), None);
         }
     }
 }

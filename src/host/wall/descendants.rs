@@ -9,6 +9,8 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpgid, getpid, pidfd_open, pidfd_send_signal, waitpid,
 };
 
+use crate::host::process_stat::ProcessStat;
+
 /// Maximum number of rounds of killing, for processes that fork meanwhile.
 const ROUNDS: usize = 50;
 /// Pause between two rounds, because a killed process takes a moment to end.
@@ -22,7 +24,7 @@ pub(super) fn find() -> Vec<Pid> {
     while let Some(parent) = left.pop() {
         for child in parents.iter().filter(|(_, other)| other.parent == parent) {
             left.push(*child.0);
-            if child.1.lives {
+            if child.1.is_alive {
                 found.extend(Pid::from_raw(*child.0));
             }
         }
@@ -30,29 +32,16 @@ pub(super) fn find() -> Vec<Pid> {
     found
 }
 
-struct Process {
-    parent: i32,
-    lives: bool,
-}
-
 /// Every process of the system with its parent.
-fn parents() -> HashMap<i32, Process> {
+fn parents() -> HashMap<i32, ProcessStat> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return HashMap::new();
     };
     entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|pid: i32| Some((pid, process(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?)))
+        .filter_map(|pid: i32| Some((pid, ProcessStat::of(pid)?)))
         .collect()
-}
-
-/// Parses a `stat` file: `pid (name) state parent ...`. The name may contain anything.
-fn process(stat: &str) -> Option<Process> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let lives = !matches!(fields.next()?, "Z" | "X" | "x");
-    Some(Process { parent: fields.next()?.parse().ok()?, lives })
 }
 
 pub(super) fn signal(pid: Pid, signal: Signal) -> bool {
@@ -88,7 +77,7 @@ pub(super) fn end_adopted(known: &[i32]) -> usize {
         let adopted: Vec<(Pid, bool)> = parents()
             .into_iter()
             .filter(|(pid, process)| process.parent == own.as_raw_pid() && !known.contains(pid))
-            .filter_map(|(pid, process)| Some((Pid::from_raw(pid)?, process.lives)))
+            .filter_map(|(pid, process)| Some((Pid::from_raw(pid)?, process.is_alive)))
             // Our own short-lived children stay in our group.
             .filter(|(pid, _)| getpgid(Some(*pid)).ok() != own_group)
             .collect();
@@ -104,17 +93,4 @@ pub(super) fn end_adopted(known: &[i32]) -> usize {
         sleep(PAUSE);
     }
     ended.len()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::process;
-
-    #[test]
-    fn a_name_may_hold_anything() {
-        let read = |stat: &str| process(stat).map(|process| (process.parent, process.lives));
-        assert_eq!(read("7 (a b) c) S 12 42 42 0 -1"), Some((12, true)));
-        assert_eq!(read("7 (sh) Z 1 42 42 0 -1"), Some((1, false)));
-        assert_eq!(read("7 (sh"), None);
-    }
 }
