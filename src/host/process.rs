@@ -4,27 +4,27 @@
 //! the death of the server (see [`guardian`](super::guardian)). In each case the program's process group and
 //! all of its other descendants are ended.
 //!
-//! `launch` describes a run, `spawn` starts it, `capture` keeps the output and applies the limits, `tree`
-//! ends the processes, `sweep` finds descendants that left the group, and `registry` lists everything that
-//! runs.
+//! `launch` describes a run, `ahead` starts helpers early, `spawn` starts the run, `capture` keeps the output
+//! and applies the limits, `tree` ends the processes, `sweep` finds descendants that left the group, and
+//! `registry` lists everything that runs.
 
-use std::collections::HashMap;
 use std::future::pending;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::ZonedDateTime as Zoned;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::runtime::Handle;
-use tokio::task::{Id, JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, sleep_until, timeout};
 
+use self::ahead::Helpers;
 use self::capture::{Capture, Scanned, Stream};
 use self::registry::{Orphans, Registry};
-use self::spawn::{Running, Through, Waiting};
+use self::spawn::{Running, Through};
 use self::tree::Settled;
 use super::guardian::GuardianCommand;
 use super::wall::report::Report;
@@ -35,6 +35,7 @@ pub use call_dir::CallDir;
 use capture::{Meter, Side};
 pub use launch::{Activity, Ended, Finish, Launch, Limits, MARKER_VARIABLE, Outcome, ProcessError};
 
+mod ahead;
 mod call_dir;
 mod capture;
 pub(crate) mod group;
@@ -64,24 +65,6 @@ pub struct Supervisor {
     ahead: Helpers,
 }
 
-/// Helpers that were started ahead of the programs that they will run.
-type Helpers = Arc<Mutex<HashMap<Id, JoinHandle<Result<Waiting, ProcessError>>>>>;
-
-/// A helper that was started ahead, for a program that is expected soon. If no program has taken it, it ends
-/// on drop.
-pub struct Ahead {
-    helper: Id,
-    helpers: Helpers,
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        // A helper that is still starting ends as soon as it has started.
-        let unused = self.helpers.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.helper);
-        drop(unused);
-    }
-}
-
 impl Supervisor {
     /// A supervisor without helpers. If the server is killed, a guardian ends the programs. The first run
     /// starts the guardian; with `None` there is none.
@@ -94,32 +77,6 @@ impl Supervisor {
     pub fn with_helper(guardian: Option<GuardianCommand>, helper: Option<HelperCommand>) -> Self {
         let orphans = if helper.is_some() { Orphans::Adopted } else { Orphans::Unknown };
         Self { registry: Arc::new(Registry::new(guardian, orphans)), helper, ahead: Arc::default() }
-    }
-
-    /// Starts a helper on another thread, for a program that is expected within milliseconds. The next
-    /// program takes it. `None` if this supervisor has no helpers.
-    pub fn ahead(&self) -> Option<Ahead> {
-        let (helper, registry, runtime) =
-            (self.helper.clone()?, Arc::clone(&self.registry), Handle::current());
-        let start = spawn_blocking(move || Waiting::start(&helper, &registry, runtime));
-        let id = start.id();
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(id, start);
-        Some(Ahead { helper: id, helpers: Arc::clone(&self.ahead) })
-    }
-
-    /// A helper for the next program: one that was started ahead, or a new one. Blocks. `None` if this
-    /// supervisor has no helpers.
-    fn next_helper(&self, runtime: &Handle) -> Result<Option<Waiting>, ProcessError> {
-        let Some(helper) = &self.helper else { return Ok(None) };
-        let expected = {
-            let mut helpers = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-            let id = helpers.keys().next().copied();
-            id.and_then(|id| helpers.remove(&id))
-        };
-        match expected.map(|start| runtime.block_on(start)) {
-            Some(Ok(Ok(started))) => Ok(Some(started)),
-            _ => Waiting::start(helper, &self.registry, runtime.clone()).map(Some),
-        }
     }
 
     /// Runs a program to its end and returns its outcome with its output.
