@@ -107,8 +107,9 @@ pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
 }
 
 fn below(directory: &OnDisk<'_>) -> Vec<PathBuf> {
-    let is_own =
-        |name: &String| !name.starts_with('.') && !list("foreign_directories").contains(&name.as_str());
+    // A test or an example may be a project, but not one that is checked for its own sake.
+    let skipped = [list("foreign_directories"), list("example_directories")].concat();
+    let is_own = |name: &String| !name.starts_with('.') && !skipped.contains(&name.as_str());
     let is_directory =
         |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_dir());
     directory

@@ -8,14 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 
 use super::Project;
+use crate::domain::packed::list;
 
 /// Maximum number of entries and of directories to read: a name in a huge tree is not worth more time.
 const MOST_ENTRIES: usize = 3_000;
 const MOST_DIRECTORIES: usize = 160;
-
-/// Directories that are skipped, because their files were fetched or built.
-const PASSED_OVER: [&str; 8] =
-    ["node_modules", "target", "__pycache__", "venv", "vendor", "dist", "build", "site-packages"];
 
 /// An index of the files of a project by name. It reads no content and follows no link.
 #[derive(Debug, Default)]
@@ -33,6 +30,7 @@ impl Names {
         let mut names = Self { directories: vec![PathBuf::new()], ..Self::default() };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(root) = openat(CWD, project.root(), flags, Mode::empty()) else { return names };
+        let foreign = list("foreign_directories");
         let (mut here, mut seen) = (0, 0);
         while let Some(below) = names.directories.get(here).cloned() {
             if here >= MOST_DIRECTORIES {
@@ -57,7 +55,7 @@ impl Names {
                     kind => kind,
                 };
                 if kind.is_dir() {
-                    let is_own = |name: &str| !name.starts_with('.') && !PASSED_OVER.contains(&name);
+                    let is_own = |name: &str| !name.starts_with('.') && !foreign.contains(&name);
                     if name.to_str().is_some_and(is_own) {
                         names.directories.push(below.join(name));
                     }
