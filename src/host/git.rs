@@ -157,16 +157,20 @@ pub struct Checkout {
     /// Its top directory.
     pub root: PathBuf,
     /// The repository, which several checkouts may share.
-    repository: PathBuf,
+    pub(crate) repository: PathBuf,
 }
 
 impl Checkout {
     /// The checkout that contains a path. The path need not exist.
     pub fn around(path: &Path) -> Option<Self> {
-        let there = path.ancestors().find_map(|above| above.canonicalize().ok())?;
-        let root = there.ancestors().find(|above| above.join(".git").exists())?.to_owned();
+        let root = top(path.ancestors().find(|above| above.exists())?)?;
         let repository = repository(&root)?;
         Some(Self { root, repository })
+    }
+
+    /// The directory that holds its index.
+    pub(crate) fn own_directory(&self) -> Option<PathBuf> {
+        own_directory(&self.root)
     }
 
     /// True if its repository has further checkouts.
@@ -181,17 +185,18 @@ impl Checkout {
     }
 }
 
-/// The repository of a checkout: its `.git` directory, or the repository that its `.git` file names. For a
-/// worktree it is the common one.
+/// The repository of a checkout. For a worktree it is the common one.
 fn repository(root: &Path) -> Option<PathBuf> {
-    let git = root.join(".git");
-    if git.is_dir() {
-        return git.canonicalize().ok();
-    }
-    let own = named_by(&git)?;
-    let above = own.parent()?;
-    if above.file_name().is_some_and(|name| name == "worktrees") {
-        return above.parent().map(Path::to_owned);
+    let own = own_directory(root)?;
+    let is_worktree = own.parent().and_then(Path::file_name).is_some_and(|name| name == "worktrees");
+    if is_worktree && !root.join(".git").is_dir() {
+        return own.ancestors().nth(2).map(Path::to_owned);
     }
     Some(own)
+}
+
+/// The `.git` directory of a checkout, or the directory that its `.git` file names.
+fn own_directory(root: &Path) -> Option<PathBuf> {
+    let git = root.join(".git");
+    if git.is_dir() { git.canonicalize().ok() } else { named_by(&git) }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Kept, StoreError};
-use crate::host::git;
+use crate::host::git::{self, Checkout};
 use crate::host::seal_key::SealKey;
 
 /// The file of the log.
@@ -436,7 +436,9 @@ impl Marks {
 
 /// True if git tracks the log of a directory.
 pub(super) fn is_tracked(directory: &Path) -> bool {
-    let Some(git) = repository(directory) else { return false };
+    let Some(git) = Checkout::around(directory).and_then(|checkout| checkout.own_directory()) else {
+        return false;
+    };
     // Asking git takes a process, so the index is first searched for the name.
     let index = fs::read(git.join("index")).unwrap_or_default();
     if memchr::memmem::find(&index, FILE.as_bytes()).is_none() {
@@ -448,17 +450,21 @@ pub(super) fn is_tracked(directory: &Path) -> bool {
 
 /// Makes git ignore the log of a directory. Returns a warning if that failed.
 pub(super) fn keep_out(directory: &Path) -> Option<String> {
-    let git = repository(directory)?;
+    let checkout = Checkout::around(directory)?;
     let ignored = || ask(directory, &["check-ignore", "-q", "--no-index", "--", FILE]) != Some(1);
     if ignored() {
         return None;
     }
-    let below = below_root(directory)?;
+    let real = directory.canonicalize().ok()?;
+    // A file in the directory, so that the path ends with a slash unless it is empty.
+    let below = real.join(FILE).strip_prefix(&checkout.root).ok()?.to_str()?.strip_suffix(FILE)?.to_owned();
     let lines = format!("/{below}{FILE}*\n/{below}.maestro-db-*\n");
-    let exclude = git.join("info/exclude");
+    // Git reads this file from the common repository, not from a worktree's own directory.
+    let info = checkout.repository.join("info");
+    let exclude = info.join("exclude");
     let text = fs::read_to_string(&exclude).unwrap_or_default();
     if !text.contains(&lines) {
-        let _ = fs::create_dir_all(git.join("info"));
+        let _ = fs::create_dir_all(&info);
         let file = fs::File::options().create(true).append(true).open(&exclude);
         let _ = file.and_then(|mut file| {
             write!(file, "{}{lines}", if text.is_empty() || text.ends_with('\n') { "" } else { "\n" })
@@ -471,25 +477,6 @@ pub(super) fn keep_out(directory: &Path) -> Option<String> {
             directory.display()
         )
     })
-}
-
-/// The repository that contains a directory.
-fn repository(directory: &Path) -> Option<PathBuf> {
-    let real = directory.canonicalize().ok()?;
-    let found = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
-    let git = found.join(".git");
-    if git.is_dir() {
-        return Some(git);
-    }
-    git::named_by(&git)
-}
-
-/// The path from the root of the working tree to a directory, with a slash at its end; empty for the root.
-fn below_root(directory: &Path) -> Option<String> {
-    let real = directory.canonicalize().ok()?;
-    let root = real.ancestors().find(|above| fs::symlink_metadata(above.join(".git")).is_ok())?;
-    let below = real.strip_prefix(root).ok()?.to_str()?.to_owned();
-    Some(if below.is_empty() { below } else { format!("{below}/") })
 }
 
 /// The exit code of a git command, 0 or 1; None if git could not be asked or failed.
@@ -538,6 +525,25 @@ mod tests {
         fs::write(own.join(".gitignore"), "!maestro.db\n").unwrap();
         assert!(keep_out(&own).unwrap().contains("git would take"));
         git(project.path(), &["add", "-f", "sub/.maestro/maestro.db"]);
+        assert!(is_tracked(&own));
+    }
+
+    #[test]
+    fn the_log_of_a_worktree_is_kept_out_too() {
+        let project = tempfile::tempdir().unwrap();
+        let at = |name: &str| project.path().join(name);
+        fs::create_dir(at("main")).unwrap();
+        git(&at("main"), &["init", "-q"]);
+        let who = ["-c", "user.name=a", "-c", "user.email=a@b.c"];
+        git(&at("main"), &[&who[..], &["commit", "-q", "--allow-empty", "-m", "x"]].concat());
+        git(&at("main"), &["worktree", "add", "-q", "../other"]);
+        let own = at("other/.maestro");
+        fs::create_dir(&own).unwrap();
+        fs::write(own.join(FILE), "x").unwrap();
+        assert_eq!(keep_out(&own), None);
+        let exclude = fs::read_to_string(at("main/.git/info/exclude")).unwrap();
+        assert!(exclude.contains("/.maestro/maestro.db*\n"), "{exclude}");
+        git(&at("other"), &["add", "-f", ".maestro/maestro.db"]);
         assert!(is_tracked(&own));
     }
 
