@@ -10,6 +10,7 @@ pub(crate) mod browser;
 pub(crate) mod change;
 pub(crate) mod config;
 pub(crate) mod environment;
+mod file_stamp;
 pub(crate) mod git;
 pub(crate) mod guardian;
 pub(crate) mod human;

@@ -13,6 +13,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::host::file_stamp::FileStamp;
+
 /// Flags that open files and directories for reading.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC);
 
@@ -67,26 +69,16 @@ pub struct FileState {
     pub stamp: Stamp,
 }
 
-/// Identity of a file (device, inode, size, times). It changes when somebody writes to the file or replaces
-/// it.
+/// Device of a file, and its stamp: a file on a file system that was mounted meanwhile is another file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
-    inode: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    file: FileStamp,
 }
 
 impl Stamp {
     fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
+        Self { device: metadata.dev(), file: FileStamp::of(metadata) }
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Kept, StoreError};
+use crate::host::file_stamp::FileStamp;
 use crate::host::git::{self, Checkout};
 use crate::host::seal_key::SealKey;
 
@@ -274,36 +275,17 @@ fn program() -> Option<&'static str> {
 /// Fingerprint of a log's files. It changes with every write to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Print {
-    log: Stamp,
-    latest: Option<Stamp>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Stamp {
-    number: u64,
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl Stamp {
-    fn of(found: &Metadata) -> Self {
-        Self {
-            number: found.ino(),
-            size: found.size(),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        }
-    }
+    log: FileStamp,
+    latest: Option<FileStamp>,
 }
 
 impl Print {
     pub(super) fn of(place: &Place) -> Option<Self> {
         let file = place.file();
-        let log = Stamp::of(&fs::symlink_metadata(&file).ok()?);
+        let log = FileStamp::of(&fs::symlink_metadata(&file).ok()?);
         // An empty file has no events, and each reader creates and removes one.
         let latest = fs::symlink_metadata(file.with_extension("db-wal")).ok().filter(|found| found.len() > 0);
-        Some(Self { log, latest: latest.map(|found| Stamp::of(&found)) })
+        Some(Self { log, latest: latest.map(|found| FileStamp::of(&found)) })
     }
 }
 

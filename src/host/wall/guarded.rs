@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::domain::permits::guarded;
+use crate::host::file_stamp::FileStamp;
 
-/// Directories that are skipped, because they contain no settings and some are very large.
+/// Directories that are skipped, because some are very large, and a program that finds settings in one does
+/// not obey them. This list is shorter than `foreign_directories`: people also open a `vendor` or a `build`
+/// directory in an editor, and then its settings count.
 const PASSED_OVER: [&str; 9] =
     [".git", ".maestro", "node_modules", "target", ".venv", "venv", "__pycache__", ".tox", ".nox"];
 
@@ -19,15 +21,12 @@ const DEEPEST: usize = 4;
 /// Maximum number of entries that are examined.
 const MOST_ENTRIES: usize = 20_000;
 
-/// State of a file: inode, size, and times of modification and change. A different state means a change.
-type Stamp = (u64, u64, i64, i64, i64, i64);
-
 /// The guarded files of a project, as they were at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Guarded {
     /// The guarded entries: files, and directories with everything below.
     entries: Vec<PathBuf>,
-    files: BTreeMap<PathBuf, Stamp>,
+    files: BTreeMap<PathBuf, FileStamp>,
 }
 
 impl Guarded {
@@ -66,15 +65,7 @@ impl Guarded {
     fn take(&mut self, path: &Path, left: &mut usize) {
         let Ok(found) = fs::symlink_metadata(path) else { return };
         if !found.is_dir() {
-            let stamp = (
-                found.ino(),
-                found.size(),
-                found.mtime(),
-                found.mtime_nsec(),
-                found.ctime(),
-                found.ctime_nsec(),
-            );
-            self.files.insert(path.to_owned(), stamp);
+            self.files.insert(path.to_owned(), FileStamp::of(&found));
             return;
         }
         for (below, _, _) in entries(path, left) {
