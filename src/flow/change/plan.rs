@@ -291,9 +291,11 @@ fn changed(source: &After, content: Vec<u8>, file: &FilePatch) -> After {
 /// The refusal that reports an obstacle at a path.
 pub(super) fn refusal(path: &str, obstacle: &Obstacle) -> Refusal {
     let reason = match obstacle {
-        Obstacle::Link(_) | Obstacle::NotDirectory(_) | Obstacle::Directory | Obstacle::Special => {
-            Reason::PathRefused
-        }
+        Obstacle::Link(_)
+        | Obstacle::Above(_)
+        | Obstacle::NotDirectory(_)
+        | Obstacle::Directory
+        | Obstacle::Special => Reason::PathRefused,
         Obstacle::TooLarge(_) => Reason::FileTooLarge,
         Obstacle::Changed => Reason::FileChanged,
         Obstacle::Foreign | Obstacle::Io(_) => Reason::WriteFailed,

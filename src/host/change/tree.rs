@@ -24,6 +24,9 @@ pub enum Obstacle {
     /// The path or a part of it is a symbolic link.
     #[error("`{0}` is a symbolic link")]
     Link(String),
+    /// A part of the path is `..`.
+    #[error("`{0}` leads to the directory above")]
+    Above(String),
     /// A part of the path is a file instead of a directory.
     #[error("`{0}` is a file, not a directory")]
     NotDirectory(String),
@@ -307,15 +310,16 @@ fn read(file: &File, expected: u64, most: u64) -> std::io::Result<Vec<u8>> {
 
 fn enter(directory: &OwnedFd, part: &str, shown: &str) -> Result<Option<OwnedFd>, Obstacle> {
     if part == ".." {
-        return Err(Obstacle::Link(shown.to_owned()));
+        return Err(Obstacle::Above(shown.to_owned()));
     }
     match openat(directory, part, READ | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
         Ok(below) => Ok(Some(below)),
         Err(Errno::NOENT) => Ok(None),
         Err(error) => Err(match kind(directory, part) {
             Some(FileType::Directory) => error.into(),
-            // None: it is gone again, so somebody swaps files here, which is treated like a link.
-            Some(FileType::Symlink) | None => Obstacle::Link(shown.to_owned()),
+            Some(FileType::Symlink) => Obstacle::Link(shown.to_owned()),
+            // It was there when it was opened, and is gone now.
+            None => Obstacle::Changed,
             Some(_) => Obstacle::NotDirectory(shown.to_owned()),
         }),
     }
