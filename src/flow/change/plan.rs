@@ -143,8 +143,8 @@ struct Tried {
 
 impl Trial<'_> {
     fn try_file(&mut self, file: &FilePatch, old: &str, new: &str) -> Result<Action, Refusal> {
-        self.judge(old)?;
-        self.judge(new)?;
+        judge(self.project, old)?;
+        judge(self.project, new)?;
         let source = self.state(old)?;
         let creates_unsaid = file.action == Action::Modify && source.is_none() && only_adds(file);
         if file.action == Action::Create || creates_unsaid {
@@ -182,13 +182,6 @@ impl Trial<'_> {
         let permission = Permission::New { executable: file.executable == Some(true) };
         self.set(new, Some(After { content: applied.content, permission }));
         Ok(())
-    }
-
-    fn judge(&self, path: &str) -> Result<(), Refusal> {
-        match self.project.refuses_change(path) {
-            Some(why) => Err(Refusal::new(Reason::PathRefused, format!("{path}: {why}"))),
-            None => Ok(()),
-        }
     }
 
     fn must_be_free(&mut self, path: &str) -> Result<(), Refusal> {
@@ -286,6 +279,14 @@ fn changed(source: &After, content: Vec<u8>, file: &FilePatch) -> After {
         (Permission::New { .. }, Some(executable)) => Permission::New { executable },
     };
     After { content, permission }
+}
+
+/// Refuses a file that may not be changed, whatever it contains.
+pub(super) fn judge(project: &Project, path: &str) -> Result<(), Refusal> {
+    match project.refuses_change(path) {
+        Some(why) => Err(Refusal::new(Reason::PathRefused, format!("{path}: {why}"))),
+        None => Ok(()),
+    }
 }
 
 /// The refusal that reports an obstacle at a path.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{ancestors, refusal};
+use super::plan::{self, ancestors, refusal};
 use super::{
     Failed, RestoreOutcome, Told, Work, below, blocking, check_caller, failed, lock, locked, undo_open,
 };
@@ -219,15 +219,13 @@ impl Restoring<'_> {
     }
 }
 
+/// As [`plan::judge`], for a path of a backup, which anyone could have written.
 fn judge(project: &Project, path: &str) -> Result<(), Refusal> {
     let name = diff::checked(path).map_err(|why| Refusal::new(Reason::PathRefused, why))?;
-    match project.refuses_change(&name) {
-        Some(why) => Err(Refusal::new(Reason::PathRefused, why)),
-        None if name != path => {
-            Err(Refusal::new(Reason::PathRefused, "the path is not in its simplest form"))
-        }
-        None => Ok(()),
+    if name != path {
+        return Err(Refusal::new(Reason::PathRefused, "the path is not in its simplest form"));
     }
+    plan::judge(project, path)
 }
 
 /// True if a journal names only files that may be changed. A journal is a file of the project, so anyone
