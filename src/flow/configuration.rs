@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::host::config::{Config, Problem, Scope, Settings};
 use crate::host::environment::Environment;
 use crate::host::library::{BUILT_IN, Document, Library};
+use crate::host::wall::rules::SandboxRules;
 use crate::host::{project, trust};
 use crate::provider::catalogue::Catalogue;
 
@@ -293,6 +294,23 @@ impl Configuration {
     /// A list that replaces ours cannot be used.
     pub fn micro_steps(&self) -> Result<Arc<MicroSteps>, Error> {
         once(&self.inner.micro_steps, || self.rules("conf/micro_steps.yaml"))
+    }
+
+    /// The rules of the sandbox: the user's, else ours. The project has no say.
+    ///
+    /// # Errors
+    ///
+    /// The user's file cannot be used.
+    pub(in crate::flow) fn sandbox_rules(&self) -> Result<Arc<SandboxRules>, Error> {
+        const PATH: &str = "conf/sandbox.yaml";
+        static OURS: LazyLock<Result<Arc<SandboxRules>, Error>> = LazyLock::new(|| {
+            let ours = Library::embedded(PATH).ok_or_else(|| invalid(PATH, "it is not built in"))?;
+            read(&ours).map(Arc::new)
+        });
+        match self.library().of_user(PATH) {
+            Some(own) => read(&own.map_err(|error| invalid(PATH, error))?).map(Arc::new),
+            None => OURS.clone(),
+        }
     }
 
     /// The rules for checks that are in force now.

@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::configuration::Configuration;
 use super::log::Log;
 use super::time::rfc3339;
-use super::wall;
 use crate::domain::event::Body;
 use crate::domain::workflow::Run;
 use crate::error::{Error, ErrorNote};
@@ -17,7 +16,7 @@ use crate::error::{Error, ErrorNote};
 pub fn rule_errors(config: &Configuration) -> Vec<Error> {
     let tried = [
         config.checks().err(),
-        wall::rules(config).err(),
+        config.sandbox_rules().err(),
         config.inspector().err(),
         config.micro_steps().err(),
         config.lexicon().err(),

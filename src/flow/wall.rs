@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -14,10 +13,9 @@ use crate::flow::processes::Processes;
 use crate::flow::scope::off_thread;
 use crate::host::config::{Network as NetworkSetting, Sandbox};
 use crate::host::environment::Environment;
-use crate::host::library::{BUILT_IN, Library};
 use crate::host::process::{CallDir, Launch, Limits};
 use crate::host::wall::guarded::Guarded;
-use crate::host::wall::rules::{CheckPlace, ConsultantPlace, LogsIn, SandboxRules};
+use crate::host::wall::rules::{CheckPlace, ConsultantPlace, LogsIn};
 use crate::host::wall::{FileRules, FileStanding, Network, Rules, Strictness, Wall, WallStanding};
 use crate::provider::Places;
 use crate::provider::catalogue::Provider;
@@ -64,7 +62,7 @@ pub(in crate::flow) fn of_check(
         let network = network(config);
         return Ok(CheckWall { wall: Wall { network, ..Wall::default() }, env: Vec::new(), guarded });
     };
-    let rules = rules(config)?;
+    let rules = config.sandbox_rules()?;
     let environment = config.environment();
     let cache = cache(environment, root).unwrap_or_else(|| directory.work().to_owned());
     let closed = own_directories(config);
@@ -109,7 +107,7 @@ pub(in crate::flow) fn of_consultant(
         logs_in: if login.home.is_some() { LogsIn::ByPrivateHome } else { LogsIn::ByItsOwnHome },
         closed,
     };
-    let (rules, environment) = (rules(config)?, config.environment().clone());
+    let (rules, environment) = (config.sandbox_rules()?, config.environment().clone());
     let files = Rules::found_by(move || rules.consultant(&environment, &place));
     Ok(Wall { files: Some(files), network: Network::AsIs, ..wall })
 }
@@ -163,24 +161,6 @@ fn network(config: &Configuration) -> Network {
         NetworkSetting::On => Network::AsIs,
         NetworkSetting::Off => Network::LoopbackOnly,
     }
-}
-
-/// The rules in force: the user's, else ours. The project has no say.
-pub(in crate::flow) fn rules(config: &Configuration) -> Result<Arc<SandboxRules>, Error> {
-    const DOCUMENT: &str = "conf/sandbox.yaml";
-    static OURS: LazyLock<Result<Arc<SandboxRules>, String>> = LazyLock::new(|| {
-        let text = Library::embedded(DOCUMENT).map(|found| found.text).unwrap_or_default();
-        read(&text, BUILT_IN)
-    });
-    fn read(text: &str, origin: &str) -> Result<Arc<SandboxRules>, String> {
-        SandboxRules::from_yaml(text).map(Arc::new).map_err(|error| format!("{origin}: {error}"))
-    }
-    let rules = match config.library().of_user(DOCUMENT) {
-        Some(Ok(own)) => read(&own.text, &own.origin),
-        Some(Err(error)) => Err(error.to_string()),
-        None => OURS.clone(),
-    };
-    rules.map_err(|error| Error::ConfigInvalid(vec![error]))
 }
 
 /// Maestro's own directories: the log of this project, and the user's.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{FileRules, ProjectRules};
 use crate::domain::order::Gather;
-use crate::domain::typed::from_yaml;
+use crate::domain::rule::RuleFile;
 use crate::host::environment::Environment;
 use crate::host::git;
 use crate::host::process::leftover;
@@ -51,12 +51,9 @@ struct ConsultantRules {
     login: BTreeMap<String, Vec<String>>,
 }
 
-impl SandboxRules {
-    /// Reads the rule file.
-    pub fn from_yaml(text: &str) -> Result<Self, String> {
-        from_yaml(text)
-    }
+impl RuleFile for SandboxRules {}
 
+impl SandboxRules {
     /// The files that a check may use. `root` is the project, or a copy of it.
     pub fn check(&self, environment: &Environment, root: &Path, place: &CheckPlace<'_>) -> FileRules {
         let mut rules = self.common(environment);
