@@ -2,7 +2,7 @@
 
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -32,22 +32,16 @@ struct RoleInput {
 #[serde(deny_unknown_fields)]
 struct SchemaInput {
     /// Name of the schema.
-    schema: SchemaOrTools,
+    #[schemars(schema_with = "schema_names")]
+    schema: String,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-enum SchemaOrTools {
-    Stage1Output,
-    Stage2Output,
-    Stage3Output,
-    Stage4Output,
-    Stage5Output,
-    JudgeOutput,
-    /// The findings of a reviewer.
-    Review,
-    Tools,
+/// The name of the schemas of all tools, beside the names in [`SchemaName`].
+const TOOLS: &str = "tools";
+
+fn schema_names(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<&str> = SchemaName::ALL.iter().map(|schema| schema.name()).chain([TOOLS]).collect();
+    json_schema!({ "type": "string", "enum": names })
 }
 
 #[derive(Serialize)]
@@ -84,17 +78,16 @@ impl Handle {
     /// Returns the JSON schema of a stage's output, a judge's, or all tools.
     #[tool(input_schema = arguments::<SchemaInput>())]
     async fn maestro_get_schema(&self, Parameters(input): Parameters<SchemaInput>) -> CallToolResult {
-        reply(
-            self.schema(input.schema).map(|schema| json!({ "schema_name": input.schema, "schema": schema })),
-        )
+        let name = input.schema;
+        reply(self.schema(&name).map(|schema| json!({ "schema_name": name, "schema": schema })))
     }
 }
 
 impl Handle {
-    fn schema(&self, wanted: SchemaOrTools) -> Result<Value, Error> {
-        // Both are known by the same names.
-        match SchemaName::ALL.iter().find(|name| json!(name) == json!(wanted)) {
-            Some(name) => document::schema(&self.kit.config, *name),
+    fn schema(&self, name: &str) -> Result<Value, Error> {
+        match SchemaName::ALL.iter().find(|schema| schema.name() == name) {
+            Some(schema) => document::schema(&self.kit.config, *schema),
+            // A call with a name that is not in the tool's own schema does not come here.
             None => Ok(self.tool_schemas()),
         }
     }
