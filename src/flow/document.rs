@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::configuration::Configuration;
 use super::template;
-use crate::domain::alike::likeness;
+use crate::domain::alike::{LIKE_ENOUGH, likeness};
 use crate::domain::order::Order;
 use crate::domain::policy::StagePolicy;
 use crate::domain::rule;
@@ -215,7 +215,6 @@ pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
 /// often. The general ones if nothing is similar.
 fn likely(topics: &[Topic], wanted: &str) -> Vec<String> {
     const MOST: usize = 8;
-    const LIKE_ENOUGH: f64 = 0.85;
     let in_words = wanted.replace('_', " ");
     let alike = |topic: &Topic| {
         let names = std::iter::once(&topic.name).chain(&topic.also).map(|name| plain(name));
