@@ -14,7 +14,7 @@ use super::slots::Slots;
 use crate::error::{ApprovalProblem, Error};
 use crate::host::ancestry::{Ancestry, Standing};
 use crate::host::process::Supervisor;
-use crate::provider::events::Version;
+use crate::provider::installed::Version;
 
 /// The processes of a server or a sub-command. Clones share them.
 #[derive(Clone)]

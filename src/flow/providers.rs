@@ -25,8 +25,8 @@ use crate::host::config::Enabled;
 use crate::host::process::{CallDir, Ended, Launch, Limits, Outcome, ProcessError};
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::events::{Version, allowed};
 use crate::provider::failure::{CliFailure, FailureKind};
+use crate::provider::installed::{Version, allowed};
 use crate::provider::{codex, login, understudy};
 
 /// How long a CLI may take to report its version.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::events::Version;
 use super::failure::{CliFailure, FailureKind};
+use super::installed::Version;
 use super::{Answer, Ask, Asked, Files, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken, whole_letters};
 use crate::domain::plain::{plain, plain_value};

@@ -8,7 +8,7 @@ use toml_edit::{DocumentMut, Item, TableLike};
 use super::Adapter;
 use super::catalogue::Provider;
 use super::effort::Wish;
-use super::events::{read, read_json};
+use super::installed::{read, read_json};
 use super::login::{claude_home, codex_home, gemini_home};
 use crate::domain::call_options::CallOptions;
 use crate::domain::pattern::Pattern;

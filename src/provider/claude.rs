@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::events::{self, Piece, Version, kind, pieces};
+use super::events::{self, Piece, kind, pieces};
 use super::failure::{CliFailure, FailureKind, Told};
+use super::installed::Version;
 use super::schema::inline;
 use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
 use crate::host::process::{Launch, Outcome};

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::events::{self, Version, in_short, kind, pieces, together};
+use super::events::{self, in_short, kind, pieces, together};
 use super::failure::{CliFailure, Told};
+use super::installed::Version;
 use super::schema::strict;
 use super::{Answer, Ask, Files, Form, Places, Usage};
 use crate::host::process::{Launch, Outcome};

@@ -1,7 +1,7 @@
 //! Turns a wish for effort into a level that a CLI accepts, given its version and model.
 
 use super::Adapter;
-use super::events::Version;
+use super::installed::Version;
 use crate::domain::call_options::Effort;
 
 /// Default effort. It is higher than the CLIs' own defaults (low and medium), because a second opinion is

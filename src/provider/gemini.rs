@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::events::{self, Piece, Version, in_short, kind, pieces};
+use super::events::{self, Piece, in_short, kind, pieces};
 use super::failure::{CliFailure, Told};
+use super::installed::Version;
 use super::schema::in_words;
 use super::{Answer, Ask, Asked, Files, Form, Places, Usage, never_a_command};
 use crate::host::process::{Exit, Launch, Outcome};

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Adapter;
-use super::events::read_json;
+use super::installed::read_json;
 use crate::host::environment::Environment;
 
 /// The files with Gemini's login.

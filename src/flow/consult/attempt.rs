@@ -29,8 +29,9 @@ use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
 use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
-use crate::provider::events::{Version, allowed, told as told_by};
+use crate::provider::events::told as told_by;
 use crate::provider::failure::{CliFailure, FailureKind};
+use crate::provider::installed::{Version, allowed};
 use crate::provider::login::{self, Login};
 use crate::provider::{Adapter, Answer, Ask, Asked, Places, understudy};
 
