@@ -12,6 +12,7 @@ pub(crate) mod effort;
 pub(crate) mod events;
 pub(crate) mod failure;
 pub(crate) mod gemini;
+pub(crate) mod installed;
 pub(crate) mod login;
 pub(crate) mod schema;
 pub(crate) mod template;
@@ -27,8 +28,9 @@ use serde_with::skip_serializing_none;
 use crate::domain::cut::head;
 use crate::host::process::{CallDir, Ended, Exit, Outcome};
 
-use events::{Piece, Version};
+use events::Piece;
 use failure::{CliFailure, FailureKind, Told};
+use installed::Version;
 
 pub use adapter::Adapter;
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::arguments::{ApprovalsCommand, CommentOptions, ReviseOptions};
 use super::person::Person;
 use super::terminal::{
-    self, Look, Tone, cell, document, folded, one_line, pick, print, render, result, short, span, table,
+    self, Look, Tone, age, cell, document, folded, one_line, pick, print, render, result, short, table,
 };
 use crate::domain::approvals::DecidedBy;
 use crate::domain::decision::{Contradiction, Words, asked_back, contradictions};
@@ -149,7 +149,7 @@ impl Row {
             cell(short(&self.id), Tone::Plain),
             cell(short(&self.run), Tone::Faint),
             cell(self.stage.name(), Tone::Plain),
-            cell(span(now.saturating_sub(self.at)), Tone::Plain),
+            cell(age(now.saturating_sub(self.at)), Tone::Plain),
             cell(format!("{}{decided}", self.status), tone),
             cell(&self.task, Tone::Plain),
         ]

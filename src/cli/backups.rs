@@ -6,7 +6,7 @@ use comfy_table::Cell;
 use serde_json::json;
 
 use super::arguments::{BackupsAction, PruneOptions};
-use super::terminal::{Look, Tone, bytes, cell, result, short, span, table};
+use super::terminal::{Look, Tone, age, bytes, cell, result, short, table};
 use crate::error::Error;
 use crate::flow::change::{Backup, BackupState, backups, keep, prune};
 use crate::flow::configuration::Configuration;
@@ -47,7 +47,7 @@ fn row(backup: &Backup, now: u64) -> Vec<Cell> {
     vec![
         // The whole id, because maestro_restore_from_backup needs it.
         cell(&backup.session, Tone::Plain),
-        cell(span(now.saturating_sub(backup.at_ms)), Tone::Faint),
+        cell(age(now.saturating_sub(backup.at_ms)), Tone::Faint),
         cell(&backup.kind, Tone::Plain),
         cell(backup.files, Tone::Plain),
         cell(bytes(backup.bytes), Tone::Plain),

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::install::{Client, Scope as InstallScope, Targets};
 use super::slash_commands::{COMMANDS, this_binary};
-use super::terminal::{self, Colour, cut, one_line, paint, print, result, short, span};
+use super::terminal::{self, Colour, age, cut, one_line, paint, print, result, short};
 use crate::domain::breaker::{SPENT, Spent};
 use crate::domain::budget::Standing as CapStanding;
 use crate::domain::cut::wrapping;
@@ -253,7 +253,7 @@ impl Examined<'_> {
         let waiting = &self.health.waiting;
         let described = |one: &Waiting| {
             let task = cut(&one_line(&one.task), Some(TASK));
-            let since = span(now().saturating_sub(one.since));
+            let since = age(now().saturating_sub(one.since));
             Finding::look(
                 format!("{} of \u{201c}{task}\u{201d} waits for your decision, since {since}", one.stage),
                 format!("maestro-mcp approvals show {}", short(&one.request)),
@@ -623,7 +623,7 @@ fn in_words(failed: &LastFailure) -> String {
 }
 
 fn ago(at: u64) -> String {
-    let ago = span(now().saturating_sub(at));
+    let ago = age(now().saturating_sub(at));
     if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") }
 }
 

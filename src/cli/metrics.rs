@@ -15,7 +15,7 @@ use crate::domain::measure::number::{ratio, real};
 use crate::domain::measure::report::{Metrics, ProviderStats, Reached, Report, Spent, Target, Targeted};
 use crate::domain::report::LineKind;
 pub(super) use crate::domain::words::grouped as count;
-use crate::domain::words::{dollars, percent, share_in_percent, things};
+use crate::domain::words::{dollars, duration, percent, share_in_percent, things};
 use crate::error::Error;
 use crate::flow::kit::Kit;
 use crate::flow::metrics::{Wanted, metrics};
@@ -399,18 +399,6 @@ fn bar_of(share: f64, width: usize, marks: Marks) -> String {
     bar
 }
 
-/// Formats milliseconds in a suitable unit.
-fn duration(ms: u64) -> String {
-    let seconds = ms.saturating_add(500) / 1_000;
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        // The limit is 59.95 s, because more would be rounded to 60.0 s.
-        1_000..59_950 => format!("{:.1} s", real(ms) / 1_000.0),
-        _ if seconds < 3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", count(seconds / 3_600), seconds % 3_600 / 60),
-    }
-}
-
 /// Formats a number with at most two decimals.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
@@ -589,12 +577,6 @@ mod tests {
 
     #[test]
     fn amounts_read_well() {
-        assert_eq!(
-            [0, 999, 1_200, 59_940, 59_960, 185_000, 3_599_700, 7_380_000].map(duration),
-            ["0 ms", "999 ms", "1.2 s", "59.9 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 03 min"]
-                .map(str::to_owned)
-        );
-        assert!(duration(u64::MAX).ends_with(" min"));
         assert_eq!(
             [0.0, -0.001, 0.4, 2.345_6, 300.0].map(number),
             ["0", "0", "0.4", "2.35", "300"].map(str::to_owned)

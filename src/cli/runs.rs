@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::RunsCommand;
 use super::person::Person;
 use super::terminal::{
-    self, Look, Tone, cell, cut, document, hanging, one_line, pick, result, short, span, table,
+    self, Look, Tone, age, cell, cut, document, hanging, one_line, pick, result, short, table,
 };
 use crate::domain::event::Event;
 use crate::domain::label::label;
@@ -81,7 +81,7 @@ fn as_text(runs: &[Run], (most, idle_before): (u32, u64), now: u64, look: Look) 
         };
         vec![
             cell(short(&run.id), Tone::Plain),
-            cell(span(now.saturating_sub(run.started_at)), Tone::Plain),
+            cell(age(now.saturating_sub(run.started_at)), Tone::Plain),
             cell(format!("{} of {most}", run.budget.used()), Tone::Plain),
             cell(format!("{}{parked}", one_line(&run.phase.to_string())), tone),
             cell(run.pending().map_or("", |request| short(&request.id)), tone),

@@ -15,6 +15,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::domain::language::Language;
 use crate::domain::report::{Line, LineKind, Report};
 pub(super) use crate::domain::words::short;
+use crate::domain::words::span;
 use crate::domain::{cut, report};
 use crate::error::reference::for_person;
 use crate::error::{Error, reference};
@@ -213,13 +214,9 @@ pub(super) fn hanging(label: &str, text: &str, columns: Option<usize>) -> String
     first.zip(lines).fold(String::new(), |out, (before, line)| out + &before + &line + "\n")
 }
 
-/// Formats a duration in its largest unit.
-pub(super) fn span(milliseconds: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
-    UNITS
-        .iter()
-        .find(|(length, _)| milliseconds >= *length)
-        .map_or_else(|| "now".to_owned(), |(length, unit)| format!("{} {unit}", milliseconds / length))
+/// The age of something in its largest unit.
+pub(super) fn age(milliseconds: u64) -> String {
+    if milliseconds < 1_000 { "now".to_owned() } else { span(milliseconds) }
 }
 
 /// Maximum number of lines of a row. A longer text ends in dots.
@@ -519,7 +516,7 @@ mod tests {
         for (milliseconds, expected) in
             [(999, "now"), (59_999, "59 s"), (60_000, "1 min"), (7_200_000, "2 h"), (172_800_000, "2 d")]
         {
-            assert_eq!(span(milliseconds), expected);
+            assert_eq!(age(milliseconds), expected);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Formats messages and numbers so that they are easy to read.
 
 use super::cut::cut;
+use super::measure::number::real;
 
 /// The beginning of a message that may quote a text of any length.
 pub fn in_brief(message: &str) -> String {
@@ -74,6 +75,26 @@ pub fn dollars(amount: f64) -> String {
     format!("${amount:.digits$}")
 }
 
+/// A duration in its largest unit, rounded down: `59 s`, `2 h`.
+pub fn span(milliseconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min")];
+    let found = UNITS.iter().find(|(length, _)| milliseconds >= *length);
+    let (length, unit) = found.unwrap_or(&(1_000, "s"));
+    format!("{} {unit}", milliseconds / length)
+}
+
+/// A duration in one or two units, rounded: `999 ms`, `1.2 s`, `3 min 05 s`.
+pub fn duration(milliseconds: u64) -> String {
+    let seconds = milliseconds.saturating_add(500) / 1_000;
+    match milliseconds {
+        0..1_000 => format!("{milliseconds} ms"),
+        // The limit is 59.95 s, because more would be rounded to 60.0 s.
+        1_000..59_950 => format!("{:.1} s", real(milliseconds) / 1_000.0),
+        _ if seconds < 3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", grouped(seconds / 3_600), seconds % 3_600 / 60),
+    }
+}
+
 // Bytes as hexadecimal digits.
 
 /// Bytes as hexadecimal: two lower-case digits for each.
@@ -85,6 +106,20 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(
+            [0, 999, 1_200, 59_940, 59_960, 185_000, 3_599_700, 7_380_000].map(duration),
+            ["0 ms", "999 ms", "1.2 s", "59.9 s", "1 min 00 s", "3 min 05 s", "1 h 00 min", "2 h 03 min"]
+                .map(str::to_owned)
+        );
+        assert!(duration(u64::MAX).ends_with(" min"));
+        assert_eq!(
+            [999, 59_999, 60_000, 7_200_000, 172_800_000].map(span),
+            ["0 s", "59 s", "1 min", "2 h", "2 d"].map(str::to_owned)
+        );
+    }
 
     #[test]
     fn amounts_read_well() {

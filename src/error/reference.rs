@@ -13,7 +13,7 @@ use crate::domain::decision::Contradiction;
 use crate::domain::packed;
 use crate::domain::pattern::Pattern;
 use crate::domain::text::fill;
-use crate::domain::words::in_a_variable;
+use crate::domain::words::{in_a_variable, span};
 
 /// The embedded texts. A test parses them, so reading them cannot fail.
 const TEXTS: &str = "src/error/reference.yaml";
@@ -191,12 +191,7 @@ fn capped(exceeded: &CapExceeded) -> String {
 fn exhausted(by: &Spender) -> String {
     const MOST_CHARS: usize = 80;
     let task = cut_line(&by.task, MOST_CHARS);
-    let minutes = by.age_ms / 60_000;
-    let age = match minutes {
-        0..=119 => format!("{minutes} min"),
-        120..=2_879 => format!("{} h", minutes / 60),
-        _ => format!("{} days", minutes / 1_440),
-    };
+    let age = span(by.age_ms);
     format!(
         "The budget is that of the run {} (\"{task}\", begun {age} ago). Do the stage yourself and hand it in with maestro_request_approval; or ask without naming the run, if it is other work. A human ends the run with `maestro-mcp runs stop {} -m WHY`, or raises the limits (MAESTRO_MAX_CONSULT_TOTAL, MAESTRO_MAX_CONSULT_PER_STAGE) and restarts the server.",
         by.run, by.run

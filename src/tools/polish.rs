@@ -19,6 +19,7 @@ use crate::domain::address::Address;
 use crate::domain::redflag::Flag;
 use crate::domain::stage::Stage;
 use crate::domain::typed::{Misfit, from_value};
+use crate::domain::words::span;
 use crate::flow::progress::Progress;
 
 const NOISE: [&str; 3] = ["$schema", "title", "format"];
@@ -291,8 +292,7 @@ pub(crate) async fn waiting<T>(
 fn message(what: &str, elapsed: Duration) -> String {
     match elapsed.as_secs() {
         0 => format!("waiting for {what}"),
-        seconds @ 1..=119 => format!("waiting for {what} ({seconds} s)"),
-        seconds => format!("waiting for {what} ({} min)", seconds / 60),
+        seconds => format!("waiting for {what} ({})", span(seconds.saturating_mul(1_000))),
     }
 }
 
