@@ -49,7 +49,7 @@ pub fn install(
         new_mode: targets.settings_mode,
         decide: Box::new(|seen| {
             without_server.set(seen.and_then(|seen| {
-                if says_nothing(targets.client, seen) {
+                if has_no_settings(targets.client, seen) {
                     return Some(Original::Text(String::from_utf8_lossy(seen).into_owned()));
                 }
                 has_empty_list(targets.client, seen).then_some(Original::EmptyList)
@@ -97,7 +97,7 @@ pub fn uninstall(
             let edited = deregister(targets.client, bytes, list);
             let edited = edited.map_err(|fault| refused(targets, fault))?;
             let Some(bytes) = edited else { return Ok(Verdict::Keep(None)) };
-            if !says_nothing(targets.client, &bytes) {
+            if !has_no_settings(targets.client, &bytes) {
                 return Ok(Verdict::Write { bytes, backup: false });
             }
             Ok(match original {
@@ -339,7 +339,7 @@ fn has_empty_list(client: Client, bytes: &[u8]) -> bool {
 }
 
 /// True if a file with this content has no settings, so that it can be removed.
-fn says_nothing(client: Client, bytes: &[u8]) -> bool {
+fn has_no_settings(client: Client, bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix(BOM).unwrap_or(&text);
     text.trim().is_empty() || (client.about().format != Format::Toml && jsonc::is_empty(text))

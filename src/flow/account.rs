@@ -99,7 +99,7 @@ impl Account {
 
 /// Source of a consult's token count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Took {
+pub(crate) enum TokenSource {
     /// The CLI reported its tokens.
     Told,
     /// The CLI answered with this many bytes.
@@ -135,7 +135,7 @@ pub(crate) fn reserve(
     asked: &Asked<'_>,
     providers: &[String],
 ) -> Result<Vec<Reservation>, Error> {
-    let guard = Guard::of(&kit.config);
+    let guard = CapGuard::of(&kit.config);
     let usual = Spending::default().expected("", asked.tokens);
     let (reserved, stage) = match (&account.run, &guard) {
         (None, None) => (providers.iter().map(|_| (String::new(), usual)).collect(), account.stage),
@@ -182,7 +182,7 @@ type Reserved = (Vec<(String, Tokens)>, Option<Stage>);
 /// Reserves in the log. If no stage was named, the run's current stage pays.
 fn reserve_in(
     kit: &Kit,
-    guard: Option<&Guard>,
+    guard: Option<&CapGuard>,
     account: &Account,
     asked: &Asked<'_>,
     providers: &[String],
@@ -247,12 +247,14 @@ impl Reservation {
 
     /// The token estimate that the log keeps beside a consult. If the CLI reported its tokens, this is the
     /// estimate of the question alone, from which later estimates learn.
-    pub(crate) fn estimate(&self, took: Took) -> Tokens {
+    pub(crate) fn estimate(&self, took: TokenSource) -> Tokens {
         match took {
-            Took::Told => Tokens { input: self.question, output: 0 },
-            Took::Answered(bytes) => Tokens { input: self.expected.input, output: Tokens::of_bytes(bytes) },
-            Took::Unknown => self.expected,
-            Took::Nothing => Tokens::default(),
+            TokenSource::Told => Tokens { input: self.question, output: 0 },
+            TokenSource::Answered(bytes) => {
+                Tokens { input: self.expected.input, output: Tokens::of_bytes(bytes) }
+            }
+            TokenSource::Unknown => self.expected,
+            TokenSource::Nothing => Tokens::default(),
         }
     }
 
@@ -309,7 +311,7 @@ pub fn kept(text: &str, is_saved: bool) -> Kept {
 
 /// Checks consults against the caps on spending.
 #[derive(Clone)]
-struct Guard {
+struct CapGuard {
     caps: Caps,
     prices: Prices,
     /// Origin of each cap.
@@ -328,7 +330,7 @@ struct Wanted {
     is_free: bool,
 }
 
-impl Guard {
+impl CapGuard {
     /// The guard for the configured caps; `None` if no cap is set.
     fn of(config: &Configuration) -> Option<Self> {
         let caps = config.settings().caps;
@@ -395,12 +397,12 @@ impl Guard {
 
 /// The state of the caps that are set, for a run and for today.
 pub(crate) fn standings(config: &Configuration, history: &History, run: Option<&str>) -> Vec<Standing> {
-    Guard::of(config).map(|guard| guard.standings(history, run)).unwrap_or_default()
+    CapGuard::of(config).map(|guard| guard.standings(history, run)).unwrap_or_default()
 }
 
 /// The state of every cap today. Caps of a run are shown as for a run that has spent nothing.
 pub(crate) async fn today(config: &Configuration, log: &Log) -> Vec<Standing> {
-    let Some(guard) = Guard::of(config) else { return Vec::new() };
+    let Some(guard) = CapGuard::of(config) else { return Vec::new() };
     log.journal().read(move |history| guard.standings(history, Some(""))).await.unwrap_or_default()
 }
 

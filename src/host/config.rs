@@ -432,7 +432,7 @@ fn checked<T: serde::de::DeserializeOwned>(
     if document.is_null() {
         return Ok(document);
     }
-    if !layer::is_needed(text) {
+    if !layer::has_variables(text) {
         return parsed::<T>(origin, text).map(|_| document);
     }
     let mut last = Vec::new();

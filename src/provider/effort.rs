@@ -148,9 +148,9 @@ fn claude(wish: &Wish, version: Option<Version>) -> Told {
 }
 
 /// Gemini has three levels; its models before 3 have none. Gemini often chooses the model itself, so
-/// [`gemini_took`] is asked again about the model that answered.
+/// [`gemini_has_levels`] is asked again about the model that answered.
 fn gemini(wish: &Wish, model: Option<&str>) -> Told {
-    if model.is_some_and(|model| !gemini_took(model)) {
+    if model.is_some_and(|model| !gemini_has_levels(model)) {
         return unheard(wish, "gemini can tell it to models from gemini-3 on");
     }
     match wish.effort().unwrap_or(USUAL) {
@@ -163,7 +163,7 @@ fn gemini(wish: &Wish, model: Option<&str>) -> Told {
 
 /// True if a Gemini model has levels of thinking: a family without a generation (`pro`, `auto`), or a
 /// generation from 3 on.
-pub fn gemini_took(model: &str) -> bool {
+pub fn gemini_has_levels(model: &str) -> bool {
     let generation = model.split_once("gemini-").and_then(|(_, rest)| {
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
         digits.parse::<u32>().ok()

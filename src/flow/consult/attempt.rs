@@ -28,7 +28,7 @@ use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome, Pr
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::effort::{Known, Told, gemini_took, needs_levels, told};
+use crate::provider::effort::{Known, Told, gemini_has_levels, needs_levels, told};
 use crate::provider::events::told as told_by;
 use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::installed::{Version, allowed};
@@ -322,7 +322,7 @@ impl Call {
     fn named(&self, mut reply: Consulted) -> Consulted {
         let word = self.told.effort.clone().unwrap_or_default();
         let took = |served: &str| {
-            let took = !matches!(self.provider.adapter, Adapter::Gemini) || gemini_took(served);
+            let took = !matches!(self.provider.adapter, Adapter::Gemini) || gemini_has_levels(served);
             (!took).then(|| format!("effort {word} was not used: {served} has no levels of effort"))
         };
         reply.name_model(self.choice.model.as_deref(), self.told.clone(), took);

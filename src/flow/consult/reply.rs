@@ -21,7 +21,7 @@ use crate::domain::size::{MOST_ANSWER, cut_at, weight, weight_of};
 use crate::domain::stage::Stage;
 use crate::domain::thread::Replayed;
 use crate::error::{Error, ErrorNote};
-use crate::flow::account::{Account, Reservation, Took, kept};
+use crate::flow::account::{Account, Reservation, TokenSource, kept};
 use crate::flow::breaker::StoodIn;
 use crate::flow::citations::citations;
 use crate::flow::configuration::Configuration;
@@ -473,15 +473,15 @@ impl Recording {
 }
 
 /// Source of the token count of a call; without a reply the call was cancelled.
-fn took(reply: Option<&Consulted>) -> Took {
+fn took(reply: Option<&Consulted>) -> TokenSource {
     match reply {
-        None => Took::Unknown,
-        Some(Consulted { cause: Some(error), .. }) if error.may_have_cost() => Took::Unknown,
-        Some(Consulted { cause: Some(_), .. }) => Took::Nothing,
+        None => TokenSource::Unknown,
+        Some(Consulted { cause: Some(error), .. }) if error.may_have_cost() => TokenSource::Unknown,
+        Some(Consulted { cause: Some(_), .. }) => TokenSource::Nothing,
         Some(reply) if reply.usage.input_tokens.is_some() && reply.usage.output_tokens.is_some() => {
-            Took::Told
+            TokenSource::Told
         }
-        Some(reply) => Took::Answered(reply.content.len()),
+        Some(reply) => TokenSource::Answered(reply.content.len()),
     }
 }
 

@@ -123,7 +123,7 @@ impl CheckResult {
     }
 
     /// Marks a check that changed a file which runs or permits something: the check proves nothing.
-    fn is_told_of(&mut self, changed: &[PathBuf]) {
+    fn mark_guarded_changes(&mut self, changed: &[PathBuf]) {
         if changed.is_empty() {
             return;
         }
@@ -180,7 +180,7 @@ pub(super) async fn run(
         Ok((outcome, changed)) => {
             let mut result =
                 finished(&kit.config, &kit.project, plan.kept, check, permitted, outcome, room).await;
-            result.is_told_of(&changed);
+            result.mark_guarded_changes(&changed);
             progress.say(if result.passed { "passed" } else { "did not pass" });
             result
         }

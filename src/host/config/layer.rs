@@ -218,7 +218,7 @@ pub(super) enum Reading {
 }
 
 /// True if a text contains variables.
-pub(super) fn is_needed(text: &str) -> bool {
+pub(super) fn has_variables(text: &str) -> bool {
     text.contains("${")
 }
 

@@ -56,7 +56,7 @@ impl Waiting {
         let mut command = Command::new(&helper.program);
         command.arg0("maestro-helper").arg(HELPER_ARGUMENT).env_clear().current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let spawn = |_: &str| patiently(&mut command).map_err(ProcessError::Spawn);
+        let spawn = |_: &str| spawn_with_retries(&mut command).map_err(ProcessError::Spawn);
         let (tree, stdin, report) = begin(registry, runtime, spawn)?;
         let report = report.ok_or_else(|| ProcessError::Spawn(ErrorKind::BrokenPipe.into()))?;
         Ok(Self { tree, stdin, report })
@@ -111,7 +111,8 @@ pub(super) fn directly(
     command.stdout(capture.stdout.sink().map_err(ProcessError::Capture)?);
     command.stderr(capture.stderr.sink().map_err(ProcessError::Capture)?);
     let spawn = |marker: &str| {
-        patiently(command.env(MARKER_VARIABLE, marker)).map_err(|error| explain(&launch.program, error))
+        spawn_with_retries(command.env(MARKER_VARIABLE, marker))
+            .map_err(|error| explain(&launch.program, error))
     };
     let (mut tree, stdin, _) = begin(registry, runtime, spawn)?;
     tree.hold(hold, launch.limits.grace);
@@ -166,20 +167,20 @@ fn widen(_stdin: &ChildStdin, _bytes: usize) {}
 
 /// Spawns a program, and tries again if its file is open for writing and so cannot be executed. That passes
 /// soon after an installation: a child of another thread may hold the file between its fork and exec.
-fn patiently(command: &mut Command) -> io::Result<Child> {
+fn spawn_with_retries(command: &mut Command) -> io::Result<Child> {
     command.process_group(0);
     for _ in 1..BUSY_TRIES {
-        match exclusively(|| command.spawn()) {
+        match spawn_alone(|| command.spawn()) {
             Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => sleep(BUSY_PAUSE),
             result => return result,
         }
     }
-    exclusively(|| command.spawn())
+    spawn_alone(|| command.spawn())
 }
 
 /// Spawns at once: Linux creates pipes with the close-on-exec flag.
 #[cfg(target_os = "linux")]
-fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
+fn spawn_alone<T>(spawn: impl FnOnce() -> T) -> T {
     spawn()
 }
 
@@ -187,7 +188,7 @@ fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
 /// that another thread starts in between would hold the pipe open, and the program would wait for the end
 /// of its prompt.
 #[cfg(not(target_os = "linux"))]
-fn exclusively<T>(spawn: impl FnOnce() -> T) -> T {
+fn spawn_alone<T>(spawn: impl FnOnce() -> T) -> T {
     use std::sync::{Mutex, PoisonError};
     static SPAWNING: Mutex<()> = Mutex::new(());
     let _turn = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);

@@ -583,8 +583,8 @@ fn named_date(found: &Captures<'_>, now: &Zoned, time: Time) -> Option<Date> {
     }
     if let Some(day) = text("wd") {
         let wanted = weekday(day)?;
-        let passed = now.date().weekday() == wanted && now.time() < time;
-        return if passed { Some(now.date()) } else { now.date().nth_weekday(1, wanted).ok() };
+        let is_later_today = now.date().weekday() == wanted && now.time() < time;
+        return if is_later_today { Some(now.date()) } else { now.date().nth_weekday(1, wanted).ok() };
     }
     if let Some(year) = text("y") {
         return Date::new(year.parse().ok()?, text("mo")?.parse().ok()?, text("d")?.parse().ok()?).ok();
