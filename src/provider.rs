@@ -29,7 +29,7 @@ use crate::domain::cut::head;
 use crate::host::process::{CallDir, Ended, Exit, Outcome};
 
 use events::Piece;
-use failure::{CliFailure, FailureKind, Told};
+use failure::{CliFailure, Evidence, FailureKind};
 use installed::Version;
 
 pub use adapter::Adapter;
@@ -96,7 +96,7 @@ enum Form {
 
 impl Form {
     /// The event in a piece of output. Other pieces are noted in `told`, and give None.
-    fn event<'p>(&mut self, piece: &'p Piece<'_>, told: &mut Told) -> Option<&'p Value> {
+    fn event<'p>(&mut self, piece: &'p Piece<'_>, told: &mut Evidence) -> Option<&'p Value> {
         match piece {
             Piece::Document(event) => {
                 if *self == Self::Absent {
@@ -125,13 +125,13 @@ impl Outcome<String> {
         if self.ended != Ended::Exited || self.exit.success() {
             return None;
         }
-        let told = Told { noise: self.stdout.clone(), ..Told::default() };
+        let told = Evidence { noise: self.stdout.clone(), ..Evidence::default() };
         let said = told.failure(&self.stderr, self.exit, &self.at);
         Some(said.unwrap_or_else(|| told.by_end_alone(self.exit, &self.stderr)))
     }
 
     /// The failure of a CLI that gave no complete answer.
-    fn failure(&self, told: &Told, form: Form) -> CliFailure {
+    fn failure(&self, told: &Evidence, form: Form) -> CliFailure {
         const SHOWN: usize = 300;
         // If Maestro ended the CLI, the exit says nothing about the CLI itself.
         let exit = if self.ended == Ended::Exited { self.exit } else { Exit::Unknown };
@@ -160,7 +160,7 @@ impl Outcome<String> {
     }
 
     /// The failure of an empty answer, with the reason that the CLI gave elsewhere, if it gave one.
-    fn empty(&self, told: &Told) -> CliFailure {
+    fn empty(&self, told: &Evidence) -> CliFailure {
         match told.failure(&self.stderr, self.exit, &self.at) {
             Some(said) if said.kind != FailureKind::CliFailed => said,
             Some(_) | None => CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"),
@@ -184,7 +184,7 @@ impl Outcome<String> {
                 "the CLI went on writing after its answer was complete, and was ended".to_owned()
             }
         };
-        Some(match Told::default().failure(&self.stderr, Exit::Unknown, &self.at) {
+        Some(match Evidence::default().failure(&self.stderr, Exit::Unknown, &self.at) {
             Some(said) => format!("{what}: {}", said.detail),
             None => what,
         })

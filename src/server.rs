@@ -4,11 +4,11 @@
 //! that may take long. The choke point refuses unknown tools, catches panics, ends cancelled calls, and
 //! keeps results within the size that clients show. Everything else is in the tools.
 
+mod call_log;
 mod jobs;
 mod prompts;
 mod resources;
 pub(crate) mod stdio;
-mod told;
 mod wire;
 
 use std::panic::AssertUnwindSafe;
@@ -39,8 +39,8 @@ use crate::flow::kit::Kit;
 use crate::flow::place::place_notes;
 use crate::tools::catalogue::{BACKGROUND, Handle, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
+use call_log::CallLog;
 use jobs::{Asking, Reasons};
-use told::Told;
 
 /// Maximum number of running calls; further ones are refused at once.
 const MOST_CALLS: usize = 2_000;
@@ -60,7 +60,7 @@ pub struct Maestro {
 struct Inner {
     handle: Handle,
     calls: AtomicUsize,
-    told: Told,
+    call_log: CallLog,
     /// Ends the calls that a client waits for.
     stop: CancellationToken,
     /// Ends jobs, which continue after the client has left.
@@ -87,7 +87,7 @@ impl Maestro {
         let inner = Inner {
             handle: Handle::new(kit, stop.clone()),
             calls: AtomicUsize::new(0),
-            told: Told::default(),
+            call_log: CallLog::default(),
             stop,
             jobs_stop: CancellationToken::new(),
             asking: Asking::default(),
@@ -111,7 +111,7 @@ impl Maestro {
 
     /// Number of calls since the start.
     fn calls_so_far(&self) -> u64 {
-        self.inner.told.calls()
+        self.inner.call_log.calls()
     }
 
     fn unknown_tool(&self, name: &str) -> ErrorData {
@@ -251,7 +251,7 @@ impl ServerHandler for Maestro {
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        self.inner.told.greeted(&context);
+        self.inner.call_log.greeted(&context);
     }
 
     async fn list_tools(
@@ -259,7 +259,7 @@ impl ServerHandler for Maestro {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        self.inner.told.client_of(&context);
+        self.inner.call_log.client_of(&context);
         Ok(ListToolsResult::with_all_items(self.tools().list.clone()))
     }
 
@@ -272,9 +272,9 @@ impl ServerHandler for Maestro {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let told = &self.inner.told;
-        told.client_of(&context);
-        let ending = told.call(&request.name, self.tools().router.has_route(&request.name));
+        let call_log = &self.inner.call_log;
+        call_log.client_of(&context);
+        let ending = call_log.call(&request.name, self.tools().router.has_route(&request.name));
         let outcome = self.answered(request, context).instrument(ending.span()).await;
         ending.with(&outcome);
         outcome

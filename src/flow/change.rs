@@ -114,7 +114,7 @@ impl Work<'_> {
         outcome.planned(&planned);
         let told = match &run {
             Some(run) if !request.dry_run => self.told(run, request, patch, &planned, &tree)?,
-            Some(_) | None => Told::default(),
+            Some(_) | None => PatchRecord::default(),
         };
         let is_approved = told.approved_by.is_some();
         let mut plan = planned.plan()?;
@@ -148,7 +148,7 @@ impl Work<'_> {
         tree: &Tree,
         plan: &Plan,
         run: Option<&Belonging>,
-        told: Told,
+        told: PatchRecord,
     ) -> Result<Manifest, Refusal> {
         let manifest = self.try_out(store, tree, plan)?;
         carried_out(&self.kit.log, run.map(Belonging::id), &manifest, told);
@@ -313,7 +313,7 @@ fn below(prefix: &Path, name: &str) -> String {
 
 /// The parts of a patch that the log keeps beside its files.
 #[derive(Clone, Debug, Default)]
-struct Told {
+struct PatchRecord {
     /// Its text, masked.
     patch: Option<String>,
     /// The request that approved the change.
@@ -321,10 +321,10 @@ struct Told {
 }
 
 /// Records a change: a restore if the manifest has `undoes`, else a patch.
-fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: Told) {
+fn carried_out(log: &Log, run: Option<&str>, manifest: &Manifest, told: PatchRecord) {
     let kind = if manifest.undoes.is_some() { ChangeKind::RolledBack } else { ChangeKind::Applied };
     let files = manifest.files.iter().map(changed).collect();
-    let Told { patch, approved_by } = told;
+    let PatchRecord { patch, approved_by } = told;
     let patch = patch.filter(|_| run.is_some());
     note_change(log, run, Changed { patch, approved_by, ..record(kind, manifest, files) });
 }

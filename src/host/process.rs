@@ -125,7 +125,7 @@ impl Supervisor {
     ) -> Result<Outcome, ProcessError> {
         let Running { tree, stdin, orders, capture, through } = running;
         let stdin = stdin.map(ChildStdin::from_std).transpose().map_err(ProcessError::Spawn)?;
-        let mut told = Told::by(through)?;
+        let mut told = HelperReport::by(through)?;
         let mut meter = Meter::new(limits.clone(), started);
         let stopped = tokio::select! {
             biased;
@@ -287,13 +287,13 @@ impl End {
 }
 
 /// The helper's report on the program: its wall and its end. Without a helper, only the wall is known.
-struct Told {
+struct HelperReport {
     /// The pipe from the helper, and the text received so far.
     pipe: Option<(ChildStdout, Vec<u8>)>,
     report: Report,
 }
 
-impl Told {
+impl HelperReport {
     fn by(through: Through) -> Result<Self, ProcessError> {
         let (pipe, standing) = match through {
             Through::Helper(pipe) => (Some(ChildStdout::from_std(pipe).map_err(ProcessError::Spawn)?), None),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::events::{self, Piece, kind, pieces};
-use super::failure::{CliFailure, FailureKind, Told};
+use super::failure::{CliFailure, Evidence, FailureKind};
 use super::installed::Version;
 use super::schema::inline;
 use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
@@ -62,7 +62,7 @@ pub fn is_finished(stdout: &str) -> bool {
 ///
 /// The failure that the CLI reported.
 pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
-    let mut told = Told::default();
+    let mut told = Evidence::default();
     let (mut events, mut form) = (Vec::new(), Form::Absent);
     for piece in pieces(&output.stdout) {
         match piece {
@@ -110,7 +110,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
 }
 
 /// Notes the end of a limit, and the type of an error, from an event before the result.
-fn limit(event: &Value, told: &mut Told) {
+fn limit(event: &Value, told: &mut Evidence) {
     if kind(event) == Some("rate_limit_event")
         && event.pointer("/rate_limit_info/status").and_then(Value::as_str) == Some("rejected")
     {
@@ -136,7 +136,7 @@ fn served_model(events: &[Value]) -> Option<String> {
     events.iter().rev().filter(|event| kind(event) == Some("assistant")).filter_map(named).find(served)
 }
 
-fn failure(output: &Outcome<String>, result: &Value, mut told: Told) -> CliFailure {
+fn failure(output: &Outcome<String>, result: &Value, mut told: Evidence) -> CliFailure {
     told.say(result.get("result").and_then(Value::as_str).unwrap_or_default());
     for error in result.get("errors").and_then(Value::as_array).into_iter().flatten() {
         told.say(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::events::{self, in_short, kind, pieces, together};
-use super::failure::{CliFailure, Told};
+use super::failure::{CliFailure, Evidence};
 use super::installed::Version;
 use super::schema::strict;
 use super::{Answer, Ask, Files, Form, Places, Usage};
@@ -134,7 +134,7 @@ pub fn is_finished(stdout: &str) -> bool {
 pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
     let mut messages: Vec<&str> = Vec::new();
-    let mut told = Told::default();
+    let mut told = Evidence::default();
     let mut form = Form::Absent;
     let pieces = pieces(&output.stdout);
     for piece in &pieces {

@@ -44,14 +44,14 @@ impl Wish {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct PassedEffort {
     /// The word that is passed to the CLI; None if none is.
     pub effort: Option<String>,
     /// The reason why it differs from the wish.
     pub note: Option<String>,
 }
 
-impl Told {
+impl PassedEffort {
     fn word(word: impl Into<String>) -> Self {
         Self { effort: Some(word.into()), note: None }
     }
@@ -84,7 +84,7 @@ pub struct Known<'a> {
     pub leading: &'a [String],
 }
 
-pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
+pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> PassedEffort {
     match adapter {
         Adapter::Codex => codex(wish, known.levels),
         Adapter::Claude => claude(wish, known.version),
@@ -92,7 +92,7 @@ pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
         Adapter::Template(settings)
             if known.leading.iter().chain(&settings.args).any(|argument| argument.contains("{effort}")) =>
         {
-            wish.effort().map_or_else(Told::default, |effort| Told::word(effort.name()))
+            wish.effort().map_or_else(PassedEffort::default, |effort| PassedEffort::word(effort.name()))
         }
         Adapter::Template(_) => unheard(wish, "its command has no place for {effort}"),
         Adapter::Understudy => unheard(wish, "it is rules and no model"),
@@ -100,63 +100,66 @@ pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> Told {
 }
 
 /// The outcome for a wish that cannot be passed on. Only a named wish gets a note.
-fn unheard(wish: &Wish, why: &str) -> Told {
+fn unheard(wish: &Wish, why: &str) -> PassedEffort {
     match wish {
-        Wish::Named(effort) => Told::nothing(format!("effort {} was not used: {why}", effort.name())),
-        Wish::Own(_) | Wish::Usual => Told::default(),
+        Wish::Named(effort) => PassedEffort::nothing(format!("effort {} was not used: {why}", effort.name())),
+        Wish::Own(_) | Wish::Usual => PassedEffort::default(),
     }
 }
 
-fn codex(wish: &Wish, levels: Option<&[String]>) -> Told {
+fn codex(wish: &Wish, levels: Option<&[String]>) -> PassedEffort {
     let effort = match wish {
         // The user's own setting for this CLI is passed on unchanged.
-        Wish::Own(word) => return Told::word(word.clone()),
+        Wish::Own(word) => return PassedEffort::word(word.clone()),
         Wish::Named(effort) => *effort,
         Wish::Usual => USUAL,
     };
     let Some(levels) = levels else {
         // Every model has the levels up to high. The service refuses a higher one that the model lacks.
         return if effort <= Effort::High {
-            Told::word(effort.name())
+            PassedEffort::word(effort.name())
         } else {
-            Told::less(effort, Effort::High, "codex does not tell whether its model takes more")
+            PassedEffort::less(effort, Effort::High, "codex does not tell whether its model takes more")
         };
     };
     let takes = |effort: &Effort| levels.iter().any(|level| level == effort.name());
     match Effort::ALL.iter().copied().rev().filter(|other| *other <= effort).find(takes) {
-        Some(found) if found == effort => Told::word(effort.name()),
-        Some(found) => Told::less(effort, found, "the model has no higher effort"),
-        None => Told::nothing(format!("effort {} was not used: the model does not take it", effort.name())),
+        Some(found) if found == effort => PassedEffort::word(effort.name()),
+        Some(found) => PassedEffort::less(effort, found, "the model has no higher effort"),
+        None => PassedEffort::nothing(format!(
+            "effort {} was not used: the model does not take it",
+            effort.name()
+        )),
     }
 }
 
-fn claude(wish: &Wish, version: Option<Version>) -> Told {
+fn claude(wish: &Wish, version: Option<Version>) -> PassedEffort {
     // The CLI itself also ignores unknown words in its settings.
     let effort = wish.effort().unwrap_or(USUAL);
     match version {
-        Some(version) if version < CLAUDE_TAKES => Told::nothing(format!(
+        Some(version) if version < CLAUDE_TAKES => PassedEffort::nothing(format!(
             "effort {} was not used: claude {version} does not take it (from {CLAUDE_TAKES} on); update claude",
             effort.name()
         )),
-        Some(version) if version < CLAUDE_TAKES_XHIGH && effort == Effort::Xhigh => Told::less(
+        Some(version) if version < CLAUDE_TAKES_XHIGH && effort == Effort::Xhigh => PassedEffort::less(
             effort,
             Effort::High,
             &format!("claude {version} does not take it (from {CLAUDE_TAKES_XHIGH} on)"),
         ),
-        Some(_) | None => Told::word(effort.name()),
+        Some(_) | None => PassedEffort::word(effort.name()),
     }
 }
 
 /// Gemini has three levels; its models before 3 have none. Gemini often chooses the model itself, so
 /// [`gemini_has_levels`] is asked again about the model that answered.
-fn gemini(wish: &Wish, model: Option<&str>) -> Told {
+fn gemini(wish: &Wish, model: Option<&str>) -> PassedEffort {
     if model.is_some_and(|model| !gemini_has_levels(model)) {
         return unheard(wish, "gemini can tell it to models from gemini-3 on");
     }
     match wish.effort().unwrap_or(USUAL) {
-        effort @ (Effort::Low | Effort::Medium | Effort::High) => Told::word(effort.name()),
+        effort @ (Effort::Low | Effort::Medium | Effort::High) => PassedEffort::word(effort.name()),
         effort @ (Effort::Xhigh | Effort::Max) => {
-            Told::less(effort, Effort::High, "gemini has no higher effort")
+            PassedEffort::less(effort, Effort::High, "gemini has no higher effort")
         }
     }
 }
@@ -176,7 +179,7 @@ mod tests {
     use super::*;
     use crate::host::config::TemplateSettings;
 
-    fn words(told: &Told) -> (Option<&str>, bool) {
+    fn words(told: &PassedEffort) -> (Option<&str>, bool) {
         (told.effort.as_deref(), told.note.is_some())
     }
 

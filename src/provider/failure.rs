@@ -20,7 +20,7 @@ use crate::domain::plain::plain;
 use crate::domain::prompt::{Texts, filled};
 use crate::domain::words::in_a_variable;
 
-pub use evidence::Told;
+pub use evidence::Evidence;
 use rules::chatter;
 
 /// A failure as the CLI reported it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::events::{self, Piece, in_short, kind, pieces};
-use super::failure::{CliFailure, Told};
+use super::failure::{CliFailure, Evidence};
 use super::installed::Version;
 use super::schema::in_words;
 use super::{Answer, Ask, Asked, Files, Form, Places, Usage, never_a_command};
@@ -140,7 +140,7 @@ pub(crate) fn asked(output: &Outcome<String>) -> Asked {
 /// The failure that the CLI reported.
 pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     let mut answer = Answer::default();
-    let mut told = Told { fallback_status: status_by_exit(output.exit), ..Told::default() };
+    let mut told = Evidence { fallback_status: status_by_exit(output.exit), ..Evidence::default() };
     let mut form = Form::Absent;
     let mut failed = false;
     for piece in &pieces(&output.stdout) {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::events::pieces;
-use super::failure::{CliFailure, FailureKind, Told};
+use super::failure::{CliFailure, Evidence, FailureKind};
 use super::schema::in_words;
 use super::{Answer, Ask, Files, Form, Places, Usage, never_a_command};
 use crate::domain::plain::plain;
@@ -100,7 +100,7 @@ fn filled(text: &str, values: &Values<'_>) -> Option<String> {
 ///
 /// The exit code is not 0, the error rule finds an error, or the answer is empty or unreadable.
 pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<Answer, CliFailure> {
-    let mut told = Told::default();
+    let mut told = Evidence::default();
     let (documents, form) = match &template.answer {
         AnswerRule::Text => (documents_of_text(&output.stdout), Form::Absent),
         AnswerRule::Json(_) | AnswerRule::JsonLines { .. } => documents(&output.stdout, &mut told),
@@ -150,7 +150,7 @@ pub fn parse(template: &TemplateSettings, output: &Outcome<String>) -> Result<An
 }
 
 /// The JSON documents anywhere in an output.
-fn documents(stdout: &str, told: &mut Told) -> (Vec<Value>, Form) {
+fn documents(stdout: &str, told: &mut Evidence) -> (Vec<Value>, Form) {
     let mut form = Form::Absent;
     let pieces = pieces(stdout);
     let documents = pieces.iter().filter_map(|piece| form.event(piece, told).cloned()).collect();

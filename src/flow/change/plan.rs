@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use super::{PatchRequest, Told, Work, below};
+use super::{PatchRecord, PatchRequest, Work, below};
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::cut::head;
 use crate::domain::diff::{self, Action, Applied, Changed, ChangedLines, FilePatch, Offset, Patch, Side};
@@ -356,7 +356,7 @@ impl Work<'_> {
         patch: &Patch,
         planned: &Planned,
         tree: &Tree,
-    ) -> Result<Told, Refusal> {
+    ) -> Result<PatchRecord, Refusal> {
         let masker = self.kit.config.masker().map_err(|error| Refusal::new(Reason::LogUnavailable, error))?;
         let shown = masker.mask(&request.patch).text;
         let given = Given {
@@ -380,7 +380,7 @@ impl Work<'_> {
             }
         }
         let patch = head(&shown, MOST_CHARS).to_owned();
-        Ok(Told { patch: Some(patch), approved_by: approved.map(|change| change.request.clone()) })
+        Ok(PatchRecord { patch: Some(patch), approved_by: approved.map(|change| change.request.clone()) })
     }
 
     /// The changed lines with names relative to the project's root; files of other roots are left out.

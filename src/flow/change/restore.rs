@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{self, ancestors, refusal};
 use super::{
-    Failed, RestoreOutcome, Told, Work, below, blocking, check_caller, failed, lock, locked, undo_open,
+    Failed, PatchRecord, RestoreOutcome, Work, below, blocking, check_caller, failed, lock, locked, undo_open,
 };
 use crate::domain::change::{Mark, Reason, Refusal};
 use crate::domain::diff;
@@ -97,7 +97,7 @@ fn restore_now(
     if !changes.is_empty() {
         let plan = restoring.plan(changes);
         outcome.undo_session =
-            Some(work.carry_out(&store, &tree, &plan, run.as_ref(), Told::default())?.session);
+            Some(work.carry_out(&store, &tree, &plan, run.as_ref(), PatchRecord::default())?.session);
     }
     Ok(())
 }

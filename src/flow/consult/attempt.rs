@@ -28,7 +28,7 @@ use crate::host::process::{Activity, CallDir, Ended, Launch, Limits, Outcome, Pr
 use crate::provider::adapter::PromptLimit;
 use crate::provider::catalogue::Provider;
 use crate::provider::choice::Choice;
-use crate::provider::effort::{Known, Told, gemini_has_levels, needs_levels, told};
+use crate::provider::effort::{Known, PassedEffort, gemini_has_levels, needs_levels, told};
 use crate::provider::events::told as told_by;
 use crate::provider::failure::{CliFailure, FailureKind};
 use crate::provider::installed::{Version, allowed};
@@ -166,7 +166,7 @@ struct Call {
     /// The version of the CLI, if its flags depend on it.
     version: Option<Version>,
     /// The effort that the CLI gets, and a note if that differs from the wish.
-    told: Told,
+    told: PassedEffort,
     started: Instant,
     timeout: Duration,
 }
@@ -198,7 +198,7 @@ impl Call {
             choice,
             prepared: Arc::clone(prepared),
             version: None,
-            told: Told::default(),
+            told: PassedEffort::default(),
             started: Instant::now(),
         })
     }

@@ -32,7 +32,7 @@ use crate::flow::scope::off_thread_with;
 use crate::flow::thread::ANSWER_LABEL;
 use crate::flow::time::milliseconds;
 use crate::host::answers::Answers;
-use crate::provider::effort::Told;
+use crate::provider::effort::PassedEffort;
 use crate::provider::{Answer, Usage};
 
 /// Note on an answer that came with the model's reasoning.
@@ -224,7 +224,7 @@ impl Consulted {
     pub(super) fn name_model(
         &mut self,
         asked: Option<&str>,
-        told: Told,
+        told: PassedEffort,
         took: impl Fn(&str) -> Option<String>,
     ) {
         let served = self.model.take();

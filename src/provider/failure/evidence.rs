@@ -34,7 +34,7 @@ const SHORT: Duration = Duration::from_secs(10 * 60);
 
 /// The evidence of a failure that a CLI gave on stdout.
 #[derive(Clone, Debug, Default)]
-pub struct Told {
+pub struct Evidence {
     /// The messages in its own form, from an envelope or error events.
     pub words: Vec<String>,
     /// The HTTP status in its own form.
@@ -64,7 +64,7 @@ struct Verdict {
     line: String,
 }
 
-impl Told {
+impl Evidence {
     /// Adds a message. Duplicates and empty ones are dropped.
     pub fn say(&mut self, words: impl Into<String>) {
         let words = words.into();
@@ -642,7 +642,7 @@ mod tests {
     }
 
     fn of(words: &str, noise: &str, stderr: &str) -> CliFailure {
-        let mut told = Told { noise: noise.to_owned(), ..Told::default() };
+        let mut told = Evidence { noise: noise.to_owned(), ..Evidence::default() };
         told.say(words);
         told.failure(stderr, Exit::Code(1), &now()).unwrap()
     }
@@ -783,7 +783,7 @@ mod tests {
     #[test]
     fn a_status_in_its_own_form_comes_first() {
         let with = |status, words: &str| {
-            let mut told = Told { status: Some(status), ..Told::default() };
+            let mut told = Evidence { status: Some(status), ..Evidence::default() };
             told.say(words);
             told.failure("", Exit::Code(1), &now()).unwrap()
         };
@@ -802,7 +802,7 @@ mod tests {
 
     #[test]
     fn an_end_without_words_is_told() {
-        let told = Told::default();
+        let told = Evidence::default();
         let end = |exit, chatter: &str| {
             assert_eq!(told.failure(chatter, exit, &now()), None);
             told.by_end_alone(exit, chatter)

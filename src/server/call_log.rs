@@ -15,8 +15,9 @@ use crate::flow::time::milliseconds;
 /// Maximum length of a logged name that a client chose, in characters.
 const MOST_CHARS: usize = 80;
 
+/// Counts the calls, and logs the client and each call.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct CallLog {
     met: AtomicBool,
     calls: AtomicU64,
 }
@@ -28,7 +29,7 @@ pub(super) struct Ending {
     is_told: bool,
 }
 
-impl Told {
+impl CallLog {
     /// Number of calls so far.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
