@@ -31,7 +31,7 @@ use crate::flow::time::now;
 use crate::flow::{breaker, wall};
 use crate::host::config::{Enabled, Sandbox, Scope};
 use crate::host::human::harmless;
-use crate::host::trust::Standing as Trust;
+use crate::host::trust::Trust;
 use crate::host::wall::WallStanding;
 use crate::provider::Adapter;
 use crate::provider::catalogue::Provider;

@@ -15,7 +15,7 @@ use crate::flow::rules_in_force::project_note;
 use crate::host::human::{Typed, harmless};
 use crate::host::own_files::DIRECTORY;
 use crate::host::store::StoreError;
-use crate::host::trust::{ProjectLayer, Standing, shown};
+use crate::host::trust::{ProjectLayer, Trust, shown};
 
 /// The word that a person types to confirm.
 const WORD: &str = "trust";
@@ -45,14 +45,14 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
     // The person reads exactly the text that is confirmed, but with control characters replaced.
     person.say(&harmless(&described(config, &layer, ignored)))?;
     match layer.standing {
-        Standing::Trusted => {
+        Trust::Trusted => {
             return done("You already trust exactly these files. Any change of them cancels that.\n");
         }
-        Standing::Unconfirmed | Standing::Changed if ignored.is_empty() => {
+        Trust::Unconfirmed | Trust::Changed if ignored.is_empty() => {
             return done("All of it holds without your word: nothing to confirm.\n");
         }
-        Standing::Unconfirmed | Standing::Changed if show => return Ok(ExitCode::SUCCESS),
-        Standing::Unconfirmed | Standing::Changed => {}
+        Trust::Unconfirmed | Trust::Changed if show => return Ok(ExitCode::SUCCESS),
+        Trust::Unconfirmed | Trust::Changed => {}
     }
     if let Some(problem) = project_note(config.library()).and_then(|note| note.problem) {
         return Err(Error::Document { name: shown("verification.yaml"), reason: problem });
@@ -123,9 +123,9 @@ fn as_json(config: &Configuration, layer: &ProjectLayer) -> Value {
 
 fn standing(layer: &ProjectLayer) -> &'static str {
     match layer.standing {
-        Standing::Trusted => "trusted",
-        Standing::Unconfirmed => "not trusted",
-        Standing::Changed => "changed since you trusted it",
+        Trust::Trusted => "trusted",
+        Trust::Unconfirmed => "not trusted",
+        Trust::Changed => "changed since you trusted it",
     }
 }
 

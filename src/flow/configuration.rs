@@ -223,14 +223,14 @@ impl Configuration {
         let layer = self.library().layer();
         let Some(added) = Library::of_layer(&layer, PATH) else { return Ok(rules) };
         match layer.standing {
-            trust::Standing::Trusted => {
+            trust::Trust::Trusted => {
                 let added = added.map_err(|error| invalid(PATH, error))?;
                 let rules = rules.with(read(&added)?);
                 rules.check().map_err(|error| invalid(&added.origin, error))?;
                 Ok(rules)
             }
             // An invalid file is reported with everything else that is ignored.
-            trust::Standing::Unconfirmed | trust::Standing::Changed => {
+            trust::Trust::Unconfirmed | trust::Trust::Changed => {
                 let added = added.ok().and_then(|added| AddedRules::modest(&added.text).ok());
                 Ok(rules.with(added.unwrap_or_default()))
             }

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::configuration::Configuration;
 use super::slots::Slots;
 use crate::error::{ApprovalProblem, Error};
-use crate::host::ancestry::{Ancestry, Standing};
+use crate::host::ancestry::{Ancestry, StartedBy};
 use crate::host::process::Supervisor;
 use crate::provider::installed::Version;
 
@@ -95,10 +95,10 @@ impl Processes {
         if !self.inner.is_served.load(Ordering::Relaxed) {
             return Ok(());
         }
-        match Ancestry::of_server().standing() {
-            Standing::Own => Ok(()),
-            Standing::BelowMaestro => Err(Error::NestedConsult),
-            Standing::Command(agent) => Err(ApprovalProblem::SecondServer(agent).into()),
+        match Ancestry::of_server().started_by() {
+            StartedBy::Own => Ok(()),
+            StartedBy::BelowMaestro => Err(Error::NestedConsult),
+            StartedBy::Command(agent) => Err(ApprovalProblem::SecondServer(agent).into()),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::verification::policy::{Policy, ProjectState};
 use crate::domain::verification::rules::{ProjectRules, VerificationRules};
 use crate::error::Error;
 use crate::host::library::{BUILT_IN, Document, Library};
-use crate::host::trust::Standing;
+use crate::host::trust::Trust;
 
 const DOCUMENT: &str = "conf/verification.yaml";
 
@@ -117,9 +117,9 @@ impl InForce {
 fn of_project(library: &Library) -> (Result<Option<String>, String>, ProjectState) {
     let layer = library.layer();
     let state = match layer.standing {
-        Standing::Trusted => ProjectState::Confirmed,
-        Standing::Unconfirmed => ProjectState::Unconfirmed,
-        Standing::Changed => ProjectState::Changed,
+        Trust::Trusted => ProjectState::Confirmed,
+        Trust::Unconfirmed => ProjectState::Unconfirmed,
+        Trust::Changed => ProjectState::Changed,
     };
     let found = Library::of_layer(&layer, DOCUMENT).transpose();
     (found.map(|found| found.map(|found| found.text)).map_err(|error| error.to_string()), state)

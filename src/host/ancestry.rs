@@ -44,7 +44,7 @@ pub enum Feeder {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum StartedBy {
     /// A client or a person started it.
     Own,
     /// A check, a consultant or a server of Maestro started it.
@@ -121,13 +121,13 @@ impl Ancestry {
         self.parents.iter().find_map(Process::agent)
     }
 
-    /// The standing of a server below these parents.
-    pub fn standing(&self) -> Standing {
+    /// The starter of a server below these parents.
+    pub fn started_by(&self) -> StartedBy {
         if self.is_below_maestro() {
-            return Standing::BelowMaestro;
+            return StartedBy::BelowMaestro;
         }
         if self.parents.first().is_some_and(Process::is_demo) {
-            return Standing::Own;
+            return StartedBy::Own;
         }
         let client = match self.feeder.unwrap_or(Feeder::Unseen) {
             Feeder::Parent(place) => place,
@@ -154,11 +154,11 @@ impl Ancestry {
         self.command_of_any_agent(client + own)
     }
 
-    fn command_of_any_agent(&self, from: usize) -> Standing {
+    fn command_of_any_agent(&self, from: usize) -> StartedBy {
         let above = self.parents.get(from..).unwrap_or_default();
         match above.iter().find_map(Process::agent) {
-            Some(agent) if !is_under_test() => Standing::Command(agent.to_owned()),
-            Some(_) | None => Standing::Own,
+            Some(agent) if !is_under_test() => StartedBy::Command(agent.to_owned()),
+            Some(_) | None => StartedBy::Own,
         }
     }
 }
@@ -326,9 +326,9 @@ mod tests {
         Process { name: base(&words[0]).chars().take(15).collect(), words, is_marked: false }
     }
 
-    fn standing(parents: &[&str], feeder: Feeder) -> Standing {
+    fn started_by(parents: &[&str], feeder: Feeder) -> StartedBy {
         Ancestry { parents: parents.iter().map(|line| process(line)).collect(), feeder: Some(feeder) }
-            .standing()
+            .started_by()
     }
 
     #[test]
@@ -343,22 +343,22 @@ mod tests {
             &["code", "systemd"],
         ] {
             let client = parents.iter().position(|line| process(line).agent().is_some()).unwrap_or(0);
-            assert_eq!(standing(parents, Feeder::Parent(client)), Standing::Own, "{parents:?}");
+            assert_eq!(started_by(parents, Feeder::Parent(client)), StartedBy::Own, "{parents:?}");
         }
         for parents in [
             &["codex", "bash"] as &[&str],
             &["node /x/bin/maestro-mcp", "sh -c maestro-mcp", "npm exec maestro-mcp", "codex", "bash"],
         ] {
-            assert_eq!(standing(parents, Feeder::Unseen), Standing::Own, "{parents:?}");
+            assert_eq!(started_by(parents, Feeder::Unseen), StartedBy::Own, "{parents:?}");
         }
     }
 
     #[test]
     fn a_server_that_an_agents_command_started_is_not() {
-        let command = |agent: &str| Standing::Command(agent.to_owned());
+        let command = |agent: &str| StartedBy::Command(agent.to_owned());
         // A script feeds it.
         assert_eq!(
-            standing(&["python3 x.py", "bash -c x", "claude", "bash"], Feeder::Parent(0)),
+            started_by(&["python3 x.py", "bash -c x", "claude", "bash"], Feeder::Parent(0)),
             command("claude")
         );
         // A file or a pipe of the shell's feeds it.
@@ -366,14 +366,14 @@ mod tests {
             [&["claude", "bash"] as &[&str], &["bash -c x", "claude"], &["sh", "bash", "codex", "bash"]]
         {
             let agent = parents.iter().find_map(|line| process(line).agent()).unwrap();
-            assert_eq!(standing(parents, Feeder::NoParent), command(agent), "{parents:?}");
+            assert_eq!(started_by(parents, Feeder::NoParent), command(agent), "{parents:?}");
         }
         // An agent that an agent runs is no person's client.
         let nested = ["claude -p", "bash -c claude", "codex exec", "bash"];
-        assert_eq!(standing(&nested, Feeder::Parent(0)), command("codex"));
+        assert_eq!(started_by(&nested, Feeder::Parent(0)), command("codex"));
         // An unknown process counts as the agent's if a shell or a script is between them.
         for parents in [&["bash -c x", "codex", "bash"] as &[&str], &["python3 x.py", "codex"]] {
-            assert_eq!(standing(parents, Feeder::Unseen), command("codex"), "{parents:?}");
+            assert_eq!(started_by(parents, Feeder::Unseen), command("codex"), "{parents:?}");
         }
     }
 
@@ -382,10 +382,10 @@ mod tests {
         let mut parents: Vec<Process> = ["sh", "exe contain /x", "x", "claude"].map(process).into();
         parents[2].name = PROCESS_NAME.to_owned();
         let ancestry = Ancestry { parents: parents.clone(), feeder: Some(Feeder::Parent(0)) };
-        assert_eq!(ancestry.standing(), Standing::BelowMaestro);
+        assert_eq!(ancestry.started_by(), StartedBy::BelowMaestro);
         parents[2].name = "other".to_owned();
         parents[0].is_marked = true;
-        assert_eq!(Ancestry { parents, feeder: None }.standing(), Standing::BelowMaestro);
+        assert_eq!(Ancestry { parents, feeder: None }.started_by(), StartedBy::BelowMaestro);
     }
 
     #[test]

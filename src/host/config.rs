@@ -22,7 +22,7 @@ use crate::domain::typed::{Misfit, from_value, from_yaml};
 use crate::domain::words::in_brief;
 use crate::host::environment::Environment;
 use crate::host::library::{Document, Library};
-use crate::host::trust::{ProjectLayer, Standing, shown};
+use crate::host::trust::{ProjectLayer, Trust, shown};
 
 use layer::{Expansion, Layers, Reading, strictness};
 pub use provider::{
@@ -58,7 +58,7 @@ pub struct Config {
     /// Parts of the project's own files that have no effect, each as a file with its ignored keys.
     pub ignored: Vec<String>,
     /// A person's trust in the project's own files.
-    pub standing: Standing,
+    pub standing: Trust,
     /// The language of the user's locale.
     locale: Language,
 }
@@ -90,7 +90,7 @@ impl Config {
         let below = below.finish();
         let mut ignored = Vec::new();
         let mut of_project = match project.standing {
-            Standing::Trusted => {
+            Trust::Trusted => {
                 let found = |path: &str| Library::of_layer(&project, path);
                 let mut own = usable(found, environment, &mut problems);
                 for document in &mut own {
@@ -98,7 +98,7 @@ impl Config {
                 }
                 own
             }
-            Standing::Unconfirmed | Standing::Changed => untrusted(&project, &below, &mut ignored),
+            Trust::Unconfirmed | Trust::Changed => untrusted(&project, &below, &mut ignored),
         };
         for (document, origin) in &mut of_project {
             let taken = take_what_is_the_users(document).into_iter();
@@ -120,7 +120,7 @@ impl Config {
         let providers = clients.providers.unwrap_or_default();
         let settings: Settings = typed(settings, &mut problems);
         let prices = prices(library, environment, &mut problems);
-        if project.standing == Standing::Trusted
+        if project.standing == Trust::Trusted
             && let Some(Ok(document)) = Library::of_layer(&project, PRICES)
         {
             ignored.push(document.origin);

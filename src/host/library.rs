@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::own_files::DIRECTORY;
-use super::trust::{self, ProjectLayer, Standing};
+use super::trust::{self, ProjectLayer, Trust};
 use crate::domain::packed;
 
 /// Origin of texts inside this binary.
@@ -51,8 +51,7 @@ impl Library {
         }
         if self.has_of_project(path) {
             let layer = self.layer();
-            if let Some(document) =
-                Self::of_layer(&layer, path).filter(|_| layer.standing == Standing::Trusted)
+            if let Some(document) = Self::of_layer(&layer, path).filter(|_| layer.standing == Trust::Trusted)
             {
                 return document;
             }

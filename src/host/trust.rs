@@ -22,7 +22,7 @@ const RECORD: &str = "trusted.json";
 /// A person's trust in the current files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum Trust {
     /// The files have the confirmed hash.
     Trusted,
     /// No person has confirmed files of this project.
@@ -37,7 +37,7 @@ pub enum Standing {
 pub struct ProjectLayer {
     /// By its name below `.maestro/`, the text of each file or the reason why it is not read.
     files: BTreeMap<String, Result<String, Unread>>,
-    pub standing: Standing,
+    pub standing: Trust,
 }
 
 impl ProjectLayer {
@@ -67,9 +67,9 @@ impl ProjectLayer {
         }
         if let Some(record) = record.filter(|_| !layer.files.is_empty()) {
             layer.standing = match known(record).get(&key(root)) {
-                None => Standing::Unconfirmed,
-                Some(known) if *known == layer.hash() => Standing::Trusted,
-                Some(_) => Standing::Changed,
+                None => Trust::Unconfirmed,
+                Some(known) if *known == layer.hash() => Trust::Trusted,
+                Some(_) => Trust::Changed,
             };
         }
         layer
@@ -153,17 +153,17 @@ mod tests {
         let record = home.path().join("a/trusted.json");
         let own = root.path().join(DIRECTORY);
         let read = || ProjectLayer::read(root.path(), ["a.yaml", "b.md"].into_iter(), Some(&record));
-        assert_eq!((read().standing, read().files().count()), (Standing::Unconfirmed, 0));
+        assert_eq!((read().standing, read().files().count()), (Trust::Unconfirmed, 0));
         std::fs::create_dir(&own).unwrap();
         std::fs::write(own.join("a.yaml"), "x: 1").unwrap();
-        assert_eq!(read().standing, Standing::Unconfirmed);
+        assert_eq!(read().standing, Trust::Unconfirmed);
         confirm(&record, root.path(), &read().hash()).unwrap();
-        assert_eq!(read().standing, Standing::Trusted);
+        assert_eq!(read().standing, Trust::Trusted);
         std::fs::write(own.join("unheard-of"), "").unwrap();
-        assert_eq!(read().standing, Standing::Trusted);
+        assert_eq!(read().standing, Trust::Trusted);
         for (name, text) in [("b.md", ""), ("a.yaml", "x: 2")] {
             std::fs::write(own.join(name), text).unwrap();
-            assert_eq!(read().standing, Standing::Changed, "{name}");
+            assert_eq!(read().standing, Trust::Changed, "{name}");
         }
         // Letters that move from one file to another change the hash.
         let hash = |a: &str, b: &str| {
@@ -176,6 +176,6 @@ mod tests {
         std::fs::create_dir(other.path().join(DIRECTORY)).unwrap();
         std::fs::copy(own.join("a.yaml"), other.path().join(".maestro/a.yaml")).unwrap();
         let elsewhere = ProjectLayer::read(other.path(), ["a.yaml", "b.md"].into_iter(), Some(&record));
-        assert_eq!(elsewhere.standing, Standing::Unconfirmed);
+        assert_eq!(elsewhere.standing, Trust::Unconfirmed);
     }
 }

@@ -112,7 +112,7 @@ enum Answered {
 }
 
 /// The recipient of a call's outcome.
-enum Standing {
+enum Recipient {
     Waited(oneshot::Sender<Result<CallToolResponse, ErrorData>>),
     Job(String),
     Over,
@@ -149,15 +149,15 @@ impl Maestro {
         let (cancelled, id) = (context.ct.clone(), context.id.clone());
         context.ct = scope.call.clone();
         let (sender, mut receiver) = oneshot::channel();
-        let standing = Arc::new(Mutex::new(Standing::Waited(sender)));
-        self.work_beside(request, context, scope.clone(), Arc::clone(&standing));
+        let recipient = Arc::new(Mutex::new(Recipient::Waited(sender)));
+        self.work_beside(request, context, scope.clone(), Arc::clone(&recipient));
         tokio::select! {
             biased;
             outcome = &mut receiver => outcome.unwrap_or_else(|_| Ok(failure(&Error::ShuttingDown).into())),
             () = cancelled.cancelled() => {
                 if self.inner.reasons.is_time_out(&id) {
                     scope.detach();
-                    self.adopt(Call { cause: Cause::TimedOut, ..call }, scope, &standing, receiver).await;
+                    self.adopt(Call { cause: Cause::TimedOut, ..call }, scope, &recipient, receiver).await;
                 } else {
                     scope.call.cancel();
                 }
@@ -176,15 +176,15 @@ impl Maestro {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
         scope: Scope,
-        standing: Arc<Mutex<Standing>>,
+        recipient: Arc<Mutex<Recipient>>,
     ) {
         let server = self.clone();
         let work = async move {
             let outcome = scope.around(server.worked(request, context)).await;
-            let standing = {
-                let mut held = standing.lock().unwrap_or_else(PoisonError::into_inner);
-                match std::mem::replace(&mut *held, Standing::Over) {
-                    Standing::Waited(waiting) => {
+            let recipient = {
+                let mut held = recipient.lock().unwrap_or_else(PoisonError::into_inner);
+                match std::mem::replace(&mut *held, Recipient::Over) {
+                    Recipient::Waited(waiting) => {
                         // If the caller has gone, the outcome is not needed.
                         let _ = waiting.send(outcome);
                         return;
@@ -192,7 +192,7 @@ impl Maestro {
                     other => other,
                 }
             };
-            if let Standing::Job(job) = standing {
+            if let Recipient::Job(job) = recipient {
                 server.ended(&job, outcome).await;
             }
         };
@@ -204,7 +204,7 @@ impl Maestro {
         &self,
         call: Call,
         scope: Scope,
-        standing: &Mutex<Standing>,
+        recipient: &Mutex<Recipient>,
         mut receiver: oneshot::Receiver<Result<CallToolResponse, ErrorData>>,
     ) {
         let adopting = self.jobs().adopting().await;
@@ -219,11 +219,11 @@ impl Maestro {
             }
         };
         let outcome = {
-            let mut held = standing.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = recipient.lock().unwrap_or_else(PoisonError::into_inner);
             match receiver.try_recv() {
                 Ok(outcome) => Some(outcome),
                 Err(_) => {
-                    *held = Standing::Job(job.clone());
+                    *held = Recipient::Job(job.clone());
                     None
                 }
             }

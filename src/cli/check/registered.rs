@@ -29,12 +29,12 @@ pub(super) struct Registration {
     /// The file with the entry.
     pub(super) file: String,
     pub(super) command: String,
-    pub(super) standing: Standing,
+    pub(super) standing: EntryState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Standing {
+pub(super) enum EntryState {
     /// The entry starts this binary.
     ThisBinary,
     /// The entry starts another existing binary.
@@ -153,15 +153,15 @@ fn as_json(item: &Item) -> Value {
     item.as_str().map(Value::from).unwrap_or_default()
 }
 
-fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -> Standing {
+fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -> EntryState {
     if !is_ours(program) || program.contains('$') {
-        return Standing::NotFollowed;
+        return EntryState::NotFollowed;
     }
     let real = |path: PathBuf| path.canonicalize().ok();
     match environment.find_program(program, root).and_then(real) {
-        None => Standing::Missing,
-        Some(found) if real(own.to_owned()).is_some_and(|own| own == found) => Standing::ThisBinary,
-        Some(_) => Standing::AnotherBinary,
+        None => EntryState::Missing,
+        Some(found) if real(own.to_owned()).is_some_and(|own| own == found) => EntryState::ThisBinary,
+        Some(_) => EntryState::AnotherBinary,
     }
 }
 
@@ -186,16 +186,18 @@ impl Registration {
             format!("put the path of this binary into {file} (`maestro-mcp mcp-config` prints it)")
         };
         match standing {
-            Standing::ThisBinary => Finding::good(format!("{client}: registered in {file}, as this binary")),
-            Standing::AnotherBinary => Finding::look(
+            EntryState::ThisBinary => {
+                Finding::good(format!("{client}: registered in {file}, as this binary"))
+            }
+            EntryState::AnotherBinary => Finding::look(
                 format!("{client}: registered in {file} as {command}, which is another copy of Maestro"),
                 install,
             ),
-            Standing::Missing => Finding::bad(
+            EntryState::Missing => Finding::bad(
                 format!("{client}: registered in {file} as {command}, which does not exist"),
                 install,
             ),
-            Standing::NotFollowed => {
+            EntryState::NotFollowed => {
                 Finding::good(format!("{client}: registered in {file}, started by {command}"))
             }
         }

@@ -4,14 +4,12 @@ use serde_json::{Value, json};
 
 use crate::flow::configuration::Configuration;
 use crate::flow::rules_in_force::project_note;
-use crate::host::trust::{Standing, shown};
+use crate::host::trust::{Trust, shown};
 
 /// True if settings in the project's files have no effect until the user trusts them. Blocks.
 pub(in crate::page) fn is_asked(config: &Configuration) -> bool {
     let layer = config.library().layer();
-    layer.files().next().is_some()
-        && layer.standing != Standing::Trusted
-        && !config.loaded().ignored.is_empty()
+    layer.files().next().is_some() && layer.standing != Trust::Trusted && !config.loaded().ignored.is_empty()
 }
 
 /// The project's files and their effects. Blocks.
