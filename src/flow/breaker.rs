@@ -144,13 +144,13 @@ impl Permission {
 /// The providers that may stand in for others. A provider that is asked anyway is not among them, and each
 /// stands in only once: two answers of one provider say little more than one.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct StandIns {
     permission: Permission,
     others: Vec<String>,
     taken: Mutex<BTreeSet<String>>,
 }
 
-impl Bench {
+impl StandIns {
     /// Stand-ins for the asked providers. `others` are the available ones in the order in which to ask them.
     pub(crate) fn new(permission: Permission, asked: &[String], others: Vec<String>) -> Self {
         Self { permission, others, taken: Mutex::new(asked.iter().cloned().collect()) }

@@ -7,7 +7,7 @@ mod reply;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::breaker::{Permission, StandIns, StoodIn, ready};
 use super::kit::Kit;
 use super::progress::Progress;
 use super::scope::off_thread_with;
@@ -66,21 +66,26 @@ pub async fn consult(
         let turn = Turn::reserved(kit, &provider, &prepared, prepared.account(), place)?;
         Ok((turn, ahead))
     });
-    let bench = Bench::new(Permission::Fallback, &[], Vec::new());
+    let stand_ins = StandIns::new(Permission::Fallback, &[], Vec::new());
     let (turn, _ahead) = turn.await?;
-    Ok(ask_or_stand_in(kit, turn, &bench, progress).await)
+    Ok(ask_or_stand_in(kit, turn, &stand_ins, progress).await)
 }
 
 /// Asks one provider. If it refuses for a reason of its own, asks permitted stand-ins, each with its own
 /// model and the same effort. If none answers, the reply is the first refusal.
-pub(crate) async fn ask_or_stand_in(kit: &Kit, turn: Turn, bench: &Bench, progress: &Progress) -> Consulted {
+pub(crate) async fn ask_or_stand_in(
+    kit: &Kit,
+    turn: Turn,
+    stand_ins: &StandIns,
+    progress: &Progress,
+) -> Consulted {
     let prepared = Arc::clone(&turn.prepared);
     let first = ask(turn, progress).await;
     let Some(cause) = first.cause.clone().filter(Error::is_refusal) else { return first };
     let (name, own) = (first.provider.as_str(), prepared.with_own_model());
     let mut consults = first.consults;
     let mut refused = Vec::new();
-    while let Some(next) = bench.next_for(kit, name).await {
+    while let Some(next) = stand_ins.next_for(kit, name).await {
         progress.say(&format!("{name}: {}; asking {next} instead", cause.code()));
         let Ok(place) = kit.processes.slots().place() else { break };
         let (asked, named) = (Arc::clone(&own), next.clone());

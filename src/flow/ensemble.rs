@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::account::{Account, kept, left, reserve};
-use super::breaker::{Bench, Permission, ready};
+use super::breaker::{Permission, StandIns, ready};
 use super::configuration::Configuration;
 use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask_or_stand_in, prepare};
 use super::journal::new_id;
@@ -84,12 +84,12 @@ pub async fn generate(
     kit.config.check()?;
     let asked_for = AskedFor { task: question.prompt.clone(), files: question.context.files.clone() };
     let ready = off_thread_with(kit, move |kit| get_ready(kit, whom, question)).await?;
-    let Ready { providers, prepared, ids, turns, bench, notes } = ready;
+    let Ready { providers, prepared, ids, turns, stand_ins, notes } = ready;
     let red_flags = kit.config.red_flags()?;
     // If each provider has one candidate, its name identifies the candidate.
     let is_single = ids.len() == providers.len();
     let names = if is_single { providers.clone() } else { ids.clone() };
-    let replies = answered(kit, turns, names, &bench, progress).await;
+    let replies = answered(kit, turns, names, &stand_ins, progress).await;
     let candidates = ids.into_iter().zip(replies).map(|(id, reply)| {
         let id = if reply.stood_in.is_some() { format!("{}-1", reply.provider) } else { id };
         Candidate { id, reply, red_flag: None }
@@ -151,7 +151,7 @@ struct Ready {
     /// Ids of the candidates, and their turns: every provider is asked once before any is asked again.
     ids: Vec<String>,
     turns: Vec<Turn>,
-    bench: Bench,
+    stand_ins: StandIns,
     /// Providers that are not asked, and why.
     notes: Vec<String>,
 }
@@ -182,8 +182,15 @@ fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Questio
         Some(false) => Permission::Nobody,
         None => Permission::of(is_named),
     };
-    let bench = Bench::new(permission, &providers, everybody);
-    Ok(Ready { providers, prepared, ids, turns, bench, notes: left_out.into_iter().chain(unfit).collect() })
+    let stand_ins = StandIns::new(permission, &providers, everybody);
+    Ok(Ready {
+        providers,
+        prepared,
+        ids,
+        turns,
+        stand_ins,
+        notes: left_out.into_iter().chain(unfit).collect(),
+    })
 }
 
 /// If no provider was named, drops those that the run's budget does not cover, and returns a note on that.
@@ -229,12 +236,12 @@ pub(super) async fn answered(
     kit: &Kit,
     turns: Vec<Turn>,
     names: impl IntoIterator<Item = String>,
-    bench: &Bench,
+    stand_ins: &StandIns,
     progress: &Progress,
 ) -> Vec<Consulted> {
     let watch = &Watch::over(progress, names);
     let asked = turns.into_iter().enumerate().map(|(member, turn)| async move {
-        let reply = ask_or_stand_in(kit, turn, bench, &watch.progress()).await;
+        let reply = ask_or_stand_in(kit, turn, stand_ins, &watch.progress()).await;
         watch.done(member, reply.ok);
         reply
     });

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
-use super::breaker::{Bench, Permission, StoodIn, ready};
+use super::breaker::{Permission, StandIns, StoodIn, ready};
 use super::configuration::Configuration;
 use super::consult::{Consulted, Layout, Prepared, Question, Turn, ask, prepare};
 use super::ensemble::{answered, chosen, turns};
@@ -187,8 +187,8 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     let Some(Asked { prepared, turns, everybody }) = asked else {
         return Ok(Review::of_nothing(&request.target, material.left_out));
     };
-    let bench = &Bench::new(Permission::of(is_named), &providers, everybody);
-    let replies = answered(kit, turns, providers, bench, progress).await;
+    let stand_ins = &StandIns::new(Permission::of(is_named), &providers, everybody);
+    let replies = answered(kit, turns, providers, stand_ins, progress).await;
     let consults: Vec<String> = replies.iter().map(|reply| reply.consult.clone()).collect();
     let (checking, material) = (kit.clone(), Arc::new(material));
     let seen = Arc::clone(&material);

@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::approval::Announced;
-use super::breaker::{Bench, Permission, Ready, ready};
+use super::breaker::{Permission, Ready, StandIns, ready};
 use super::configuration::Configuration;
 use super::journal::{Decided, Journal, new_id};
 use super::kit::Kit;
@@ -236,7 +236,7 @@ struct Task {
     attempt: Attempt,
     handover: Handover,
     /// Stand-ins for a provider that refuses. The stage's candidates share them.
-    bench: Bench,
+    stand_ins: StandIns,
 }
 
 async fn begin(kit: &Kit, request: &Arc<StageRequest>) -> Result<Begun, Error> {
@@ -506,7 +506,7 @@ impl Beginning {
             run: id.clone(),
             handover: run.map_or_else(Handover::default, |run| Handover::of(run, self.request.stage)),
             attempt,
-            bench: Bench::new(Permission::of(is_named), &asked, fallbacks),
+            stand_ins: StandIns::new(Permission::of(is_named), &asked, fallbacks),
         };
         Begun { run: id, attempt: name, how: How::Work(Arc::new(task)) }
     }

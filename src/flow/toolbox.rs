@@ -35,12 +35,12 @@ impl SharedToolbox {
 }
 
 /// The manifest, the limits and the cost for one step.
-struct Bench<'a> {
+struct ToolChoice<'a> {
     manifest: Manifest,
     limits: Limits<'a>,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> ToolChoice<'a> {
     fn new(config: &Configuration, cost: Cost<'a>) -> Result<Self, Error> {
         config.check()?;
         let manifest = config.rules("conf/skill_manifest.yaml")?;
@@ -73,8 +73,8 @@ pub fn enter_stage(
     stage: Stage,
     cost: Cost<'_>,
 ) -> Result<Value, Error> {
-    let bench = Bench::new(config, cost)?;
-    let (loading, newly_loaded) = bench.step(&mut toolbox.lock(), |toolbox| toolbox.enter_stage(stage));
+    let choice = ToolChoice::new(config, cost)?;
+    let (loading, newly_loaded) = choice.step(&mut toolbox.lock(), |toolbox| toolbox.enter_stage(stage));
     let skill = |skill: &Skill| {
         json!({
             "name": skill.name,
@@ -89,7 +89,7 @@ pub fn enter_stage(
         "newly_loaded": newly_loaded,
         "left_out": loading.left_out,
         "context_cost": loading.context_cost,
-        "available_skills": bench.manifest.skills_of(stage).into_iter().map(skill).collect::<Vec<_>>(),
+        "available_skills": choice.manifest.skills_of(stage).into_iter().map(skill).collect::<Vec<_>>(),
     }))
 }
 
@@ -104,9 +104,9 @@ pub fn enter_skill(
     name: &str,
     cost: Cost<'_>,
 ) -> Result<Value, Error> {
-    let bench = Bench::new(config, cost)?;
-    let Some(skill) = bench.manifest.skill(name) else {
-        return Ok(unknown(&bench, &toolbox.lock(), name));
+    let choice = ToolChoice::new(config, cost)?;
+    let Some(skill) = choice.manifest.skill(name) else {
+        return Ok(unknown(&choice, &toolbox.lock(), name));
     };
     let steps = config.micro_steps()?;
     let steps = steps.of_stage(None).filter(|step| skill.micro_steps.contains(&step.kind)).map(|step| {
@@ -118,7 +118,7 @@ pub fn enter_skill(
             "required_tools": step.required_tools,
         })
     });
-    let (loading, newly_loaded) = bench.step(&mut toolbox.lock(), |toolbox| toolbox.enter_skill(skill));
+    let (loading, newly_loaded) = choice.step(&mut toolbox.lock(), |toolbox| toolbox.enter_skill(skill));
     Ok(json!({
         "skill": skill.name,
         "stage": skill.stage,
@@ -131,17 +131,17 @@ pub fn enter_skill(
     }))
 }
 
-fn unknown(bench: &Bench<'_>, toolbox: &Toolbox, name: &str) -> Value {
-    let mut available = bench.manifest.names();
+fn unknown(choice: &ToolChoice<'_>, toolbox: &Toolbox, name: &str) -> Value {
+    let mut available = choice.manifest.names();
     let error = Error::Unknown {
         kind: "skill",
         name: name.to_owned(),
         available: nearest_first(available.clone(), name),
     };
     if let Some(stage) = toolbox.stage {
-        available = bench.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
+        available = choice.manifest.skills_of(stage).iter().map(|skill| skill.name.clone()).collect();
     }
-    let more = json!({ "available_skills": available, "loaded_tools": bench.loading(toolbox).loaded });
+    let more = json!({ "available_skills": available, "loaded_tools": choice.loading(toolbox).loaded });
     with(with(json!({ "ok": false }), error.note()), more)
 }
 
@@ -151,10 +151,10 @@ fn unknown(bench: &Bench<'_>, toolbox: &Toolbox, name: &str) -> Value {
 ///
 /// The manifest or the configuration cannot be used.
 pub fn exit_stage(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_>) -> Result<Value, Error> {
-    let bench = Bench::new(config, cost)?;
+    let choice = ToolChoice::new(config, cost)?;
     let mut toolbox = toolbox.lock();
     let left = toolbox.stage;
-    let (loading, _) = bench.step(&mut toolbox, Toolbox::exit);
+    let (loading, _) = choice.step(&mut toolbox, Toolbox::exit);
     let message = match left {
         Some(stage) => format!("Left {}; the core tools stay.", stage.name()),
         None => "No stage was entered; the core tools stay.".to_owned(),
@@ -168,16 +168,16 @@ pub fn exit_stage(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_
 ///
 /// The manifest or the configuration cannot be used.
 pub fn loaded_tools(config: &Configuration, toolbox: &SharedToolbox, cost: Cost<'_>) -> Result<Value, Error> {
-    let bench = Bench::new(config, cost)?;
+    let choice = ToolChoice::new(config, cost)?;
     let toolbox = toolbox.lock().clone();
-    let loading = bench.loading(&toolbox);
+    let loading = choice.loading(&toolbox);
     Ok(json!({
         "current_stage": toolbox.stage,
         "current_skill": toolbox.skill,
         "loaded_tools": loading.loaded,
         "left_out": loading.left_out,
         "context_cost": loading.context_cost,
-        "max_tools": bench.limits.max_tools,
+        "max_tools": choice.limits.max_tools,
         "usage_stats": toolbox.usage,
     }))
 }
@@ -193,11 +193,11 @@ pub fn recommend_tools(
     runs: &[RunRecord],
     cost: Cost<'_>,
 ) -> Result<Value, Error> {
-    let bench = Bench::new(config, cost)?;
+    let choice = ToolChoice::new(config, cost)?;
     let read = read(config, task, &[])?;
     let topology = read.choice(config, &History::of_kind(runs, None, read.kind()))?.topology;
     let begin = read.intent.stage;
-    let tools = recommended_tools(&bench.manifest, begin, &mentioned(&Wording::of([task])), &bench.limits);
+    let tools = recommended_tools(&choice.manifest, begin, &mentioned(&Wording::of([task])), &choice.limits);
     let stage = begin.name();
     let hint = if read.intent.is_known() {
         format!("maestro_enter_stage with {stage} loads its tools, maestro_get_skill has its steps.")

@@ -15,7 +15,7 @@ use crate::domain::tokens::Tokens;
 use crate::domain::track_record::Work;
 use crate::error::Error;
 use crate::flow::account::{Account, Asked, Reservation, reserve};
-use crate::flow::breaker::{Bench, Permission, StoodIn, ready};
+use crate::flow::breaker::{Permission, StandIns, StoodIn, ready};
 use crate::flow::consult::{Consulted, Layout, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
 use crate::flow::pack::ContextRequest;
@@ -164,8 +164,8 @@ impl Judging<'_> {
             reserved => reserved?,
         };
         let sitting: Vec<String> = seats.iter().map(|seat| seat.provider.clone()).collect();
-        let bench = Bench::new(self.permission, &sitting, there.clone());
-        let court = Court { entries: &entries, shown: &shown, bench: &bench, there: &there };
+        let stand_ins = StandIns::new(self.permission, &sitting, there.clone());
+        let court = Court { entries: &entries, shown: &shown, stand_ins: &stand_ins, there: &there };
         let heard = self.hear(seats, &court, reserved).await?;
         let asked = heard.iter().map(|heard| heard.asked).sum();
         let provider = names(heard.iter().map(|heard| &heard.seat));
@@ -265,7 +265,7 @@ impl Judging<'_> {
         let of_these = || court.entries.iter().filter(|entry| judged.contains(&entry.index));
         let is_neutral = |name: &str| !of_these().any(|entry| entry.is_by(name));
         let bytes = judged.iter().filter_map(|index| court.shown.get(*index)).map(String::len).sum();
-        while let Some(next) = court.bench.next_among(self.kit, &wanted, is_neutral).await {
+        while let Some(next) = court.stand_ins.next_among(self.kit, &wanted, is_neutral).await {
             self.progress.say(&format!("{wanted}: {}; {next} judges instead", cause.code()));
             let reserved = self.reserve(bytes, vec![next.clone(), next.clone()]).await;
             let Ok([one, other]) = reserved.map_or(Err(Vec::new()), <[Reservation; 2]>::try_from) else {
@@ -410,7 +410,7 @@ struct Court<'a> {
     entries: &'a [Entry],
     shown: &'a [String],
     /// Stand-ins for judges.
-    bench: &'a Bench,
+    stand_ins: &'a StandIns,
     /// Models that can be asked.
     there: &'a [String],
 }

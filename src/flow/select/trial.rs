@@ -39,7 +39,7 @@ use crate::host::worktree::{TreeError, Trees};
 const MOST_TRIED: usize = 12;
 
 pub(super) struct Trial<'a> {
-    bench: Bench<'a>,
+    trials: Trials<'a>,
     observed: Vec<Observed>,
     /// The checks in the unchanged project.
     pub(super) base: Vec<CheckNote>,
@@ -103,7 +103,7 @@ pub(super) async fn run<'a>(
         return Err(Error::InvalidArguments(problem));
     }
     progress.say(&format!("copying the project for {count} candidates"));
-    let bench = Bench::new(kit, progress, checks, probes, count + 1).await?;
+    let trials = Trials::new(kit, progress, checks, probes, count + 1).await?;
     // The first copy is the unchanged project.
     let numbered: Vec<(usize, &Candidate, &Patch)> = candidates
         .iter()
@@ -112,8 +112,8 @@ pub(super) async fn run<'a>(
         .zip(1..)
         .map(|((one, patch), number)| (number, one, patch))
         .collect();
-    let tried = numbered.iter().map(|(number, one, patch)| bench.first_run(*number, &one.id, patch));
-    let (base, tried) = join(bench.check(0, "as it is"), join_all(tried)).await;
+    let tried = numbered.iter().map(|(number, one, patch)| trials.first_run(*number, &one.id, patch));
+    let (base, tried) = join(trials.check(0, "as it is"), join_all(tried)).await;
     let (observed, base) = base?;
     let mut tested = Vec::new();
     for one in tried {
@@ -124,7 +124,7 @@ pub(super) async fn run<'a>(
     let ablated: Vec<_> = tested
         .iter()
         .zip(&numbered)
-        .map(|(one, (_, candidate, _))| ablation(&bench, one, &candidate.id, request.max_ablations))
+        .map(|(one, (_, candidate, _))| ablation(&trials, one, &candidate.id, request.max_ablations))
         .collect();
     let ablated = join_all(ablated).await;
     for (one, ablation) in tested.iter_mut().zip(ablated) {
@@ -135,12 +135,12 @@ pub(super) async fn run<'a>(
     let tested = patches.iter().map(|patch| patch.and_then(|_| tested.next())).collect();
     let not_diffs =
         candidates.iter().zip(&patches).filter(|(_, patch)| patch.is_none()).map(|(one, _)| one.id.clone());
-    Ok(Trial { observed, base, base_probes: Vec::new(), tested, not_diffs: not_diffs.collect(), bench })
+    Ok(Trial { observed, base, base_probes: Vec::new(), tested, not_diffs: not_diffs.collect(), trials })
 }
 
 /// Leaves out one part of a candidate at a time, and checks that a test notices.
 async fn ablation(
-    bench: &Bench<'_>,
+    trials: &Trials<'_>,
     tested: &Tested,
     id: &str,
     most: usize,
@@ -163,11 +163,11 @@ async fn ablation(
             continue;
         }
         let label = format!("{id} without {}", without.part);
-        if !bench.misses(tested.number, &tested.applied, &without.patch, &label).await? {
+        if !trials.misses(tested.number, &tested.applied, &without.patch, &label).await? {
             note.unseen.push(without.part);
         }
     }
-    bench.lay(tested.number, &tested.applied, &tested.applied).await?.map_err(Error::Internal)?;
+    trials.lay(tested.number, &tested.applied, &tested.applied).await?.map_err(Error::Internal)?;
     Ok(Some(note))
 }
 
@@ -181,7 +181,7 @@ impl Trial<'_> {
         }
         let label = format!("{id} once more");
         let (again, base) =
-            join(self.bench.check(tested.number, &label), self.bench.check(0, "as it is, once more")).await;
+            join(self.trials.check(tested.number, &label), self.trials.check(0, "as it is, once more")).await;
         let ((with, _), (base, _)) = (again?, base?);
         let first = weigh(&self.observed, &with);
         let second = weigh(&base, &with);
@@ -209,12 +209,12 @@ impl Trial<'_> {
             .iter()
             .filter_map(|index| Some((*index, self.tested.get(*index)?.as_ref()?.number)))
             .collect();
-        if self.bench.probes.is_empty() || numbers.is_empty() {
+        if self.trials.probes.is_empty() || numbers.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let bench = &self.bench;
-        let runs = numbers.iter().map(|(_, number)| bench.probe(*number));
-        let (base, runs) = join(bench.probe(0), join_all(runs.collect::<Vec<_>>())).await;
+        let trials = &self.trials;
+        let runs = numbers.iter().map(|(_, number)| trials.probe(*number));
+        let (base, runs) = join(trials.probe(0), join_all(runs.collect::<Vec<_>>())).await;
         self.base_probes = base?;
         let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
         let mut first_like = BTreeMap::new();
@@ -317,7 +317,7 @@ const MOST_LOOKED_INTO: u64 = 4 * 1024 * 1024;
 const STEP: Duration = Duration::from_secs(2);
 
 /// State of all trials of a call.
-struct Bench<'a> {
+struct Trials<'a> {
     kit: &'a Kit,
     trees: Arc<Trees>,
     checks: Vec<Entry>,
@@ -327,7 +327,7 @@ struct Bench<'a> {
     progress: &'a Progress,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Trials<'a> {
     async fn new(
         kit: &'a Kit,
         progress: &'a Progress,

@@ -232,7 +232,7 @@ async fn asked(
     let place = kit.processes.slots().place()?;
     let (prepared, account, named) = (Arc::clone(seat.prepared), account.clone(), provider.to_owned());
     let turn = off_thread_with(kit, move |kit| Turn::reserved(kit, &named, &prepared, &account, place));
-    Ok(ask_or_stand_in(kit, turn.await?, &seat.task.bench, progress).await)
+    Ok(ask_or_stand_in(kit, turn.await?, &seat.task.stand_ins, progress).await)
 }
 
 /// Asks once more, if the run's budget allows it.

@@ -16,7 +16,7 @@ use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{MOST_K, usual_k};
 use crate::error::Error;
 use crate::flow::account::reserve;
-use crate::flow::breaker::{Bench, Permission, StoodIn};
+use crate::flow::breaker::{Permission, StandIns, StoodIn};
 use crate::flow::configuration::Configuration;
 use crate::flow::consult::{Consulted, Layout, Prepared, Question, Turn, ask, prepare};
 use crate::flow::kit::Kit;
@@ -334,7 +334,7 @@ pub struct Sampler {
     check: Check,
     taken: usize,
     /// Stand-ins for voters that cannot answer.
-    bench: Bench,
+    stand_ins: StandIns,
     /// Stand-ins and the voters that they replace, in words.
     pub(super) stood_in: Vec<String>,
     /// Ids of the samples' events.
@@ -355,15 +355,15 @@ impl Sampler {
     ) -> Result<Self, Error> {
         let ready = move |kit: &Kit| prepare(kit, question, Layout::Plain, None);
         let prepared = off_thread_with(kit, ready).await?;
-        let (left, bench) = (providers.clone(), Bench::empty());
+        let (left, stand_ins) = (providers.clone(), StandIns::empty());
         let (stood_in, consults) = (Vec::new(), Vec::new());
-        Ok(Self { prepared, left, providers, check, taken: 0, bench, stood_in, consults })
+        Ok(Self { prepared, left, providers, check, taken: 0, stand_ins, stood_in, consults })
     }
 
     /// The same sampler, with stand-ins for voters that cannot answer.
     pub(super) fn with(self, permission: Permission) -> Self {
         // If the call named no providers, every available one votes already.
-        Self { bench: Bench::new(permission, &self.providers, Vec::new()), ..self }
+        Self { stand_ins: StandIns::new(permission, &self.providers, Vec::new()), ..self }
     }
 
     /// Secrets masked in the question.
@@ -422,7 +422,7 @@ impl Sampler {
                 if was_left.is_none() || !error.is_refusal() {
                     continue;
                 }
-                if let Some(next) = self.bench.next_for(kit, provider).await {
+                if let Some(next) = self.stand_ins.next_for(kit, provider).await {
                     self.stood_in.push(StoodIn::of(&kit.config, provider, &next, error).in_words(&next));
                     self.left.push(next.clone());
                     self.providers.push(next);
