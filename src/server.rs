@@ -36,7 +36,7 @@ use crate::error::Error;
 use crate::flow::change::recover;
 use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
-use crate::flow::place::place_notes;
+use crate::flow::worktree_note::place_notes;
 use crate::tools::catalogue::{BACKGROUND, Handle, Tools, is_long};
 use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
 use call_log::CallLog;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::operator_log;
 use super::scope::off_thread;
 use super::time::now;
-use super::told;
 use crate::domain::chain::{Record, Shown, Stored};
 use crate::domain::event::{Draft, Event, Unreadable};
 use crate::domain::history::{History, refolded};
@@ -349,7 +349,7 @@ impl Inner {
             })
             .collect::<Result<_, StoreError>>()?;
         let stored = self.store.append(expected, run, now(), &records)?;
-        told::told(run, drafts);
+        operator_log::appended(run, drafts);
         if let Err(error) = self.go_on_with(folded, std::mem::take(drafts), &stored) {
             tracing::warn!(%error, "the log was written and could not be read again");
         }

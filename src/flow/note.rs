@@ -4,7 +4,7 @@ use super::account::Account;
 use super::configuration::Configuration;
 use super::journal::new_id;
 use super::log::Log;
-use super::told;
+use super::operator_log;
 use super::which_run::Meant;
 use crate::domain::change::{Reason, Refusal};
 use crate::domain::event::{Changed, Draft, Noted};
@@ -141,7 +141,7 @@ pub fn refused(Held { reason, refusal }: Held) -> Refusal {
 /// Records a change of files on the thread that made it, so that nothing comes in between. If the log
 /// cannot be written, the change stands.
 pub fn note_change(log: &Log, run: Option<&str>, changed: Changed) {
-    told::changed(run, &changed);
+    operator_log::changed(run, &changed);
     let name = run.unwrap_or_default();
     if !log.is_logged(name) {
         return;

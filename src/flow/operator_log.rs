@@ -7,7 +7,7 @@ use crate::domain::event::{Body, ChangeKind, Changed, Draft};
 
 /// Logs the appended events of a run, its stages and its decisions. Events that the event log may lack
 /// (consults, changes, checks) are logged where they happen.
-pub(super) fn told(run: &str, drafts: &[Draft]) {
+pub(super) fn appended(run: &str, drafts: &[Draft]) {
     if tracing::enabled!(Level::INFO) {
         for draft in drafts {
             one(run, draft);
