@@ -9,7 +9,7 @@ use maestro::testing::settings::{
 use maestro::testing::{Environment, Library, PAPER_TURNS, Stage, grouped, presets, toolsets};
 use serde::Deserialize;
 
-/// The words of `variables.yaml` about each variable.
+/// The texts of `variables.yaml` about each variable.
 #[derive(Deserialize)]
 struct Words {
     server: BTreeMap<String, Word>,
@@ -19,7 +19,7 @@ struct Words {
 #[derive(Deserialize)]
 struct Word {
     meaning: String,
-    /// The default, where the shipped files name none.
+    /// The default, if the shipped files have none.
     default: Option<String>,
 }
 
@@ -90,7 +90,7 @@ fn of_server(config: &Config, variable: &Variable) -> String {
     }
 }
 
-/// A limit outside a stage, and then in each of them.
+/// A limit outside a stage, and then in each stage.
 fn of_stages(config: &Config, limit: &str) -> String {
     let of: fn(ContextLimits) -> usize = match limit {
         "max_files" => |limits| limits.max_files,
@@ -103,8 +103,8 @@ fn of_stages(config: &Config, limit: &str) -> String {
     format!("{}; {}", shown(None), stages.join(", "))
 }
 
-/// The default of a provider that names none, and before it the exceptions of the shipped ones. The
-/// understudy is no CLI and has its own row among the providers.
+/// The default of a provider without a value of its own, after the values of the shipped providers that have
+/// one. The understudy is no CLI and has its own row among the providers.
 fn of_providers(config: &Config, variable: &Variable) -> String {
     let value = |provider: &ProviderSettings| match variable.name.as_str() {
         "TIMEOUT" => grouped(provider.timeout_sec),
@@ -152,9 +152,9 @@ fn readable(value: &str, form: Form) -> String {
 fn every_default_is_there() {
     let table = server_variables();
     for row in [
-        "| `MAESTRO_BACKUPS_MAX_BYTES` | bytes of all backups together; 0 is no limit | 500,000,000 |",
-        "| `MAESTRO_CONTEXT_MAX_FILES` | files of a packed context | 7; 10, 5, 3, 3, 5 |",
-        "| `MAESTRO_MASK_REPLACEMENT` | what stands where a secret stood | `[MASKED]` |",
+        "| `MAESTRO_BACKUPS_MAX_BYTES` | maximum number of bytes of all backups together; 0 means no limit | 500,000,000 |",
+        "| `MAESTRO_CONTEXT_MAX_FILES` | maximum number of files in a packed context | 7; 10, 5, 3, 3, 5 |",
+        "| `MAESTRO_MASK_REPLACEMENT` | text that replaces a secret | `[MASKED]` |",
     ] {
         assert!(table.contains(row), "{table}");
     }
