@@ -163,9 +163,7 @@ fn text(rows: &[Row], now: u64, look: Look) -> String {
         return "Nothing waits for a decision.\n".to_owned();
     }
     let rows = table(&COLUMNS, rows.iter().map(|row| row.cells(now)), look);
-    format!(
-        "{rows}\nmaestro-mcp approvals show ID prints a report.\nAny part of an id that no other has will do.\n"
-    )
+    format!("{rows}\nmaestro-mcp approvals show ID prints a report.\nAny unique part of an id is enough.\n")
 }
 
 // A decision in a terminal shows a short report, asks the critical questions, and demands a typed word.

@@ -146,7 +146,7 @@ impl Examined<'_> {
             let next = format!(
                 "MAESTRO_{variable}_ENABLED=1 in the server's `env` switches {first} on, if it is that CLI"
             );
-            let found = format!("installed, and off until you want them: {}", off.join(", "));
+            let found = format!("installed, but switched off: {}", off.join(", "));
             findings.push(Finding::of(Mark::Good, found, vec![next]));
         }
         if self.status() == NO_CONSULTANT {
@@ -497,20 +497,20 @@ impl Breaker {
         let ago = ago(spent.said_at);
         let meanwhile = if fallback.is_empty() {
             format!(
-                "another answers meanwhile where nobody is named, or where `fallback: [..]` of {provider} in your own cli_clients.yaml permits it"
+                "until then another provider answers if the call names none, or if `fallback: [..]` of {provider} in your own cli_clients.yaml permits it"
             )
         } else {
             format!("meanwhile {} may answer in its place (`fallback`)", fallback.join(", "))
         };
         let sooner = format!(
-            "if you have more quota before: `maestro-mcp consult --provider {provider} hello` asks it all the same, and an answer ends the wait"
+            "if you have quota earlier: `maestro-mcp consult --provider {provider} hello` asks it all the same, and an answer ends the wait"
         );
         Self {
             provider: provider.to_owned(),
             until: spent.resets_at.clone(),
             said_at: spent.said_at,
             code: SPENT,
-            why: format!("its quota or session limit is spent, as its CLI said {ago}"),
+            why: format!("its quota or session limit is used up, as its CLI said {ago}"),
             next: vec![meanwhile, sooner],
             fallback,
         }

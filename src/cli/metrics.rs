@@ -100,7 +100,7 @@ fn cost_sections(out: &mut String, look: Look, costs: &Costs) {
         };
         named.iter().map(row).collect()
     };
-    section(out, look, "Cost by model", &rows(&costs.by_model, "model not told"));
+    section(out, look, "Cost by model", &rows(&costs.by_model, "model not reported"));
     section(out, look, "Cost by provider", &rows(&costs.by_provider, "-"));
     section(out, look, "Cost by stage", &rows(&costs.by_stage, "outside of stages"));
     if costs.by_thread.iter().any(|one| one.name.is_some()) {

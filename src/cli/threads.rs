@@ -115,7 +115,7 @@ fn found(hits: &Hits, width: Option<usize>) -> String {
 
 fn forked(thread: &Listed) -> String {
     format!(
-        "{} has {} turns of the other and goes its own way from here.\nGo on: maestro-mcp consult --thread {} \"...\"\n",
+        "{} has {} turns of the other thread and continues on its own.\nGo on: maestro-mcp consult --thread {} \"...\"\n",
         thread.thread, thread.turns, thread.thread
     )
 }

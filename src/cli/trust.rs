@@ -49,7 +49,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
             return done("You already trust exactly these files. Any change of them cancels that.\n");
         }
         Trust::Unconfirmed | Trust::Changed if ignored.is_empty() => {
-            return done("All of it holds without your word: nothing to confirm.\n");
+            return done("All of it has an effect without your confirmation: nothing to confirm.\n");
         }
         Trust::Unconfirmed | Trust::Changed if show => return Ok(ExitCode::SUCCESS),
         Trust::Unconfirmed | Trust::Changed => {}
@@ -62,7 +62,7 @@ pub(super) fn run(config: &Configuration, log: &Log, show: bool, json: bool) -> 
         Typed::SomethingElse => return person.nothing_was_done("nothing was confirmed"),
     }
     config.library().confirm(&layer.hash()).map_err(|error| Error::Setup {
-        reason: format!("your word cannot be kept: {error}"),
+        reason: format!("your confirmation cannot be saved: {error}"),
         hint: "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
             .to_owned(),
     })?;
@@ -84,7 +84,7 @@ fn take_over(log: &Log, show: bool, json: bool, why: &str, person: Person) -> Re
         return result(json, json!({ "log": directory, "log_is_not_honoured": why }), String::new);
     }
     person.say(&harmless(&format!(
-        "The event log in {} is not honoured: {why}.\nIts runs and approvals would count as yours. `maestro-mcp evidence export` shows what it holds; a log that git tracks stays refused.\n\n",
+        "The event log in {} is not accepted: {why}.\nIts runs and approvals would count as yours. `maestro-mcp evidence export` shows what it holds; a log that git tracks stays refused.\n\n",
         directory.display()
     )))?;
     if show {

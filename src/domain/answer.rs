@@ -60,7 +60,7 @@ pub enum Unreadable {
     #[error("the answer is not a JSON document")]
     Nothing,
     /// The model reasoned and did not answer.
-    #[error("the answer is not a JSON document: it is a block of reasoning and nothing after it")]
+    #[error("the answer is not a JSON document: it is only a block of reasoning")]
     OnlyReasoning,
     /// A document begins but cannot be parsed to its end.
     #[error("the answer is not a JSON document: one begins at line {line} and cannot be read ({problem})")]

@@ -29,7 +29,7 @@ pub struct Task {
 pub enum CalibrationError {
     /// At one half or less, a vote does not lead to the right answer.
     #[error(
-        "a sample is right with probability {0:.3}: at 0.5 or less the wrong answer gets ahead as easily as the right one, so no k helps"
+        "a sample is right with probability {0:.3}: at 0.5 or less the wrong answer leads as easily as the right one, so no k helps"
     )]
     TooWeak(f64),
     /// Not a probability.
@@ -283,7 +283,7 @@ pub fn why_not(rate: &Rate, classes: Classes) -> String {
     );
     if right <= wrong {
         return format!(
-            "{measured}. At a share of 0.5 or less no k helps: the wrong answer gets ahead as easily as the right one. Make the step smaller, or ask other providers"
+            "{measured}. At a share of 0.5 or less no k helps: the wrong answer leads as easily as the right one. Make the step smaller, or ask other providers"
         );
     }
     match samples_above_half(right, wrong) {

@@ -42,7 +42,7 @@ pub enum Reason {
     ChangeDiffers,
     /// A report waits for a decision.
     ApprovalPending,
-    /// The file can run or permit something, and no approved change names it.
+    /// The file can run or permit something, and no approved change includes it.
     ChangeActs,
 }
 

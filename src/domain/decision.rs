@@ -32,7 +32,7 @@ impl Contradiction {
             Self::Answer { id, question, answer } => format!("{question} - {answer} ({id})"),
             Self::Comment(said) => format!("your words: \u{201c}{}\u{201d}", cut_line(said, MOST_CHARS)),
             Self::Instructions => "an approval with instructions for a revision".to_owned(),
-            Self::NoWords => "a revision without a word on what should be different".to_owned(),
+            Self::NoWords => "a revision without a word on what to change".to_owned(),
         }
     }
 

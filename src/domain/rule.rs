@@ -159,7 +159,7 @@ pub enum OutOfBounds {
     #[error("it is nested more than {MOST_DEEP} levels deep, or quotes a text over several lines")]
     TooDeep,
     /// One line begins too many nested lists.
-    #[error("a line begins more than {MOST_DASHES} lists in one another")]
+    #[error("a line begins more than {MOST_DASHES} nested lists")]
     TooManyDashes,
     /// The text has too many lines, entries and keys.
     #[error("it has more than {MOST_MARKS} lines, entries and keys")]

@@ -95,8 +95,10 @@ pub fn forbidden(patterns: &[String]) -> Result<Vec<Regex>, String> {
 /// length, form, phrases.
 pub fn validate(rules: &RedFlags, content: &str, demands: &Demands) -> Validation {
     let fail = length(rules, content, demands).or_else(|| form(content, demands));
-    fail.or_else(|| phrases(rules, content, demands))
-        .unwrap_or_else(|| Validation { outcome: Outcome::Valid, reason: "no demand is violated".to_owned() })
+    fail.or_else(|| phrases(rules, content, demands)).unwrap_or_else(|| Validation {
+        outcome: Outcome::Valid,
+        reason: "all requirements are met".to_owned(),
+    })
 }
 
 fn length(rules: &RedFlags, content: &str, demands: &Demands) -> Option<Validation> {

@@ -386,7 +386,9 @@ pub async fn use_up(log: &Log, request: &str, nonce: String) -> Result<(), Error
 
 fn unused(history: &History, nonce: &str) -> Result<(), Error> {
     if history.is_used(nonce) {
-        return Err(Error::RequestState("this answer was used before, and an answer counts once".to_owned()));
+        return Err(Error::RequestState(
+            "this answer was already used; each answer counts only once".to_owned(),
+        ));
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> Option<Error> {
     let mut open = log.journal().read_now(|history| still_open(&history.spent)).unwrap_or_default();
     let spent = open.remove(provider)?;
-    let detail = format!("its limit is spent until {}; it was not asked", spent.resets_at);
+    let detail = format!("its limit is used up until {}, so it was not asked", spent.resets_at);
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = config.catalogue().get(provider);
@@ -111,7 +111,7 @@ pub(crate) fn ready(kit: &Kit, work: Work) -> Ready {
     if names.iter().any(|name| !spent.contains_key(name)) {
         names.retain(|name| match spent.get(name) {
             Some(limit) => {
-                let note = format!("{name} was left out: its limit is spent until {}", limit.resets_at);
+                let note = format!("{name} was not asked: its limit is used up until {}", limit.resets_at);
                 notes.insert(name.clone(), note);
                 false
             }
@@ -244,9 +244,6 @@ impl StoodIn {
     /// One line that begins with the provider that answers.
     pub(crate) fn in_words(&self, by: &str) -> String {
         let until = self.until();
-        format!(
-            "{by} answers in the place of {}, which could not be asked ({}{until})",
-            self.provider, self.code
-        )
+        format!("{by} answers in place of {}, which could not be asked ({}{until})", self.provider, self.code)
     }
 }

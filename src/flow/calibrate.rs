@@ -435,19 +435,19 @@ fn warning(
     let mut said = Vec::new();
     if count.valid < USUAL_SAMPLES {
         said.push(format!(
-            "{} judged answers are few: below {USUAL_SAMPLES} the recommended k is often none, and sometimes too small",
+            "{} judged answers are few: below {USUAL_SAMPLES} there is often no recommended k, and sometimes it is too small",
             count.valid
         ));
     }
     if count.unjudged > 0 {
         said.push(format!(
-            "the oracle failed by itself on {} answers, which count neither as right nor as wrong",
+            "the oracle itself failed on {} answers; they count neither as right nor as wrong",
             count.unjudged
         ));
     }
     if classes.is_scattered(count.right) {
         said.push(format!(
-            "right answers come in {} forms that do not vote together: vote_by of this step compares too much, and no k mends that",
+            "right answers have {} forms that count as different votes: vote_by of this step compares too much, and no k repairs that",
             classes.right_classes
         ));
     }
@@ -455,7 +455,7 @@ fn warning(
         over.and_then(|over| over.promise).filter(|promise| *promise < request.task.target())
     {
         said.push(format!(
-            "the questions differ so much that this k makes the whole task right with probability {promise:.2} only, since the hardest one decides"
+            "the questions differ much, and the hardest one decides: with this k the whole task is right with probability {promise:.2} only"
         ));
     }
     (!said.is_empty()).then(|| said.join("; "))
@@ -488,7 +488,7 @@ fn insight(
             .map_or_else(String::new, |likely| format!(" (k={} if the estimate itself holds)", likely.k));
         let beyond = if plan.k > MOST_K {
             format!(
-                " That is beyond the {MOST_K} that a vote takes: measure with more samples, or make the step smaller."
+                " That is more than the {MOST_K} that a vote accepts: measure with more samples, or make the step smaller."
             )
         } else {
             String::new()
@@ -505,7 +505,7 @@ fn insight(
     let reason = no_recommendation.unwrap_or_default();
     match (&request.oracle, agreement) {
         (None, Some(rate)) => format!(
-            "{} of {} valid answers agree. That is agreement and no accuracy: answers agree on mistakes too. No k is recommended: {reason}.",
+            "{} of {} valid answers agree. That is agreement, not accuracy: answers can agree on a mistake too. No k is recommended: {reason}.",
             rate.hits, rate.of
         ),
         (None, None) | (Some(_), _) => {

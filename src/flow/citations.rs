@@ -19,7 +19,7 @@ const MOST_IN_ALL: u64 = 4 * 1024 * 1024;
 /// Room that a read needs beyond the expected size.
 const READ_AT_LEAST: usize = 64;
 /// Why a file beyond these limits is not read.
-const TOO_MANY: &str = "more files are named than are looked into for one answer";
+const TOO_MANY: &str = "not checked: the answer names too many files";
 /// Maximum number of files with the same name that are read.
 const MOST_OF_A_NAME: usize = 6;
 
@@ -46,7 +46,7 @@ pub fn citations<'a>(
     let mut all = checked(&project, &claims, &packed.collect::<Vec<_>>());
     if let Some(last) = claims.last().filter(|_| !are_all) {
         let why = format!(
-            "only the first {MOST_CLAIMS} places in the first {} KB are looked at, and this is the last of them",
+            "only the first {MOST_CLAIMS} places in the first {} KB are checked, and this is the last of them",
             MOST_TEXT / 1024
         );
         all.push(Citation::bare(last, Standing::Unchecked, &why));
@@ -131,7 +131,7 @@ impl Reader<'_> {
             Some(other) => return Meant::Unread(other.to_string()),
         }
         if refused.is_some() && path.split('/').any(|part| part == "..") {
-            return Meant::Unread("outside the project, so it was not looked at".to_owned());
+            return Meant::Unread("not checked, because it is outside the project".to_owned());
         }
         let project = self.project;
         let went = self.packed.iter().filter(|packed| Path::new(packed).ends_with(path));
@@ -155,10 +155,11 @@ impl Reader<'_> {
         let is_whole = names.is_whole;
         match (found.is_empty(), refused) {
             (false, _) => self.texts(found),
-            (true, Some(_)) => Meant::Unread("outside the project, so it was not looked at".to_owned()),
-            (true, None) if !is_whole && !path.contains('/') => {
-                Meant::Unread("the project has more files than are looked through for a bare name".to_owned())
-            }
+            (true, Some(_)) => Meant::Unread("not checked, because it is outside the project".to_owned()),
+            (true, None) if !is_whole && !path.contains('/') => Meant::Unread(
+                "not checked: the project has too many files to search them for a name without a path"
+                    .to_owned(),
+            ),
             (true, None) => Meant::Nothing,
         }
     }
@@ -188,7 +189,7 @@ impl Reader<'_> {
         let size = file.metadata().map_err(|error| error.to_string())?.len();
         if size >= room {
             self.left = self.left.saturating_sub(room);
-            return Err("the file is too large to be looked into".to_owned());
+            return Err("the file is too large to be checked".to_owned());
         }
         // The size is known, so two reads suffice: the content, and the end of the file.
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + READ_AT_LEAST);
@@ -196,7 +197,7 @@ impl Reader<'_> {
         let read = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.left = self.left.saturating_sub(read);
         if read >= room {
-            return Err("the file is too large to be looked into".to_owned());
+            return Err("the file is too large to be checked".to_owned());
         }
         if bytes.contains(&0) {
             return Err(Refusal::Binary.to_string());

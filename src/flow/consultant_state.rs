@@ -113,7 +113,7 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
     if is_of_the_project(&kit.config, provider, program) {
         state.usable = false;
         state.notes.push(format!(
-            "it lies in this project and was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
+            "it is in this project, so it was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
             in_a_variable(&provider.name)
         ));
         return;

@@ -135,7 +135,7 @@ fn definitions() -> BTreeMap<&'static str, &'static str> {
             "error_amplification",
             "the paper's: failure rate over that of a recorded single agent (maestro_check_degradation measures against an expected 0.3)",
         ),
-        ("messages_per_run", "the overhead of the rules: maestro_check_degradation reckons with it"),
+        ("messages_per_run", "the overhead of the rules: maestro_check_degradation uses it"),
     ].into_iter().gather()
 }
 
@@ -216,11 +216,11 @@ fn hint(history: &History) -> String {
     }
     if runs < ENOUGH_RUNS {
         return format!(
-            "{} more results until they weigh in maestro_select_architecture ({ENOUGH_RUNS} in all, {ENOUGH_RUNS_OF_ONE} of a topology).",
+            "{} more results until they count in maestro_select_architecture ({ENOUGH_RUNS} in all, {ENOUGH_RUNS_OF_ONE} of a topology).",
             ENOUGH_RUNS - runs
         );
     }
-    "Enough is recorded to weigh in maestro_select_architecture.".to_owned()
+    "Enough results are recorded to count in maestro_select_architecture.".to_owned()
 }
 
 /// Changes for the worse in the results of each topology and in the judged answers of each provider,
@@ -252,7 +252,7 @@ pub async fn summary(log: &Log) -> Result<Value, Error> {
     let diversity = diversity(&questions);
     let diversity_note = match &diversity {
         Some(Diversity { effective_voices: None, .. }) => {
-            "How many independent voices they are is not known: too few answers were judged right or wrong, and that they agree tells as little of errors as of skill.".to_owned()
+            "The number of independent voices is unknown: too few answers were judged right or wrong, and agreement alone shows neither errors nor skill.".to_owned()
         }
         Some(_) => format!("Over pairs of providers with at least {ENOUGH_QUESTIONS} questions in common."),
         None => format!(

@@ -296,7 +296,7 @@ fn effect(open: Option<&Run>, passed: Option<bool>) -> (Gate, &'static str) {
     match (open, passed) {
         (_, None) => (
             Gate::None,
-            "The content does not say how it went, so improve stays as it is: give passed (true or false) or exit_code (a number).",
+            "The content has no result, so nothing changes for improve: give passed (true or false) or exit_code (a number).",
         ),
         (None, Some(_)) => (Gate::None, "It belongs to no open run, so no stage depends on it."),
         (Some(run), Some(true)) if run.is_verified() => {

@@ -487,7 +487,7 @@ impl Jobs {
             )
             .await?;
         let (Some(call), arrived) = began else {
-            return Err(Error::Internal(format!("the log does not hold how {id} began")));
+            return Err(Error::Internal(format!("the log does not contain the beginning of {id}")));
         };
         Ok(Asked::Anew(Call { since: now(), ..call }, arrived))
     }

@@ -345,7 +345,7 @@ pub(crate) fn process_error(
             failure: CliFailure::new(
                 FailureKind::CliBroken,
                 format!(
-                    "{} cannot be started: the interpreter that its first line names is not there",
+                    "{} cannot be started: the interpreter that its first line names does not exist",
                     program.display()
                 ),
             ),
@@ -354,7 +354,9 @@ pub(crate) fn process_error(
         ProcessError::NoWall(reason) => Error::NoSandbox(reason.clone()),
         ProcessError::PermissionDenied { program } => cannot_run(program, "permission denied".to_owned()),
         ProcessError::Spawn(reason) if reason.kind() == std::io::ErrorKind::InvalidInput => {
-            Error::InvalidArguments("the prompt holds a NUL, which no command line takes".to_owned())
+            Error::InvalidArguments(
+                "the prompt contains a NUL character, which no command line accepts".to_owned(),
+            )
         }
         ProcessError::Spawn(reason) => {
             cannot_run(std::path::Path::new(provider.command()), reason.to_string())

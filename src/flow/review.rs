@@ -207,7 +207,7 @@ pub async fn review(kit: &Kit, request: ReviewRequest, progress: &Progress) -> R
     let (watching, seen) = (kit.clone(), Arc::clone(&material));
     review.tree_changed = off_thread(move || seen.changed_since(&watching.config, &watching.project)).await?;
     if !review.tree_changed.is_empty() {
-        review.warn("files changed during the review: their findings are about what was there before");
+        review.warn("files changed during the review: their findings are about the earlier versions");
     }
     record(&kit.config, &kit.log, &prepared, consults, &mut review).await;
     Ok(review)
@@ -380,7 +380,7 @@ fn held_in(
         Ok((shown, lines)) => {
             verify_claim(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] }))
         }
-        Err(why) => verify_claim(claimed, by, Err(format!("its file cannot be looked at: {why}"))),
+        Err(why) => verify_claim(claimed, by, Err(format!("its file cannot be checked: {why}"))),
     }
 }
 

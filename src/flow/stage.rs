@@ -157,7 +157,8 @@ async fn done(
                 return Ok(StageReply { from_log: true, ..reply });
             }
             How::Attached => {
-                progress.say(&format!("{}: being worked on already; waiting for it", request.stage.name()));
+                progress
+                    .say(&format!("{}: another call is working on it; waiting for it", request.stage.name()));
                 if has_ended(&kit.log, journal, &run, &attempt).await? {
                     return answer(journal, &run, &attempt, limits).await;
                 }

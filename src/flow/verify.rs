@@ -590,9 +590,7 @@ impl Oracle {
 
     /// The error of a command that failed instead of judging.
     pub fn broken(&self, times: u32, why: &str) -> Error {
-        self.unusable(format!(
-            "it failed by itself on {times} answers, which is not a verdict. The first time: {why}"
-        ))
+        self.unusable(format!("it gave no verdict on {times} answers. The first time: {why}"))
     }
 
     fn unusable(&self, reason: String) -> Error {

@@ -57,7 +57,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     };
     if wanted != low_risk {
         notes.push(format!(
-            "auto_approve_low_risk does not count: a human approves every stage, until {}.",
+            "auto_approve_low_risk has no effect: a human approves every stage until {}.",
             own_setting("auto_approve_low_risk", approvals)
         ));
     }
@@ -91,7 +91,7 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     let budget = balance(&run, kit.config.limits());
     if !was_open && budget.used > 0 {
         notes.push(format!(
-            "It begins with {} consults spent: the run before it is open, or was rejected in the model's words, and a new run brings no new budget.",
+            "It begins with {} consults spent, because the previous run is open or was rejected in the model's words: a new run brings no new budget.",
             budget.used
         ));
     }

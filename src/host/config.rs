@@ -409,7 +409,7 @@ fn leave_to_the_user((document, origin): &mut (Value, String), problems: &mut Ve
     for key in ["auto_approve_low_risk", "late_start"] {
         if keys.remove(key).is_some() {
             let message =
-                format!("{origin}: {key} is left out: only your own configuration or environment may set it");
+                format!("{origin}: {key} is ignored: only your own configuration or environment may set it");
             problems.push(Problem::notice(message));
         }
     }

@@ -29,7 +29,7 @@ pub enum NoPerson {
     )]
     BelowMaestro,
     /// A parent process is an agent.
-    #[error("{0} stands above this command, so a program may be typing; use a terminal of your own")]
+    #[error("{0} is a parent of this command, so a program may be typing; use a terminal of your own")]
     BelowAgent(&'static str),
     /// Input or output is not a terminal.
     #[error("standard input and output must be a terminal (with `--json`: input and standard error)")]

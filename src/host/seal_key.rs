@@ -34,7 +34,7 @@ pub struct SealKey([u8; LENGTH]);
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// The file of the key is not one that this user's servers create.
-    #[error("{KEY_FILE} cannot be used: {0}; remove it, and a new one is made")]
+    #[error("{KEY_FILE} cannot be used: {0}; remove it, and Maestro makes a new one")]
     Unusable(&'static str),
     /// The system refused.
     #[error("{KEY_FILE}: {0}")]

@@ -214,7 +214,7 @@ pub enum StoreError {
     },
     /// The log lacks events that this user has seen, or has other ones in their place.
     #[error(
-        "the event log went back: this user has seen {seen} events of it, and the present log has {found} or other ones"
+        "the event log went back: this user has seen {seen} events, but the log now has {found}, or different ones"
     )]
     WentBack {
         /// The last event that was seen.
@@ -223,7 +223,7 @@ pub enum StoreError {
         found: u64,
     },
     /// The log was written by somebody else.
-    #[error("{} is not honoured: {why}", .path.display())]
+    #[error("{} is not accepted: {why}", .path.display())]
     Foreign {
         /// The file.
         path: PathBuf,

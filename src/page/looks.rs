@@ -214,7 +214,7 @@ pub(super) async fn confirm(visit: Visit, Form(fields): Form<Vec<(String, String
         Ok(Some(Ok(()))) => Redirect::to(&visit.page.path("trust")).into_response(),
         Ok(Some(Err(why))) => {
             let error = Error::Setup {
-                reason: format!("your word cannot be kept: {why}"),
+                reason: format!("your confirmation cannot be saved: {why}"),
                 hint:
                     "Make your own configuration directory writable (MAESTRO_HOME, else ~/.config/maestro)."
                         .to_owned(),

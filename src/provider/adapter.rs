@@ -166,7 +166,7 @@ impl Adapter {
             if spoken.is_only_reasoning() && answer.structured.is_none() {
                 return Err(CliFailure::new(
                     FailureKind::AnswerEmpty,
-                    "the model thought and did not answer: its answer is a block of reasoning alone",
+                    "the model did not answer: its output is only a block of reasoning",
                 ));
             }
             answer.reasoned = true;

@@ -88,7 +88,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     if result.get("num_turns").and_then(Value::as_u64).unwrap_or(0) == 0 {
         return Err(CliFailure::new(
             FailureKind::CliFailed,
-            format!("the prompt was taken for a command: {text}"),
+            format!("the CLI took the prompt for a command: {text}"),
         ));
     }
     if result.get("stop_reason").and_then(Value::as_str) == Some("max_tokens") {
@@ -161,7 +161,7 @@ fn failure(output: &Outcome<String>, result: &Value, mut told: Evidence) -> CliF
             let subtype = result.get("subtype").and_then(Value::as_str).unwrap_or("no reason");
             CliFailure::new(
                 ended.kind,
-                format!("it reports an error ({subtype}) without words; {}", ended.detail),
+                format!("it reports an error ({subtype}) without a message; {}", ended.detail),
             )
         }
     })

@@ -152,7 +152,7 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
                 let (text, parts) = together(&messages);
                 answer.text = text;
                 if parts > 1 {
-                    answer.warnings.push(format!("it spoke {parts} times: all of it is here, in that order"));
+                    answer.warnings.push(format!("it wrote {parts} messages: all are here, in their order"));
                 }
                 return if answer.text.trim().is_empty() { Err(output.empty(&told)) } else { Ok(answer) };
             }

@@ -95,7 +95,7 @@ pub fn told(adapter: &Adapter, wish: &Wish, known: Known<'_>) -> PassedEffort {
             wish.effort().map_or_else(PassedEffort::default, |effort| PassedEffort::word(effort.name()))
         }
         Adapter::Template(_) => unheard(wish, "its command has no place for {effort}"),
-        Adapter::Understudy => unheard(wish, "it is rules and no model"),
+        Adapter::Understudy => unheard(wish, "it has rules and no model"),
     }
 }
 
@@ -119,7 +119,7 @@ fn codex(wish: &Wish, levels: Option<&[String]>) -> PassedEffort {
         return if effort <= Effort::High {
             PassedEffort::word(effort.name())
         } else {
-            PassedEffort::less(effort, Effort::High, "codex does not tell whether its model takes more")
+            PassedEffort::less(effort, Effort::High, "codex does not report whether its model accepts more")
         };
     };
     let takes = |effort: &Effort| levels.iter().any(|level| level == effort.name());

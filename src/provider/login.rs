@@ -130,7 +130,7 @@ fn codex(environment: &Environment, private: &Path) -> Login {
         // The login may be in the system's keyring, under a name that depends on the path of the home.
         return Login {
             exemption: memory.then(|| {
-                "its login is not in a file, so its own home is used, and AGENTS.md of that home reaches the model".to_owned()
+                "its login is not in a file, so it uses its own home, and the AGENTS.md there reaches the model".to_owned()
             }),
             ..Login::default()
         };

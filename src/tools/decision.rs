@@ -275,7 +275,7 @@ impl Question<'_> {
         match decide(&self.maestro.kit, verdict(open, decided, nonce)).await {
             Ok(settled) => Ok(Told::Settled(Box::new(settled))),
             Err(Error::Approval(ApprovalProblem::Contradiction { .. })) => {
-                Ok(Told::Undecided("a revision was asked for without a word on what should be different"))
+                Ok(Told::Undecided("a revision was requested without a word on what to change"))
             }
             Err(error) => Err(error),
         }

@@ -79,7 +79,7 @@ impl Handle {
             Action::Cancel => reply(jobs.cancel(job).await),
             Action::Again => match context.extensions.get::<Again>().cloned() {
                 Some(again) => reply(again.0(job.to_owned(), context).await),
-                None => failure(&Error::Internal("nobody starts jobs here".to_owned())),
+                None => failure(&Error::Internal("this server starts no jobs".to_owned())),
             },
         }
     }

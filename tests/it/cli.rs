@@ -274,7 +274,7 @@ fn check_names_the_home_that_cannot_be_private() {
     let told = |server: &Server| {
         text(&server.run(&["check"], "").stdout).split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    assert!(told(&server).contains("AGENTS.md of that home reaches the model"), "{}", told(&server));
+    assert!(told(&server).contains("the AGENTS.md there reaches the model"), "{}", told(&server));
     let server =
         Server::new().codex().home_file(".codex/AGENTS.md", "my notes").home_file(".codex/auth.json", "{}");
     assert!(!told(&server).contains("reaches the model"));

@@ -183,7 +183,7 @@ fn what_does_not_parse_is_named_with_its_accepted_form() {
         ("MAESTRO_CODEX_TIMEOUT", "soon", "whole number of seconds"),
         ("MAESTRO_CODEX_ENABLED", "maybe", "true or false"),
         ("MAESTRO_CODEX_EXTRA_ARGS", "'open", "a quote is not closed"),
-        ("MAESTRO_CODEX_MODEL", "${MODEL}", "holds a ${...}"),
+        ("MAESTRO_CODEX_MODEL", "${MODEL}", "contains a ${...}"),
         ("MAESTRO_MAX_PARALLEL", "many", "whole number"),
         ("MAESTRO_MAX_PARALLEL", "0", "must be 1 to 256"),
         ("MAESTRO_CAPABILITY_THRESHOLD", "1.5", "0 to 1"),

@@ -647,7 +647,7 @@ fn without_an_oracle_there_is_agreement_and_no_accuracy() {
     assert_eq!((&result["estimated_p"], &result["recommended_k"]), (&Value::Null, &Value::Null));
     assert_eq!((&result["agreement"]["estimate"], &result["estimated_v"]), (&json!(1.0), &json!(1.0)));
     let insight = result["insight"].as_str().unwrap();
-    assert!(insight.contains("agreement and no accuracy"), "{insight}");
+    assert!(insight.contains("agreement, not accuracy"), "{insight}");
 }
 
 #[test]

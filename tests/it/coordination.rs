@@ -311,7 +311,7 @@ fn degradation_says_whose_figures_it_shows_and_counts_no_failure_as_a_format_err
     }
     let result = check(&mut client);
     assert_eq!((&result["should_degrade"], &result["format_errors_in_a_row"]), (&json!(false), &json!(0)));
-    assert_eq!(result["reason"], "Within every limit.");
+    assert_eq!(result["reason"], "Every figure is within its limit.");
     assert!(close(&result["metrics"]["message_density"], 0.5));
     assert!(close(&result["metrics"]["coordination_overhead"], 1.0));
     for metric in ["coordination_overhead", "error_amplification", "redundancy_rate"] {

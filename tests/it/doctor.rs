@@ -131,7 +131,7 @@ fn a_limit_that_is_spent_has_a_line_of_its_own_and_a_way_out() {
     let words = "You've hit your usage limit. Try again at Aug 27th, 2099 5:05 AM.";
     let spent = scripted(json!({ "status": 429, "message": words }));
     for (fallback, meanwhile) in
-        [("", "where `fallback: [..]` of codex"), ("gemini", "meanwhile gemini may answer")]
+        [("", "if `fallback: [..]` of codex"), ("gemini", "meanwhile gemini may answer")]
     {
         let configuration = format!("providers:\n  codex:\n    fallback: [{fallback}]\n");
         let mut client = Server::new()
@@ -318,7 +318,7 @@ fn nothing_of_the_project_is_run() {
     );
     let (screen, status) = checked(&server);
     assert!(!mark.exists() && status == 3, "{screen}");
-    assert!(about(&screen, "codex").contains("lies in this project and was not run"), "{screen}");
+    assert!(about(&screen, "codex").contains("is in this project, so it was not run"), "{screen}");
     // A program that the user names by its path is theirs.
     let server = server.env("MAESTRO_CODEX_CMD", &codex);
     let (screen, _) = checked(&server);
@@ -335,7 +335,7 @@ fn templates_that_are_installed_and_off_are_named_and_not_run() {
     }
     let server = server.env("PATH", &format!("{}:/usr/bin:/bin", bin.display()));
     let (screen, _) = checked(&server);
-    let line = about(&screen, "off until you want them");
+    let line = about(&screen, "installed, but switched off");
     assert!(line.contains("llm") && line.contains("ollama") && line.contains("_ENABLED=1"), "{line}");
     assert!(!mark.exists(), "{screen}");
 }

@@ -186,7 +186,7 @@ fn a_turn_that_failed_changes_no_thread() {
     let failed = client
         .call("maestro_consult", json!({ "prompt": broken, "provider": "codex", "thread": first["thread"] }));
     assert_eq!((&failed["ok"], &failed["thread"]), (&json!(false), &first["thread"]), "{failed}");
-    assert!(failed["thread_note"].as_str().unwrap().contains("as it was"), "{failed}");
+    assert!(failed["thread_note"].as_str().unwrap().contains("is unchanged"), "{failed}");
     let alone = client.call("maestro_consult", json!({ "prompt": broken, "provider": "codex" }));
     assert!(alone.get("thread").is_none(), "{alone}");
     assert_eq!(ask(&mut client, "codex", "two", Some(&first["thread"]))["turn"], 2);

@@ -265,7 +265,7 @@ def test_what_consultants_do_is_shown_at_all_widths_and_in_both_schemes(playwrig
         assert "Why are there two shelves?" in shown and "And now?" in shown, shown
         scene.page.click("details summary >> text=Places that it names >> nth=0")
         shown = scene.page.inner_text("main")
-        assert "the quote stands there" in shown and "not there" in shown, shown
+        assert "the quote is there" in shown and "not there" in shown, shown
         scene.go("jobs")
         shown = scene.page.inner_text("main")
         assert "2099" in shown and "maestro_consult" in shown, shown
@@ -274,7 +274,7 @@ def test_what_consultants_do_is_shown_at_all_widths_and_in_both_schemes(playwrig
         scene.page.wait_for_url("**/reviews")
         scene.page.click("[data-item]")
         shown = scene.page.inner_text("main")
-        assert "stock.py:1" in shown and "quote stands there" in shown, shown
+        assert "stock.py:1" in shown and "quote found" in shown, shown
         scene.go("metrics")
         assert "By thread" in scene.page.inner_text("main")
 

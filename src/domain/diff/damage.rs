@@ -93,8 +93,8 @@ fn a_fence_is_read_at_the_outermost_level_only() {
 fn nothing_under_a_header_or_in_a_hunk_is_prose() {
     let with = |from: &str, to: &str| GOOD.replacen(from, to, 1);
     for (text, says) in [
-        (format!("{GOOD}and then\n{OTHER}"), "line 8: `and then` stands between"),
-        (format!("{GOOD}and then\n@@ -9 +9 @@\n-x\n+y\n"), "line 8: `and then` stands between"),
+        (format!("{GOOD}and then\n{OTHER}"), "line 8: `and then` is between"),
+        (format!("{GOOD}and then\n@@ -9 +9 @@\n-x\n+y\n"), "line 8: `and then` is between"),
         (
             with("@@ -1", "in short\n@@ -1"),
             "line 3: `in short` is below the header of a file, but is neither",
@@ -105,7 +105,7 @@ fn nothing_under_a_header_or_in_a_hunk_is_prose() {
         (with("@@ -1,3 +1,3 @@", "@@ -1,3 +1"), "line 3: `@@ -1,3 +1` is not a complete hunk header"),
         (with("+++ b/f\n", ""), "line 2: the hunk has no file name"),
         (with(" a\n", "\\ No newline at end of file\n a\n"), "line 4: `\\ No newline"),
-        (with("+B\n", "+B\n\\ No newline at end of file\n"), "line 3: `\\ No newline` stands after"),
+        (with("+B\n", "+B\n\\ No newline at end of file\n"), "line 3: `\\ No newline` comes after"),
         (with("+B\n", "+B\n\\ No new\n"), "line 7: `\\ No new`"),
         (format!("{GOOD}@@ ... @@\n-q\n+r\n"), "line 8: one hunk of the file has"),
         (with(" c\n", "").trim_end().to_owned(), "line 3: the text ends before"),

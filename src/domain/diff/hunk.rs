@@ -304,7 +304,7 @@ fn ends_once(line: usize, lines: &[HunkLine]) -> Result<(), DiffError> {
     for side in [Side::Removed, Side::Added] {
         let mut of_file = lines.iter().filter(|line| line.side == Side::Context || line.side == side);
         if of_file.any(|line| !line.ends) && of_file.next().is_some() {
-            let reason = "`\\ No newline` stands after a line that is not the last";
+            let reason = "`\\ No newline` comes after a line that is not the last";
             return Err(DiffError::at(line, reason));
         }
     }

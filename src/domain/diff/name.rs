@@ -190,7 +190,7 @@ pub fn checked(name: &str) -> Result<String, &'static str> {
         return Err("it is absolute");
     }
     if rest.contains('\0') {
-        return Err("it holds a zero byte");
+        return Err("it contains a zero byte");
     }
     if rest.split(['/', '\\']).any(|part| part == "..") {
         return Err("`..` leads out");

@@ -344,7 +344,7 @@ fn under_header(line: Line) -> DiffError {
 }
 
 fn between(line: usize, text: &str) -> DiffError {
-    let what = "stands between two parts of the patch; text goes before the first file or after the last";
+    let what = "is between two parts of the patch; put text before the first file or after the last";
     DiffError::at(line, &format!("`{text}` {what}"))
 }
 
@@ -575,7 +575,7 @@ fn contradictions(action: Action, draft: &Draft) -> Result<(), DiffError> {
             "the file is new or deleted, but neither of its two names is /dev/null"
         }
         _ if draft.is_indexed() && names_none && !(draft.creates || draft.deletes) => {
-            "one name is /dev/null, but no `new file mode` or `deleted file mode` stands above it"
+            "one name is /dev/null, but no `new file mode` or `deleted file mode` is above it"
         }
         _ if draft.git.is_some() && draft.old_mode.is_some() != changes_mode => {
             "the mode changes, but only one of `old mode` and `new mode` is given"

@@ -173,7 +173,7 @@ fn costs_are_unknown_where_no_cli_tells_them() {
     tally.add_consult(None, &told);
     let metrics = report(&tally).metrics;
     assert_eq!(metrics.spent.cost_usd, Some(0.25));
-    assert_eq!(&*metrics.notes["cost_usd"], "1 of 2 calls tell what they cost");
+    assert_eq!(&*metrics.notes["cost_usd"], "1 of 2 calls report their cost");
     assert_eq!(metrics.provider_stats["codex"].spent.input_tokens, Some(10));
 }
 

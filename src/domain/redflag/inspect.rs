@@ -118,7 +118,7 @@ impl Inspector {
             Flag::MissingFields => misfit(&reading.document, schema?),
             Flag::InvalidJson => reading.document.as_ref().err().map(ToString::to_string),
             Flag::InvalidDiff => match reading.changes.as_slice() {
-                [] => Some("the answer holds no diff".to_owned()),
+                [] => Some("the answer contains no diff".to_owned()),
                 some => {
                     let broken =
                         some.iter().find_map(|change| Some(change.patch.as_ref().err()?.to_string()));
@@ -329,11 +329,11 @@ impl StepRules {
             return incomplete(if flag.has_patterns() {
                 "it needs `patterns`"
             } else {
-                "it is found by no pattern; leave `patterns` out"
+                "no pattern finds it; leave `patterns` out"
             });
         }
         if (flag == Flag::Contradiction) == rule.both.is_empty() {
-            return incomplete("`both` belongs to contradiction, and to nothing else");
+            return incomplete("only contradiction may have `both`");
         }
         let flags = |sample: &&Sample| {
             let found = inspector.inspect(&sample.text(), &[flag], sample.schema());

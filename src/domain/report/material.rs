@@ -391,7 +391,7 @@ mod tests {
         ];
         let found = risks(&all);
         let found: Vec<&str> = found.iter().map(Text::english).collect();
-        assert_eq!(found, ["other.py was changed since the last report, and no approved change names it"]);
+        assert_eq!(found, ["other.py was changed since the last report, and no approved change includes it"]);
     }
 
     const PATCH: &str = "--- a/src/total.py\n+++ b/src/total.py\n@@ -1,2 +1,3 @@\n def total(items):\n-    return items[0]\n+    if not items:\n+        return 0\n";

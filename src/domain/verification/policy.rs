@@ -126,10 +126,9 @@ impl Policy {
         match words(command) {
             Ok(words) => self.judge_words(&words, inside),
             Err(NoCommand::Empty) => Err(refused("empty_command", "there is no command")),
-            Err(NoCommand::Unreadable) => Err(refused(
-                "unreadable_command",
-                "a quote is left open, or there is a control character in it",
-            )),
+            Err(NoCommand::Unreadable) => {
+                Err(refused("unreadable_command", "it has an open quote or a control character"))
+            }
             Err(NoCommand::Operator(operator)) => Err(refused(
                 "shell_operator",
                 &format!(

@@ -160,7 +160,7 @@ impl Trial<'_> {
         let applied = self.applied(file, old, &source.content)?;
         match file.action {
             Action::Delete if !applied.content.is_empty() => {
-                let message = format!("{old}: the file holds more than the patch removes");
+                let message = format!("{old}: the file contains more than the patch removes");
                 return Err(Refusal::new(Reason::ContextMismatch, message));
             }
             Action::Delete => self.set(old, None),

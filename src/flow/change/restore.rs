@@ -82,7 +82,7 @@ fn restore_now(
     let tree = work.tree()?;
     let entries = wanted(&manifest, request, &base, outcome);
     if entries.is_empty() && outcome.failed.is_empty() {
-        return Err(unknown(format!("the backup `{name}` holds no file to restore")));
+        return Err(unknown(format!("the backup `{name}` contains no file to restore")));
     }
     let restoring = Restoring { store: &store, project, tree: &tree, manifest: &manifest };
     let not_held = (!outcome.failed.is_empty()).then_some(Reason::BackupUnknown);
@@ -135,7 +135,9 @@ fn wanted<'m>(
             Some(entry) if entries.contains(&entry) => {}
             Some(entry) => entries.push(entry),
             None => {
-                outcome.failed.push(Failed { path: name, error: "the backup does not hold it".to_owned() });
+                outcome
+                    .failed
+                    .push(Failed { path: name, error: "the backup does not contain it".to_owned() });
             }
         }
     }

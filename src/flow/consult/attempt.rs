@@ -135,7 +135,9 @@ fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Cons
         kept_in: arrived.thread,
         ..Consulted::answered(provider, answer)
     };
-    reply.told.warn("taken from the log: it arrived before its server ended, and was not asked for again");
+    reply.told.warn(
+        "taken from the log: the answer had arrived before its server ended, so nobody was asked again",
+    );
     Some(reply)
 }
 
@@ -464,16 +466,16 @@ impl Call {
             let tried = self.provider.adapter.newest_tried();
             let versions = match (installed.ok().flatten(), tried) {
                 (Some(installed), Some(tried)) if installed >= tried => format!(
-                    "version {installed} is installed, and Maestro is tried with {tried}: the version fits, so look for an extra argument, or for another program of that name on PATH"
+                    "version {installed} is installed, and Maestro was tested with {tried}: the version fits, so look for an extra argument, or for another program of that name on PATH"
                 ),
                 (Some(installed), Some(tried)) => {
                     format!(
-                        "version {installed} is installed, and Maestro is tried with {tried}: update the CLI"
+                        "version {installed} is installed, and Maestro was tested with {tried}: update the CLI"
                     )
                 }
                 (Some(installed), None) => format!("version {installed} is installed: update the CLI"),
                 (None, Some(tried)) => {
-                    format!("its version is not known, and Maestro is tried with {tried}: update the CLI")
+                    format!("its version is not known, and Maestro was tested with {tried}: update the CLI")
                 }
                 (None, None) => "its version is not known: update the CLI".to_owned(),
             };

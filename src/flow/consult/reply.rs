@@ -36,7 +36,7 @@ use crate::provider::effort::PassedEffort;
 use crate::provider::{Answer, Usage};
 
 /// Note on an answer that came with the model's reasoning.
-const REASONED: &str = "a block of reasoning stood beside the answer and was taken off";
+const REASONED: &str = "the answer came with a block of reasoning, which was removed";
 
 /// Characters of stderr that a result shows.
 const MOST_STDERR: usize = 2_000;
@@ -149,10 +149,10 @@ impl TurnNote {
 }
 
 /// Note on an answer from which no conversation can continue.
-const NOT_KEPT: &str = "this answer is no turn of a thread: the log does not keep what is asked and answered here (tracing.enabled, save_prompts, save_responses; or it cannot be written)";
+const NOT_KEPT: &str = "this answer is not part of a thread: the log does not keep questions and answers here (tracing.enabled, save_prompts, save_responses), or it cannot be written";
 
 /// Note if a thread was to be continued and no answer came.
-const NO_TURN: &str = "nobody answered, so the thread is as it was: ask again with the same thread";
+const NO_TURN: &str = "nobody answered, so the thread is unchanged: ask again with the same thread";
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ContextNote {

@@ -134,10 +134,10 @@ fn in_a_run(stage: Stage, settings: &PolicySettings, choice: &Choice) -> Value {
         None
     } else if !policy.ensemble_allowed {
         Some(format!(
-            "In a run this stage makes no ensemble: consultants are asked one by one, none of them shown another's answer, {consults} at most."
+            "In a run this stage uses no ensemble: at most {consults} consultants are asked one by one, and none sees another's answer."
         ))
     } else if choice.limits.max_agents > consults {
-        Some(format!("In a run this stage has {consults} consults, so {consults} candidates at most."))
+        Some(format!("In a run this stage has {consults} consults, so at most {consults} candidates."))
     } else {
         None
     };
@@ -213,8 +213,8 @@ fn known(request: &Request, inputs: &Inputs, baseline_source: &str, chosen: Topo
 
 fn note(agrees: bool) -> String {
     let mut note = format!(
-        "A gap is the predicted success less baseline_success; several agents are advised where the best that is arranged here has {ADVISED_GAP:.2} or more. \
-         It is off by {GAP_ERROR} (standard deviation), and the fit does not carry over to kinds of tasks that it has not seen."
+        "A gap is the predicted success minus baseline_success; several agents are advised if the best arrangement that is possible here has a gap of {ADVISED_GAP:.2} or more. \
+         Its error has a standard deviation of {GAP_ERROR}, and the fit does not carry over to new kinds of tasks."
     );
     if !agrees {
         note.push_str(
@@ -255,24 +255,25 @@ pub fn stage_strategy(config: &Configuration, stage: Stage) -> Result<Value, Err
 
 fn warning(stage: Stage, settings: &PolicySettings, strategy: &Strategy) -> Option<String> {
     match settings.single_agent(stage) {
-        Some(SingleAgent::Always) => Some("Never several agents: force_topology is refused here.".to_owned()),
-        Some(SingleAgent::UnlessForced) => {
-            Some("One agent, unless maestro_select_architecture is given force_topology.".to_owned())
+        Some(SingleAgent::Always) => {
+            Some("This stage always has one agent, and refuses force_topology.".to_owned())
         }
-        Some(SingleAgent::SwitchedOff) => {
-            Some("The policy's switch for an ensemble in this stage is off.".to_owned())
-        }
+        Some(SingleAgent::UnlessForced) => Some(
+            "This stage has one agent, unless you give maestro_select_architecture a force_topology."
+                .to_owned(),
+        ),
+        Some(SingleAgent::SwitchedOff) => Some("The policy switches ensembles off in this stage.".to_owned()),
         None => {
             let policy = settings.stage(stage);
             let consults = policy.max_consults;
             if !policy.ensemble_allowed {
                 return Some(format!(
-                    "In a run this stage makes no ensemble: consultants are asked one by one, {consults} at most."
+                    "In a run this stage uses no ensemble: at most {consults} consultants are asked one by one."
                 ));
             }
             strategy.max_candidates.filter(|candidates| *candidates > consults).map(|candidates| {
                 format!(
-                    "In a run this stage has {consults} consults: fewer than the {candidates} candidates that are worth having elsewhere."
+                    "In a run this stage has {consults} consults: fewer than the {candidates} candidates that are useful elsewhere."
                 )
             })
         }

@@ -86,10 +86,10 @@ pub async fn check_degradation(log: &Log, counted: &Counted) -> Result<Value, Er
 
 fn reason(topology: Topology, signs: &[Sign], counts: &Counts, metrics: &Metrics) -> String {
     if topology == Topology::Sas {
-        return "One agent already: there is nothing to give up.".to_owned();
+        return "There is only one agent already.".to_owned();
     }
     if signs.is_empty() {
-        return "Within every limit.".to_owned();
+        return "Every figure is within its limit.".to_owned();
     }
     let Metrics { messages_per_run, error_amplification, redundancy_rate, success_rate } = metrics;
     let said: Vec<String> = signs

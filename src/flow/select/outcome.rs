@@ -49,7 +49,7 @@ pub struct Selection {
 const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something decide: tests (verify, or test_results), or mode llm_judge with a judge_provider that is installed and wrote none of them.";
 
 /// Next step if the candidates were tried.
-const UNDECIDED_BY_TRIAL: &str = "They pass the same tests and are different changes. Give `probe`: commands that print what the program does for inputs that no test has; where the outputs are equal either will do, where they differ ask the user. Or use mode llm_judge.";
+const UNDECIDED_BY_TRIAL: &str = "They are different changes that pass the same tests. Give `probe`: commands that print what the program does for inputs that no test has. If the outputs are equal, take either change; if they differ, ask the user. Or use mode llm_judge.";
 
 /// Some candidates can win, but nothing tells them apart: no judge was asked or could be read, the judge
 /// wavered, or the known facts are equal. In each case the caller has to look.
@@ -226,9 +226,9 @@ impl Parts<'_> {
                 format!("No test ran, and more authors say what {name} says than anything else.")
             }
             Deciding::Same => {
-                format!("{name} stands for those that are the same as it; it is the smallest, or the first.")
+                format!("{name} represents the equal candidates; it is the smallest of them, or the first.")
             }
-            Deciding::Nothing => format!("Nothing tells {name} from the next."),
+            Deciding::Nothing => format!("Nothing separates {name} from the next candidate."),
         }
     }
 
@@ -246,7 +246,7 @@ impl Parts<'_> {
             )
         } else {
             (
-                "nothing that is known tells these candidates apart, and neither length nor order nor their author decides",
+                "no known fact separates these candidates; their length, order and author do not decide",
                 if self.trial.is_some() { UNDECIDED_BY_TRIAL } else { UNDECIDED },
             )
         };

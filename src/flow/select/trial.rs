@@ -195,7 +195,7 @@ impl Trial<'_> {
         }
         if second.proof.is_empty() {
             tested.weighed.proof.clear();
-            let reason = "its tests failed without it, and passed without it when they were run once more";
+            let reason = "its tests failed without it, but passed without it when they were run once more";
             tested.reasons.push(reason.to_owned());
             return Ok(false);
         }
@@ -252,11 +252,11 @@ impl Tested {
                 self.reasons.push(format!("{words}: {}", first_names(names, 0)));
             }
         };
-        say(broken, "it breaks what passes without it");
-        say(still, "it leaves failing what fails without it");
+        say(broken, "it breaks checks that pass without it");
+        say(still, "it does not repair checks that fail without it");
         say(fewer, "fewer tests run than without it");
-        say(&self.touched.weakened, "it removes, skips or rewrites tests, whose own version was put back");
-        say(&self.touched.runner, "it changes how tests are run, which was put back");
+        say(&self.touched.weakened, "it removes, skips or rewrites tests; their own version was put back");
+        say(&self.touched.runner, "it changes how tests are run; this was put back");
         if self.tests == Tests::Passed && proof.is_empty() {
             self.reasons.push("the base passes these tests too, so they prove nothing".to_owned());
         }
@@ -278,10 +278,12 @@ impl Tested {
 
     fn enter(&mut self, ablation: Option<AblationNote>) {
         if let Some(note) = &ablation {
-            self.reasons.extend(note.unseen.iter().map(|part| format!("{part} is seen by no test")));
+            self.reasons
+                .extend(note.unseen.iter().map(|part| format!("{part} can be undone, and no test fails")));
             if !note.not_undone.is_empty() {
                 let parts = first_names(&note.not_undone, 0);
-                self.reasons.push(format!("max_ablations left parts that were not undone: {parts}"));
+                self.reasons
+                    .push(format!("max_ablations was reached, so these parts were not undone: {parts}"));
             }
         }
         self.ablation = ablation;

@@ -381,7 +381,9 @@ fn ending(outcome: &Outcome) -> End {
 
 fn note(end: End, timeout: Duration) -> Option<String> {
     match end {
-        End::TimedOut => Some(format!("ended after {} s with all that it had started", timeout.as_secs())),
+        End::TimedOut => {
+            Some(format!("ended after {} s, with everything that it had started", timeout.as_secs()))
+        }
         End::Signal(signal) => Some(format!("killed by signal {signal}")),
         End::TooLarge => Some("ended because it wrote more than 64 MiB".to_owned()),
         End::Code(_) => None,

@@ -254,12 +254,12 @@ impl Chosen {
     fn use_measured(&mut self, k: u32, max: Option<u32>, from: String) -> Result<(), String> {
         if k > MOST_K {
             let reason = format!("the measured k={k} is beyond the {MOST_K} that a vote takes");
-            self.warnings.push(format!("{reason}: its winner is less sure than was asked for"));
+            self.warnings.push(format!("{reason}: its winner is less sure than requested"));
             return Err(reason);
         }
         if let Some(max) = max.filter(|max| *max < k) {
             let reason = format!("max_rounds={max} cannot reach the measured k={k}");
-            self.warnings.push(format!("{reason}: its winner is less sure than was asked for"));
+            self.warnings.push(format!("{reason}: its winner is less sure than requested"));
             return Err(reason);
         }
         self.k = k;

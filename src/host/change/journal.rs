@@ -225,7 +225,7 @@ impl Recovery {
             Ok(None) => self.files.push(entry.path.clone()),
             Ok(Some(note)) => self.notes.push(format!("{}: {note}", entry.path)),
             Err(obstacle) => self.notes.push(format!(
-                "{}: not put back ({obstacle}); what it was is in {}",
+                "{}: not restored ({obstacle}); its earlier content is in {}",
                 entry.path,
                 Store::shown(&self.session)
             )),
@@ -238,7 +238,7 @@ fn remove_created(tree: &Tree, entry: &Entry) -> Result<Option<String>, Obstacle
         return Ok(None);
     };
     if entry.after.as_ref() != Some(&Mark::of(&found.content)) {
-        return Ok(Some("it was not there before, and is not what the change made; it was left".to_owned()));
+        return Ok(Some("it did not exist before the change, and the change did not make its content; it was left as it is".to_owned()));
     }
     tree.remove(&entry.path, found.stamp)?;
     Ok(None)
@@ -260,7 +260,7 @@ fn restore(
         }
         if mark != before.mark && entry.after.as_ref() != Some(&mark) {
             return Ok(Some(format!(
-                "somebody else changed it meanwhile, and it was left so; what it was is in {}",
+                "somebody else changed it in the meantime, so it was left as it is; its earlier content is in {}",
                 store.show(manifest, index)
             )));
         }

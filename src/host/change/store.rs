@@ -172,7 +172,7 @@ impl Store {
         if Mark::of(&content) == *mark {
             return Ok(content);
         }
-        Err(Obstacle::Io(format!("the backup's {} is not what was kept", original(index))))
+        Err(Obstacle::Io(format!("the backup's {} is not what was stored", original(index))))
     }
 
     /// Saves the earlier content of a file in a file of its own for a person, and returns its path.

@@ -42,7 +42,7 @@ pub enum Obstacle {
     Changed,
     /// The backup was not written by a server of this user.
     #[error(
-        "it was not written by this user's own Maestro, so it came with the project; nothing is taken from it"
+        "it was not written by this user's own Maestro, so it came with the project; Maestro does not use it"
     )]
     Foreign,
     /// The system refused access.

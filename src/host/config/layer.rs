@@ -239,7 +239,7 @@ impl Expansion<'_> {
                     *value = read(&filled, text, self.reading);
                 } else if text.contains("${") {
                     problems.push(Problem::everything(format!(
-                        "{}: line {}: {text:?} holds a malformed ${{...}}; write ${{NAME}} or ${{NAME:-default}}",
+                        "{}: line {}: {text:?} contains a malformed ${{...}}; write ${{NAME}} or ${{NAME:-default}}",
                         self.origin,
                         self.line_of("")
                     )));

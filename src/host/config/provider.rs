@@ -91,7 +91,7 @@ impl ProviderSettings {
         if let Some(flag) = undoing(self.adapter, &self.extra_args) {
             faults.push((
                 "extra_args",
-                format!("must not hold `{flag}`: it would undo what keeps a consultant to text"),
+                format!("must not hold `{flag}`: it would let the consultant do more than write text"),
             ));
         }
         let asks_by_argument = self.template.args.iter().any(|arg| arg.contains("{prompt}"))

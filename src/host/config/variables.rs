@@ -99,7 +99,7 @@ fn lay(layers: &mut Layers, name: &str, text: &str, path: &[&str], form: Form) -
 /// Parses a value; the error describes the accepted form.
 fn read(form: Form, text: &str) -> Result<Value, String> {
     if !matches!(form, Form::Patterns) && text.contains("${") {
-        return Err("holds a ${...} that was not replaced: set that variable where the server is registered, or write the value itself".to_owned());
+        return Err("contains a ${...} that was not replaced: set that variable where the server is registered, or write the value itself".to_owned());
     }
     let text = text.trim();
     match form {

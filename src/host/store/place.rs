@@ -189,7 +189,7 @@ fn check_directory(directory: &Path) -> Result<(), StoreError> {
 
 fn not_ours(path: &Path, found: &Metadata, otherwise: &'static str) -> StoreError {
     let reason =
-        if found.is_symlink() { "it is a symbolic link, and the log follows none" } else { otherwise };
+        if found.is_symlink() { "it is a symbolic link, which the log does not follow" } else { otherwise };
     StoreError::NotOurs { path: path.to_owned(), reason }
 }
 
@@ -454,7 +454,7 @@ pub(super) fn keep_out(directory: &Path) -> Option<String> {
     }
     (!ignored()).then(|| {
         format!(
-            "git would take {}/{FILE} into a commit, with prompts and answers in it, because a .gitignore of the project says so; add `{FILE}*` to {}/.gitignore",
+            "git would commit {}/{FILE}, with prompts and answers in it, because a .gitignore of the project says so; add `{FILE}*` to {}/.gitignore",
             directory.display(),
             directory.display()
         )
@@ -505,7 +505,7 @@ mod tests {
         let exclude = fs::read_to_string(project.path().join(".git/info/exclude")).unwrap();
         assert!(exclude.contains("/sub/.maestro/maestro.db*\n"), "{exclude}");
         fs::write(own.join(".gitignore"), "!maestro.db\n").unwrap();
-        assert!(keep_out(&own).unwrap().contains("git would take"));
+        assert!(keep_out(&own).unwrap().contains("git would commit"));
         git(project.path(), &["add", "-f", "sub/.maestro/maestro.db"]);
         assert!(is_tracked(&own));
     }

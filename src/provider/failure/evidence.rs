@@ -128,7 +128,7 @@ impl Evidence {
     /// The failure according to the exit alone. `chatter` is the other output, whose last line is quoted.
     pub fn by_end_alone(&self, exit: Exit, chatter: &str) -> CliFailure {
         let last = chatter.lines().map(str::trim).rfind(|line| !line.is_empty());
-        let last = last.map(|line| format!("; the last that it printed is: {line}")).unwrap_or_default();
+        let last = last.map(|line| format!("; its last line is: {line}")).unwrap_or_default();
         let detail = match (exit, signal_name(exit)) {
             (Exit::Code(code), None) => format!("it ended with exit code {code} and no message{last}"),
             (Exit::Code(code), Some(name)) => {

@@ -88,7 +88,7 @@ impl Handle {
         };
         assert_eq!(retry.subject(&seal)?.unwrap(), subject);
         if !USED.with_borrow_mut(|used| used.insert(answer.nonce.clone())) {
-            return Err(Error::RequestState("this answer was used before".to_owned()));
+            return Err(Error::RequestState("this answer was already used".to_owned()));
         }
         Ok(said(&format!("{:?}", answer.word)))
     }
@@ -259,7 +259,7 @@ async fn a_human_approves_between_two_calls() {
     // The same answer counts once.
     let third = asked.modern(3, json!({ "digest": "d", "patience_ms": 5 }), answer).await;
     assert_eq!(third["structuredContent"]["code"], "request_state_invalid");
-    assert!(third["structuredContent"]["error"].as_str().unwrap().contains("used before"));
+    assert!(third["structuredContent"]["error"].as_str().unwrap().contains("already used"));
 }
 
 #[tokio::test]

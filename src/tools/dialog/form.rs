@@ -296,7 +296,7 @@ fn decided(form: &Form, content: Option<&Value>) -> Result<Decided, String> {
         name == DECISION || name == COMMENT || fields.iter().any(|(field, _)| field.as_str() == name)
     };
     if content.keys().any(|name| !known(name)) {
-        return Err("it has a field that the form has not".to_owned());
+        return Err("it has a field that the form does not have".to_owned());
     }
     let Some(said) = filled(content, DECISION)? else {
         return Err(format!("`{DECISION}` is missing"));

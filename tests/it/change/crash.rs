@@ -164,7 +164,7 @@ fn what_somebody_changed_after_the_kill_is_kept() {
     std::fs::write(project.join("d0/f000.txt"), "mine\n").unwrap();
     let result = Second::start(&project).call("maestro_pack_context", &json!({}));
     let notes = result["restored_after_crash"][0]["notes"].to_string();
-    assert!(notes.contains("d0/f000.txt") && notes.contains("was left so"), "{result}");
+    assert!(notes.contains("d0/f000.txt") && notes.contains("was left as it is"), "{result}");
     assert_eq!(std::fs::read(project.join("d0/f000.txt")).unwrap(), b"mine\n");
     assert_eq!(std::fs::read(project.join("d3/f003.txt")).unwrap(), b"old\n");
 }

@@ -242,7 +242,7 @@ fn a_terminal_below_an_agent_is_nobodys() {
         );
         let ran = below_agent(&client.server, "codex", &["/bin/bash", "-c", &typed]);
         let said = String::from_utf8_lossy(&ran.stdout);
-        assert!(said.contains("codex stands above this command"), "{words:?}: {said}");
+        assert!(said.contains("codex is a parent of this command"), "{words:?}: {said}");
     }
     decides_nothing(&mut client, &request);
 }

@@ -229,8 +229,8 @@ fn the_projects_own_tests_decide_and_who_weakens_them_is_named() {
     for (id, standing, why) in [
         ("loosened", "failed", "test_cart.py"),
         ("loosened-too", "failed", "test_cart.py"),
-        ("skips", "open", "removes, skips or rewrites tests, whose own version was put back: test_cart.py"),
-        ("runner", "open", "changes how tests are run, which was put back: pytest.ini"),
+        ("skips", "open", "removes, skips or rewrites tests; their own version was put back: test_cart.py"),
+        ("runner", "open", "changes how tests are run; this was put back: pytest.ini"),
         ("adds", "proven", ""),
     ] {
         assert_eq!(report(&result, id)["standing"], standing, "{id}: {result}");
@@ -291,7 +291,8 @@ fn every_hunk_has_to_be_seen_by_a_test() {
     assert_eq!(result["winner_id"], "noted", "{result}");
     assert_eq!(report(&result, "sneaky")["standing"], "open");
     assert!(
-        reasons(&result, "sneaky").contains("hunk 2 of 2 (price.py, line 1) is seen by no test"),
+        reasons(&result, "sneaky")
+            .contains("hunk 2 of 2 (price.py, line 1) can be undone, and no test fails"),
         "{result}"
     );
     assert_eq!(report(&result, "noted")["ablation"]["silent"], json!(["hunk 2 of 2 (NOTES.md, line 1)"]));
@@ -304,7 +305,7 @@ fn every_hunk_has_to_be_seen_by_a_test() {
             "max_ablations": 1,
         }),
     );
-    assert!(reasons(&bounded, "sneaky").contains("max_ablations left parts"), "{bounded}");
+    assert!(reasons(&bounded, "sneaky").contains("max_ablations was reached"), "{bounded}");
     assert_eq!(report(&bounded, "sneaky")["standing"], "open");
     let wrong = select(&mut client, json!({ "candidates": [], "max_ablations": 101 }));
     assert!(wrong["error"].as_str().unwrap().contains("max_ablations must be 0 to 100 (got 101)"), "{wrong}");

@@ -46,7 +46,7 @@ fn where_a_human_is_wanted_no_argument_counts() {
     assert_eq!((&late["ok"], &late["code"]), (&json!(false), &json!("late_start")), "{late}");
     let run = start(&mut client, json!({ "auto_approve_low_risk": true }));
     assert_eq!(run["auto_approve_low_risk"], false, "{run}");
-    assert!(run["notes"].to_string().contains("does not count"), "{run}");
+    assert!(run["notes"].to_string().contains("has no effect"), "{run}");
     let reply = stage(&mut client, "analyze");
     assert_eq!(reply["approval"]["status"], "pending", "{reply}");
     // The client's own name is no human's word either.
