@@ -221,10 +221,8 @@ fn item_lines(source: &str) -> usize {
             ";" if depth == 0 => return before(token.end()) + 1,
             // A field, a variant or an arm. The head of a named item may have commas too.
             "," if depth == 0 && !is_named => return before(token.end()) + 1,
-            word => {
-                is_named |=
-                    word.starts_with(|letter: char| letter.is_ascii_lowercase()) && !word.contains('"')
-            }
+            word if word.contains('"') => {}
+            word => is_named |= word.starts_with(|letter: char| letter.is_ascii_lowercase()),
         }
     }
     source.lines().count()
