@@ -38,7 +38,7 @@ mod tests {
     fn a_name_may_hold_anything_and_the_dying_have_no_group() {
         let read = |stat: &[u8]| {
             let found = ProcessStat::parse(stat)?;
-            Some((found.is_alive, found.parent, found.group.map_or(0, |group| group.as_raw_pid())))
+            Some((found.is_alive, found.parent, found.group.map_or(0, rustix::process::Pid::as_raw_pid)))
         };
         assert_eq!(read(b"7 (a b) c) S 12 42 42 0 -1"), Some((true, 12, 42)));
         assert_eq!(read(b"7 (\xc3) R 1 42 42 0 -1"), Some((true, 1, 42)));
