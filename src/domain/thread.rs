@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use super::cut::{cut_line, ends};
 use super::event::consult::ConsultSettled;
 use super::event::{Content, Topic};
-use super::fence::fenced;
 use super::pairs::is_default;
 use super::prompt::prompt;
 use crate::domain::order::Order;
@@ -193,15 +192,22 @@ pub fn replay(turns: &[Turn], room: usize) -> Replayed {
 
 fn turn_text(turn: &Turn) -> String {
     let mut parts =
-        vec![format!("## Turn {}", turn.number), format!("Question:\n{}", fenced(&turn.question, "text"))];
+        vec![format!("## Turn {}", turn.number), format!("Question:\n{}", fenced(&turn.question))];
     if !turn.given.is_empty() {
-        parts.push(format!("Given with it:\n{}", fenced(&turn.given.join("\n"), "text")));
+        parts.push(format!("Given with it:\n{}", fenced(&turn.given.join("\n"))));
     }
     if !turn.files.is_empty() {
         parts.push(format!("Files that went with it: {}", turn.files.join(", ")));
     }
-    parts.push(format!("Answer of {}:\n{}", turn.who, fenced(&turn.answer, "text")));
+    parts.push(format!("Answer of {}:\n{}", turn.who, fenced(&turn.answer)));
     parts.join("\n\n")
+}
+
+/// A text in a fence that it cannot close, so that nothing in it reads as part of the prompt.
+fn fenced(text: &str) -> String {
+    let runs = text.split(|letter| letter != '`').map(str::len);
+    let fence = "`".repeat(runs.max().unwrap_or(0).max(2) + 1);
+    format!("{fence}text\n{}\n{fence}", text.trim_end())
 }
 
 /// Both ends of a text that is too long, with a note between them.

@@ -45,9 +45,9 @@ impl Account {
     ///
     /// # Errors
     ///
-    /// See [`Self::find`].
-    pub async fn find_named(log: &Log, workflow_id: Option<String>, purpose: Purpose) -> Result<Self, Error> {
-        off_thread_with(log, move |log| Self::find(log, workflow_id.as_deref(), None, purpose)).await
+    /// See [`Self::of`].
+    pub async fn of_named(log: &Log, workflow_id: Option<String>, purpose: Purpose) -> Result<Self, Error> {
+        off_thread_with(log, move |log| Self::of(log, workflow_id.as_deref(), None, purpose)).await
     }
 
     /// Finds the account of a consult that the orchestrator asks for: the named run, else the run in which
@@ -56,7 +56,7 @@ impl Account {
     /// # Errors
     ///
     /// The named run does not exist, or the log is busy and a run may have to pay.
-    pub fn find(
+    pub fn of(
         log: &Log,
         workflow_id: Option<&str>,
         stage: Option<Stage>,

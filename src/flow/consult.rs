@@ -41,7 +41,7 @@ pub async fn consult(
     // Everything before the CLI starts.
     let turn = off_thread_with(kit, move |kit| {
         let Account { run, stage, purpose, .. } = question.account;
-        question.account = Account::find(&kit.log, run.as_deref(), stage, purpose)?;
+        question.account = Account::of(&kit.log, run.as_deref(), stage, purpose)?;
         // A provider that does not exist is a mistake in the arguments: it is refused before any work.
         if let Some(named) = &provider {
             kit.config.catalogue().get(named)?;

@@ -169,7 +169,7 @@ fn get_ready(kit: &Kit, Whom { named, times, stand_in }: Whom, question: Questio
     }
     let places = (0..wanted).map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let Account { run, stage, purpose, .. } = question.account;
-    let account = Account::find(&kit.log, run.as_deref(), stage, purpose)?;
+    let account = Account::of(&kit.log, run.as_deref(), stage, purpose)?;
     let everybody = ready(kit, Work::at(account.stage)).names;
     let unfit = if is_named { None } else { fit(kit, &account, &mut providers, times)? };
     let prepared = prepare(kit, Question { account, ..question }, Layout::Plain, None)?;

@@ -230,7 +230,7 @@ struct Asked {
 fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<Ready, Error> {
     let providers = reviewers(kit, request)?;
     let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
-    let account = Account::find(&kit.log, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
+    let account = Account::of(&kit.log, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
     let material = material::material(&kit.config, &kit.project, &request.target)?;
     if material.files.is_empty() {
         return Ok(Ready { providers, material, asked: None });

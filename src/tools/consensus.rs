@@ -129,7 +129,7 @@ impl Handle {
     ) -> CallToolResult {
         let kit = &self.kit;
         replying(&context, |progress| async move {
-            let account = Account::find_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
+            let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
             consensus(kit, input.request(account)?, &progress).await
         })
         .await
@@ -144,7 +144,7 @@ impl Handle {
     ) -> CallToolResult {
         let kit = &self.kit;
         replying(&context, |progress| async move {
-            let account = Account::find_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
+            let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
             vote_step(kit, input.request(account), &progress).await
         })
         .await
@@ -169,7 +169,7 @@ impl Handle {
         let kit = &self.kit;
         replying(&context, |progress| async move {
             let account =
-                Account::find_named(&kit.log, input.workflow_id.clone(), Purpose::Calibration).await?;
+                Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Calibration).await?;
             calibrate(kit, input.request(account)?, &progress).await
         })
         .await

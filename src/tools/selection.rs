@@ -93,7 +93,7 @@ impl Handle {
     ) -> CallToolResult {
         let kit = &self.kit;
         replying(&context, |progress| async move {
-            let account = Account::find_named(&kit.log, input.workflow_id.clone(), Purpose::Judge).await?;
+            let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Judge).await?;
             Box::pin(select(kit, input.request(), &account, &progress)).await
         })
         .await
