@@ -24,9 +24,8 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
     Person::who_decides(&kit.config, false)?;
     kit.config.check()?;
     let target = target(&kit.log, options.id.as_deref()).await?;
-    let internal = Error::internal::<std::io::Error>;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
     let stop = CancellationToken::new();
     let jobs = Jobs::new(kit.config.clone(), kit.log.clone());
     let page = Page::start(kit.clone(), jobs, stop.clone()).await?;
@@ -91,11 +90,11 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
 /// Closes all streams to the terminal, so that a program that waits for the end of the output does not wait
 /// for this process.
 fn let_go_of_the_terminal() -> Result<(), Error> {
-    let internal = Error::internal::<std::io::Error>;
-    let nothing = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(internal)?;
-    rustix::stdio::dup2_stdin(&nothing).map_err(|error| internal(error.into()))?;
-    rustix::stdio::dup2_stdout(&nothing).map_err(|error| internal(error.into()))?;
-    rustix::stdio::dup2_stderr(&nothing).map_err(|error| internal(error.into()))
+    let nothing =
+        std::fs::OpenOptions::new().read(true).write(true).open("/dev/null").map_err(Error::internal)?;
+    rustix::stdio::dup2_stdin(&nothing).map_err(Error::internal)?;
+    rustix::stdio::dup2_stdout(&nothing).map_err(Error::internal)?;
+    rustix::stdio::dup2_stderr(&nothing).map_err(Error::internal)
 }
 
 /// Waits for Enter. False at the end of input.

@@ -124,15 +124,14 @@ pub(crate) async fn standing(
 ) -> Result<Option<WallStanding>, Error> {
     const PATIENCE: Duration = Duration::from_secs(5);
     let Some(wall) = asked_for(config) else { return Ok(None) };
-    let internal = Error::internal::<std::io::Error>;
-    let directory = off_thread(CallDir::create).await?.map_err(internal)?;
+    let directory = off_thread(CallDir::create).await?.map_err(Error::internal)?;
     let files = FileRules { read: vec!["/".into()], ..FileRules::default() };
     let launch = Launch {
         args: vec!["--version".into()],
         limits: Limits { timeout: Some(PATIENCE), ..Limits::default() },
         // The caller decides if the sandbox is required.
         wall: Wall { files: Some(files.into()), strictness: Strictness::BestEffort, ..wall },
-        ..Launch::new(&std::env::current_exe().map_err(internal)?, &directory)
+        ..Launch::new(&std::env::current_exe().map_err(Error::internal)?, &directory)
     };
     let outcome = processes.supervisor().run(launch, directory, |_| {}).await;
     outcome.map(|outcome| Some(outcome.wall)).map_err(Error::internal)

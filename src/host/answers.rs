@@ -98,8 +98,9 @@ impl Answers {
         let store = made(&self.root, STORE)?;
         let file = format!("{name}-{}.md", uuid::Uuid::now_v7());
         write_new(&store, &file, text)?;
-        // Nobody waits for that: each of hundreds of files is looked at.
-        std::thread::spawn(move || prune(&store, LIMITS, is_answer));
+        // The answer does not wait for this, because it may look at hundreds of files. If the system gives no
+        // thread, the next answer prunes.
+        let _ = std::thread::Builder::new().spawn(move || prune(&store, LIMITS, is_answer));
         Ok(self.root.join(STORE).join(file))
     }
 }

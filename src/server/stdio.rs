@@ -27,9 +27,8 @@ const LAST_EVENTS: Duration = Duration::from_secs(1);
 /// The signals cannot be received, or the first exchange with the client fails.
 pub async fn serve(kit: Kit) -> Result<(), Error> {
     kit.processes.serve();
-    let internal = Error::internal::<std::io::Error>;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(internal)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
     let ends = Ends::default();
     let (supervisor, background) = (kit.processes.supervisor().clone(), kit.processes.background().clone());
     tracing::info!(

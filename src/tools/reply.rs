@@ -14,8 +14,7 @@ use crate::flow::project_files::ProjectFiles;
 
 /// The result of a flow. `ok: false` marks it as an error for the client.
 pub(crate) fn reply<T: Serialize>(outcome: Result<T, Error>) -> CallToolResult {
-    let internal = Error::internal::<serde_json::Error>;
-    reply_with_value(outcome.and_then(|result| serde_json::to_value(result).map_err(internal)))
+    reply_with_value(outcome.and_then(|result| serde_json::to_value(result).map_err(Error::internal)))
 }
 
 /// As [`reply`], without the copy that it makes of a value.

@@ -379,12 +379,15 @@ impl Recording {
         // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
-        // Looking up the places in a long answer takes about as long as recording it.
+        // Looking up the places in a long answer takes about as long as recording it. If the system gives no
+        // thread, they are looked up afterwards.
         let ((kept_in, masked), citations) = std::thread::scope(|scope| {
             let packed = prepared.context.iter().flat_map(|context| &context.files);
-            let places = prepared.turn.is_some().then(|| scope.spawn(|| reply.places(&kit.project, packed)));
+            let look_up = || reply.places(&kit.project, packed);
+            let is_shown = prepared.turn.is_some();
+            let places = is_shown.then(|| std::thread::Builder::new().spawn_scoped(scope, look_up).ok());
             let recorded = self.record(reservation, kit, prepared, &reply);
-            (recorded, places.and_then(|places| places.join().ok()).flatten())
+            (recorded, places.flatten().and_then(|places| places.join().ok()).flatten())
         });
         Consulted { kept_in, masked_answer: masked, citations, ..reply }.finish(kit, prepared)
     }

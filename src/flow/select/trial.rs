@@ -388,9 +388,8 @@ impl<'a> Trials<'a> {
             + STEP * u32::try_from(self.rounds.fetch_add(1, Ordering::Relaxed)).unwrap_or(0);
         let root = trees.project(number).unwrap_or_default();
         off_thread(move || {
-            let internal = Error::internal::<TreeError>;
-            trees.reset(number, &undone).map_err(internal)?;
-            let store = trees.beside(number).map_err(internal)?;
+            trees.reset(number, &undone).map_err(Error::internal)?;
+            let store = trees.beside(number).map_err(Error::internal)?;
             let outcome = if patch.files.is_empty() {
                 Ok(())
             } else {
