@@ -463,7 +463,7 @@ fn not_a_message(value: &Value) -> Read {
         return malformed_answer(id);
     }
     let refusal = match (&id, value.get("method").and_then(Value::as_str)) {
-        (Some(_), Some(method)) => malformed(method).unwrap_or_else(|| {
+        (Some(_), Some(method)) => malformed(method, value.get("params")).unwrap_or_else(|| {
             let method = head(method, 80);
             ErrorData::invalid_params(format!("the parameters of {method} are malformed"), None)
         }),
@@ -489,9 +489,11 @@ const PARAMETERS: [(&str, &str); 12] = [
 ];
 
 /// The error for parameters that do not fit a method; none if MCP has no such method.
-pub(super) fn malformed(method: &str) -> Option<ErrorData> {
+pub(super) fn malformed(method: &str, parameters: Option<&Value>) -> Option<ErrorData> {
+    const OF_META: &str = "; `_meta` must be an object";
     let (method, form) = PARAMETERS.iter().find(|(name, _)| *name == method)?;
-    Some(ErrorData::invalid_params(format!("the parameters of {method} are malformed: {form}"), None))
+    let meta = parameters.and_then(|given| given.get("_meta")).map_or("", |_| OF_META);
+    Some(ErrorData::invalid_params(format!("the parameters of {method} are malformed: {form}{meta}"), None))
 }
 
 /// The result for a malformed answer to a question of ours. It gets no reply. The code that waits for the

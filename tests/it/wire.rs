@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PATIENCE, Server, children, eventually, hello, is_alive, scripted};
 
-/// The longest time for an end.
+/// The longest time that the server may take to end.
 const AT_ONCE: Duration = Duration::from_millis(100);
 
 #[test]
@@ -56,7 +56,8 @@ fn a_client_that_only_discovers_leaves_a_clean_end() {
     });
 }
 
-/// The best of three ends: the machine may be busy with other tests, the server may not be slow.
+/// Asserts that the server ends at once. The best of three ends counts, because the machine may be busy with
+/// other tests.
 fn ends_at_once(end: impl Fn() -> Duration) {
     let best = (0..3).map(|_| end()).min().unwrap();
     assert!(best < AT_ONCE, "{best:?}");
@@ -154,6 +155,8 @@ fn malformed_calls_are_invalid_params() {
         listed["error"]["message"].as_str().unwrap().ends_with("`arguments` must be an object"),
         "{listed}"
     );
+    let meta = client.request("tools/call", json!({ "name": "maestro_help", "_meta": 3 }));
+    assert!(meta["error"]["message"].as_str().unwrap().ends_with("`_meta` must be an object"), "{meta}");
     let methods = ["prompts/get", "resources/read", "completion/complete", "tasks/get", "tasks/cancel"];
     for method in methods {
         assert_eq!(client.request(method, json!({ "nothing": 1 }))["error"]["code"], -32602, "{method}");
@@ -216,7 +219,7 @@ fn every_request_gets_an_answer_however_broken_it_is() {
     let call = |params: &str, id: u64| {
         format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{params}}}\n")
     };
-    // Half of a pair, as `JSON.stringify` writes it for a cut emoji, is a character like any other.
+    // Half of a surrogate pair, as `JSON.stringify` writes it for a cut emoji, is a character like any other.
     client.send_raw(&call(r#"{"name":"maestro_help","arguments":{"topic":"limits\ud83d"}}"#, 901));
     assert_eq!(client.reply(901)["result"]["structuredContent"]["code"], "unknown_topic");
     for (id, params, code) in [
@@ -393,6 +396,6 @@ fn a_client_that_does_not_read_can_still_cancel_and_leave() {
     say(json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 } }));
     eventually("the consult is gone", Duration::from_secs(5), || !is_alive(pid));
     drop(input);
-    // Nobody reads its output; it must end all the same.
+    // Nobody reads the output of the server, and it must end nevertheless.
     eventually("the server is gone", Duration::from_secs(10), || child.try_wait().unwrap().is_some());
 }
