@@ -117,44 +117,46 @@ pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> 
         .filter(|language| *language != Language::ENGLISH && !read.contains(language))
         .map(Language::tag)
         .collect();
-    match response {
-        CallToolResponse::Complete(mut result) if !left_out.is_empty() => {
-            match result.structured_content.take() {
-                Some(mut value) => {
-                    leave_out(&mut value, &left_out);
-                    let beside = result.content.into_iter().skip(1);
-                    let mut shown = structured(value);
-                    shown.content.extend(beside);
-                    shown.into()
-                }
-                None => result.into(),
-            }
-        }
-        other => other,
+    let CallToolResponse::Complete(mut result) = response else { return response };
+    if let Some(value) = &mut result.structured_content
+        && leave_out(value, &left_out)
+    {
+        let mut shown = structured(std::mem::take(value));
+        shown.content.extend(result.content.into_iter().skip(1));
+        return shown.into();
     }
+    result.into()
 }
 
-fn leave_out(value: &mut Value, languages: &[&str]) {
+/// Drops texts in these languages. True if there were any.
+fn leave_out(value: &mut Value, languages: &[&str]) -> bool {
     let is_twin = |name: &str| {
         let parts = name.rsplit_once('_');
         parts.is_some_and(|(name, code)| WITH_TWINS.contains(&name) && languages.contains(&code))
     };
     match value {
         Value::Object(fields) => {
+            let count = fields.len();
             fields.retain(|name, _| !is_twin(name));
+            let mut had_any = fields.len() < count;
             for (name, inner) in fields {
                 if IN_EACH_LANGUAGE.contains(&name.as_str())
                     && let Value::Object(texts) = inner
                 {
+                    let count = texts.len();
                     texts.retain(|code, _| !languages.contains(&code.as_str()));
+                    had_any |= texts.len() < count;
                 }
                 if !QUOTED.contains(&name.as_str()) {
-                    leave_out(inner, languages);
+                    had_any |= leave_out(inner, languages);
                 }
             }
+            had_any
         }
-        Value::Array(values) => values.iter_mut().for_each(|value| leave_out(value, languages)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(values) => {
+            values.iter_mut().fold(false, |any, value| leave_out(value, languages) || any)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 
