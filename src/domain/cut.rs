@@ -19,8 +19,10 @@ pub fn head(text: &str, most: usize) -> &str {
 
 /// The last `most` characters of a text.
 pub fn tail(text: &str, most: usize) -> &str {
-    let start = text.char_indices().rev().take(most).last().map_or(text.len(), |(start, _)| start);
-    text.get(start..).unwrap_or_default()
+    let Some(start) = text.len().checked_sub(most) else { return text };
+    let is_ascii = text.as_bytes().get(start..).is_some_and(<[u8]>::is_ascii);
+    let by_letters = || text.char_indices().rev().take(most).last().map_or(text.len(), |(start, _)| start);
+    text.get(if is_ascii { start } else { by_letters() }..).unwrap_or_default()
 }
 
 pub fn is_longer(text: &str, most: usize) -> bool {
@@ -51,9 +53,17 @@ pub fn cut_line(text: &str, most: usize) -> String {
 /// Both ends of a text and the number of characters between them. `None` if the ends cover the text.
 pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)> {
     let between = text.chars().count().checked_sub(first + last).filter(|between| *between > 0)?;
-    let head = head(text, first);
-    let (from, _) = text.char_indices().nth(first + between).unwrap_or((text.len(), ' '));
-    Some((head, between, text.get(from..)?))
+    Some((head(text, first), between, tail(text, last)))
+}
+
+/// A text of at most `most` characters as it is, else its two halves of that length with a note between them.
+pub fn without_middle(text: &str, most: usize) -> Cow<'_, str> {
+    match ends(text, most / 2, most - most / 2) {
+        Some((first, between, last)) => {
+            Cow::Owned(format!("{first}\n[... {between} characters are left out ...]\n{last}"))
+        }
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Number of terminal columns that a text takes.
@@ -116,6 +126,10 @@ mod tests {
         assert_eq!(ends("평균을 고치기", 2, 1), Some(("평균", 4, "기")));
         assert_eq!(ends("평균을 고치기", 3, 0), Some(("평균을", 4, "")));
         assert_eq!(ends("mend", 2, 2), None);
+        assert_eq!((tail("평균을 mend", 4), tail("평균을", 2), tail("mend", 0)), ("mend", "균을", ""));
+        assert_eq!(without_middle("mend", 4), "mend");
+        let cut = without_middle("mend the mean", 5);
+        assert_eq!(cut, "me\n[... 8 characters are left out ...]\nean");
     }
 
     proptest! {

@@ -608,6 +608,7 @@ mod tests {
 
     #[test]
     fn a_prompt_that_is_the_question_is_kept_once() {
+        // A log of an earlier version kept the whole question.
         let turn = consult::TurnKept { question: "한".repeat(250_000), ..consult::TurnKept::default() };
         let prompt = Some(consult::Kept { chars: 250_000, sha256: "s".to_owned(), text: None });
         let settled = ConsultSettled { prompt, turn: Some(turn), ..ConsultSettled::sample() };
@@ -618,7 +619,10 @@ mod tests {
         else {
             panic!("another kind");
         };
-        assert_eq!(read.prompt.unwrap().text, Some("한".repeat(200_000)));
+        let half = "한".repeat(100_000);
+        let both = format!("{half}\n[... 50000 characters are left out ...]\n{half}");
+        assert_eq!(read.prompt.clone().unwrap().text, Some(both));
+        assert_eq!(read.prompt.unwrap().whole(), None, "a part is no answer");
         assert_eq!(read.turn, settled.turn);
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cut::{cut_line, ends};
+use super::cut::{cut_line, without_middle};
 use super::event::consult::ConsultSettled;
 use super::event::{Content, Topic};
 use super::pairs::is_default;
@@ -174,7 +174,7 @@ pub fn replay(turns: &[Turn], room: usize) -> Replayed {
         // The latest turn is always sent, if necessary shortened: without it there is no conversation.
         if kept.is_empty() {
             cut_chars = chars - room;
-            kept.push(shortened(&text, room));
+            kept.push(without_middle(&text, room).into_owned());
         }
         break;
     }
@@ -208,16 +208,6 @@ fn fenced(text: &str) -> String {
     let runs = text.split(|letter| letter != '`').map(str::len);
     let fence = "`".repeat(runs.max().unwrap_or(0).max(2) + 1);
     format!("{fence}text\n{}\n{fence}", text.trim_end())
-}
-
-/// Both ends of a text that is too long, with a note between them.
-fn shortened(text: &str, room: usize) -> String {
-    match ends(text, room / 2, room - room / 2) {
-        Some((first, between, last)) => {
-            format!("{first}\n[... {between} characters are left out ...]\n{last}")
-        }
-        None => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ use crate::domain::budget::{BudgetExceeded, Cap, Caps, Spender, Standing};
 use crate::domain::call_options::CallOptions;
 use crate::domain::change::Mark;
 use crate::domain::event::Draft;
-use crate::domain::event::consult::{ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose};
+use crate::domain::event::consult::{
+    ConsultReleased, ConsultReserved, ConsultSettled, Kept, Purpose, bounded,
+};
 use crate::domain::history::History;
 use crate::domain::spending::{Prices, Spending, Weight, expected_weight, weight};
 use crate::domain::stage::Stage;
@@ -300,12 +302,12 @@ impl Drop for Reservation {
     }
 }
 
-/// A text in the form that the log keeps: length, digest and, if texts are saved, the text up to a limit.
+/// A text in the form that the log keeps: length, digest and, if texts are saved, the [`bounded`] text.
 pub fn kept(text: &str, is_saved: bool) -> Kept {
     Kept {
         chars: u64::try_from(text.chars().count()).unwrap_or(u64::MAX),
         sha256: Mark::of(text.as_bytes()).sha256,
-        text: is_saved.then(|| Kept::beginning(text).to_owned()),
+        text: is_saved.then(|| bounded(text).into_owned()),
     }
 }
 

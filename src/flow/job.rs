@@ -17,6 +17,7 @@ use super::log::Log;
 use super::progress::Progress;
 use super::scope::{Arrived, Scope};
 use super::time::{now, rfc3339};
+use crate::domain::event::consult::Kept;
 use crate::domain::event::{Body, Draft, Noted};
 use crate::domain::history::History;
 use crate::domain::job::{Cause, Job, JobNoted, Outcome};
@@ -469,7 +470,7 @@ impl Jobs {
                         }
                     }
                     Body::ConsultSettled(settled) if settled.code.is_none() && event.at >= since => {
-                        let text = settled.response.as_ref().and_then(|kept| kept.text.clone());
+                        let text = settled.response.clone().and_then(Kept::whole);
                         let prompt = settled.prompt.as_ref().map(|kept| kept.sha256.clone());
                         if let (Some(text), Some(prompt)) = (text, prompt) {
                             arrived.push(Arrived {

@@ -4,8 +4,9 @@
 
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
@@ -115,6 +116,42 @@ pub(super) async fn off_thread<T: Send + 'static>(
     let done = run(Box::new(move || Box::new(work()))).await?;
     let lost = |_| Error::Internal("the work returned a value of another type".to_owned());
     done.downcast().map(|done| *done).map_err(lost)
+}
+
+/// Work that another thread does meanwhile. If no thread has begun it, [`Self::join`] does it, so a lack of
+/// threads delays it and loses nothing.
+pub(super) struct Beside<T> {
+    offered: Offered<T>,
+    done: mpsc::Receiver<T>,
+}
+
+type Offered<T> = Arc<Mutex<Option<Box<dyn FnOnce() -> T + Send>>>>;
+
+fn taken<T>(offered: &Offered<T>) -> Option<Box<dyn FnOnce() -> T + Send>> {
+    offered.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Offers work to another thread while this one, which may block, does something else. A thread of the pool
+/// takes it, because a new thread costs a quarter of a millisecond.
+pub(super) fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Beside<T> {
+    let call = tracing::Span::current();
+    let offered: Offered<T> = Arc::new(Mutex::new(Some(Box::new(move || call.in_scope(work)))));
+    let (send, done) = mpsc::channel();
+    if let Ok(runtime) = Handle::try_current() {
+        let offered = Arc::clone(&offered);
+        drop(runtime.spawn_blocking(move || taken(&offered).map(|work| send.send(work()))));
+    }
+    Beside { offered, done }
+}
+
+impl<T> Beside<T> {
+    /// The result of the work. Blocks. `None` if it panicked.
+    pub(super) fn join(self) -> Option<T> {
+        match taken(&self.offered) {
+            Some(work) => Some(work()),
+            None => self.done.recv().ok(),
+        }
+    }
 }
 
 /// Boxed work with a boxed result. Unboxed, the runner would be compiled for each of some two hundred types,

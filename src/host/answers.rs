@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use tokio::runtime::Handle;
 
 use super::change::Tree;
 use crate::domain::address::Address;
@@ -98,9 +99,12 @@ impl Answers {
         let store = made(&self.root, STORE)?;
         let file = format!("{name}-{}.md", uuid::Uuid::now_v7());
         write_new(&store, &file, text)?;
-        // The answer does not wait for this, because it may look at hundreds of files. If the system gives no
-        // thread, the next answer prunes.
-        let _ = std::thread::Builder::new().spawn(move || prune(&store, LIMITS, is_answer));
+        // The answer does not wait for this, because it may look at hundreds of files.
+        let prune = move || prune(&store, LIMITS, is_answer);
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(prune)),
+            Err(_) => prune(),
+        }
         Ok(self.root.join(STORE).join(file))
     }
 }

@@ -134,13 +134,13 @@ impl Supervisor {
             reason = observe(&capture, &mut meter, &limits, watch) => Some(reason),
             () = feed(stdin, [orders, prompt]) => None,
         };
-        let settled = match stopped {
-            Some(_) => Settled { exit: tree.kill().await, leftovers: 0 },
-            None if told.report.ended.is_some() => {
-                tree.leave();
+        let settled = match (stopped, &told.report.ended) {
+            (Some(_), _) => Settled { exit: tree.kill().await, leftovers: 0 },
+            (None, Some((_, outlived))) => {
+                tree.leave(*outlived);
                 Settled { exit: Exit::Unknown, leftovers: 0 }
             }
-            None => tree.settle(limits.drain).await,
+            (None, None) => tree.settle(limits.drain).await,
         };
         if self.registry.is_closed() {
             return Err(ProcessError::ShuttingDown);

@@ -108,7 +108,7 @@ fn a_call_whose_client_gives_up_waiting_is_kept() {
             client.begin_call("maestro_consult", json!({ "prompt": slow(1.0, "kept"), "provider": "codex" }));
         client.wait_for_calls("codex", 1);
         client.give_up(call, reason);
-        // The answer of a call that follows at once may come before the other one is kept.
+        // A call that follows at once may be answered before the first one is kept.
         let kept = first_listed(&mut client);
         assert_eq!(kept["cause"], "timed_out", "{reason}: {kept}");
         let id = kept["job"].as_str().unwrap().to_owned();
@@ -155,7 +155,7 @@ fn nothing_is_left(client: &Client) {
     }
 }
 
-/// Processes of the stand-in that belong to this project.
+/// Number of processes of the fake CLI that belong to this project.
 fn left_over(client: &Client) -> usize {
     let mark = client.project().parent().unwrap().join("fake").display().to_string();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
@@ -208,7 +208,34 @@ fn a_job_of_a_killed_server_is_asked_again_without_paying_twice() {
     assert_eq!((other.log("codex").len(), other.log("gemini").len()), (1, 2));
 }
 
-/// An answer that arrived is paid once, however often its servers are killed and whoever asks again.
+/// The log keeps both ends of a very long answer. Without its middle it is no answer.
+#[test]
+fn a_job_that_is_asked_again_takes_no_answer_from_the_log_that_is_not_whole() {
+    let mut client = two().start();
+    let arguments = json!({
+        "task": scripted(json!({
+            "codex": { "text": "0123456789", "repeat": 25_000 },
+            "gemini": { "sleep": 60, "text": "late", "later": { "sleep": 0 } },
+        })),
+        "providers": ["codex", "gemini"], "background": true,
+    });
+    let begun = client.call("maestro_ensemble_generate", arguments)["job"].clone();
+    client.wait_for_calls("gemini", 1);
+    let started = Instant::now();
+    while !client.events().iter().any(|event| event["kind"] == "consult_settled") {
+        assert!(started.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    client.signal("KILL");
+    let mut other = client.server.beside().start();
+    let again = job(&mut other, begun.as_str().unwrap(), "again")["job"].clone();
+    let done = job(&mut other, again.as_str().unwrap(), "wait");
+    assert_eq!(done["state"], "done", "{done}");
+    assert_eq!((other.log("codex").len(), other.log("gemini").len()), (2, 2));
+    assert!(!done.to_string().contains("characters are left out"), "{done}");
+}
+
+/// An answer that arrived is paid for once, however often servers are killed and the job is repeated.
 #[test]
 fn a_job_that_is_lost_twice_and_asked_again_twice_is_paid_once() {
     let mut client = two().start();
@@ -289,12 +316,12 @@ fn a_client_that_takes_tasks_gets_one_and_polls_it() {
     let done = until_task(&mut client, &id, "completed");
     assert_eq!(done["result"]["structuredContent"]["content"], "from a task", "{done}");
     assert!(done["result"]["content"][0]["text"].is_string());
-    // The answer is in the log: another server knows the task as well.
+    // The answer is in the log, so another server knows the task too.
     let other = get(&mut client.server.beside().start(), &id);
     assert_eq!(other["status"], "completed", "{other}");
     let unknown = client.request("tasks/get", json!({ "taskId": "nobody" }));
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
-    // What takes no time is answered at once.
+    // A call that takes no time is answered at once, without a task.
     assert_eq!(client.call("maestro_workflow_state", json!({}))["ok"], true);
 }
 
@@ -328,7 +355,7 @@ fn a_task_asks_its_human_and_goes_on_with_the_answer() {
     let started = Instant::now();
     let mut done = get(&mut client, &id);
     while done["status"] != "completed" {
-        // An approval without an answer to a critical question may be asked back once, under another name.
+        // If an approval leaves a critical question open, the server may ask once more, under another name.
         if let Some((again, _)) = done["inputRequests"].as_object().and_then(|asked| asked.iter().next()) {
             assert_ne!(again, name, "{done}");
             let responses = json!({ again: { "action": "accept", "content": { "decision": "approve" } } });
@@ -361,7 +388,7 @@ fn begins(client: &mut Client) -> (String, Value) {
     (task, asked)
 }
 
-/// Begins one, and returns the task, the request and the question.
+/// Begins such a stage, and returns the task, the request and the question.
 fn asks(client: &mut Client) -> (String, String, Value) {
     let (task, asked) = begins(client);
     let pending = client.call("maestro_get_pending_approvals", json!({}));
@@ -422,7 +449,7 @@ fn a_task_whose_own_decision_is_open_still_asks_after_another_was_made() {
     let mut person = client.server.person(&["approvals", "approve", other["request_id"].as_str().unwrap()]);
     person.reads("(Enter: none): ").types("").reads("(Enter: none): ").types("");
     assert_eq!(person.reads("Type `approve`").types("approve").leaves().0, 0);
-    // It has looked meanwhile.
+    // Gives the task time to look for a decision.
     std::thread::sleep(Duration::from_millis(2_500));
     let still = until_task(&mut client, &task, "input_required");
     assert_eq!(still["inputRequests"].as_object().unwrap().len(), 1, "{still}");

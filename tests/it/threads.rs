@@ -227,3 +227,20 @@ fn a_terminal_lists_shows_searches_and_goes_on() {
         serde_json::from_str(&run(&["threads", "fork", part, "--turn", "1", "--json"])).unwrap();
     assert_eq!(fork["forked_from"]["thread"], json!(id));
 }
+
+#[test]
+fn a_very_long_question_keeps_its_end_where_its_task_stands() {
+    let mut client = two().start();
+    let material = "0123456789abcde\n".repeat(20_000);
+    let prompt =
+        format!("pelican\n{material}{}\nwhy does the heron fail?", scripted(json!({ "text": "so" })));
+    let first = client.call("maestro_consult", json!({ "prompt": prompt, "provider": "codex" }));
+    assert_eq!(first["ok"], true, "{first}");
+    assert!(last_prompt(&client, "codex").contains(&material), "the consultant gets all of it");
+    ask(&mut client, "gemini", "then", Some(&first["thread"]));
+    let next = last_prompt(&client, "gemini");
+    assert!(next.contains("pelican") && next.contains("why does the heron fail?"), "{}", next.len());
+    let event = client.events().into_iter().find(|event| event["kind"] == "consult_settled").unwrap();
+    let kept = event.to_string();
+    assert!(kept.len() < 250_000 && kept.contains("characters are left out"), "{}", kept.len());
+}

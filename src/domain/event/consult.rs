@@ -1,11 +1,13 @@
 //! Events of consults.
 
+use std::borrow::Cow;
+
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::domain::cut::head;
+use crate::domain::cut::without_middle;
 use crate::domain::served::ModelNote;
 use crate::domain::stage::{Role, Stage};
 use crate::domain::tokens::{Expected, Tokens};
@@ -14,7 +16,7 @@ use crate::domain::tokens::{Expected, Tokens};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TurnKept {
     pub thread: String,
-    /// The question in the caller's own words.
+    /// The question in the caller's own words, [`bounded`].
     pub question: String,
     /// The persona that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +85,7 @@ pub struct Kept {
     pub chars: u64,
     /// SHA-256 that identifies the text.
     pub sha256: String,
-    /// The masked text. `None` if texts are not kept.
+    /// The masked text, [`bounded`]. `None` if texts are not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
@@ -91,9 +93,15 @@ pub struct Kept {
 /// Maximum characters of a kept text.
 const MOST_CHARS: usize = 200_000;
 
+/// A text as the log keeps it. Of a very long one, the middle is left out: a task often stands at its end.
+pub fn bounded(text: &str) -> Cow<'_, str> {
+    without_middle(text, MOST_CHARS)
+}
+
 impl Kept {
-    pub fn beginning(text: &str) -> &str {
-        head(text, MOST_CHARS)
+    /// The text, if the log has all of it.
+    pub fn whole(self) -> Option<String> {
+        self.text.filter(|_| self.chars <= MOST_CHARS as u64)
     }
 }
 
@@ -140,7 +148,7 @@ impl ConsultSettled {
     /// Restores the text of the prompt from the question of the turn. A turn is kept only if texts are kept.
     pub(super) fn with_prompt(mut self) -> Self {
         if let (Some(prompt), Some(turn)) = (&mut self.prompt, &self.turn) {
-            prompt.text.get_or_insert_with(|| Kept::beginning(&turn.question).to_owned());
+            prompt.text.get_or_insert_with(|| bounded(&turn.question).into_owned());
         }
         self
     }

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument as _;
 
 use super::Prepared;
-use super::reply::{Consulted, Recording};
+use super::reply::{Consulted, Recording, TurnNote};
 use crate::domain::answer::document;
 use crate::domain::change::Mark;
 use crate::error::Error;
@@ -132,7 +132,7 @@ fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Cons
     let mut reply = Consulted {
         consult: arrived.consult,
         masked_answer: Some(arrived.text),
-        kept_in: arrived.thread,
+        turn: TurnNote::of(prepared, true, arrived.thread),
         ..Consulted::answered(provider, answer)
     };
     reply.told.warn(

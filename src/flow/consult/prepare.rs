@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::reply::ContextNote;
 use crate::domain::call_options::CallOptions;
 use crate::domain::consultant::{self, persona_without_form};
-use crate::domain::event::consult::TurnKept;
+use crate::domain::event::consult::{TurnKept, bounded};
 use crate::domain::mask::Masker;
 use crate::domain::pack::with_files_turned;
 use crate::domain::prompt::{angle, prompt};
@@ -191,10 +191,10 @@ pub fn prepare(
         let given = given.facts.iter().chain(&given.errors).chain(&given.constraints);
         let kept = TurnKept {
             thread: conversation.thread,
-            question: clean.text.clone().into_owned(),
+            question: bounded(&clean.text).into_owned(),
             role: question.role,
             files: question.context.files.clone(),
-            given: given.map(|text| masker.mask(text).text.into_owned()).collect(),
+            given: given.map(|text| bounded(&masker.mask(text).text).into_owned()).collect(),
         };
         (kept, conversation.number, conversation.replayed)
     });

@@ -28,7 +28,7 @@ use crate::flow::configuration::Configuration;
 use crate::flow::kit::Kit;
 use crate::flow::pack::PackedContext;
 use crate::flow::project_files::ProjectFiles;
-use crate::flow::scope::off_thread_with;
+use crate::flow::scope::{beside, off_thread_with};
 use crate::flow::thread::ANSWER_LABEL;
 use crate::flow::time::milliseconds;
 use crate::host::answers::Answers;
@@ -37,6 +37,9 @@ use crate::provider::{Answer, Usage};
 
 /// Note on an answer that came with the model's reasoning.
 const REASONED: &str = "the answer came with a block of reasoning, which was removed";
+
+/// Bytes of an answer whose reply is completed while another thread records it.
+const LONG_ANSWER: usize = 8 * 1024;
 
 /// Characters of stderr that a result shows.
 const MOST_STDERR: usize = 2_000;
@@ -110,9 +113,6 @@ pub struct Consulted {
     /// The whole answer with its secrets masked, if that was done for the log.
     #[serde(skip)]
     pub(super) masked_answer: Option<String>,
-    /// The conversation in which the log keeps it as a turn.
-    #[serde(skip)]
-    pub(super) kept_in: Option<String>,
     /// The CLI's own warnings.
     #[serde(skip)]
     pub(super) warnings: Vec<String>,
@@ -132,7 +132,8 @@ pub struct TurnNote {
 }
 
 impl TurnNote {
-    fn of(prepared: &Prepared, is_answered: bool, kept_in: Option<String>) -> Option<Self> {
+    /// The place of an answer that the log keeps as a turn of the conversation `kept_in`.
+    pub(super) fn of(prepared: &Prepared, is_answered: bool, kept_in: Option<String>) -> Option<Self> {
         let (turn, number, replayed) = prepared.turn.as_ref()?;
         let (goes_on, is_kept) = (replayed.is_some(), kept_in.is_some());
         Some(Self {
@@ -272,7 +273,6 @@ impl Consulted {
             .structured
             .zip(prepared.contract.as_ref())
             .map(|(answer, contract)| without_foreign(answer, contract));
-        self.turn = TurnNote::of(prepared, self.ok, self.kept_in.take());
         self.stderr = shown_stderr(masker, &self.stderr);
         self.context = prepared.context_note();
         self.masked = prepared.masked;
@@ -373,52 +373,56 @@ impl Recording {
     /// Records the end and completes the reply. If the log cannot be written, the caller still gets the answer.
     /// Blocks.
     pub(super) fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
-        let Some(reservation) = self.reservation.take() else { return reply };
+        let Some(mut reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
         kit.log.ledger().note(reservation.provider(), refused);
         // A CLI's notes may repeat its prompt.
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
-        // Looking up the places in a long answer takes about as long as recording it. If the system gives no
-        // thread, they are looked up afterwards.
-        let ((kept_in, masked), citations) = std::thread::scope(|scope| {
-            let packed = prepared.context.iter().flat_map(|context| &context.files);
-            let look_up = || reply.places(&kit.project, packed);
-            let is_shown = prepared.turn.is_some();
-            let places = is_shown.then(|| std::thread::Builder::new().spawn_scoped(scope, look_up).ok());
-            let recorded = self.record(reservation, kit, prepared, &reply);
-            (recorded, places.flatten().and_then(|places| places.join().ok()).flatten())
-        });
-        Consulted { kept_in, masked_answer: masked, citations, ..reply }.finish(kit, prepared)
+        // Masked once, for the log and for the file that keeps the answer.
+        reply.masked_answer = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
+        let settled = self.with_texts(&reservation, kit, prepared, &reply);
+        let thread = settled.turn.as_ref().map(|turn| turn.thread.clone());
+        let id = reply.consult.clone();
+        let is_long = reply.content.len() > LONG_ANSWER;
+        let record = move || {
+            reservation.settle(id, settled).unwrap_or_else(|error| {
+                tracing::warn!(%error, "a consult is not in the log");
+                false
+            })
+        };
+        // Completing a long reply takes about as long as recording it.
+        let (is_kept, reply) = if is_long {
+            let record = beside(record);
+            let reply = reply.finish(kit, prepared);
+            (record.join().unwrap_or(false), reply)
+        } else {
+            (record(), reply.finish(kit, prepared))
+        };
+        let turn = TurnNote::of(prepared, reply.ok, thread.filter(|_| is_kept));
+        Consulted { turn, ..reply }
     }
 
-    /// Records the end. Returns the conversation in which the log keeps the answer, and the masked answer: it is
-    /// masked once, for the log and for the file that keeps it. Blocks.
-    fn record(
+    /// The event that records the end of a consult, with its texts.
+    fn with_texts(
         &self,
-        mut reservation: Reservation,
+        reservation: &Reservation,
         kit: &Kit,
         prepared: &Prepared,
         reply: &Consulted,
-    ) -> (Option<String>, Option<String>) {
+    ) -> ConsultSettled {
         let saving = &kit.config.settings().tracing;
-        let masked = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
         // A conversation continues from its texts: without saved texts there is none.
-        let is_turn = masked.is_some() && saving.save_prompts && saving.save_responses;
+        let is_turn = reply.ok && saving.save_prompts && saving.save_responses;
         let turn = prepared.turn.as_ref().filter(|_| is_turn).map(|(turn, ..)| turn.clone());
-        let thread = turn.as_ref().map(|turn| turn.thread.clone());
-        let is_question = turn.as_ref().is_some_and(|turn| turn.question == prepared.prompt);
-        let settled = ConsultSettled {
-            prompt: Some(kept(&prepared.prompt, saving.save_prompts && !is_question)),
-            response: masked.as_deref().map(|answer| kept(answer, saving.save_responses)),
+        let mut prompt = kept(&prepared.prompt, saving.save_prompts);
+        prompt.text = prompt.text.filter(|text| turn.as_ref().is_none_or(|turn| turn.question != *text));
+        ConsultSettled {
+            prompt: Some(prompt),
+            response: reply.masked_answer.as_deref().map(|answer| kept(answer, saving.save_responses)),
             turn,
-            ..self.settled(&reservation, Some(reply))
-        };
-        let is_kept = reservation.settle(reply.consult.clone(), settled).unwrap_or_else(|error| {
-            tracing::warn!(%error, "a consult is not in the log");
-            false
-        });
-        (thread.filter(|_| is_kept), masked)
+            ..self.settled(reservation, Some(reply))
+        }
     }
 
     pub(super) async fn end_off_thread(

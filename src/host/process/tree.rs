@@ -103,13 +103,13 @@ impl Tree {
         }
     }
 
-    /// Leaves a helper to itself that has ended everything it started. The held resources are released now,
-    /// and the helper exits soon.
-    pub(super) fn leave(mut self) {
+    /// Leaves a helper to itself that has ended everything it started, `outlived` processes by force. The held
+    /// resources are released now, and the helper exits soon.
+    pub(super) fn leave(mut self, outlived: usize) {
         if let Some(mut body) = self.body.take() {
             body.hold = None;
             let runtime = body.runtime.clone();
-            drop(runtime.spawn(body.left()));
+            drop(runtime.spawn(body.left(outlived)));
         }
     }
 
@@ -195,10 +195,13 @@ impl Body {
     }
 
     /// Waits for the exit of a helper that was left to itself, and kills it if it does not exit.
-    async fn left(mut self) {
-        match timeout(LAST_WAIT, self.exited()).await {
-            Ok(()) if self.reap() == GroupIs::Gone => self.sweep_in_background(),
-            _ => drop(self.finish_off().await),
+    async fn left(mut self, outlived: usize) {
+        let has_exited = timeout(LAST_WAIT, self.exited()).await.is_ok();
+        match has_exited.then(|| self.reap()) {
+            // The kernel told the helper that no descendant was left, so there is nothing to search for.
+            Some(GroupIs::Gone) if outlived == 0 => self.close(),
+            Some(GroupIs::Gone) => self.sweep_in_background(),
+            Some(GroupIs::Alive) | None => drop(self.finish_off().await),
         }
     }
 
