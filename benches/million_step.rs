@@ -49,7 +49,7 @@ fn main() {
         println!("{run}");
     }
     assert!(runs[0].failed_at.is_none() && runs[0].steps == steps(DISKS), "k = {K} makes no wrong step");
-    assert!(runs[1].failed_at.is_some(), "k = 1 does");
+    assert!(runs[1].failed_at.is_some(), "k = 1 makes a wrong step");
     let off = (runs[0].votes_per_step / runs[0].expected_votes - 1.0).abs();
     assert!(off < 0.01, "votes per step are {:.2}% off the formula", off * 100.0);
 

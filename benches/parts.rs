@@ -84,7 +84,7 @@ fn reading(bench: &mut Criterion) {
     });
 }
 
-/// Writes a tree of the size of a real project: some thousand files, each of a few hundred lines.
+/// Writes a tree of the size of a real project: several thousand files of a few hundred lines each.
 fn tree(root: &std::path::Path) {
     for directory in 0..120 {
         let place = root.join(format!("src/area_{}/part_{directory}", directory % 12));

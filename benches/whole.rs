@@ -2,7 +2,7 @@
 //!
 //! Prints a table and writes it to `docs/benchmarks.md`. `--log` measures only the log of a project, `--list`
 //! only the bytes of the tools, `--results` only the bytes of their results, and prints the results. The
-//! benchmark asserts nothing, because figures depend on the machine; ratios do so less.
+//! benchmark asserts no figure, because figures depend on the machine; ratios do so less.
 
 #![allow(
     missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout,

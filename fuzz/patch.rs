@@ -1,8 +1,8 @@
-//! Any bytes as a patch: nothing panics, a dry run says what the real run does, a patch is whole or
-//! not at all, a restore takes all of it back, and not a byte outside the project changes.
+//! Applies any bytes as a patch and checks: nothing panics, a dry run reports the same as the real run, a
+//! patch is applied whole or not at all, a restore undoes it, and nothing outside the project changes.
 //!
-//! `make fuzz` runs it from the patches of `tests/scenarios/change`. Where a patch holds
-//! `@OUTSIDE@`, the absolute path of the directory around the project stands instead.
+//! `make fuzz` starts from the patches in `tests/scenarios/change`. In a patch, `@OUTSIDE@` stands for the
+//! absolute path of the directory around the project.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the fuzz target with coverage counters, and runs it from the scenarios' patches.
-# The counters are LLVM's own, so the stable toolchain does; no sanitizer is linked.
+# Builds the fuzz target with coverage counters and runs it with the patches of the scenarios as seeds.
+# The counters are LLVM's own, so the stable toolchain is enough and no sanitizer is linked.
 set -euo pipefail
 cd "$(dirname "$0")"
 target="${CARGO_TARGET_DIR:-$PWD/../target}"
@@ -15,7 +15,7 @@ mkdir -p "$target/fuzz/corpus" "$target/fuzz/seeds"
 for scenario in ../tests/scenarios/change/*/; do
   cp "$scenario/patch.diff" "$target/fuzz/seeds/$(basename "$scenario").diff"
 done
-# In memory where there is such a place: every patch is written to a project there.
+# In memory if /dev/shm exists, because every patch is applied to a project there.
 scratch="$(mktemp -d /dev/shm/maestro-fuzz-XXXXXX 2>/dev/null || mktemp -d)"
 trap 'rm -rf "$scratch"' EXIT
 TMPDIR="$scratch" "$target/$host/release/patch" "$target/fuzz/corpus" "$target/fuzz/seeds" -dict=patch.dict \

@@ -1,4 +1,4 @@
-//! A project inside a directory that must stay as it is.
+//! A project inside a directory that no patch may change.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,7 +33,7 @@ impl World {
         fs::write(around.join("beside/f.txt"), "line 1\nline 2\n").unwrap();
         fs::write(around.join("beside/deep/x"), "x\n").unwrap();
         fill(&project);
-        // Maestro keeps the user's key there.
+        // Maestro keeps the user's key in the home directory.
         let home = std::env::temp_dir().join(format!("maestro-fuzz-home-{}", std::process::id()));
         let environment: Environment =
             [("HOME", home.to_str().unwrap()), ("PATH", "")].into_iter().collect();
@@ -80,7 +80,7 @@ impl World {
     }
 }
 
-/// The fields that a dry run and a real one share.
+/// An outcome without the fields that only the real run has.
 fn said(outcome: &PatchOutcome) -> Value {
     let mut said = serde_json::to_value(outcome).unwrap();
     for only_real in ["dry_run", "backup_dir", "backup_session"] {
@@ -89,7 +89,7 @@ fn said(outcome: &PatchOutcome) -> Value {
     said
 }
 
-/// The inputs of the scenarios in one tree; where two have a file of one name, the first wins.
+/// Copies the inputs of all scenarios into one tree. If two have a file of the same name, the first is kept.
 fn fill(project: &Path) {
     let mut scenarios: Vec<PathBuf> =
         fs::read_dir(SCENARIOS).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -121,7 +121,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Everything below a directory but one name.
+/// Everything below a directory except the entry `without`.
 fn snapshot(root: &Path, without: &str) -> Snapshot {
     let mut found = Snapshot::new();
     let mut left = vec![root.to_owned()];

@@ -1,4 +1,4 @@
-//! A large log of whole runs, whose events have their usual content.
+//! A large log of whole runs. The events have typical content.
 
 use std::path::Path;
 

@@ -1,24 +1,34 @@
-//! A scripted stand-in for an LLM command line.
+//! A scripted fake of an LLM's command line.
 //!
 //! Its own options come first, as the leading words of a provider's command:
 //!
-//! - `--as codex|gemini|claude|text`: the CLI that it imitates;
-//! - `--print-version V`: its output for `--version`;
+//! - `--as codex|gemini|claude|text`: the CLI to imitate;
+//! - `--print-version V`: the version to print for `--version`;
 //! - `--log FILE`: appends a JSON line with its arguments, environment, directory and prompt;
-//! - `--state FILE`: counts its calls there;
-//! - `--script JSON`: its behaviour whatever the prompt; the prompt's own script is merged over it.
+//! - `--state FILE`: counts its calls in the file;
+//! - `--script JSON`: a script for every prompt; the script in the prompt is merged over it.
 //!
-//! The prompt holds the script: `@@fake {"text": "hi"}@@`. Keys: `text`, `sleep` (seconds before
-//! answering), `first` (a text before the sleep), `exit` (other than 0: in place of an answer), `stderr`,
-//! `status` (an HTTP status to fail with), `message`, `fail_n` (only the first N calls fail), `repeat` (the
-//! text so many times), `child` (`"group"` or `"escaped"`: leaves a process behind), `ignore_term`, `bytes`
-//! (raw bytes to answer with), `flood` (bytes to write without end), `no_read` (stdin stays unread),
-//! `judge` (as a judge prefers the candidate that is `first`, `longest`, or holds this text), `served` (the
-//! model that answers, where it is another than the requested one), `warning` (the CLI's own note beside
-//! its answer). `<half>` in the text is printed as half of a letter, in JSON.
+//! The prompt holds the script: `@@fake {"text": "hi"}@@`. Its keys:
 //!
-//! One prompt may go to several CLIs. The script under `codex`, `gemini`, `claude` or `text-cli` is for
-//! that one alone, and the script under `later` is for every call but its first (by `--state`). Both are
+//! - `text`: the answer; `<half>` in it is printed as half of a surrogate pair, in JSON;
+//! - `repeat`: how many times the text is printed;
+//! - `bytes`: raw bytes, printed instead of an answer;
+//! - `first`: a text to print before `sleep`;
+//! - `sleep`: seconds to wait before the answer;
+//! - `exit`: the exit code; a code other than 0 replaces the answer;
+//! - `status`, `message`: the HTTP status and the text to fail with;
+//! - `fail_n`: only the first N calls fail with `status`;
+//! - `stderr`: a text for standard error;
+//! - `warning`: a note of the CLI itself beside its answer;
+//! - `served`: the model that answers, if it is not the requested one;
+//! - `judge`: answers as a judge that prefers the `first` candidate, the `longest`, or one with this text;
+//! - `child`: leaves a process behind, in the process group (`"group"`) or outside of it (`"escaped"`);
+//! - `ignore_term`: never ends, and ignores the signal TERM;
+//! - `flood`: prints this many bytes and then waits;
+//! - `no_read`: leaves standard input unread; this script stands in the arguments.
+//!
+//! One prompt may go to several CLIs. The script under `codex`, `gemini`, `claude` or `text-cli` is for that
+//! CLI alone. The script under `later` is for every call after the first (counted by `--state`). Both are
 //! merged over the rest.
 
 #![allow(
@@ -85,14 +95,14 @@ fn main() {
     act(&style, &with_judgement(script, &prompt), calls, &words);
 }
 
-/// The script with the judgement as its text, where it names the judge's preference.
+/// Sets the judgement as the text of the script, if the script has the key `judge`.
 fn with_judgement(mut script: Value, prompt: &str) -> Value {
     let Some(preference) = script.get("judge").and_then(Value::as_str) else { return script };
     let candidates: Vec<(&str, &str)> = prompt
         .split(" begin ")
         .skip(1)
         .filter_map(|piece| piece.split_once('\n'))
-        // The task stands between such lines too.
+        // The task is between such lines too, but its label is longer than a letter.
         .filter(|(label, _)| label.len() == 1)
         .map(|(label, rest)| (label, rest.split("\n==== ").next().unwrap()))
         .collect();
@@ -113,7 +123,7 @@ fn with_judgement(mut script: Value, prompt: &str) -> Value {
 }
 
 fn script(text: &str) -> Option<Value> {
-    // The deciding question follows the conversation.
+    // In a conversation, only the script in the last question counts.
     let text = text
         .find("\n# Task\n")
         .filter(|_| text.contains("# Conversation so far"))
@@ -161,7 +171,7 @@ fn record(log: Option<&str>, words: &[String], prompt: &str) {
     );
 }
 
-/// The file of the system prompt: codex names it in a setting, gemini in a variable.
+/// Content of the file with the system prompt. Codex names the file in a setting, gemini in a variable.
 fn file_of_system(words: &[String]) -> Option<String> {
     let setting = words.iter().find_map(|word| word.strip_prefix("model_instructions_file="));
     let file = setting.map(|file| file.trim_matches('"').to_owned());
@@ -182,8 +192,7 @@ fn act(style: &str, script: &Value, calls: f64, words: &[String]) {
         leave_behind(kind);
     }
     if script.get("ignore_term").is_some() {
-        // A shell that ignores the signal takes this process's place, so that no process is left to obey
-        // it.
+        // A shell that ignores the signal replaces this process, so that no process is left to obey it.
         let error = std::process::Command::new("sh")
             .args(["-c", "trap '' TERM; while :; do sleep 0.05; done"])
             .exec();
@@ -300,7 +309,7 @@ fn answer(style: &str, text: &str, served: &str, warning: Option<&str>) {
         eprintln!("{note}");
     }
     for event in events.iter().flatten() {
-        // Half of a letter, which no string of ours could hold.
+        // Half of a surrogate pair, which no Rust string can hold.
         println!("{}", event.to_string().replace("<half>", r"\ud83d"));
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use maestro::testing::{ChainCheck, EventStore, Expected, Lease, Record, SqliteStore, StoreError};
 
-/// The longest that it waits for anything.
+/// The longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn record(run: &str, body: String) -> Record {
@@ -52,8 +52,8 @@ fn acknowledge(what: &str) {
     std::io::stderr().write_all(format!("ack {what}\n").as_bytes()).unwrap();
 }
 
-/// Appends `count` events. For every other one it reads the run's place first, and tries again until nobody
-/// came between.
+/// Appends `count` events. For every second event it first reads the last position of the run, and retries
+/// until no other writer came between.
 fn append_many(directory: &Path, name: &str, count: u32) {
     let store = SqliteStore::new(directory.to_owned());
     let mut last = 0;
@@ -93,8 +93,8 @@ fn fill(directory: &Path) {
         }
         acknowledge(&known.len().to_string());
     };
-    assert_eq!(append(&store), Err(StoreError::Full), "and stays full");
-    // Closing merges as much as there is room for.
+    assert_eq!(append(&store), Err(StoreError::Full), "the log stays full");
+    // Closing merges as much of the write-ahead log as there is room for.
     drop(store);
     let _ = append(&SqliteStore::new(directory.to_owned()));
     std::fs::remove_file(ballast).unwrap();

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""A consultant that never says a thing the same way twice: `varying.py SEED COUNT COMMAND ...`.
+"""A consultant that words every answer differently: `varying.py SEED COUNT COMMAND ...`.
 
-Runs the scripted stand-in and says its answer in other words: keys in another order, texts paraphrased,
-confidence a little higher or lower, in a fence, behind a block of reasoning, between sentences, with noise on
-either stream, and with an exit that takes its time. COUNT is a file with a byte for each call, so that the same
-seed gives the same calls again.
+Runs the fake CLI and varies its answer: the order of keys, the opening of texts, the confidence (a little
+higher or lower), a code fence, a block of reasoning before it, sentences around it, noise on both streams,
+and a delayed exit. COUNT is a file with one byte per call, so that the same seed repeats the same answers.
 """
 
 import json
@@ -54,7 +53,7 @@ def said(rng, text):
 
 
 def reword(rng, event, words):
-    """Says the answer in an event of any of the three CLIs in other words; claude says it twice, and alike."""
+    """Rewords the answer in an event of any of the three CLIs. Claude prints it twice, in the same words."""
     def once(text):
         return words.setdefault(text, said(rng, text))
     if event.get("item", {}).get("type") == "agent_message":

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""browser.py DECISION FEEDBACK LOG ADDRESS: a browser without a screen, started as the client starts one. It opens the
-address, reads the form of the decision and sends it, and writes down what it saw."""
+"""browser.py DECISION FEEDBACK LOG ADDRESS: a browser without a screen, which the client starts. It opens the
+address, reads and sends the form of the decision, and logs what it saw."""
 
 import html
 import http.cookiejar
@@ -26,7 +26,8 @@ def ask(address, fields=None):
 
 
 where, status, page = ask(address)
-# The link gives a cookie and leads on by itself: a strict cookie does not come along from elsewhere.
+# The first page sets a SameSite=Strict cookie and refreshes itself. A browser does not send such a cookie
+# with a request that another site starts.
 onward = re.search(r'<meta http-equiv="refresh" content="0;\s*url=([^"]+)"', page)
 where, status, page = ask(urllib.parse.urljoin(where, html.unescape(onward[1])))
 hidden = dict(re.findall(r'<input type="hidden" name="(request|digest|nonce)" value="([^"]*)"', page))

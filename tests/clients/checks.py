@@ -1,4 +1,4 @@
-"""The checks, each with a world of its own. They raise AssertionError with what they saw; what they return is a note."""
+"""The checks, each with its own world. A check raises AssertionError with what it saw, or returns a note."""
 
 import html
 import json
@@ -12,7 +12,7 @@ from messages_api import text_of, tool_results
 from world import HERE, PREFIX, ROOT, World, expect
 
 LEGACY = {"MCP_PROTOCOL_NEGOTIATION": "legacy"}
-NO_TASKS = {"CLAUDE_CODE_DISABLE_MCP_TASKS": "1"}     # the stateless era, with calls that are waited for
+NO_TASKS = {"CLAUDE_CODE_DISABLE_MCP_TASKS": "1"}     # the stateless protocol, without tasks
 UP, DOWN, RIGHT, ESCAPE, ENTER = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b", "\r"
 SCREENS = os.path.join(ROOT, "docs", "screens")
 
@@ -27,14 +27,14 @@ CLAIM = call("submit_approval", request_id="@request_id", approved=True, feedbac
 
 
 def result(requests, tool):
-    """The last result of a tool, as the model saw it."""
+    """Last result of a tool, as the model saw it."""
     found = [(text, bad) for name, text, bad in tool_results(requests) if name.endswith("maestro_" + tool)]
     expect(found, "no result of", tool, "among", [name for name, _, _ in tool_results(requests)])
     return found[-1]
 
 
 def outcome(world, tool, start):
-    """What the model saw of a tool in the end: its result, or that of the task that it became."""
+    """Final result of a tool as the model saw it: of the call, or of the task that the call became."""
     text, bad = result(start, tool)
     if "started server-side task" not in text:
         return text, bad
@@ -46,7 +46,7 @@ def outcome(world, tool, start):
         if ended:
             return ended[0], "<status>completed</status>" not in ended[0]
         time.sleep(0.2)
-    raise AssertionError("the task told no end: " + text[:300])
+    raise AssertionError("the task reported no end: " + text[:300])
 
 
 def decided(world):
@@ -54,7 +54,7 @@ def decided(world):
 
 
 def keep(name, text, begin="─"):
-    """The screen as a file of the documentation, without what differs from run to run."""
+    """Writes the screen to a file of the documentation. Text that differs from run to run is replaced."""
     os.makedirs(SCREENS, exist_ok=True)
     lines = [line.rstrip() for line in text.splitlines()]
     start = next((n for n, line in enumerate(lines) if line.lstrip().startswith(begin)), 0)
@@ -65,10 +65,10 @@ def keep(name, text, begin="─"):
         f.write(text + "\n")
 
 
-# Without a screen.
+# Checks without a screen
 
 def gated_without_screen(world, era, first):
-    """Connects, is found by tool search, consults, runs a gated stage, and nothing is approved by the model alone."""
+    """The server connects, tool search finds it, a consult and a stage run. A model approves nothing."""
     prompt = "\n".join(["please", 'CALL ToolSearch {"query": "consult another model", "max_results": 5}',
                         call("consult", provider="codex", prompt="why?"), BEGIN, STAGE,
                         call("run_stage_with_approval", stage="hypothesize", task="mend the mean"), CLAIM])
@@ -102,7 +102,7 @@ def headless_legacy(world):
 
 
 def mcp_list_says_connected(world):
-    """After `maestro-mcp install --project` the client lists the server as connected."""
+    """After `maestro-mcp install --project`, the client lists the server as connected."""
     install(world)
     status, text = world.run("mcp", "list")
     expect(status == 0 and re.search(r"maestro: .*maestro-mcp.*Connected", text), text)
@@ -117,7 +117,7 @@ def install(world):
 
 
 def commands_with_free_text(world):
-    """Each installed slash command reaches the model with the words that follow it, and with its tools."""
+    """Each installed slash command reaches the model with the words that follow it, and may use its tools."""
     install(world)
     for name in plugin.NAMES:
         slash(world, "/maestro-" + name, PREFIX, [])
@@ -126,7 +126,7 @@ def commands_with_free_text(world):
 
 
 def slash(world, command, prefix, options):
-    """What the command's text lets the model do needs no rule beside its own: `allowed-tools` is its permission."""
+    """The tools in a command's `allowed-tools` need no other permission rule."""
     words = 'why does "mean" of {1, 2} give $1? 평균이 왜 틀리죠'
     events, requests = world.ask("%s %s\nCALL %slist_providers {}" % (command, words, prefix), options, allow="ToolSearch")
     texts = [text_of(m["content"]) for body in requests for m in body.get("messages", []) if m["role"] == "user"]
@@ -139,8 +139,8 @@ def slash(world, command, prefix, options):
 
 
 def plugin_validates(world):
-    """`claude plugin validate` has no fault, and the plugin's commands are those of the project."""
-    expect(not plugin.differing(), "not in step, `python3 tests/clients/plugin.py --write`:", plugin.differing())
+    """`claude plugin validate` finds no fault, and the plugin has the commands of the project."""
+    expect(not plugin.differing(), "out of date, run `tests/clients/plugin.py --write`:", plugin.differing())
     with open(os.path.join(ROOT, "Cargo.toml"), encoding="utf-8") as f:
         version = re.search(r'^version = "(.*)"$', f.read(), re.M)[1]
     with open(os.path.join(ROOT, "plugin", ".claude-plugin", "plugin.json"), encoding="utf-8") as f:
@@ -150,7 +150,7 @@ def plugin_validates(world):
 
 
 def plugin_works(world):
-    """As a plugin: connected, its commands and its skill are there, and the tools work under its names."""
+    """The plugin connects, offers its commands and its skill, and its tools work under the plugin's names."""
     options = ["--plugin-dir", os.path.join(ROOT, "plugin")]
     prefix = "mcp__plugin_mconsult_maestro__maestro_"
     events, requests = world.ask("please\nCALL %sconsult %s" % (prefix, json.dumps({"provider": "codex", "prompt": "why?"})),
@@ -166,21 +166,21 @@ def plugin_works(world):
     expect(not (left := world.quiet()), "still alive:", left)
 
 
-# On the screen.
+# Checks on the screen
 
 def at_the_dialog(world, era, *after, columns=100, lines=40, task="mend the mean"):
-    """A screen with the dialog of the analyze stage open."""
+    """Screen with the open dialog of the analyze stage."""
     screen = world.screen(columns=columns, lines=lines, **era)
     stage = call("run_stage_with_approval", stage="analyze", task=task)
     screen.say("\n".join(["please", BEGIN, stage, *after]))
     screen.wait("requests your input", 40)
     screen.wait("Accept +Decline", 5)
-    time.sleep(0.8)     # a key that comes at once is taken for typing that was meant for the prompt
+    time.sleep(0.8)     # the client takes an immediate key for input to the prompt
     return screen
 
 
 def choose(screen, down):
-    """Chooses an option of the decision, goes to the button, and accepts."""
+    """Moves the cursor down to an option of the decision, and accepts it."""
     screen.key(RIGHT)
     for _ in range(down):
         screen.key(DOWN)
@@ -188,7 +188,7 @@ def choose(screen, down):
 
 
 def take_and_accept(screen):
-    """Takes the option that the cursor is on, goes to the button, and accepts."""
+    """Takes the option at the cursor, goes to the button, and accepts."""
     screen.key(ENTER)
     for _ in range(8):
         if re.search(r"❯ Accept", screen.text()):
@@ -198,7 +198,7 @@ def take_and_accept(screen):
 
 
 def leave(world, screen):
-    expect(screen.close(), "Claude Code did not go at ctrl-c")
+    expect(screen.close(), "Claude Code did not end at ctrl-c")
     expect(not (left := world.quiet()), "still alive:", left)
 
 
@@ -223,25 +223,25 @@ def approved_in_the_dialog(world, era, name):
 
 
 def dialog_approves_modern(world):
-    """The human's answer in the dialog is the decision, by keys alone, in the stateless era."""
+    """Stateless protocol: the human's answer in the dialog is the decision, with the keyboard alone."""
     approved_in_the_dialog(world, {}, "")
 
 
 def dialog_approves_legacy(world):
-    """The same with `initialize` and a request from the server."""
+    """The same with `initialize` and a request of the server."""
     approved_in_the_dialog(world, LEGACY, "_legacy")
 
 
 def on_the_page(world, era, name):
-    """The client opens the page in a browser; who decides there is who decided, and the call ends with it."""
+    """The client opens the page in a browser. The decision there counts as the page's, and ends the call."""
     screen = world.screen(**era, **world.browser("approve", "seen on the page"))
     screen.say("\n".join(["please", BEGIN, STAGE]))
     shown = screen.wait("open a URL", 40)
     keep("url_dialog" + name, re.sub(r"http://127\.0\.0\.1:\d+/\S+(\s+│ [0-9a-f]+)?", "http://127.0.0.1:PORT/PREFIX/open?t=TOKEN", shown))
-    expect("1/5 analyze" in shown, "the dialog does not say what is decided:\n" + shown)
+    expect("1/5 analyze" in shown, "the dialog does not name the decision:\n" + shown)
     time.sleep(0.8)
     screen.key(ENTER)
-    for _ in range(3):      # the client asks whether the human is done; that is no decision
+    for _ in range(3):      # the browser needs a moment
         if world.seen():
             break
         time.sleep(0.5)
@@ -261,29 +261,29 @@ def on_the_page(world, era, name):
     screen.wait("DONE", 20)
     requests = world.api.take()
     token = re.search(r"t=([0-9a-f]{64})", page["address"])[1]
-    expect(token not in json.dumps(requests), "the model was shown the page's token")
+    expect(token not in json.dumps(requests), "the model saw the token of the page")
     text, bad = outcome(world, "run_stage_with_approval", requests)
     expect(not bad and re.search(r'"decided_by":\s*"page"', text.replace("\\", "")), "what the model saw:", text[:1500])
     leave(world, screen)
 
 
 def page_decides_modern(world):
-    """URL elicitation from within a task of the stateless era."""
+    """Stateless protocol: URL elicitation within a task."""
     on_the_page(world, {}, "")
 
 
 def page_decides_in_a_call(world):
-    """The same without tasks: the call is answered with a question, and made again."""
+    """The same without tasks: the server answers the call with a question, and the client calls again."""
     on_the_page(world, NO_TASKS, "_call")
 
 
 def page_decides_legacy(world):
-    """The same with `initialize` and a request from the server."""
+    """The same with `initialize` and a request of the server."""
     on_the_page(world, LEGACY, "_legacy")
 
 
 def long_call_is_a_task(world):
-    """A consult that takes long is a task of the client: the session goes on, and the result comes later, once."""
+    """A long consult becomes a task of the client: the session goes on, and the result comes later, once."""
     screen = world.screen()
     screen.say("please\n" + call("consult", provider="codex", prompt="PAUSE 4 why?"))
     screen.wait("DONE", 20)
@@ -306,8 +306,8 @@ def long_call_is_a_task(world):
 
 
 def time_out_loses_nothing(world):
-    """Without tasks, and with a limit of two seconds: the client gives up, the consult goes on as a job, and its answer
-    is paid once."""
+    """Without tasks and with a limit of two seconds, the client gives up. The consult goes on as a job, and
+    the user pays for one answer only."""
     options = world.servers()
     with open(os.path.join(world.root, "mcp.json")) as f:
         entry = json.load(f)
@@ -320,7 +320,7 @@ def time_out_loses_nothing(world):
     text, bad = result(requests, "consult")
     expect(bad and re.search("timed? ?out", text, re.I), "the call did not time out:", text)
     text, bad = result(requests, "job")
-    expect(not bad and "The divisor is floored" in text, "what the job gave:", text)
+    expect(not bad and "The divisor is floored" in text, "result of the job:", text)
     asked = [body for kind, body in world.log("consult_settled")]
     expect(len(asked) == 1, "asked more than once:", asked)
     reasons = [params.get("reason") for params in world.sent("notifications/cancelled")]
@@ -328,18 +328,18 @@ def time_out_loses_nothing(world):
 
 
 def rejection_stands(world, era):
-    """The human rejects in the dialog; the model claims an approval afterwards, and is refused."""
+    """The human rejects in the dialog. The model claims an approval afterwards, and the server refuses it."""
     screen = at_the_dialog(world, era, CLAIM)
     choose(screen, 3)
     screen.wait(r"Do you want to|submit_approval|Submit approval|DONE", 20)
     screen.settle()
     if "DONE" not in screen.text():
-        screen.key(ENTER)       # even a human who lets the call through changes nothing
+        screen.key(ENTER)       # the rejection stands even if the human permits the call
     screen.wait("DONE", 20)
     verdict = decided(world)
     expect([v["decision"] for v in verdict] == ["reject"], "decided:", verdict)
     text, bad = result(world.api.take(), "submit_approval")
-    expect(bad, "the model's claim was taken:", text)
+    expect(bad, "the claim of the model was accepted:", text)
     leave(world, screen)
     return "refused: " + (re.search(r'"code":"(\w+)"', text) or [text[:80], text[:80]])[1]
 
@@ -353,8 +353,8 @@ def rejection_stands_legacy(world):
 
 
 def claimed_approval_needs_the_human(world):
-    """A decision left open, then claimed by the model: the client asks its human, whose no keeps the call from us, and
-    whose yes is recorded as theirs."""
+    """The model claims an approval of an open decision, and the client asks its human. A no keeps the call
+    from the server. A yes is logged as the decision of the human."""
     screen = at_the_dialog(world, NO_TASKS, CLAIM)
     for _ in range(3):
         if "requests your input" not in screen.text():
@@ -378,8 +378,8 @@ def claimed_approval_needs_the_human(world):
 
 
 def report_on_screen(world):
-    """A dialog that is closed decides nothing, and the model can show the whole report, no line of it broken
-    on 80 columns."""
+    """Closing the dialog decides nothing. The model can show the whole report, and no line of it breaks at
+    80 columns."""
     screen = at_the_dialog(world, NO_TASKS, "SHOW THE REPORT", columns=80, lines=120)
     for _ in range(3):
         if "requests your input" not in screen.text():
@@ -397,7 +397,7 @@ def report_on_screen(world):
 
 
 def narrow_screen(world):
-    """On 80 columns and 24 lines, with a report of thirty facts, the decision and what it is about can be read."""
+    """With 80 columns, 24 lines and a report of thirty facts, the screen shows the decision and its topic."""
     screen = at_the_dialog(world, {}, columns=80, lines=24, task="mend the mean, MANY FACTS")
     shown = screen.settle()
     keep("approval_dialog_80x24", shown)
@@ -410,7 +410,7 @@ def narrow_screen(world):
 
 
 def progress_and_escape(world, era):
-    """A consult that takes long shows what it does; ESC ends it, and the consultant with it."""
+    """A long consult shows its progress. ESC ends the call and the consultant."""
     screen = world.screen(**era)
     screen.say("please\n" + call("consult", provider="codex", prompt="PAUSE 60 why?"))
     shown = screen.wait(r"codex.*(started|running)", 20)
@@ -428,7 +428,7 @@ def progress_and_escape(world, era):
     screen.settle()
     screen.say("and now\n" + call("workflow_state"))
     screen.wait("DONE", 20)
-    expect('"ok":true' in result(world.api.take(), "workflow_state")[0], "the server does not answer any more")
+    expect('"ok":true' in result(world.api.take(), "workflow_state")[0], "the server no longer answers")
     leave(world, screen)
     return "shown: %s; gone within %.2f s of ESC" % (line, took)
 
@@ -442,7 +442,7 @@ def escape_legacy(world):
 
 
 def commands_on_screen(world):
-    """A slash command typed with free text, in the screen, with the server that `install --project` registered."""
+    """On the screen, a slash command with free text works with the server that `install` registered."""
     install(world)
     screen = world.screen(options=[], allow="ToolSearch")
     words = "why is the mean of 1 and 2 wrong? 평균"

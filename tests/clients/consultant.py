@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A consultant that speaks like codex and can analyze. In the prompt, `PAUSE 5` makes it take five seconds, and
-`MANY FACTS` makes it find more than a screen holds."""
+"""A consultant that prints the events of codex and answers the analyze stage. In the prompt, `PAUSE 5` makes
+it wait five seconds, and `MANY FACTS` makes it return more facts than a screen holds."""
 
 import json
 import re

@@ -1,8 +1,8 @@
-"""A Messages API on loopback whose model does what the user's text says.
+"""A fake Messages API on loopback. Its model follows the commands in the user's text.
 
-A line `CALL tool {json}` in a user's text becomes that tool call; one call a turn, in order, and then the word DONE.
-`@request_id` in the arguments stands for the last request_id that a tool has told, `@job` for the last job. `SHOW THE REPORT` makes it show
-the last report before that word.
+A line `CALL tool {json}` in a user's text becomes that tool call: one call per turn, in order, and then the
+word DONE. In the arguments, `@request_id` stands for the last request_id and `@job` for the last job of the
+conversation. `SHOW THE REPORT` makes the model print the last report before DONE.
 """
 
 import http.server
@@ -22,7 +22,7 @@ def text_of(content):
 
 
 def report(body):
-    """The last report that a tool gave, as a model shows it that was told to `SHOW THE REPORT`."""
+    """Last report of a tool in a fence if the user asked to `SHOW THE REPORT`, otherwise empty."""
     said = "\n".join(text_of(m["content"]) for m in body.get("messages", []) if m["role"] == "user")
     found = [value["approval"]["display"] for _, text, _ in tool_results([body])
              for value in [readable(text)] if isinstance(value.get("approval"), dict) and "display" in value["approval"]]
@@ -30,7 +30,7 @@ def report(body):
 
 
 def readable(text):
-    """The object in a result, after the links before it; empty if there is none."""
+    """Object in a result, which may follow links; empty if there is none."""
     try:
         return json.loads(text[text.index("{"):])
     except ValueError:
@@ -38,12 +38,12 @@ def readable(text):
 
 
 def blocks(body, number):
-    """What the model says next: a tool call, or that it is done."""
+    """Next answer of the model: a tool call, or DONE."""
     calls, made = [], 0
     for message in body.get("messages", []):
         if message["role"] == "user":
             found = [CALL.match(line) for line in text_of(message["content"]).splitlines()]
-            # A slash command's words stand in the text twice, and once with a tag at their end.
+            # The text holds the words of a slash command twice, and one copy ends with a tag.
             calls += [match.groups() for match in found if match and match[2].rstrip().endswith("}")]
         elif isinstance(message["content"], list):
             made += sum(part.get("type") == "tool_use" for part in message["content"])
@@ -132,24 +132,24 @@ class MessagesApi(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def take(self):
-        """The requests since the last call."""
+        """Requests since the last call of `take`."""
         with self.lock:
             taken, self.bodies[:] = list(self.bodies), []
         return taken
 
     def handle_error(self, *_):
-        pass        # a client that hangs up in the middle is its own affair
+        pass        # a client may hang up in the middle of an answer
 
 
 def told(content):
-    """A result as text; the references that a tool search gives are shown as they are."""
+    """A result as text. The references of a tool search stay JSON."""
     if isinstance(content, str):
         return content
     return text_of(content or []) or json.dumps(content)
 
 
 def tool_results(bodies):
-    """The results of tools as the model saw them, in order: [(tool, text, is_error)]."""
+    """Results of tools as the model saw them, in order: [(tool, text, is_error)]."""
     names, seen = {}, {}
     for body in bodies:
         for message in body.get("messages", []):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""The plugin's commands are those of .claude/commands under a plugin's names.
+"""Makes the commands of the plugin from .claude/commands, with the names of the plugin.
 
-    python3 tests/clients/plugin.py             # says what differs
-    python3 tests/clients/plugin.py --write     # writes them anew
+    python3 tests/clients/plugin.py             # lists the commands that differ
+    python3 tests/clients/plugin.py --write     # writes them again
 """
 
 import os
@@ -14,7 +14,7 @@ NAMES = ["analyze", "compare", "consult", "debug", "review", "workflow"]
 
 
 def as_plugin(text):
-    """In a plugin a tool has the plugin's name before the server's, and so has a command."""
+    """In a plugin, the names of tools and commands begin with the plugin's name."""
     text = text.replace("mcp__maestro__", "mcp__plugin_mconsult_maestro__")
     for name in NAMES:
         text = text.replace("/maestro-" + name, "/mconsult:" + name)

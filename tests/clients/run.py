@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proves against the real Claude Code that Maestro works in it. See README.md.
+"""Checks that Maestro works in the real Claude Code. See README.md.
 
     python3 tests/clients/run.py [--maestro PATH] [--check WORD]
 """
@@ -23,7 +23,7 @@ PYTE = "0.8.2"
 
 
 def terminal_emulator():
-    """Makes pyte importable, from a folder beside the CLIs; returns why it cannot be had, or None."""
+    """Makes pyte importable from a folder beside the CLIs. Returns the error, or None."""
     folder = os.path.join(install.cache(), "pyte-" + PYTE)
     sys.path.append(folder)
     try:
@@ -37,8 +37,8 @@ def terminal_emulator():
 
 
 def beside(maestro):
-    """A folder with the server and the interpreter of `tee.py`. A server refuses to decide for whoever feeds it from
-    below an agent; a debug build lets a program of its own folder do so, which is how its wire can be written down."""
+    """Folder with the server and the interpreter of `tee.py`. The server refuses decisions from a process
+    below an agent. A debug build accepts them from a program in its own folder, such as `tee.py`."""
     folder = os.path.realpath(tempfile.mkdtemp(prefix="maestro-clients-bin-", dir="/var/tmp"))
     shutil.copy(maestro, os.path.join(folder, "maestro-mcp"))
     shutil.copy(os.path.realpath(sys.executable), os.path.join(folder, "python3"))

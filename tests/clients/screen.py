@@ -1,4 +1,4 @@
-"""A terminal that a program runs in: keys go in, and the screen is read as text."""
+"""A terminal for a program. A check sends keys and reads the screen as text."""
 
 import fcntl
 import os
@@ -46,7 +46,7 @@ class Screen:
             return "\n".join(line.rstrip() for line in self.screen.display).strip("\n")
 
     def wait(self, pattern, seconds=30):
-        """Waits until the screen shows the pattern; raises with the screen if it does not."""
+        """Waits until the screen shows the pattern. Raises with the screen if it does not."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if re.search(pattern, self.text()):
@@ -55,7 +55,7 @@ class Screen:
         raise AssertionError("the screen does not show %r after %d s:\n%s" % (pattern, seconds, self.text()))
 
     def settle(self, seconds=0.6):
-        """The screen once it has not changed for a while; spinners never come to rest, so not for ever."""
+        """Screen after it stopped changing. Spinners never stop, so the wait has a limit."""
         until, last = time.monotonic() + 5, None
         while time.monotonic() < until and (now := self.text()) != last:
             last = now
@@ -67,13 +67,13 @@ class Screen:
         time.sleep(0.25)
 
     def say(self, text):
-        """Pastes a text, so that its newlines send nothing, and sends it."""
+        """Pastes a text and sends it. Newlines in a pasted text do not send it."""
         self.key("\x1b[200~" + text + "\x1b[201~")
         time.sleep(0.4)
         self.key("\r")
 
     def close(self):
-        """Leaves as a human does; kills what does not go. Returns whether it went."""
+        """Ends the program with ctrl-c, and kills it if it stays. Returns true if it ended by itself."""
         for _ in range(3):
             try:
                 self.key("\x03")

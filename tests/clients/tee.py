@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""tee.py LOG COMMAND...: an MCP server whose wire is written down, one JSON line a message."""
+"""tee.py LOG COMMAND...: runs an MCP server and logs every message in both directions as one JSON line."""
 
 import json
 import signal

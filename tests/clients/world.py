@@ -1,4 +1,4 @@
-"""What a check stands on: a home, a project, the fake model, Claude Code, and what passed between it and Maestro."""
+"""The world of a check: a home, a project, the fake model, Claude Code, its messages to and from Maestro."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def expect(condition, *what):
 
 
 class World:
-    """One home and one project; a new one for every check."""
+    """One home and one project, new for every check."""
 
     def __init__(self, claude, folder, api):
         self.claude, self.folder, self.api = claude, folder, api
@@ -68,7 +68,7 @@ class World:
         return env
 
     def bin(self):
-        """A folder for PATH with the server in it: the plugin finds it there."""
+        """Folder for PATH with the server, where the plugin finds it."""
         path = os.path.join(self.root, "bin")
         os.makedirs(path, exist_ok=True)
         link = os.path.join(path, "maestro-mcp")
@@ -77,14 +77,14 @@ class World:
         return path
 
     def browser(self, decision, feedback=""):
-        """The variables under which the client opens a browser that decides so; what it saw is in `seen`."""
+        """Variables that make the client open a browser with this decision. `seen` returns what it saw."""
         words = [sys.executable, os.path.join(HERE, "browser.py"), decision, feedback, os.path.join(self.root, "seen")]
         script = self.write("bin/browser", '#!/bin/sh\nexec %s "$1" 2>>%s\n' % (shlex.join(words), os.path.join(self.root, "browser.err")))
         os.chmod(script, 0o755)
         return {"BROWSER": script, "MAESTRO_PAGE": "true"}
 
     def seen(self):
-        """What the browser saw, page by page."""
+        """Pages that the browser saw, in order."""
         path = os.path.join(self.root, "seen")
         if not os.path.exists(path):
             return []
@@ -92,14 +92,14 @@ class World:
             return [json.loads(line) for line in f]
 
     def servers(self):
-        """The option of Claude Code that names our server, its wire written down."""
+        """Option of Claude Code that names our server, with a log of its messages."""
         command = [os.path.join(HERE, "tee.py"), self.wire_file, self.maestro]
         entry = {"command": os.path.join(self.folder, "python3"), "args": command, "env": {"PYTHONHOME": sys.base_prefix}}
         path = self.write("mcp.json", json.dumps({"mcpServers": {"maestro": entry}}))
         return ["--mcp-config", path, "--strict-mcp-config"]
 
     def ask(self, prompt, options=None, allow="mcp__maestro", timeout=120, **env):
-        """`claude -p`: returns the events of its stream, and the model's requests."""
+        """Runs `claude -p`. Returns the events of its stream and the requests to the model."""
         self.api.take()
         command = [self.claude, "-p", prompt, *(self.servers() if options is None else options),
                    "--allowedTools", allow, "--output-format", "stream-json", "--verbose"]
@@ -115,8 +115,8 @@ class World:
         return run.returncode, run.stdout + run.stderr
 
     def screen(self, options=None, columns=100, lines=40, allow="mcp__maestro", **env):
-        """Claude Code's screen, at its prompt."""
-        import screen       # needs pyte, and the checks without a screen do not
+        """Screen of Claude Code at its prompt."""
+        import screen       # needs pyte, unlike the checks without a screen
         self.api.take()
         command = [self.claude, *(self.servers() if options is None else options), "--allowedTools", allow]
         shown = screen.Screen(command, self.env(**env), self.project, columns, lines)
@@ -126,21 +126,21 @@ class World:
         return shown
 
     def wire(self):
-        """[(sender, message)] between Claude Code and the server."""
+        """Messages between Claude Code and the server: [(sender, message)]."""
         if not os.path.exists(self.wire_file):
             return []
         with open(self.wire_file) as f:
             return [(line["from"], line.get("message", line.get("noise"))) for line in map(json.loads, f)]
 
     def sent(self, method):
-        """What the client sent of a method: its params."""
+        """Params of every message of this method that the client sent."""
         return [m.get("params") or {} for who, m in self.wire() if who == "client" and isinstance(m, dict) and m.get("method") == method]
 
     def calls(self, tool):
         return [params for params in self.sent("tools/call") if params.get("name") == "maestro_" + tool]
 
     def log(self, kind=None):
-        """The bodies of the events in the project's log."""
+        """Events of the project's log: [(kind, body)]."""
         path = os.path.join(self.project, ".maestro", "maestro.db")
         if not os.path.exists(path):
             return []
@@ -149,7 +149,8 @@ class World:
         return [(name, json.loads(body)) for name, body in rows if kind is None or name == kind]
 
     def processes(self):
-        """What is alive and has this world's folder in its command line or as its directory, but for Claude Code's screens."""
+        """Live processes with the folder of this world in their command line or as their directory. The
+        Claude Code of each screen is left out. Returns [(pid, command)]."""
         found, own = [], {screen.pid for screen in self.screens}
         for entry in os.listdir("/proc"):
             if not entry.isdigit() or int(entry) in own | {os.getpid()}:
@@ -165,7 +166,7 @@ class World:
         return found
 
     def quiet(self, named="", seconds=6):
-        """What of that name is still alive after some seconds: nothing, as it should be."""
+        """Waits until no process of this name is alive. Returns those that stay."""
         until = time.monotonic() + seconds
         while (left := [p for p in self.processes() if named in p[1]]) and time.monotonic() < until:
             time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""The checks. Each takes the bench and a CLI and raises AssertionError with what it saw.
+"""The checks. Each takes the round and a CLI, and raises AssertionError with what it saw.
 
-`SHORT` and `FULL` list them in the order they run; a check's first docstring line is its title.
+`SHORT` and `FULL` list them in the order they run. The first docstring line of a check is its title.
 """
 
 import glob
@@ -18,7 +18,7 @@ from traps import CODEX_FILE_KEY, SECRETS, STEERING
 
 INLINE_LIMIT = 40_000
 SCHEMAS = ["stage1_output", "stage2_output", "stage3_output", "stage4_output", "stage5_output", "judge_output"]
-# Variables that are one provider's business; nobody else's CLI may see them.
+# Variables of one provider, which the CLIs of other providers must not see
 OWN = {"claude": ("ANTHROPIC_", "CLAUDE_"), "codex": ("OPENAI_", "CODEX_"), "gemini": ("GEMINI_", "GOOGLE_")}
 
 
@@ -27,14 +27,14 @@ def expect(condition, *what):
 
 
 class Round:
-    """The servers a round shares, and the way to ask one of them."""
+    """The server that the checks of a round share, and calls to it."""
 
     def __init__(self, bench):
         self.bench = bench
         self.main = bench.server()
 
     def ask(self, cli, prompt, server=None, timeout=120, **arguments):
-        """One consult. Nothing may be sprung or leak, nothing may stay; returns (result, model requests)."""
+        """One consult that must leave no process and spring no trap. Returns (result, model requests)."""
         bench = self.bench
         bench.api.take()
         arguments = dict({"provider": cli.name, "prompt": prompt}, **arguments)
@@ -43,7 +43,7 @@ class Round:
         requests = bench.api.take()
         self.harmless(cli, requests, prompt)
         expect(not left, "still alive:", left)
-        expect(not bench.api.faults, "the fake API stumbled:", bench.api.faults)
+        expect(not bench.api.faults, "the fake API failed:", bench.api.faults)
         shown = json.dumps(result)
         expect(not bench.traps.leaked(shown.replace(json.dumps(prompt)[1:-1], "")), "leaked into the result:", shown)
         return result, [r for r in requests if r.api]
@@ -54,7 +54,7 @@ class Round:
         for r in requests:
             leaks = self.bench.traps.leaked(r.text + r.path + str(r.headers))
             expect(not leaks, "leaked to the model:", leaks)
-            expect(r.api or r.method == "HEAD", "a request beside the model's:", r.method, r.path)
+            expect(r.api or r.method == "HEAD", "a request that is no model request:", r.method, r.path)
             offered = set(r.tools) - ({"StructuredOutput"} if cli.name == "claude" else set())
             expect(offered <= cli.tools, "tools offered:", sorted(offered))
 
@@ -71,7 +71,7 @@ class Round:
         return result, requests
 
 
-# What a short round shows: one hostile prompt, one hostile model, one look at how the CLI is started.
+# The basic checks: a hostile prompt, a hostile model, and the start of the CLI
 
 def hostile_prompt(round, cli):
     """hostile prompt arrives as plain text; nothing started, read or leaked; own login used"""
@@ -113,7 +113,7 @@ def spawned(round, cli):
                 expect(value not in values, "another provider's key reached the CLI:", key)
             alien = [k for k in env if k.startswith(OWN[other])]
             expect(not alien, "another provider's variables:", alien)
-        expect(int(env.get("MAESTRO_DEPTH", "0")) >= 1, "MAESTRO_DEPTH does not say that this is a consultant's world")
+        expect(int(env.get("MAESTRO_DEPTH", "0")) >= 1, "MAESTRO_DEPTH does not mark a consultant")
         ours = [k for k in env if k.startswith("MAESTRO_") and k != "MAESTRO_DEPTH"]
         expect(not ours, "maestro's own settings reached the CLI:", ours)
         expect(prompt not in " ".join(start["argv"]), "the prompt is in argv")
@@ -128,7 +128,7 @@ def spawned(round, cli):
     return "%d variables, homes %s" % (len(consult["env"]), consult["homes"])
 
 
-# The full round.
+# The other checks
 
 def escape(round, cli):
     """the plan-mode escape does not lead to a shell"""
@@ -221,7 +221,7 @@ def schema_ignored(round, cli):
     """prose where a schema was asked for is never passed off as structured"""
     result, _ = round.ask(cli, "x " + marker(text="plain prose"), schema="stage1_output")
     expect(not result.get("structured"), "structured:", result)
-    expect(result.get("ok") is False or result.get("schema_errors"), "no word of it:", result)
+    expect(result.get("ok") is False or result.get("schema_errors"), "no schema_errors:", result)
 
 
 ERRORS = {
@@ -235,7 +235,7 @@ ERRORS = {
     "empty": (marker(mode="empty"), "answer_empty"),
     "dropped": (marker(mode="drop", after=0), "network_unreachable", "cli_failed", "overloaded"),
 }
-# Where a service says it with other words or not at all (facts: gemini hides MAX_TOKENS).
+# Services that report the failure in another form, or not at all (gemini hides MAX_TOKENS)
 OTHERWISE = {
     ("claude", "over quota"): (marker(mode="error", status=400, quota=1), "quota_exceeded"),
     ("codex", "overload"): (marker(mode="error", status=503), "overloaded"),
@@ -270,20 +270,20 @@ def few_requests(round, cli):
     """no failure leads to more than three requests, whatever the CLI and Maestro try again"""
     counts = {}
     url = 'model_providers.maestro.base_url="%s/v1"' % round.bench.api.url
-    server = round.bench.server(MAESTRO_CODEX_EXTRA_ARGS=shlex.join(["-c", url]))      # the provider of Maestro's own
+    server = round.bench.server(MAESTRO_CODEX_EXTRA_ARGS=shlex.join(["-c", url]))  # Maestro's own provider
     orders = {str(status): marker(mode="error", status=status) for status in (429, 500, 503, 529)}
     orders["cut at once"] = marker(mode="drop", after=0)
     orders["cut later"] = marker(mode="drop", after=2, text="z" * 40_000)
     for name, order in orders.items():
         result, requests = round.ask(cli, "x " + order, server=server)
-        expect(result.get("ok") is False, name, "ended well:", result)
+        expect(result.get("ok") is False, name, "succeeded:", result)
         counts[name] = len(requests)
     server.terminate()
-    # Without a model some CLIs choose one by a request of its own, which counts too.
+    # Without a model, some CLIs send a request to choose one. It counts too.
     server = user(round, "few-" + cli.name, {}, MAESTRO_CODEX_EXTRA_ARGS=shlex.join(["-c", url]))
     for status in (429, 503):
         result, requests = round.ask(cli, "x " + marker(mode="error", status=status), server=server)
-        expect(result.get("ok") is False, status, "ended well:", result)
+        expect(result.get("ok") is False, status, "succeeded:", result)
         counts["%d, no model" % status] = len(requests)
     server.terminate()
     expect(max(counts.values()) <= 3, "requests:", counts)
@@ -308,13 +308,13 @@ def passing(round, cli):
     return "%d requests" % len(requests)
 
 
-# The user's own choice in each CLI's configuration: (file, text), and the model and effort that it means.
+# The user's choice in the configuration of each CLI: ({file: text}, model, effort)
 OWN_CHOICE = {
     "claude": ({".claude/settings.json": '{"model": "claude-sonnet-5", "effortLevel": "xhigh"}'}, "claude-sonnet-5", "xhigh"),
     "codex": ({".codex/config.toml": 'model = "gpt-5.5"\nmodel_reasoning_effort = "medium"\n'}, "gpt-5.5", "medium"),
     "gemini": ({".gemini/settings.json": '{"model": {"name": "gemini-3.1-pro-preview"}} // mine'}, "gemini-3.1-pro-preview", "high"),
 }
-# The same by a codex profile, in the form that today's codex wants and in the one that it refuses.
+# The same in a codex profile: in the form that codex accepts today, and in the old form that it refuses
 PROFILES = {
     "a profile's file": {".codex/config.toml": 'model = "gpt-5.6-sol"\nprofile = "p"\n',
                          ".codex/p.config.toml": 'model = "gpt-5.5"\nmodel_reasoning_effort = "xhigh"\n'},
@@ -326,7 +326,7 @@ MODEL_FLAGS = ("-m", "--model")
 
 
 def user(round, name, files, **extra):
-    """A server of a user with these files, keys in the environment, and no MAESTRO_*_MODEL."""
+    """Server of a user with these files in the home and keys in the environment. MAESTRO_*_MODEL is unset."""
     bench, home = round.bench, os.path.join(round.bench.root, name)
     os.makedirs(home, exist_ok=True)
     for rel, text in files.items():
@@ -339,7 +339,7 @@ def user(round, name, files, **extra):
 
 
 def wire(round, cli, server, **arguments):
-    """One good consult: (result, model and effort on the wire, the CLI's arguments)."""
+    """One successful consult: (result, (model, effort) of the request, arguments of the CLI)."""
     round.bench.spawns()
     result, requests = round.good(cli, "x", server=server, **arguments)
     asked = [r for r in requests if ANSWER in json.dumps(result)][-1]
@@ -398,7 +398,7 @@ def served_model(round, cli):
     server.terminate()
     expect(requests[-1].model == asked, "on the wire:", requests[-1].model)
     expect(result.get("model_asked") == asked, "model_asked:", result)
-    if cli.name == "codex":                 # it does not tell who answered
+    if cli.name == "codex":                 # codex does not report the model that answered
         expect(result.get("model") == asked and result.get("model_confirmed") is False, "model:", result)
         return "asked %s, served %s: codex does not tell" % (asked, other)
     expect(result.get("model") == other and result.get("model_confirmed") is True, "model:", result)
@@ -441,7 +441,7 @@ def file_login(round, cli):
     result, requests = round.ask(cli, "x", server=server)
     server.terminate()
     start = (bench.spawns() or [{"homes": {}}])[-1]
-    if cli.name == "gemini":                # Google is out of reach here: the file's presence must do
+    if cli.name == "gemini":                # Google cannot be reached here, so the file must be enough
         held = start["homes"].get("GEMINI_CLI_HOME", [])
         expect(seen in held, seen, "is not in", held, result)
     else:
@@ -481,7 +481,7 @@ def traces(round, cli):
     for place in places:
         for folder, inner, names in os.walk(place):
             if ".maestro" in inner:
-                inner.remove(".maestro")    # maestro's own record of the project
+                inner.remove(".maestro")    # Maestro's log of the project
             files.update(os.path.join(folder, name) for name in names)
     held = []
     for path in sorted(files):
@@ -493,7 +493,7 @@ def traces(round, cli):
             continue
     for path in held:
         if path.startswith("/tmp/"):
-            os.unlink(path)                 # it holds our needle, so it is ours
+            os.unlink(path)                 # only this check writes the needle
     expect(not held, "the prompt stayed in", held)
 
 
@@ -535,7 +535,7 @@ def hang_up(round, cli):
 
 
 def running(round, cli, act, server):
-    """Starts a long consult, acts once the model was asked, and sees that all is gone soon after."""
+    """Starts a long consult, acts after the first model request, and expects no process soon after."""
     bench = round.bench
     bench.api.take()
     prompt = "x " + marker(mode="slow", pieces=600, every=0.3)
@@ -544,7 +544,7 @@ def running(round, cli, act, server):
     while not any(r.api for r in bench.api.requests) and time.monotonic() < until:
         time.sleep(0.05)
     expect(any(r.api for r in bench.api.requests), "no request came")
-    expect(bench.processes(), "no process to be seen: the bench is blind")
+    expect(bench.processes(), "no process found while a consult runs")
     act(server, request_id)
     left = bench.quiet(8)
     expect(not left, "still alive:", left)

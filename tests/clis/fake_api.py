@@ -1,28 +1,29 @@
-"""A fake model API on loopback: what the real CLIs talk to in this bench.
+"""A fake model API on loopback for the real CLIs.
 
-It speaks, streaming and plain, what claude (`POST /v1/messages`), codex (`POST /v1/responses`)
-and gemini (`:generateContent`, `:streamGenerateContent`) need, records every request, and
-answers as the prompt asks. The last marker in the request's text decides:
+It serves claude (`POST /v1/messages`), codex (`POST /v1/responses`) and gemini (`:generateContent`,
+`:streamGenerateContent`), streaming and plain. It records every request. The last marker in the text
+of a request chooses the answer:
 
     @@fake:mode=error,status=429@@
 
-    served    the model that is said to answer, in the place of the one asked for (any mode)
-    mode      what the model does                                     options
+    served    the model that the answer names (any mode)
+    mode      behaviour of the model                                  options
     ok        answers `text` (default ANSWER)                         text
     echo      length and sha256 of what it got between <<< and >>>
     huge      a long answer                                           bytes
     slow      one piece every `every` seconds                         pieces, every
-    error     an HTTP error, in the service's own words               status, quota, times
-    hang      says nothing
+    error     an HTTP error in the form of the service                status, quota, times
+    hang      sends nothing
     drop      cuts the connection after `after` pieces, each time     after
-    empty     finishes without a word
-    cutoff    stops at the output limit in mid-answer
+    empty     ends without text
+    cutoff    stops at the output limit within the answer
     tools     calls the tools of `FakeApi.plans[plan]`, turn by turn  plan
 
-`times=N`: only the first N requests fail, the others get ANSWER. A request that carries a JSON
-schema (or, for want of a better channel, an example in its text) gets the smallest instance of it
-unless `text` is given. `strict` refuses what the real services refuse: no key at all (401), an empty
-tool list from gemini and a schema outside OpenAI's strict subset (400).
+With `times=N`, only the first N requests fail; the others get ANSWER. A request with a JSON schema
+gets the smallest instance of it unless `text` is given. With the option `schema` (any mode), a request
+without a JSON schema gets the example from its text. `strict` refuses what the real services refuse:
+a request without a key (401), an empty tool list of gemini (400) and a schema outside OpenAI's strict
+subset (400).
 """
 
 import gzip
@@ -47,13 +48,13 @@ def marker(**options):
 
 @dataclass
 class Request:
-    """One request as it came in, and what was answered."""
+    """One request, and the status of the answer."""
     method: str
     path: str
     headers: dict
     raw: bytes
     body: dict
-    api: str = None         # anthropic, openai, gemini; None for anything that is not a model call
+    api: str = None         # anthropic, openai, gemini; None if it is no model call
     status: int = None
     client_gone: bool = False
 
@@ -63,9 +64,9 @@ class Request:
 
     @property
     def tools(self):
-        """Names of every tool the model was offered."""
+        """Names of all tools that the request offers."""
         found = list(self.body.get("tools") or [])
-        for item in self.body.get("input") or []:       # codex: tools that ride in the input
+        for item in self.body.get("input") or []:       # codex puts tools into the input
             if isinstance(item, dict) and item.get("type") == "additional_tools":
                 found += item.get("tools") or []
         names = []
@@ -78,7 +79,7 @@ class Request:
 
     @property
     def user_text(self):
-        """What the user's side says, all turns, as the model reads it."""
+        """Text of all turns of the user, as the model reads it."""
         turns = self.body.get("messages") or self.body.get("input") or self.body.get("contents") or []
         if isinstance(turns, str):
             return turns
@@ -92,12 +93,12 @@ class Request:
 
     @property
     def model(self):
-        """The model that was asked for."""
+        """The requested model."""
         return self.body.get("model")
 
     @property
     def effort(self):
-        """How hard the model is told to think, in the service's own words."""
+        """Requested effort, in the terms of the service."""
         body = self.body
         said = [(body.get("output_config") or {}).get("effort"), (body.get("reasoning") or {}).get("effort"),
                 ((body.get("generationConfig") or {}).get("thinkingConfig") or {}).get("thinkingLevel")]
@@ -105,7 +106,7 @@ class Request:
 
     @property
     def results(self):
-        """How many tool results the conversation holds: how far a tool plan has come."""
+        """Number of tool results in the conversation, which is the progress of a tool plan."""
         body, count = self.body, 0
         for turn in body.get("messages") or []:
             if isinstance(turn["content"], list):
@@ -118,7 +119,7 @@ class Request:
 
     @property
     def schema(self):
-        """The JSON schema the answer is to follow, and the tool to hand it in by, if any."""
+        """JSON schema of the answer, and the tool that submits the answer, if any."""
         for tool in self.body.get("tools") or []:
             if tool.get("name") == "StructuredOutput":
                 return tool["input_schema"], tool["name"]
@@ -129,14 +130,14 @@ class Request:
 
 @dataclass
 class Reply:
-    """What the model says: pieces of text, or tool calls as (name, input)."""
+    """Answer of the model: pieces of text, or tool calls as (name, input)."""
     pieces: list = field(default_factory=list)
     calls: list = field(default_factory=list)
     pause: float = 0
     cut_after: int = None
     cutoff: bool = False
     tokens: tuple = (1, 1)
-    model: str = None       # who is said to answer
+    model: str = None       # the model that the answer names
 
     @property
     def text(self):
@@ -144,14 +145,14 @@ class Reply:
 
 
 class FakeApi:
-    """The server, in a thread of its own. `plans`: name -> turns, each a list of tool calls, or a function of
-    the request that gives one call."""
+    """The server, in its own thread. `plans` maps a name to turns. A turn is a list of tool calls, or a
+    function that makes one call from the request."""
 
     def __init__(self, strict=True):
         self.strict = strict
         self.requests = []
         self.plans = {}
-        self.faults = []            # tracebacks of this server's own
+        self.faults = []            # tracebacks of this server
         self.lock = threading.Lock()
         self.closing = threading.Event()
         api = self
@@ -169,7 +170,7 @@ class FakeApi:
         self.server.server_close()
 
     def take(self):
-        """The requests since the last call."""
+        """Requests since the last call of `take`."""
         with self.lock:
             taken, self.requests = self.requests, []
         return taken
@@ -180,7 +181,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def handle_error(self, request, client_address):
-        pass                                # a CLI that was killed hangs up in mid-answer
+        pass                                # a killed CLI closes the connection within the answer
 
 
 class Cut(Exception):
@@ -309,7 +310,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def compose(req, order, mode, plans):
-    """The directive of the prompt as the model's reply."""
+    """Reply of the model that the marker orders."""
     schema, hand_in = req.schema
     text, calls = order.get("text", ANSWER), []
     if schema is None and "schema" in order:
@@ -346,7 +347,7 @@ def compose(req, order, mode, plans):
 
 
 def prose(size):
-    """`size` bytes without repetition: gemini stops a model that repeats itself."""
+    """`size` bytes without repetition, because gemini stops a model that repeats itself."""
     lines, length, n = [], 0, 0
     while length < size:
         line = "Line %d says %s.\n" % (n, " ".join(hashlib.md5(b"%d" % n).hexdigest()[i:i + 5] for i in range(0, 30, 5)))
@@ -357,7 +358,7 @@ def prose(size):
 
 
 def smallest(schema, root):
-    """The smallest value a (simple) JSON schema allows."""
+    """Smallest value that a (simple) JSON schema allows."""
     if "$ref" in schema:
         node = root
         for part in schema["$ref"].lstrip("#/").split("/"):
@@ -387,15 +388,15 @@ def smallest(schema, root):
 
 
 def example_in(text):
-    """The example of an answer in a prompt, for CLIs that have no place for a schema."""
+    """Example of an answer in a prompt, for CLIs that send no schema."""
     found = re.findall(r"^# Example$.*?^```json\n(.*?)\n```", text, re.S | re.M)
-    if not found and "winner_id" in text:           # a judge is shown no example
+    if not found and "winner_id" in text:           # the prompt of a judge has no example
         return json.dumps({"rationale": "r", "scores": {"A": 1, "B": 0}, "winner_id": "A"})
     return found[-1] if found else None
 
 
 def refusal(req):
-    """Why the real service would refuse the body with 400, or None."""
+    """Message of the 400 with which the real service would refuse the body, or None."""
     if req.api == "gemini":
         for n, tool in enumerate(req.body.get("tools") or []):
             if not any(tool.values()):
@@ -411,7 +412,7 @@ BARRED = ("oneOf", "allOf", "not", "if", "then", "else", "dependentRequired", "d
 
 
 def loose(schema, where):
-    """Where a schema breaks the rules of OpenAI's strict mode, or None."""
+    """First violation of the rules of OpenAI's strict mode in a schema, or None."""
     if not isinstance(schema, dict):
         return None
     fault = None
@@ -467,13 +468,13 @@ def error_body(api, status, quota, message):
     return {"error": {"code": status, "message": message, "status": GOOGLE.get(status, "INTERNAL"), "details": details}}
 
 
-# Each returns the plain body, or for a stream the events as (name, data, is it a piece of the answer).
+# Each returns the plain body, or the events of a stream as (name, data, true if it is a piece of the answer).
 
 def say_anthropic(req, reply, stream):
     stop = "tool_use" if reply.calls else "max_tokens" if reply.cutoff else "end_turn"
     usage = {"input_tokens": reply.tokens[0], "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0,
              "output_tokens": reply.tokens[1]}
-    blocks = []                                     # (block, the empty block a stream begins with, its deltas)
+    blocks = []                                     # (block, empty block at the start of a stream, deltas)
     for name, value in reply.calls:
         block = {"type": "tool_use", "id": "toolu_" + uuid.uuid4().hex[:20], "name": name, "input": value}
         blocks.append((block, dict(block, input={}), [{"type": "input_json_delta", "partial_json": json.dumps(value)}]))
@@ -504,7 +505,7 @@ def say_openai(req, reply, stream):
         item = {"id": "call_%s_%d" % (key, n), "call_id": "call_%s_%d" % (key, n), "name": name, "status": "completed"}
         if "::" in name:                            # a tool of an MCP server
             item["namespace"], item["name"] = name.split("::")
-        if isinstance(value, str):                  # a free-form tool, such as apply_patch or code mode's exec
+        if isinstance(value, str):                  # a free-form tool: apply_patch, or exec of code mode
             items.append(dict(item, type="custom_tool_call", input=value))
         else:
             items.append(dict(item, type="function_call", arguments=json.dumps(value)))

@@ -3,8 +3,8 @@
 
     python3 tests/clis/install.py [claude|codex|gemini ...]
 
-The folder is $MAESTRO_TEST_CACHE, else ${XDG_CACHE_HOME:-~/.cache}/maestro/clis; about 900 MB.
-A folder counts as installed only when its stamp, written last, names the version.
+The folder is $MAESTRO_TEST_CACHE, or ${XDG_CACHE_HOME:-~/.cache}/maestro/clis. It takes about 900 MB.
+A CLI counts as installed only if its stamp names the version. The stamp is written last.
 """
 
 import fcntl
@@ -48,7 +48,7 @@ def installed(name):
 
 
 def version(name):
-    """What the binary says of itself, asked in an empty home."""
+    """Version that the binary prints, run in an empty home."""
     home = os.path.join(cache(), "home")
     os.makedirs(home, exist_ok=True)
     env = {"HOME": home, "PATH": os.environ["PATH"]}
@@ -64,7 +64,7 @@ def fetch(name):
     npm = ["npm", "install", "--no-fund", "--no-audit", "--save-exact", "--loglevel", "error", "--prefix", target]
     subprocess.run(npm + ["%s@%s" % (package, pin)], check=True)
     script = os.path.join(target, "node_modules", package, "install.cjs")
-    if pin not in version(name) and os.path.exists(script):     # npm was told not to run install scripts
+    if pin not in version(name) and os.path.exists(script):     # npm may run no install scripts
         subprocess.run(["node", script], check=True, cwd=os.path.dirname(script))
     if pin not in version(name):
         raise OSError("%s says %r, not %s" % (binary(name), version(name), pin))
@@ -73,7 +73,7 @@ def fetch(name):
 
 
 def ensure(names=None):
-    """Installs what is missing; returns {name: why it could not be had}."""
+    """Installs the missing CLIs. Returns {name: error} for those that cannot be installed."""
     faults = {}
     os.makedirs(cache(), exist_ok=True)
     with open(os.path.join(cache(), "lock"), "w") as lock:

@@ -1,4 +1,4 @@
-"""A small MCP client on stdio, of the era with `initialize` (2025-11-25)."""
+"""A small MCP client on stdio, for the protocol with `initialize` (2025-11-25)."""
 
 import json
 import queue
@@ -12,7 +12,7 @@ class Gone(Exception):
 
 
 class Maestro:
-    """One running server. Requests may overlap; each answer finds its own caller."""
+    """One running server. Requests may overlap: each caller gets its own answer."""
 
     def __init__(self, argv, env, cwd, stderr_path):
         self.stderr = open(stderr_path, "ab")
@@ -21,7 +21,7 @@ class Maestro:
         self.lock = threading.Lock()
         self.last_id = 0
         self.waiting = {}
-        self.progress = []          # params of every notifications/progress
+        self.progress = []          # params of all notifications/progress
         threading.Thread(target=self._read, daemon=True).start()
         self.request("initialize", {"protocolVersion": "2025-11-25", "capabilities": {},
                                     "clientInfo": {"name": "test-clis", "version": "1"}})
@@ -51,7 +51,7 @@ class Maestro:
             waiter.put(None)
 
     def begin(self, method, params):
-        """Sends a request; returns its id and the queue its answer will come by."""
+        """Sends a request. Returns its id and the queue that will get its answer."""
         waiter = queue.Queue()
         with self.lock:
             self.last_id += 1
@@ -81,7 +81,7 @@ class Maestro:
         return self.begin("tools/call", params)
 
     def call(self, tool, arguments, timeout=120):
-        """Calls a tool; returns its structured content with `isError` beside it."""
+        """Calls a tool. Returns its structured content with `isError` added."""
         _, waiter = self.begin_call(tool, arguments)
         result = self.answer(waiter, timeout)
         return dict(result.get("structuredContent") or {}, isError=result.get("isError", False))
@@ -93,7 +93,7 @@ class Maestro:
         self.process.stdin.close()
 
     def terminate(self, wait=10):
-        """SIGTERM; returns the exit status, or None if it had to be killed."""
+        """Sends SIGTERM. Returns the exit status, or None if the server had to be killed."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait(wait)
 

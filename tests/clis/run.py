@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proves against the real CLIs that a consultant is text-only. See README.md.
+"""Checks with the real CLIs that a consultant is text-only. See README.md.
 
     python3 tests/clis/run.py [--short] [--only claude|codex|gemini] [--check NAME] [--maestro PATH]
 """
@@ -23,7 +23,7 @@ INSIDE = "MAESTRO_TEST_CLIS_ISOLATED"
 
 
 def isolate():
-    """Goes on in a network namespace that has only loopback; says so if that cannot be had."""
+    """Restarts this program in a network namespace with only loopback. Prints a note if it cannot."""
     if os.environ.get(INSIDE):
         return loopback_up()
     for unshare in (["unshare", "-n"], ["unshare", "-rn"]):
@@ -39,7 +39,7 @@ def isolate():
 
 
 def loopback_up():
-    """`ip link set lo up`, where there may be no `ip`."""
+    """Does the same as `ip link set lo up`, because `ip` may be missing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         request = struct.pack("16sH14x", b"lo", 0)
         flags = struct.unpack("16sH14x", fcntl.ioctl(s, 0x8913, request))[1]        # SIOCGIFFLAGS

@@ -1,9 +1,9 @@
-"""A home and a project in which everything that could act on a consultant is armed.
+"""A home and a project with a trap in every place that could act on a consultant.
 
-Three kinds of trap. Commands (MCP servers, hooks, helpers) write their name into `log` when
-they are started. Texts (memory files, instructions, a secret file) carry a word of their own that
-must never show up in a request. Environment variables carry a value that must reach neither the
-CLI's environment nor the model. `Traps.sprung()` and `Traps.leaked()` say what went off.
+There are three kinds of trap. Commands (MCP servers, hooks, helpers) write their name to `log` when
+they are started. Texts (memory files, instructions, a secret file) hold a word of their own that must
+never appear in a request. Environment variables hold a value that must reach neither the environment
+of the CLI nor the model. `Traps.sprung()` and `Traps.leaked()` return the traps that were sprung.
 """
 
 import json
@@ -13,10 +13,10 @@ import urllib.parse
 
 WORD = "TRAPWORD_"
 ENV_WORD = "ENVTRAP"
-# A login in the user's own files: it is to be carried over, and everything beside it left behind.
+# A login in the user's files. Maestro must copy it, and nothing else from these files.
 CODEX_FILE_KEY = "sk-codexfilelogin-0123456789abcdef"
 
-# Variables a CLI could act on or hand on: none of them is any provider's business. The last ones steer the CLI.
+# Variables that a CLI could use or pass on, although no provider needs them. STEERING changes the CLI itself.
 SECRETS = {
     "AWS_SECRET_ACCESS_KEY": ENV_WORD + "awsSecretAccessKey0123456789",
     "GITHUB_TOKEN": "ghp_" + ENV_WORD + "0123456789abcdefghijklmno",
@@ -40,7 +40,7 @@ class Traps:
         self.home = os.path.join(root, "home")
         self.project = os.path.join(root, "project")
         self.log = os.path.join(root, "sprung.log")
-        self.touched = os.path.join(root, "TOUCHED")         # what a model's tool call tries to create
+        self.touched = os.path.join(root, "TOUCHED")         # a tool call of the model tries to create it
         self.words = set()
         self.secret = self.text("home/secret.txt", "the file a model's tool call tries to read")
         self.claude()
@@ -48,7 +48,7 @@ class Traps:
         self.gemini()
         subprocess.run(["git", "init", "-q", self.project], check=True, env={"PATH": os.environ["PATH"], "HOME": root})
 
-    # The means
+    # Helpers
 
     def write(self, rel, content):
         path = os.path.join(self.root, rel)
@@ -66,7 +66,7 @@ class Traps:
         return "echo %s >> '%s'%s" % (name, self.log, then)
 
     def server(self, name):
-        """An MCP server that tells on whoever starts it, and stays for a while."""
+        """An MCP server that logs its start and then runs for a while."""
         return {"command": "sh", "args": ["-c", self.shell(name, "; exec sleep 4")]}
 
     def hooks(self, name, events):
@@ -76,7 +76,7 @@ class Traps:
 
     def claude(self):
         events = ["SessionStart", "UserPromptSubmit", "PreToolUse", "Stop", "SessionEnd"]
-        # `verbose` turns claude's one result object into an array: no trap, a trip wire.
+        # `verbose` is no trap: it turns claude's single result object into an array, which Maestro must read.
         self.write("home/.claude.json", {"mcpServers": {"trap": self.server("claude-user-mcp")}, "verbose": True,
                                          "hasCompletedOnboarding": True,
                                          "projects": {self.project: {"hasTrustDialogAccepted": True,
@@ -132,16 +132,16 @@ class Traps:
                                                      "hooks": self.hooks("gemini-project-hook", events)})
         self.write("project/.env", "GOOGLE_CLOUD_PROJECT=%senvfile\nGEMINI_MODEL=%senvfile\n" % (WORD, WORD))
 
-    # What went off
+    # Results
 
     def prompt(self):
-        """Text that a CLI may take for more than text: mentions of files, a slash command, shell."""
+        """Prompt with text that a CLI may interpret: mentions of files, slash commands, shell commands."""
         return ("/help me: @/etc/passwd @%s @CLAUDE.md @GEMINI.md @../project/AGENTS.md @~/secret.txt "
                 "!cat %s !{cat %s} $(touch %s) `touch %s` /quit #memory" %
                 ((self.secret,) * 3 + (self.touched,) * 2))
 
     def sprung(self):
-        """Commands that were started, files that were made; and all is forgotten."""
+        """Commands that were started and files that were made since the last call."""
         found = []
         if os.path.exists(self.log):
             with open(self.log) as f:
@@ -153,10 +153,10 @@ class Traps:
         return found
 
     def leaked(self, text):
-        """Trap words, environment secrets and lines of /etc/passwd in a text that was sent."""
+        """Trap words, environment secrets and lines of /etc/passwd in a sent text."""
         found = [w for w in sorted(self.words) + [WORD] if w in text]
         if len(found) > 1:
-            found.pop()                     # the bare prefix tells nothing that the words do not
+            found.pop()                     # the words include the bare prefix
         if ENV_WORD in text:
             found.append(ENV_WORD)
         if "root:x:0:0" in text or urllib.parse.quote("root:x:0:0") in text:

@@ -1,8 +1,9 @@
-"""Streamable HTTP in front of servers on stdio, for a suite that speaks HTTP only.
+"""Streamable HTTP in front of servers on stdio, for a suite that supports HTTP only.
 
-The era of `initialize` gets a server of its own for each session; the era of 2026-07-28 has no sessions and shares
-one. What HTTP alone asks for (sessions, the headers, Host and Origin, status codes) is done here and proves nothing of
-the server; every JSON-RPC message goes through as it is, but for the ids, which two clients may choose alike.
+With `initialize`, each session gets its own server. The protocol of 2026-07-28 has no sessions, so its
+clients share one server. The bridge itself handles the HTTP part (sessions, headers, Host and Origin, status
+codes), which proves nothing about the server. JSON-RPC messages pass unchanged except for their ids, because
+two clients may use the same.
 """
 
 import http.server
@@ -20,12 +21,12 @@ SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 MODERN = "2026-07-28"
 LISTEN = "subscriptions/listen"
 LOCAL = ("localhost", "127.0.0.1", "::1")
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}    # what the header Mcp-Name repeats
-BAD_REQUEST = (-32020, -32021, -32022, -32600)     # errors that are a status of their own in the newer era
+NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}    # Mcp-Name repeats it
+BAD_REQUEST = (-32020, -32021, -32022, -32600)     # errors with status 400 in the newer protocol
 
 
 class Exchange:
-    """A request that waits for its answer, and for what the server sends meanwhile."""
+    """A request that waits for its answer and for messages before it."""
 
     def __init__(self, message):
         self.id = message["id"]
@@ -41,8 +42,8 @@ class Child:
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env, cwd=cwd)
         self.lock = threading.Lock()
         self.last_id = 0
-        self.waiting = {}               # our id -> Exchange
-        self.unasked = queue.Queue()    # what belongs to no request
+        self.waiting = {}               # id of the bridge -> Exchange
+        self.unasked = queue.Queue()    # messages that belong to no request
         self.faults = faults
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -54,7 +55,7 @@ class Child:
                 self.process.stdin.flush()
             except OSError:
                 self.faults.append("the server no longer reads")
-            except ValueError:          # closed by `stop`: the session is over
+            except ValueError:          # `stop` closed the input: the session is over
                 pass
 
     def ask(self, message):
@@ -67,7 +68,7 @@ class Child:
         return own, exchange
 
     def forget(self, own):
-        """The client left before the answer."""
+        """Cancels a request whose client left before the answer."""
         with self.lock:
             exchange = self.waiting.pop(own, None)
         if exchange:
@@ -135,7 +136,7 @@ class Child:
 
 
 class Bridge:
-    """The HTTP side. `url` is where it listens; `faults` is what a server did that no answer shows."""
+    """The HTTP side. It listens at `url`. `faults` lists faults of servers that no answer shows."""
 
     def __init__(self, argv, env, cwd):
         self.make_child = lambda: Child(argv, env, cwd, self.faults)
@@ -185,7 +186,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def handle(self):
         try:
             super().handle()
-        except ConnectionError:         # the client left; whoever waits for it sees that for itself
+        except ConnectionError:         # the client left, which `_exchange` notices itself
             pass
 
     def do_POST(self):
@@ -292,7 +293,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
 
     def _client_left(self):
-        """Ended by the other side: readable, and nothing to read."""
+        """True if the client closed the connection: it is readable and has no data."""
         if not select.select([self.connection], [], [], 0)[0]:
             return False
         try:
@@ -325,7 +326,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def status(answer):
-    """The status code that the newer era gives an answer."""
+    """HTTP status of an answer in the newer protocol."""
     error = answer.get("error") or {}
     if error.get("code") == -32601:
         return 404

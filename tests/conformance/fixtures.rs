@@ -1,5 +1,5 @@
-//! The tools, prompts and resources that the official conformance suite expects of a server, on the wire of
-//! the real server. Their answers are data in `fixtures.json`; their actions are here.
+//! The tools, prompts and resources that the official conformance suite expects of a server, on the transport
+//! of the real server. Their answers are in `fixtures.json`; their side effects are here.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![expect(deprecated, reason = "the suite of 2025-11-25 asks for sampling, logging and subscriptions")]
@@ -26,7 +26,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 
-/// The pause of the fixtures between two notifications, as the suite wants it.
+/// Pause between two notifications, as the suite requires.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::main(flavor = "current_thread")]
@@ -54,7 +54,7 @@ enum Change {
     Prompts,
 }
 
-/// The outcome of a call that needs something of the client.
+/// The outcome of a call that needs input from the client.
 enum Asked {
     Again(InputRequiredResult),
     Answered(Map<String, Value>),
@@ -82,7 +82,7 @@ impl Fixtures {
         self.inner.data[part].get(name).cloned()
     }
 
-    /// The rounds of questions under a name, as far as they are answered.
+    /// The next round of questions that the client has not answered, or the answers if none is left.
     fn ask(
         &self,
         name: &str,
@@ -118,7 +118,7 @@ impl Fixtures {
     }
 
     fn announce(&self, change: Change) {
-        // It is no error if nobody listens.
+        // It is not an error if nobody listens.
         self.inner.changes.send(change).ok();
     }
 
@@ -134,7 +134,7 @@ impl Fixtures {
         }
     }
 
-    /// The action of a tool beside its answer, if it has one.
+    /// The side effect of a tool, if it has one.
     async fn act(&self, name: &str, context: &Context) -> Result<(), ErrorData> {
         match name {
             "test_tool_with_logging" | "test_logging_tool" => {
@@ -167,7 +167,7 @@ impl Fixtures {
     }
 }
 
-/// Asks the client with a request of the server's own, which exists only in the era of `initialize`.
+/// Sends a request from the server to the client, which only the era of `initialize` allows.
 async fn ask_directly(name: &str, plan: &Value, arguments: &Value, context: &Context) -> CallToolResult {
     let request = filled(plan["request"].clone(), arguments.as_object().unwrap_or(&Map::new()));
     let answer = if name == "test_sampling" {
@@ -231,7 +231,7 @@ fn able(round: &Value, context: &Context) -> Result<Map<String, Value>, ErrorDat
     Ok(questions)
 }
 
-/// The answers, under the names in the texts of the fixtures.
+/// The answers, keyed by the names that the texts of the fixtures use.
 fn facts(answers: &InputResponses) -> Map<String, Value> {
     let mut facts = Map::new();
     for (key, answer) in answers {
@@ -244,13 +244,13 @@ fn facts(answers: &InputResponses) -> Map<String, Value> {
     facts
 }
 
-/// A result as both eras have it; a client of the older one never sees the type.
+/// A result for both eras. A client of the older era never sees `resultType`.
 fn complete<T: DeserializeOwned>(mut result: Value, facts: &Map<String, Value>) -> T {
     result["resultType"] = json!("complete");
     typed(filled(result, facts))
 }
 
-/// A value in whose texts `{name}` stands for a fact.
+/// Replaces each `{name}` in the texts of a value with the fact of that name.
 fn filled(value: Value, facts: &Map<String, Value>) -> Value {
     match value {
         Value::String(text) => {
@@ -424,7 +424,7 @@ impl ServerHandler for Fixtures {
                 () = context.cancelled() => return Ok(()),
                 change = changes.recv() => change,
             };
-            // The sink itself refuses what was not asked for.
+            // The sink itself refuses notifications that the client did not request.
             match change {
                 Ok(Change::Tools) => context.sink().notify_tool_list_changed().await.ok(),
                 Ok(Change::Prompts) => context.sink().notify_prompt_list_changed().await.ok(),

@@ -1,8 +1,8 @@
-"""A whole gated run, driven by the Python SDK: five stages, each approved in the form that the server asks for.
+"""A whole gated run with the Python SDK: five stages, each approved in a form of the server.
 
     python gated_run.py MAESTRO FAKE_CLI ERA        ERA: legacy (initialize) or modern (2026-07-28)
 
-Prints what does not hold, one line each, and ends with status 1 if there is any. Needs the package `mcp`.
+Prints each failed expectation on one line, and ends with status 1 if there is one. Needs the package `mcp`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ def diff(before, after):
             "-    return sum(numbers) / %s\n+    return sum(numbers) / %s\n" % (before, after))
 
 
-FIRST, SECOND = diff("2", "4"), diff("4", "len(numbers)")       # the first does not help
+FIRST, SECOND = diff("2", "4"), diff("4", "len(numbers)")       # the first does not fix the fault
 OUTPUTS = {
     "analyze": {
         "observations": [{"fact": "the mean of 1, 2, 3 is 3.0", "source": "mean.py", "line_number": 2}],
@@ -48,7 +48,7 @@ FILES = {
 
 
 class Run:
-    """One run, and what did not hold in it."""
+    """One run and its failed expectations."""
 
     def __init__(self):
         self.client = None
@@ -60,7 +60,7 @@ class Run:
             self.faults.append("%s: %s, not %s" % (what, json.dumps(found)[:600], json.dumps(wanted)))
 
     async def human(self, _context, params):
-        """Reads the form, and approves where it can be approved."""
+        """Checks the form and approves."""
         self.asked.append(params)
         schema = params.requested_schema
         self.expect("what the form requires", schema.get("required"), ["decision"])
@@ -126,14 +126,14 @@ async def main(maestro, fake_cli, era):
     mode, version = ERAS[era]
     run = Run()
     with tempfile.TemporaryDirectory(prefix="maestro-sdk-") as folder:
-        # A consultant may write in no directory that holds the project or the home, so the fakes have one beside.
+        # A consultant must not write to a directory that holds the project or the home, so the fakes get one.
         project, home, fakes = (os.path.join(folder, name) for name in ("project", "home", "fakes"))
         for directory in (project, home, fakes):
             os.makedirs(directory)
         for name, text in FILES.items():
             with open(os.path.join(project, name), "w") as file:
                 file.write(text)
-        # The person of this test reads forms.
+        # The human of this test answers forms, not the page.
         env = {"HOME": home, "PATH": os.environ["PATH"], "MAESTRO_PAGE": "false"}
         for provider in ("codex", "gemini"):
             log = os.path.join(fakes, provider)

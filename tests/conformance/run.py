@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The official conformance suite, the Inspector's lint, and a second SDK, against the built server. See README.md.
+"""Runs the conformance suite, the Inspector's lint and the Python SDK with the built server. See README.md.
 
     python3 tests/conformance/run.py [--only WORD] [--must] [--verbose] [--target FOLDER]
 """
@@ -18,22 +18,22 @@ from bridge import Bridge
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 REVISIONS = ("2025-11-25", "2026-07-28")
-# Scenarios that no set scores, and that fail; any other that fails is a fault, scored or not.
+# Failing scenarios that no set scores. Any other failing scenario is a fault, even if no set scores it.
 UNSCORED = {
     "tasks-": "the extension for tasks is not offered",
     "http-custom-header-server-validation": "no tool asks for a header of its own, and a pipe has none",
 }
 ONLY_FIXTURES = {"json-schema-2020-12": "looks for a tool of the suite's own in the list"}
-PATIENCE = 600          # seconds for one whole set
+PATIENCE = 600          # seconds for one set of requirements
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Skipped(Exception):
-    """What is needed cannot be had here."""
+    """A needed program cannot be installed here."""
 
 
 class World:
-    """Where the servers run: an empty project and home."""
+    """Place of the servers: an empty project and an empty home."""
 
     def __init__(self, folder, target):
         self.project, self.home = os.path.join(folder, "project"), os.path.join(folder, "home")
@@ -53,7 +53,7 @@ def need(folder, fetch):
 
 
 def unexpected(said, expected, unscored):
-    """Scenarios that fail and are nowhere explained: the suite's own status knows only the scored ones."""
+    """Failing scenarios without an explanation. The exit status of the suite covers only the scored ones."""
     with open(expected) as file:
         known = set(re.findall(r"^  - ([a-z0-9-]+)", file.read(), re.M))
     failed = re.findall(r"^✗ ([a-z0-9-]+): ", said, re.M)
@@ -61,7 +61,7 @@ def unexpected(said, expected, unscored):
 
 
 def suite(world, server, revision, expected, unscored):
-    """Runs one set of requirements; gives what failed, and what the suite says."""
+    """Runs one set of requirements. Returns the faults and the summary of the suite."""
     need(tools.NPM, tools.fetch_npm)
     bridge = Bridge([server], world.env, world.project)
     try:
@@ -96,7 +96,7 @@ def fixtures_suite(revision):
 
 
 def lint(era):
-    """`tools/list --strict`: schemas that every client can take."""
+    """`tools/list --strict`: every client must accept the schemas."""
     def check(world):
         need(tools.NPM, tools.fetch_npm)
         argv = tools.inspector() + ["--cli", world.maestro, "--method", "tools/list", "--strict", "--protocol-era", era]

@@ -1,7 +1,8 @@
 """The pinned programs behind `make test-conformance`, installed once per machine outside the checkout.
 
-The folder is $MAESTRO_TEST_CACHE/conformance, else ${XDG_CACHE_HOME:-~/.cache}/maestro/conformance; about 400 MB. A part
-counts as installed only when its stamp, written last, names its versions.
+The folder is $MAESTRO_TEST_CACHE/conformance, or ${XDG_CACHE_HOME:-~/.cache}/maestro/conformance. It takes
+about 400 MB. The folder of a part has the versions in its name. A part counts as installed only if its stamp
+exists, which is written last.
 """
 
 import fcntl
@@ -41,7 +42,7 @@ def sdk():
 
 
 def node():
-    """The machine's own node where it is new enough, else the one that was fetched."""
+    """The node of the machine if it is new enough, otherwise the fetched one."""
     own = shutil.which("node")
     if own:
         found = re.match(r"v(\d+)", subprocess.run([own, "--version"], capture_output=True, text=True).stdout)
@@ -68,7 +69,7 @@ def fetch_sdk():
 
 
 def ensure(folder, fetch):
-    """None where the part is there, else why it cannot be had."""
+    """Installs the part if it is missing. Returns None, or the error."""
     os.makedirs(root(), exist_ok=True)
     with open(os.path.join(root(), "lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Codex, Gemini CLI and opencode as hosts: the real programs start the built server and call a tool of it.
+"""Codex, Gemini CLI and opencode as hosts: the real programs start the built server and call its tools.
 
     python3 tests/hosts/run.py [--binary PATH] [codex|gemini|opencode ...]
 
-Each gets an empty home. `install --client` registers the server, the host lists it, a fake model on
-loopback asks for one tool, and `uninstall` leaves the home as it was. Then a consult takes longer than the host
-waits, and another goes to the background: both are collected, and asked once. The programs come from npm into the
-cache of `make test-clis`, once per machine; one that cannot be had is said to be skipped.
+Each host gets an empty home. `install --client` registers the server, the host lists it, and a fake model on
+loopback calls one tool. Then one consult takes longer than the host waits, and another runs in the
+background. Both answers arrive, and the consultant runs once for each. At the end, `uninstall` leaves the
+settings as they were. npm installs the programs into the cache of `make test-clis`, once per machine. A
+program that cannot be installed is reported as skipped.
 """
 
 import json
@@ -28,13 +29,13 @@ install.PINS["opencode"] = ("opencode-ai", "1.18.33")
 TOPIC = {"topic": "maestro_consult"}
 ASK = "Use the tool. " + marker(mode="tools", plan="help")
 PATIENCE = 120
-# Seconds that a host waits for a call, and that the consultant takes.
+# Seconds: time limit of the host for a call, duration of the consult
 LIMIT, WORK = 3, 6
 SAID = "The divisor is floored"
 
 
 class World:
-    """An empty home, an empty project, a fake model."""
+    """An empty home, an empty project and a fake model."""
 
     def __init__(self, binary):
         self.root = tempfile.mkdtemp(prefix="maestro-hosts-")
@@ -65,7 +66,7 @@ class World:
                       for at, _, names in os.walk(self.home) for name in names)
 
     def offered(self):
-        """The tools of ours that the model was offered, and what came back from the one it called."""
+        """Our tools that the model was offered, and true if the result of its tool call came back."""
         tools, results = set(), []
         for request in self.api.take():
             tools |= {name for name in request.tools if "maestro" in str(name)}
@@ -122,7 +123,7 @@ def opencode(world, program, check):
     return ask, "maestro_"
 
 
-# What stands in a user's settings before: an uninstall gives it back byte by byte.
+# Settings of the user before the install. The uninstall must restore them byte for byte.
 BEFORE = {"gemini": (".gemini/settings.json", """{
   // mine
   "security": { "auth": { "selectedType": "gemini-api-key" } }
@@ -132,7 +133,7 @@ HOSTS = {"codex": codex, "gemini": gemini, "opencode": opencode}
 
 
 def jobs(world, ask, prefix, check):
-    """A consult outlasts the host's patience, and one goes to the background: each is collected, and paid once."""
+    """One consult outlasts the time limit of the host, one runs in the background. Each is paid once."""
     calls = os.path.join(world.root, "calls")
     script = os.path.join(world.root, "consultant.sh")
     with open(script, "w") as f:
@@ -141,17 +142,17 @@ def jobs(world, ask, prefix, check):
     settings = os.path.join(world.home, ".config", "maestro")
     os.makedirs(settings, exist_ok=True)
     with open(os.path.join(settings, "maestro.yaml"), "w") as f:
-        f.write("sandbox: off\n")              # the consultant counts its calls beside the project
+        f.write("sandbox: off\n")              # the consultant logs its calls outside the project
     with open(os.path.join(settings, "cli_clients.yaml"), "w") as f:
         f.write('providers:\n  codex: { command: "/bin/sh %s" }\n' % script)
 
-    known = {"job-95bdac30a8c0"}                # the example of the tool's own description
+    known = {"job-95bdac30a8c0"}                # the example in the tool's description
 
     def ids(text):
         return [job for job in re.findall(r"job-[0-9a-f]{12}", text) if job not in known]
 
     def wait(request):
-        # A host takes the same call again and again for a loop.
+        # A host takes repeated equal calls for a loop.
         job = (ids(request.text) or ["none"])[0]
         return prefix + "maestro_job", {"job": job, "wait_sec": 1 + request.results % 2}
 
@@ -172,7 +173,7 @@ def jobs(world, ask, prefix, check):
                 asked = f.read().count("asked")
         last = heard[-1] if heard else said
         shown = "\n".join(re.findall(r'.{0,200}(?:job-[0-9a-f]{6}|"ok).{0,300}', last.replace("\\", ""))) or said
-        # A host that each word of progress makes more patient waits for the answer itself.
+        # A host that extends its time limit at each progress message waits for the answer itself.
         waited = limit and "background" not in first[0][0][1] and not any(map(ids, heard)) and SAID in last
         check(what + (" is waited for" if waited else " goes on as a job"), waited or any(map(ids, heard)), shown)
         check(what + " is collected", SAID in last, shown)

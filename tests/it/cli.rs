@@ -46,7 +46,7 @@ fn errors_explains_one_code_or_all() {
     let document = std::fs::read_to_string("docs/errors.md").unwrap();
     assert_eq!(text(&server.run(&["errors", "--markdown"], "").stdout), document);
     let all = text(&server.run(&["errors"], "").stdout);
-    assert!(!all.contains("###") && !all.contains("make docs"), "a person reads no source: {all}");
+    assert!(!all.contains("###") && !all.contains("make docs"), "Markdown is not for a person: {all}");
     let codes = document.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`'));
     for code in codes {
         assert!(all.contains(code), "{code}");
@@ -162,7 +162,7 @@ fn a_shared_file_names_the_program_and_no_directory_of_this_machine() {
         assert!(written.contains("\"maestro-mcp\""), "{written}");
         assert!(!written.contains(bin.to_str().unwrap()) && !written.contains("target"), "{written}");
 
-        // The user's own file needs the path that survives an update.
+        // The user's own file gets the path of the link, which survives an update.
         let own = text(&server.run(&["mcp-config", "--client", client], "").stdout);
         assert!(own.contains(&format!("\"{}/maestro-mcp\"", bin.display())), "{own}");
 
@@ -262,9 +262,9 @@ fn check_tells_what_is_there() {
     assert!(said.contains("\u{2717} claude: not installed"), "{said}");
     assert!(
         said.contains("agy") && said.contains("GEMINI_API_KEY"),
-        "the way out for a Google login: {said}"
+        "a Google login needs an alternative: {said}"
     );
-    assert!(!said.contains("MAESTRO_CODEX_CMD"), "settings are told on demand: {said}");
+    assert!(!said.contains("MAESTRO_CODEX_CMD"), "settings are shown only on request: {said}");
     assert!(text(&server.run(&["check", "--settings"], "").stdout).contains("(MAESTRO_CODEX_CMD)"));
 }
 
@@ -308,7 +308,7 @@ fn the_demo_tells_its_story_in_one_screen_and_asks_nobody() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // The decisions say whose word they are.
+    // Each decision names who made it.
     assert_eq!(said.matches("approved (by the demo; in your project, only you can)").count(), 4, "{said}");
     assert!(!said.contains("does not fit") && !said.contains('\u{1b}'), "{said}");
 }
@@ -350,7 +350,7 @@ fn a_link_to_a_missing_file_is_left_as_it_was() {
         ("zed", ".config/zed/settings.json"),
         ("opencode", ".config/opencode/opencode.json"),
     ] {
-        // The target's directory exists or not, and another process may use it meanwhile.
+        // The target's directory exists or not, and another process may write into it meanwhile.
         for (has_directory, gets_neighbour) in [(true, false), (false, false), (false, true)] {
             let server = Server::new();
             let home = server.project().parent().unwrap().join("home");
@@ -371,7 +371,7 @@ fn a_link_to_a_missing_file_is_left_as_it_was() {
                     }
                 }
             }
-            assert!(link.is_symlink() && !target.exists(), "{client}: the link stays and leads nowhere");
+            assert!(link.is_symlink() && !target.exists(), "{client}: the link stays without its target");
             assert_eq!(
                 target.parent().unwrap().exists(),
                 has_directory || gets_neighbour,
@@ -389,7 +389,7 @@ fn a_person_reads_plain_words_where_the_log_cannot_be_written() {
     let (_, said) = server.person_with(&["consult", "why?"], &[("NO_COLOR", "1")]).leaves();
     assert!(said.contains("maestro-mcp: a consult is not in the log: "), "{said}");
     assert!(!said.contains(" WARN ") && !said.contains("error="), "{said}");
-    // A file or another program gets the line with its time and its level.
+    // If standard error is not a terminal, the line has its time and level.
     let output = server.run(&["consult", "why?"], "");
     assert!(text(&output.stderr).contains(" WARN a consult is not in the log"), "{}", text(&output.stderr));
 }
@@ -529,7 +529,7 @@ fn the_demo_leaves_a_page_that_answers_where_a_person_watches() {
     crate::harness::eventually("the page ends", std::time::Duration::from_secs(10), || {
         std::net::TcpStream::connect(host).is_err()
     });
-    // In a pipe, in CI and where it is not wanted, the demo keeps nothing and names the command instead.
+    // In a pipe and in CI the demo starts no page, and names the command for it instead.
     let in_ci = server.person_with(&["demo"], &[("CI", "true")]).leaves().1;
     let in_pipe = text(&server.run(&["demo"], "").stdout);
     for said in [in_ci, in_pipe] {

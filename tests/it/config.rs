@@ -1,5 +1,5 @@
-//! Configuration: a file overrides another, the environment overrides both, and each mistake has a clear
-//! message.
+//! Configuration: the user's file overrides the project's, the environment overrides both, and each mistake
+//! has a clear message.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ fn defaults_are_the_documented_ones() {
         assert_eq!(setting(&report, &format!("providers.{provider}.timeout_sec")), (timeout, "built in"));
     }
     assert_eq!(setting(&report, "max_parallel"), ("8", "built in"));
-    // Names of models grow old, so the binary holds none, for no provider.
+    // Model names go out of date, so the binary contains none.
     let settings = report["settings"].as_array().unwrap().iter();
     let models: Vec<&Value> = settings
         .filter(|setting| setting["path"].as_str().unwrap().rsplit('.').next() == Some("model"))
@@ -198,7 +198,7 @@ fn what_does_not_parse_is_named_with_its_accepted_form() {
         assert_eq!(
             client.call("maestro_help", json!({ "topic": "overview" }))["ok"],
             true,
-            "the server is there all the same"
+            "the server still answers"
         );
     }
 }
@@ -259,7 +259,7 @@ fn tools_can_be_switched_off() {
     assert_eq!(reply["error"]["code"], -32602);
 }
 
-/// A setting that is shown and does nothing is worse than none, so each has a test that sets it.
+/// A setting without effect is worse than no setting, so a test sets each one.
 #[test]
 fn every_variable_is_set_by_a_test() {
     fn texts(directory: &std::path::Path, all: &mut String) {
@@ -326,8 +326,7 @@ fn the_project_is_the_nearest_marked_parent_that_is_ours() {
     let named = Server::new().file("a/b/c.txt", "x").env("CLAUDE_PROJECT_DIR", "/usr");
     assert_eq!(root_of(&named, "a"), std::path::Path::new("/usr"));
 
-    // In a directory that everybody may write to, anybody may have put a marker; and a home directory is no
-    // project.
+    // In a world-writable directory, anybody can have put the marker. A home directory is not a project.
     let shared = Server::new().file(".maestro/maestro.yaml", "").file("a/c.txt", "x");
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     std::fs::set_permissions(shared.project(), open).unwrap();

@@ -14,8 +14,8 @@ fn votes(result: &Value) -> u64 {
     result["vote_distribution"].as_object().unwrap().values().map(|votes| votes.as_u64().unwrap()).sum()
 }
 
-/// A server whose CLIs are shell scripts. Each runs in an empty directory; `$DIR` is a directory beside the
-/// project in which they may write.
+/// A server whose CLIs are shell scripts. Each runs in an empty directory. `$DIR` is a directory beside the
+/// project that they can write to.
 fn shells(scripts: &[(&str, &str)]) -> Server {
     let mut server = Server::new();
     let project = server.project();
@@ -29,7 +29,7 @@ fn shells(scripts: &[(&str, &str)]) -> Server {
     server.user_file("cli_clients.yaml", config)
 }
 
-/// A CLI that gives one answer after another, and repeats the last one.
+/// A script that prints the answers in turn, and then repeats the last one.
 fn in_turn(answers: &[&str]) -> String {
     let cases: String = answers
         .iter()
@@ -50,7 +50,7 @@ fn label(kind: &str) -> String {
 #[test]
 fn a_vote_that_agrees_takes_the_time_of_one_call_and_k_calls() {
     let mut client = Server::new().codex().start();
-    // The first call of a server pays for its start.
+    // The first call of a server includes its start-up time.
     client.call("maestro_consult", json!({ "prompt": "warm up" }));
     let started = Instant::now();
     let result = client.call(
@@ -94,7 +94,7 @@ fn providers_take_turns_and_one_that_disagrees_is_outvoted() {
         "maestro_consensus_vote",
         json!({ "question": "A or B?", "k": 2, "providers": ["one", "two", "three"] }),
     );
-    // A and A of the first two decide before the third is asked.
+    // The first two say A, which decides the vote before the third is asked.
     assert_eq!((&result["winner"], &result["samples"]), (&json!("A"), &json!(2)), "{result}");
     let result = client.call(
         "maestro_consensus_vote",
@@ -336,7 +336,7 @@ fn one_option_is_compared_and_what_names_none_or_two_is_no_vote() {
     let reasons: Vec<&str> =
         result["red_flags"].as_array().unwrap().iter().map(|flag| flag["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["no_option", "several_options"]);
-    // The wording that came first stands for the answer.
+    // The result shows the first wording of the answer.
     assert!(result["winner_text"].as_str().unwrap().to_lowercase().contains("redis"), "{result}");
 }
 
@@ -351,7 +351,7 @@ fn only_the_answer_line_is_compared() {
     let result =
         client.call("maestro_consensus_vote", json!({ "question": "How many?", "providers": ["one"] }));
     assert_eq!(result["ok"], true, "{result}");
-    // Whichever wording came first stands for all of them.
+    // The result shows the first wording, and any of the three can be first.
     assert!(["42", "42.0", "4.2e1"].contains(&result["winner"].as_str().unwrap()), "{result}");
     assert_eq!(
         (&result["samples"], &result["k"], &result["k_source"]),
@@ -361,7 +361,7 @@ fn only_the_answer_line_is_compared() {
     assert!(result["note"].as_str().unwrap().contains("reasoning"), "{result}");
     let prompts =
         client.call("maestro_consensus_vote", json!({ "question": "x", "providers": ["one"], "k": 1 }));
-    assert_eq!(prompts["stop_reason"], "ahead_by_k", "one vote is nobody's agreement: {prompts}");
+    assert_eq!(prompts["stop_reason"], "ahead_by_k", "one vote is not an agreement: {prompts}");
 
     let prose = "First the lock.\nThen the loop.\nIt goes wrong there.";
     let mut client = shells(&[("one", &format!("echo '{prose}'"))]).start();
@@ -450,7 +450,7 @@ fn micro_steps_are_listed_by_stage() {
     }
 }
 
-/// A project with an oracle that reads the answer and classifies a failure as a timeout.
+/// A project with an oracle that accepts an answer only if its `failure_type` is `timeout`.
 fn with_oracle(server: Server) -> Server {
     let oracle = "import json, sys\nanswer = json.load(sys.stdin)\nsys.exit(0 if answer['failure_type'] == 'timeout' else 1)\n";
     server.file("tests/check_answer.py", oracle)
@@ -487,7 +487,7 @@ fn the_oracle_gets_every_answer_and_its_verdicts_make_p() {
     assert_eq!(result["recommended_k"], 7);
     assert!(result["whole_task"]["samples"].as_f64().unwrap() > 700.0);
     assert_eq!(result["wrong"].as_array().unwrap().len(), 1);
-    // No file of the answers stays, and no answer counts as a verification of the project.
+    // No file with an answer stays.
     let left: Vec<_> = std::fs::read_dir(client.project().join(".maestro/oracle"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -576,7 +576,7 @@ fn consults_of_votes_and_judges_are_in_the_log_by_their_purpose() {
     };
     let expected =
         [("calibration", 1), ("judge", 4), ("vote", 5)].map(|(name, count)| (name.to_owned(), count));
-    // They name no run, so no run reserves them.
+    // The consults name no run, so no run reserves them.
     assert_eq!(data("consult_reserved").len(), 0);
     assert_eq!(purposes("consult_settled"), expected.into());
     assert_eq!(data("red_flagged").len(), 2);
@@ -586,8 +586,8 @@ fn consults_of_votes_and_judges_are_in_the_log_by_their_purpose() {
     assert_eq!(topics, ["vote", "vote", "selection", "selection"]);
     let content = &noted[0]["content"];
     assert_eq!((&content["step_type"], &content["valid"]), (&json!("d1_failure_label"), &json!(3)));
-    assert_eq!(content["answers"].as_array().unwrap().len(), 3, "one voice of each provider");
-    assert!(!content.to_string().contains("boom"), "no answer itself is kept: {content}");
+    assert_eq!(content["answers"].as_array().unwrap().len(), 3, "one answer from each provider");
+    assert!(!content.to_string().contains("boom"), "no text of an answer is kept: {content}");
     assert_eq!(
         (&noted[2]["content"]["winner_id"], &noted[2]["content"]["with_tests"]),
         (&json!("gemini"), &json!(false))
@@ -604,7 +604,7 @@ fn votes_over_several_providers_tell_how_many_voices_they_are() {
     let statistics = client.call("maestro_get_coordination_stats", json!({}));
     let diversity = &statistics["diversity"];
     assert_eq!((&diversity["voices"], &diversity["basis"]), (&json!(2), &json!("agreement")), "{statistics}");
-    // Agreement alone does not show how independent they are.
+    // Agreement alone does not show how independent the providers are.
     assert_eq!((&diversity["effective_voices"], &diversity["rho"]), (&Value::Null, &Value::Null));
     assert_eq!(statistics["total_samples"], 0, "a vote is no result of a topology");
 }
@@ -618,7 +618,7 @@ fn the_oracle_gets_the_answer_as_a_file_too() {
         json!({ "test_prompt": prompt, "oracle_command": "python3 -m json.tool {answer}", "num_samples": 4 }),
     );
     assert_eq!((&result["estimated_p"], &result["accuracy"]["of"]), (&json!(1.0), &json!(4)), "{result}");
-    // Four of four promise little: no small k follows.
+    // Four right answers out of four prove little, so the recommended k is large.
     assert!(result["recommended_k"].as_u64().unwrap() > 8, "{result}");
     assert!(result["warning"].as_str().unwrap().contains("4 judged answers are few"), "{result}");
     assert!(result["whole_task"]["output_tokens"].is_f64(), "{result}");
@@ -635,7 +635,7 @@ fn an_accuracy_of_one_half_or_less_promises_nothing() {
     assert_eq!((&result["ok"], &result["estimated_p"]), (&json!(true), &json!(0.0)), "{result}");
     assert_eq!((&result["recommended_k"], &result["expected_cost_multiplier"]), (&Value::Null, &Value::Null));
     assert!(result["insight"].as_str().unwrap().contains("no k helps"), "{result}");
-    assert_eq!(result["agreement"]["estimate"], 1.0, "they agree, on a wrong answer");
+    assert_eq!(result["agreement"]["estimate"], 1.0, "all samples agree on a wrong answer");
 }
 
 #[test]
@@ -730,7 +730,7 @@ fn a_measured_k_is_used_or_its_absence_is_said() {
 
     let oracle = json!({ "providers": ["one", "two"], "oracle_command": "python3 tests/check_answer.py" });
     let measured = calibrate(&mut client, oracle);
-    assert_eq!(measured["calibration_samples"], 30, "thirty where nothing is said: {measured}");
+    assert_eq!(measured["calibration_samples"], 30, "the default is 30 samples: {measured}");
     assert_eq!(measured["warning"], Value::Null, "{measured}");
     let both = vote(&mut client, &["two", "one"], json!({}));
     assert_eq!(
@@ -743,7 +743,7 @@ fn a_measured_k_is_used_or_its_absence_is_said() {
     assert_eq!(small["k_source"], "default", "{small}");
     assert!(small["k_note"].as_str().unwrap().contains("max_rounds=2 cannot reach"), "{small}");
 
-    // It is always wrong: no k helps, and the next vote says so.
+    // The third provider is always wrong. No k helps, and the next vote says so.
     let oracle = json!({ "providers": ["three"], "oracle_command": "python3 tests/check_answer.py" });
     let hopeless = calibrate(&mut client, oracle);
     assert_eq!(hopeless["recommended_k"], Value::Null, "{hopeless}");
@@ -751,14 +751,14 @@ fn a_measured_k_is_used_or_its_absence_is_said() {
     assert!(wrong["warning"].as_str().unwrap().contains("no k helps"), "{wrong}");
     assert!(wrong["k_note"].as_str().unwrap().contains("recommends no k"), "{wrong}");
 
-    // If nobody is named, a clearly worse provider is not asked, and the result says so.
+    // If the call names no provider, a clearly worse one is not asked, and the result says so.
     let everybody =
         client.call("maestro_vote_micro_step", json!({ "step_type": "d1_failure_label", "prompt": "x" }));
     if everybody["providers_used"].as_array().is_some_and(|used| used.contains(&json!("one"))) {
         assert_eq!(
             everybody["providers_used"],
             json!(["one", "two", "three"]),
-            "fifteen of each are few: {everybody}"
+            "15 answers from each are too few to leave one out: {everybody}"
         );
     }
     calibrate(
@@ -787,7 +787,7 @@ fn an_oracle_that_fails_by_itself_is_no_verdict() {
         assert_eq!((&result["ok"], &result["code"]), (&json!(false), &json!("oracle_unusable")), "{result}");
         assert!(result["error"].as_str().unwrap().contains(said), "{result}");
     }
-    // An assertion is a verdict.
+    // A failed assertion is a verdict.
     let oracle =
         "import json, sys\nassert json.load(sys.stdin)['failure_type'] == 'crash', 'it is a crash'\n";
     let mut client = Server::new().codex().file("tests/check_answer.py", oracle).start();

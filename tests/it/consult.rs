@@ -174,14 +174,14 @@ fn a_long_answer_is_cut_at_a_line_and_kept_whole() {
     );
     assert_eq!(result["truncated"], true);
     let shown = result["content"].as_str().unwrap();
-    // As the JSON writes it, and with what é takes in bytes.
+    // In the JSON, a line has one character more, because `\n` takes two. The limit counts those.
     assert!((35_000..=40_000).contains(&shown.chars().count()), "{}", shown.chars().count());
     assert!(shown.ends_with('é'), "cut at a line");
     let whole = std::fs::read_to_string(result["content_file"].as_str().unwrap()).unwrap();
     assert_eq!(whole, "0123456789abcdé\n".repeat(10_000));
     let one_line = client
         .call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "é", "repeat": 50_000 })) }));
-    // Two bytes each, and sent twice.
+    // Each `é` is sent twice with two bytes, so the limit of bytes is reached first.
     assert!((20_000..25_000).contains(&one_line["content"].as_str().unwrap().chars().count()));
     assert_eq!(std::fs::read_to_string(client.project().join(".maestro/answers/.gitignore")).unwrap(), "*\n");
 }
@@ -545,7 +545,7 @@ fn the_understudy_tells_what_it_does() {
     assert!(client.progress().iter().any(|message| message.contains("rules, no model")));
 }
 
-/// A CLI of a few lines of shell.
+/// A server with a shell script as its CLI.
 fn shell_cli(server: Server, provider: &str, script: &str) -> Server {
     let server = server.home_file(provider, script);
     let program = server.project().parent().unwrap().join("home").join(provider);
@@ -576,10 +576,10 @@ fn the_hint_of_a_refusal_names_who_else_may_be_asked() {
     assert!(result["hint"].as_str().unwrap().contains("Next: ask `claude`"), "{result}");
     let task = json!({ "prompt": scripted(json!({ "status": 400, "message": "bad" })) });
     let result = client.call("maestro_consult", task);
-    assert!(!result["hint"].as_str().unwrap().contains("Next:"), "what lies in the task: {result}");
+    assert!(!result["hint"].as_str().unwrap().contains("Next:"), "the fault is in the task: {result}");
 }
 
-/// Node is missing: every tool that looks says so.
+/// If node is missing, `check` and `maestro_list_providers` report it.
 #[test]
 fn a_cli_that_does_not_run_is_neither_available_nor_logged_out() {
     for script in ["#!/usr/bin/env node-that-is-not-there\n", "#!/bin/sh\nexec node-that-is-not-there\n"] {
@@ -634,7 +634,7 @@ fn a_project_that_is_not_there_is_said_and_not_made() {
     assert!(!client.project().join("moved").exists());
 }
 
-/// Maestro alone retries a passing failure, so that retries do not multiply.
+/// Only Maestro retries a transient failure, so that retries do not multiply.
 #[test]
 fn the_clis_try_nothing_again_themselves() {
     let mut client = Server::new().codex().fake("claude", "claude").start();
@@ -653,7 +653,7 @@ fn the_clis_try_nothing_again_themselves() {
     }
 }
 
-/// A model that is cut between the two escapes of a letter, or a CLI that counts in halves.
+/// A model or a CLI can cut an answer between the two halves of a surrogate pair. The rest is kept.
 #[test]
 fn half_of_a_letter_loses_no_answer() {
     let mine = format!(

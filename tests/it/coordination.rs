@@ -9,7 +9,7 @@ fn close(value: &Value, expected: f64) -> bool {
     value.as_f64().is_some_and(|value| (value - expected).abs() < 1e-9)
 }
 
-/// A value by its path: `metrics.success_rate`.
+/// The value at a path such as `metrics.success_rate`.
 fn at<'a>(result: &'a Value, path: &str) -> &'a Value {
     path.split('.').fold(result, |value, key| &value[key])
 }
@@ -214,7 +214,7 @@ fn the_regression_stands_beside_the_rules() {
 
     let high = select(&mut client, 0.60, 7, 60.0);
     assert_eq!((&high["advice"], &high["agrees_with_topology"]), (&json!("single_agent"), &json!(false)));
-    // A hybrid would reach the margin, but nothing here runs one.
+    // A hybrid topology would reach the margin, but Maestro runs none.
     let elsewhere = select(&mut client, 0.35, 5, 57.4615);
     assert!(elsewhere["best_multi_agent"]["gap"].as_f64().unwrap() >= 0.10);
     assert!(elsewhere["best_multi_agent_here"]["gap"].as_f64().unwrap() < 0.10);
@@ -449,7 +449,7 @@ fn diversity_is_reported_once_there_is_enough() {
         assert_eq!(stats["diversity"].is_null(), at < 29, "{at}");
     }
     let diversity = client.call("maestro_get_coordination_stats", json!({}))["diversity"].clone();
-    // One is right every second time and one every third time: independent of one another.
+    // One is right every second time and one every third time, so they are independent.
     assert_eq!((&diversity["voices"], &diversity["basis"]), (&json!(2), &json!("correctness")));
     assert!(close(&diversity["rho"], 0.0) && close(&diversity["effective_voices"], 2.0));
     assert!(close(&diversity["pairs"][0]["agreement"], 0.5));

@@ -1,13 +1,13 @@
-//! Tokens and money: the breakdown, unknown amounts, and caps that are never passed.
+//! Tokens and money: the breakdown, unknown amounts, and caps that are never exceeded.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, scripted};
 
-/// Prices of a user's own, in dollars for a million tokens.
+/// The user's own prices, in dollars per million tokens.
 const PRICES: &str = "date: 2026-11-01\nsource: a test\nmodels:\n- { provider: codex, model: known-model, input: 1000, output: 10000 }\n- { provider: gemini, model: known-flash, input: 2000, output: 2000 }\n";
 
-/// A plain text CLI, which tells no tokens.
+/// A plain text CLI, which reports no tokens.
 const OWN: &str = "providers:\n  own:\n    command: own\n    enabled: true\n    template:\n      args: []\n      answer: text\n";
 
 fn three() -> Server {
@@ -54,7 +54,7 @@ fn tokens_and_money_are_split_by_model_provider_stage_and_thread() {
     assert_eq!((&claude["told_usd"], &claude["priced_usd"]), (&json!(0.25), &json!(null)), "{claude}");
     let in_thread = named(&cost, "by_thread", &thread);
     assert_eq!(in_thread["calls"], 2, "{cost}");
-    // Calls without a price are counted apart, and in no sum.
+    // Calls without a price are counted separately, and no sum includes them.
     assert_eq!(cost["models_without_price"], json!(["nobody-knows-it"]), "{cost}");
     assert_eq!(named(&cost, "by_model", "nobody-knows-it")["cost_usd"], json!(null), "{cost}");
     assert_eq!(cost["total"]["calls_without_cost"], 1, "{cost}");
@@ -78,7 +78,6 @@ fn tokens_and_money_are_split_by_model_provider_stage_and_thread() {
 
 #[test]
 fn what_a_cli_does_not_tell_is_estimated_and_kept_apart() {
-    // The stand-in for a plain text CLI reports no tokens.
     let config = OWN;
     let mut client = Server::new().user_file("cli_clients.yaml", config).fake("own", "text").start();
     let answered = ask(&mut client, "own", json!({}));
@@ -121,7 +120,7 @@ fn a_cap_on_the_tokens_of_a_day_is_refused_before_it_is_passed_by_every_server()
     assert!(said.contains("tokens of a day (72 tokens of 13,000 tokens spent"), "{said}");
     let hint = refused["hint"].as_str().unwrap();
     assert!(hint.contains("caps.day_tokens") && hint.contains("MAESTRO_CAP_DAY_TOKENS"), "{hint}");
-    assert_eq!((other.log("codex").len(), &refused["retryable"]), (4, &json!(false)), "nothing was asked");
+    assert_eq!((other.log("codex").len(), &refused["retryable"]), (4, &json!(false)), "no CLI was started");
     // Four parallel consults all start or none does: each reserves its estimate.
     let several = client.call(
         "maestro_ensemble_generate",
@@ -161,7 +160,7 @@ fn a_cap_on_the_dollars_of_a_run_holds_for_the_run_alone() {
     outside.as_object_mut().unwrap().remove("workflow_id");
     assert_eq!(ask(&mut client, "codex", outside)["ok"], true);
     let budget = client.call("maestro_workflow_state", json!({ "workflow_id": run }));
-    assert_eq!(budget["workflow"]["budget"]["used"], 1, "a refused consult counts nowhere: {budget}");
+    assert_eq!(budget["workflow"]["budget"]["used"], 1, "a refused consult is not counted: {budget}");
 }
 
 #[test]
@@ -191,11 +190,11 @@ fn a_cap_in_dollars_refuses_whom_nobody_knows_the_price_of() {
         "{hint}"
     );
     assert_eq!(client.log("own").len(), 0);
-    // If the CLI chooses its model, the dearest of its provider counts.
+    // If the CLI chooses its model, the highest price of the provider counts.
     let codex = ask(&mut client, "codex", json!({}));
     assert_eq!(codex["ok"], true, "{codex}");
     let cap = &cost(&mut client, json!({}))["caps"][0];
-    assert!(cap["spent"].as_f64().unwrap() > 0.0, "what has no price is not nothing: {cap}");
+    assert!(cap["spent"].as_f64().unwrap() > 0.0, "a call with an unknown model is not free: {cap}");
     // The understudy is free, so no cap stops it.
     assert_eq!(ask(&mut client, "understudy", json!({}))["ok"], true);
     // A price of the user's own lets it run.
@@ -234,7 +233,7 @@ fn a_stage_and_a_vote_end_well_at_a_cap() {
 #[test]
 fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
     let project = |caps: &str| three().file(".maestro/maestro.yaml", caps);
-    // Nobody has trusted the file: a smaller cap still holds, a larger one does not.
+    // In a project file that nobody has trusted, a smaller cap holds and a larger one does not.
     for (own, day, spent) in
         [("caps: { day_tokens: 20 }", "4000000", true), ("caps: { day_tokens: 9000000 }", "20", true)]
     {
@@ -245,7 +244,7 @@ fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
     }
     let trusted = project("caps: { day_tokens: 9000000 }").trusted().env("MAESTRO_CAP_DAY_TOKENS", "20");
     assert_eq!(ask(&mut trusted.start(), "codex", json!({}))["code"], "cap_reached");
-    // Prices are the user's: with a project's own prices a cap would be worth nothing.
+    // A project cannot set prices, because low prices would make a cap worthless.
     let cheap = "models:\n- { provider: codex, model: '*', input: 0, output: 0 }\n";
     let cheap = three().file(".maestro/prices.yaml", cheap).trusted().env("MAESTRO_CAP_DAY_USD", "0.000001");
     assert_eq!(ask(&mut cheap.start(), "codex", json!({}))["code"], "cap_reached");
@@ -260,7 +259,7 @@ fn a_cap_is_the_users_and_a_project_makes_it_smaller_only() {
 
 #[test]
 fn servers_side_by_side_never_pass_a_cap_together() {
-    // Each estimate is 4,000 tokens, so two fit and no third.
+    // Each estimate is 4,000 tokens, so two fit and a third does not.
     let server = three().env("MAESTRO_CAP_DAY_TOKENS", "9500");
     let mut clients: Vec<Client> = vec![server.start()];
     for _ in 0..2 {
@@ -277,7 +276,7 @@ fn servers_side_by_side_never_pass_a_cap_together() {
     assert_eq!(clients[0].log("codex").len(), 2);
 }
 
-/// A refusal by a cap says who set it, where it is raised, and how far off it is.
+/// A refusal by a cap names where the cap is set, how to raise it, and how much is spent.
 #[test]
 fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
     let words = |server: Server| {
@@ -301,7 +300,7 @@ fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
         set_by.ends_with("maestro.yaml") && hint.contains(&format!("in {set_by}: the user raises")),
         "{hint}"
     );
-    // The project's cap is the smaller one: the user's own file does not raise it.
+    // The project's cap is the smaller one, so the user's setting does not raise it.
     let project = || three().file(".maestro/maestro.yaml", "caps: { day_tokens: 20 }");
     for server in [project(), project().env("MAESTRO_CAP_DAY_TOKENS", "4000000")] {
         let (set_by, hint) = words(server);
@@ -309,7 +308,7 @@ fn a_cap_that_is_reached_names_where_it_is_set_and_the_figures() {
         assert!(hint.contains("the project's, `caps.day_tokens` in .maestro/maestro.yaml"), "{hint}");
         assert!(hint.contains("MAESTRO_CAP_DAY_TOKENS does not raise it"), "{hint}");
     }
-    // Of a run: what it has spent, and not that it has.
+    // For the cap of a run, the hint gives the amount that the run has spent.
     let mut client = three().env("MAESTRO_CAP_RUN_TOKENS", "20").start();
     let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
     let refused = ask(&mut client, "codex", json!({ "workflow_id": run["workflow_id"] }));
@@ -343,7 +342,7 @@ fn what_a_stage_and_a_model_took_is_told_by_who_answered() {
         json!([{ "model": "known-flash", "model_asked": "an-alias", "calls": 2 }]),
         "{metrics}"
     );
-    // The price is that of the model that answered, whatever its alias says.
+    // The price is that of the model that answered, not of the alias in the request.
     let cost = cost(&mut client, json!({}));
     let analyze = named(&cost, "by_stage", "analyze");
     assert_eq!(analyze["calls"], 2, "{cost}");

@@ -20,7 +20,7 @@ fn a_cli_that_reads_its_input_takes_none_of_the_protocol() {
         "maestro_consult",
         json!({ "prompt": scripted(json!({ "sleep": 0.5 })), "provider": "mine" }),
     );
-    // The stand-in reads its input to the end before it writes this down.
+    // The fake CLI reads its input to the end before it writes its log.
     assert_eq!(client.wait_for_calls("mine", 1)[0]["prompt"], "");
     for _ in 0..20 {
         assert_eq!(client.call("maestro_list_providers", json!({}))["ok"], true);

@@ -1,4 +1,4 @@
-//! The documents against the code: every name in a document exists, and every public name is in a document.
+//! Compares the documents with the code: every name in a document exists, and every public name is in one.
 
 mod commands;
 mod generated;
@@ -7,7 +7,7 @@ mod reference;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Every document that a reader may open.
+/// The documents that the tests in this file check. A directory stands for its files.
 const DOCUMENTS: [&str; 28] = [
     "README.md",
     "ARCHITECTURE.md",
@@ -71,7 +71,7 @@ fn documents() -> Vec<(PathBuf, String)> {
     DOCUMENTS.iter().flat_map(|path| files(Path::new(path))).map(|path| (path.clone(), read(path))).collect()
 }
 
-/// The cells of a table's rows, without the lines that only draw it.
+/// The cells of the rows of a table, without the separator rows.
 fn rows(text: &str) -> Vec<Vec<&str>> {
     text.lines()
         .filter_map(|line| line.strip_prefix('|')?.trim_end().strip_suffix('|'))
@@ -102,7 +102,7 @@ fn every_difference_has_one_line() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for row in rows(&text).iter().skip(1) {
         assert_eq!(row.len(), 3, "{row:?}");
-        assert!(DIFFERENCES.contains(&row[0]), "{} is none of the list", row[0]);
+        assert!(DIFFERENCES.contains(&row[0]), "{} is not in DIFFERENCES", row[0]);
         assert!(row[1].len() > 20, "{row:?}");
         *counts.entry(row[0]).or_default() += 1;
     }
@@ -123,8 +123,8 @@ fn the_test_of_every_difference_exists() {
     }
 }
 
-/// True if `packing::name` is a test of `tests/it/packing.rs`, or `domain::pack::tests::name` a test of
-/// that module, in a file of its own or not.
+/// True if a test exists. `packing::name` is in `tests/it/packing.rs`; `domain::pack::tests::name` is in that
+/// module, which may have its own file.
 fn holds_test(path: &str) -> bool {
     let parts: Vec<&str> = path.split("::").collect();
     let Some((name, modules)) = parts.split_last() else {
@@ -160,7 +160,7 @@ fn the_readme_begins_with_two_commands() {
     assert!(at("make demo") < at("make test"));
 }
 
-/// A stranger decides in half a minute, so the rest is in `docs/`.
+/// A new reader decides in half a minute, so details belong in `docs/`.
 #[test]
 fn the_readme_is_short() {
     let length = read("README.md").len();
@@ -259,7 +259,7 @@ fn in_snake_case(name: &str) -> String {
     letters.collect()
 }
 
-/// Every code that the source can give.
+/// Every code that the source can emit.
 fn emitted() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for (file, from, to) in CODES {
@@ -325,7 +325,7 @@ fn codes_come_from_nowhere_else() {
         if source.contains("ErrorNote {") {
             let by_hand: Vec<&str> =
                 quoted(source).into_iter().filter(|word| codes.contains(*word)).collect();
-            assert!(by_hand.is_empty(), "{name}: {by_hand:?} belong into src/error.rs");
+            assert!(by_hand.is_empty(), "{name}: {by_hand:?} belong in src/error.rs");
         }
     }
 }
@@ -404,8 +404,8 @@ fn every_test_that_the_table_of_threats_names_exists() {
     }
 }
 
-/// A command's permissions are all that it gets: without one the client asks in the middle of it, or
-/// refuses.
+/// A slash command has only the permissions that it lists. Without one, the client asks in the middle of the
+/// command, or refuses.
 #[test]
 fn a_command_may_use_every_tool_that_it_names() {
     let served: Vec<String> = crate::inventory::listed(crate::harness::Server::new())
@@ -425,7 +425,7 @@ fn a_command_may_use_every_tool_that_it_names() {
         }
         // The list of providers is needed as soon as a consultant fails.
         assert!(allowed.contains("maestro_list_providers"), "{path}");
-        // A person permits each relay of a decision.
+        // The person permits each relay of a decision, so no command allows it in advance.
         let named = body.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
         for name in named.filter(|word| served.iter().any(|tool| tool == word)) {
             assert_eq!(allowed.contains(name), name != "maestro_submit_approval", "{path}: {name}");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{Server, binary, scripted};
 use crate::workflow::{begin, project, stage};
 
-/// The first screen of `check`, and its exit status.
+/// The output of `check`, and its exit status.
 fn checked(server: &Server) -> (String, i32) {
     let output = server.run(&["check"], "");
     (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
@@ -17,7 +17,7 @@ fn report(server: &Server) -> Value {
     serde_json::from_slice(&server.run(&["check", "--json"], "").stdout).unwrap()
 }
 
-/// A shell script as a program of the user's, and the mark that it leaves when it runs.
+/// Writes a shell script as a program of the user, and returns its path.
 fn script(server: &Server, place: &str, body: &str) -> String {
     let program = server.project().parent().unwrap().join(place);
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
@@ -26,7 +26,7 @@ fn script(server: &Server, place: &str, body: &str) -> String {
     program.display().to_string()
 }
 
-/// A text without the ends of its lines.
+/// A text on one line.
 fn unfolded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -115,7 +115,7 @@ fn the_last_failure_is_told_with_the_time_at_which_it_ends() {
     assert!(codex.contains("next: Look at the account"), "{codex}");
     assert!(screen.contains("1 event, every hash fits"), "{screen}");
 
-    // A limit without an end stops nobody: the next consult is sent, and answers.
+    // A limit without an end time blocks no provider. The next consult is sent and answered.
     let mut client = Server::new().codex().start();
     let failed =
         json!({ "prompt": scripted(json!({ "status": 429, "message": "You've hit your usage limit." })) });
@@ -155,7 +155,7 @@ fn a_limit_that_is_spent_has_a_line_of_its_own_and_a_way_out() {
             breaker["until"].as_str().unwrap().starts_with("2099") && breaker["next"].is_array(),
             "{breaker}"
         );
-        // A caller who knows of more quota names the provider, and its answer ends the wait for everybody.
+        // A caller who knows that there is quota names the provider. Its answer ends the wait for all.
         let asked = client.log("codex").len();
         let unnamed = client.server.run(&["consult", "hello"], "");
         assert!(!unnamed.status.success());
@@ -189,7 +189,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
         let line = about(&checked(&server).0, "Claude Code: registered");
         assert!(line.starts_with(mark) && line.contains(words) && line.contains("~/.claude.json"), "{line}");
     }
-    // Another copy is found by its path and is not run, whoever names it.
+    // Another copy is recognised by its path and never run, whatever file names it.
     let server = Server::new();
     let mark = server.project().parent().unwrap().join("it-ran");
     let other = script(&server, "other/maestro-mcp", &format!("touch {}", mark.display()));
@@ -216,7 +216,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
     assert!(!mark.exists(), "{screen}");
     let found = report(&server)["registrations"].clone();
     assert_eq!(found.as_array().unwrap().len(), 5, "{found}");
-    // A broken settings file is no registration, and stops nothing.
+    // A broken settings file counts as no registration, and `check` goes on.
     for text in ["[1, 2", "[]", "{\"mcpServers\": 3}", "{\"mcpServers\": {\"maestro\": 3}}", ""] {
         let server = Server::new().home_file(".claude.json", text);
         assert!(checked(&server).0.contains("Maestro is not registered there"), "{text}");
@@ -244,7 +244,7 @@ fn what_waits_for_a_decision_is_told_with_the_command() {
         screen.contains("nothing waits for your decision") && screen.contains("log: none yet"),
         "{screen}"
     );
-    assert!(!client.project().join(".maestro").exists(), "a look makes nothing");
+    assert!(!client.project().join(".maestro").exists(), "`check` creates nothing");
     begin(&mut client);
     let reply = stage(&mut client, "analyze");
     assert_eq!(reply["ok"], true, "{reply}");
@@ -302,8 +302,8 @@ fn a_bad_key_is_told_once_and_what_does_not_exist_is_told() {
     assert_eq!(screen.matches("MAESTRO_CODEX_TIMEOUT").count(), 1, "{screen}");
 }
 
-/// A project's directory on the PATH (`node_modules/.bin` often is) chooses no program that `check` runs,
-/// and neither do an untrusted project's settings.
+/// `check` runs no program from a directory of the project that is on the PATH (`node_modules/.bin` often is)
+/// and no program that an untrusted project's settings name.
 #[test]
 fn nothing_of_the_project_is_run() {
     let server = Server::new();
@@ -319,7 +319,7 @@ fn nothing_of_the_project_is_run() {
     let (screen, status) = checked(&server);
     assert!(!mark.exists() && status == 3, "{screen}");
     assert!(about(&screen, "codex").contains("is in this project, so it was not run"), "{screen}");
-    // A program that the user names by its path is theirs.
+    // A program that the user names by its path is run.
     let server = server.env("MAESTRO_CODEX_CMD", &codex);
     let (screen, _) = checked(&server);
     assert!(mark.exists() && screen.contains("codex 9.9.9"), "{screen}");

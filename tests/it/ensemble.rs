@@ -1,4 +1,4 @@
-//! Ensembles: candidates run side by side and apart, and an ensemble without an answer is a failure.
+//! Ensembles: candidates run in parallel and independently, and an ensemble without an answer is a failure.
 
 use std::time::{Duration, Instant};
 
@@ -108,7 +108,7 @@ fn long_candidates_share_the_room_of_a_result() {
         .iter()
         .map(|candidate| candidate["content"].as_str().unwrap().chars().count())
         .sum();
-    // A newline is two characters of the JSON, and three of the text.
+    // A newline takes two bytes in the data of a result, and three in its text.
     assert!(shown <= 40_000 && shown > 34_000, "{shown}");
     for candidate in result["candidates"].as_array().unwrap() {
         let whole = std::fs::read_to_string(candidate["content_file"].as_str().unwrap()).unwrap();
@@ -135,8 +135,8 @@ fn progress_is_one_line_about_all_candidates() {
     assert_eq!(said.last().unwrap(), "2 of 3 answered, 1 failed");
 }
 
-/// The progress of a vote's or a calibration's samples is one line too, and that of a judge who reads both
-/// orders.
+/// Progress is also one line for the samples of a vote or a calibration, and for a judge that reads the
+/// candidates in both orders.
 #[test]
 fn progress_is_one_line_about_everybody_who_is_asked_at_once() {
     let mut client = three().start();
@@ -228,7 +228,7 @@ fn every_answer_says_which_of_its_places_are_there() {
     }
 }
 
-/// A stand-in whose account is used up, whatever it is asked.
+/// A server with a CLI whose account is always used up.
 fn spent(server: Server, provider: &str) -> Server {
     let words = "You've hit your usage limit. Try again at Aug 27th, 2099 5:05 AM.";
     let event = json!({ "type": "turn.failed", "error": { "message": words } });
@@ -249,7 +249,7 @@ fn another_provider_answers_for_one_whose_quota_is_spent_where_the_caller_permit
     let failed = &alone["candidates"][0];
     assert_eq!((&alone["count"], &failed["code"]), (&json!(1), &json!("quota_exceeded")), "{alone}");
     assert!(failed["resets_at"].is_string(), "{alone}");
-    assert!(client.log("claude").is_empty(), "nobody else is asked unbidden");
+    assert!(client.log("claude").is_empty(), "no other provider is asked without permission");
 
     let permitted = json!({ "task": "x", "providers": ["codex", "gemini"], "stand_in": true });
     let result = client.call("maestro_ensemble_generate", permitted);
@@ -260,10 +260,10 @@ fn another_provider_answers_for_one_whose_quota_is_spent_where_the_caller_permit
     let why = &candidate["stands_in"];
     assert_eq!((&why["provider"], &why["code"]), (&json!("codex"), &json!("quota_exceeded")), "{candidate}");
     assert!(why["resets_at"].as_str().unwrap().starts_with("2099-08-27"), "{candidate}");
-    assert!(candidate["sandbox"].is_string(), "which wall held is told: {candidate}");
+    assert!(candidate["sandbox"].is_string(), "the candidate names its sandbox: {candidate}");
     let warning = result["warning"].as_str().unwrap();
     assert!(warning.contains("claude answers in place of codex"), "{warning}");
-    // If nobody is named, a provider whose limit is spent is left out, and the result says so.
+    // If the call names no provider, one whose limit is spent is left out, and the result says so.
     let all = client.call("maestro_ensemble_generate", json!({ "task": "x" }));
     let candidates = all["candidates"].as_array().unwrap().len();
     assert_eq!((&all["count"], candidates), (&json!(2), 2), "{all}");

@@ -129,7 +129,7 @@ fn what_cannot_be_evidence_is_refused_and_named() {
     assert_eq!(refused["code"], "unknown_evidence");
     let error = refused["error"].as_str().unwrap();
     assert!(error.contains("first-x") && error.contains("second-x") && !error.contains(&known), "{error}");
-    assert_eq!(chain(&mut client, json!({}))["total"], 1, "nothing of it was recorded");
+    assert_eq!(chain(&mut client, json!({}))["total"], 1, "no refused piece was recorded");
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_verification_says_what_it_does_to_the_gate() {
     let state = client.call("maestro_workflow_state", json!({}));
     assert_eq!(
         state["workflow"]["verification"]["passed"], true,
-        "the last one that says how it went counts: {state}"
+        "the last verification with a result counts: {state}"
     );
     let other = log(&mut client, json!({}));
     assert!(other.get("gate").is_none(), "{other}");
@@ -291,7 +291,7 @@ fn discarded_answers_of_a_stage_are_red_flags() {
     assert_eq!(client.call("maestro_run_stage", stage)["ok"], false);
     let found = chain(&mut client, json!({ "stage": "analyze", "evidence_type": "red_flag" }));
     let summary = &found["red_flag_summary"];
-    assert_eq!(summary["total_flagged"], 2, "asked, and asked once more: {found}");
+    assert_eq!(summary["total_flagged"], 2, "the consultant was asked twice: {found}");
     assert_eq!(summary["by_provider"], json!({ "codex": 2 }));
     assert_eq!(summary["by_reason"], json!({ "schema_mismatch": 2, "too_short": 2 }));
     assert_eq!(found["count"], 2);

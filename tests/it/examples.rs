@@ -60,7 +60,7 @@ fn a_diagnosis_outside_of_a_run_is_counted() {
     }
 }
 
-/// Three models side by side, and a judge over their answers as they came back.
+/// Three models in parallel, and judges of their answers.
 #[test]
 fn candidates_of_everybody_are_judged_by_each_other() {
     let mut client = three().start();
@@ -86,7 +86,7 @@ fn candidates_of_everybody_are_judged_by_each_other() {
     );
     assert_eq!((&chosen["ok"], &chosen["winner_id"]), (&json!(true), &json!("gemini-1")), "{chosen}");
     let judges = chosen["judge"]["asked"].as_u64().unwrap();
-    assert!(judges >= 2, "each judges what it did not write: {chosen}");
+    assert!(judges >= 2, "each judge reads what it did not write: {chosen}");
     let workflow = state(&mut client)["workflow"].clone();
     assert_eq!(workflow["consults_outside_runs"].as_u64().unwrap(), 3 + judges, "{workflow}");
     for provider in ["codex", "gemini", "claude"] {
@@ -94,7 +94,7 @@ fn candidates_of_everybody_are_judged_by_each_other() {
     }
 }
 
-/// "How much coordination overhead have we used?"
+/// The figures answer the question "How much coordination overhead have we used?".
 #[test]
 fn figures_that_mean_nothing_yet_say_why() {
     let mut client = three().start();
@@ -150,7 +150,7 @@ fn a_stage_is_shown_decided_and_followed_by_the_next() {
     assert!(summary.contains("1 of 6 consults used, 5 left"), "{summary}");
 }
 
-/// If nobody did the stage, its result says so, and keeps the keys that readers rely on.
+/// If no consultant did the stage, its result says so, and keeps the keys that readers rely on.
 #[test]
 fn a_stage_that_is_ones_own_has_no_request_yet_and_no_success() {
     let mut client = three().env("MAESTRO_MAX_CONSULT_TOTAL", "0").start();
@@ -188,7 +188,7 @@ fn files_that_hold_secrets_or_are_no_sources_are_neither_written_nor_sent() {
             ["node_modules", "venv", "__pycache__", ".pyc"].iter().any(|part| name.contains(part));
         assert_eq!(about_secrets, !is_installed, "{name}: {own}");
     }
-    // Sources that only mention secrets are ordinary.
+    // Files whose names only mention secrets are ordinary sources.
     for name in ["src/secret_santa.py", ".env.example"] {
         assert_eq!(client.call("maestro_apply_patch", patch(name))["ok"], true, "{name}");
     }
@@ -258,7 +258,7 @@ fn topics_are_found_by_the_words_that_people_use() {
     assert!(nothing["available_topics"].as_array().unwrap().contains(&json!("overview")), "{nothing}");
 }
 
-/// Our own floats with more digits than they mean.
+/// Collects the floats with more than 12 significant digits.
 fn long_floats(value: &Value, place: &str, found: &mut Vec<String>) {
     match value {
         Value::Number(number) if number.is_f64() => {

@@ -1,8 +1,8 @@
 //! A server in a project of its own, driven over stdio.
 //!
 //! ```ignore
-//! let mut server = Server::new().codex("").file("a.py", "x = 1\n").start();
-//! let result = server.call("maestro_consult", json!({ "prompt": "why?" }));
+//! let mut client = Server::new().codex().file("a.py", "x = 1\n").start();
+//! let result = client.call("maestro_consult", json!({ "prompt": "why?" }));
 //! ```
 
 use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ impl Server {
         }
     }
 
-    /// Another server in the same project, with the same environment and nobody to ask.
+    /// Another server in the same project, with the same environment and no human.
     pub(crate) fn beside(&self) -> Self {
         Self {
             directory: Arc::clone(&self.directory),
@@ -213,7 +213,7 @@ impl Server {
         self
     }
 
-    /// The same in the stateless era, where the client repeats the call with the answer.
+    /// Adds an answer in the stateless era, where the client repeats the call with the answer.
     pub(crate) fn human_modern(self, answer: Answer) -> Self {
         self.modern().human(answer)
     }

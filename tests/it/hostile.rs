@@ -114,7 +114,7 @@ fn an_untrusted_project_sets_harmless_keys_and_no_others() {
     let first = client.call("maestro_pack_context", json!({ "files": ["a.txt"] }));
     assert!(first["project_ignored"]["ignored"].to_string().contains("repo_roots"), "{first}");
     assert!(first["project_ignored"]["hint"].as_str().unwrap().contains("maestro-mcp trust"));
-    assert!(!first.to_string().contains("PROJEKT-42"), "what it masks is masked: {first}");
+    assert!(!first.to_string().contains("PROJEKT-42"), "the project's own masking rule applies: {first}");
     let diary = home.join("diary.txt").display().to_string();
     let second = client.call("maestro_pack_context", json!({ "files": [diary] }));
     assert!(!second.to_string().contains("dear diary"), "{second}");
@@ -128,7 +128,7 @@ fn an_untrusted_project_sets_harmless_keys_and_no_others() {
     client.call("maestro_consult", json!({ "prompt": "x", "provider": "new" }));
     assert!(!mark.exists());
     let verified = client.call("maestro_verify", json!({ "commands": [] }));
-    assert_eq!(verified["error"], "Maestro found no check to run", "it is offered all the same");
+    assert_eq!(verified["error"], "Maestro found no check to run", "`maestro_verify` is not disabled");
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn arguments_that_would_undo_ours_keep_a_provider_from_being_asked() {
     assert_eq!(client.call("maestro_consult", json!({ "prompt": "x" }))["ok"], true);
 }
 
-/// Files that must stop no reader, in place of every file that Maestro reads.
+/// Puts a hostile file in the place of one that Maestro reads.
 fn trap(own: &Path, name: &str, kind: &str, private: &Path) {
     let file = own.join(name);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -378,7 +378,7 @@ fn the_home_directory_is_no_project_and_maestros_own_directories_are_nobodys() {
         client.call("maestro_pack_context", json!({ "files": [".config/maestro/trusted.json", "a.txt"] }));
     assert!(!packed.to_string().contains("record") && packed.to_string().contains("one"), "{packed}");
 
-    // Inside a project, by a link, or by another root: the real path decides.
+    // The real path decides, whether the name goes through the project or through a link.
     let server = Server::new().file("own/maestro.yaml", "max_parallel: 3\n").file("a.txt", "one\n");
     let own = server.project().join("own").display().to_string();
     symlink(&own, server.project().join("link")).unwrap();
@@ -401,7 +401,7 @@ fn an_answer_is_marked_as_untrusted_and_cannot_steer_a_terminal() {
     let hostile = "a\u{1b}]52;c;ZXZpbA==\u{7}b\u{9b}2Jc\u{7f}d\u{202e}e\u{200f}f";
     let question = scripted(json!({ "text": hostile }));
     let server = client.server.beside();
-    // A terminal, as a person has one.
+    // Runs the command in a terminal.
     let script = "import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execv(sys.argv[1], sys.argv[1:])\nout = b''\nwhile True:\n    try: more = os.read(fd, 1024)\n    except OSError: break\n    if not more: break\n    out += more\nsys.stdout.buffer.write(out)";
     for words in [vec!["consult", question.as_str()], vec!["evidence", "export"]] {
         let command = server.command();

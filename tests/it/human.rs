@@ -1,4 +1,4 @@
-//! Tests of the harness: the human of the test client, against servers of a few lines.
+//! Tests of the harness: the human of the test client, against servers that are short shell scripts.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::{Answer, Server};
 
-/// Greets, asks during the first call, and answers it with the answer and the greeting.
+/// Greets, asks a question during the first call, and replies with the answer and the greeting.
 const ASKS: &str = r#"
 read -r hello; echo '{"jsonrpc":"2.0","id":1,"result":{}}'
 read -r _; read -r _
@@ -26,7 +26,7 @@ echo "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"again\":$again}}"
 read -r _
 "#;
 
-/// Closes the dialog again, and returns the parameters of the next call.
+/// Asks a question, closes the dialog, and replies to the next call with its message.
 const TAKES_IT_BACK: &str = r#"
 read -r _; echo '{"jsonrpc":"2.0","id":1,"result":{}}'
 read -r _; read -r _

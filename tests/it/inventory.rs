@@ -12,7 +12,7 @@ fn tools() -> Vec<Value> {
     listed(Server::new())
 }
 
-/// The lists of a server.
+/// The tools that a server lists.
 pub(crate) fn listed(server: Server) -> Vec<Value> {
     server.start().request("tools/list", json!({}))["result"]["tools"].as_array().unwrap().clone()
 }
@@ -94,7 +94,7 @@ const MATTER: [&str; 11] = [
     "maestro_vote_micro_step",
 ];
 
-/// A tool that asks a model sends code to a third party and costs money: it does not only read.
+/// A tool that asks a model sends code to a third party and costs money, so it is not read-only.
 #[test]
 fn what_asks_a_model_is_not_called_read_only() {
     for tool in tools() {
@@ -105,7 +105,7 @@ fn what_asks_a_model_is_not_called_read_only() {
     }
 }
 
-/// Every tool takes its text as `prompt` and as `task`.
+/// A tool takes an argument under each of its names, such as `prompt` and `task`.
 #[test]
 fn equal_things_are_taken_by_each_of_their_names() {
     let mut client = Server::new().codex().start();
@@ -148,7 +148,7 @@ fn every_tool_takes_every_name_of_what_it_has() {
     assert!(tried > 80, "{tried}");
 }
 
-/// Parameters of one name have one type and the same choices in every tool.
+/// Parameters of the same name have the same type in every tool.
 #[test]
 fn equal_names_mean_equal_things() {
     // The contract calls a checked text and a logged object `content`, and the texts of agents and the
@@ -229,7 +229,7 @@ fn what_is_no_parameter_is_refused_by_name() {
     }
 }
 
-/// Fields that a host adds beside the arguments are no arguments.
+/// Fields that a host adds beside the arguments are not arguments.
 #[test]
 fn the_metadata_of_a_request_is_no_argument() {
     let mut client = Server::new().start();
@@ -243,7 +243,7 @@ fn the_metadata_of_a_request_is_no_argument() {
     assert_eq!(reply["result"]["structuredContent"]["ok"], true, "{reply}");
 }
 
-/// A name of no argument: it is refused, so that nothing runs.
+/// A name that no argument has. The server refuses it, so that no tool runs.
 const NOTHING: &str = "qqqqqq";
 
 /// A parameter of a tool as it is listed.
@@ -267,7 +267,7 @@ fn parameters(tool: &Value) -> Vec<Parameter> {
         .collect()
 }
 
-/// A value that a schema takes.
+/// A value that a schema accepts.
 fn sample(schema: &Value) -> Value {
     match schema["type"].as_str().unwrap() {
         "string" => schema["enum"].get(0).cloned().unwrap_or(json!("x")),
@@ -283,7 +283,7 @@ fn sample(schema: &Value) -> Value {
     }
 }
 
-/// The value with every optional field as null, and everything but texts as text.
+/// The value with everything except texts written as the text of its JSON.
 fn as_hosts_write_it(schema: &Value, value: &Value) -> Value {
     let inner = match value {
         Value::Array(values) => {
@@ -304,7 +304,7 @@ fn as_hosts_write_it(schema: &Value, value: &Value) -> Value {
     json!(inner.to_string())
 }
 
-/// The error about an argument beside an unknown one.
+/// The errors about the values of arguments. An unknown argument beside them keeps the tool from running.
 fn told_of(client: &mut Client, tool: &str, arguments: &Value) -> String {
     let mut arguments = arguments.clone();
     arguments[NOTHING] = json!(1);
@@ -314,7 +314,7 @@ fn told_of(client: &mut Client, tool: &str, arguments: &Value) -> String {
     said.map(str::to_owned).collect::<Vec<_>>().join("; ")
 }
 
-/// Every host's way of writing an argument reaches every tool.
+/// Every tool accepts each way in which hosts write an argument.
 #[test]
 fn null_and_the_text_of_a_value_are_taken_for_every_parameter() {
     let mut client = Server::new().start();
@@ -339,7 +339,7 @@ fn null_and_the_text_of_a_value_are_taken_for_every_parameter() {
     assert!(tried > 150 && texts > 80, "{tried}, {texts}");
 }
 
-/// The tool itself takes such arguments: with optional ones as null, and with everything as text.
+/// Every tool runs with such arguments: with optional ones as null, and with everything as text.
 #[test]
 fn what_is_read_is_what_the_tools_take() {
     let mut client = Server::new().start();
@@ -577,8 +577,8 @@ fn parameters_are_those_of_the_contract() {
             if let Some(items) = parameter.get("items") {
                 assert_eq!(&property["items"]["type"], items, "{name}.{key}");
             }
-            // The design changed these defaults: a timeout left out is the provider's own, a limit the
-            // stage's, and a provider the first that is available.
+            // Maestro has other defaults for these: the provider's timeout, the stage's limit, and the first
+            // available provider.
             if let Some(default) = parameter
                 .get("default")
                 .filter(|default| !default.is_null())

@@ -139,5 +139,5 @@ fn a_broken_replacement_is_named() {
     assert_eq!(result["code"], "document_invalid");
     assert!(result["error"].as_str().unwrap().contains("judge.md"));
     let result = client.call("maestro_get_skill", json!({ "stage": "debug" }));
-    assert_eq!(result["code"], "document_invalid", "a placeholder that does not exist is no empty text");
+    assert_eq!(result["code"], "document_invalid", "an unknown placeholder is an error, not an empty text");
 }

@@ -19,7 +19,7 @@ use self::worker::{Fate, Worker};
 use crate::harness::{Server, eventually, fake_cli};
 use crate::workflow::{assert_whole, broken};
 
-/// The extent of the test.
+/// The size of the test.
 struct Scale {
     seconds: u64,
     servers: usize,
@@ -27,7 +27,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// `make soak` asks for the full extent by `MAESTRO_SOAK_SECONDS`.
+    /// The full size if `MAESTRO_SOAK_SECONDS` is set, as `make soak` sets it.
     fn asked_for() -> Self {
         match std::env::var("MAESTRO_SOAK_SECONDS") {
             Ok(seconds) => Self { seconds: seconds.parse().unwrap(), servers: 8, clis: 64 },
@@ -51,7 +51,7 @@ fn many_servers_survive_every_fault() {
         // While the run is open, every consult on the project counts in it.
         .env("MAESTRO_MAX_CONSULT_PER_STAGE", "10000000")
         .env("MAESTRO_MAX_CONSULT_TOTAL", "10000000");
-    // The runs have CLIs of their own: this test is not about the choice of providers.
+    // The runs have their own CLIs, because this test is not about the choice of providers.
     let gated = broken(server.beside().codex().fake("gemini", "gemini"))
         .env("MAESTRO_HOME", base.path().join("nothing").to_str().unwrap());
 
@@ -87,7 +87,7 @@ fn work(scale: &Scale, server: &Server, gated: &Server, providers: &[String]) ->
     tally
 }
 
-/// The largest holdings of a server in the second fifth of the time.
+/// The median holdings of a server in the second fifth of the time. None if the server ended early.
 fn measured(pid: u32, until: Instant) -> Option<Holdings> {
     let mut samples = Vec::new();
     while let (true, Some(holdings)) = (Instant::now() < until, Holdings::of(pid)) {
@@ -95,15 +95,15 @@ fn measured(pid: u32, until: Instant) -> Option<Holdings> {
         std::thread::sleep(Duration::from_millis(250));
     }
     if Instant::now() < until {
-        // Its worker failed, and says why.
+        // The worker of the server failed, and its panic says why.
         return None;
     }
     let fifth = samples.len() / 5;
     Some(Holdings::median(&samples[fifth..2 * fifth]))
 }
 
-/// A server at rest holds as much as in the beginning, beside the state that it folds from the log: about 1
-/// KB an event. At work it may hold one answer of 64 MB that is too long.
+/// Asserts that a server at rest holds as much as at the beginning, plus about 1 KB of state for each event
+/// of the log. At work it may hold one answer of 64 MB that is too long.
 fn assert_flat(early: Holdings, late: Holdings, server: &Server) {
     let exported = server.run(&["evidence", "export"], "").stdout;
     let events = String::from_utf8_lossy(&exported).lines().count();
@@ -116,15 +116,15 @@ fn assert_flat(early: Holdings, late: Holdings, server: &Server) {
     assert!(late.resident_kb < early.resident_kb + state + 12_288, "memory grows");
 }
 
-/// No process and no file of a call is left, and nothing but the log in the project's directory.
+/// Asserts that no process and no file of a call is left, and that `.maestro` holds only the usual files.
 fn assert_nothing_is_left(server: &Server, base: &Path) {
     let mine = format!("{} ", std::process::id());
     let others = || -> Vec<String> {
         processes_with(base).into_iter().filter(|process| !process.starts_with(&mine)).collect()
     };
     eventually("every process is gone", Duration::from_secs(20), || others().is_empty());
-    // The next server removes the remains of killed ones: at once, or after a minute where one was killed
-    // between the directory and its lock.
+    // The next server removes the remains of killed ones at once. It waits a minute if a server was killed
+    // after it made a directory and before it locked it.
     let started = Instant::now();
     loop {
         let mut client = server.beside().start();
@@ -149,7 +149,7 @@ fn assert_nothing_is_left(server: &Server, base: &Path) {
     assert!(odd.is_empty(), "{odd:?}");
 }
 
-/// The chain of hashes is whole, and every acknowledged word is in the log.
+/// Asserts that the chain of hashes is whole, and that every acknowledged word is in the log.
 fn assert_all_is_there(server: &Server, tally: &Tally) {
     assert_whole(server);
     let exported = String::from_utf8(server.run(&["evidence", "export"], "").stdout).unwrap();

@@ -1,5 +1,5 @@
-//! The log on standard error: useful at `info`, silent about secrets at every level, and empty if all goes
-//! well and nobody asked for more.
+//! The log on standard error: useful at `info`, without secrets at every level, and empty if all goes well
+//! and nobody asked for more.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Client, PATIENCE, Server, eventually, hello, scripted};
 use crate::workflow::{FIRST_DIFF, analysis, answered, arguments, project, task};
 
-/// A mark in every text of the session. No rule knows it as a secret, so a line with the mark printed a
-/// text.
+/// A mark in every text of the session. No masking rule knows it, so a line with the mark shows that the log
+/// printed a text.
 const MARK: &str = "quokka";
 
-/// A text that must not appear in the log, by the place that held it.
+/// A text that must not appear in the log. It names the place that held it.
 fn secret(place: &str) -> String {
     format!("{MARK}-{place}-8f3a")
 }
@@ -104,7 +104,7 @@ fn gated(client: &mut Client) {
     let mut call = arguments("analyze");
     call["task"] = json!(format!("{} {}", secret("stage-task"), answered(&output)));
     let mut reply = Value::Null;
-    // Two failed answers, and a good one.
+    // The human's first two answers cannot be read, and the third one approves.
     for _ in 0..3 {
         reply = client.call("maestro_run_stage_with_approval", call.clone());
     }
@@ -206,7 +206,7 @@ fn no_secret_is_printed_at_any_level() {
     for (level, modern) in [("debug", false), ("trace", false), ("trace", true)] {
         let log = session(level, modern).server.logged();
         assert_silent(&log, level);
-        // The log would be silent about secrets too if it said nothing.
+        // An empty log would contain no secret either.
         assert!(lines(&log, &["DEBUG", "maestro_consult"]).len() >= 5, "{log}");
         assert!(!log.contains("rmcp"), "{log}");
     }
@@ -245,7 +245,7 @@ fn a_first_request_that_is_none_is_not_repeated() {
     let call = json!({ "name": "maestro_consult", "arguments": { "prompt": secret("prompt") } });
     client.begin("tools/call", call);
     client.line(Duration::from_secs(2));
-    // A message in place of a greeting ends the server, with an error that does not repeat it.
+    // A message instead of a greeting ends the server. The error does not repeat the message.
     client.send(&json!({ "jsonrpc": "2.0", "method": "no/such/note", "params": { "a": secret("note") } }));
     eventually("the server ends", PATIENCE, || client.server.logged().contains("initialize"));
     client.close();
@@ -306,7 +306,7 @@ fn at_info_an_operator_sees_what_happened() {
     assert_eq!(lines(&log, &["consult started"]).len(), lines(&log, &["consult ended"]).len(), "{log}");
 }
 
-/// The number of calls in the server's own count.
+/// The number of calls that the server itself counted.
 fn calls(log: &str) -> usize {
     let end = lines(log, &["shutting down"])[0];
     let count = end.split("calls=").nth(1).unwrap().split_whitespace().next().unwrap();

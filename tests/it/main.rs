@@ -1,4 +1,4 @@
-//! The tests through the real binary, over stdio, as a client uses it.
+//! Tests of the built binary over stdio, as a client uses it.
 
 #![allow(
     clippy::expect_used, clippy::format_collect, clippy::items_after_statements, clippy::indexing_slicing,

@@ -9,7 +9,7 @@ fn three() -> Server {
     three.env("MAESTRO_MAX_CONSULT_PER_STAGE", "5")
 }
 
-/// A task that every stand-in answers in the form of the analyze stage.
+/// A task that every fake CLI answers in the form of the analyze stage.
 fn analysis() -> String {
     let answer = json!({
         "observations": ["the mean of an empty list divides by nothing"],
@@ -64,7 +64,7 @@ fn nothing_done_is_nothing_known() {
         assert!(metrics["notes"][unknown].is_string(), "{unknown}");
     }
     assert_eq!(result["summary"]["headline"], "Nothing is recorded yet.");
-    // Reading the figures makes no log.
+    // Reading the figures creates no log.
     assert!(!client.project().join(".maestro/maestro.db").exists());
 }
 

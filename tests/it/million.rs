@@ -17,7 +17,7 @@ use maestro::testing::{Accuracy, Canonical, expected_votes, selection};
 use provider::{Provider, Rivals, decide};
 use towers::{Towers, steps};
 
-/// The first wrong step, if there is one, and the votes for each step.
+/// Moves the tower. Returns the first wrong step, if there is one, and the votes per step.
 fn play(disks: u32, accuracy: f64, k: u32) -> (Option<u32>, f64) {
     let mut provider = Provider::new(7, accuracy, 0.973, Rivals::One);
     let mut towers = Towers::new(disks);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, fake_cli, scripted};
 
-/// Every argument of the last call to a provider's stand-in, its version apart.
+/// The arguments of the last call of a provider's fake CLI that was not a question for its version.
 fn arguments(client: &Client, provider: &str) -> Vec<String> {
     let calls = client.log(provider);
     let last = calls.iter().rev().find(|call| call["cwd"].is_string()).unwrap();
@@ -175,7 +175,8 @@ fn a_judge_has_a_model_and_an_effort_of_its_own() {
     assert_eq!(client.call("maestro_select_best", usual)["winner_id"], "a");
     assert_eq!(told(&client, "claude"), pair(Some("configured"), Some("low")));
     assert_eq!(client.log("claude").len(), 4);
-    // Another provider judges where the wanted one wrote a candidate: the model belongs to the wanted one.
+    // If the usual judge wrote a candidate, another provider judges. The model belongs to the usual judge, so
+    // the other one does not get it.
     let own = asked(json!([one("a", "claude"), one("b", "gemini")]), json!({ "model": "named" }));
     let result = client.call("maestro_select_best", own);
     assert_eq!(result["judge"]["provider"], "codex", "{result}");
@@ -292,7 +293,7 @@ fn gemini_is_told_in_its_settings_and_its_older_models_not_at_all() {
         ask(&mut client, json!({ "effort": "max", "model": "pro" }), "gemini-3.1-pro-preview");
     assert_eq!((level, &result["effort"]), (Some(json!("HIGH")), &json!("high")), "{result}");
     assert!(result["warning"].as_str().unwrap().contains("max"), "{result}");
-    // The model's name is known before the answer, or only after it.
+    // The server knows the model's name before the answer, or only after it.
     let (level, result) =
         ask(&mut client, json!({ "effort": "low", "model": "gemini-2.5-pro" }), "gemini-2.5-pro");
     assert_eq!((level, &result["effort"]), (None, &Value::Null), "{result}");

@@ -1,4 +1,4 @@
-//! The entry for the MCP registry, and the names in it.
+//! The entry for the MCP registry, and the checks of a release.
 
 use std::process::{Command, Output};
 
@@ -76,7 +76,7 @@ fn an_entry_that_the_registry_would_refuse_is_found_out() {
     }
 }
 
-/// Runs the checks of a release with a `make` that prints the commands.
+/// Runs the checks of a release with a fake `make` that prints the output of a step.
 fn checked(names: &[&str]) -> Output {
     let place = tempfile::tempdir().unwrap();
     let make = place.path().join("make");
@@ -110,7 +110,7 @@ fn the_table_of_a_release_tells_passed_failed_and_left_out_apart() {
         .skip(1)
         .map(|line| {
             let (name, rest) = line.split_once(' ').unwrap();
-            // The result stands before the seconds and the log.
+            // The result comes before the seconds and the log.
             let result = rest.trim_start().split("  ").next().unwrap().to_owned();
             (name, result)
         })
@@ -157,7 +157,7 @@ fn every_check_of_a_release_is_a_target_or_a_file() {
             assert!(!is_script || file.is_file(), "{name}: {}", file.display());
         }
     }
-    // The steps that test or build are among them.
+    // Every target `test-*` is one of the checks.
     for target in makefile.lines().filter_map(|line| line.split_once(':')?.0.strip_prefix("test-")) {
         assert!(
             checks.iter().any(|(_, command)| command.contains(&format!("make test-{target}"))),

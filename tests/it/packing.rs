@@ -154,7 +154,7 @@ fn colours_are_taken_off_errors() {
     }
 }
 
-/// The name of a directory, of lines of a file, or of a file in other letters is no file either.
+/// A directory, lines of a file, or a file name in another case is refused, and the error says what to name.
 #[test]
 fn what_is_nearly_a_file_is_told_before_anything_is_sent() {
     let mut client = Server::new().codex().file("src/a.py", "x = 1\n").file("README.md", "x\n").start();
@@ -185,7 +185,7 @@ fn what_is_nearly_a_file_is_told_before_anything_is_sent() {
     assert!(client.log("codex").is_empty());
 }
 
-/// An answer about an unread file costs as much as any other.
+/// An answer without the named file would cost as much as any other, so the call is refused.
 #[test]
 fn a_file_that_is_named_and_not_there_stops_every_tool_before_anything_is_sent() {
     let mut client = Server::new()
@@ -317,7 +317,7 @@ fn stages_have_their_own_limits() {
 #[test]
 fn the_environment_sets_limits() {
     limited("MAESTRO_CONTEXT_MAX_LINES_PER_FILE", "MAESTRO_CONTEXT_MAX_TOTAL_CHARS");
-    // Two files have an older name.
+    // Two of the variables have an older name.
     limited("MAESTRO_CONTEXT_MAX_LINES", "MAESTRO_CONTEXT_MAX_CHARS");
 }
 

@@ -1,4 +1,4 @@
-//! The local page, through the real binary: admission, content, and what it records.
+//! The local page, through the built binary: who is admitted, the content, and the recorded events.
 
 use std::time::{Duration, Instant};
 
@@ -136,14 +136,14 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
         }
         assert!(scene.decisions().is_empty(), "{fields:?}");
     }
-    // A comment is an answer too.
+    // A comment can contradict the decision too.
     for said in ["Do not merge this, it is wrong <b>", "이건 틀렸습니다. 적용하지 마세요"] {
         let sent = scene.send(&shown, &[("decision", "approve"), ("feedback", said)]);
         assert_eq!(sent.status, 422, "{said}: {}", sent.body);
         assert!(sent.body.contains("contradict your decision") && sent.body.contains("your words"), "{said}");
         assert!(!sent.body.contains("wrong <b>") && scene.decisions().is_empty(), "{said}");
     }
-    // After the question back, the same answer counts.
+    // After the page has asked back, the same answer counts.
     let back = scene.send(&shown, &[("decision", "approve"), ("q_analyze_accuracy", "2")]);
     assert_eq!(back.field("back"), "1");
     let sent = scene.send(&back, &[("decision", "approve"), ("q_analyze_accuracy", "2"), ("back", "1")]);
@@ -171,7 +171,7 @@ fn an_address_opens_once_and_for_its_browser_alone() {
         assert!(cookie.contains(part), "{cookie}");
     }
     assert_eq!(browser.get("queue").status, 200);
-    // Again, with a wrong token and with none.
+    // The address does not open a second time, with a wrong token or without one.
     let token = address.split_once("t=").unwrap().1;
     for path in
         [format!("open?t={token}"), format!("open?t={}", "0".repeat(64)), "open?t=".into(), "open".into()]
@@ -191,7 +191,7 @@ fn an_address_opens_once_and_for_its_browser_alone() {
     let mut fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     fields.push(("decision", "approve"));
     assert_eq!(stranger.post(&scene.path(), &fields).status, 403);
-    // One visitor's form is no other's.
+    // A form works only for the visitor that got it.
     assert_eq!(browser.post(&scene.path(), &fields).status, 409);
     assert!(scene.decisions().is_empty());
     // Another prefix is another page.
@@ -231,19 +231,19 @@ fn other_hosts_and_origins_are_nobody() {
     for site in ["same-site", "cross-site"] {
         assert_eq!(browser.raw(&path, &Asked { site: Some(site), ..browser.asked("GET") }).status, 403);
     }
-    // A header twice, and a request line that names another host than the header.
+    // A repeated header, and a request line that names another host than the header.
     let twice = format!("{own}\r\nOrigin: http://evil.example");
     let asked = Asked { origin: Some(&twice), body: &body, ..browser.asked("POST") };
     assert_eq!(browser.raw(&path, &asked).status, 403);
     let elsewhere = format!("http://evil.example{path}");
     assert_eq!(browser.raw(&elsewhere, &browser.asked("GET")).status, 421);
-    // Other forms of a request, and a form that is too large.
+    // Another content type, and a form that is too large.
     let asked = Asked { origin: Some(&own), kind: "application/json", body: "{}", ..browser.asked("POST") };
     assert_eq!(browser.raw(&path, &asked).status, 415);
     let large = format!("{body}&feedback={}", "x".repeat(70_000));
     let asked = Asked { origin: Some(&own), body: &large, ..browser.asked("POST") };
     assert_eq!(browser.raw(&path, &asked).status, 413);
-    // A GET with the fields of a decision is only a look.
+    // A GET with the fields of a decision decides nothing.
     assert_eq!(browser.raw(&format!("{path}?{body}"), &browser.asked("GET")).status, 200);
     assert!(scene.decisions().is_empty());
     for name in ["content-security-policy", "x-content-type-options", "referrer-policy", "cache-control"] {
@@ -267,7 +267,7 @@ fn what_another_server_does_is_heard_without_a_reload() {
     let mut scene = Scene::new();
     let heard = scene.browser.hears("events", &scene.request, Duration::from_secs(5));
     assert!(heard.contains("text/event-stream") && heard.contains("event: log"), "{heard}");
-    // A tab that never saw the request would take its own for decided, and load itself anew.
+    // Otherwise a tab would take its request for decided, and reload.
     assert!(!heard.contains("\"waiting\":[]"), "{heard}");
     let browser = scene.browser.clone();
     let listening =
@@ -348,7 +348,7 @@ fn a_vote_that_got_no_answer_says_why_for_each() {
         json!({ "prompt": crate::harness::scripted(script), "providers": ["codex", "gemini"], "k": 2 }),
     );
     assert_eq!(vote["ok"], false, "{vote}");
-    // Nobody is asked if one question alone would pass the cap.
+    // Nobody is asked if one question alone would exceed the cap.
     let long = json!({ "prompt": "x".repeat(200_000), "providers": ["gemini"], "k": 2 });
     assert_eq!(scene.client.call("maestro_consensus_vote", long)["code"], "vote_over_budget");
     let votes: Vec<Value> = scene.client.events();
@@ -447,7 +447,7 @@ fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
         let lines: Vec<&str> = question["message"].as_str().unwrap().lines().collect();
         assert!(lines[0].contains("3/5 implement") && lines[0].contains("a.py +1 -1"), "{lines:?}");
         assert!(lines[1].contains("- return 1") && lines[1].contains("+ return 0"), "{lines:?}");
-        // There is no display here, so the dialog names the way without a browser, and the risk stays.
+        // Without a display, the dialog also names the command for the page. It still shows the risk.
         assert!(
             lines[2].contains(&format!("maestro-mcp page {request}")) && lines[3].contains("RISK"),
             "{lines:?}"
@@ -458,7 +458,7 @@ fn a_client_that_opens_addresses_leads_to_the_page_in_both_eras() {
         let logged = client.events().into_iter().filter(|event| event["kind"] == "approval_decided");
         let logged: Vec<Value> = logged.collect();
         assert_eq!((logged.len(), &logged[0]["data"]["opened"]), (1, &json!("dialog")));
-        // Its address is worthless after the decision.
+        // The address does not open after the decision.
         let (_, again) = Browser::open(address);
         assert_eq!(again.status, 403);
     }
@@ -517,7 +517,7 @@ fn a_form_carries_the_decision_and_showing_everything_first_loses_nothing() {
     let second = client.call("maestro_submit_approval", submit);
     assert_eq!(second["decided_by"], "elicitation", "{second}");
     let form = &client.asked()[0];
-    // The model's claim does not take the first three rows from the decision.
+    // The first three rows are about the decision, not about the model's claim.
     let rows: Vec<&str> = form["message"].as_str().unwrap().lines().take(3).collect();
     assert!(
         rows[0].starts_with("3/5 implement · ") && rows[0].contains("a.py +1 -1 · tests not run"),
@@ -585,7 +585,7 @@ fn a_relayed_word_never_beats_an_open_page() {
     assert!(client.events().iter().all(|event| event["kind"] != "approval_decided"));
 }
 
-/// The places that the answers of a run name: those of consultants and those that were handed in.
+/// The page of a run shows the places that its answers name, from consultants and from submitted outputs.
 #[test]
 fn a_run_shows_which_places_its_answers_name_are_there() {
     let mut client = project().start();
@@ -611,7 +611,7 @@ fn a_run_shows_which_places_its_answers_name_are_there() {
     assert!(shown.body.contains("c-1-1") && !shown.body.contains("nowhere.py:7 <b>"), "{}", shown.body);
 }
 
-/// A patch that is not the one that was approved is marked where it waits; the same one is not.
+/// The queue marks a patch that differs from the approved one. It does not mark the approved one.
 #[test]
 fn the_queue_marks_a_change_that_nobody_approved() {
     const MARK: &str = "not the change that you approved";
@@ -646,7 +646,7 @@ fn the_queue_marks_a_change_that_nobody_approved() {
     }
 }
 
-/// The time from the press of the button to the event in the log.
+/// Measures the time from the press of the button to the event in the log.
 #[test]
 fn a_decision_is_in_the_log_soon_after_the_click() {
     let mut scene = Scene::new();
@@ -668,6 +668,6 @@ fn a_decision_is_in_the_log_soon_after_the_click() {
     }
     took.sort_unstable();
     println!("from the click to the event: {took:?} ms; to the answer, on the disk: {answered:?} ms");
-    // This is a debug build, and other tests run beside it.
+    // The limit is wide, because this is a debug build and other tests run beside it.
     assert!(took[2] < 500, "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! The whole prompt of every stage, as each CLI receives it. A changed word shows in these tests.
+//! The whole prompt of every stage, as each CLI receives it. These tests show every changed word.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn whole(call: &Value) -> String {
     )
 }
 
-/// A prompt without the stand-in's script.
+/// A prompt without the script for the fake CLI.
 fn without_script(prompt: &str) -> String {
     let mut out = String::new();
     let mut rest = prompt;
@@ -48,7 +48,7 @@ fn prompt(call: &Value) -> &str {
     call["prompt"].as_str().unwrap()
 }
 
-/// A whole run with one provider; its prompts by stage.
+/// Does a whole run with one provider. Returns its call in each stage.
 fn prompts(provider: &str) -> Vec<Value> {
     let mut client = broken(Server::new().fake(provider, provider)).start();
     begin(&mut client);
@@ -76,7 +76,7 @@ fn prompts(provider: &str) -> Vec<Value> {
     calls
 }
 
-/// Approves with answers: some are content, some name a problem.
+/// Approves with answers. Some answers confirm, and some name a problem.
 fn decide(client: &mut Client, stage: &str, request: &str) {
     let responses = match stage {
         "analyze" => json!({
@@ -104,7 +104,7 @@ fn assert_well_laid_out(provider: &str, stage: &str, call: &Value) {
         let count = prompt.lines().filter(|line| *line == heading).count();
         assert_eq!(count, 1, "{provider} {stage}: {heading}\n{prompt}");
     }
-    // A CLI that takes a schema learns the form from it alone; the others from one section.
+    // A CLI that takes a schema gets the form only from the schema. Another CLI gets it from one section.
     let told = prompt.matches("# Form of the answer").count();
     assert_eq!(told, usize::from(provider == "gemini"), "{provider} {stage}: {prompt}");
     let all = whole(call);
@@ -151,7 +151,7 @@ fn prompts_of(provider: &str) {
     }
 }
 
-/// The other prompts: of a judge, of reviewers, of votes, and of a persona that answers in a form.
+/// The other prompts: those of a judge, of reviewers, of votes, and of a role with a schema.
 #[test]
 fn every_other_prompt() {
     let mut client = Server::new()
@@ -198,7 +198,7 @@ fn every_other_prompt() {
         snapshot(&format!("role_with_schema_{provider}"), &call);
     }
     for call in client.log("codex").iter().chain(&client.log("gemini")) {
-        // Long material stands first, the question last.
+        // Long material comes first, and the question comes last.
         let place = |heading: &str| prompt(call).lines().position(|line| line == heading);
         let order: Vec<usize> =
             ["# Material", "# Under review", "# Candidates", "# Task", "# Instructions", "# Angle"]
@@ -231,12 +231,12 @@ fn the_members_of_an_ensemble_look_from_different_angles() {
     calls.extend(client.log("gemini").split_off(1));
     assert_differ(&calls);
 
-    // A consultant that is asked alone hears of no others.
+    // A consultant that is asked alone gets no angle.
     client.call("maestro_ensemble_generate", json!({ "task": "what is wrong?", "providers": ["codex"] }));
     assert_eq!(prompt(&last(&client, "codex")), "what is wrong?");
 }
 
-/// Every two of them get another angle, and not all see the files in the same order.
+/// Asserts that all calls have different angles, and that the files come in two orders.
 fn assert_differ(calls: &[Value]) {
     let angle = |call: &Value| {
         let (_, after) = prompt(call).split_once("# Angle\n\n").unwrap_or_else(|| panic!("{call}"));
@@ -255,7 +255,7 @@ fn assert_differ(calls: &[Value]) {
     }
 }
 
-/// Claims that a model cannot know are not handed on.
+/// Claims that a model cannot know are left out of its answer.
 #[test]
 fn an_invented_test_result_is_not_handed_on() {
     let mut client = broken(Server::new().codex()).start();

@@ -1,5 +1,5 @@
-//! From the names and descriptions of the tools alone, a reader finds the right tool for a user's request.
-//! The readers are a rule that anybody can run, and a recorded judgement.
+//! A reader finds the right tool for a user's request from the names and descriptions of the tools alone. The
+//! reader is a ranking rule, and a recorded judgement.
 
 use std::collections::HashMap;
 
@@ -92,7 +92,7 @@ fn mean(counts: impl ExactSizeIterator<Item = usize>) -> f64 {
     counts.sum::<usize>() as f64 / all
 }
 
-/// The words that tell texts apart, without their commonest endings.
+/// The words of a text, without common words and without common endings.
 fn words(text: &str) -> Vec<String> {
     const COMMON: &str = "a an the of to in on for and or is are be was it its this that these with by as at \
         from do does did i me my you your we how what which who one all no not if so can would just let have \
@@ -128,8 +128,7 @@ fn the_words_of_the_descriptions_lead_to_the_right_tool() {
     assert!(first >= 36, "{first} of 40 are first");
 }
 
-/// Nobody chose the words of these for the ranking, so the rule only has to come near; a reader does the
-/// rest.
+/// These requests were not written for the ranking, so the right tool only has to be near the top.
 #[test]
 fn further_requests_lead_near_the_right_tool() {
     let ranking = Ranking::of_the_served();

@@ -70,7 +70,7 @@ fn what_a_new_project_has_is_listed_and_nothing_is_made() {
         );
         assert_eq!(data(&mut client, "maestro://runs")["runs"], json!([]));
         assert_eq!(data(&mut client, "maestro://evidence")["evidence"], json!([]));
-        assert!(!client.project().join(".maestro").exists(), "reading makes nothing");
+        assert!(!client.project().join(".maestro").exists(), "reading creates nothing");
     }
 }
 
@@ -230,8 +230,8 @@ fn six_prompts_take_one_argument_that_may_be_left_out() {
     }
 }
 
-/// Slash commands are short, list every tool that they name, and are the same in the plugin under its
-/// names.
+/// Slash commands are short, and allow every tool that they name. The plugin has the same commands under its
+/// own names.
 #[test]
 fn commands_are_short_and_the_plugin_has_the_same() {
     const MOST_WORDS: usize = 400;
@@ -253,7 +253,7 @@ fn commands_are_short_and_the_plugin_has_the_same() {
         };
         let allowed = named(head);
         assert!(allowed.iter().all(|tool| tools.contains(&tool.as_str())), "{name}: {allowed:?}");
-        // Relaying a person's word asks that person.
+        // The person permits each relay of a decision.
         for tool in named(body).iter().filter(|tool| *tool != "maestro_submit_approval") {
             assert!(allowed.contains(tool), "{name}: {tool} is named and not allowed");
         }

@@ -22,12 +22,12 @@ fn bad() -> String {
     GOOD.replace("range(len(values))", "range(1, len(values))")
 }
 
-/// A repository whose working tree holds a bug that its last commit did not.
+/// A repository whose working tree has a bug that the last commit does not have.
 fn repository() -> Server {
     in_repository(Server::new().codex().fake("gemini", "gemini").fake("claude", "claude"))
 }
 
-/// The repository for a server that has its CLIs already.
+/// Makes the repository for a server that already has its CLIs.
 pub(crate) fn in_repository(server: Server) -> Server {
     let server = server
         .file("stats.py", GOOD)
@@ -49,7 +49,7 @@ fn found(line: u32, quote: &str, claim: &str, scenario: &str, severity: &str) ->
     json!({ "file": "stats.py", "line": line, "quote": quote, "claim": claim, "scenario": scenario, "severity": severity })
 }
 
-/// The answer of each reviewer, in its own form: bare, fenced amid prose, and with another order of keys.
+/// The answer of each reviewer in another form: bare, fenced in prose, and with another order of keys.
 fn script() -> String {
     let codex = answer(&json!([
         found(
@@ -149,7 +149,7 @@ fn staged_range_and_files_are_what_they_say() {
     let server = repository();
     let root = server.project();
     git(&root, &["add", "stats.py"]);
-    // The staged version has the bug; the working tree has it mended already.
+    // The staged version has the bug, and the working tree does not.
     std::fs::write(root.join("stats.py"), GOOD).unwrap();
     let mut client = server.start();
     let text = answer(&json!([found(

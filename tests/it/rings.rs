@@ -28,8 +28,8 @@ fn sources(directory: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// A file's code without its tests: an inline test module goes from its brace to the closing one, and of a
-/// test module in its own file only the lines that name it.
+/// A file's code without its tests. An inline test module is left out up to its closing brace. Of a test
+/// module in its own file, the lines that name it are left out.
 fn code(text: &str) -> String {
     let mut kept = String::new();
     let mut lines = text.lines();
@@ -78,7 +78,7 @@ fn the_domain_is_pure() {
             continue;
         }
         for word in impure {
-            assert!(!code(&text).contains(word), "{} speaks of {word}", path.display());
+            assert!(!code(&text).contains(word), "{} names {word}", path.display());
         }
     }
 }
@@ -204,7 +204,7 @@ fn no_files_import_each_other_in_a_circle() {
             to.retain(|file| !free.contains(file));
         }
     }
-    // Neither are those that none of the rest imports.
+    // Files that none of the rest imports are in no circle either.
     while let Some(unused) = edges.keys().find(|file| !edges.values().any(|to| to.contains(*file))).cloned() {
         edges.remove(&unused);
     }

@@ -10,7 +10,7 @@ fn two() -> Server {
     Server::new().codex().fake("gemini", "gemini")
 }
 
-/// A question for which codex has spent its quota until long after this test, and gemini answers.
+/// A question for which codex has no quota until 2099, and which gemini answers.
 fn spent() -> String {
     let message = "You\u{2019}ve hit your usage limit. Upgrade to Pro (https://chatgpt.com/explore/pro) or try again at Aug 27th, 2099 5:05 AM.";
     scripted(json!({ "codex": { "status": 429, "message": message }, "gemini": { "text": "instead" } }))
@@ -27,7 +27,7 @@ fn without_permission_nobody_stands_in_and_a_spent_quota_is_not_asked_again() {
     assert_eq!((&first["ok"], &first["code"]), (&json!(false), &json!("quota_exceeded")), "{first}");
     assert!(first["resets_at"].as_str().unwrap().starts_with("2099-08-2"), "{first}");
     let asked = client.log("codex").len();
-    // The log says so to every server.
+    // Every server learns this from the log.
     let mut other = client.server.beside().start();
     let second = ask(&mut other, "and now?");
     assert_eq!(
@@ -40,7 +40,7 @@ fn without_permission_nobody_stands_in_and_a_spent_quota_is_not_asked_again() {
     let listed = other.call("maestro_list_providers", json!({}));
     let codex = listed["providers"].as_array().unwrap().iter().find(|it| it["name"] == "codex").unwrap();
     assert_eq!(codex["not_asked_until"], first["resets_at"], "{codex}");
-    // If nobody is named, the next one is asked.
+    // If the call names no provider, the next one is asked.
     let unnamed = other.call("maestro_consult", json!({ "prompt": "x" }));
     assert_eq!((&unnamed["ok"], &unnamed["provider"]), (&json!(true), &json!("gemini")), "{unnamed}");
 }
@@ -83,7 +83,7 @@ fn where_nobody_is_held_to_whoever_is_there_answers() {
     assert_eq!(reply["candidates"][0]["provider"], "gemini", "{reply}");
     assert_eq!(reply["candidates"][0]["stands_in"]["provider"], "codex", "{reply}");
     assert_eq!((client.log("codex").len(), client.log("gemini").len()), (1, 1));
-    // Of three providers, two are asked in a run; the third answers for the one that cannot.
+    // In a run, two of the three providers are asked. The third answers for the one that cannot.
     let mut client = two().fake("claude", "claude").env("MAESTRO_LATE_START", "true").start();
     client.call("maestro_workflow_with_hitl", json!({ "task": "x" }));
     let task =
@@ -94,7 +94,7 @@ fn where_nobody_is_held_to_whoever_is_there_answers() {
     assert!(first["note"].as_str().unwrap().contains("gemini could not be asked (login_missing"), "{stage}");
 }
 
-/// A CLI that gives no answer in time, with an unknown message, costs no stage: the next one is asked.
+/// If a CLI gives no answer in time, the next provider is asked, even if the message of the CLI is unknown.
 #[test]
 fn where_one_hangs_the_next_is_asked() {
     let mut client = two().env("MAESTRO_CODEX_TIMEOUT", "3").start();
@@ -107,7 +107,7 @@ fn where_one_hangs_the_next_is_asked() {
     assert_eq!(reply["candidates"][0]["stands_in"]["code"], "timeout", "{reply}");
 }
 
-/// One provider's limit is spent, as the log says: every other call knows it and sends nothing.
+/// If the log says that a provider's limit is spent, no other call sends anything to that provider.
 #[test]
 fn every_way_of_asking_knows_whose_limit_is_spent() {
     let three = || two().fake("claude", "claude");
@@ -145,7 +145,7 @@ fn every_way_of_asking_knows_whose_limit_is_spent() {
     assert_eq!(held["judge"]["verdict"], "none", "{held}");
     assert!(held["judge"]["reason"].as_str().unwrap().contains("quota_exceeded"), "{held}");
     assert_eq!(client.log("codex").len(), 1);
-    // A vote and a judge, with permission.
+    // With permission, another provider stands in for a vote, for a judge and for a stage.
     let mut client =
         after(three().user_file("cli_clients.yaml", "providers:\n  codex:\n    fallback: [claude]\n"));
     let named =
@@ -197,7 +197,7 @@ fn who_is_weak_at_a_stage_is_asked_last_there() {
     assert!(stage["why"].as_str().unwrap().contains("codex is asked last"), "{stage}");
 }
 
-/// The mistakes that a calibration found become the project's own record of a step: a provider that is weak
+/// The mistakes that a calibration found count as the project's record of a step. A provider that is weak
 /// there votes last.
 #[test]
 fn who_is_weak_at_a_step_votes_last_there() {

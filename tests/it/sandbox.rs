@@ -70,7 +70,7 @@ fn a_check_may_write_the_project_and_neither_the_log_nor_the_home() {
     let (check, output) = tried(project());
     let held = check["metadata"]["sandbox"].as_str().unwrap();
     if !held.starts_with("landlock") {
-        // The test says so: this machine has no sandbox to try.
+        // This machine has no sandbox to test, so the test says so and stops.
         eprintln!("not checked, the sandbox here is: {held}");
         return;
     }
@@ -213,7 +213,7 @@ fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
         printf '%s\\n' '{\"type\":\"turn.completed\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}'\n";
     let server = project();
     let base = server.project().parent().unwrap().to_owned();
-    // No other closed place lies in the temporary directory, so it need not be opened in parts.
+    // Nothing else in the temporary directory is closed, so the sandbox need not open it in parts.
     let temporary = base.join("temporary");
     let others = temporary.join("maestro-call-other");
     std::fs::create_dir_all(&others).unwrap();
@@ -263,8 +263,8 @@ fn a_variable_does_not_open_the_whole_home_to_a_consultant() {
     }
 }
 
-/// A command that starts a process without any trace to its caller: another session, another environment
-/// and, by two forks, another parent. It sleeps for some seconds.
+/// A command that starts a process without any link to its caller: it has another session, another
+/// environment and, by two forks, another parent. The process sleeps for some seconds.
 fn detached(seconds: &str) -> String {
     format!("env -i /bin/sh -c '(setsid /bin/sh -c \"(sleep {seconds} >/dev/null 2>&1 </dev/null &)\" &)'")
 }

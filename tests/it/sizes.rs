@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server, scripted};
 
-/// Claude Code's bound on a text, as its strings count.
+/// Claude Code's limit for a text, in UTF-16 units.
 const MOST_CHARACTERS: usize = 50_000;
 
-/// A token is four bytes on the wire, sent twice or not.
+/// Claude Code's limit for a whole reply. A token counts as four bytes on the wire.
 const MOST_BYTES: usize = 25_000 * 4;
 
 /// Calls a tool, and returns its result with the largest text and the bytes of the whole.
@@ -79,7 +79,8 @@ fn long(number: usize) -> String {
     format!("{number}: \"quoted\\path\" 관찰 결과. ").repeat(5)
 }
 
-/// Twelve runs with two revisions each, and eighty long pieces of evidence; the requests for approval.
+/// Records twelve runs with two revisions each, and eighty long pieces of evidence. Returns the requests for
+/// approval.
 fn fill_the_log(client: &mut Client) -> Vec<Value> {
     let outputs = json!({
         "observations": (0..10).map(long).collect::<Vec<_>>(),
@@ -191,7 +192,7 @@ fn no_tool_says_more_than_a_client_shows() {
     }
 }
 
-/// A text without room goes to a file, and the result begins with the place where it is left out.
+/// A text that does not fit goes to a file, and the result first names what it leaves out.
 #[test]
 fn what_is_left_out_of_a_result_is_told_first() {
     let mut client = Server::new().start();

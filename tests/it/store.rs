@@ -165,7 +165,7 @@ fn a_kill_while_the_log_is_made_spoils_nothing() {
     assert!(made < 40, "every kill came too late");
 }
 
-/// A really full disk, if this user may mount one.
+/// Fills a small disk, if this user may mount one.
 #[test]
 fn a_disk_that_is_full_is_said_so_and_loses_nothing() {
     let base = tempfile::tempdir().unwrap();
@@ -231,7 +231,7 @@ fn a_killed_server_is_dead_at_once() {
     assert!(!directory.join("servers/one").exists() && is_alive(&directory, "two"));
 }
 
-/// A log that its user may read but not write, as a user without special rights.
+/// A log that its user may read but not write. The user has no special rights.
 #[test]
 fn a_directory_that_cannot_be_written_to_is_said_so() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -291,7 +291,7 @@ fn the_first_version_is_opened_and_goes_on() {
     assert_eq!(schema(project.path()), schema(fresh.path()), "an old log and a new one have the same form");
 }
 
-/// Prints figures. Their bounds are generous, for a machine that does other things too.
+/// Prints figures. Their limits are wide, because the machine may do other things too.
 #[test]
 fn appending_and_reading_are_fast() {
     let project = tempfile::tempdir().unwrap();
@@ -335,7 +335,7 @@ fn evidence_is_verified_and_exported() {
     let server = Server::new();
     let empty = server.run(&["evidence", "verify"], "");
     assert!(empty.status.success() && text(&empty.stdout).starts_with("0 events"), "{}", text(&empty.stdout));
-    assert!(!server.project().join(".maestro").exists(), "reading makes nothing");
+    assert!(!server.project().join(".maestro").exists(), "reading creates nothing");
     let store = SqliteStore::new(server.project().join(".maestro"));
     for run in ["a", "b", "a"] {
         store.append(Expected::Any, run, 7, &[record(run, "{\"x\": 1.0, \"x\": 2}".into())]).unwrap();
@@ -350,7 +350,7 @@ fn evidence_is_verified_and_exported() {
     let exported = server.run(&["evidence", "export"], "");
     let lines: Vec<Stored> =
         text(&exported.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines, events, "whoever has the export can check it");
+    assert_eq!(lines, events, "the export has everything that a check of it needs");
     let one = text(&server.run(&["evidence", "export", "--run", "a"], "").stdout);
     let seqs: Vec<Value> =
         one.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].clone()).collect();

@@ -259,7 +259,7 @@ fn a_helper_that_is_not_needed_ends() {
             client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }))["ok"],
             true
         );
-        // The version of codex is asked for by the helper that was started for the consult.
+        // The helper that was started for the consult asks codex for its version.
         assert_eq!(client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }))["ok"], true);
         let cancelled = client.begin_call("maestro_consult", json!({ "prompt": "y", "provider": "claude" }));
         client.cancel(cancelled);
@@ -279,7 +279,7 @@ fn what_a_killed_server_left_on_disk_is_removed_by_the_next() {
     client.wait_for_calls("codex", 1);
     client.signal("KILL");
     assert_eq!(left(), 1);
-    // It must not pass for a directory in the making.
+    // Makes the directory old, because a new one could belong to a server that is still making it.
     let directory = std::fs::read_dir(&temporary).unwrap().next().unwrap().unwrap().path();
     let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
     std::fs::File::open(&directory).unwrap().set_modified(an_hour_ago).unwrap();

@@ -1,5 +1,4 @@
-//! Every sub-command: JSON on request, no progress or colour in a pipe, and lines that
-//! fit a terminal.
+//! Every sub-command: JSON on request, no progress or colour in a pipe, and lines that fit a terminal.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -9,7 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::harness::{Client, Server, scripted};
 
-/// Arguments with which each sub-command does its work without a person, by its name.
+/// Each sub-command, with arguments that need no person.
 const CALLS: [(&str, &[&str]); 33] = [
     ("serve", &[]),
     ("check", &["--settings"]),
@@ -52,7 +51,8 @@ const LEADS_ON: [&str; 1] = ["evidence"];
 /// A Korean task, longer than any line, with a word wider than a terminal.
 const TASK: &str = "재고 원장의 평균을 고치고 /srv/very/long/path/without/any/blank/in/it/that/no/terminal/of/this/world/can/show/at/once.py 의 오류를 없애기";
 
-/// A project with a waiting request, a statement and a consult; and their ids.
+/// A project with a run, a waiting request and a consult. Returns the ids of the run, the request and the
+/// thread.
 fn busy() -> (Client, String, String, String) {
     let mut client = Server::new().codex().file("src/a.py", "x = 1\n").start();
     let run = client.call("maestro_workflow_with_hitl", json!({ "task": TASK }));
@@ -65,7 +65,7 @@ fn busy() -> (Client, String, String, String) {
     (client, text(&run["workflow_id"]), text(&request["request_id"]), text(&asked["thread"]))
 }
 
-/// A sub-command with its words.
+/// The ids that replace the names in `CALLS`.
 struct Calls {
     run: String,
     request: String,
@@ -126,7 +126,7 @@ fn every_sub_command_speaks_json_and_is_quiet_in_a_pipe() {
             let failed = documents.last().unwrap();
             assert!(failed["ok"] == json!(false) && failed["error"].is_string(), "{name}: {failed}");
         }
-        // The same as text.
+        // The same call without `--json`.
         let output = run(&client.server, &words, &[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!said.contains('\u{1b}') && !said.contains('\r'), "{name}: {said}");
@@ -136,7 +136,7 @@ fn every_sub_command_speaks_json_and_is_quiet_in_a_pipe() {
     }
 }
 
-/// A warning or advice about the result; progress has neither mark.
+/// True for a warning or advice about the result. Progress has none of these marks.
 fn is_a_remark(line: &str) -> bool {
     line.starts_with("maestro-mcp: ") || line.starts_with("  ") || line.contains(" WARN ")
 }
@@ -168,9 +168,9 @@ fn no_line_is_wider_than_the_terminal() {
         json!({ "evidence_type": "observation", "stage": "analyze", "content": { "seen": TASK }, "source": "시험" }),
     );
     let calls = Calls { run: run_id, request, thread };
-    // Documents for programs, and commands that run until they are ended, have lines of their own.
+    // Documents for programs may have wider lines, and some commands run until somebody ends them.
     let programs = ["serve", "page", "watch", "evidence export", "completions", "man", "mcp-config"];
-    // A word without a blank: a path, an address, an id, a command to copy.
+    // Lines that are too wide although no single word is, such as a path, an address or an id.
     let mut wide = Vec::new();
     for columns in [60_u16, 80] {
         for (name, words) in CALLS.iter().filter(|(name, _)| !programs.contains(name)) {

@@ -11,7 +11,7 @@ use crate::harness::{Answer, Client, Server, eventually, scripted};
 /// The time within which a waiting call must learn of a decision.
 const SOON: Duration = Duration::from_millis(300);
 
-/// A run with a request for its first stage that waits; the run and the request.
+/// Begins a run whose first stage waits for a decision. Returns the run and the request.
 fn asked(client: &mut Client) -> (String, String) {
     client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
     let request = client.call("maestro_request_approval", analysis());
@@ -27,7 +27,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
-/// The JSON of a sub-command.
+/// The JSON that a sub-command prints.
 fn json_of(client: &Client, arguments: &[&str]) -> Value {
     let output = client.server.run(arguments, "");
     assert!(output.status.success(), "{}", said(&output));
@@ -47,7 +47,7 @@ fn state(client: &Client) -> String {
     text(&json_of(client, &["runs", "--json"])[0]["state"])
 }
 
-/// A decision from its first question to its word, with every critical question left open.
+/// Makes a decision in a terminal, and leaves every critical question open.
 fn decides(client: &Client, arguments: &[&str], word: &str) -> (i32, String) {
     let mut person = client.server.person(arguments);
     for _ in 0..2 {
@@ -129,7 +129,7 @@ fn a_decision_as_json_goes_to_a_pipe_while_the_person_is_asked_on_the_terminal()
         let command = format!("{binary} {command} --json > {}", decided.display());
         client.server.beside().script("").person(&["-c", &command])
     };
-    // If only standard output is a terminal, nobody is there.
+    // Without a terminal there is nobody to ask.
     let piped = client.server.run(&["approvals", "approve", &request, "--json"], "");
     assert_eq!(piped.status.code(), Some(5));
     let refused: Value = serde_json::from_slice(&piped.stdout).unwrap();
@@ -192,7 +192,7 @@ fn another_word_decides_nothing() {
         assert_eq!(code, 1, "{screen}");
         assert!(screen.contains("nothing was decided"), "{screen}");
     }
-    // Input from before the question is no answer to it.
+    // Input that came before the question is no answer to it.
     let mut person = client.server.person(&["approvals", "approve", &request]);
     person.types("\n\napprove\napprove").reads("Type `approve`").types("no");
     assert_eq!(person.leaves().0, 1);
@@ -222,7 +222,7 @@ fn ids_are_known_by_any_part_that_no_other_has() {
     let unknown = client.server.run(&["approvals", "show", "nobody"], "");
     assert_eq!(unknown.status.code(), Some(2));
     assert!(said(&unknown).contains("unknown_request") && said(&unknown).contains(&second));
-    // Both begin with the same time.
+    // Both ids begin with the same time.
     let ambiguous = client.server.run(&["approvals", "show", &first[..6]], "");
     assert_eq!(ambiguous.status.code(), Some(2));
     let complaint = said(&ambiguous);
@@ -317,7 +317,7 @@ fn a_decision_on_another_report_does_not_count() {
     assert_eq!(requests(&client)[0]["decided_by"], "terminal");
 }
 
-/// A call that waits in an unanswered dialog, and a terminal that is about to decide.
+/// A client whose call waits in an unanswered dialog. Returns the client, the request and the id of the call.
 fn waiting() -> (Client, String, u64) {
     let mut client = Server::new().human_by(|_| None).start();
     let (_, request) = asked(&mut client);
@@ -375,7 +375,7 @@ fn a_stopped_run_holds_nobody() {
     let (code, screen) = client.server.person(&stop).reads("Type `stop`").types("stop").leaves();
     assert_eq!(code, 0, "{screen}");
 
-    // The waiting call, and every later one.
+    // The waiting call is refused, and so is every later one.
     assert_eq!(client.result(id)["code"], "run_stopped");
     assert!(closed(&client), "{:?}", client.notifications);
     let listed = &json_of(&client, &["runs", "--json"])[0];

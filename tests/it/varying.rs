@@ -9,7 +9,7 @@ use crate::workflow::{
     FIRST_DIFF, SECOND_DIFF, approve, begin, broken, hand_in, pass, patch, stage, state, verify,
 };
 
-/// The seeds.
+/// The seeds to test. `MAESTRO_TEST_SEED` replaces them.
 fn seeds() -> Vec<u64> {
     match std::env::var("MAESTRO_TEST_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
@@ -17,7 +17,7 @@ fn seeds() -> Vec<u64> {
     }
 }
 
-/// A server whose CLIs vary by a seed.
+/// A server whose CLIs vary their answers by a seed.
 fn varying_as(seed: u64, names: &[&str]) -> Server {
     eprintln!("MAESTRO_TEST_SEED={seed}");
     let mut server = Server::new().env("MAESTRO_SANDBOX", "off").env("MAESTRO_LATE_START", "true");

@@ -11,7 +11,7 @@ const GOOD: &str =
     "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n";
 const BAD: &str = "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n    def test_low_items(self): self.assertEqual(1, 2)\n";
 
-/// A test file that acts on import.
+/// A test file that runs these statements when it is loaded.
 fn script(body: &str) -> String {
     format!("import os, subprocess, sys, time\n{body}\n")
 }
@@ -114,7 +114,8 @@ fn a_summary_of_failures_decides_where_the_exit_code_is_swallowed() {
     assert!(note.contains("exit code is 0") && note.contains("summary"), "{note}");
 }
 
-/// Same size, same second: a compiled file of one would pass for the other.
+/// Both versions of the file have the same size and time, so Python would take the compiled file of one for
+/// that of the other.
 #[test]
 fn a_right_fix_within_a_second_is_not_judged_by_what_was_compiled_before() {
     let test = "import unittest, shop\nclass A(unittest.TestCase):\n    def test_it(self): self.assertEqual(shop.f(), 2)\n";
@@ -373,7 +374,7 @@ fn a_projects_rules_count_only_once_a_person_confirmed_them() {
         json!({ "file": ".maestro/verification.yaml", "state": "unconfirmed", "adds": ["own: ./check.sh"] })
     );
 
-    // A terminal, and a person who types the word when it is asked for.
+    // Runs the command in a terminal, and types the word when it is asked for.
     let typed = "import os, pty, sys\npid, fd = pty.fork()\nif pid == 0: os.execv(sys.argv[1], sys.argv[1:])\nout = b''\nasked = False\nwhile True:\n    try: more = os.read(fd, 1024)\n    except OSError: break\n    if not more: break\n    out += more\n    if not asked and b'to trust exactly' in out: asked = os.write(fd, b'trust\\n')\nprint(out.decode())\nsys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))";
     let confirm = |variable: Option<&str>| {
         let mut command = client.server.command();
@@ -437,7 +438,7 @@ fn names_beyond_the_hundred_are_counted() {
     assert!(one(&few)["metadata"].get("failing_left_out").is_none());
 }
 
-/// A program of that name that prints its arguments.
+/// Writes a program that prints its name and arguments, and returns its directory.
 fn stand_in(server: &Server, name: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = server.project().parent().unwrap().join("programs");

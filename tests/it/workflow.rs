@@ -20,12 +20,12 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
-/// A task with the stand-in's script. It may not hold `@@`, as hunks of a diff do.
+/// A task with a script for the fake CLI. In the script `@@`, which hunks of a diff contain, is escaped.
 pub(crate) fn task(script: &Value) -> String {
     format!("mend the mean @@fake {}@@", script.to_string().replace("@@", "\\u0040\\u0040"))
 }
 
-/// A task that the stand-in answers with a document.
+/// A task that the fake CLI answers with a document.
 pub(crate) fn answered(document: &Value) -> String {
     task(&json!({ "text": document.to_string() }))
 }
@@ -48,9 +48,9 @@ pub(crate) fn hypotheses(claim: &str) -> Value {
     })
 }
 
-/// The stand-in's change, which does not help yet.
+/// The first change, which does not repair the fault.
 pub(crate) const FIRST_DIFF: &str = "--- a/mean.py\n+++ b/mean.py\n@@ -1,2 +1,2 @@\n def mean(numbers):\n-    return sum(numbers) / 2\n+    return sum(numbers) / 4\n";
-/// The change that helps.
+/// The change that repairs the fault.
 pub(crate) const SECOND_DIFF: &str = "--- a/mean.py\n+++ b/mean.py\n@@ -1,2 +1,2 @@\n def mean(numbers):\n-    return sum(numbers) / 4\n+    return sum(numbers) / len(numbers)\n";
 
 pub(crate) fn change() -> Value {
@@ -73,7 +73,7 @@ pub(crate) fn improvement() -> Value {
     })
 }
 
-/// The answer of the stand-in in a stage.
+/// The output of a stage.
 pub(crate) fn outputs(stage: &str) -> Value {
     match stage {
         "analyze" => analysis(),
@@ -84,14 +84,14 @@ pub(crate) fn outputs(stage: &str) -> Value {
     }
 }
 
-/// A project with a fault, and the stand-ins of codex and gemini. Its user lets a run begin later, and the
-/// policy approve.
+/// A project with a fault, and fake CLIs for codex and gemini. Its settings let a run begin at a later stage,
+/// and let the policy approve.
 pub(crate) fn project() -> Server {
     let server = Server::new().env("MAESTRO_LATE_START", "true").env("MAESTRO_AUTO_APPROVE_LOW_RISK", "true");
     broken(server.codex().fake("gemini", "gemini"))
 }
 
-/// The fault, in a project.
+/// Adds the fault to a project.
 pub(crate) fn broken(server: Server) -> Server {
     server
         .file("mean.py", "def mean(numbers):\n    return sum(numbers) / 2\n")
@@ -131,7 +131,7 @@ pub(crate) fn approve(client: &mut Client, request: &str) -> Value {
     client.call("maestro_submit_approval", json!({ "request_id": request, "approved": true }))
 }
 
-/// Runs a stage and has it approved in the model's words.
+/// Runs a stage, and relays an approval as a model does.
 pub(crate) fn pass(client: &mut Client, name: &str) -> Value {
     let reply = stage(client, name);
     assert_eq!(reply["ok"], true, "{reply}");
@@ -152,12 +152,12 @@ pub(crate) fn patch(client: &mut Client, diff: &str) -> Value {
     client.call("maestro_apply_patch", json!({ "patch": diff }))
 }
 
-/// Hands in a stage that the orchestrator did itself.
+/// Submits a stage that the orchestrator did itself.
 pub(crate) fn hand_in(client: &mut Client, stage: &str) -> Value {
     client.call("maestro_request_approval", json!({ "stage": stage, "outputs": outputs(stage) }))
 }
 
-/// A refusal names the state, the reason and the next step.
+/// Asserts that a refusal names the state, the reason and the next step.
 pub(crate) fn assert_refused(reply: &Value, code: &str, state: &str, next: &str) {
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!(code)), "{reply}");
     let error = reply["error"].as_str().unwrap();
@@ -166,7 +166,7 @@ pub(crate) fn assert_refused(reply: &Value, code: &str, state: &str, next: &str)
     assert!(hint.contains(next), "{hint}");
 }
 
-/// The log's events: kind and body.
+/// The kind and the body of each event in the log.
 pub(crate) fn events(server: &Server) -> Vec<(String, Value)> {
     let exported = server.run(&["evidence", "export"], "");
     let text = String::from_utf8(exported.stdout).unwrap();

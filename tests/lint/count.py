@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the sources: code lines, files, types, import circles, and the ways of a consult and of a stage.
+"""Counts the sources: code lines, comment lines, files, types and import circles.
 
     python3 tests/lint/count.py [DIRECTORY]
 
-Code lines are lines of `src/` without blank lines, comments and tests. An import is a path in the code
-that begins with `crate::` or `super::`; it goes to the file of the longest module that the path names. That
-a file uses the modules below it by their names is no import: they are parts of it. Counted with those, the
-circles are shown as "with parts". `tests/it/rings.rs` holds the sources to no circle.
+Code lines are the lines of `src/` without blank lines, comments and tests. An import is a path in the code
+that begins with `crate::` or `super::`. It leads to the file of the longest module that the path names. A
+file may use the modules below it by their names; this is no import, because they are parts of it. The line
+"with parts" counts the circles with these uses. `tests/it/rings.rs` forbids circles.
 """
 
 import re
@@ -50,11 +50,11 @@ def sources(root):
 
 
 def code(text):
-    """Code without comments and without the insides of strings."""
+    """Code without comments and without the text of strings."""
     text = re.sub(r'r(#*)".*?"\1', '""', text, flags=re.S)
     text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text, flags=re.S)
     text = re.sub(r"//[^\n]*", "", text)
-    # Inside a module that stands in the file, `super` is the file.
+    # In an inline module, `super` is the file itself.
     inline = r"^((?:pub(?:\([^)]*\))? )?mod \w+ \{\n)(.*?)(^\})"
     return re.sub(inline, lambda it: it[1] + re.sub(r"\bsuper::", "", it[2]) + it[3], text, flags=re.S | re.M)
 
@@ -71,7 +71,7 @@ def module(path):
 
 
 def leaves(tree):
-    """`a::{b, c::{d, self}}` as the paths that it names."""
+    """Paths that a tree such as `a::{b, c::{d, self}}` names."""
     tree = tree.strip()
     if "{" not in tree:
         return [tree.split(" as ")[0].strip()]

@@ -1,4 +1,4 @@
-"""What the page is tested with: a project, a server over stdio, a terminal, and a browser."""
+"""Helpers for the tests of the page: a project, a server on stdio, a terminal and a browser."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def binary():
-    """The binary that is tested."""
+    """Path of the tested binary."""
     named = os.environ.get("MAESTRO_BINARY")
     if named:
         return named
@@ -28,7 +28,7 @@ def binary():
 
 
 class Project:
-    """A directory with nothing of the user's own around it."""
+    """A project in a home of its own, away from the files of the user."""
 
     def __init__(self, name="inventory", language="en_US.UTF-8"):
         self.home = Path(tempfile.mkdtemp(prefix="maestro-page-"))
@@ -40,12 +40,12 @@ class Project:
             "HOME": str(self.home),
             "LANG": language,
             "TERM": "xterm",
-            # A run may begin at implement: the tests need a change to decide on.
+            # Lets a run begin at implement, because the tests need a change to decide on.
             "MAESTRO_LATE_START": "true",
         }
 
     def cli(self, name, script):
-        """A consultant that is a script."""
+        """Adds a consultant that is a script."""
         path = self.home / "bin" / name
         path.write_text(script)
         path.chmod(0o755)
@@ -55,7 +55,7 @@ class Project:
 
 
 class Server:
-    """A server of the project, driven as a client of the stateless protocol drives it."""
+    """A server of the project, called as a client of the stateless protocol calls it."""
 
     def __init__(self, project, capabilities=None):
         self.project = project
@@ -74,7 +74,7 @@ class Server:
         return self.ask("tools/call", {"name": tool, "arguments": arguments} | (more or {}))
 
     def ask(self, method, params):
-        """Sends a request, and returns its number."""
+        """Sends a request and returns its number."""
         self.number += 1
         meta = {
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -112,7 +112,7 @@ class Server:
 
 
 class Terminal:
-    """`maestro-mcp page` in a terminal of its own."""
+    """`maestro-mcp page` in its own terminal."""
 
     def __init__(self, project, *arguments):
         self.child, self.screen = pty.fork()
@@ -122,7 +122,7 @@ class Terminal:
         self.text = ""
 
     def address(self, seconds=20):
-        """The next address that it shows."""
+        """Next address that the terminal shows."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = re.search(r"http://127\.0\.0\.1:\d+/[0-9a-f]{32}/open\?t=[0-9a-f]{64}\s", self.text)
@@ -147,7 +147,7 @@ class Terminal:
 
 
 def chromium():
-    """The browser of the system; none where there is none."""
+    """Browser of the system, or None."""
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 

@@ -1,7 +1,7 @@
-"""The page in a real browser: `make test-page`. With names as arguments only those tests run.
+"""Tests the page in a real browser: `make test-page`. Arguments select tests by a part of their names.
 
-Debian's chromium is driven by Playwright, which is installed into a cache outside the checkout. Where
-there is no chromium it says so and ends with 0, except where PAGE_NEEDS_BROWSER is set.
+Playwright drives Debian's chromium. It is installed into a cache outside the checkout. Without chromium, the
+program prints that it skips the tests and ends with status 0, or with 1 if PAGE_NEEDS_BROWSER is set.
 """
 
 import os
@@ -52,7 +52,7 @@ def implementation(text="", diff=DIFF):
 
 
 class Scene:
-    """A project with a request that waits, and a browser on its page."""
+    """A project with a pending request, and a browser on its page."""
 
     def __init__(self, playwright, stage="implement", outputs=None, task=TASK, environment=None, **context):
         self.project = Project()
@@ -112,7 +112,7 @@ class Scene:
             if kind is None:
                 assert not self.foreign, f"requests to elsewhere: {self.foreign}"
                 loud = [text for text in self.said if "409" not in text and "422" not in text]
-                assert not loud, f"the console says: {loud}"
+                assert not loud, f"unexpected console messages: {loud}"
         finally:
             self.close()
 
@@ -148,7 +148,7 @@ say(type="turn.completed", usage={"input_tokens": 1100, "output_tokens": 70})
 
 
 def work(scene, hostile=""):
-    """Fills every view that shows what consultants do: a conversation, a review, a job, a spent limit."""
+    """Fills all views of consultants: a conversation, a review, a job, a used-up limit. Returns the paths."""
     scene.project.cli("codex", CONSULTANT % hostile)
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org"]
     for command in (git + ["init", "-q"], git + ["add", "-A"], git + ["commit", "-q", "--allow-empty", "-m", "first"]):
@@ -180,14 +180,14 @@ def views(scene):
 
 
 def fits(page):
-    """What stands out of the screen to the side, outside of boxes that scroll."""
+    """Elements that are wider than the screen, outside boxes that scroll."""
     return page.evaluate("""() => document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll('body *')]
         .filter(it => it.getBoundingClientRect().right > innerWidth + 1 && !it.closest('.scroll, pre, .tabs, .sr'))
         .slice(0, 5).map(it => it.outerHTML.slice(0, 120)) : []""")
 
 
 def contrast(page):
-    """Texts whose contrast with what is behind them is below AA."""
+    """Texts whose contrast with their background is below WCAG AA."""
     return page.evaluate("""() => {
         const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
         const pen = canvas.getContext('2d', { willReadFrequently: true });
@@ -210,7 +210,7 @@ def contrast(page):
 
 
 def labels(page):
-    """Fields and buttons without a name, headings that skip a level, pictures without a text."""
+    """Fields, buttons, links and pictures without a name, a number of h1 other than one, and repeated ids."""
     return page.evaluate("""() => {
         const bad = [];
         for (const it of document.querySelectorAll('input:not([type=hidden]), textarea, select')) {
@@ -280,7 +280,7 @@ def test_what_consultants_do_is_shown_at_all_widths_and_in_both_schemes(playwrig
 
 
 def test_samples_of_a_vote_appear_while_it_is_under_way(playwright):
-    # One at a time, so that a sample is there while others are waited for.
+    # One call at a time, so that one sample exists while others are pending.
     with Scene(playwright, environment={"MAESTRO_MAX_PARALLEL": "1"}) as scene:
         scene.project.cli("codex", CONSULTANT % "")
         scene.go("votes")
@@ -290,7 +290,7 @@ def test_samples_of_a_vote_appear_while_it_is_under_way(playwright):
         assert "ANSWER: yes" in scene.page.inner_text("main")
         scene.server.reply(waiting)
         scene.page.wait_for_selector("text=A vote is under way", state="detached", timeout=10_000)
-        assert scene.page.evaluate("window.mark") == 1, "the page was loaded anew"
+        assert scene.page.evaluate("window.mark") == 1, "the page was loaded again"
 
 
 def test_forced_colours_keep_what_colour_says(playwright):
@@ -299,7 +299,7 @@ def test_forced_colours_keep_what_colour_says(playwright):
             scene.go(path)
             assert not fits(scene.page), path
         scene.decide()
-        # Signs say what colours say, and what is chosen has an outline of its own.
+        # Signs repeat the meaning of colours, and the chosen option looks different.
         added = scene.page.inner_text("main")
         assert "+" in added and "\u2212" in added or "-" in added
         scene.page.keyboard.press("a")
@@ -307,7 +307,7 @@ def test_forced_colours_keep_what_colour_says(playwright):
             const style = getComputedStyle(it); return [style.outlineStyle, style.borderStyle, style.backgroundColor, style.forcedColorAdjust]; }""")
         other = scene.page.evaluate("""() => { const it = document.querySelector('input[name=decision][value=reject]').closest('label').querySelector('span');
             const style = getComputedStyle(it); return [style.outlineStyle, style.borderStyle, style.backgroundColor, style.forcedColorAdjust]; }""")
-        assert marked != other, f"what is chosen cannot be seen: {marked}"
+        assert marked != other, f"the chosen option looks like the other: {marked}"
 
 
 def test_both_languages(playwright):
@@ -383,7 +383,7 @@ def test_hostile_text_does_nothing(playwright):
     with Scene(playwright, outputs=outputs, task=HOSTILE) as scene:
         for path in views(scene):
             scene.go(path)
-            # Our own two scripts, styles and nothing else that acts.
+            # Only our two scripts and our styles may be active content.
             acting = scene.page.evaluate("document.querySelectorAll('script:not([src]), img, iframe, object, [onerror], [style], a[href^=javascript]').length")
             assert acting == 0, path
             text = scene.page.evaluate("document.documentElement.textContent")
@@ -400,7 +400,7 @@ def test_a_stale_page_decides_nothing_and_two_pages_make_one_event(playwright):
         one.check('input[name="decision"][value="approve"]', force=True)
         one.click("#record")
         one.wait_for_selector("#outcome")
-        # The other hears of it, and does not lose what was typed.
+        # The other page learns of the decision and keeps the typed text.
         other.bring_to_front()
         other.wait_for_selector("#decided:not([hidden])")
         assert other.input_value("#feedback") == "keep me" and other.is_disabled("#record")
@@ -431,7 +431,7 @@ def test_a_page_whose_server_is_killed_says_so(playwright):
         scene.terminal.kill()
         scene.page.wait_for_selector("#gone:not([hidden])", timeout=20_000)
         assert scene.page.is_disabled("#record") and scene.page.input_value("#feedback") == "not lost"
-        # A new page of the same project takes the decision.
+        # A new page of the same project accepts the decision.
         scene.terminal = Terminal(scene.project, scene.request)
         page = scene.tab()
         page.goto(scene.terminal.address())
@@ -456,7 +456,7 @@ def test_other_sites_and_ports_get_nothing(playwright):
             answer = request.post(scene.base + f"decide/{scene.request}", form=form | {"decision": "approve"}, headers={"Origin": origin})
             assert answer.status == 403, origin
         assert not scene.decisions()
-        # A page of another local server can neither frame it nor send its form.
+        # A page of another local server cannot send the form.
         directory = scene.project.home / "other"
         directory.mkdir()
         (directory / "index.html").write_text(f'<iframe src="{scene.base}queue"></iframe><form method="post" action="{scene.base}decide/{scene.request}"><input name="decision" value="approve"><button>go</button></form>')
@@ -473,7 +473,7 @@ def test_other_sites_and_ports_get_nothing(playwright):
 
 
 def test_a_dialog_of_the_client_leads_to_a_recorded_decision(playwright):
-    """The stateless protocol: the call ends with an address, and once it is decided the same call goes on."""
+    """Stateless protocol: the call returns an address. After the decision, the repeated call goes on."""
     project = Project()
     server = Server(project, {"elicitation": {"form": {}, "url": {}}})
     try:
@@ -504,7 +504,7 @@ def test_a_dialog_of_the_client_leads_to_a_recorded_decision(playwright):
 
 
 def install():
-    """Playwright in a cache of its own; this program then runs inside it."""
+    """Installs Playwright into its own cache and restarts this program with it."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "maestro-page-tests"
     python = cache / "bin" / "python"
     stamp = cache / "requirements.txt"

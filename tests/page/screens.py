@@ -1,4 +1,4 @@
-"""Screenshots of the page under docs/screens/: `python3 tests/page/screens.py`. Look at each one."""
+"""Writes screenshots of the page to docs/screens/: `python3 tests/page/screens.py`. Look at each of them."""
 
 import os
 import sys

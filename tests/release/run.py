@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Installs what packaging/release.py made on a machine that has never seen it, and runs it there.
+"""Installs the artefacts of packaging/release.py on a clean machine, and runs the server there.
 
     python3 tests/release/run.py [DIST]
 
-The machine is this one's system files under an overlay of its own, with empty home directories and without the
-checkout: what a package brings along is all there is of Maestro. That takes root and overlay mounts; without them
-nothing is tried, and that is said. What no tool here can install is said too.
+The clean machine is an overlay over the system files of this one, with empty home directories and without the
+checkout. It has no part of Maestro except the installed package. This needs root and overlay mounts. Without
+them, the program prints that it skips everything. It also prints the ways to install that it cannot test.
 """
 
 import glob
@@ -38,7 +38,7 @@ cp "$DIST"/* "$W/root/artefacts/" 2>/dev/null || true
 exec chroot "$W/root" /usr/bin/env -i HOME=/root USER=root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   /bin/sh -ec "cd /tmp/project; $STEPS"
 """
-# How each is installed; afterwards maestro-mcp is on the PATH.
+# Commands that install each kind of artefact and put maestro-mcp on the PATH
 WAYS = {
     "archive": ("maestro-mcp-*.tar.gz", "tar",
                 "tar -xzf /artefacts/{0} -C /opt; ln -s /opt/*/maestro-mcp /usr/local/bin/"),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{apply, restore, snapshot};
 use crate::harness::{Client, Server};
 
-/// Applies one more change of `f.txt`, and returns its session.
+/// Applies one more change to `f.txt`, and returns its session.
 fn change(client: &mut Client, from: usize) -> String {
     let patch = format!("--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-{from}\n+{}\n", from + 1);
     let result = apply(client, &patch);
@@ -45,7 +45,7 @@ fn store(client: &Client) -> PathBuf {
     client.project().join(".maestro/backups")
 }
 
-/// Gives a backup the name of one that was made in 2020.
+/// Renames a backup as if it was made in 2020.
 fn age(store: &Path, session: &str) -> String {
     let old = format!("0170{}", &session[4..]);
     std::fs::rename(store.join(session), store.join(&old)).unwrap();
@@ -61,7 +61,7 @@ fn backups_are_listed_newest_first_with_what_became_of_them() {
     let project = client.project();
     assert!(text(&client.server.run(&["backups"], "")).starts_with("There are no backups"));
     assert!(listed(&client).is_empty() && pruned(&client, &[]).is_empty());
-    assert!(!project.join(".maestro").exists(), "to list makes nothing");
+    assert!(!project.join(".maestro").exists(), "listing creates nothing");
     let (first, second) = (change(&mut client, 0), change(&mut client, 1));
     let third = restore(&mut client, &json!(second))["undo_session"].as_str().unwrap().to_owned();
     let open = store(&client).join(".open").join(&first);
@@ -79,11 +79,11 @@ fn backups_are_listed_newest_first_with_what_became_of_them() {
     assert!(lines[2].starts_with(&second) && lines[2].contains("  patch "), "{shown}");
     assert!(lines[2].contains("  1  ") && lines[2].ends_with("B  undone"), "{shown}");
     assert!(lines[3].ends_with("  open"), "{shown}");
-    // On a terminal of 80 columns nothing is wider, and the whole id can be copied.
+    // On a terminal of 80 columns every line fits, and the whole id can be copied.
     let (status, shown) = client.server.person_with(&["backups"], &[("NO_COLOR", "1")]).leaves();
     assert!(status == 0 && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     assert!(shown.contains(&second) && shown.contains("undone"), "{shown}");
-    // Neither listing nor pruning undoes anything, and a session under way stays.
+    // Neither listing nor pruning undoes anything, and an open session stays.
     assert_eq!(pruned(&client, &["--keep-sessions", "0"]), [json!(second), json!(third)]);
     assert_eq!(sessions(&client), [first]);
     assert_eq!(std::fs::read(project.join("f.txt")).unwrap(), b"1\n");
@@ -102,7 +102,7 @@ fn backups_are_removed_by_age_by_size_and_by_number() {
     let shown = text(&client.server.run(&["backups", "prune", "--older-than", "0s"], ""));
     assert!(shown.contains(&made[4]) && shown.contains("1 removed"), "{shown}");
     assert!(sessions(&client).is_empty());
-    assert_eq!(snapshot(&client.project()), before, "only backups go");
+    assert_eq!(snapshot(&client.project()), before, "only backups are removed");
     assert_eq!(restore(&mut client, &json!(made[4]))["code"], "backup_unknown");
     for wrong in [["--older-than", "30"], ["--keep-bytes", "1.5MB"], ["--keep-sessions", "-1"]] {
         let words: Vec<&str> = ["backups", "prune"].iter().chain(&wrong).copied().collect();
@@ -129,10 +129,10 @@ fn after_a_patch_what_is_too_old_or_too_much_goes() {
     let first = change(&mut client, 0);
     let old = age(&store(&client), &first);
     let open = change(&mut client, 1);
-    assert!(!store(&client).join(&old).exists(), "30 days are the default");
+    assert!(!store(&client).join(&old).exists(), "the default limit is 30 days");
     let kept = age(&store(&client), &open);
     drop(client.server.run(&["backups", "prune"], ""));
-    assert!(!store(&client).join(kept).exists(), "the configured limits hold by hand too");
+    assert!(!store(&client).join(kept).exists(), "the configured limits apply to a manual prune too");
 }
 
 #[test]

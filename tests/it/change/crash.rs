@@ -1,4 +1,4 @@
-//! Servers that are killed while they apply a patch, and two that patch at once.
+//! Servers that are killed while they apply a patch, and two servers that patch at once.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -91,7 +91,7 @@ fn is_open(project: &Path) -> bool {
     std::fs::read_dir(project.join(".maestro/backups/.open")).is_ok_and(|mut found| found.next().is_some())
 }
 
-/// True if a session has a directory, or a manifest in it; both stay when it ends well.
+/// True if a session has a directory, or with `manifest` a manifest in it. Both stay when it ends well.
 fn has_begun(project: &Path, manifest: bool) -> bool {
     std::fs::read_dir(project.join(".maestro/backups")).is_ok_and(|found| {
         found
@@ -101,13 +101,13 @@ fn has_begun(project: &Path, manifest: bool) -> bool {
     })
 }
 
-/// Kills a server some time after it has begun to change files, and returns the tree right after.
+/// Kills a server `delay` after it has begun a session, and returns the tree at that moment.
 fn killed(client: &mut Client, patch: &str, manifest: bool, delay: Duration) -> Snapshot {
     client.begin_call("maestro_apply_patch", json!({ "patch": patch }));
     let started = Instant::now();
     let project = client.project();
     while !has_begun(&project, manifest) {
-        assert!(started.elapsed() < PATIENCE, "it never begins");
+        assert!(started.elapsed() < PATIENCE, "the change never begins");
         std::thread::yield_now();
     }
     std::thread::sleep(delay);
@@ -154,7 +154,7 @@ pub(crate) fn cut_short() -> Client {
             return client;
         }
     }
-    panic!("it is always too late");
+    panic!("every kill came too late");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn who_waits_too_long_for_another_server_is_refused() {
     assert_eq!(apply(&mut client, patch)["ok"], true);
 }
 
-/// Two names change places at once.
+/// Exchanges two names atomically.
 fn exchange(left: &Path, right: &Path) {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     renameat_with(CWD, left, CWD, right, RenameFlags::EXCHANGE).unwrap();
@@ -254,7 +254,7 @@ fn a_link_that_is_swapped_in_leads_nowhere() {
     assert!(codes.contains_key("ok") && codes.len() > 1, "{codes:?}");
 }
 
-/// A file that somebody writes while a patch changes it keeps their text. If that stops the patch, nothing
+/// A file that somebody writes while a patch is applied keeps their text. If that stops the patch, nothing
 /// else changes.
 #[test]
 fn a_file_that_changes_meanwhile_is_not_overwritten() {

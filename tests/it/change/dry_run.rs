@@ -72,11 +72,11 @@ fn a_dry_run_answers_what_the_real_run_does() {
         assert_eq!(result["code"].as_str().unwrap_or_default(), code, "{result}");
         assert_eq!(result["ok"] == true, code.is_empty(), "{result}");
         assert_eq!(result.get("retryable").is_none(), code.is_empty(), "{result}");
-        assert_eq!(result.get("error").unwrap().is_null(), code.is_empty(), "there in any case: {result}");
+        assert_eq!(result.get("error").unwrap().is_null(), code.is_empty(), "null on success: {result}");
     }
 }
 
-/// If no backup can be made, nothing changes, and a dry run knows it.
+/// If no backup can be made, nothing changes, and a dry run reports it.
 #[test]
 fn a_store_that_cannot_be_made_fails_both() {
     let outside = tempfile::tempdir().unwrap();

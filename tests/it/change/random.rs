@@ -1,6 +1,6 @@
-//! Random edits of random trees. `maestro_apply_patch` must make the same bytes and modes of a patch as `git
-//! apply`, and a restore must give the first tree back. For the same patches, damaged, `maestro_apply_patch`
-//! must do what `git apply` does with the damaged text, or refuse the whole patch.
+//! Random edits of random trees. `maestro_apply_patch` must produce the same bytes and modes as `git apply`,
+//! and a restore must give the first tree back. A damaged patch must be applied as `git apply` applies it, or
+//! be refused as a whole.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
@@ -147,14 +147,14 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
     try_git(directory, arguments).unwrap_or_else(|error| panic!("git {arguments:?}: {error}"))
 }
 
-/// A tree and the patch that changes it. Git makes the patch in the twin, which keeps the tree from before.
+/// A tree and the patch that changes it. Git makes the patch in the repository `twin`, which then holds the
+/// tree before the change.
 fn edit(seeded: &mut Seeded, twin: &Path) -> Option<(Files, String)> {
     let before = tree(seeded);
     let after = after(seeded, &before);
     for _ in 0..8 {
         seeded.below(2);
     }
-    // The twin is a repository, in which git makes and applies the patch.
     clear(twin);
     write(twin, &after);
     git(twin, &["add", "-A"]);
@@ -194,11 +194,11 @@ fn round(client: &mut Client, twin: &Path, seed: u64) {
     assert_same(&snapshot(&project), &original, &format!("seed {seed}: restored"));
 }
 
-/// Damage of the kind that mails, terminals, models and limits do.
+/// Damages a patch as mail programs, terminals, models and length limits do.
 #[expect(clippy::too_many_lines, reason = "one arm for each kind of damage")]
 fn damaged(seeded: &mut Seeded, patch: &str) -> String {
     let mut lines: Vec<String> = patch.split_inclusive('\n').map(str::to_owned).collect();
-    // To git, fences are text around the patch, and their lines move like others.
+    // Git takes fences for text around the patch. The damage moves their lines like others.
     let is_fenced = seeded.below(3) == 0;
     if is_fenced {
         lines.insert(0, "```diff\n".to_owned());
@@ -324,8 +324,8 @@ fn damaged(seeded: &mut Seeded, patch: &str) -> String {
     text
 }
 
-/// Applies a damaged patch, and asserts that it is applied as git applies it, or refused. Returns whether
-/// it was applied.
+/// Applies a damaged patch, and asserts that it is applied as git applies it, or refused. Returns true
+/// if it was applied.
 fn damage_round(client: &mut Client, twin: &Path, seed: u64) -> bool {
     let mut seeded = seeded(seed);
     let Some((before, patch)) = edit(&mut seeded, twin) else {
@@ -353,7 +353,7 @@ fn damage_round(client: &mut Client, twin: &Path, seed: u64) -> bool {
     true
 }
 
-/// `make soak` asks for more rounds.
+/// Runs one round for each seed. `make soak` sets a larger number.
 fn rounds(mut round: impl FnMut(&mut Client, &Path, u64)) {
     let count = std::env::var("MAESTRO_SOAK_EDITS").ok().map_or(200, |count| count.parse().unwrap());
     let twin = tempfile::tempdir().unwrap();
@@ -375,6 +375,6 @@ fn random_edits_are_what_git_makes_of_them() {
 fn damaged_patches_are_what_git_makes_of_them_or_refused() {
     let mut applied = 0;
     rounds(|client, twin, seed| applied += usize::from(damage_round(client, twin, seed)));
-    // Some damage changes nothing, such as a line that git overlooks too; most of it is noticed.
+    // Some damage changes nothing, such as a line that git ignores too. Most damage is noticed.
     assert!(applied > 0);
 }

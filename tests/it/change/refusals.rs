@@ -180,7 +180,7 @@ fn a_session_is_a_name_and_never_a_path() {
     assert_eq!(empty["ok"], false, "{empty}");
 }
 
-/// A backup is a file of the project, so anybody may have written it.
+/// A backup is a file in the project, so anybody can have forged it.
 #[test]
 fn a_forged_backup_reaches_nothing() {
     let outside = tempfile::tempdir().unwrap();
@@ -288,7 +288,7 @@ fn a_consultant_changes_nothing() {
     assert_eq!(read(&client, "f.txt"), "one\n");
 }
 
-/// Files that run or permit something by themselves change by the user's hand, or by a change that they
+/// A file that runs or permits something by itself is changed only by the user, or by a change that the user
 /// approved.
 #[test]
 fn what_acts_by_itself_is_refused_outside_an_approved_change() {

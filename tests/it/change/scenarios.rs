@@ -1,6 +1,6 @@
 //! The scenarios in `tests/scenarios/change/NNN_name/`. `patch.diff` is applied to `input/`. The result must
-//! be `expected/`; without this directory, the file `refused` holds the code of the refusal. The file `modes`
-//! sets permissions, one `755 path` per line. The file `says` holds a text that the result must contain.
+//! be `expected/`, or the refusal whose code is in the file `refused`. The files `modes` and `modes_after`
+//! set the permissions of the two trees, one `755 path` per line. The result must hold every line of `says`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use crate::harness::Server;
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
+    // Git keeps no empty directory, so a tree without files does not exist.
     let Ok(entries) = std::fs::read_dir(from) else {
         return;
     };
     for entry in entries {
         let path = entry.unwrap().path();
-        // Git keeps no empty directory, and no file that it ignores.
         let target = to.join(path.file_name().unwrap());
         if path.is_dir() {
             copy(&path, &target);

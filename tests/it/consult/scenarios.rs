@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Server;
 
-/// Scenarios that run in parallel; most of their time is pauses.
+/// Number of scenarios that run in parallel. They mostly wait.
 const SIDE_BY_SIDE: usize = 6;
 
 #[test]
@@ -41,7 +41,7 @@ fn every_output_comes_to_what_it_must() {
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
-/// Plays a scenario to a server and compares the result.
+/// Replays a scenario to a server and compares the result.
 fn try_out(directory: &Path) -> Result<(), String> {
     let scenario: Value = read(&directory.join("scenario.json")).parse().unwrap();
     let provider = scenario["provider"].as_str().unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{documents, read};
 use crate::harness::{Server, binary};
 
-/// Lines of code that call the program themselves.
+/// The lines of code that call the program, each with the path of its document.
 fn lines() -> Vec<(String, String)> {
     let is_document = |path: &std::path::Path| path.extension().is_some_and(|kind| kind == "md");
     let texts = documents().into_iter().filter(|(path, _)| is_document(path));
@@ -18,7 +18,7 @@ fn lines() -> Vec<(String, String)> {
     for (path, text) in texts.chain(more) {
         for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
             let is_call = line.starts_with("maestro-mcp ") || line.contains("| maestro-mcp ");
-            // A usage pattern is no command.
+            // A usage pattern is not a command.
             let is_pattern = line.contains(" [--") || line.contains("NAME");
             if is_call && !is_pattern {
                 found.push((path.clone(), line.to_owned()));
@@ -41,7 +41,7 @@ fn what_stands_as_code_in_the_documents_runs() {
     let outputs = json!({ "observations": [fact], "unknowns": [] });
     let request = client.call("maestro_request_approval", json!({ "stage": "analyze", "outputs": outputs }));
     let request = request["request_id"].as_str().unwrap().to_owned();
-    // The program under its name, and a test program that fails.
+    // Puts the program under its own name, and a test program that fails, into a directory of the PATH.
     let bin = client.project().parent().unwrap().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
     std::os::unix::fs::symlink(binary().canonicalize().unwrap(), bin.join("maestro-mcp")).unwrap();

@@ -10,10 +10,10 @@ use super::{between, read, reference, rows};
 use crate::harness::Server;
 use crate::inventory::{listed, read_by_a_model};
 
-/// Bytes of one token, roughly.
+/// Approximate number of bytes per token.
 const BYTES_OF_A_TOKEN: usize = 4;
 
-/// The rows of `docs/benchmarks.md` that the README shows, by their beginnings.
+/// The beginnings of the rows of `docs/benchmarks.md` that the README shows.
 const FIGURES: [&str; 5] = [
     "start to first reply",
     "resident memory after tools/list",
@@ -49,7 +49,7 @@ fn parts() -> Vec<Part> {
         .collect()
 }
 
-/// The parameters of a tool as they are served. None if it takes none.
+/// The parameters of a tool as the server lists them. None if the tool has no parameters.
 fn table_of_parameters(tool: &Value) -> Option<String> {
     let schema = &tool["inputSchema"];
     let properties = schema["properties"].as_object().filter(|properties| !properties.is_empty())?;
@@ -84,7 +84,8 @@ fn type_in_words(property: &Value) -> String {
     }
 }
 
-/// The values that a parameter takes, as a sentence. Names of providers differ from user to user.
+/// The values that a parameter takes, as a sentence. Names of providers are left out, because they differ
+/// from user to user.
 fn choices(name: &str, property: &Value) -> String {
     let values: Vec<String> = match property["enum"].as_array() {
         Some(values) if !name.contains("provider") => {
@@ -173,7 +174,7 @@ fn first_sentence(description: &str) -> &str {
     description.split_once(". ").map_or(description, |(first, _)| first)
 }
 
-/// A description as a cell: it begins small and ends without a full stop.
+/// A description as a table cell: it begins in lower case and ends without a full stop.
 fn in_a_row(description: &str) -> String {
     let mut letters = description.trim_end_matches('.').chars();
     let first = letters.next().unwrap().to_lowercase();
@@ -206,7 +207,7 @@ fn bytes(tools: &[Value]) -> usize {
     tools.iter().map(read_by_a_model).sum()
 }
 
-/// Tokens to the nearest hundred: nobody knows them more exactly without the model's own tokenizer.
+/// Number of tokens to the nearest hundred. Only the model's own tokenizer knows it more exactly.
 fn tokens(bytes: usize) -> String {
     grouped(((bytes / BYTES_OF_A_TOKEN + 50) / 100 * 100) as u64)
 }
@@ -269,7 +270,7 @@ fn table_of_benchmarks(benchmarks: &str) -> String {
     out.replace("|  |", "| |")
 }
 
-/// The picture of the demo is generated from the script.
+/// `make record` generates the picture of the demo, so this test only checks that the picture is there.
 #[test]
 fn the_picture_of_the_demo_was_recorded() {
     let picture = read("docs/session.svg");

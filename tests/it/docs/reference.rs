@@ -27,7 +27,7 @@ fn words() -> Words {
     serde_yaml::from_str(include_str!("variables.yaml")).unwrap()
 }
 
-/// The configuration of somebody who has configured nothing.
+/// The configuration without any file or variable of the user.
 pub fn defaults() -> Config {
     Config::load(&Environment::default(), &Library::new(None, None))
 }
@@ -103,8 +103,8 @@ fn of_stages(config: &Config, limit: &str) -> String {
     format!("{}; {}", shown(None), stages.join(", "))
 }
 
-/// The default of a provider without a value of its own, after the values of the shipped providers that have
-/// one. The understudy is no CLI and has its own row among the providers.
+/// The values of the shipped providers that differ from the default, and then the default. The understudy is
+/// not a CLI, so it is left out.
 fn of_providers(config: &Config, variable: &Variable) -> String {
     let value = |provider: &ProviderSettings| match variable.name.as_str() {
         "TIMEOUT" => grouped(provider.timeout_sec),
@@ -160,7 +160,7 @@ fn every_default_is_there() {
     }
 }
 
-/// Prose that repeats facts of the code.
+/// Compares prose with the facts of the code that it repeats.
 #[test]
 fn words_agree_with_the_code() {
     let row = |name: &str| {

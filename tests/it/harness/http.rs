@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::PATIENCE;
 
-/// A visitor of a page.
+/// A browser with one page open.
 #[derive(Clone)]
 pub(crate) struct Browser {
     /// `127.0.0.1:PORT`.
@@ -17,7 +17,6 @@ pub(crate) struct Browser {
     pub(crate) cookie: String,
 }
 
-/// A response.
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) head: String,
@@ -36,7 +35,7 @@ pub(crate) struct Asked<'a> {
 }
 
 impl Browser {
-    /// Opens an address that the page's command has shown.
+    /// Opens an address that a command has printed.
     pub(crate) fn open(address: &str) -> (Self, Response) {
         let rest = address.strip_prefix("http://").unwrap();
         let (host, path) = rest.split_at(rest.find('/').unwrap());
@@ -49,7 +48,7 @@ impl Browser {
         (browser, response)
     }
 
-    /// The headers that this browser sends by itself.
+    /// A request with the headers that a browser sends by itself.
     pub(crate) fn asked(&self, method: &'static str) -> Asked<'_> {
         Asked {
             method,

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use super::{PATIENCE, Server};
 
-/// A script that runs a program in a pseudo terminal of 24 lines and `COLUMNS` columns, and passes input and
-/// output on.
+/// A script that runs a program in a pseudo terminal of 24 lines and a given number of columns, and passes
+/// input and output on.
 const TERMINAL: &str = r"
 import fcntl, os, pty, select, struct, sys, termios
 pid, fd = pty.fork()

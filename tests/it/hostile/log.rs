@@ -26,14 +26,15 @@ fn database(server: &Server) -> rusqlite::Connection {
     rusqlite::Connection::open(server.project().join(".maestro/maestro.db")).unwrap()
 }
 
-/// Another home in the same project: another person's machine.
+/// A server with another home in the same project, as on another person's machine.
 fn elsewhere(server: Server) -> Server {
     let home = server.project().parent().unwrap().join("other-home");
     std::fs::create_dir_all(&home).unwrap();
     server.env("HOME", home.to_str().unwrap())
 }
 
-/// No gate opens: nothing changes and nothing is decided, with this code. A consult goes on and says why.
+/// Asserts that no gate opens: nothing is changed or decided, and the error has this code. A consult still
+/// works, and its result says why.
 fn opens_no_gate(client: &mut Client, code: &str) {
     std::fs::write(client.project().join("f.txt"), "one\n").unwrap();
     let consulted = client.call("maestro_consult", json!({ "prompt": scripted(json!({ "text": "hi" })) }));
@@ -77,7 +78,7 @@ fn a_log_that_git_tracks_is_not_honoured() {
     assert!(state["error"].as_str().unwrap_or_default().contains("git tracks it"), "{state}");
 }
 
-/// The log is refused also where this user has never used Maestro before, and nothing shows how old it is.
+/// The log is also refused if this user has never used Maestro before, so that nothing shows how old it is.
 #[test]
 fn a_log_that_came_with_a_project_is_not_honoured() {
     let shipped = with_run();
@@ -91,7 +92,7 @@ fn a_log_that_came_with_a_project_is_not_honoured() {
     let mut client = moved.start();
     opens_no_gate(&mut client, "store_foreign");
     let verified = client.server.run(&["evidence", "verify"], "");
-    assert!(verified.status.success(), "it is shown all the same");
+    assert!(verified.status.success(), "`evidence verify` still reads it");
 }
 
 /// A database that came with a project is refused before it costs anything, whatever it holds. The test
@@ -126,7 +127,7 @@ fn a_database_that_came_with_a_project_costs_nothing() {
             )
             .unwrap();
         let shipped = database(&server);
-        // The first event is theirs, and so is the rest.
+        // The author of the project wrote every event.
         shipped.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event;").unwrap();
         shipped.execute_batch(&sql).unwrap();
         shipped.close().unwrap();
@@ -168,7 +169,7 @@ fn a_log_that_goes_back_opens_no_gate() {
     client.close();
     let after = std::fs::read(&file).unwrap();
 
-    // While no server runs.
+    // The log goes back while no server runs.
     std::fs::write(&file, &before).unwrap();
     let mut other = client.server.beside().start();
     opens_no_gate(&mut other, "store_went_back");
@@ -182,7 +183,7 @@ fn a_log_that_goes_back_opens_no_gate() {
         "{state}"
     );
 
-    // Under a running server: its last events are removed, and the file keeps its identity.
+    // The log goes back under a running server: the last events are removed, and the file stays the same.
     let edit = database(&client.server);
     edit.execute_batch("DROP TRIGGER event_is_never_removed; DELETE FROM event WHERE seq > 3").unwrap();
     drop(edit);

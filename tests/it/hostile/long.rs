@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Server;
 
-/// A schema behind its references and alternatives, and each place in it that takes a text.
+/// Collects each place in a schema that takes a text, also behind references and alternatives.
 fn texts(schema: &Value, root: &Value, place: &str, found: &mut Vec<String>) {
     if let Some(name) = schema["$ref"].as_str() {
         return texts(root.pointer(name.trim_start_matches('#')).unwrap(), root, place, found);
@@ -26,7 +26,7 @@ fn texts(schema: &Value, root: &Value, place: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The least that fits a schema.
+/// The smallest value that fits a schema.
 fn least(schema: &Value, root: &Value) -> Value {
     if let Some(name) = schema["$ref"].as_str() {
         return least(root.pointer(name.trim_start_matches('#')).unwrap(), root);
@@ -78,8 +78,8 @@ fn member(value: &mut Value) -> &mut Value {
     value
 }
 
-/// A megabyte in each text argument of each tool. A name is refused at once; any other text costs no more
-/// than reading it. The test counts the server's own processor time.
+/// Sends a megabyte in each text argument of each tool. A name is refused at once, and any other text costs
+/// no more than reading it. The test counts the server's own processor time.
 #[test]
 fn no_text_of_a_megabyte_holds_the_server() {
     let mut client = Server::new().codex().file("a.py", "x = 1\n").start();

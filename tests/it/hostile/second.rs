@@ -1,5 +1,5 @@
-//! A second server, below a check, below a consultant or from an agent's shell; and a relayed decision while
-//! a dialog is open.
+//! A second server below a check, below a consultant or in an agent's shell, and a relayed decision while a
+//! dialog is open.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Client, PATIENCE, Server, binary, fake_cli};
 
-/// A client of a server: it greets under a name, makes calls, and writes the replies to a file.
+/// A client as a script: it starts a server, greets it as `claude-code`, makes calls, and writes the replies
+/// to a file.
 const CLIENT: &str = r#"
 import json, os, subprocess, sys
 binary, out, calls = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
@@ -30,7 +31,7 @@ with open(out + ".new", "w") as file: json.dump(said, file)
 os.rename(out + ".new", out)
 "#;
 
-/// The client after it left its group, its session, its parents and its environment.
+/// Runs the client detached: outside its process group, its session, its parents and its environment.
 const DETACHED: &str = r#"
 import os, sys
 if os.fork(): sys.exit(0)
@@ -39,7 +40,7 @@ if os.fork(): os._exit(0)
 os.execve(sys.executable, [sys.executable] + sys.argv[1:], {"PATH": "/usr/bin:/bin", "HOME": os.path.expanduser("~"), "CLAUDE_PROJECT_DIR": os.getcwd()})
 "#;
 
-/// Every way to decide, to hand in and to change.
+/// Every call that decides, submits or changes something.
 fn acts(request: &str) -> Value {
     let patch = "--- /dev/null\n+++ b/new.txt\n@@ -0,0 +1 @@\n+x\n";
     json!([
@@ -74,7 +75,7 @@ fn beside(server: &Server, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// The replies of a script, once they are there.
+/// Waits for the replies of a script. None if they do not come in time.
 fn written(path: &PathBuf) -> Option<Vec<Value>> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(20) {
@@ -128,7 +129,7 @@ fn a_server_that_an_agents_command_started_decides_nothing() {
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         refused(&written(&PathBuf::from(&out)).unwrap(), "second_server");
     }
-    // A shell that becomes the server, fed by another process of the shell's.
+    // The shell becomes the server, and another process of the shell writes its input.
     let line = |id: u64, method: &str, params: Value| {
         json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string()
     };
@@ -154,7 +155,7 @@ fn a_server_that_an_agents_command_started_decides_nothing() {
 #[test]
 fn a_server_that_the_agent_itself_feeds_decides() {
     let (client, request) = waiting(Server::new().env("MAESTRO_APPROVALS", "relay"));
-    // The client is the agent: a script under its name that holds the other end.
+    // The client is the agent: a script under its name, at the other end of the pipe.
     let agent = beside(&client.server, "bin/claude", &format!("#!{}\n{CLIENT}", python()));
     let out = client.project().parent().unwrap().join("said.json");
     let mut command = Command::new(agent);
@@ -166,7 +167,7 @@ fn a_server_that_the_agent_itself_feeds_decides() {
     assert!(command.status().unwrap().success());
     let said = written(&out).unwrap();
     assert_eq!(said[0]["ok"], true, "{said:#?}");
-    // The client's own name counts in the server that began the run, and this is another one.
+    // The client's name counts only in the server that began the run, and this is another server.
     assert_eq!(said[0]["decided_by"], "relayed", "{said:#?}");
 }
 
@@ -235,7 +236,7 @@ fn a_terminal_below_an_agent_is_nobodys() {
         &["runs", "stop", "x", "--message", "enough"],
         &["trust"],
     ] {
-        // `script` gives it a terminal, and types the word.
+        // `script` runs the command in a terminal, and types the word.
         let typed = format!(
             "(sleep 0.3; echo approve; sleep 0.3) | script -qec '{binary} {}' /dev/null",
             words.join(" ")
@@ -249,7 +250,7 @@ fn a_terminal_below_an_agent_is_nobodys() {
 
 #[test]
 fn a_relayed_word_closes_no_dialog() {
-    // The human looks at the form, while another server's model claims that they have decided.
+    // The human looks at the form, while the model of another server claims that the human has decided.
     let server = Server::new();
     let other = server.beside().start();
     let mut other = Some(other);

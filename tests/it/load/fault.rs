@@ -74,7 +74,7 @@ impl Fault {
         }
     }
 
-    /// The codes with which a consult of such a CLI may end; none is an answer.
+    /// The codes with which a consult of such a CLI may end. `None` means an answer.
     pub(crate) fn ends_with(self) -> &'static [Option<&'static str>] {
         match self {
             Self::Answers | Self::AnswersLate | Self::LeavesGrandchildren | Self::AnswersInvalidUtf8 => {
@@ -88,14 +88,14 @@ impl Fault {
     }
 }
 
-/// A configuration with `COUNT` CLIs, and their names.
+/// A configuration with `count` CLIs, and their names.
 pub(crate) fn clis(count: usize, program: &Path) -> (String, Vec<String>) {
     let mut text = "providers:\n".to_owned();
     let mut names = Vec::new();
     for number in 0..count {
         let fault = FAULTS[number % FAULTS.len()];
         let name = format!("{}{}", fault.name(), number / FAULTS.len());
-        // Patience enough for a busy machine, where an answer is expected.
+        // Where an answer is expected, the timeout is long enough for a busy machine.
         let timeout = if fault == Fault::IgnoresTerm { 1 } else { 25 };
         let command = format!("{} --as text --script '{}'", program.display(), fault.script(number / 8));
         let entry = json!({ "command": command, "timeout_sec": timeout, "stall_timeout_sec": 1 });

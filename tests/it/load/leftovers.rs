@@ -39,7 +39,7 @@ pub(crate) fn below(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The holdings of a process.
+/// The memory, open files and threads of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holdings {
     pub(crate) resident_kb: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Holdings {
 }
 
 impl Holdings {
-    /// None where the process is gone.
+    /// None if the process is gone.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

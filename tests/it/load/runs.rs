@@ -7,7 +7,7 @@ use crate::harness::{Seeded, Server};
 use crate::workflow::broken;
 use crate::workflow::crash::{Acknowledged, kill_after, step};
 
-/// The pause between two runs, in which the consults of the other servers count in none.
+/// Pause between two runs. Meanwhile the consults of the other servers count in no run.
 const PAUSE: Duration = Duration::from_secs(8);
 
 /// Does runs until the deadline; the last one may stay open.
@@ -15,7 +15,7 @@ pub(crate) fn go_through(server: &Server, until: Instant) -> Tally {
     let mut random = Seeded(11);
     let mut tally = Tally::default();
     while Instant::now() < until {
-        // The fault is put back, so that each run mends it anew.
+        // Puts the fault back, so that each run mends it again.
         drop(broken(server.beside()));
         let mut seen = Acknowledged::default();
         let mut is_complete = false;
@@ -29,7 +29,7 @@ pub(crate) fn go_through(server: &Server, until: Instant) -> Tally {
     tally
 }
 
-/// One life of a server. Returns whether the run came to its end.
+/// Works on the run with one server until the server is killed. Returns true if the run is complete.
 fn live(
     server: &Server,
     seen: &mut Acknowledged,

@@ -9,28 +9,29 @@ use super::leftovers::Holdings;
 
 #[derive(Default)]
 pub(crate) struct Tally {
-    /// The ends of the consults by kind of CLI, by code.
+    /// Number of consults by kind of CLI and by code.
     pub(crate) outcomes: BTreeMap<(Fault, String), usize>,
     /// Calls of other tools that were answered, by tool.
     pub(crate) calls: BTreeMap<&'static str, usize>,
     pub(crate) cancelled: usize,
-    /// Consults refused for the open run's budget: a round of debug has one.
+    /// Consults refused because of the open run's budget. A debug round has one consult.
     pub(crate) refused: usize,
-    /// Servers that were killed, and their calls that nobody answered.
+    /// Servers that were killed.
     pub(crate) killed: usize,
+    /// Calls that a killed server did not answer.
     pub(crate) cut_off: usize,
-    /// Servers that had to end in the middle of their work.
+    /// Servers whose input was closed in the middle of their work.
     pub(crate) closed: usize,
     /// Completed runs, on servers that were killed.
     pub(crate) runs: usize,
-    /// The servers' acknowledgements: words that stand in the log.
+    /// Words that a server acknowledged, so they must be in the log.
     pub(crate) acknowledged: BTreeSet<String>,
     /// The holdings of the surviving server, after its last answer.
     pub(crate) at_rest: Option<Holdings>,
 }
 
 impl Tally {
-    /// An answered consult. A forbidden outcome fails the test.
+    /// Counts an answered consult. A forbidden outcome fails the test.
     pub(crate) fn consulted(&mut self, provider: &str, reply: &Value) {
         let fault = Fault::of(provider);
         let code = reply["code"].as_str();

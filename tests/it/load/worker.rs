@@ -11,9 +11,9 @@ use super::leftovers::Holdings;
 use super::tally::Tally;
 use crate::harness::{Client, PATIENCE, Seeded, Server};
 
-/// Parallel calls of one server.
+/// Number of parallel calls of one server.
 const AT_ONCE: usize = 8;
-/// The refusal of a consult while a round of debug is open that has used its one.
+/// Code of a consult that is refused because the open debug round has used its only consult.
 const BUDGET_EXHAUSTED: &str = "budget_exhausted";
 /// The pause after that refusal.
 const REST: Duration = Duration::from_millis(300);
@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_millis(300);
 /// The life of a worker's server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It lives from the beginning to the end; its memory is measured.
+    /// It lives from the beginning to the end, and its memory is measured.
     Survives,
     /// It is killed or closed in the middle of its work, again and again.
     IsEnded,
@@ -47,10 +47,10 @@ pub(crate) struct Worker {
     providers: Vec<String>,
     random: Seeded,
     name: String,
-    /// Numbers the words by which calls are found in the log.
+    /// Number of words so far. A word identifies a call in the log.
     words: usize,
     under_way: BTreeMap<u64, Call>,
-    /// A refusal comes at once, so the next call waits a little.
+    /// No call begins before this time. A refusal comes at once, so the next call waits a little.
     rests_until: Instant,
     tally: Tally,
 }

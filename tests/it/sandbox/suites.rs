@@ -1,5 +1,6 @@
-//! Test suites of real projects in the required sandbox, with toolchains and caches in the home directory, a
-//! server on loopback, temporary files and children. The test names the toolchains that this machine lacks.
+//! Test suites of real projects in the required sandbox. They use toolchains and caches in the home
+//! directory, a server on loopback, temporary files and child processes. A test names the toolchain that this
+//! machine lacks.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Client, Server};
 
-/// The walls behind which each suite has to pass.
+/// The sandbox and network settings with which each suite must pass.
 const WALLS: [(&str, &str); 3] = [("off", "on"), ("required", "on"), ("required", "off")];
 
 /// A program on the PATH of the tests' user.
@@ -22,7 +23,7 @@ fn skip(suite: &str, why: &str) {
     eprintln!("\n*** NOT CHECKED: the {suite} suite behind the sandbox: {why} ***\n");
 }
 
-/// A home directory with toolchains in it, made once for all suites.
+/// A home directory with toolchains in it, which the suites of a test share.
 struct Home {
     path: PathBuf,
     _directory: tempfile::TempDir,
@@ -53,10 +54,10 @@ struct Suite<'a> {
     name: &'a str,
     command: &'a str,
     files: &'a [(&'a str, &'a str)],
-    /// The place of its programs, before the system's own.
+    /// Directory of its programs, which comes first in the PATH.
     path: String,
     environment: Vec<(&'a str, String)>,
-    /// The preparing command, run by the project's developer.
+    /// A command that prepares the project, outside of the sandbox.
     prepared_by: Option<&'a [&'a str]>,
     tests: u64,
 }
@@ -99,7 +100,7 @@ impl Suite<'_> {
             assert_eq!(check["metadata"]["proof"]["tests"], self.tests, "{}: {first:#}", self.name);
             let held = check["metadata"]["sandbox"].as_str().unwrap_or_default();
             assert_eq!(held.starts_with("landlock"), sandbox == "required", "{held}");
-            // The second run finds everything built: what remains is the run and the wall.
+            // The second run finds everything built, so it shows the cost of the tests and the sandbox alone.
             let again = client.call("maestro_verify", verify());
             assert_eq!(again["results"][0]["status"], "passed", "{again:#}");
             eprintln!(
@@ -137,7 +138,7 @@ class Shop(unittest.TestCase):
         os.remove("made.txt")
 "#;
 
-/// A virtual environment with its interpreter at a place that no list knows.
+/// Among others a virtual environment, whose interpreter is in a directory that no list of Maestro names.
 #[test]
 fn pytest_and_unittest_pass() {
     let home = Home::new();
@@ -202,7 +203,7 @@ fn node_and_npm_pass() {
     let Some(node) = found("node").and_then(|node| node.canonicalize().ok()) else {
         return skip("node", "there is no node");
     };
-    // The layout of version managers.
+    // Uses the layout of version managers.
     home.link(&node, ".nvm/versions/node/v1/bin/node");
     let path = home.path.join(".nvm/versions/node/v1/bin").display().to_string();
     let package = r#"{ "name": "shop", "version": "1.0.0", "scripts": { "test": "node --test" } }"#;
@@ -310,9 +311,9 @@ fn cargo_passes() {
     suite.run(&home);
 }
 
-/// Measures this machine for `docs/sandbox.md`: a check that does nothing, with and without the wall.
+/// Measures this machine for `docs/sandbox.md`: a check that does nothing, with and without the sandbox.
 ///
-/// The two take turns and the fastest of each counts: other tests only ever add time, and seldom to both alike.
+/// The two take turns, and the fastest run of each counts, because other tests only add time.
 #[test]
 fn a_check_costs_little_more_behind_the_wall() {
     let test = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n";
@@ -330,6 +331,6 @@ fn a_check_costs_little_more_behind_the_wall() {
         with = with.min(took(&mut walled));
     }
     eprintln!("a check takes {without} ms without the sandbox and {with} ms with it");
-    // The bound is for a debug build on a busy machine; the wall itself takes a millisecond or two.
+    // The limit is for a debug build on a busy machine. The sandbox itself takes a millisecond or two.
     assert!(with < without + 150, "{without} ms, and {with} ms behind the wall");
 }

@@ -1,4 +1,4 @@
-//! Selections by trial in everyday situations, each with the right outcome:
+//! Selections by trial in everyday situations. The situations and the right outcomes are in
 //! `tests/data/selection_cases.yaml`.
 
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ fn write(root: &Path, name: &str, text: &str) {
 }
 
 impl Given {
-    /// The answer of the candidate: a diff by git, in a project that stays as it was.
+    /// The answer of the candidate: a diff that git makes. The project stays as it was.
     fn content(&self, root: &Path) -> String {
         let Some(change) = &self.change else { return self.says.clone().unwrap() };
         for (name, text) in change {

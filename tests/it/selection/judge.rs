@@ -1,4 +1,4 @@
-//! Judges: the bias of a judge decides nothing, and an unreadable judge does not count.
+//! Judges: the bias of a judge decides nothing, and an unreadable judgement does not count.
 
 use serde_json::{Value, json};
 
@@ -55,7 +55,7 @@ fn both_orders_are_asked_without_names() {
     assert_ne!(first_of(&prompts[0]), first_of(&prompts[1]));
 }
 
-/// No judgement, a wavering one and no evidence are reported in the same words.
+/// Asserts the report that no judgement, a wavering judgement and no evidence have in common.
 fn assert_undecided(result: &Value) {
     assert_eq!(
         (&result["ok"], &result["code"], &result["winner_id"], &result["winner"]),
@@ -78,7 +78,7 @@ fn a_judge_that_prefers_the_first_place_decides_nothing() {
             &mut client,
             json!({ "candidates": candidates, "mode": "llm_judge", "criteria": script(json!({ "judge": "first", "later": { "judge": "first" } })) }),
         );
-        // The third opinion names the candidate that happens to stand first, one of the two.
+        // The third opinion names the candidate that happens to come first.
         let judge = &result["judge"];
         assert_eq!((&judge["order_flips"], &judge["asked"]), (&json!(1), &json!(3)), "{result}");
         assert_eq!(judge["third_opinion"], "claude");
@@ -97,7 +97,7 @@ fn a_tie_asks_one_third_opinion_of_somebody_else_who_wrote_none() {
     let settled = judged(server(), candidates.clone(), told("second candidate"));
     assert_eq!((&settled["winner_id"], &settled["judge"]["third_opinion"]), (&json!("y"), &json!("codex")));
     assert_eq!((&settled["judge"]["asked"], &settled["mode_used"]), (&json!(3), &json!("llm_judge")));
-    // A judge that abstains leaves it open.
+    // A judge that abstains leaves the tie open.
     let open = judged(server(), candidates, told("neither of them"));
     assert_eq!(open["judge"]["verdict"], "tie", "{open}");
     assert_undecided(&open);
@@ -158,7 +158,7 @@ fn the_judge_is_told_the_task_and_reads_the_diff_alone() {
     assert!(unknown["error"].as_str().unwrap().contains("`nowhere`"), "{unknown}");
 }
 
-/// Three CLIs answer, and one of them judges: each compares the answers of the others.
+/// Three CLIs answer, and each of them judges the answers of the two others.
 #[test]
 fn an_ensemble_of_everybody_is_judged_by_its_authors_crosswise() {
     let mut client = with_claude().fake("codex", "codex").fake("gemini", "gemini").start();
@@ -309,7 +309,7 @@ fn the_judge_weighs_in_a_hybrid() {
     assert_eq!(result["candidates"][1]["judge"], 0.9);
 }
 
-/// A quota that is spent until long after this test.
+/// A quota that is spent until 2099.
 fn spent() -> Value {
     json!({
         "status": 429, "judge": null,
@@ -317,7 +317,7 @@ fn spent() -> Value {
     })
 }
 
-/// A judge that decides on the first order, and has spent its quota at the second.
+/// A judge that answers for the first order, and has no quota left for the second.
 fn midway() -> Value {
     json!({ "judge": "second candidate", "later": spent() })
 }
@@ -363,11 +363,11 @@ fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
     assert!(stood_in["why"].as_str().unwrap().contains("`fallback` of claude permits"), "{judge}");
     let reason = judge["reason"].as_str().unwrap();
     assert!(reason.starts_with("claude could not be asked (quota_exceeded, until 2099"), "{judge}");
-    // Both orders go to one judge: one opinion each of two judges says nothing about the order.
+    // Both orders go to one judge, because one opinion each of two judges shows nothing about the order.
     assert_eq!((client.log("claude").len(), client.log("codex").len()), (2, 2));
     assert_eq!(judge["asked"], 4, "{judge}");
     assert!(client.log("gemini").is_empty());
-    // From then on it is not asked at all.
+    // From then on claude is not asked at all.
     let result = ask(&mut client, true);
     assert_eq!(
         (&result["judge"]["provider"], &result["judge"]["asked"]),
@@ -376,8 +376,8 @@ fn a_judge_that_refuses_midway_is_replaced_by_whom_its_user_permits() {
     );
     assert_eq!(client.log("claude").len(), 2);
 
-    // If the call names one judge, and permits nobody or only an author, there is no judgement, and nobody
-    // else is asked.
+    // If the call names one judge, and nobody or only an author may stand in, there is no judgement, and no
+    // other provider is asked.
     for server in [with_claude().codex().fake("gemini", "gemini"), permitting("gemini")] {
         let mut client = server.start();
         let result = ask(&mut client, true);

@@ -167,7 +167,7 @@ fn a_trial_starts_nothing_that_the_repository_configures() {
     assert!(!mark.exists(), "a trial started a program of the repository's: {result}");
 }
 
-/// A repository that claims other people's files.
+/// A repository whose configuration names other people's files as its own.
 #[test]
 fn a_trial_copies_nothing_from_outside_of_the_project() {
     let (server, _scratch) = project();
@@ -371,7 +371,7 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     let unprobed = select(&mut client, with(&all, json!([]), "tests_first"));
     assert_eq!(unprobed["winner_id"], Value::Null, "{unprobed}");
     assert!(unprobed["hint"].as_str().unwrap().contains("`probe`"));
-    // If the outputs are equal, either one will do.
+    // If the outputs are equal, either candidate may win.
     let alike = json!([all[2], all[3]]);
     let settled = select(&mut client, with(&alike, probe.clone(), "tests_first"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Who may decide: decisions with authority, and words without any.
+//! Approvals: decisions that count, and claims that do not.
 
 use serde_json::{Value, json};
 
@@ -185,7 +185,8 @@ fn an_answer_to_no_question_of_the_stage_is_refused() {
     assert!(reply["hint"].as_str().unwrap().contains(&request), "{reply}");
 }
 
-/// The stateless era: the reply of the call that asks, and the same call with an answer.
+/// Begins a stage in the stateless era. Returns the client, the same call with an answer, and the reply that
+/// asks.
 fn asked(server: Server) -> (Client, Value, Value) {
     let mut client = server.modern().human_by(|_| None).start();
     begin(&mut client);
@@ -252,7 +253,7 @@ fn a_state_that_was_changed_or_belongs_elsewhere_is_refused() {
         assert_eq!(reply["code"], "request_state_invalid", "{what}: {reply}");
         assert!(pending(&mut client), "{what}");
     }
-    // The state of another project.
+    // The state of another project is refused too.
     let (_elsewhere, _, foreign) = asked(project());
     let mut call = again.clone();
     call["requestState"] = foreign["requestState"].clone();
@@ -304,7 +305,7 @@ fn a_word_that_another_server_relays_leaves_a_dialog_open() {
     let request = open["pending_requests"][0]["request_id"].as_str().unwrap().to_owned();
     let said = other.call("maestro_submit_approval", json!({ "request_id": request, "approved": true }));
     assert_eq!(said["code"], "dialog_open", "{said}");
-    // Once nobody looks at it any more, the word counts.
+    // Once the dialog is gone, the relayed decision counts.
     client.cancel(id);
     crate::harness::eventually("the dialog is gone", crate::harness::PATIENCE, || {
         let said = other.call("maestro_submit_approval", json!({ "request_id": request, "approved": true }));
@@ -312,7 +313,7 @@ fn a_word_that_another_server_relays_leaves_a_dialog_open() {
     });
 }
 
-/// The kinds of the log's events from the first request on.
+/// The log's events from the first request on.
 fn since_the_request(client: &Client) -> Vec<Value> {
     let mut events = client.events();
     let at = events.iter().position(|event| event["kind"] == "approval_requested").unwrap();
@@ -346,7 +347,7 @@ fn a_dialog_is_in_the_log_with_its_request_and_once() {
         let mut other = client.server.beside().start();
         assert_eq!(approve(&mut other, &request)["code"], "dialog_open", "{what}");
         client.cancel(id);
-        // Another call answers a call that ended with its question.
+        // In the stateless era the call has ended with its question, so cancelling it closes no dialog.
         if what.starts_with("later") {
             assert_eq!(approve(&mut other, &request)["code"], "dialog_open", "{what}");
             continue;

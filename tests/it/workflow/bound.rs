@@ -20,7 +20,7 @@ fn up_to_implement(client: &mut Client) {
     }
 }
 
-/// Hands in a round of debug with a change.
+/// Submits a round of debug with a change.
 fn propose(client: &mut Client, diff: &str) -> Value {
     let mut outputs = outputs("debug");
     outputs["change"] = json!({ "diff": diff });
@@ -40,7 +40,7 @@ fn nothing_is_changed_before_implement_is_approved() {
         assert_refused(&patch(client, FIRST_DIFF), "change_not_approved", at, next);
         let restored = client.call("maestro_restore_from_backup", undo.clone());
         assert_refused(&restored, "change_not_approved", at, next);
-        // Another server is no way around it, and a dry run is permitted.
+        // Another server refuses the patch too, and a dry run is permitted.
         let mut other = client.server.beside().start();
         assert_refused(&patch(&mut other, FIRST_DIFF), "change_not_approved", at, next);
         let tried = client.call("maestro_apply_patch", json!({ "patch": FIRST_DIFF, "dry_run": true }));
@@ -87,11 +87,11 @@ fn the_first_change_is_the_approved_one() {
         assert!(reply["error"].as_str().unwrap().contains(why), "{reply}");
     }
     assert_eq!(content(&client), was);
-    // A round of debug that begins meanwhile is no way around it.
+    // A round of debug that begins meanwhile does not permit another change.
     assert_eq!(stage(&mut client, "debug")["mode"], "solo");
     let reply = patch(&mut client, &FIRST_DIFF.replace("/ 4", "/ 5"));
     assert_refused(&reply, "change_differs", "running(debug)", "stage `debug`");
-    // The same lines, cut otherwise, are the same change.
+    // The same lines in another hunk are the same change.
     let cut = "--- a/mean.py\n+++ b/mean.py\n@@ -2 +2 @@\n-    return sum(numbers) / 2\n+    return sum(numbers) / 4\n";
     assert_eq!(patch(&mut client, cut)["ok"], true);
     let applied = super::events(&client.server).into_iter().rfind(|(kind, _)| kind == "changed").unwrap().1;
@@ -201,7 +201,7 @@ fn what_is_changed_in_debug_is_in_the_next_report() {
         display.contains("CHANGED SINCE THE LAST REPORT (2)") && display.contains("a very odd line"),
         "{display}"
     );
-    // While a person reads it, nothing changes; after it was shown, it is not shown again.
+    // While a person reads the report, nothing may change. A change that was shown is not shown again.
     let request = asked["request_id"].as_str().unwrap().to_owned();
     let reply = patch(&mut client, FIRST_DIFF);
     assert_refused(&reply, "approval_pending", "awaiting_approval(debug)", &request);

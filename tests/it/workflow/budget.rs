@@ -1,4 +1,4 @@
-//! The budget of a run: 2 consults a stage, 1 a round of debug, 6 in all, and never one more.
+//! The budget of a run: 2 consults for a stage, 1 for a round of debug, 6 in all, and never one more.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::harness::Client;
 
-/// A consult on the account of the open run.
+/// A consult that counts in the open run.
 fn plain(client: &mut Client) -> Value {
     let run = state(client)["workflow_id"].clone();
     client.call("maestro_consult", json!({ "prompt": "why?", "workflow_id": run }))
@@ -30,7 +30,7 @@ fn two_of_a_stage() {
     let request = request_of(&stage(&mut client, "analyze"));
     assert_eq!(plain(&mut client)["ok"], true);
     assert_exhausted(&plain(&mut client));
-    // Another role, or the name of another stage, is no way around it.
+    // Another role or the name of another stage does not avoid the limit.
     let run = state(&mut client)["workflow_id"].clone();
     let role = json!({ "role": "debugger", "prompt": "why?", "stage": "improve", "workflow_id": run });
     assert_exhausted(&client.call("maestro_consult_with_role", role));
@@ -217,7 +217,7 @@ fn beginning_the_same_task_again_does_not_reset_it() {
     assert_eq!(begin(&mut other)["workflow_id"], run["workflow_id"]);
 }
 
-/// Another run is no way to a fresh budget while the one before it is open.
+/// A new run gets no fresh budget while the run before it is open.
 #[test]
 fn another_task_begins_with_what_the_open_run_has_spent() {
     let mut client = project().start();
@@ -228,7 +228,7 @@ fn another_task_begins_with_what_the_open_run_has_spent() {
         json!({ "task": "mend it in other words", "start_stage": "implement" }),
     );
     assert_eq!((&other["continued"], &other["budget"]["used"]), (&json!(false), &json!(1)), "{other}");
-    // A server without a run begins afresh.
+    // A server without a run begins with a fresh budget.
     let mut second = client.server.beside().start();
     let fresh = second.call("maestro_workflow_with_hitl", json!({ "task": "something else" }));
     assert_eq!(fresh["budget"]["used"], 0, "{fresh}");
@@ -242,7 +242,7 @@ fn outside_any_run_nothing_is_limited() {
     }
 }
 
-/// A run that waits for its human costs other work nothing.
+/// A run that waits for its human does not limit other work.
 #[test]
 fn an_open_run_holds_up_no_other_work() {
     let mut client = project().start();
@@ -256,13 +256,13 @@ fn an_open_run_holds_up_no_other_work() {
     for told in [run.as_str(), "mend the mean", " s ago", "maestro-mcp runs stop"] {
         assert!(hint.contains(told), "{told}: {hint}");
     }
-    // A call that does not name the run is asked, also with the packing limits of its stage.
+    // A call that does not name the run is allowed, also if it names a stage for its packing limits.
     for stage in [json!(null), json!("analyze"), json!("improve")] {
         let reply = client.call("maestro_consult", json!({ "prompt": "something else", "stage": stage }));
         assert_eq!(reply["ok"], true, "{reply}");
     }
     assert_eq!(state(&mut client)["total_consults"], 2);
-    // A call that names the current stage belongs to it.
+    // A call that names the running stage counts in the run.
     let mut solo = project().env("MAESTRO_MAX_CONSULT_TOTAL", "1").start();
     begin(&mut solo);
     pass(&mut solo, "analyze");
@@ -317,7 +317,7 @@ fn an_idle_run_is_parked_and_can_be_taken_up() {
     assert_eq!(client.call("maestro_run_stage_with_approval", call)["ok"], true);
     let state = state(&mut client);
     assert_eq!((&state["workflow_id"], &state["parked"]), (&json!(run), &json!(false)), "{state}");
-    // If the user does not want it, no run is ever parked.
+    // With 0 days, no run is ever parked.
     let mut client = begun_before(900).0.env("MAESTRO_PARK_AFTER_DAYS", "0").start();
     assert_eq!(patch(&mut client, FIRST_DIFF)["code"], "change_not_approved");
 }
@@ -362,7 +362,7 @@ fn votes_and_judges_count_in_the_run_that_they_name() {
             let before = state(&mut client)["budget"]["used"].clone();
             client.call(tool, arguments);
             let after = state(&mut client)["budget"]["used"].clone();
-            // Samples of a vote have limits of their own.
+            // The samples of a vote have their own limits.
             assert_eq!(before != after, named && tool == "maestro_select_best", "{tool}: {before} {after}");
             let last =
                 client.events().into_iter().rev().find(|event| event["kind"] == "consult_settled").unwrap();

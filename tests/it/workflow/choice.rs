@@ -1,5 +1,5 @@
-//! A human's words steer a run: the chosen hypothesis goes on, and answers that contradict the decision are
-//! asked again.
+//! A human's words steer a run: the chosen hypothesis goes on, and the human is asked back if an answer
+//! contradicts the decision.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{arguments, begin, hypotheses, outputs, pass, project, request_of, stage, state, task};
 use crate::harness::{Answer, Client, Server};
 
-/// Brings a run to a hypothesize on which two consultants answer.
+/// Brings a run to a hypothesize stage that two consultants answer.
 fn asked_two(client: &mut Client, codex: &Value, gemini: &Value) -> Value {
     begin(client);
     pass(client, "analyze");
@@ -114,7 +114,7 @@ fn agreement_is_shown_also_where_two_answers_are_one() {
     }
 }
 
-/// Hands in a stage as the only one of its run, and returns its request.
+/// Submits a stage as the only one of its run, and returns its request.
 fn handed_in(server: Server, name: &str) -> (Client, String) {
     let mut client = server.start();
     if name == "improve" {
@@ -183,7 +183,7 @@ fn a_form_asks_back_once() {
     }
 }
 
-/// A comment is an answer too, in every language.
+/// Comments that contradict an approval, in English and in Korean.
 const COMMENTS: [&str; 4] = [
     "do not merge this, it is wrong",
     "Needs a different approach.",
@@ -211,7 +211,7 @@ fn a_comment_against_the_decision_is_asked_back_once() {
         let decided = client.call("maestro_submit_approval", call);
         assert_eq!(decided["ok"], true, "{said}: {decided}");
     }
-    // Praise contradicts a rejection as well.
+    // Praise contradicts a rejection.
     let (mut client, request) = handed_in(project(), "analyze");
     let call = json!({ "request_id": request, "approved": false, "feedback": "LGTM, merge it" });
     assert_eq!(client.call("maestro_submit_approval", call)["code"], "answers_contradict");

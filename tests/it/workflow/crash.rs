@@ -10,15 +10,15 @@ use serde_json::{Value, json};
 use super::{FIRST_DIFF, SECOND_DIFF, arguments, outputs, project};
 use crate::harness::{Client, Seeded, Server};
 
-/// Lives of a run that may end early; the next one is left alone.
+/// Number of servers of a run that may be killed. The next server is left alone.
 const LIVES: u32 = 10;
 
-/// The acknowledgements of the servers.
+/// Facts that a server has acknowledged.
 #[derive(Default)]
 pub(crate) struct Acknowledged {
     /// Texts in the log: ids of runs, requests, backups and checks.
     pub(crate) texts: BTreeSet<String>,
-    /// The run.
+    /// Id of the run.
     run: Option<String>,
     /// Requests that were approved.
     approved: BTreeSet<String>,
@@ -70,7 +70,8 @@ fn call(seen: &mut Acknowledged, client: &mut Client, tool: &str, arguments: Val
     Some(reply)
 }
 
-/// One step of the run, whatever came before; none if the server is gone.
+/// Does the next step of the run, whatever came before. Returns true if the run is complete, and None if the
+/// server is gone.
 pub(crate) fn step(client: &mut Client, seen: &mut Acknowledged) -> Option<bool> {
     let which = seen.run.clone().map_or_else(|| json!({}), |run| json!({ "workflow_id": run }));
     let run = call(seen, client, "maestro_workflow_state", which)?["workflow"].clone();
@@ -135,7 +136,7 @@ pub(crate) fn kill_after(pid: u32, pause: Duration) -> JoinHandle<()> {
     })
 }
 
-/// A run whose servers are killed, up to `kills` times. Returns the number of kills.
+/// Does a run whose servers are killed, up to `kills` times. Returns the number of kills.
 fn run(seed: u64, kills: u32) -> u32 {
     let mut random = Seeded(seed);
     let first = project();
@@ -172,7 +173,7 @@ fn run(seed: u64, kills: u32) -> u32 {
 
 #[test]
 fn kills_at_random_points_lose_nothing() {
-    // `make soak` asks for more.
+    // `make soak` sets a larger number.
     let wanted: u32 = std::env::var("MAESTRO_SOAK_KILLS").map_or(20, |count| count.parse().unwrap());
     let (mut killed, mut seed) = (0, 20_261_121);
     while killed < wanted {

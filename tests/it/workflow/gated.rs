@@ -8,10 +8,10 @@ use super::{
 };
 use crate::harness::{Answer, Client};
 
-/// The source of a stage's approval.
+/// A function that gets the result of a stage and has the stage approved.
 type Approve = fn(&mut Client, &Value) -> Value;
 
-/// Every step of a run. `approve` gets the stage's result and returns the decision.
+/// Does every step of a run. `approve` gets the result of a stage and returns the decision.
 fn whole_run(client: &mut Client, approve: Approve) {
     begin(client);
     let reply = stage(client, "analyze");

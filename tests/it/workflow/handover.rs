@@ -109,7 +109,7 @@ fn a_revision_is_the_same_stage_with_the_instructions() {
         "revising(analyze)",
         "analyze",
     );
-    // The very same arguments: a discarded answer is not returned again.
+    // The arguments are the same, but a discarded answer is not returned again.
     let again = stage(&mut client, "analyze");
     assert_eq!((&again["iteration"], &again["from_log"]), (&json!(2), &Value::Null), "{again}");
     assert_ne!(request_of(&again), request);
@@ -157,7 +157,7 @@ fn answers_that_say_something_reach_the_next_stage_with_their_questions() {
     for (id, answer) in [("analyze_files", "Some are missing"), ("analyze_repro", "only on Mondays")] {
         assert_holds(&prompt, &[&format!("{} - {answer}", question(id).as_str().unwrap())]);
     }
-    // A content answer is no news.
+    // An answer that confirms is not passed on.
     for id in ["analyze_completeness", "analyze_accuracy"] {
         assert!(!prompt.contains(question(id).as_str().unwrap()) && !prompt.contains(id), "{prompt}");
     }

@@ -35,7 +35,7 @@ fn a_cancelled_stage_goes_on_to_its_end() {
     let id = client.begin_call(STAGE, slow(0.4));
     client.wait_for_calls("gemini", 1);
     client.cancel(id);
-    // A repeated call during the work.
+    // Repeats the call while the stage is still at work.
     let reply = client.call(STAGE, slow(0.4));
     assert_eq!((&reply["ok"], &reply["approval"]["status"]), (&json!(true), &json!("pending")), "{reply}");
     let again = client.call(STAGE, slow(0.4));
@@ -251,7 +251,7 @@ fn a_killed_stage_whose_provider_refuses_meanwhile_is_answered_by_the_next() {
         assert_eq!((&reply["ok"], next.log("gemini").len()), (&json!(!named), 2), "{reply}");
         if named {
             assert_eq!(reply["code"], "login_missing", "{reply}");
-            assert!(next.log("claude").is_empty(), "who is named is never replaced");
+            assert!(next.log("claude").is_empty(), "a named provider is never replaced");
         } else {
             assert_eq!(reply["stage_result"]["output"]["provider"], "claude", "{reply}");
             assert!(reply.to_string().contains("claude answers instead"), "{reply}");

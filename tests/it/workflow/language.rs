@@ -57,7 +57,7 @@ fn where_korean_is_chosen_the_report_is_korean_and_keys_stay() {
     assert!(results[1]["action_required"].is_string() && results[1]["action_required_ko"].is_string());
 }
 
-/// The questions to a client's human.
+/// The dialog that the human of a client sees.
 fn dialog(server: Server) -> Value {
     let mut client = server.human(Answer::approve()).start();
     begin(&mut client);
@@ -92,7 +92,7 @@ fn columns(text: &str) -> usize {
         .sum()
 }
 
-/// The dialog of each stage carries the decision in three rows, its titles fit, and it speaks one language.
+/// The dialog of each stage shows the decision in three rows, its titles fit, and it uses one language.
 #[test]
 fn the_dialog_of_every_stage_carries_the_decision_in_three_rows() {
     let passes = "import unittest\nclass T(unittest.TestCase):\n    def test_it(self): pass\n";
@@ -107,7 +107,7 @@ fn the_dialog_of_every_stage_carries_the_decision_in_three_rows() {
                 client.call("maestro_verify", check);
             }
             let decided_by = if name == "debug" {
-                // The orchestrator does its first rounds itself.
+                // The orchestrator does the first rounds of debug itself.
                 let request = super::hand_in(&mut client, name)["request_id"].clone();
                 let submit = json!({ "request_id": request, "approved": true });
                 client.call("maestro_submit_approval", submit)["decided_by"].clone()

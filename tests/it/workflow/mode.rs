@@ -31,7 +31,7 @@ fn the_stricter_of_the_run_and_the_server_holds() {
         let reply = approve(&mut second, &request);
         assert_eq!(reply["code"].as_str().unwrap_or_default(), expected, "{run} {server}: {reply}");
     }
-    // A run that relays is asked about if the deciding server asks.
+    // If the deciding server asks, the human of a relaying run is asked too.
     let mut client = project().env("MAESTRO_APPROVALS", "relay").start();
     begin(&mut client);
     let request = request_of(&stage(&mut client, "analyze"));
@@ -49,7 +49,7 @@ fn where_a_human_is_wanted_no_argument_counts() {
     assert!(run["notes"].to_string().contains("has no effect"), "{run}");
     let reply = stage(&mut client, "analyze");
     assert_eq!(reply["approval"]["status"], "pending", "{reply}");
-    // The client's own name is no human's word either.
+    // The client's name does not count as a human's decision either.
     let request = request_of(&reply);
     assert_eq!(approve(&mut client, &request)["code"], "human_wanted");
     assert_eq!(reject(&mut client, &request)["code"], "human_wanted");
@@ -71,7 +71,7 @@ fn the_policy_does_not_approve_in_a_run_that_wants_a_human() {
 #[test]
 fn an_argument_alone_loosens_nothing() {
     let plain = || project().env("MAESTRO_LATE_START", "false").env("MAESTRO_AUTO_APPROVE_LOW_RISK", "false");
-    // A file of the project is no word of the user's.
+    // A file of the project cannot permit this.
     let project_file = "auto_approve_low_risk: true\nlate_start: true\n";
     let bare = || {
         let mut server = crate::harness::Server::new();
@@ -89,7 +89,7 @@ fn an_argument_alone_loosens_nothing() {
         assert!(run["notes"].to_string().contains("MAESTRO_AUTO_APPROVE_LOW_RISK"), "{run}");
         assert_eq!(stage(&mut client, "analyze")["approval"]["status"], "pending");
     }
-    // A file of the user's is.
+    // A file of the user can.
     let own = crate::harness::Server::new().home_file(".config/maestro/maestro.yaml", project_file);
     let mut client = super::broken(own.codex().fake("gemini", "gemini")).start();
     assert_eq!(start(&mut client, json!({ "start_stage": "implement" }))["state"], "ready(implement)");
@@ -110,7 +110,7 @@ fn a_late_start_is_in_the_report() {
         risks.contains("began at implement. Skipped, and reviewed by nobody: analyze, hypothesize."),
         "{reply}"
     );
-    // The same holds for a run that its first stage began.
+    // The same holds for a run that a stage began by itself.
     let mut client = project().start();
     let reply = stage(&mut client, "hypothesize");
     let risks = pending_risks(&mut client);
@@ -136,13 +136,13 @@ fn rejecting_ones_own_run_is_no_new_budget() {
             "{asked}"
         );
     }
-    // Neither is another server, nor a stage that begins a run by itself.
+    // Another server, and a stage that begins a run by itself, get no new budget either.
     let mut second = client.server.beside().start();
     let mut call = arguments("analyze");
     call["task"] = json!(answered(&super::analysis()));
     let reply = second.call("maestro_run_stage_with_approval", call);
     assert_eq!(reply["budget"]["used"], 2, "{reply}");
-    // A human's rejection is theirs, and the next run is a new one.
+    // After a rejection by a human, the next run has a new budget.
     let mut client = project().human(Answer::reject()).start();
     begin(&mut client);
     assert_eq!(stage(&mut client, "analyze")["approval"]["status"], "rejected");

@@ -1,4 +1,4 @@
-//! "Tests passed" means that tests ran. A command that lists, collects, compiles or looks opens no gate.
+//! "Tests passed" means that tests ran. A command that only lists, collects, compiles or reads opens no gate.
 
 use serde_json::{Value, json};
 

@@ -72,7 +72,7 @@ fn a_stage_past_an_open_approval() {
             &request,
         );
     }
-    // The same stage with another question is no way around it either.
+    // Another question for the same stage is refused too.
     let mut other = arguments("analyze");
     other["context_facts"] = json!([]);
     let reply = client.call("maestro_run_stage_with_approval", other);
@@ -105,15 +105,15 @@ fn improve_before_the_checks_passed_after_the_last_change() {
     verify(&mut client);
     assert_refused(&stage(&mut client, "improve"), "stage_out_of_order", "ready(debug)", "debug");
     assert_eq!(patch(&mut client, SECOND_DIFF)["ok"], true);
-    assert_eq!(state(&mut client)["state"], "ready(debug)", "a change is no check");
+    assert_eq!(state(&mut client)["state"], "ready(debug)", "a change is not a check");
     assert_eq!(verify(&mut client)["ok"], true);
     assert_eq!(state(&mut client)["state"], "ready(improve)");
-    // A change after the checks shuts the gate again.
+    // A change after the checks closes the gate again.
     let undo = SECOND_DIFF.replace("\n-", "\n~").replace("\n+ ", "\n- ").replace("\n~ ", "\n+ ");
     assert_eq!(patch(&mut client, &undo)["ok"], true, "{undo}");
     assert_eq!(state(&mut client)["state"], "ready(debug)");
     assert_refused(&stage(&mut client, "improve"), "stage_out_of_order", "ready(debug)", "debug");
-    // A run that begins there is refused too.
+    // A run that begins at improve is refused too.
     let mut client = project().start();
     client.call("maestro_workflow_with_hitl", json!({ "task": "polish", "start_stage": "improve" }));
     assert_refused(
@@ -175,12 +175,12 @@ fn a_second_patch_before_the_first_was_checked() {
     assert_refused(&dry, "change_unverified", "ready(debug)", session);
     let mut other = client.server.beside().start();
     assert_refused(&patch(&mut other, SECOND_DIFF), "change_unverified", "ready(debug)", session);
-    // After its undoing it no longer counts.
+    // After the first patch is undone, it no longer counts.
     let undone = client.call("maestro_restore_from_backup", json!({ "backup_session": session }));
     assert_eq!(undone["ok"], true, "{undone}");
     assert_eq!(patch(&mut client, FIRST_DIFF)["ok"], true);
     assert_eq!(verify(&mut client)["ok"], false);
-    assert_eq!(patch(&mut client, SECOND_DIFF)["ok"], true, "checked, whatever came of it");
+    assert_eq!(patch(&mut client, SECOND_DIFF)["ok"], true, "a check is enough, whatever its result");
     let kinds: Vec<Value> = super::events(&client.server)
         .into_iter()
         .filter(|(kind, _)| kind == "changed")

@@ -67,7 +67,7 @@ fn where_the_preferred_cli_is_missing_the_next_one_answers() {
     let reply = client.call("maestro_run_stage_with_approval", call);
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("cli_not_found")), "{reply}");
     assert_eq!((client.log("claude").len(), client.log("codex").len()), (1, 0));
-    assert_eq!(state(&mut client)["total_consults"], 1, "who was not there costs nothing");
+    assert_eq!(state(&mut client)["total_consults"], 1, "a missing CLI costs nothing");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn where_the_preferred_cli_refuses_the_next_one_answers() {
     call["providers"] = json!(["gemini"]);
     let reply = client.call("maestro_run_stage_with_approval", call);
     assert_eq!(reply["ok"], false, "{reply}");
-    assert!(client.log("claude").is_empty(), "who is named is never replaced");
+    assert!(client.log("claude").is_empty(), "a named provider is never replaced");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn two_that_refuse_are_not_replaced_by_the_same_one() {
     let reply = client.call("maestro_run_stage_with_approval", asking("hypothesize", script));
     assert_eq!((&reply["ok"], &reply["mode"]), (&json!(true), &json!("ensemble")), "{reply}");
     assert_eq!(reply["stage_result"]["output"]["provider"], "claude", "{reply}");
-    assert_eq!(client.log("claude").len(), 1, "one voice is heard once");
+    assert_eq!(client.log("claude").len(), 1, "claude is asked only once");
     let candidates = reply["stage_result"]["output"]["candidates"].as_array().unwrap();
     let codes: Vec<&Value> = candidates.iter().filter(|it| it["ok"] == false).map(|it| &it["code"]).collect();
     assert_eq!((candidates.len(), codes), (2, vec![&json!("login_missing")]), "{reply}");
@@ -136,7 +136,7 @@ fn a_flagged_answer_is_discarded_and_asked_for_once_more() {
     assert_eq!(candidates.len(), 2, "{candidates:?}");
     assert_eq!((&candidates[0]["ok"], &candidates[1]["ok"]), (&json!(false), &json!(true)));
     assert_eq!(candidates[1]["resample"], true);
-    assert_eq!(candidates[0]["content"], "I am not sure which one it is.", "it is never repaired");
+    assert_eq!(candidates[0]["content"], "I am not sure which one it is.", "an answer is never repaired");
     assert!(candidates[0]["red_flags"].to_string().contains("not_sure"), "{candidates:?}");
     assert_eq!(count(&client.server, "answered"), 2);
     assert_eq!(client.log("gemini").len(), 2);
@@ -234,7 +234,7 @@ fn outside_any_run_stages_are_done_one_at_a_time_without_limit() {
             assert!(reply["consults_used"].as_u64().unwrap() >= 1);
         }
     }
-    // The same call again is a new question: its caller has the first answer.
+    // The same call again is a new question, because its caller has the first answer.
     let calls = |client: &crate::harness::Client| client.log("codex").len() + client.log("gemini").len();
     let before = calls(&client);
     let mut call = arguments("analyze");
@@ -242,7 +242,7 @@ fn outside_any_run_stages_are_done_one_at_a_time_without_limit() {
     client.call("maestro_run_stage", call);
     assert_eq!(calls(&client), before + 1);
     assert_eq!(state(&mut client)["current_stage"], Value::Null);
-    assert_eq!(count(&client.server, "consult_settled"), calls(&client), "counted");
+    assert_eq!(count(&client.server, "consult_settled"), calls(&client), "every call is counted");
     assert_eq!(count(&client.server, "run_started"), 0);
 }
 
@@ -274,8 +274,8 @@ fn with_approval_a_stage_outside_any_run_begins_one() {
     assert_eq!(state(&mut client)["state"], "awaiting_approval(hypothesize)");
 }
 
-/// After any failure of the CLI itself, known or not, the next one is asked. If the task is at fault,
-/// nobody else is.
+/// After any failure of the CLI itself, known or not, the next CLI is asked. If the task is at fault, no
+/// other CLI is asked.
 #[test]
 fn a_cli_that_fails_for_its_own_reasons_gives_way_to_the_next() {
     let limit = "You've hit your usage limit. Try again at Aug 27th, 2031 5:05 AM.";

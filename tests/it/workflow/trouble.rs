@@ -26,7 +26,7 @@ fn every_workflow_tool(client: &mut Client, code: &str, reads: bool) {
         let decision = json!({ "request_id": "any", "approved": true });
         assert_store_error(&client.call("maestro_submit_approval", decision), code);
     }
-    assert!(client.log("gemini").is_empty(), "nobody is asked for what cannot be recorded");
+    assert!(client.log("gemini").is_empty(), "no CLI is asked if its answer cannot be recorded");
 }
 
 fn plain_consults_work(client: &mut Client) {
@@ -62,7 +62,7 @@ fn a_log_that_is_none() {
     let mut client = damaged().start();
     every_workflow_tool(&mut client, "store_corrupt", true);
     plain_consults_work(&mut client);
-    // Only the log says whether a run stands in the way of a patch.
+    // Only the log tells if a run forbids the patch.
     let reply = patch(&mut client, FIRST_DIFF);
     assert_eq!((&reply["ok"], &reply["code"]), (&json!(false), &json!("log_unavailable")), "{reply}");
     client.close();
