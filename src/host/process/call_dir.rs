@@ -4,17 +4,12 @@ use std::fs::{DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use super::leftover;
-
-/// Time before a directory is removed, so that the removal does not compete with the reply to its call.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Permissions for the owner only.
 const PRIVATE: u32 = 0o700;
@@ -68,8 +63,7 @@ impl CallDir {
 }
 
 impl Drop for CallDir {
-    /// Removes the directory on a blocking thread, because a program may have left any number of files. That
-    /// begins after [`PAUSE`]; if the runtime ends before, the directory is removed then.
+    /// Removes the directory on a blocking thread, because a program may have left any number of files.
     fn drop(&mut self) {
         let root = self.root.take();
         let path = std::mem::take(&mut self.path);
@@ -80,10 +74,7 @@ impl Drop for CallDir {
             drop(root);
         };
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move {
-                sleep(PAUSE).await;
-                drop(spawn_blocking(remove));
-            })),
+            Ok(runtime) => drop(runtime.spawn_blocking(remove)),
             Err(_) => remove(),
         }
     }
