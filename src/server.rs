@@ -38,7 +38,7 @@ use crate::flow::job::Jobs;
 use crate::flow::kit::Kit;
 use crate::flow::worktree_note::place_notes;
 use crate::tools::catalogue::{BACKGROUND, Handle, Tools, is_long};
-use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room};
+use crate::tools::{WRONG_ARGUMENTS, failure, in_languages, with_links, with_notes, with_room, written};
 use call_log::CallLog;
 use jobs::{Asking, Reasons};
 
@@ -277,7 +277,10 @@ impl ServerHandler for Maestro {
         let ending = call_log.call(&request.name, self.tools().router.has_route(&request.name));
         let outcome = self.answered(request, context).instrument(ending.span()).await;
         ending.with(&outcome);
-        outcome
+        outcome.map(|response| match response {
+            CallToolResponse::Complete(result) => written(result).into(),
+            other => other,
+        })
     }
 
     async fn get_task(

@@ -28,6 +28,6 @@ mod workflow;
 #[cfg(test)]
 pub(crate) use polish::arguments;
 pub(crate) use polish::{WRONG_ARGUMENTS, resource, with_links};
-pub(crate) use reply::{failure, in_languages, reply, structured, with_notes, with_room};
+pub(crate) use reply::{failure, in_languages, reply, structured, with_notes, with_room, written};
 #[cfg(test)]
 pub(crate) use {polish::Parameters, report::reporting};

@@ -27,7 +27,7 @@ use crate::flow::scope::Scope;
 use crate::flow::time::{now, rfc3339};
 use crate::tools::catalogue::{Again, takes_time};
 use crate::tools::dialog::NobodyToAsk;
-use crate::tools::{failure, reply, structured, with_links, with_room};
+use crate::tools::{failure, reply, structured, with_links, with_room, written};
 
 /// Interval at which a client may ask for the state of a task, in milliseconds.
 const POLL_MS: u64 = 1_000;
@@ -435,7 +435,7 @@ impl Maestro {
             State::Done | State::Failed => {
                 let value = jobs.result_of(&job).await.map_err(unknown)?.unwrap_or_default();
                 jobs.collected(&job).await.map_err(unknown)?;
-                TaskPayload::Completed { result: object(&structured(value)) }
+                TaskPayload::Completed { result: object(&written(structured(value))) }
             }
             State::Cancelled => TaskPayload::Cancelled,
             State::ServerGone => {

@@ -44,14 +44,27 @@ pub(crate) fn failure_with(error: &Error, more: &Value) -> CallToolResult {
     structured(result.structured_content.unwrap_or_default())
 }
 
+/// The result with this object. Its text is missing until [`written`], because notes may still be added.
 pub(crate) fn structured(mut value: Value) -> CallToolResult {
     round(&mut value);
-    // The same as `CallToolResult::structured`, in half the time.
-    let text = vec![ContentBlock::text(serde_json::to_string(&value).unwrap_or_default())];
     let is_error = value.get("ok") == Some(&Value::Bool(false));
-    let mut result = if is_error { CallToolResult::error(text) } else { CallToolResult::success(text) };
+    let mut result =
+        if is_error { CallToolResult::error(Vec::new()) } else { CallToolResult::success(Vec::new()) };
     result.structured_content = Some(value);
     result
+}
+
+/// Adds the object as text in front of the links, unless it is there.
+pub(crate) fn written(mut result: CallToolResult) -> CallToolResult {
+    if let (None, Some(value)) = (text_of(&result), &result.structured_content) {
+        let text = serde_json::to_string(value).unwrap_or_default();
+        result.content.insert(0, ContentBlock::text(text));
+    }
+    result
+}
+
+fn text_of(result: &CallToolResult) -> Option<&str> {
+    result.content.iter().find_map(|block| block.as_text()).map(|text| text.text.as_str())
 }
 
 /// Keys with data of others, whose numbers stay as they are.
@@ -83,18 +96,24 @@ fn shortened(number: f64) -> f64 {
 
 /// Adds keys to a response; they never replace its own.
 pub(crate) fn with_notes(response: CallToolResponse, notes: Vec<(&'static str, Value)>) -> CallToolResponse {
-    match response {
-        CallToolResponse::Complete(CallToolResult {
-            structured_content: Some(Value::Object(mut object)),
-            ..
-        }) if !notes.is_empty() => {
-            for (name, note) in notes {
-                object.entry(name).or_insert(note);
-            }
-            structured(Value::Object(object)).into()
+    changed(response, |value| {
+        let (Some(object), false) = (value.as_object_mut(), notes.is_empty()) else { return false };
+        for (name, mut note) in notes {
+            round(&mut note);
+            object.entry(name).or_insert(note);
         }
-        other => other,
+        true
+    })
+}
+
+/// Changes the object of a response by `change`, which returns true if it did.
+fn changed(response: CallToolResponse, change: impl FnOnce(&mut Value) -> bool) -> CallToolResponse {
+    let CallToolResponse::Complete(mut result) = response else { return response };
+    if result.structured_content.as_mut().is_some_and(change) {
+        // A text that is there was written before the change.
+        result.content.retain(|block| block.as_text().is_none());
     }
+    result.into()
 }
 
 /// Keys of a result that have a twin for each further language, such as `message_ko`.
@@ -117,15 +136,7 @@ pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> 
         .filter(|language| *language != Language::ENGLISH && !read.contains(language))
         .map(Language::tag)
         .collect();
-    let CallToolResponse::Complete(mut result) = response else { return response };
-    if let Some(value) = &mut result.structured_content
-        && leave_out(value, &left_out)
-    {
-        let mut shown = structured(std::mem::take(value));
-        shown.content.extend(result.content.into_iter().skip(1));
-        return shown.into();
-    }
-    result.into()
+    changed(response, |value| leave_out(value, &left_out))
 }
 
 /// Drops texts in these languages. True if there were any.
@@ -167,22 +178,15 @@ pub(crate) async fn with_room(
     tool: &str,
     response: CallToolResponse,
 ) -> CallToolResponse {
-    let is_large = |result: &CallToolResult| {
-        let text = result.content.first().and_then(|block| block.as_text());
-        text.is_some_and(|text| is_oversize(&text.text))
-    };
-    match response {
-        CallToolResponse::Complete(mut result) if is_large(&result) => match result.structured_content.take()
-        {
-            Some(value) => match cut_down(config, project, tool, value).await {
-                Ok(value) => structured(value),
-                Err(error) => failure(&error),
-            },
-            None => result,
-        }
-        .into(),
-        other => other,
+    let CallToolResponse::Complete(result) = response else { return response };
+    let mut result = written(result);
+    if text_of(&result).is_some_and(is_oversize)
+        && let Some(value) = result.structured_content.take()
+    {
+        let cut = cut_down(config, project, tool, value).await;
+        result = cut.map_or_else(|error| failure(&error), structured);
     }
+    result.into()
 }
 
 /// Every result begins with `ok`.
