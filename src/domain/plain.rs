@@ -37,6 +37,14 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// As [`plain`]. Copies the text only if it changes.
+pub fn made_plain(text: String) -> String {
+    match plain(&text) {
+        Cow::Owned(plain) => plain,
+        Cow::Borrowed(_) => text,
+    }
+}
+
 /// True if a text has a byte that may begin a sequence. Most answers have none, so the slower checks are
 /// skipped. The loop tests eight bytes at a time.
 fn may_act(text: &str) -> bool {
@@ -62,11 +70,11 @@ fn may_act(text: &str) -> bool {
 /// Applies [`plain`] to every string and key of a JSON document.
 pub fn plain_value(value: Value) -> Value {
     match value {
-        Value::String(text) => Value::String(plain(&text).into_owned()),
+        Value::String(text) => Value::String(made_plain(text)),
         Value::Array(items) => items.into_iter().map(plain_value).collect(),
         Value::Object(entries) => entries
             .into_iter()
-            .map(|(key, value)| (plain(&key).into_owned(), plain_value(value)))
+            .map(|(key, value)| (made_plain(key), plain_value(value)))
             .collect::<serde_json::Map<_, _>>()
             .into(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,

@@ -8,7 +8,7 @@ use super::failure::{CliFailure, FailureKind};
 use super::installed::Version;
 use super::{Answer, Ask, Asked, Files, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken, whole_letters};
-use crate::domain::plain::{plain, plain_value};
+use crate::domain::plain::{made_plain, plain_value};
 use crate::host::config::{AdapterKind, AnswerRule, PromptChannel, ProviderSettings, TemplateSettings};
 use crate::host::process::{Finish, Launch, Outcome};
 
@@ -155,7 +155,7 @@ impl Adapter {
         answer.structured = answer.structured.map(plain_value);
         answer.text = match &answer.structured {
             Some(structured) => structured.to_string(),
-            None => plain(&answer.text).into_owned(),
+            None => made_plain(answer.text),
         };
         if answer.text.trim().is_empty() {
             return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));

@@ -74,7 +74,8 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
             Piece::Broken(line) | Piece::Noise(line) => told.note(line),
         }
     }
-    let Some(result) = events.iter().rev().find(|event| kind(event) == Some("result")) else {
+    let ends = |(_, event): &(usize, &Value)| kind(event) == Some("result");
+    let Some((place, result)) = events.iter().enumerate().rev().find(ends) else {
         for event in events.iter().filter(|event| event.get("error").is_some()) {
             told.note(&event.to_string());
         }
@@ -101,11 +102,16 @@ pub fn parse(output: &Outcome<String>) -> Result<Answer, CliFailure> {
     if text.trim().is_empty() && structured.is_none() {
         return Err(output.empty(&told));
     }
-    let text = structured.as_ref().map_or_else(|| text.to_owned(), Value::to_string);
     // These are notes on the model or on a flag. Everything else on stderr is noise of the CLI's runtime.
     let is_note = |line: &&str| line.starts_with("Warning: ") || line.starts_with("[claude-code:");
     let warnings = output.stderr.lines().filter(is_note).map(str::to_owned).collect();
     let (usage, model) = (usage(result), served_model(&events));
+    // A long text is moved, not copied.
+    let text = match (&structured, events.swap_remove(place).get_mut("result").map(Value::take)) {
+        (Some(structured), _) => structured.to_string(),
+        (None, Some(Value::String(text))) => text,
+        (None, _) => String::new(),
+    };
     Ok(Answer { text, structured, usage, model, warnings, ..Answer::default() })
 }
 

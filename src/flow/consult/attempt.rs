@@ -131,7 +131,7 @@ fn arrived_in(scope: &Scope, provider: &str, prepared: &Prepared) -> Option<Cons
     };
     let mut reply = Consulted {
         consult: arrived.consult,
-        masked_answer: Some(arrived.text),
+        masked_answer: Some(arrived.text.into()),
         turn: TurnNote::of(prepared, true, arrived.thread),
         ..Consulted::answered(provider, answer)
     };

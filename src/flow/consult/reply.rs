@@ -112,7 +112,7 @@ pub struct Consulted {
     pub consult: String,
     /// The whole answer with its secrets masked, if that was done for the log.
     #[serde(skip)]
-    pub(super) masked_answer: Option<String>,
+    pub(super) masked_answer: Option<Arc<str>>,
     /// The CLI's own warnings.
     #[serde(skip)]
     pub(super) warnings: Vec<String>,
@@ -331,7 +331,7 @@ impl Consulted {
     fn keep(&mut self, config: &Configuration, project: &ProjectFiles) -> Result<std::path::PathBuf, Error> {
         let whole = match self.masked_answer.take() {
             Some(masked) => masked,
-            None => config.masker()?.mask(&self.content).text.into_owned(),
+            None => config.masker()?.mask(&self.content).text.into(),
         };
         project.answers().keep(&self.provider, &whole).map_err(Error::internal)
     }
@@ -372,7 +372,7 @@ impl Recording {
 
     /// Records the end and completes the reply. If the log cannot be written, the caller still gets the answer.
     /// Blocks.
-    pub(super) fn end(mut self, kit: &Kit, prepared: &Prepared, mut reply: Consulted) -> Consulted {
+    pub(super) fn end(mut self, kit: &Kit, prepared: &Arc<Prepared>, mut reply: Consulted) -> Consulted {
         let Some(mut reservation) = self.reservation.take() else { return reply };
         let refused = reply.cause.as_ref().is_some_and(|error| error.is_refusal() && !error.retryable());
         kit.log.ledger().note(reservation.provider(), refused);
@@ -380,19 +380,28 @@ impl Recording {
         let mask = |said: String| prepared.masker.mask(&plain(&said)).text.into_owned();
         reply.told.warning = reply.told.warning.take().map(mask);
         // Masked once, for the log and for the file that keeps the answer.
-        reply.masked_answer = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into_owned());
-        let settled = self.with_texts(&reservation, kit, prepared, &reply);
-        let thread = settled.turn.as_ref().map(|turn| turn.thread.clone());
-        let id = reply.consult.clone();
-        let is_long = reply.content.len() > LONG_ANSWER;
+        reply.masked_answer = reply.ok.then(|| prepared.masker.mask(&reply.content).text.into());
+        let mut settled = self.settled(&reservation, Some(&reply));
+        let saving = &kit.config.settings().tracing;
+        let (prompts, responses) = (saving.save_prompts, saving.save_responses);
+        // A conversation continues from its texts: without saved texts there is none.
+        let turn = prepared.turn.as_ref().filter(|_| reply.ok && prompts && responses).map(|(turn, ..)| turn);
+        let thread = turn.map(|turn| turn.thread.clone());
+        settled.turn = turn.cloned();
+        let (id, answer, shared) = (reply.consult.clone(), reply.masked_answer.clone(), Arc::clone(prepared));
         let record = move || {
+            let mut prompt = kept(&shared.prompt, prompts);
+            prompt.text =
+                prompt.text.filter(|text| settled.turn.as_ref().is_none_or(|turn| turn.question != *text));
+            let response = answer.map(|answer| kept(&answer, responses));
+            let settled = ConsultSettled { prompt: Some(prompt), response, ..settled };
             reservation.settle(id, settled).unwrap_or_else(|error| {
                 tracing::warn!(%error, "a consult is not in the log");
                 false
             })
         };
         // Completing a long reply takes about as long as recording it.
-        let (is_kept, reply) = if is_long {
+        let (is_kept, reply) = if reply.content.len() > LONG_ANSWER {
             let record = beside(record);
             let reply = reply.finish(kit, prepared);
             (record.join().unwrap_or(false), reply)
@@ -401,28 +410,6 @@ impl Recording {
         };
         let turn = TurnNote::of(prepared, reply.ok, thread.filter(|_| is_kept));
         Consulted { turn, ..reply }
-    }
-
-    /// The event that records the end of a consult, with its texts.
-    fn with_texts(
-        &self,
-        reservation: &Reservation,
-        kit: &Kit,
-        prepared: &Prepared,
-        reply: &Consulted,
-    ) -> ConsultSettled {
-        let saving = &kit.config.settings().tracing;
-        // A conversation continues from its texts: without saved texts there is none.
-        let is_turn = reply.ok && saving.save_prompts && saving.save_responses;
-        let turn = prepared.turn.as_ref().filter(|_| is_turn).map(|(turn, ..)| turn.clone());
-        let mut prompt = kept(&prepared.prompt, saving.save_prompts);
-        prompt.text = prompt.text.filter(|text| turn.as_ref().is_none_or(|turn| turn.question != *text));
-        ConsultSettled {
-            prompt: Some(prompt),
-            response: reply.masked_answer.as_deref().map(|answer| kept(answer, saving.save_responses)),
-            turn,
-            ..self.settled(reservation, Some(reply))
-        }
     }
 
     pub(super) async fn end_off_thread(
