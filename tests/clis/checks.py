@@ -305,6 +305,8 @@ def passing(round, cli):
     server = round.bench.server(MAESTRO_CODEX_EXTRA_ARGS=patient)
     _, requests = round.good(cli, "x " + marker(mode="error", status=status, times=1), server=server)
     server.terminate()
+    statuses = [request.status for request in requests]
+    expect(statuses[0] == status and statuses[-1] == 200, "the overload and the answer:", statuses)
     return "%d requests" % len(requests)
 
 
@@ -342,7 +344,8 @@ def wire(round, cli, server, **arguments):
     """One successful consult: (result, (model, effort) of the request, arguments of the CLI)."""
     round.bench.spawns()
     result, requests = round.good(cli, "x", server=server, **arguments)
-    asked = [r for r in requests if ANSWER in json.dumps(result)][-1]
+    expect(ANSWER in result["content"], "content:", result)
+    asked = requests[-1]        # a request to choose a model comes before it
     argv = (round.bench.spawns() or [{"argv": []}])[-1]["argv"]
     return result, (asked.model, (asked.effort or "none").lower()), argv
 

@@ -56,7 +56,6 @@ class Request:
     body: dict
     api: str = None         # anthropic, openai, gemini; None if it is no model call
     status: int = None
-    client_gone: bool = False
 
     @property
     def text(self):
@@ -208,8 +207,7 @@ class Handler(BaseHTTPRequestHandler):
             self.fake.requests.append(self.req)
         try:
             self.route(path)
-        except (ConnectionError, Cut) as fault:
-            self.req.client_gone = not isinstance(fault, Cut)
+        except (ConnectionError, Cut):
             self.close_connection = True
         except Exception:
             self.fake.faults.append(traceback.format_exc())

@@ -48,7 +48,7 @@ def loopback_up():
 
 def main():
     parser = argparse.ArgumentParser(description="the bench behind `make test-clis`")
-    parser.add_argument("--short", action="store_true", help="a hostile prompt and a hostile model per CLI, about a minute")
+    parser.add_argument("--short", action="store_true", help="only the checks of checks.SHORT, about a minute")
     parser.add_argument("--only", choices=install.PINS, action="append", help="this CLI only; may be repeated")
     parser.add_argument("--check", action="append", help="only checks whose name contains this; may be repeated")
     parser.add_argument("--maestro", default=os.path.join(ROOT, "target", "release", "maestro-mcp"), help="the server's binary")

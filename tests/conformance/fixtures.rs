@@ -4,7 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 #![expect(deprecated, reason = "the suite of 2025-11-25 asks for sampling, logging and subscriptions")]
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,7 +42,6 @@ struct Inner {
     data: Value,
     states: RequestStateCodec,
     changes: broadcast::Sender<Change>,
-    watched: Mutex<HashSet<String>>,
     level: Mutex<LoggingLevel>,
 }
 
@@ -68,7 +66,6 @@ impl Fixtures {
             data: serde_json::from_str(include_str!("fixtures.json")).expect("the fixtures are JSON"),
             states: RequestStateCodec::try_new([7; 32]).expect("the key is long enough"),
             changes: broadcast::channel(16).0,
-            watched: Mutex::default(),
             level: Mutex::new(LoggingLevel::Debug),
         };
         Self { inner: Arc::new(inner) }
@@ -393,23 +390,22 @@ impl ServerHandler for Fixtures {
         Ok(())
     }
 
-    async fn subscribe(&self, request: SubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
+    /// A subscription is accepted. It has no effect, because no resource changes.
+    async fn subscribe(&self, _request: SubscribeRequestParams, context: Context) -> Result<(), ErrorData> {
         if modern(&context) {
             return Err(ErrorData::method_not_found::<SubscribeRequestMethod>());
         }
-        self.inner.watched.lock().unwrap().insert(request.uri);
         Ok(())
     }
 
     async fn unsubscribe(
         &self,
-        request: UnsubscribeRequestParams,
+        _request: UnsubscribeRequestParams,
         context: Context,
     ) -> Result<(), ErrorData> {
         if modern(&context) {
             return Err(ErrorData::method_not_found::<UnsubscribeRequestMethod>());
         }
-        self.inner.watched.lock().unwrap().remove(&request.uri);
         Ok(())
     }
 

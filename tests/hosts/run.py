@@ -157,15 +157,15 @@ def jobs(world, ask, prefix, check):
         return prefix + "maestro_job", {"job": job, "wait_sec": 1 + request.results % 2}
 
     consult = {"prompt": "Why is the mean too small? PAUSE %d" % WORK, "provider": "codex"}
-    for what, first, limit in [
+    for what, first in [
             ("a consult that outlasts the host's time limit", [[(prefix + "maestro_consult", consult)],
-                                                               [(prefix + "maestro_job", {"action": "list"})]], LIMIT),
-            ("a consult in the background", [[(prefix + "maestro_consult", {**consult, "background": True})]], LIMIT)]:
+                                                               [(prefix + "maestro_job", {"action": "list"})]]),
+            ("a consult in the background", [[(prefix + "maestro_consult", {**consult, "background": True})]])]:
         if os.path.exists(calls):
             os.remove(calls)
         world.api.take()
         world.api.plans["job"] = first + [wait] * (WORK + 3)
-        said = ask("Use the tools. " + marker(mode="tools", plan="job"), limit)
+        said = ask("Use the tools. " + marker(mode="tools", plan="job"), LIMIT)
         heard = [request.text for request in world.api.take()]
         asked = 0
         if os.path.exists(calls):
@@ -174,7 +174,7 @@ def jobs(world, ask, prefix, check):
         last = heard[-1] if heard else said
         shown = "\n".join(re.findall(r'.{0,200}(?:job-[0-9a-f]{6}|"ok).{0,300}', last.replace("\\", ""))) or said
         # A host that extends its time limit at each progress message waits for the answer itself.
-        waited = limit and "background" not in first[0][0][1] and not any(map(ids, heard)) and SAID in last
+        waited = "background" not in first[0][0][1] and not any(map(ids, heard)) and SAID in last
         check(what + (" is waited for" if waited else " goes on as a job"), waited or any(map(ids, heard)), shown)
         check(what + " is collected", SAID in last, shown)
         check(what + " is asked once", asked == 1, "asked %d times" % asked)

@@ -12,9 +12,13 @@ fn text(bytes: &[u8]) -> String {
 fn help_shows_an_example_of_every_sub_command() {
     let server = Server::new();
     let all = text(&server.run(&["--help"], "").stdout);
-    let commands = "serve check mcp-config install uninstall consult demo approvals runs why trust backups evidence errors";
-    for command in commands.split(' ') {
-        assert!(all.contains(command), "{all}");
+    let lists = all.split_once("\nSet up:\n").unwrap().1.split_once("\nOptions:\n").unwrap().0;
+    let listed = lists.lines().filter_map(|line| line.strip_prefix("  ")?.split_whitespace().next());
+    let mut listed: Vec<&str> = listed.collect();
+    listed.sort_unstable();
+    let commands = "approvals backups check completions consult demo errors evidence install man mcp-config metrics page review runs serve threads trust uninstall watch why";
+    assert_eq!(listed.join(" "), commands, "{all}");
+    for command in listed {
         let help = text(&server.run(&[command, "--help"], "").stdout);
         assert!(
             help.contains("Example") && help.contains(&format!("maestro-mcp {command}")),
@@ -450,8 +454,9 @@ fn an_error_is_a_document_where_json_is_asked_for() {
 fn json_is_one_document_on_standard_output() {
     let server = Server::new().codex();
     let id = {
-        let asked = server.run(&["consult", "--json", &scripted(json!({ "answer": "yes" }))], "");
+        let asked = server.run(&["consult", "--json", &scripted(json!({ "text": "yes" }))], "");
         let asked: Value = serde_json::from_slice(&asked.stdout).unwrap();
+        assert_eq!(asked["content"], "yes", "{asked}");
         asked["thread"].as_str().unwrap().to_owned()
     };
     let commands = [
@@ -540,9 +545,20 @@ fn the_demo_leaves_a_page_that_answers_where_a_person_watches() {
 #[test]
 fn the_demo_can_be_run_again_and_leaves_its_project() {
     let server = Server::new();
+    let demo = server.project().parent().unwrap().join("home/.cache/maestro/demo");
+    let mark = demo.join("of-the-first-run.txt");
     for _ in 0..2 {
         let output = server.run(&["demo"], "");
-        assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+        let said = text(&output.stdout);
+        assert!(output.status.success(), "{said}{}", text(&output.stderr));
+        assert!(said.contains("1 of 1 checks passed") && said.contains("The project stays in"), "{said}");
+        assert!(said.contains("home/.cache/maestro/demo"), "{said}");
+        let mended = std::fs::read_to_string(demo.join("inventory/stock.py")).unwrap();
+        assert!(mended.contains("Movement(normalise(sku), -quantity)"), "{mended}");
+        assert!(demo.join(".maestro/maestro.db").is_file());
+        // Each run begins with a project of its own.
+        assert!(!mark.exists());
+        std::fs::write(&mark, "").unwrap();
     }
 }
 

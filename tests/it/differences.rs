@@ -2,15 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, fake_cli, scripted};
-
-/// A server with a provider `shell`, whose CLI is a shell script.
-fn shell(script: &str) -> Server {
-    let server = Server::new().file("cli.sh", script);
-    let path = server.project().join("cli.sh");
-    let config = format!("providers: {{ shell: {{ command: \"/bin/sh '{}'\" }} }}\n", path.display());
-    server.user_file("cli_clients.yaml", config)
-}
+use crate::harness::{Server, fake_cli, scripted, shells, three};
 
 #[test]
 fn a_cli_that_reads_its_input_takes_none_of_the_protocol() {
@@ -31,8 +23,8 @@ fn a_cli_that_reads_its_input_takes_none_of_the_protocol() {
 
 #[test]
 fn a_character_that_comes_in_two_pieces_arrives_whole() {
-    let script = "cat >/dev/null\nprintf '\\303'; printf '\\303' >&2\nsleep 0.4\nprintf '\\251t\\303'; printf '\\251' >&2\nsleep 0.4\nprintf '\\251\\n'\n";
-    let mut client = shell(script).start();
+    let script = "printf '\\303'; printf '\\303' >&2\nsleep 0.4\nprintf '\\251t\\303'; printf '\\251' >&2\nsleep 0.4\nprintf '\\251\\n'\n";
+    let mut client = shells(&[("shell", script)]).start();
     let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": "shell" }));
     assert_eq!(
         (&result["ok"], &result["content"], &result["stderr"]),
@@ -57,7 +49,7 @@ fn a_command_may_have_arguments_and_a_path_with_a_blank() {
 
 #[test]
 fn every_cli_is_started_without_its_tools() {
-    let mut client = Server::new().codex().fake("gemini", "gemini").fake("claude", "claude").start();
+    let mut client = three().start();
     let expected: [(&str, &[&[&str]]); 3] = [
         (
             "codex",

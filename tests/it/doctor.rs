@@ -1,7 +1,5 @@
 //! `maestro-mcp check`: what works, what does not, and the next steps.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use serde_json::{Value, json};
 
 use crate::harness::{Server, binary, scripted};
@@ -19,11 +17,7 @@ fn report(server: &Server) -> Value {
 
 /// Writes a shell script as a program of the user, and returns its path.
 fn script(server: &Server, place: &str, body: &str) -> String {
-    let program = server.project().parent().unwrap().join(place);
-    std::fs::create_dir_all(program.parent().unwrap()).unwrap();
-    std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    program.display().to_string()
+    server.program(place, &format!("#!/bin/sh\n{body}\n")).display().to_string()
 }
 
 /// A text on one line.

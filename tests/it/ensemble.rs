@@ -4,11 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, scripted};
-
-fn three() -> Server {
-    Server::new().codex().fake("gemini", "gemini").fake("claude", "claude")
-}
+use crate::harness::{Server, scripted, three};
 
 #[test]
 fn candidates_run_side_by_side_over_every_installed_provider() {
@@ -20,6 +16,7 @@ fn candidates_run_side_by_side_over_every_installed_provider() {
     assert_eq!(result["providers_used"], json!(["codex", "gemini", "claude"]));
     let candidates = result["candidates"].as_array().unwrap();
     let mut ids: Vec<&str> = candidates.iter().map(|candidate| candidate["id"].as_str().unwrap()).collect();
+    ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 6);
     for candidate in candidates {
@@ -235,10 +232,7 @@ fn spent(server: Server, provider: &str) -> Server {
     let script = format!(
         "#!/bin/sh\n[ \"$1\" = --version ] && echo 9.9.9 && exit\ncat >/dev/null\ncat <<'END'\n{event}\nEND\nexit 1\n"
     );
-    let server = server.home_file(provider, &script);
-    let program = server.project().parent().unwrap().join("home").join(provider);
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    server.env(&format!("MAESTRO_{}_CMD", provider.to_uppercase()), program.to_str().unwrap())
+    server.shell_cli(provider, &script)
 }
 
 #[test]

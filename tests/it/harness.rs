@@ -20,11 +20,13 @@ use tempfile::TempDir;
 pub(crate) mod http;
 mod human;
 mod person;
+mod programs;
 mod seeded;
 
 pub(crate) use human::Answer;
 use human::Human;
 pub(crate) use person::Person;
+pub(crate) use programs::{git, memory_kb, shells, three};
 pub(crate) use seeded::Seeded;
 
 /// Maximum time that a test waits for anything.
@@ -370,9 +372,7 @@ impl Client {
 
     /// The peak memory of the server so far, in megabytes.
     pub(crate) fn most_memory_mb(&self) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
+        memory_kb(self.pid(), "VmHWM").unwrap() / 1024
     }
 
     pub(crate) fn project(&self) -> PathBuf {

@@ -4,7 +4,7 @@ mod log;
 mod long;
 mod second;
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -24,10 +24,8 @@ fn setting(report: &Value, path: &str) -> String {
 
 /// A program that leaves a mark when it runs.
 fn tripwire(server: &Server) -> (String, std::path::PathBuf) {
-    let directory = server.project().parent().unwrap().to_owned();
-    let (program, mark) = (directory.join("evil"), directory.join("it-ran"));
-    std::fs::write(&program, format!("#!/bin/sh\ntouch {}\n", mark.display())).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mark = server.project().parent().unwrap().join("it-ran");
+    let program = server.program("evil", &format!("#!/bin/sh\ntouch {}\n", mark.display()));
     (program.display().to_string(), mark)
 }
 
@@ -312,16 +310,7 @@ fn git_as_a_check_runs_nothing_and_shows_no_secret() {
         .file("k.pem", "pem-value\n");
     let (program, mark) = tripwire(&server);
     let project = server.project();
-    let git = |arguments: &[&str]| {
-        let done = std::process::Command::new("git")
-            .args(["-c", "user.email=a@b", "-c", "user.name=a"])
-            .args(arguments)
-            .current_dir(&project)
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap()
-    };
+    let git = |arguments: &[&str]| crate::harness::git(&project, arguments);
     git(&["init", "-q"]);
     std::fs::write(project.join(".gitattributes"), "*.txt diff=evil filter=evil\n").unwrap();
     git(&["add", "-f", "."]);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::http::Browser;
-use crate::harness::{Client, PATIENCE, Server, scripted};
+use crate::harness::{Client, PATIENCE, Server, eventually, processes_of_call, scripted};
 
 fn two() -> Server {
     Server::new().codex().fake("gemini", "gemini")
@@ -138,7 +138,8 @@ fn cancelling_ends_the_whole_tree_and_is_done_once() {
     let mut client = two().start();
     let prompt = scripted(json!({ "child": "escaped", "sleep": 60 }));
     let id = start(&mut client, &prompt);
-    client.wait_for_calls("codex", 1);
+    let call = call_id(&client.wait_for_calls("codex", 1)[0]);
+    eventually("the escaped child is there", PATIENCE, || processes_of_call(&call).len() >= 2);
     let from_elsewhere = job(&mut client.server.beside().start(), &id, "cancel");
     assert_eq!(from_elsewhere["state"], "cancelled", "{from_elsewhere}");
     for _ in 0..2 {
@@ -147,20 +148,16 @@ fn cancelling_ends_the_whole_tree_and_is_done_once() {
     nothing_is_left(&client);
 }
 
-fn nothing_is_left(client: &Client) {
-    let started = Instant::now();
-    while left_over(client) > 0 {
-        assert!(started.elapsed() < PATIENCE, "processes are left");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+/// The id of a call, which every process of the call has in its environment.
+fn call_id(logged: &Value) -> String {
+    logged["env"]["CONSULT_CALL_ID"].as_str().unwrap().to_owned()
 }
 
-/// Number of processes of the fake CLI that belong to this project.
-fn left_over(client: &Client) -> usize {
-    let mark = client.project().parent().unwrap().join("fake").display().to_string();
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let lines = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
-    lines.filter(|line| String::from_utf8_lossy(line).contains(&mark)).count()
+/// Waits until no process of a call to codex is left.
+fn nothing_is_left(client: &Client) {
+    for call in client.log("codex").iter().map(call_id) {
+        eventually("nothing of the call is left", PATIENCE, || processes_of_call(&call).is_empty());
+    }
 }
 
 #[test]

@@ -122,11 +122,15 @@ fn a_rule_of_dashes_cuts_nothing() {
 }
 
 #[test]
-fn a_file_of_the_project_replaces_a_shipped_one() {
+fn a_file_of_the_user_or_of_a_trusted_project_replaces_a_shipped_one() {
     let role = "---\nname: Own\nfocus: mine\nstage: debug\ntraits: [calm]\nschema: stage4_output\n---\nYou are my own debugger.\n";
-    let mut client = Server::new().user_file("roles/debugger.md", role).start();
-    let result = client.call("maestro_get_role", json!({ "role": "debugger" }));
-    assert_eq!((&result["name"], &result["prompt"]), (&json!("Own"), &json!("You are my own debugger.")));
+    let of_project = || Server::new().file(".maestro/roles/debugger.md", role);
+    for server in [Server::new().user_file("roles/debugger.md", role), of_project().trusted()] {
+        let result = server.start().call("maestro_get_role", json!({ "role": "debugger" }));
+        assert_eq!((&result["name"], &result["prompt"]), (&json!("Own"), &json!("You are my own debugger.")));
+    }
+    let untrusted = of_project().start().call("maestro_get_role", json!({ "role": "debugger" }));
+    assert_eq!(untrusted["name"], "Debugger", "{untrusted}");
 }
 
 #[test]

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server, scripted};
 
 fn three() -> Server {
-    let three = Server::new().codex().fake("gemini", "gemini").fake("claude", "claude");
-    three.env("MAESTRO_MAX_CONSULT_PER_STAGE", "5")
+    crate::harness::three().env("MAESTRO_MAX_CONSULT_PER_STAGE", "5")
 }
 
 /// A task that every fake CLI answers in the form of the analyze stage.

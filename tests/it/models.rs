@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, fake_cli, scripted};
+use crate::harness::{Client, Server, fake_cli, scripted, three};
 
 /// The arguments of the last call of a provider's fake CLI that was not a question for its version.
 fn arguments(client: &Client, provider: &str) -> Vec<String> {
@@ -26,10 +26,6 @@ fn told(client: &Client, provider: &str) -> (Option<String>, Option<String>) {
 
 fn pair(model: Option<&str>, effort: Option<&str>) -> (Option<String>, Option<String>) {
     (model.map(str::to_owned), effort.map(str::to_owned))
-}
-
-fn three() -> Server {
-    Server::new().codex().fake("gemini", "gemini").fake("claude", "claude")
 }
 
 fn consult(client: &mut Client, more: Value) -> Value {

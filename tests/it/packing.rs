@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, Server};
+use crate::harness::{PATIENCE, Server, memory_kb};
 
 fn numbered(count: usize) -> String {
     (1..=count).map(|line| format!("line {line}\n")).collect()
@@ -383,16 +383,7 @@ fn a_huge_file_is_read_in_bounded_memory() {
     let mut client = server.start();
     let result = client.call("maestro_pack_context", json!({ "files": ["huge.log"] }));
     assert_eq!(result["files"][0]["total_lines"], 2_000_000);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", client.pid())).unwrap();
-    let peak: u64 = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap()
-        .split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse()
-        .unwrap();
+    let peak = memory_kb(client.pid(), "VmHWM").unwrap();
     assert!(peak < 60_000, "{peak} kB");
 }
 

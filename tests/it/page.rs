@@ -257,9 +257,16 @@ fn other_hosts_and_origins_are_nobody() {
 fn two_tabs_and_a_terminal_make_one_event() {
     let scene = Scene::new();
     let (one, other) = (scene.show(), scene.show());
+    let mut terminal = scene.client.server.person(&["approvals", "reject", &scene.request, "-m", "no"]);
+    terminal.reads("(Enter: none): ").types("").reads("(Enter: none): ").types("").reads("Type `reject`");
     assert_eq!(scene.send(&one, &[("decision", "approve")]).status, 303);
     assert_eq!(scene.send(&other, &[("decision", "reject")]).status, 409);
-    assert_eq!(scene.decisions().len(), 1);
+    let (code, screen) = terminal.types("reject").leaves();
+    assert_eq!(code, 5, "{screen}");
+    assert!(screen.contains("already_decided") && screen.contains("was approved before"), "{screen}");
+    let decisions = scene.decisions();
+    assert_eq!(decisions.len(), 1, "{decisions:?}");
+    assert_eq!(decisions[0]["data"]["decision"], "approve", "{decisions:?}");
 }
 
 #[test]

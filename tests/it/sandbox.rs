@@ -4,7 +4,7 @@ mod suites;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, git};
 
 /// A test program that attempts things and reports which succeeded.
 const TRIES: &str = r#"
@@ -222,9 +222,7 @@ fn a_consultant_sees_its_own_directory_and_nothing_of_the_project() {
         .replace("TEMPORARY", temporary.to_str().unwrap())
         .replace("PROJECT", server.project().to_str().unwrap())
         .replace("HOME", base.join("home").to_str().unwrap());
-    let program = base.join("fake/codex");
-    std::fs::write(&program, tries).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = server.program("fake/codex", &tries);
     let server = server.env("TMPDIR", temporary.to_str().unwrap());
     let mut client = server.env("MAESTRO_CODEX_CMD", program.to_str().unwrap()).start();
     let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": "codex" }));
@@ -248,10 +246,7 @@ fn a_variable_does_not_open_the_whole_home_to_a_consultant() {
     let base = server.project().parent().unwrap().to_owned();
     let home = base.join("home");
     std::fs::create_dir_all(home.join(".claude")).unwrap();
-    let program = base.join("fake/claude");
-    std::fs::create_dir_all(base.join("fake")).unwrap();
-    std::fs::write(&program, tries.replace("HOME", home.to_str().unwrap())).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = server.program("fake/claude", &tries.replace("HOME", home.to_str().unwrap()));
     let server = server.env("CLAUDE_CONFIG_DIR", home.to_str().unwrap());
     let mut client = server.env("MAESTRO_CLAUDE_CMD", program.to_str().unwrap()).start();
     let result = client.call("maestro_consult", json!({ "prompt": "x", "provider": "claude" }));
@@ -264,9 +259,13 @@ fn a_variable_does_not_open_the_whole_home_to_a_consultant() {
 }
 
 /// A command that starts a process without any link to its caller: it has another session, another
-/// environment and, by two forks, another parent. The process sleeps for some seconds.
+/// environment and, by two forks, another parent. The process sleeps for some seconds. The command fails
+/// unless the process runs.
 fn detached(seconds: &str) -> String {
-    format!("env -i /bin/sh -c '(setsid /bin/sh -c \"(sleep {seconds} >/dev/null 2>&1 </dev/null &)\" &)'")
+    format!(
+        "pid=$(env -i /bin/sh -c '(setsid /bin/sh -c \"(sleep {seconds} >/dev/null 2>&1 </dev/null & \
+         echo \\$!)\" &)') && kill -0 \"$pid\""
+    )
 }
 
 fn is_asleep(seconds: &str) -> bool {
@@ -277,12 +276,12 @@ fn is_asleep(seconds: &str) -> bool {
         .any(|entry| std::fs::read(entry.path().join("cmdline")).is_ok_and(|found| found == words.as_bytes()))
 }
 
-/// A test that passes, and leaves such a process behind.
+/// A test that leaves such a process behind. It passes only if the process runs.
 fn leaves_behind(seconds: &str) -> String {
     let command = detached(seconds);
     format!(
         "import os, subprocess, unittest\nclass T(unittest.TestCase):\n    def test_it(self):\n        \
-         subprocess.run(['/bin/sh', '-c', {command:?}])\n        import cart\n        \
+         subprocess.run(['/bin/sh', '-c', {command:?}], check=True)\n        import cart\n        \
          self.assertEqual(cart.total([1]), 1)\n"
     )
 }
@@ -303,19 +302,19 @@ fn what_a_check_detaches_from_everything_ends_with_it() {
 }
 
 /// A consultant's program that leaves one process behind when asked for its version, and another when it
-/// answers.
+/// answers. It gives neither unless the process runs. `fake/versions` gets a line for each version.
 fn consultant(server: Server, sleeps: [&str; 2]) -> Server {
-    let program = server.project().parent().unwrap().join("fake/leaving-codex");
+    let versions = server.project().parent().unwrap().join("fake/versions");
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" = --version ] && {} && echo 1.2.3 && exit\n{}\n\
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then {} && echo 1.2.3 | tee -a {}; exit; fi\n{} || exit 1\n\
          printf '%s\\n' '{{\"type\":\"thread.started\",\"thread_id\":\"t\"}}' '{{\"type\":\"turn.started\"}}' \
          '{{\"type\":\"item.completed\",\"item\":{{\"id\":\"i\",\"type\":\"agent_message\",\"text\":\"The lock is taken twice.\"}}}}' \
          '{{\"type\":\"turn.completed\",\"usage\":{{\"input_tokens\":1,\"output_tokens\":1}}}}'\n",
         detached(sleeps[0]),
+        versions.display(),
         detached(sleeps[1]),
     );
-    std::fs::write(&program, text).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let program = server.program("fake/leaving-codex", &text);
     server.env("MAESTRO_CODEX_CMD", program.to_str().unwrap())
 }
 
@@ -325,50 +324,49 @@ fn what_a_consultant_and_the_question_for_its_version_detach_ends_with_them() {
     let left = || sleeps.iter().filter(|seconds| is_asleep(seconds)).count();
     for sandbox in ["off", "auto"] {
         let mut client = consultant(Server::new().env("MAESTRO_SANDBOX", sandbox), sleeps).start();
+        let versions = client.project().parent().unwrap().join("fake/versions");
+        let versions = || std::fs::read_to_string(&versions).unwrap_or_default().lines().count();
         for (tool, arguments) in [
-            ("maestro_list_providers", json!({ "probe": true })),
             ("maestro_list_providers", json!({})),
             ("maestro_consult", json!({ "prompt": "why?", "provider": "codex" })),
             (
                 "maestro_ensemble_generate",
-                json!({ "task": "why?", "providers": ["codex"], "num_candidates": 2 }),
+                json!({ "task": "why?", "providers": ["codex"], "n_per_provider": 2 }),
             ),
             ("maestro_consensus_vote", json!({ "question": "why?", "providers": ["codex"], "k": 1 })),
         ] {
             let result: Value = client.call(tool, arguments);
-            assert_eq!(left(), 0, "{sandbox}: {tool}: {result}");
+            assert_eq!((&result["ok"], left()), (&json!(true), 0), "{sandbox}: {tool}: {result}");
+            if tool == "maestro_ensemble_generate" {
+                assert_eq!(result["count"], 2, "{sandbox}: {result}");
+            }
+            // The list asks for the version, and the others know it then.
+            assert_eq!(versions(), 1, "{sandbox}: {tool}: {result}");
         }
-        assert_eq!(
-            client.call("maestro_consult", json!({ "prompt": "why?", "provider": "codex" }))["ok"],
-            true
-        );
         let server = client.server.beside();
-        for words in [vec!["check"], vec!["consult", "why?", "--provider", "codex"]] {
-            server.run(&words, "");
-            assert_eq!(left(), 0, "{sandbox}: maestro-mcp {words:?}");
+        for (asked, words) in [(2, vec!["check"]), (3, vec!["consult", "why?", "--provider", "codex"])] {
+            let output = server.run(&words, "");
+            assert_eq!((output.status.code(), left()), (Some(0), 0), "{sandbox}: maestro-mcp {words:?}");
+            assert_eq!(versions(), asked, "{sandbox}: maestro-mcp {words:?}");
         }
     }
-}
-
-fn git(client: &Client, arguments: &[&str]) {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
-    let mut git = std::process::Command::new("git");
-    let done = git.args(identity).args(arguments).current_dir(client.project()).output().unwrap();
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 #[test]
 fn what_a_trial_and_its_git_detach_ends_with_them() {
     let server = Server::new()
         .file("cart.py", "def total(items): return sum(items) + 1\n")
-        .file("test_it.py", leaves_behind("4713.1"));
-    let mut client = server.start();
-    git(&client, &["init", "-q"]);
-    git(&client, &["add", "-A"]);
-    git(&client, &["commit", "-qm", "first"]);
-    let hook = client.project().join(".git/hooks/post-checkout");
-    std::fs::write(&hook, format!("#!/bin/sh\n{}\n", detached("4713.2"))).unwrap();
-    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        .file("test_it.py", leaves_behind("4713.1"))
+        .file(".gitattributes", "cart.py filter=leaves\n");
+    // Git runs filters of the user's own configuration, and none of the project's.
+    let ran = server.project().parent().unwrap().join("fake/ran");
+    let filter = format!("#!/bin/sh\n{} && touch '{}'\ncat\n", detached("4713.2"), ran.display());
+    let filter = server.program("fake/filter", &filter);
+    let config = format!("[filter \"leaves\"]\nsmudge = {}\n", filter.display());
+    let mut client = server.home_file(".gitconfig", &config).start();
+    git(&client.project(), &["init", "-q"]);
+    git(&client.project(), &["add", "-A"]);
+    git(&client.project(), &["commit", "-qm", "first"]);
     let diff = "--- a/cart.py\n+++ b/cart.py\n@@ -1 +1 @@\n-def total(items): return sum(items) + 1\n+def total(items): return sum(items)\n";
     let result = client.call(
         "maestro_select_best",
@@ -378,7 +376,10 @@ fn what_a_trial_and_its_git_detach_ends_with_them() {
             "probe": [{ "command": "python3 -m unittest" }],
         }),
     );
+    // The candidate passes its check and its probe, so each of them left a process behind.
     assert_eq!(result["winner_id"], "a", "{result}");
+    assert_eq!(result["candidates"][0]["probes"][0]["exit_code"], 0, "{result}");
+    assert!(ran.exists(), "git ran no filter: {result}");
     assert!(!is_asleep("4713.1") && !is_asleep("4713.2"), "{result}");
 }
 

@@ -251,16 +251,21 @@ fn a_forbidden_file_in_the_middle_of_a_diff_is_found() {
 fn a_projects_own_rules_are_held_to_their_examples() {
     let shipped = include_str!("../../conf/redflags.yaml");
     let broken = shipped.replace(r"- \bperhaps\b", r"- \bperchance\b");
-    let mut client =
-        Server::new().user_file("redflags.yaml", &broken).user_file("conf/redflags.yaml", &broken).start();
-    let result = client.call("maestro_red_flag_check", json!({ "content": "some text here" }));
-    assert_eq!(result["code"], "document_invalid", "{result}");
-    assert!(
-        result["error"]
-            .as_str()
-            .unwrap()
-            .contains("rule `hedging` does not match its example `PERHAPS it is so`")
-    );
+    assert_ne!(broken, shipped);
+    let of_project = || Server::new().file(".maestro/redflags.yaml", &broken);
+    for server in [Server::new().user_file("redflags.yaml", &broken), of_project().trusted()] {
+        let result = server.start().call("maestro_red_flag_check", json!({ "content": "some text here" }));
+        assert_eq!(result["code"], "document_invalid", "{result}");
+        assert!(
+            result["error"]
+                .as_str()
+                .unwrap()
+                .contains("rule `hedging` does not match its example `PERHAPS it is so`")
+        );
+    }
+    // The rules of a project that nobody trusts do not count.
+    let result = of_project().start().call("maestro_red_flag_check", json!({ "content": "some text here" }));
+    assert_eq!(result["ok"], true, "{result}");
 }
 
 #[test]

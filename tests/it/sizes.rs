@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, scripted};
+use crate::harness::{Client, Server, scripted, three};
 
 /// Claude Code's limit for a text, in UTF-16 units.
 const MOST_CHARACTERS: usize = 50_000;
@@ -45,7 +45,7 @@ fn dense(length: usize) -> Vec<(&'static str, String)> {
 
 #[test]
 fn the_longest_answer_is_cut_where_the_client_would_cut_it() {
-    let mut client = Server::new().codex().fake("gemini", "gemini").fake("claude", "claude").start();
+    let mut client = three().start();
     for (kind, text) in dense(50_000) {
         let prompt = scripted(json!({ "text": format!("a{text}b") }));
         let result = assert_shown(&mut client, "maestro_consult", &json!({ "prompt": prompt }));
@@ -121,7 +121,7 @@ fn fill_the_log(client: &mut Client) -> Vec<Value> {
 #[test]
 fn no_tool_says_more_than_a_client_shows() {
     let line = "def test_of_something_long(): assert \"a\" == 'b'  # \\ 원인\n";
-    let mut server = Server::new().codex().fake("gemini", "gemini").fake("claude", "claude");
+    let mut server = three();
     for number in 0..12 {
         server = server.file(&format!("src/module_{number}.py"), line.repeat(800));
     }

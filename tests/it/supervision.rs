@@ -212,10 +212,11 @@ fn the_last_process_of_a_killed_server_is_its_guardian_and_it_ends() {
     let call = client.wait_for_calls("codex", 1)[0].clone();
     let id = call["env"]["CONSULT_CALL_ID"].as_str().unwrap().to_owned();
     let pid = call["pid"].as_u64().unwrap();
+    let guardian = guardian_of(client.pid()).expect("a guardian");
     client.signal("KILL");
-    eventually("the whole tree is gone", Duration::from_secs(6), || {
-        !is_alive(pid) && processes_of_call(&id).is_empty()
-    });
+    eventually("the guardian ends", Duration::from_secs(6), || !is_alive(guardian));
+    // The guardian ended the whole tree before it ended itself.
+    assert!(!is_alive(pid) && processes_of_call(&id).is_empty());
 }
 
 #[test]
@@ -320,9 +321,9 @@ fn what_a_killed_server_and_its_guardian_left_goes_at_the_next_start() {
         }
         eventually("the server is gone", PATIENCE, || !is_alive(u64::from(client.pid())));
         assert!(left() > 0);
-        let old = temporary.join("maestro-answer-codex-old.md");
+        let [old, new] = ["old", "new"].map(|age| temporary.join(format!("maestro-answer-codex-{age}.md")));
         std::fs::write(&old, "x").unwrap();
-        std::fs::write(temporary.join("maestro-answer-codex-new.md"), "x").unwrap();
+        std::fs::write(&new, "x").unwrap();
         let long_ago = std::time::SystemTime::now() - Duration::from_secs(90 * 24 * 60 * 60);
         std::fs::File::options().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
         if next == "a server" {
@@ -332,5 +333,6 @@ fn what_a_killed_server_and_its_guardian_left_goes_at_the_next_start() {
             server.run(&["runs"], "");
             assert_eq!((left(), old.exists()), (0, false), "a command removes it");
         }
+        assert!(new.exists(), "{next} removes an answer that is not old");
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, eventually, is_alive};
+use crate::harness::{Server, eventually, git, is_alive};
 
 const GOOD: &str =
     "import unittest\nclass A(unittest.TestCase):\n    def test_good(self): self.assertEqual(1, 1)\n";
@@ -440,13 +440,8 @@ fn names_beyond_the_hundred_are_counted() {
 
 /// Writes a program that prints its name and arguments, and returns its directory.
 fn stand_in(server: &Server, name: &str) -> std::path::PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    let directory = server.project().parent().unwrap().join("programs");
-    std::fs::create_dir_all(&directory).unwrap();
-    let path = directory.join(name);
-    std::fs::write(&path, format!("#!/bin/sh\necho {name} \"$@\"\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    directory
+    let path = server.program(&format!("programs/{name}"), &format!("#!/bin/sh\necho {name} \"$@\"\n"));
+    path.parent().unwrap().to_owned()
 }
 
 fn found(server: Server, program: &str) -> Vec<String> {
@@ -513,20 +508,10 @@ fn a_refusal_names_its_reason_and_a_permitted_form() {
 fn another_worktree_of_the_repository_is_told() {
     let server = Server::new().file("test_a.py", GOOD);
     let project = server.project();
-    let git = |arguments: &[&str]| {
-        let identity = ["-c", "user.name=t", "-c", "user.email=t@t"];
-        let out = std::process::Command::new("git")
-            .args(identity)
-            .args(arguments)
-            .current_dir(&project)
-            .output()
-            .unwrap();
-        assert!(out.status.success(), "{out:?}");
-    };
-    git(&["init", "-q"]);
-    git(&["add", "-A"]);
-    git(&["commit", "-qm", "x"]);
-    git(&["worktree", "add", "-q", "wt"]);
+    git(&project, &["init", "-q"]);
+    git(&project, &["add", "-A"]);
+    git(&project, &["commit", "-qm", "x"]);
+    git(&project, &["worktree", "add", "-q", "wt"]);
     let mut client = server.start();
     let here = client.call("maestro_verify", json!({ "commands": [{ "command": "python3 -m unittest" }] }));
     assert_eq!(here["other_worktree"], Value::Null, "{here}");

@@ -1,11 +1,12 @@
 //! The protocol on standard input and output, and every mistake that a client can make.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::harness::{PATIENCE, Server, children, eventually, hello, is_alive, scripted};
+use crate::harness::{PATIENCE, Server, children, eventually, hello, is_alive, memory_kb, scripted};
 
 /// The longest time that the server may take to end.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -284,7 +285,7 @@ fn a_client_that_does_not_read_does_not_fill_our_memory() {
         input
     });
     std::thread::sleep(Duration::from_millis(1_500));
-    let resident = resident_kilobytes(child.id());
+    let resident = memory_kb(child.id(), "VmRSS").unwrap();
     // Without a bound, 4,000 lists of 40 KB would be in memory.
     assert!(resident < 60_000, "{resident} kB resident");
     let replies = BufReader::new(output)
@@ -295,12 +296,6 @@ fn a_client_that_does_not_read_does_not_fill_our_memory() {
     assert_eq!(replies, usize::try_from(REQUESTS).unwrap() + 1);
     drop(writer.join().unwrap());
     assert!(child.wait().unwrap().success());
-}
-
-fn resident_kilobytes(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
 #[test]
@@ -338,16 +333,37 @@ fn progress_reaches_clients_of_both_eras() {
 
 #[test]
 fn a_start_reads_writes_and_runs_nothing() {
-    let server = Server::new().codex().env("MAESTRO_LOG_LEVEL", "debug");
-    let before = files_below(server.project().parent().unwrap());
+    let server = Server::new()
+        .codex()
+        .env("MAESTRO_LOG_LEVEL", "debug")
+        .user_file("maestro.yaml", "max_parallel: 2\n")
+        .file(".maestro/maestro.yaml", "max_parallel: 2\n")
+        .file("a.py", "x = 1\n");
+    let base = server.project().parent().unwrap().to_owned();
+    let before = files_below(&base);
+    let long_ago = SystemTime::now() - Duration::from_secs(2 * 24 * 60 * 60);
+    for path in &before {
+        let unread = std::fs::FileTimes::new().set_accessed(long_ago);
+        std::fs::File::open(path).unwrap().set_times(unread).unwrap();
+    }
+    let is_read = |path: &Path| path.metadata().unwrap().accessed().unwrap() > long_ago;
     let mut client = server.start();
+    let read: Vec<_> = before.iter().filter(|path| is_read(path)).collect();
+    assert!(read.is_empty(), "{read:?}");
+    // The list of tools depends on the configuration, which is read now.
     client.request("tools/list", json!({}));
-    let after = files_below(client.project().parent().unwrap());
+    std::fs::read(base.join("project/a.py")).unwrap();
+    if is_read(&base.join("project/a.py")) {
+        assert!(is_read(&base.join("home/.config/maestro/maestro.yaml")));
+    } else {
+        eprintln!("whether anything was read is not checked: this file system keeps no access times");
+    }
+    let after = files_below(&base);
     assert_eq!(before, after);
     assert!(children(client.pid()).is_empty());
 }
 
-fn files_below(directory: &std::path::Path) -> Vec<std::path::PathBuf> {
+fn files_below(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut left = vec![directory.to_owned()];
     while let Some(directory) = left.pop() {

@@ -136,10 +136,6 @@ class Terminal:
                     break
         raise TimeoutError(f"no address is shown: {self.text!r}")
 
-    def again(self):
-        os.write(self.screen, b"\n")
-        return self.address()
-
     def kill(self):
         os.kill(self.child, 9)
         os.waitpid(self.child, 0)

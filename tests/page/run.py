@@ -172,11 +172,9 @@ def work(scene, hostile=""):
 
 
 def views(scene):
-    event = scene.decisions() or None
-    paths = ["queue", f"decide/{scene.request}", "runs", f"runs/{scene.run}", "compare",
-             f"compare/{scene.request}", "votes", "metrics", f"metrics?run={scene.run}", "trust"]
-    assert event is None
-    return paths
+    assert not scene.decisions()
+    return ["queue", f"decide/{scene.request}", "runs", f"runs/{scene.run}", "compare",
+            f"compare/{scene.request}", "votes", "metrics", f"metrics?run={scene.run}", "trust"]
 
 
 def fits(page):
@@ -300,8 +298,9 @@ def test_forced_colours_keep_what_colour_says(playwright):
             assert not fits(scene.page), path
         scene.decide()
         # Signs repeat the meaning of colours, and the chosen option looks different.
-        added = scene.page.inner_text("main")
-        assert "+" in added and "\u2212" in added or "-" in added
+        signs = scene.page.evaluate("""() => ['add', 'del'].map(kind => [...new Set([...document.querySelectorAll(`.diff .${kind} .c`)]
+            .map(it => getComputedStyle(it, '::before').content))])""")
+        assert signs == [['"+"'], ['"\u2212"']], f"the signs of added and removed lines: {signs}"
         scene.page.keyboard.press("a")
         marked = scene.page.evaluate("""() => { const it = document.querySelector('input[name=decision][value=approve]').closest('label').querySelector('span');
             const style = getComputedStyle(it); return [style.outlineStyle, style.borderStyle, style.backgroundColor, style.forcedColorAdjust]; }""")
@@ -456,7 +455,7 @@ def test_other_sites_and_ports_get_nothing(playwright):
             answer = request.post(scene.base + f"decide/{scene.request}", form=form | {"decision": "approve"}, headers={"Origin": origin})
             assert answer.status == 403, origin
         assert not scene.decisions()
-        # A page of another local server cannot send the form.
+        # A page of another local server can neither frame the page nor send the form.
         directory = scene.project.home / "other"
         directory.mkdir()
         (directory / "index.html").write_text(f'<iframe src="{scene.base}queue"></iframe><form method="post" action="{scene.base}decide/{scene.request}"><input name="decision" value="approve"><button>go</button></form>')
@@ -465,6 +464,8 @@ def test_other_sites_and_ports_get_nothing(playwright):
             address = other.stdout.readline().split("(")[1].split(")")[0]
             page = scene.context.new_page()
             page.goto(address)
+            framed = page.frames[1].content()
+            assert TASK not in framed and scene.request not in framed, framed
             page.click("button")
             page.wait_for_timeout(500)
         finally:

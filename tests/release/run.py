@@ -38,17 +38,17 @@ cp "$DIST"/* "$W/root/artefacts/" 2>/dev/null || true
 exec chroot "$W/root" /usr/bin/env -i HOME=/root USER=root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   /bin/sh -ec "cd /tmp/project; $STEPS"
 """
-# Commands that install each kind of artefact and put maestro-mcp on the PATH
+# Each kind of artefact, with commands that install it and put maestro-mcp on the PATH
 WAYS = {
-    "archive": ("maestro-mcp-*.tar.gz", "tar",
+    "archive": ("maestro-mcp-*.tar.gz",
                 "tar -xzf /artefacts/{0} -C /opt; ln -s /opt/*/maestro-mcp /usr/local/bin/"),
-    "Debian package": ("maestro-mcp_*_amd64.deb", "dpkg",
+    "Debian package": ("maestro-mcp_*_amd64.deb",
                        "dpkg -i /artefacts/{0} >/dev/null; test -s /usr/share/man/man1/maestro-mcp.1.gz || "
                        "test -s /usr/share/man/man1/maestro-mcp.1"),
-    "npm packages": ("maestro-consult-[0-9]*.tgz", "npm",
+    "npm packages": ("maestro-consult-[0-9]*.tgz",
                      "npm install -g --offline --no-audit --no-fund --omit=optional /artefacts/{0} "
                      "/artefacts/maestro-consult-linux-x64-*.tgz >/dev/null"),
-    "Python wheel": ("maestro_consult-*x86_64.whl", "pip",
+    "Python wheel": ("maestro_consult-*x86_64.whl",
                      "python3 -m venv /opt/venv >/dev/null; /opt/venv/bin/pip install -q --no-index /artefacts/{0}; "
                      "ln -s /opt/venv/bin/maestro-mcp /usr/local/bin/"),
 }
@@ -95,7 +95,7 @@ def main():
         print("release: SKIPPED, this machine allows no overlay of its own: %s" % probe.stdout.strip()[-200:])
         return 0
     failed = 0
-    for what, (pattern, _, install) in WAYS.items():
+    for what, (pattern, install) in WAYS.items():
         found = sorted(glob.glob(os.path.join(dist, pattern)))
         if not found:
             print("%-16s SKIPPED: there is no %s in %s" % (what, pattern, dist))

@@ -152,9 +152,6 @@ fn git(directory: &Path, arguments: &[&str]) -> String {
 fn edit(seeded: &mut Seeded, twin: &Path) -> Option<(Files, String)> {
     let before = tree(seeded);
     let after = after(seeded, &before);
-    for _ in 0..8 {
-        seeded.below(2);
-    }
     clear(twin);
     write(twin, &after);
     git(twin, &["add", "-A"]);
@@ -300,7 +297,19 @@ fn damaged(seeded: &mut Seeded, patch: &str) -> String {
             ];
             lines.insert(at, header[seeded.below(13)].to_owned());
         }
-        23 => lines[at] = lines[at].replacen("100644", "100755", 1).replacen("100755", "100644", 1),
+        23 => {
+            // The other mode in one of the lines that have one.
+            let mut with_mode: Vec<&mut String> =
+                lines.iter_mut().filter(|line| line.contains("100644") || line.contains("100755")).collect();
+            if !with_mode.is_empty() {
+                let line = with_mode.swap_remove(seeded.below(with_mode.len()));
+                *line = if line.contains("100644") {
+                    line.replacen("100644", "100755", 1)
+                } else {
+                    line.replacen("100755", "100644", 1)
+                };
+            }
+        }
         15 => {
             let binary = ["Binary files a/x and b/x differ\n", "GIT binary patch\n", "diff --cc x\n"];
             lines.insert(at, binary[seeded.below(3)].to_owned());

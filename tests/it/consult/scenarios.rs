@@ -1,7 +1,6 @@
 //! Consults whose CLI ends in every possible way. `tests/scenarios/consult/NAME/` holds what the CLI printed,
 //! how it ended, and what the caller must learn. A scripted CLI replays this to the real server.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -46,10 +45,9 @@ fn try_out(directory: &Path) -> Result<(), String> {
     let scenario: Value = read(&directory.join("scenario.json")).parse().unwrap();
     let provider = scenario["provider"].as_str().unwrap();
     let script = script(directory, &scenario);
-    let mut server = Server::new().home_file("cli", &script);
-    let home = server.project().parent().unwrap().join("home");
-    let cli = home.join("cli");
-    std::fs::set_permissions(&cli, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut server = Server::new();
+    let cli = server.program("home/cli", &script);
+    let home = cli.parent().unwrap();
     let variable = provider.to_uppercase();
     server = server
         .env(&format!("MAESTRO_{variable}_CMD"), cli.to_str().unwrap())

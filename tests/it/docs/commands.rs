@@ -4,18 +4,15 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{documents, read};
+use super::documents;
 use crate::harness::{Server, binary};
 
 /// The lines of code that call the program, each with the path of its document.
 fn lines() -> Vec<(String, String)> {
     let is_document = |path: &std::path::Path| path.extension().is_some_and(|kind| kind == "md");
     let texts = documents().into_iter().filter(|(path, _)| is_document(path));
-    let texts = texts.map(|(path, text)| (path.display().to_string(), text));
-    let more = ["docs/review.md", "docs/sandbox.md", "docs/maker.md"];
-    let more = more.iter().map(|path| ((*path).to_owned(), read(path)));
     let mut found = Vec::new();
-    for (path, text) in texts.chain(more) {
+    for (path, text) in texts.map(|(path, text)| (path.display().to_string(), text)) {
         for line in text.lines().filter_map(|line| line.strip_prefix("    ")) {
             let is_call = line.starts_with("maestro-mcp ") || line.contains("| maestro-mcp ");
             // A usage pattern is not a command.

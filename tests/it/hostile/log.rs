@@ -2,25 +2,14 @@
 //! fit.
 
 use std::path::Path;
-use std::process::Command;
 
 use maestro::testing::{EventStore as _, Expected, Record, SqliteStore};
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Server, scripted};
+use crate::harness::{Client, Server, git, scripted};
 use crate::workflow::{begin, pass, project};
 
 const DIFF: &str = "--- a/f.txt\n+++ b/f.txt\n@@ -1 +1 @@\n-one\n+two\n";
-
-fn git(directory: &Path, arguments: &[&str]) {
-    let done = Command::new("git")
-        .args(["-c", "user.email=a@b", "-c", "user.name=a"])
-        .args(arguments)
-        .current_dir(directory)
-        .output()
-        .unwrap();
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
 
 fn database(server: &Server) -> rusqlite::Connection {
     rusqlite::Connection::open(server.project().join(".maestro/maestro.db")).unwrap()
@@ -49,11 +38,10 @@ fn opens_no_gate(client: &mut Client, code: &str) {
     assert_eq!(std::fs::read_to_string(client.project().join("f.txt")).unwrap(), "one\n");
     let begun = client.call("maestro_workflow_with_hitl", json!({ "task": "another" }));
     assert_eq!(begun["code"], code, "{begun}");
-    let decided = client.call(
-        "maestro_submit_approval",
-        json!({ "request_id": "x", "decision": "approve", "feedback": "y" }),
-    );
-    assert_eq!(decided["ok"], false, "{decided}");
+    let decided = client
+        .call("maestro_submit_approval", json!({ "request_id": "x", "approved": true, "feedback": "y" }));
+    // The log is not searched for the request.
+    assert_eq!((&decided["ok"], &decided["code"]), (&json!(false), &json!(code)), "{decided}");
 }
 
 /// A project with a run whose first stage is approved.
@@ -241,12 +229,7 @@ fn the_log_stays_out_of_git_whatever_the_project_says() {
     git(&server.project(), &["init", "-q"]);
     let mut client = server.start();
     begin(&mut client);
-    let status = Command::new("git")
-        .args(["status", "--porcelain", "-uall"])
-        .current_dir(client.project())
-        .output()
-        .unwrap();
-    let status = String::from_utf8(status.stdout).unwrap();
+    let status = git(&client.project(), &["status", "--porcelain", "-uall"]);
     assert!(!status.contains("maestro.db"), "{status}");
 
     let server = project().file(".maestro/.gitignore", "!*\n");

@@ -1,7 +1,6 @@
 //! A second server below a check, below a consultant or in an agent's shell, and a relayed decision while a
 //! dialog is open.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -67,14 +66,6 @@ fn waiting(server: Server) -> (Client, String) {
     (client, request)
 }
 
-fn beside(server: &Server, name: &str, text: &str) -> PathBuf {
-    let path = server.project().parent().unwrap().join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, text).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
 /// Waits for the replies of a script. None if they do not come in time.
 fn written(path: &PathBuf) -> Option<Vec<Value>> {
     let started = Instant::now();
@@ -107,7 +98,7 @@ fn decides_nothing(client: &mut Client, request: &str) {
 
 /// Runs a script under the name of an agent.
 fn below_agent(server: &Server, agent: &str, words: &[&str]) -> std::process::Output {
-    let script = beside(server, &format!("bin/{agent}"), "#!/bin/sh\n\"$@\"\nexit $?\n");
+    let script = server.program(&format!("bin/{agent}"), "#!/bin/sh\n\"$@\"\nexit $?\n");
     let mut command = Command::new(script);
     let own = server.command();
     command.env_clear().envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -118,7 +109,7 @@ fn below_agent(server: &Server, agent: &str, words: &[&str]) -> std::process::Ou
 #[test]
 fn a_server_that_an_agents_command_started_decides_nothing() {
     let (mut client, request) = waiting(Server::new().env("MAESTRO_APPROVALS", "relay"));
-    let script = beside(&client.server, "client.py", CLIENT);
+    let script = client.server.program("client.py", CLIENT);
     let out = client.project().parent().unwrap().join("said.json");
     for agent in ["claude", "codex", "gemini"] {
         let _ = std::fs::remove_file(&out);
@@ -156,7 +147,7 @@ fn a_server_that_an_agents_command_started_decides_nothing() {
 fn a_server_that_the_agent_itself_feeds_decides() {
     let (client, request) = waiting(Server::new().env("MAESTRO_APPROVALS", "relay"));
     // The client is the agent: a script under its name, at the other end of the pipe.
-    let agent = beside(&client.server, "bin/claude", &format!("#!{}\n{CLIENT}", python()));
+    let agent = client.server.program("bin/claude", &format!("#!{}\n{CLIENT}", python()));
     let out = client.project().parent().unwrap().join("said.json");
     let mut command = Command::new(agent);
     let own = client.server.command();
@@ -176,8 +167,8 @@ fn nothing_below_a_check_decides() {
     for how in ["plain", "detached"] {
         let (mut client, request) =
             waiting(Server::new().env("MAESTRO_APPROVALS", "relay").env("MAESTRO_SANDBOX", "off"));
-        let script = beside(&client.server, "client.py", CLIENT);
-        let detached = beside(&client.server, "detached.py", DETACHED);
+        let script = client.server.program("client.py", CLIENT);
+        let detached = client.server.program("detached.py", DETACHED);
         let out = client.project().parent().unwrap().join("said.json");
         let words = json!([script, binary(), out, acts(&request).to_string()]);
         let program = format!(
@@ -200,8 +191,8 @@ fn nothing_below_a_check_decides() {
 fn nothing_below_a_consultant_decides() {
     let (mut client, request) = {
         let server = Server::new().env("MAESTRO_APPROVALS", "relay").env("MAESTRO_SANDBOX", "off");
-        let script = beside(&server, "client.py", CLIENT);
-        let detached = beside(&server, "detached.py", DETACHED);
+        let script = server.program("client.py", CLIENT);
+        let detached = server.program("detached.py", DETACHED);
         let out = server.project().parent().unwrap().join("said.json");
         let cli = format!(
             "#!/bin/sh\nR=$(cat {request})\ncd {project}\n{python} {detached} {script} {binary} {out} \"$R\"\ni=0; while [ ! -e {out} ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i+1)); done\nexec {fake} --as codex \"$@\"\n",
@@ -214,7 +205,7 @@ fn nothing_below_a_consultant_decides() {
             out = out.display(),
             fake = fake_cli().display(),
         );
-        let cli = beside(&server, "codex-cli", &cli);
+        let cli = server.program("codex-cli", &cli);
         waiting(server.env("MAESTRO_CODEX_CMD", &cli.display().to_string()))
     };
     std::fs::write(client.project().parent().unwrap().join("acts.json"), acts(&request).to_string()).unwrap();

@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::harness::memory_kb;
+
 /// Processes whose environment names a directory: everything that the test started.
 pub(crate) fn processes_with(directory: &Path) -> Vec<String> {
     let wanted = directory.as_os_str().as_encoded_bytes();
@@ -50,14 +52,9 @@ pub(crate) struct Holdings {
 impl Holdings {
     /// None if the process is gone.
     pub(crate) fn of(pid: u32) -> Option<Self> {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let resident_kb = memory_kb(pid, "VmRSS")?;
         let entries = |name: &str| Some(std::fs::read_dir(format!("/proc/{pid}/{name}")).ok()?.count());
-        Some(Self {
-            resident_kb: resident.trim().trim_end_matches(" kB").parse().unwrap(),
-            files: entries("fd")?,
-            threads: entries("task")?,
-        })
+        Some(Self { resident_kb, files: entries("fd")?, threads: entries("task")? })
     }
 
     /// The median of each holding over some samples.

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::select;
-use super::trial::git;
-use crate::harness::Server;
+use crate::harness::{Server, git};
 
 type Files = BTreeMap<String, String>;
 

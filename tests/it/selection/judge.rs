@@ -1,4 +1,4 @@
-//! Judges: the bias of a judge decides nothing, and an unreadable judgement does not count.
+//! Judges: a choice that depends on the order is no choice, and an unreadable judgement does not count.
 
 use serde_json::{Value, json};
 
@@ -48,11 +48,12 @@ fn both_orders_are_asked_without_names() {
     for prompt in &prompts {
         assert!(!prompt.contains("codex-1") && !prompt.contains("gemini-1"), "{prompt}");
     }
-    let first_of = |prompt: &String| {
-        let (_, rest) = prompt.split_once("begin A\n").unwrap();
-        rest.lines().next().unwrap().to_owned()
-    };
     assert_ne!(first_of(&prompts[0]), first_of(&prompts[1]));
+}
+
+/// The candidate that a judge's prompt shows first.
+fn first_of(prompt: &str) -> &str {
+    prompt.split_once("begin A\n").unwrap().1.lines().next().unwrap()
 }
 
 /// Asserts the report that no judgement, a wavering judgement and no evidence have in common.
@@ -71,17 +72,23 @@ fn assert_undecided(result: &Value) {
 }
 
 #[test]
-fn a_judge_that_prefers_the_first_place_decides_nothing() {
+fn a_judge_that_prefers_the_first_place_makes_a_tie_for_a_third_opinion() {
     for candidates in [two(), json!([two()[1], two()[0]])] {
         let mut client = with_claude().start();
         let result = select(
             &mut client,
             json!({ "candidates": candidates, "mode": "llm_judge", "criteria": script(json!({ "judge": "first", "later": { "judge": "first" } })) }),
         );
-        // The third opinion names the candidate that happens to come first.
         let judge = &result["judge"];
         assert_eq!((&judge["order_flips"], &judge["asked"]), (&json!(1), &json!(3)), "{result}");
+        let seat = &judge["panel"][0];
+        assert_eq!((&seat["verdict"], &seat["winner_id"]), (&json!("tie"), &Value::Null), "{result}");
+        // No other CLI is there, so the third opinion is its own. It names the candidate that happens to come
+        // first.
         assert_eq!(judge["third_opinion"], "claude");
+        let third = client.log("claude")[2]["prompt"].as_str().unwrap().to_owned();
+        assert_eq!(result["winner"]["content"], first_of(&third), "{result}");
+        assert_eq!(result["requires_review"], true, "{result}");
     }
 }
 

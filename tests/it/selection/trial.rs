@@ -8,17 +8,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{candidate, select};
-use crate::harness::{Client, Server, eventually};
+use crate::harness::{Client, Server, eventually, git};
 
 const TESTS: &str = "import unittest\nfrom cart import total\n\nclass A(unittest.TestCase):\n    def test_sum(self): self.assertEqual(total([1, 2]), 3)\n    def test_none(self): self.assertEqual(total([]), 0)\n";
 const CART: &str = "def total(items):\n    # add them up\n    return sum(items) + 1\n";
-
-pub(super) fn git(directory: &Path, arguments: &[&str]) -> String {
-    let identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"];
-    let output = Command::new("git").args(identity).args(arguments).current_dir(directory).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// A project with a committed fault and an uncommitted second test.
 fn project() -> (Server, tempfile::TempDir) {
@@ -140,9 +133,8 @@ fn each_is_tried_and_the_project_stays_as_it_is() {
 fn a_trial_starts_nothing_that_the_repository_configures() {
     let (server, _scratch) = project();
     let root = server.project();
-    let (program, mark) = (root.parent().unwrap().join("evil"), root.parent().unwrap().join("it-ran"));
-    std::fs::write(&program, format!("#!/bin/sh\ntouch {}\nexec cat\n", mark.display())).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mark = root.parent().unwrap().join("it-ran");
+    let program = server.program("evil", &format!("#!/bin/sh\ntouch {}\nexec cat\n", mark.display()));
     std::fs::write(root.join(".gitattributes"), "*.py filter=evil diff=evil\n").unwrap();
     git(&root, &["add", "-A"]);
     git(&root, &["commit", "-qm", "second"]);

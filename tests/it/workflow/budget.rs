@@ -391,7 +391,7 @@ fn the_command_that_analyzes_leaves_nothing_open() {
     assert!(state["workflow"]["current_stage"].is_null(), "{state}");
     assert_eq!(state["metrics"]["runs"]["total"], 0, "{state}");
     let pending = client.call("maestro_get_pending_approvals", json!({}));
-    assert_eq!(pending["pending"].as_array().map_or(0, Vec::len), 0, "{pending}");
+    assert_eq!(pending["pending_requests"], json!([]), "{pending}");
     let kinds: Vec<String> =
         client.events().iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
     assert!(!kinds.iter().any(|kind| kind == "run_started" || kind == "approval_requested"), "{kinds:?}");

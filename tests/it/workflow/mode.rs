@@ -58,13 +58,18 @@ fn where_a_human_is_wanted_no_argument_counts() {
 
 #[test]
 fn the_policy_does_not_approve_in_a_run_that_wants_a_human() {
-    // A server that lets the policy approve began the run, and a strict one works on it.
-    let mut client = project().start();
-    assert_eq!(start(&mut client, json!({ "auto_approve_low_risk": true }))["auto_approve_low_risk"], true);
-    for (name, value) in [("MAESTRO_APPROVALS", "human"), ("MAESTRO_AUTO_APPROVE_LOW_RISK", "false")] {
+    // A server that lets the policy approve began the run, and another server works on it.
+    for (name, value, status) in [
+        ("MAESTRO_AUTO_APPROVE_LOW_RISK", "true", "approved"),
+        ("MAESTRO_AUTO_APPROVE_LOW_RISK", "false", "pending"),
+        ("MAESTRO_APPROVALS", "human", "pending"),
+    ] {
+        let mut client = project().start();
+        let run = start(&mut client, json!({ "auto_approve_low_risk": true }));
+        assert_eq!(run["auto_approve_low_risk"], true, "{run}");
         let mut second = client.server.beside().env(name, value).start();
         let reply = stage(&mut second, "analyze");
-        assert_eq!(reply["approval"]["status"], "pending", "{name}: {reply}");
+        assert_eq!(reply["approval"]["status"], status, "{name}={value}: {reply}");
     }
 }
 
