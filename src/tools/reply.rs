@@ -136,38 +136,36 @@ pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> 
         .filter(|language| *language != Language::ENGLISH && !read.contains(language))
         .map(Language::tag)
         .collect();
-    changed(response, |value| leave_out(value, &left_out))
+    changed(response, |value| leave_out(value, &left_out) > 0)
 }
 
-/// Drops texts in these languages. True if there were any.
-fn leave_out(value: &mut Value, languages: &[&str]) -> bool {
+/// Drops the texts in these languages, and returns their number.
+fn leave_out(value: &mut Value, languages: &[&str]) -> usize {
     let is_twin = |name: &str| {
         let parts = name.rsplit_once('_');
         parts.is_some_and(|(name, code)| WITH_TWINS.contains(&name) && languages.contains(&code))
     };
     match value {
         Value::Object(fields) => {
-            let count = fields.len();
+            let before = fields.len();
             fields.retain(|name, _| !is_twin(name));
-            let mut had_any = fields.len() < count;
+            let mut dropped = before - fields.len();
             for (name, inner) in fields {
                 if IN_EACH_LANGUAGE.contains(&name.as_str())
                     && let Value::Object(texts) = inner
                 {
-                    let count = texts.len();
+                    let before = texts.len();
                     texts.retain(|code, _| !languages.contains(&code.as_str()));
-                    had_any |= texts.len() < count;
+                    dropped += before - texts.len();
                 }
                 if !QUOTED.contains(&name.as_str()) {
-                    had_any |= leave_out(inner, languages);
+                    dropped += leave_out(inner, languages);
                 }
             }
-            had_any
+            dropped
         }
-        Value::Array(values) => {
-            values.iter_mut().fold(false, |any, value| leave_out(value, languages) || any)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(values) => values.iter_mut().map(|value| leave_out(value, languages)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
     }
 }
 
