@@ -361,7 +361,7 @@ impl ServerHandler for Maestro {
         _context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         // A known method arrives here if its parameters are invalid.
-        Err(wire::malformed(&request.method, request.params.as_ref()).unwrap_or_else(|| {
+        Err(wire::malformed(&request.method, None).unwrap_or_else(|| {
             let unknown = format!("this server has no method `{}`", head(&request.method, 80));
             ErrorData::new(ErrorCode::METHOD_NOT_FOUND, unknown, None)
         }))

@@ -56,7 +56,7 @@ pub fn ends(text: &str, first: usize, last: usize) -> Option<(&str, usize, &str)
     Some((head(text, first), between, tail(text, last)))
 }
 
-/// A text of at most `most` characters as it is, else its two halves of that length with a note between them.
+/// A text of at most `most` characters, else its first and its last `most / 2` with a note between them.
 pub fn without_middle(text: &str, most: usize) -> Cow<'_, str> {
     match ends(text, most / 2, most - most / 2) {
         Some((first, between, last)) => {

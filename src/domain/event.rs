@@ -608,20 +608,20 @@ mod tests {
 
     #[test]
     fn a_prompt_that_is_the_question_is_kept_once() {
-        // A log of an earlier version kept the whole question.
-        let turn = consult::TurnKept { question: "한".repeat(250_000), ..consult::TurnKept::default() };
+        let question = consult::bounded(&"한".repeat(250_000)).into_owned();
+        let turn = consult::TurnKept { question: question.clone(), ..consult::TurnKept::default() };
         let prompt = Some(consult::Kept { chars: 250_000, sha256: "s".to_owned(), text: None });
         let settled = ConsultSettled { prompt, turn: Some(turn), ..ConsultSettled::sample() };
         let text = Draft::new("a", settled.clone()).text().unwrap();
-        assert_eq!(text.matches('한').count(), 250_000);
+        assert_eq!(text.matches('한').count(), 200_000);
         let Body::ConsultSettled(read) =
             Event::read(1, String::new(), 1, CONSULT_SETTLED, &text).unwrap().body
         else {
             panic!("another kind");
         };
         let half = "한".repeat(100_000);
-        let both = format!("{half}\n[... 50000 characters are left out ...]\n{half}");
-        assert_eq!(read.prompt.clone().unwrap().text, Some(both));
+        assert_eq!(question, format!("{half}\n[... 50000 characters are left out ...]\n{half}"));
+        assert_eq!(read.prompt.clone().unwrap().text, Some(question));
         assert_eq!(read.prompt.unwrap().whole(), None, "a part is no answer");
         assert_eq!(read.turn, settled.turn);
     }

@@ -145,11 +145,15 @@ pub(super) fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 }
 
 impl<T> Beside<T> {
-    /// The result of the work. Blocks. `None` if it panicked.
-    pub(super) fn join(self) -> Option<T> {
+    /// Waits for the result, or does the work. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// The work panicked on the other thread.
+    pub(super) fn join(self) -> Result<T, Error> {
         match taken(&self.offered) {
-            Some(work) => Some(work()),
-            None => self.done.recv().ok(),
+            Some(work) => Ok(work()),
+            None => self.done.recv().map_err(Error::internal),
         }
     }
 }
@@ -179,4 +183,33 @@ pub(super) async fn off_thread_with<S: Clone + Send + 'static, T: Send + 'static
 ) -> Result<T, Error> {
     let shared = shared.clone();
     off_thread(move || work(&shared)).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_no_thread_took_is_done_by_the_caller() {
+        assert_eq!(beside(|| 3).join().unwrap(), 3, "there is no runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let (release, held) = mpsc::channel::<()>();
+        let busy = runtime.spawn_blocking(move || held.recv());
+        let _inside = runtime.enter();
+        assert_eq!(beside(|| 4).join().unwrap(), 4, "the only thread is busy");
+        release.send(()).unwrap();
+        runtime.block_on(busy).unwrap().unwrap();
+        let caller = std::thread::current().id();
+        let other = beside(move || std::thread::current().id());
+        while other.offered.lock().unwrap().is_some() {
+            std::thread::yield_now();
+        }
+        assert_ne!(other.join().unwrap(), caller);
+        let failing = beside(|| panic!("as it should"));
+        while failing.offered.lock().unwrap().is_some() {
+            std::thread::yield_now();
+        }
+        let failed: Result<(), Error> = failing.join();
+        assert_eq!(failed.unwrap_err().code(), "internal");
+    }
 }

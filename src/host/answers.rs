@@ -100,10 +100,8 @@ impl Answers {
         let file = format!("{name}-{}.md", uuid::Uuid::now_v7());
         write_new(&store, &file, text)?;
         // The answer does not wait for this, because it may look at hundreds of files.
-        let prune = move || prune(&store, LIMITS, is_answer);
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(prune)),
-            Err(_) => prune(),
+        if let Ok(runtime) = Handle::try_current() {
+            drop(runtime.spawn_blocking(move || prune(&store, LIMITS, is_answer)));
         }
         Ok(self.root.join(STORE).join(file))
     }

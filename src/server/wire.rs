@@ -492,7 +492,8 @@ const PARAMETERS: [(&str, &str); 12] = [
 pub(super) fn malformed(method: &str, parameters: Option<&Value>) -> Option<ErrorData> {
     const OF_META: &str = "; `_meta` must be an object";
     let (method, form) = PARAMETERS.iter().find(|(name, _)| *name == method)?;
-    let meta = parameters.and_then(|given| given.get("_meta")).map_or("", |_| OF_META);
+    let meta = parameters.and_then(|given| given.get("_meta")).filter(|meta| !meta.is_object());
+    let meta = meta.map_or("", |_| OF_META);
     Some(ErrorData::invalid_params(format!("the parameters of {method} are malformed: {form}{meta}"), None))
 }
 

@@ -136,7 +136,7 @@ pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> 
         .filter(|language| *language != Language::ENGLISH && !read.contains(language))
         .map(Language::tag)
         .collect();
-    changed(response, |value| leave_out(value, &left_out) > 0)
+    changed(response, |value| !left_out.is_empty() && leave_out(value, &left_out) > 0)
 }
 
 /// Drops the texts in these languages, and returns their number.

@@ -148,7 +148,7 @@ impl ConsultSettled {
     /// Restores the text of the prompt from the question of the turn. A turn is kept only if texts are kept.
     pub(super) fn with_prompt(mut self) -> Self {
         if let (Some(prompt), Some(turn)) = (&mut self.prompt, &self.turn) {
-            prompt.text.get_or_insert_with(|| bounded(&turn.question).into_owned());
+            prompt.text.get_or_insert_with(|| turn.question.clone());
         }
         self
     }

@@ -59,9 +59,11 @@ pub(super) struct Following {
 }
 
 /// A line without any of these words announces no secret.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 43] = [
     "pass", "pwd", "pw", "secret", "token", "key", "credential", "contrase", "clave", "mot", "mdp",
-    "kennwort", "senha", "비밀번호", "암호", "пароль", "パスワード", "密码", "kind", "data",
+    "kennwort", "senha", "wachtwoord", "haslo", "hasło", "losenord", "lösenord", "parola", "adgangskode",
+    "kodeord", "salasana", "heslo", "jelszo", "jelszó", "lozinka", "sandi", "khau", "khẩu", "sifre", "şifre",
+    "비밀번호", "암호", "비번", "пароль", "パスワード", "密码", "密碼", "口令", "kind", "data",
     "random_password", "random_id",
 ];
 
@@ -350,6 +352,18 @@ mod tests {
         ] {
             assert_eq!(mask(text), text.replace("q9ZtLr4vXw", "[M]"), "{text}");
             assert_eq!(mask(&mask(text)), mask(text));
+        }
+    }
+
+    #[test]
+    fn a_name_in_another_language_announces_one_too() {
+        for name in [
+            "contraseña", "Kennwort", "Wachtwoord", "hasło", "HASŁO", "lösenord", "Parola", "adgangskode",
+            "Kodeord", "passord", "salasana", "heslo", "Jelszó", "JELSZÓ", "lozinka", "kata_sandi",
+            "Mật khẩu", "şifre", "Şifre", "mot de passe", "비밀번호", "비번", "密碼", "口令",
+        ] {
+            let text = format!("{name}: |\n  q9ZtLr4vXw\n");
+            assert_eq!(mask(&text), text.replace("q9ZtLr4vXw", "[M]"), "{text}");
         }
     }
 

@@ -38,7 +38,7 @@ use crate::provider::{Answer, Usage};
 /// Note on an answer that came with the model's reasoning.
 const REASONED: &str = "the answer came with a block of reasoning, which was removed";
 
-/// Bytes of an answer whose reply is completed while another thread records it.
+/// Bytes of an answer whose reply is completed on another thread while this one records it.
 const LONG_ANSWER: usize = 8 * 1024;
 
 /// Characters of stderr that a result shows.
@@ -289,20 +289,11 @@ impl Consulted {
         self
     }
 
-    /// Checks the places that the answer names against the project's files, unless that is done. Blocks.
+    /// Checks the places that the answer names against the project's files. Blocks.
     pub fn cited(mut self, project: &ProjectFiles) -> Self {
-        if self.citations.is_none() {
-            self.citations = self.places(project, self.context.iter().flat_map(|context| &context.files));
-        }
+        let packed = self.context.iter().flat_map(|context| &context.files).map(|file| file.path.as_str());
+        self.citations = self.ok.then(|| citations(project, &self.content, packed));
         self
-    }
-
-    fn places<'a>(
-        &self,
-        project: &ProjectFiles,
-        packed: impl Iterator<Item = &'a PackedFile>,
-    ) -> Option<Vec<Citation>> {
-        self.ok.then(|| citations(project, &self.content, packed.map(|file| file.path.as_str())))
     }
 
     /// Cuts the answer to fit into `room`, and keeps the whole answer in a file that the reply names.
@@ -400,14 +391,18 @@ impl Recording {
                 false
             })
         };
-        // Completing a long reply takes about as long as recording it.
-        let (is_kept, reply) = if reply.content.len() > LONG_ANSWER {
-            let record = beside(record);
-            let reply = reply.finish(kit, prepared);
-            (record.join().unwrap_or(false), reply)
+        let (name, model) = (reply.provider.clone(), self.model.clone());
+        let is_long = reply.content.len() > LONG_ANSWER;
+        let (own_kit, shared) = (kit.clone(), Arc::clone(prepared));
+        let finish = move || reply.finish(&own_kit, &shared);
+        // Completing a long reply takes about as long as recording it. The record does not wait.
+        let (is_kept, reply) = if is_long {
+            let reply = beside(finish);
+            (record(), reply.join())
         } else {
-            (record(), reply.finish(kit, prepared))
+            (record(), Ok(finish()))
         };
+        let reply = reply.unwrap_or_else(|error| Consulted::refused(&name, model, error));
         let turn = TurnNote::of(prepared, reply.ok, thread.filter(|_| is_kept));
         Consulted { turn, ..reply }
     }

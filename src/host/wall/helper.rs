@@ -110,7 +110,8 @@ async fn run(orders: Orders, output: [io::Result<File>; 2], report: &File) -> Ex
         sleep(PAUSE).await;
     }
     let outlived = match family.reap() {
-        Children::Some => descendants::kill_all(),
+        // A descendant that could not be killed counts, so that the server searches for it.
+        Children::Some => descendants::kill_all().max(usize::from(family.reap() == Children::Some)),
         Children::None => 0,
     };
     let end = family.end.unwrap_or(End::Signal(Signal::KILL.as_raw()));
