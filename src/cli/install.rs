@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use strum::IntoStaticStr;
 
+use crate::domain::change::Mark;
 use crate::domain::packed;
 use crate::host::environment::Environment;
 
@@ -64,12 +65,13 @@ pub fn install(
     };
     let behind_link = Original::missing_behind_link(&targets.settings);
     let mut report = Vec::new();
-    let placed = targets.commands.as_ref().map(|directory| placing(directory, commands));
-    let done = replace_all(&settings, &placed.unwrap_or_default(), &mut report, "registered maestro in");
+    let placed = placing(targets, commands);
+    let done = replace_all(&settings, &placed, &mut report, "registered maestro in");
     if done.is_ok() {
         if let Some(original) = behind_link.or(without_server.take()) {
             remember(targets, original);
         }
+        remember_commands(targets, &placed, commands);
         report.push(targets.next_step.to_owned());
     }
     print(&report, out)?;
@@ -110,11 +112,10 @@ pub fn uninstall(
         }),
     };
     let mut report = Vec::new();
-    let removed = targets.commands.as_ref().map(|directory| removing(directory, commands));
-    let removed = removed.unwrap_or_default();
+    let removed = removing(targets, commands);
     let done = replace_all(&settings, &removed, &mut report, "removed maestro from");
     if done.is_ok() {
-        forget(targets);
+        forget(targets, &removed);
         if let Some(Original::MissingBehindLink { made }) = &original {
             // Only empty directories are removed.
             let _ = made.iter().try_for_each(std::fs::remove_dir);
@@ -194,7 +195,8 @@ fn print(lines: &[String], out: &mut dyn Write) -> Result<(), InstallError> {
 }
 
 // The memory records settings files that had an empty list of servers, no setting at all, or a broken link
-// before the installation. An uninstall restores their list or text. The memory is in the user's state
+// before the installation. An uninstall restores their list or text. It also records the slash commands that
+// were written, so that those of an earlier version are not taken for the user's own. The memory is in the user's state
 // directory. Without it an uninstall removes more than it should, but it never fails.
 
 /// The state of a settings file before the installation, which the file itself no longer shows.
@@ -208,9 +210,17 @@ enum Original {
     MissingBehindLink {
         made: Vec<PathBuf>,
     },
+    /// The file is a slash command that an installation wrote, with the SHA-256 of its text.
+    Command {
+        sha256: String,
+    },
 }
 
 impl Original {
+    fn command(text: &[u8]) -> Self {
+        Self::Command { sha256: Mark::of(text).sha256 }
+    }
+
     fn missing_behind_link(settings: &Path) -> Option<Self> {
         if !settings.is_symlink() || settings.exists() {
             return None;
@@ -231,7 +241,9 @@ fn all(targets: &Targets) -> Memory {
 fn write(targets: &Targets, all: &Memory) {
     let Some(file) = &targets.memory else { return };
     let written = if all.is_empty() {
-        std::fs::remove_file(file)
+        let removed = std::fs::remove_file(file);
+        file.parent().into_iter().for_each(|directory| remove_empty(directory, &targets.base));
+        removed
     } else {
         let made = file.parent().map_or(Ok(()), std::fs::create_dir_all);
         made.and_then(|()| std::fs::write(file, serde_json::json!(all).to_string()))
@@ -255,9 +267,24 @@ fn remember(targets: &Targets, original: Original) {
     write(targets, &all);
 }
 
-fn forget(targets: &Targets) {
+/// Remembers the written commands of the user. Those of a project may be shared with others.
+fn remember_commands(targets: &Targets, placed: &[FileChange<'_>], commands: &[SlashCommand<'_>]) {
+    if !targets.memory.as_ref().is_some_and(|file| file.starts_with(&targets.base)) {
+        return;
+    }
+    let texts = commands.iter().map(|command| Original::command(command.text.as_bytes()));
+    let places = placed.iter().map(|change| change.path.to_string_lossy().into_owned());
+    write(targets, &all(targets).into_iter().chain(places.zip(texts)).collect());
+}
+
+fn forget(targets: &Targets, commands: &[FileChange<'_>]) {
     let mut all = all(targets);
-    if all.remove(&key(targets)).is_some() {
+    let count = all.len();
+    all.remove(&key(targets));
+    for change in commands {
+        all.remove(&*change.path.to_string_lossy());
+    }
+    if all.len() < count {
         write(targets, &all);
     }
 }
@@ -271,32 +298,56 @@ pub struct SlashCommand<'a> {
     pub text: &'a str,
 }
 
-/// The changes that write the shipped text of every command, with a backup of a different text.
-fn placing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
-    changes(directory, commands, |command, seen| match seen {
-        Some(bytes) if bytes == command.text.as_bytes() => Verdict::Keep(None),
-        _ => Verdict::Write { bytes: command.text.as_bytes().to_vec(), backup: true },
+/// What stands in the place of a slash command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// The shipped text.
+    Shipped,
+    /// The text that an earlier version installed.
+    Earlier,
+    /// A text of the user.
+    Edited,
+}
+
+/// The changes that write the shipped text of every command, with a backup of a text of the user.
+fn placing<'a>(targets: &Targets, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
+    changes(targets, commands, |command, found| match found {
+        Found::Shipped => Verdict::Keep(None),
+        Found::Nothing | Found::Earlier | Found::Edited => {
+            Verdict::Write { bytes: command.text.as_bytes().to_vec(), backup: found == Found::Edited }
+        }
     })
 }
 
 /// The changes that remove every command that was not edited.
-fn removing<'a>(directory: &Path, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
-    changes(directory, commands, |command, seen| match seen {
-        None => Verdict::Keep(Some(ABSENT)),
-        Some(bytes) if bytes == command.text.as_bytes() => Verdict::Remove,
-        Some(_) => Verdict::Keep(Some("it differs from what was installed")),
+fn removing<'a>(targets: &Targets, commands: &'a [SlashCommand<'a>]) -> Vec<FileChange<'a>> {
+    changes(targets, commands, |_, found| match found {
+        Found::Nothing => Verdict::Keep(Some(ABSENT)),
+        Found::Shipped | Found::Earlier => Verdict::Remove,
+        Found::Edited => Verdict::Keep(Some("it differs from what was installed")),
     })
 }
 
+/// The changes of the commands, for a client that has them.
 fn changes<'a>(
-    directory: &Path,
+    targets: &Targets,
     commands: &'a [SlashCommand<'a>],
-    decide: fn(&SlashCommand<'_>, Option<&[u8]>) -> Verdict,
+    decide: fn(&SlashCommand<'_>, Found) -> Verdict,
 ) -> Vec<FileChange<'a>> {
-    let change = |command: &'a SlashCommand<'a>| FileChange {
-        path: directory.join(command.file_name),
-        new_mode: COMMAND_MODE,
-        decide: Box::new(move |seen| Ok(decide(command, seen))),
+    let Some(directory) = &targets.commands else { return Vec::new() };
+    let memory = all(targets);
+    let change = |command: &'a SlashCommand<'a>| {
+        let path = directory.join(command.file_name);
+        let known = memory.get(&*path.to_string_lossy()).cloned();
+        let found = move |seen: Option<&[u8]>| match seen {
+            None => Found::Nothing,
+            Some(bytes) if bytes == command.text.as_bytes() => Found::Shipped,
+            Some(bytes) if known == Some(Original::command(bytes)) => Found::Earlier,
+            Some(_) => Found::Edited,
+        };
+        let decide = Box::new(move |seen: Option<&[u8]>| Ok(decide(command, found(seen))));
+        FileChange { path, new_mode: COMMAND_MODE, decide }
     };
     commands.iter().map(change).collect()
 }

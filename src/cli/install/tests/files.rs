@@ -188,3 +188,27 @@ fn a_reader_sees_the_old_file_or_the_new_one() {
     });
     assert!(!home.names().iter().any(|name| name.contains(".tmp")));
 }
+
+#[test]
+fn commands_of_an_earlier_version_are_replaced_and_not_put_back() {
+    let home = Home::new();
+    let old = [SlashCommand { file_name: "maestro-debug.md", text: "Debug, as it was\n" }];
+    install(&home.targets, BINARY, &old, &mut Vec::new()).unwrap();
+    let said = home.install().unwrap();
+    assert!(!said.contains("backup"), "{said}");
+    home.uninstall().unwrap();
+    assert!(home.names().is_empty(), "{:?}", home.names());
+
+    // An update without a further installation.
+    install(&home.targets, BINARY, &old, &mut Vec::new()).unwrap();
+    home.uninstall().unwrap();
+    assert!(home.names().is_empty(), "{:?}", home.names());
+
+    // Then the user edited one.
+    install(&home.targets, BINARY, &old, &mut Vec::new()).unwrap();
+    let file = commands(&home).join("maestro-debug.md");
+    fs::write(&file, "mine").unwrap();
+    assert!(home.install().unwrap().contains("backup: "));
+    home.uninstall().unwrap();
+    assert_eq!(fs::read_to_string(file).unwrap(), "mine");
+}
