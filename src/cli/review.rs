@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::arguments::ReviewOptions;
-use super::terminal::{complain, fail, print_foreign, watched};
+use super::terminal::{complain, fail, fail_with, print_foreign, watched};
 use crate::domain::call_options::CallOptions;
 use crate::domain::review::{FixStatus, Status};
 use crate::error::Error;
@@ -17,13 +17,19 @@ use crate::flow::review::{Fixes, Review, ReviewRequest, Target, review};
 /// Exit code of a review with findings of at least the severity `--fail-on`.
 const FOUND: u8 = 1;
 
+/// Exit code if Maestro itself failed. Its usual code for that would tell a hook of findings.
+const FAILED: u8 = 6;
+
 pub(super) async fn run(kit: Kit, options: ReviewOptions, json: bool) -> Result<ExitCode, Error> {
     let fail_on = options.fail_on;
     let request = request(options);
     let (progress, said) = Progress::channel();
     let reviewed = watched(Box::pin(review(&kit, request, &progress)), said).await;
     kit.processes.supervisor().shutdown().await;
-    let reviewed = reviewed?;
+    let reviewed = match reviewed {
+        Ok(reviewed) => reviewed,
+        Err(error) => return Ok(apart(fail_with(&error, json))),
+    };
     if json {
         print_foreign(&format!("{:#}\n", json!(reviewed)))?;
     } else {
@@ -38,10 +44,14 @@ pub(super) async fn run(kit: Kit, options: ReviewOptions, json: bool) -> Result<
         }
     }
     if let Some(cause) = &reviewed.cause {
-        return Ok(if json { cause.exit_code() } else { fail(cause) });
+        return Ok(apart(if json { cause.exit_code() } else { fail(cause) }));
     }
     let is_grave = reviewed.highest_severity.is_some_and(|highest| highest <= fail_on);
     Ok(if is_grave { ExitCode::from(FOUND) } else { ExitCode::SUCCESS })
+}
+
+fn apart(code: ExitCode) -> ExitCode {
+    if code == ExitCode::from(FOUND) { ExitCode::from(FAILED) } else { code }
 }
 
 fn request(options: ReviewOptions) -> ReviewRequest {

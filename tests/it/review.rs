@@ -507,6 +507,8 @@ fn the_exit_status_tells_a_hook() {
     assert_eq!(code, Some(1));
     let printed: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed["findings"][0]["found_by"], json!(["codex"]));
+    let nested = repository().env("MAESTRO_DEPTH", "1").run(&["review", "--providers", "codex"], "");
+    assert_eq!(nested.status.code(), Some(6), "a review that was not made found nothing");
 }
 
 #[test]
