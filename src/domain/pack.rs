@@ -8,12 +8,14 @@ use serde::Serialize;
 
 use super::cut::{ends, head, is_longer};
 use super::fence::fence_for;
-use super::pattern::Pattern;
 use super::size::share;
 use crate::domain::order::Gather;
 use errors::error_lines;
 
+pub use places::{Mention, mentions};
+
 mod errors;
+mod places;
 
 /// The most characters shown of a line of a file or an error. A longer line is cut with a note.
 pub const MAX_LINE_CHARS: usize = 1_000;
@@ -448,58 +450,6 @@ fn push_gap(text: &mut String, expected: usize, following: usize) {
         1 => text.push_str(&format!("... 1 line omitted ({expected}) ...\n")),
         count => text.push_str(&format!("... {count} lines omitted ({expected}-{}) ...\n", following - 1)),
     }
-}
-
-/// A place that a text names: a file and a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mention {
-    /// The path as the text writes it.
-    pub path: String,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-impl Mention {
-    /// True if the mention means this file: one path is a tail of the other, by whole components.
-    pub fn means(&self, path: &str) -> bool {
-        let ours = path.split(['/', '\\']).rev();
-        let theirs = self.path.split(['/', '\\']).filter(|part| *part != ".").rev();
-        ours.zip(theirs).all(|(left, right)| left == right)
-    }
-}
-
-/// The places that the texts name, last first (a Python stack ends with its innermost frame). At most 200.
-pub fn mentions<'a>(texts: impl DoubleEndedIterator<Item = &'a str>) -> Vec<Mention> {
-    const MOST: usize = 200;
-    texts
-        .rev()
-        .flat_map(|text| {
-            let mut found = in_text(text);
-            found.reverse();
-            found
-        })
-        .take(MOST)
-        .collect()
-}
-
-fn in_text(text: &str) -> Vec<Mention> {
-    static PLACE: Pattern = Pattern::new(
-        r#"(?x)
-              File\s"(?P<python>[^"\n]+)",\sline\s(?P<python_line>\d{1,7})
-            | (?P<path>[\w./\\@+-]*\w\.\w+)[:(](?P<line>\d{1,7})
-            "#,
-    );
-    PLACE
-        .all(text)
-        .filter_map(|found| {
-            let path = found.name("python").or_else(|| found.name("path"))?;
-            let line = found.name("python_line").or_else(|| found.name("line"))?;
-            Some(Mention {
-                path: path.as_str().to_owned(),
-                line: line.as_str().parse().ok().filter(|line| *line > 0)?,
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -120,6 +120,7 @@ mod tests {
     fn every_pattern_compiles_and_is_used() {
         for (path, code) in [
             ("src/domain/pack/errors.yaml", include_str!("pack/errors.rs")),
+            ("src/domain/pack/places.yaml", include_str!("pack/places.rs")),
             ("src/domain/select/guard.yaml", include_str!("select/guard.rs")),
             ("src/domain/redflag/proposal.yaml", include_str!("redflag/proposal.rs")),
             ("src/domain/citations/places.yaml", include_str!("citations/find.rs")),

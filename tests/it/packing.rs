@@ -154,6 +154,23 @@ fn colours_are_taken_off_errors() {
     }
 }
 
+/// The lines that the output of a tool names come first, in whichever form the tool names them.
+#[test]
+fn the_line_that_a_tool_names_is_sent() {
+    let outputs: Vec<Value> = serde_yaml::from_str(include_str!("../data/places.yaml")).unwrap();
+    let text = |output: &Value, key: &str| output[key].as_str().unwrap().to_owned();
+    let server = outputs
+        .iter()
+        .fold(Server::new(), |server, output| server.file(&text(output, "file"), numbered(2_000)));
+    let mut client = server.start();
+    for output in &outputs {
+        let asked = json!({ "files": [output["file"]], "errors": [output["output"]] });
+        let packed = text(&client.call("maestro_pack_context", asked), "packed_context");
+        assert!(packed.contains("\n1660 | line 1660\n"), "{}: {packed}", output["tool"]);
+        assert!(!packed.contains(" 900 | "), "{}: {packed}", output["tool"]);
+    }
+}
+
 /// A directory, lines of a file, or a file name in another case is refused, and the error says what to name.
 #[test]
 fn what_is_nearly_a_file_is_told_before_anything_is_sent() {

@@ -69,7 +69,7 @@ pub(super) fn error_lines(text: &str, limit: usize) -> Vec<usize> {
 
 /// The lines without their common indent and without the prefix that a log, a runner of other runners or a
 /// quotation puts before each.
-fn bare(mut lines: Vec<&str>) -> Vec<&str> {
+pub(super) fn bare(mut lines: Vec<&str>) -> Vec<&str> {
     const ROUNDS: usize = 4;
     let Some(before) = PATTERNS.get("before") else { return lines };
     for _ in 0..ROUNDS {

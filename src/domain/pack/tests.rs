@@ -144,6 +144,78 @@ fn frames_of_several_languages_are_places() {
     );
 }
 
+/// What a tool prints about line 1660 of a file.
+#[derive(serde::Deserialize)]
+struct Output {
+    tool: String,
+    file: String,
+    output: String,
+}
+
+/// The file with the lines that an error names, packed beside it.
+fn packed_beside(error: &str, path: &str) -> String {
+    let named: Vec<usize> = mentions(std::iter::once(error))
+        .into_iter()
+        .filter(|mention| mention.means(path))
+        .map(|mention| mention.line)
+        .collect();
+    let files = vec![file(path, 2_000, &named, 200)];
+    pack(&Material { errors: vec![error.to_owned()], files, ..Material::default() }, limits(10_000)).text
+}
+
+#[test]
+fn the_line_that_a_tool_names_is_shown_first() {
+    let outputs: Vec<Output> =
+        crate::domain::typed::from_yaml(include_str!("../../../tests/data/places.yaml")).unwrap();
+    for Output { tool, file, output } in outputs {
+        let indented = output.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n");
+        for text in [output, indented] {
+            let packed = packed_beside(&text, &file);
+            assert!(
+                packed.contains("1660 | text of 1660"),
+                "{tool}: {:?}",
+                mentions(std::iter::once(&*text))
+            );
+        }
+    }
+}
+
+/// Words, times, versions and numbers of other things are no places in these files.
+#[test]
+fn what_is_no_place_names_no_line() {
+    for (path, text) in [
+        ("chapter", "see chapter line 3"),
+        ("chapter", "see chapter: line 3"),
+        ("cart.py", "cart.py has 1660 lines, and line 3 is wrong"),
+        ("cart.py", "wrote cart.py (1,660 bytes)"),
+        ("cart.py", "cart.py: 3 errors"),
+        ("cart.py", "cart.py 2026-11-29 10:20:30"),
+        ("cart.py", "saved cart.py at 10:20"),
+        ("cart.py", "cart.py: done. Next: b.py: line 3: x"),
+        ("cart.py", "cart.py: done. Next: Unexpected token in b.py (3:4)"),
+        ("cart.py", "cart.py\n\n  3:4  error  x"),
+        ("cart.py", "cart.py\nb.py\n  3:4  error  x"),
+        ("cart.py", "> 3 | x = cart.py\n  4 | y"),
+        ("cart.test.ts", " ✓ src/cart.test.ts (12 tests) 3ms"),
+        ("cart.py", "cart.py:0"),
+    ] {
+        let named: Vec<_> =
+            mentions(std::iter::once(text)).into_iter().filter(|mention| mention.means(path)).collect();
+        assert_eq!(named, [], "{text}");
+    }
+}
+
+/// A text that is made to be slow.
+#[test]
+fn a_long_line_of_places_is_read_at_once() {
+    let started = std::time::Instant::now();
+    for part in ["a.py:3 ", "file: file:3 ", "\"a.py:3", "a.py: x. 3", "x.y\n  3:4 e.f\n", "((([[["] {
+        let text = part.repeat(400_000 / part.len());
+        assert!(mentions(std::iter::once(text.as_str())).len() <= 200);
+    }
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
 proptest! {
     #[test]
     fn the_total_is_never_exceeded(
