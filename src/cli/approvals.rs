@@ -124,8 +124,8 @@ struct Row {
     stage: Stage,
     at: u64,
     status: &'static str,
-    /// The person or rule that decided; empty if the request is not decided.
-    by: &'static str,
+    /// Where it was decided.
+    by: Option<DecidedBy>,
     task: String,
 }
 
@@ -137,20 +137,29 @@ impl Row {
             stage: request.asked.stage,
             at: request.at,
             status: status(run, request),
-            by: request.decided.as_ref().map_or("", |(_, decided)| decided.decided_by.words()),
+            by: request.decided.as_ref().map(|(_, decided)| decided.decided_by),
             task: one_line(&run.task),
         }
     }
 
     fn cells(&self, now: u64) -> Vec<Cell> {
-        let decided = if self.by.is_empty() { String::new() } else { format!(" by {}", self.by) };
-        let tone = if self.by.is_empty() { Tone::Waiting } else { Tone::Faint };
+        // One word each, because the column does not wrap. `show` has the whole sentence.
+        let (by, tone) = match self.by {
+            None => ("", Tone::Waiting),
+            Some(DecidedBy::Elicitation) => (", form", Tone::Faint),
+            Some(DecidedBy::ClientDialog) => (", client", Tone::Faint),
+            Some(DecidedBy::Terminal) => (", terminal", Tone::Faint),
+            Some(DecidedBy::Page) => (", page", Tone::Faint),
+            Some(DecidedBy::Policy) => (", policy", Tone::Faint),
+            Some(DecidedBy::Relayed) => (", relayed", Tone::Faint),
+        };
+        let state = self.status.trim_end_matches("_requested");
         vec![
             cell(short(&self.id), Tone::Plain),
             cell(short(&self.run), Tone::Faint),
             cell(self.stage.name(), Tone::Plain),
             cell(age(now.saturating_sub(self.at)), Tone::Plain),
-            cell(format!("{}{decided}", self.status), tone),
+            cell(format!("{state}{by}"), tone),
             cell(&self.task, Tone::Plain),
         ]
     }
@@ -163,7 +172,8 @@ fn text(rows: &[Row], now: u64, look: Look) -> String {
         return "Nothing waits for a decision.\n".to_owned();
     }
     let rows = table(&COLUMNS, rows.iter().map(|row| row.cells(now)), look);
-    format!("{rows}\nmaestro-mcp approvals show ID prints a report.\nAny unique part of an id is enough.\n")
+    let help = "maestro-mcp approvals show ID prints a report.\nAny unique part of an id is enough.\n";
+    format!("{rows}\n{}", folded(help, look.width))
 }
 
 // A decision in a terminal shows a short report, asks the critical questions, and demands a typed word.
@@ -412,7 +422,7 @@ mod tests {
             stage: Stage::Analyze,
             at: 1_000,
             status: "pending",
-            by: "",
+            by: None,
             task: task.into(),
         }
     }
@@ -426,8 +436,27 @@ mod tests {
 
     #[test]
     fn no_row_is_wider_than_the_terminal() {
-        let text = text(&[row(&"평균을 고치기 ".repeat(20))], 0, plain(Some(70)));
-        assert!(text.lines().all(|line| line.width() <= 70), "{text}");
+        for width in 40..100 {
+            let text = text(&[row(&"평균을 고치기 ".repeat(20))], 0, plain(Some(width)));
+            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_state_is_short_so_that_the_task_has_room() {
+        let decided = [
+            ("approved", DecidedBy::Relayed, "approved, relayed"),
+            ("approved", DecidedBy::ClientDialog, "approved, client"),
+            ("revision_requested", DecidedBy::Elicitation, "revision, form"),
+            ("rejected", DecidedBy::Terminal, "rejected, terminal"),
+        ];
+        let task = "mend the mean of an empty list";
+        for (status, by, state) in decided {
+            let row = Row { status, by: Some(by), stage: Stage::Hypothesize, ..row(task) };
+            let text = text(&[row], 60_000, plain(Some(80)));
+            assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+            assert!(text.contains(state) && text.contains("mend the"), "{text}");
+        }
     }
 
     fn choice() -> Question {

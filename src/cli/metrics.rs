@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment};
 use serde_json::json;
 
 use super::terminal::{
-    Look, Marks, Tone, cell, cut, hanging, one_line, paint, read_whole, result, rows_only,
+    Look, Marks, Tone, cell, cut, hanging, one_line, paint, read_whole, result, rows_only, stacked,
 };
 use crate::domain::cut::head;
 use crate::domain::measure::cost::{CapNote, Cost, Costs, Named};
@@ -329,9 +329,9 @@ struct Row {
 
 const LONGEST_LABEL: usize = 26;
 const LONGEST_VALUE: usize = 10;
-/// Width of a bar, and the narrowest terminal with room for a table.
+/// Width of a bar, and the narrowest terminal with room for a table: its last column has ten columns.
 const BAR: usize = 12;
-const ROOM_FOR_TABLES: usize = 60;
+const ROOM_FOR_TABLES: usize = 66;
 const SIDES: [CellAlignment; 4] =
     [CellAlignment::Left, CellAlignment::Right, CellAlignment::Left, CellAlignment::Left];
 
@@ -344,10 +344,8 @@ fn section(out: &mut String, look: Look, title: &str, rows: &[Row]) {
     out.push_str(&paint(LineKind::Title, title, look.colour));
     if look.width.is_some_and(|width| width < ROOM_FOR_TABLES) {
         for row in rows {
-            paragraph(out, look, "  ", &format!("{}: {}", row.label, row.value));
-            if !row.details.is_empty() {
-                paragraph(out, look, "    ", &row.details.join(", "));
-            }
+            let details = Some(one_line(&row.details.join(", "))).filter(|details| !details.is_empty());
+            out.push_str(&stacked(&one_line(&format!("{}: {}", row.label, row.value)), details, look.width));
         }
         return;
     }

@@ -282,7 +282,11 @@ impl Look {
     }
 }
 
-/// A table with these columns. The last one wraps on a narrow terminal.
+/// Columns between two columns of a table.
+const GAP: u16 = 2;
+
+/// A table with these columns. The last one wraps on a narrow terminal; if too little room is left for it,
+/// each row is a list of labels and values.
 pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item = R>, look: Look) -> String {
     let mut table = Table::new();
     let heads = columns.iter().map(|head| Cell::new(head).add_attribute(Attribute::Bold));
@@ -294,9 +298,41 @@ pub(super) fn table<R: Into<Row>>(columns: &[&str], rows: impl IntoIterator<Item
         }
         table.add_row(row);
     }
+    let heading = columns.last().map_or(0, |heading| heading.width());
+    if look.width.is_some_and(|width| !has_room(&table, heading, width)) {
+        return table.row_iter().map(|row| labelled(columns, row, look.width)).collect();
+    }
     let alignment =
         |head: &&str| if FIGURES.contains(head) { CellAlignment::Right } else { CellAlignment::Left };
     laid_out(table, &columns.iter().map(alignment).collect::<Vec<_>>(), look)
+}
+
+/// True if the columns of a table leave its last one enough for its heading and for words to be read.
+fn has_room(table: &Table, heading: usize, width: usize) -> bool {
+    const LEAST: usize = 10;
+    let mut widths = table.column_max_content_widths();
+    let last = usize::from(widths.pop().unwrap_or_default()).min(heading.max(LEAST));
+    widths.iter().map(|width| usize::from(*width) + usize::from(GAP)).sum::<usize>() + last <= width
+}
+
+/// A row of a table whose columns have no room.
+fn labelled(columns: &[&str], row: &Row, width: Option<usize>) -> String {
+    let most = width.map(|width| width * TALLEST);
+    let cells = columns.iter().zip(row.cell_iter().map(Cell::content));
+    let cells = cells.filter(|(_, text)| !text.is_empty());
+    let mut lines = cells.map(|(label, text)| cut(&format!("{label}: {text}"), most));
+    let first = lines.next().unwrap_or_default();
+    stacked(&first, lines, width)
+}
+
+/// A row without columns: its first line, and further ones below it.
+pub(super) fn stacked(
+    first: &str,
+    below: impl IntoIterator<Item = String>,
+    columns: Option<usize>,
+) -> String {
+    let below = below.into_iter().map(|line| hanging("    ", &line, columns));
+    hanging("  ", first, columns) + &below.collect::<String>()
 }
 
 /// A table without headings, whose rows may have any height.
@@ -330,18 +366,13 @@ fn laid_out(mut table: Table, sides: &[CellAlignment], look: Look) -> String {
     for (place, side) in sides.iter().enumerate() {
         let is_last = place + 1 == sides.len();
         let Some(column) = table.column_mut(place) else { continue };
-        column.set_padding((0, if is_last { 0 } else { 2 }));
+        column.set_padding((0, if is_last { 0 } else { GAP }));
         column.set_cell_alignment(*side);
         if !is_last {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    // Lines are cut if the terminal is narrower than the fixed columns, but not lines with colour codes.
-    let fits = |line: String| match look.colour {
-        Colour::Plain => cut(line.trim_end(), look.width),
-        Colour::Ansi => line.trim_end().to_owned(),
-    };
-    table.lines().flat_map(|line| [fits(line), "\n".to_owned()]).collect()
+    table.lines().fold(String::new(), |out, line| out + line.trim_end() + "\n")
 }
 
 /// A text without colour sequences.
@@ -555,8 +586,41 @@ mod tests {
         assert!(on_terminal.lines().all(|line| line.width() <= 60), "{on_terminal}");
         assert!(on_terminal.lines().count() > 2 && on_terminal.lines().count() <= 1 + TALLEST);
         assert!(shown(task.trim(), None, Colour::Plain).lines().nth(1).unwrap().ends_with(task.trim()));
-        let narrow = shown(&task, Some(8), Colour::Plain);
-        assert!(narrow.lines().all(|line| line.width() <= 8), "{narrow}");
+    }
+
+    /// The last column is never so narrow that its words run downwards, and no line is wider than the terminal.
+    #[test]
+    fn a_row_without_room_is_a_list_of_labels_and_values() {
+        let columns = ["run", "state", "pending", "task"];
+        let rows = || {
+            [("waiting", "0b1c", "mend the mean of an empty list "), ("complete", "", "mend 평균을 고치기 ")]
+                .map(|(state, pending, task)| {
+                    vec![
+                        cell("0123456789ab", Tone::Plain),
+                        cell(state, Tone::Waiting),
+                        cell(pending, Tone::Plain),
+                        cell(task.repeat(30).trim(), Tone::Plain),
+                    ]
+                })
+        };
+        for colour in [Colour::Plain, Colour::Ansi] {
+            for width in 24..100 {
+                let look = Look { width: Some(width), colour, marks: Marks::Ascii };
+                let text = without_colours(&table(&columns, rows(), look));
+                assert!(text.lines().all(|line| line.width() <= width), "{width}: {text}");
+                assert_eq!(
+                    text.starts_with("  run: 0123456789ab\n    state: waiting\n"),
+                    width < 43,
+                    "{text}"
+                );
+                assert!(text.lines().count() < 20 && text.contains("mend the"), "{width}: {text}");
+                assert!(!text.contains("pending: \n"), "{text}");
+            }
+        }
+        // A short last column needs no more than its own width.
+        let look = Look { width: Some(22), colour: Colour::Plain, marks: Marks::Ascii };
+        let row = vec![cell("0123456789ab", Tone::Plain), cell("applied", Tone::Plain)];
+        assert_eq!(table(&["backup", "state"], [row], look).lines().count(), 2);
     }
 
     #[test]

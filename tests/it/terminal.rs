@@ -250,7 +250,7 @@ fn a_decision_is_shown_with_whose_it_is() {
     let result = client.call("maestro_submit_approval", json!({ "request_id": request, "approved": true }));
     assert_eq!(result["code"], "already_decided");
     assert!(said(&client.server.run(&["approvals"], "")).contains("Nothing waits"));
-    assert!(said(&client.server.run(&["approvals", "--all"], "")).contains("rejected by a human"));
+    assert!(said(&client.server.run(&["approvals", "--all"], "")).contains("rejected, terminal"));
 }
 
 #[test]
