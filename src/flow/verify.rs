@@ -51,7 +51,7 @@ const NOTHING_TO_VERIFY: (&str, &str) = (
 );
 /// Warning if no test ran.
 const NO_TEST_RAN: &str =
-    "no test was seen to run, so this does not open improve: run the project's tests (commands: [])";
+    "no test was seen to run, so this does not open improve; `commands: []` runs the project's own tests";
 /// Code and hint if a check ran, or should have run, and did not pass.
 const CHECKS_FAILED: (&str, &str) = (
     outcome::CHECKS_FAILED,
@@ -426,7 +426,7 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
 }
 
 /// The checks of a request, with commands that are found in the project itself, so that a changed copy does
-/// not choose its own base.
+/// not choose its own base. Errors name the tool's `argument`.
 ///
 /// # Errors
 ///
@@ -434,24 +434,26 @@ fn of_go(words: &[String], cwd: &Path) -> Option<String> {
 pub(in crate::flow) async fn settled(
     config: &Configuration,
     project: &ProjectFiles,
+    argument: &'static str,
     request: VerifyRequest,
 ) -> Result<Vec<Entry>, Error> {
     let (config, project) = (config.clone(), project.clone());
     let plan = off_thread(move || plan::plan(&config, &project, &request)).await??;
     let invalid = |problem: String| Err(Error::InvalidArguments(problem));
     if plan.checks.is_empty() {
-        return invalid("verify is empty, and Maestro found no check in the project".to_owned());
+        return invalid(format!("{argument} is empty, and Maestro found no check in the project"));
     }
-    check_count("verify", &plan)?;
+    check_count(argument, &plan)?;
     let mut entries = Vec::new();
     for check in plan.checks {
         match &check.verdict {
             Some(Ok(_)) => {}
             Some(Err(refused)) => {
                 let (rule, reason) = (&refused.rule, &refused.reason);
-                return invalid(format!("verify: `{}` is refused by rule `{rule}`: {reason}", check.command));
+                let command = &check.command;
+                return invalid(format!("{argument}: `{command}` is refused by rule `{rule}`: {reason}"));
             }
-            None => return invalid("verify: Maestro found no such check in the project".to_owned()),
+            None => return invalid(format!("{argument}: Maestro found no such check in the project")),
         }
         entries.push(Entry {
             command: Some(check.command),
@@ -488,6 +490,9 @@ pub(in crate::flow) async fn verify_copy(
 
 /// Placeholder for the answer's file in a command.
 const PLACEHOLDER: &str = "{answer}";
+
+/// The rule of the scripts that may get the answer's file although the rule permits no second argument.
+const SCRIPTS: &str = "python-test-script";
 
 /// Characters of the oracle's output that a verdict may quote.
 const ROOM: usize = 2_400;
@@ -576,11 +581,31 @@ impl Oracle {
         path: &str,
         answer: &str,
     ) -> Result<Plan, Error> {
-        let entry = Entry { command: Some(self.command.replace(PLACEHOLDER, path)), ..Entry::default() };
-        let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
+        let (command, path) = (self.command.replace(PLACEHOLDER, path), path.to_owned());
+        let script = self.command.trim_end().strip_suffix(PLACEHOLDER).filter(|it| it.ends_with(' '));
+        let script = script.map(|script| script.trim_end().to_owned());
         let (config, project, rules) = (config.clone(), project.clone(), Arc::clone(&self.rules));
-        let mut plan =
-            off_thread(move || plan_in(config.environment(), &*project.reader()?, rules, &request)).await??;
+        let judge = move || {
+            let project = project.reader()?;
+            let judged = |command: &str| {
+                let entry = Entry { command: Some(command.to_owned()), ..Entry::default() };
+                let request = VerifyRequest { entries: vec![entry], ..VerifyRequest::default() };
+                plan_in(config.environment(), &project, Arc::clone(&rules), &request)
+            };
+            if let Some(script) = script {
+                let mut alone = judged(&script)?;
+                if let Some(check) = alone.checks.first_mut()
+                    && let Some(Ok(permitted)) = &mut check.verdict
+                    && permitted.rule == SCRIPTS
+                {
+                    permitted.words.push(path);
+                    check.command.clone_from(&command);
+                    return Ok(alone);
+                }
+            }
+            judged(&command)
+        };
+        let mut plan = off_thread(judge).await??;
         plan.kept = Kept::Nothing;
         for check in &mut plan.checks {
             answer.as_bytes().clone_into(&mut check.stdin);

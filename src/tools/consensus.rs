@@ -5,7 +5,7 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::catalogue::Handle;
 use super::polish::{Parameters, arguments, number};
@@ -15,12 +15,14 @@ use crate::domain::calibrate::{Task, USUAL_SAMPLES};
 use crate::domain::call_options::{CallOptions, Effort};
 use crate::domain::event::consult::Purpose;
 use crate::domain::microstep::StepType;
+use crate::domain::pairs::with;
 use crate::domain::redflag::AnswerForm;
 use crate::domain::stage::Stage;
 use crate::domain::vote::choice::Options;
 use crate::error::Error;
 use crate::flow::account::Account;
 use crate::flow::calibrate::{CalibrationRequest, MOST_SAMPLES, calibrate};
+use crate::flow::progress::Progress;
 use crate::flow::vote::consensus::{ConsensusRequest, consensus};
 use crate::flow::vote::step::{StepRequest, vote_step};
 
@@ -130,7 +132,8 @@ impl Handle {
         let kit = &self.kit;
         replying(&context, |progress| async move {
             let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
-            consensus(kit, input.request(account)?, &progress).await
+            say_out_of_reach(input.k, input.max_rounds, &progress);
+            consensus(kit, input.request(account)?, &progress).await.map(with_out_of_reach)
         })
         .await
     }
@@ -145,7 +148,8 @@ impl Handle {
         let kit = &self.kit;
         replying(&context, |progress| async move {
             let account = Account::of_named(&kit.log, input.workflow_id.clone(), Purpose::Vote).await?;
-            vote_step(kit, input.request(account), &progress).await
+            say_out_of_reach(input.k, input.max_rounds, &progress);
+            vote_step(kit, input.request(account), &progress).await.map(with_out_of_reach)
         })
         .await
     }
@@ -174,6 +178,32 @@ impl Handle {
         })
         .await
     }
+}
+
+/// The warning if a vote has fewer samples than the lead that wins.
+fn out_of_reach(k: u64, max_rounds: u64) -> Option<String> {
+    (max_rounds < k).then(|| {
+        format!("no answer can win: max_rounds {max_rounds} is below k {k}. The samples only show how the answers are distributed")
+    })
+}
+
+/// Warns before the samples are paid.
+fn say_out_of_reach(k: Option<u32>, max_rounds: Option<u32>, progress: &Progress) {
+    if let Some(warning) = k.zip(max_rounds).and_then(|(k, most)| out_of_reach(k.into(), most.into())) {
+        progress.say(&warning);
+    }
+}
+
+/// The result of a vote with the warning, also for a k that the caller did not name.
+fn with_out_of_reach(result: Value) -> Value {
+    let number = |name: &str| result.get(name).and_then(Value::as_u64);
+    let Some(warning) = number("k").zip(number("max_rounds")).and_then(|(k, most)| out_of_reach(k, most))
+    else {
+        return result;
+    };
+    let others = result.get("warning").and_then(Value::as_str).map(|others| format!("; {others}"));
+    let warning = warning + &others.unwrap_or_default();
+    with(result, json!({ "warning": warning }))
 }
 
 impl VoteInput {

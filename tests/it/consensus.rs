@@ -515,6 +515,28 @@ fn a_calibration_survives_the_server_and_the_latest_counts() {
 }
 
 #[test]
+fn a_lead_that_the_samples_cannot_reach_is_said_before_they_are_paid() {
+    let mut client = Server::new().codex().start();
+    let question = scripted(json!({ "text": "ANSWER: B" }));
+    let result =
+        client.call("maestro_consensus_vote", json!({ "question": question, "k": 4, "max_rounds": 2 }));
+    assert_eq!((&result["ok"], &result["samples"]), (&json!(false), &json!(2)), "{result}");
+    let warning = result["warning"].as_str().unwrap();
+    assert!(warning.starts_with("no answer can win: max_rounds 2 is below k 4"), "{warning}");
+    let said = client.progress();
+    let place = |words: &str| said.iter().position(|message| message.starts_with(words));
+    let (warned, asked) = (place("no answer can win"), place("round 1"));
+    assert!(warned.is_some() && warned < asked, "{said:?}");
+    // Also for a k that nobody named.
+    let prompt = scripted(json!({ "text": label("crash") }));
+    let step = client.call(
+        "maestro_vote_micro_step",
+        json!({ "step_type": "d1_failure_label", "prompt": prompt, "max_rounds": 1 }),
+    );
+    assert!(step["warning"].as_str().unwrap().contains("no answer can win"), "{step}");
+}
+
+#[test]
 fn consults_of_votes_and_judges_are_in_the_log_by_their_purpose() {
     let mut client = three().start();
     client.call("maestro_workflow_with_hitl", json!({ "task": "mend it" }));
@@ -606,6 +628,21 @@ fn the_oracle_gets_the_answer_as_a_file_too() {
 }
 
 #[test]
+fn a_script_reads_the_answer_from_the_file() {
+    let oracle = "import json, sys\nanswer = json.load(open(sys.argv[1]))\nsys.exit(answer['failure_type'] != 'timeout')\n";
+    let mut client = Server::new().codex().file("check.py", oracle).start();
+    let prompt = scripted(json!({ "text": label("timeout") }));
+    let result = calibrate(
+        &mut client,
+        json!({ "test_prompt": prompt, "oracle_command": "python3 check.py {answer}", "num_samples": 4 }),
+    );
+    assert_eq!((&result["estimated_p"], &result["accuracy"]["of"]), (&json!(1.0), &json!(4)), "{result}");
+    // A verification gives a script no argument.
+    let checks = json!({ "commands": [{ "command": "python3 check.py .maestro/oracle/answer.txt" }] });
+    assert_eq!(client.call("maestro_verify", checks)["results"][0]["status"], "refused");
+}
+
+#[test]
 fn an_accuracy_of_one_half_or_less_promises_nothing() {
     let mut client = with_oracle(Server::new().codex()).start();
     let prompt = scripted(json!({ "text": label("crash") }));
@@ -641,6 +678,9 @@ fn an_oracle_that_cannot_be_run_is_said_before_anybody_is_asked() {
         "",
         "cat {answer} > /dev/null",
         "python3 -m json.tool ../{answer}",
+        "python3 check.py other.txt {answer}",
+        "python3 check.py {answer} --fast",
+        "python3 setup.py {answer}",
     ] {
         let result = calibrate(&mut client, json!({ "oracle_command": command }));
         assert_eq!(

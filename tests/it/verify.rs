@@ -70,6 +70,10 @@ fn code_that_does_not_load_and_no_tests_are_told_apart() {
     let crashed = run("test_a.py", &script("os.kill(os.getpid(), 11)"), "python3 test_a.py");
     assert_eq!(one(&crashed)["status"], "crashed");
     assert_eq!(one(&crashed)["exit_code"], Value::Null);
+    // The test ends the process with success, and the one after it would fail.
+    let tests = "import os, unittest\nclass A(unittest.TestCase):\n    def test_a(self): os._exit(0)\n    def test_b(self): self.fail()\n";
+    let left = run("test_a.py", tests, "python3 -m unittest");
+    assert_eq!((&one(&left)["status"], &left["ok"]), (&json!("crashed"), &json!(false)), "{left}");
     let failed = run("test_a.py", &script("sys.exit(3)"), "python3 test_a.py");
     assert_eq!((&one(&failed)["status"], &one(&failed)["exit_code"]), (&json!("failed"), &json!(3)));
     assert!(

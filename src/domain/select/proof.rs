@@ -95,9 +95,13 @@ impl Observed {
                 let (still, broken): (Vec<String>, Vec<String>) =
                     self.failing.iter().cloned().partition(|name| base.failing.contains(name));
                 if still.is_empty() && broken.is_empty() {
-                    let list =
-                        if base.status == Status::Passed { &mut weighed.broken } else { &mut weighed.still };
-                    list.push(format!("`{}`", self.command));
+                    match self.silenced(base).filter(|_| self.status == Status::Crashed) {
+                        Some(silenced) => weighed.broken.push(silenced),
+                        None if base.status == Status::Passed => {
+                            weighed.broken.push(format!("`{}`", self.command));
+                        }
+                        None => weighed.still.push(format!("`{}`", self.command)),
+                    }
                 }
                 weighed.still.extend(still);
                 weighed.broken.extend(broken);
@@ -107,18 +111,20 @@ impl Observed {
         }
     }
 
+    /// The reason if tests reported results without the change only. The end of a process before its tests
+    /// takes their summary with it.
+    fn silenced(&self, base: &Self) -> Option<String> {
+        let before = base.totals.map(all).filter(|count| *count > 0 && self.totals.is_none())?;
+        self.is_test().then(|| {
+            format!("`{}`: no test reported a result; without the change, {before} do", self.command)
+        })
+    }
+
     fn compare_passed(&self, base: &Self, weighed: &mut Weighed) -> bool {
-        let all = |totals: Totals| totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0);
         let tests = |count: usize, one: &str| things(u64::try_from(count).unwrap_or(u64::MAX), one);
         // Exit code 0 proves nothing if the runner did not print its summary.
-        if let (Some(before), None, true) = (base.totals, self.totals, self.is_test())
-            && all(before) > 0
-        {
-            weighed.broken.push(format!(
-                "`{}`: no test reported a result; without the change, {} do",
-                self.command,
-                all(before)
-            ));
+        if let Some(silenced) = self.silenced(base) {
+            weighed.broken.push(silenced);
             return true;
         }
         let fewer_before = weighed.fewer.len();
@@ -239,6 +245,11 @@ pub fn parts(patch: &Patch) -> Parts {
         }
     }
     parts
+}
+
+/// The number of tests that a summary counts.
+fn all(totals: Totals) -> usize {
+    totals.passed.unwrap_or(0) + totals.bad() + totals.skipped.unwrap_or(0)
 }
 
 fn place(file: &FilePatch, hunk: Option<usize>) -> String {

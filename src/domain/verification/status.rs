@@ -52,8 +52,8 @@ pub enum End {
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
     pub reading: Option<&'a Reading>,
-    /// True if the rule names the runner, so that the exit code is the runner's own.
-    pub is_known: bool,
+    /// The runner that the rule names. The exit code is then its own.
+    pub runner: Option<&'a str>,
     /// Both streams. A runner that could not start says why in them.
     pub output: &'a str,
 }
@@ -67,7 +67,7 @@ pub fn judge(end: End, told: Told) -> Status {
         End::Code(code) => code,
     };
     match (code, told.reading) {
-        (0, reading) => succeeded(reading, told.is_known),
+        (0, _) => succeeded(&told),
         (code, None) => otherwise(code, told.output),
         (code, Some(reading)) => match reading.seen {
             Seen::Broken => Status::CompileError,
@@ -80,11 +80,17 @@ pub fn judge(end: End, told: Told) -> Status {
     }
 }
 
+/// The end of the progress of a run for which pytest writes no summary, since it was told to be quiet.
+const ALL_RAN: &str = "100%]";
+
 /// The status for exit code 0: passed, unless a whole summary says otherwise. A script may hide the exit code
 /// of a program that it runs, and a run may stop in the middle or run no test.
-fn succeeded(reading: Option<&Reading>, is_known: bool) -> Status {
-    let Some(reading) = reading else {
-        return Status::Passed;
+fn succeeded(told: &Told) -> Status {
+    let is_known = told.runner.is_some();
+    let Some(reading) = told.reading else {
+        // A test that ends the process (`os._exit(0)`) takes the summary with it.
+        let sums_up = told.runner.is_some_and(|runner| list("sums_up").contains(&runner));
+        return if sums_up && !told.output.contains(ALL_RAN) { Status::Crashed } else { Status::Passed };
     };
     let lists_files = reading.runner == "gofmt";
     match (reading.does, reading.seen) {
@@ -301,7 +307,21 @@ mod tests {
 
     fn judged(code: i32, runner: Option<&str>, output: &str) -> Status {
         let reading = read(runner, output, "");
-        judge(End::Code(code), Told { reading: reading.as_ref(), is_known: runner.is_some(), output })
+        judge(End::Code(code), Told { reading: reading.as_ref(), runner, output })
+    }
+
+    #[test]
+    fn a_run_that_breaks_off_with_success_has_crashed() {
+        for (runner, output, status) in [
+            (Some("unittest"), "", Status::Crashed),
+            (Some("pytest"), "tests/test_a.py .", Status::Crashed),
+            (Some("pytest"), "..F                  [100%]\n", Status::Passed),
+            (Some("pytest"), "3 tests collected in 0.01s\n", Status::NoTests),
+            (Some("mypy"), "", Status::Passed),
+            (None, "", Status::Passed),
+        ] {
+            assert_eq!(judged(0, runner, output), status, "{runner:?} {output}");
+        }
     }
 
     #[test]

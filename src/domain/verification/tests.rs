@@ -92,7 +92,7 @@ fn recorded_outputs_are_read_as_expected() {
         let (exit, output) = (text("exit").trim().parse().unwrap(), format!("{stdout}\n{stderr}"));
         let judged = |runner: Option<&str>| {
             let reading = read(runner, &stdout, &stderr);
-            let told = Told { reading: reading.as_ref(), is_known: runner.is_some(), output: &output };
+            let told = Told { reading: reading.as_ref(), runner, output: &output };
             (judge(End::Code(exit), told), reading)
         };
         let (status, reading) = judged(Some(runner).filter(|runner| *runner != "script"));

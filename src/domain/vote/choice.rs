@@ -249,12 +249,18 @@ pub fn stated(answer: &str) -> Option<&str> {
     (!said.is_empty() && !is_blank_form(said)).then_some(said)
 }
 
+/// True if an answer has an `ANSWER:` line that is not filled in.
+pub fn is_left_blank(answer: &str) -> bool {
+    LINE.is_in(answer) && stated(answer).is_none()
+}
+
 /// True for a placeholder that was not filled in: `...` or `<your answer>`.
 fn is_blank_form(said: &str) -> bool {
-    let enclosed = |open, close| {
-        said.starts_with(open) && said.ends_with(close) && said.to_lowercase().contains("answer")
-    };
-    said.chars().all(|letter| ".…_-".contains(letter)) || enclosed('<', '>') || enclosed('[', ']')
+    let is_enclosed = [('<', '>'), ('[', ']'), ('{', '}'), ('(', ')')]
+        .iter()
+        .any(|(open, close)| said.starts_with(*open) && said.ends_with(*close));
+    said.chars().all(|letter| ".…_-?".contains(letter))
+        || is_enclosed && said.to_lowercase().contains("answer")
 }
 
 #[cfg(test)]
@@ -284,6 +290,12 @@ mod tests {
         {
             assert_eq!(stated(none), None, "{none}");
         }
+        for blank in
+            ["ANSWER:", "It is hard.\nANSWER: ...", "ANSWER: <answer>", "ANSWER: {your answer}", "ANSWER: ?"]
+        {
+            assert!(is_left_blank(blank), "{blank}");
+        }
+        assert!(!is_left_blank("B") && !is_left_blank("ANSWER: B"));
     }
 
     fn options(written: &[&str]) -> Options {
@@ -351,6 +363,11 @@ mod tests {
             ("not Redis", NoChoice::None),
             ("Anything except Postgres", NoChoice::None),
             ("I would avoid Redis", NoChoice::None),
+            ("hardly Redis", NoChoice::None),
+            ("Redis is unlikely", NoChoice::None),
+            ("anything but Redis", NoChoice::None),
+            ("maybe Redis", NoChoice::None),
+            ("It depends: Redis", NoChoice::None),
             ("Redis or Postgres", NoChoice::Several),
             ("Redis, though in memory is fine", NoChoice::Several),
             ("rediscover", NoChoice::None),

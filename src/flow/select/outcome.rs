@@ -51,6 +51,9 @@ const UNDECIDED: &str = "Compare them yourself or ask the user. Or let something
 /// Next step if the candidates were tried.
 const UNDECIDED_BY_TRIAL: &str = "They are different changes that pass the same tests. Give `probe`: commands that print what the program does for inputs that no test has. If the outputs are equal, take either change; if they differ, ask the user. Or use mode llm_judge.";
 
+/// Next step if the candidates were tried and no probe printed anything.
+const UNDECIDED_IN_SILENCE: &str = "They are different changes that pass the same tests, and the probes printed nothing on standard output. Give `probe` commands that print what the program does for inputs that no test has. Or use mode llm_judge.";
+
 /// Some candidates can win, but nothing tells them apart: no judge was asked or could be read, the judge
 /// wavered, or the known facts are equal. In each case the caller has to look.
 #[derive(Clone, Debug, Serialize)]
@@ -247,7 +250,11 @@ impl Parts<'_> {
         } else {
             (
                 "no known fact separates these candidates; their length, order and author do not decide",
-                if self.trial.is_some() { UNDECIDED_BY_TRIAL } else { UNDECIDED },
+                match &self.trial {
+                    None => UNDECIDED,
+                    Some(trial) if trial.probed_in_silence() => UNDECIDED_IN_SILENCE,
+                    Some(_) => UNDECIDED_BY_TRIAL,
+                },
             )
         };
         Some(Undecided {

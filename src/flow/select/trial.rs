@@ -87,10 +87,12 @@ pub(super) async fn run<'a>(
     request: &SelectRequest,
     progress: &'a Progress,
 ) -> Result<Trial<'a>, Error> {
-    let settle =
-        |entries| settled(&kit.config, &kit.project, VerifyRequest { entries, ..VerifyRequest::default() });
-    let checks = settle(request.verify.clone().unwrap_or_default()).await?;
-    let probes = if request.probe.is_empty() { Vec::new() } else { settle(request.probe.clone()).await? };
+    let settle = |argument, entries| {
+        settled(&kit.config, &kit.project, argument, VerifyRequest { entries, ..VerifyRequest::default() })
+    };
+    let checks = settle("verify", request.verify.clone().unwrap_or_default()).await?;
+    let probes =
+        if request.probe.is_empty() { Vec::new() } else { settle("probe", request.probe.clone()).await? };
     let patches: Vec<Option<&Patch>> =
         candidates.iter().map(|one| one.patch.as_ref().filter(|_| one.answers)).collect();
     let count = patches.iter().flatten().count();
@@ -237,6 +239,12 @@ impl Trial<'_> {
         }
         // If all are silent, nothing shows how they behave.
         Ok(if any_spoke || groups.len() > 1 { first_like } else { BTreeMap::new() })
+    }
+
+    /// True if probes ran, and none of them printed anything.
+    pub(super) fn probed_in_silence(&self) -> bool {
+        let mut probes = self.tested.iter().flatten().flat_map(|tested| &tested.probes).peekable();
+        probes.peek().is_some() && !probes.any(ProbeNote::speaks)
     }
 }
 
@@ -577,7 +585,7 @@ impl ProbeNote {
     }
 
     /// True if it ended and printed something.
-    fn speaks(&self) -> bool {
+    pub(super) fn speaks(&self) -> bool {
         self.exit_code.is_some() && !self.stdout.trim().is_empty()
     }
 

@@ -302,11 +302,7 @@ fn result(
     let (stdout, stderr) = (clean(&outcome.stdout), clean(&outcome.stderr));
     let (runner, end) = (permitted.runner.as_deref(), ending(outcome));
     let reading = read(runner, &stdout, &stderr);
-    let told = Told {
-        reading: reading.as_ref(),
-        is_known: runner.is_some(),
-        output: &format!("{stdout}\n{stderr}"),
-    };
+    let told = Told { reading: reading.as_ref(), runner, output: &format!("{stdout}\n{stderr}") };
     let (status, exit_code) = (judge(end, told), outcome.exit.code());
     let runner = reading.as_ref().map(|reading| reading.runner);
     let totals = reading.as_ref().map(|reading| reading.totals);

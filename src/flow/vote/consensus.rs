@@ -12,8 +12,8 @@ use crate::domain::prompt::prompt;
 use crate::domain::redflag::AnswerForm;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::{Canonical, Form};
-use crate::domain::vote::choice::stated;
 use crate::domain::vote::choice::{NoChoice, Options};
+use crate::domain::vote::choice::{is_left_blank, stated};
 use crate::domain::vote::{Rule, usual_k, usual_max};
 use crate::error::Error;
 use crate::flow::account::Account;
@@ -139,6 +139,7 @@ impl How {
             },
             Self::Line => match stated(text) {
                 Some(stated) => Checked::Valid { canonical: Canonical::of(stated), said: said(stated, text) },
+                None if is_left_blank(text) => Checked::flagged("no_answer", "its `ANSWER:` line is empty"),
                 None => Self::as_a_whole(text),
             },
             Self::Json => match document(text) {

@@ -375,9 +375,12 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     let silent = json!([{ "command": "python3 test_cart.py" }]);
     let unsettled = select(&mut client, with(&alike, silent, "tests_first"));
     assert_eq!(unsettled["winner_id"], Value::Null, "{unsettled}");
-    assert!(unsettled["hint"].as_str().unwrap().contains("`probe`"), "{unsettled}");
+    assert!(unsettled["hint"].as_str().unwrap().contains("the probes printed nothing"), "{unsettled}");
     for (arguments, why) in [
-        (with(&all, json!([{ "command": "python3 -c pass" }]), "tests_first"), "refused by rule"),
+        (
+            with(&all, json!([{ "command": "python3 -c pass" }]), "tests_first"),
+            "probe: `python3 -c pass` is refused",
+        ),
         (json!({ "candidates": all, "probe": probe }), "probe needs verify"),
     ] {
         let refused = select(&mut client, arguments);
