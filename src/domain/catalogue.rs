@@ -177,8 +177,10 @@ mod tests {
             .filter_map(|part| part.trim_start().strip_prefix('"')?.split('"').next());
         let missing: BTreeSet<&str> = said.filter(|key| !words.contains_key(*key)).collect();
         assert!(missing.is_empty(), "{missing:?}");
-        let made =
-            ["stage_", "priority_", "definition_", "certainty_", "advice_", "kind_", "level_", "preview_"];
+        let made = [
+            "stage_", "priority_", "definition_", "certainty_", "advice_", "kind_", "level_", "preview_",
+            "file_",
+        ];
         let is_made = |key: &str| made.iter().any(|head| key.starts_with(head));
         let unused: BTreeSet<_> =
             words.keys().filter(|key| !is_made(key) && !code.contains(&format!("\"{key}\""))).collect();

@@ -103,12 +103,12 @@ pub fn report(material: &Material<'_>) -> Report {
         stage_display_name: stage_name(material.stage),
         summary: summary(material, &content),
         counts: counts(material, &content, risks.len()),
+        next_stage_preview: preview(material, &content),
         key_findings: content.findings,
         action_required: action(material, &questions, risks.len()),
         risks,
         questions,
         next_stage: next_stage(material.next),
-        next_stage_preview: preview(material.next),
         outputs: outputs(material.outputs),
         metrics: metrics(material),
         duration_ms: material.cost.duration_ms,
@@ -385,13 +385,25 @@ fn in_words(round: Iteration) -> Option<Text> {
     }
 }
 
-fn preview(next: Next) -> Text {
-    match next {
+fn preview(material: &Material<'_>, content: &Content) -> Text {
+    match material.next {
+        Next::Stage(_) if is_to_apply(material.stage, &content.changes) => say!("preview_apply"),
         Next::Stage(stage) => Text::said(&format!("preview_{}", stage.name()), &[]),
         Next::DebugAgain(iteration) => say!("preview_again", round = in_words(iteration).unwrap_or_default()),
         Next::Escalate => say!("preview_escalate"),
         Next::Complete => say!("preview_complete"),
     }
+}
+
+/// True if the approval permits a change to be applied before the next stage.
+fn is_to_apply(stage: Stage, changes: &[ProposedChange]) -> bool {
+    stage == Stage::Implement && !changes.is_empty()
+}
+
+/// What comes next, in a few words; None at the end of the run.
+fn next_name(report: &Report) -> Option<Text> {
+    let next = report.next_stage?;
+    Some(if is_to_apply(report.stage, &report.diff) { say!("next_apply") } else { stage_name(next) })
 }
 
 /// The action that the report asks for.

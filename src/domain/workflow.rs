@@ -35,7 +35,7 @@ use super::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, 
 use super::event::{ApprovalDecided, ApprovalRequested, ChangeKind, Changed, Decision, Draft, Event};
 use super::stage::Stage;
 
-pub use approved::{ApprovedChange, Gate, Held};
+pub use approved::{ApprovedChange, Due, Gate, Held};
 
 /// The state of a run.
 #[derive(Clone, Debug, PartialEq, Eq, IntoStaticStr)]

@@ -51,8 +51,9 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
     groups().iter().flat_map(|group| &group.entries)
 }
 
+/// The entry of a code, in upper or lower case.
 pub fn find(code: &str) -> Option<&'static Entry> {
-    entries().find(|entry| entry.code == code)
+    entries().find(|entry| entry.code.eq_ignore_ascii_case(code))
 }
 
 /// The next step after an error, if it is always the same.
@@ -128,13 +129,10 @@ impl Error {
                 };
                 format!("{until}{}{next}", failure.kind.hint(provider))
             }
-            Self::EveryCandidateFailed { others, .. } => match others.as_slice() {
-                [] => format!("{own} No other CLI is installed: go on without a consultant."),
-                some => format!(
-                    "{own} Installed and not asked: {}. Ask them, or go on without a consultant.",
-                    some.join(", ")
-                ),
-            },
+            Self::EveryCandidateFailed { others, .. } if others.is_empty() => own.to_owned(),
+            Self::EveryCandidateFailed { others, .. } => {
+                format!("{own} Installed and not asked: {}.", others.join(", "))
+            }
             Self::Vote(no_winner) => no_winner.hint().unwrap_or(own).to_owned(),
             Self::Workflow(refusal) => refusal.next.clone(),
             Self::BudgetExhausted(short) => exhausted(&short.by),
@@ -272,6 +270,7 @@ mod tests {
     #[test]
     fn an_entry_is_found_by_its_code() {
         assert_eq!(find("timeout").map(|entry| entry.code.as_str()), Some("timeout"));
+        assert_eq!(find("TIMEOUT"), find("timeout"));
         assert_eq!(find("time"), None);
         assert!(find("timeout").is_some_and(|entry| markdown().contains(&entry.markdown())));
     }

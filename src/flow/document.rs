@@ -14,7 +14,7 @@ use crate::domain::policy::StagePolicy;
 use crate::domain::rule;
 use crate::domain::stage::{Role, SchemaName, Stage};
 use crate::domain::typed::from_yaml;
-use crate::error::Error;
+use crate::error::{Error, reference};
 
 /// A persona.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -198,8 +198,8 @@ fn as_read(section: &str) -> String {
     lines.join("\n")
 }
 
-/// Finds the topic of a name; case, blanks, dashes and the prefix `maestro_` do not matter. Fails with the
-/// topics that are most likely meant.
+/// Finds the topic of a name, or explains the error code of that name; case, blanks, dashes and the prefix
+/// `maestro_` do not matter. Fails with the topics that are most likely meant.
 pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
     let topics = topics(config)?;
     let wanted = plain(name);
@@ -207,6 +207,9 @@ pub fn topic(config: &Configuration, name: &str) -> Result<Topic, Error> {
     let by_another = || topics.iter().find(|topic| topic.also.iter().any(|other| plain(other) == wanted));
     if let Some(found) = by_name.or_else(by_another) {
         return Ok(found.clone());
+    }
+    if let Some(entry) = reference::find(&wanted) {
+        return Ok(Topic { name: entry.code.clone(), content: entry.markdown(), also: Vec::new() });
     }
     Err(Error::Unknown { kind: "topic", name: name.to_owned(), available: likely(&topics, &wanted) })
 }

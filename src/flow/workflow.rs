@@ -18,6 +18,7 @@ use crate::domain::handover::Handover;
 use crate::domain::measure::report::Metrics;
 use crate::domain::measure::tally::Scope;
 use crate::domain::stage::Stage;
+use crate::domain::words::things;
 use crate::domain::workflow::{Phase, Request, Run};
 use crate::error::{ApprovalProblem, Error};
 
@@ -91,8 +92,8 @@ pub async fn start(kit: &Kit, task: String, start_stage: Stage, low_risk: LowRis
     let budget = balance(&run, kit.config.limits());
     if !was_open && budget.used > 0 {
         notes.push(format!(
-            "It begins with {} consults spent, because the previous run is open or was rejected in the model's words: a new run brings no new budget.",
-            budget.used
+            "It begins with {} already spent, because the previous run is open or was rejected in the model's words: a new run brings no new budget.",
+            things(budget.used.into(), "consult")
         ));
     }
     Ok(Started { run, was_open, budget, notes })
@@ -215,9 +216,11 @@ fn history(run: &Run) -> Vec<Value> {
 
 fn next_step(run: &Run, most_rounds: u32) -> String {
     match &run.phase {
-        Phase::Ready(stage) | Phase::Revising(stage) => match run.may_start(*stage, most_rounds) {
-            Ok(_) => format!("Run {} with maestro_run_stage_with_approval.", stage.name()),
-            Err(refusal) => refusal.next,
+        Phase::Ready(stage) | Phase::Revising(stage) => match (run.may_start(*stage, most_rounds), run.due())
+        {
+            (Err(refusal), _) => refusal.next,
+            (Ok(_), Some(due)) => due.words().english().to_owned(),
+            (Ok(_), None) => format!("Run {} with maestro_run_stage_with_approval.", stage.name()),
         },
         Phase::Running(stage) if run.is_solo() => {
             format!("Do {} yourself, then hand in its outputs with maestro_request_approval.", stage.name())

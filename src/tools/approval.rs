@@ -21,6 +21,7 @@ use crate::domain::question;
 use crate::domain::report::stage_name;
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
+use crate::domain::workflow::Due;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, may};
 use crate::flow::approval::{critical_questions, decisions, entry, pending};
@@ -234,7 +235,8 @@ fn decided(settled: &Settled, most_rounds: u32) -> Value {
     let is_escalated = next_stage == Some(Stage::Debug)
         && run.may_start(Stage::Debug, most_rounds).is_err_and(|refusal| refusal.code == "debug_escalated");
     let escalated_after = is_escalated.then_some(most_rounds);
-    let (message, next_action) = told(decided.decision, decided.stage, next_stage, escalated_after);
+    let (message, next_action) =
+        told(decided.decision, decided.stage, next_stage, run.due(), escalated_after);
     let mut shown = json!({
         "request_id": request.id,
         "workflow_id": run.id,
@@ -253,12 +255,14 @@ fn decided(settled: &Settled, most_rounds: u32) -> Value {
     spread(shown, &["message"])
 }
 
-/// The message about a decision, and the model's next step. `next` is the stage that follows. If the rounds
-/// of debug are used up, `escalated_after` is their number, and the human takes over.
+/// The message about a decision, and the model's next step. `next` is the stage that follows, and `due` what
+/// the approved change needs before it. If the rounds of debug are used up, `escalated_after` is their number,
+/// and the human takes over.
 fn told(
     decision: Decision,
     stage: Stage,
     next: Option<Stage>,
+    due: Option<Due>,
     escalated_after: Option<u32>,
 ) -> (Text, String) {
     let name = stage_name(stage);
@@ -267,7 +271,11 @@ fn told(
             (say!("told_escalated", name = name, rounds = rounds), "escalate".to_owned())
         }
         (Decision::Approve, Some(next), None) => {
-            (say!("told_approved", name = name, next = next.name()), format!("run_stage:{}", next.name()))
+            let message = match due {
+                Some(due) => say!("told_due", name = name, due = due.words()),
+                None => say!("told_approved", name = name, next = next.name()),
+            };
+            (message, format!("run_stage:{}", next.name()))
         }
         (Decision::Approve, None, _) => (say!("told_complete", name = name), "complete".to_owned()),
         (Decision::Revise, _, _) => (say!("told_revise", name = name), format!("revise:{}", stage.name())),

@@ -106,6 +106,7 @@ fn after(stage: StageReply, settled: &Settled) -> StageReply {
         approval: Some(ApprovalNote::of(&settled.request)),
         state: Some(settled.run.phase.to_string()),
         next_stage: settled.run.phase.stage(),
+        due: settled.run.due(),
         ..stage
     }
 }
@@ -184,7 +185,10 @@ fn action(stage: &StageReply, undecided: Option<&str>) -> Text {
     };
     match (approval.decision, stage.next_stage) {
         (Some(Decision::Approve), None) => say!("approved_complete"),
-        (Some(Decision::Approve), Some(next)) => say!("approved_next", stage = next.name()),
+        (Some(Decision::Approve), Some(next)) => match stage.due {
+            Some(due) => say!("approved_due", due = due.words()),
+            None => say!("approved_next", stage = next.name()),
+        },
         (Some(Decision::Revise), _) => say!("revision_asked", stage = this),
         (Some(Decision::Reject), _) => say!("rejected"),
         (None, _) => {

@@ -110,6 +110,16 @@ fn an_unknown_topic_gets_the_nearest_names() {
 }
 
 #[test]
+fn an_error_code_is_a_topic_too() {
+    let mut client = Server::new().start();
+    for spelling in ["checks_failed", "CHECKS_FAILED", "checks failed"] {
+        let result = client.call("maestro_help", json!({ "topic": spelling }));
+        assert_eq!(result["topic"], "checks_failed", "{result}");
+        assert!(result["content"].as_str().unwrap().contains("- **The model:** "), "{result}");
+    }
+}
+
+#[test]
 fn a_rule_of_dashes_cuts_nothing() {
     let text = "# R\n\n## one\n\nbefore\n\n---\n\nafter\n\n```\n## not a heading\n--- a/x\n```\n\nend of one\n\n## two\n\nx\n";
     let mut client = Server::new().user_file("SKILLS.md", text).start();

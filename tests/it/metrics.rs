@@ -50,6 +50,22 @@ fn work(client: &mut Client) -> String {
     run
 }
 
+/// The person who approves does not take the price of one call for the price of the run.
+#[test]
+fn a_report_says_how_many_calls_have_no_price() {
+    let mut client = three().start();
+    let run = client.call("maestro_workflow_with_hitl", json!({ "task": "mend the mean" }));
+    let asked = json!({ "prompt": "why?", "provider": "claude", "workflow_id": run["workflow_id"] });
+    client.call("maestro_consult", asked);
+    let stage = client.call(
+        "maestro_run_stage_with_approval",
+        json!({ "stage": "analyze", "task": analysis(), "providers": ["codex", "gemini"] }),
+    );
+    let display = stage["approval"]["display"].as_str().unwrap();
+    assert!(display.contains("$0.25+ (2 calls without a price)"), "{display}");
+    assert!(display.contains("$0.25+ (금액을 알 수 없는 질의 2회)"), "{display}");
+}
+
 #[test]
 fn nothing_done_is_nothing_known() {
     let server = three();

@@ -75,11 +75,22 @@ impl HunkFailure {
         matches!(self.why, Why::NotUnique(..))
     }
 
-    /// True if some lines do not match but look the same.
-    pub fn looks_same(&self) -> bool {
-        matches!(&self.why, Why::Mismatch(nearest) if nearest.places.iter().any(|place| place.looks_same))
+    /// The next step, if a diff from the file's current content would fail again.
+    pub fn next(&self) -> Option<&'static str> {
+        match &self.why {
+            Why::Mismatch(nearest) if nearest.places.iter().any(|place| !place.is_text) => Some(NOT_TEXT),
+            Why::Mismatch(nearest) if nearest.places.iter().any(|place| place.looks_same) => Some(UNSEEN),
+            Why::NoContext => Some("Give the hunk lines of context (git diff -U3)."),
+            Why::OutOfOrder => Some("Order the hunks of the file by line; none may overlap another."),
+            Why::Mismatch(_) | Why::NotUnique(..) | Why::GoesOn => None,
+        }
     }
 }
+
+/// Next step if lines differ only in invisible characters.
+const UNSEEN: &str = "The lines look the same; the message shows invisible characters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
+/// Next step if a patch cannot contain the line, because JSON holds only Unicode.
+const NOT_TEXT: &str = "This line of the file is not UTF-8, so no patch can name it: leave it out of the hunk's context. To change the line itself, edit the file without a patch.";
 
 fn near(nearest: &Nearest) -> String {
     let difference = |place: &Place| {
@@ -475,6 +486,8 @@ pub struct Place {
     pub found: String,
     /// True if the two lines look the same.
     pub looks_same: bool,
+    /// True if the line of the file is UTF-8.
+    pub is_text: bool,
 }
 
 /// The places where a hunk fits best.
@@ -517,8 +530,9 @@ impl Place {
         let line = start + offset + 1;
         let Some(found) = lines.get(start + offset) else {
             let (expected, found) = (shown(&text(expected)), "(the end of the file)".to_owned());
-            return Some(Self { start: start + 1, line, expected, found, looks_same: false });
+            return Some(Self { start: start + 1, line, expected, found, looks_same: false, is_text: true });
         };
+        let is_text = std::str::from_utf8(found).is_ok();
         let (expected, found) = (text(expected), text(found));
         let looks_same = look_the_same(&expected, &found);
         let show = |text: &str| if looks_same { shown_exactly(text) } else { shown(text) };
@@ -526,7 +540,7 @@ impl Place {
             (Some(one), Some(other)) => (show(one), show(other)),
             _ => (show(&expected), show(&found)),
         };
-        Some(Self { start: start + 1, line, expected: one, found: other, looks_same })
+        Some(Self { start: start + 1, line, expected: one, found: other, looks_same, is_text })
     }
 }
 

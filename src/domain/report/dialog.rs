@@ -148,7 +148,7 @@ fn part(report: &Report, extent: Extent, language: Language) -> String {
     lines.applied(report);
     lines.open_questions(report);
     lines.questions(report);
-    let next = report.next_stage.map_or_else(|| say!("end_of_run"), report::stage_name);
+    let next = report::next_name(report).unwrap_or_else(|| say!("end_of_run"));
     lines.say(&say!("next", name = next));
     if extent.shortened {
         lines.say(&say!("shortened"));
@@ -203,8 +203,11 @@ impl Lines {
                     (false, true) => say!("tests_not_shown"),
                     (false, false) => say!("tests_failed"),
                 };
-                let summary =
-                    if note.summary.is_empty() { String::new() } else { format!(" ({})", note.summary) };
+                let summary = if note.summary.is_empty() {
+                    Text::default()
+                } else {
+                    note.totals().map(|totals| format!(" ({totals})"))
+                };
                 self.say(&say!("dialog_tests", what = what, summary = summary));
             }
         }

@@ -57,7 +57,9 @@ fn about(page: &Page, report: &Report) -> String {
         Mode::Ensemble => page.say(&say!("mode_ensemble")),
         Mode::Solo => page.say(&say!("mode_solo")),
     };
-    let why = report.mode_reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    // The reason is recorded in English.
+    let why = report.mode_reason.as_ref().filter(|_| page.language == Language::ENGLISH);
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
     let round = report.iteration.and_then(report::in_words).map(|round| format!(" | {}", page.say(&round)));
     format!("{} | {mode}{why}{}", report.timestamp, round.unwrap_or_default())
 }
@@ -139,16 +141,22 @@ fn tests(report: &Report) -> (LineKind, Text) {
         if items.is_empty() { String::new() } else { format!(": {}", items.join(separator)) }
     };
     let commands = listed(&note.commands, "; ");
-    let summary =
-        if note.summary.is_empty() { String::new() } else { format!(" ({}{commands})", note.summary) };
+    let summary = if note.summary.is_empty() {
+        Text::default()
+    } else {
+        note.totals().map(|totals| format!(" ({totals}{commands})"))
+    };
     let (kind, text, behind) = match (note.passed, note.is_claim, note.is_old) {
         _ if note.shows_tests() => (LineKind::Good, say!("tests_passed"), summary),
         (true, true, _) => (LineKind::Bad, say!("tests_claimed"), summary),
         (true, false, true) => (LineKind::Bad, say!("tests_old"), summary),
         (true, false, false) => (LineKind::Bad, say!("tests_idle"), summary),
-        (false, ..) => (LineKind::Bad, say!("tests_failed"), summary + &listed(&note.failing, ", ")),
+        (false, ..) => {
+            let failing = Text::quoted(listed(&note.failing, ", "));
+            (LineKind::Bad, say!("tests_failed"), Text::join(&[summary, failing], ""))
+        }
     };
-    (kind, text.map(|text| format!("{text}{behind}")))
+    (kind, Text::join(&[text, behind], ""))
 }
 
 fn changes(page: &mut Page, report: &Report) {
@@ -224,7 +232,9 @@ fn cost(page: &mut Page, report: &Report) {
         rows.push((say!("row_tokens"), say!("tokens_used", input = input, output = output)));
     }
     if let Some(cost_usd) = cost.cost_usd {
-        rows.push((say!("row_price"), Text::quoted(dollars(cost_usd))));
+        let (price, unknown) = (Text::quoted(dollars(cost_usd)), cost.calls_without_cost);
+        let price = if unknown > 0 { say!("price_of_some", price = price, n = unknown) } else { price };
+        rows.push((say!("row_price"), price));
     }
     let said = rows.iter().map(|(label, text)| (LineKind::Body, page.say(label), page.say(text)));
     let rows: Vec<_> = said.collect();
@@ -278,8 +288,8 @@ fn one_question(page: &mut Page, question: &Question) {
 }
 
 fn next(page: &mut Page, report: &Report) {
-    let heading = match report.next_stage {
-        Some(stage) => say!("next", name = report::stage_name(stage)),
+    let heading = match report::next_name(report) {
+        Some(name) => say!("next", name = name),
         None => say!("heading_next"),
     };
     page.heading(&heading, "");

@@ -118,6 +118,15 @@ impl VerificationNote {
     pub fn shows_tests(&self) -> bool {
         self.passed && !self.is_claim && !self.is_old && self.idle.is_none()
     }
+
+    /// The summary in each language. Words that are not Maestro's own stay as they are.
+    pub(super) fn totals(&self) -> Text {
+        let counts = self.summary.strip_suffix(" checks passed").and_then(|it| it.split_once(" of "));
+        match counts {
+            Some((passed, all)) => say!("checks_passed", passed = passed, all = all),
+            None => Text::quoted(&self.summary),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -133,6 +142,9 @@ pub struct Cost {
     pub output_tokens: Option<u64>,
     /// US dollars, if the consultants report them.
     pub cost_usd: Option<f64>,
+    /// Calls whose consultant reports no price, so that the dollars are not all of them.
+    #[serde(default)]
+    pub calls_without_cost: u64,
     /// Milliseconds that the stage took.
     pub duration_ms: u64,
 }
@@ -240,9 +252,9 @@ impl AppliedChange {
 
     /// A description of the change in one line: actions, files, size.
     pub(super) fn title(&self) -> Text {
-        let paths: Vec<String> =
-            self.files.iter().map(|file| format!("{} {}", file.action, file.path)).collect();
-        let paths = paths.join(", ");
+        let named =
+            |file: &AppliedFile| Text::said(&format!("file_{}", file.action), &[("path", &file.path)]);
+        let paths = Text::join(&self.files.iter().map(named).collect::<Vec<_>>(), ", ");
         let size = if self.text.is_empty() {
             String::new()
         } else {

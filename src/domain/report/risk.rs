@@ -98,7 +98,7 @@ fn failed(note: &VerificationNote) -> Option<Text> {
     let named = note.failing.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
     let more = note.failing.len().saturating_sub(MAX_NAMED);
     let what = match (named.is_empty(), more) {
-        (true, _) => Text::quoted(&note.summary),
+        (true, _) => note.totals(),
         (false, 0) => Text::quoted(named),
         (false, more) => say!("named_and_more", named = named, n = more),
     };

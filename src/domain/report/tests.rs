@@ -4,6 +4,7 @@ mod properties;
 use serde_json::json;
 
 use super::{columns, *};
+use crate::domain::event::{ChangeKind, Changed, ChangedFile};
 use crate::domain::language::{Language, Languages};
 use crate::domain::text::Text;
 
@@ -100,6 +101,25 @@ fn improve_reads_well() {
             ..material(Stage::Improve, &[structured("claude", &value)])
         },
     );
+}
+
+#[test]
+fn a_price_of_some_calls_is_not_shown_as_the_price_of_all() {
+    for (unknown, english, korean) in [
+        (0, "$0.25\n", "$0.25\n"),
+        (1, "$0.25+ (1 call without a price)\n", "$0.25+ (금액을 알 수 없는 질의 1회)\n"),
+        (5, "$0.25+ (5 calls without a price)\n", "$0.25+ (금액을 알 수 없는 질의 5회)\n"),
+    ] {
+        let cost = Cost { cost_usd: Some(0.25), calls_without_cost: unknown, ..Cost::default() };
+        let report = report(&Material { cost, ..material(Stage::Analyze, &[]) });
+        for (language, shown) in [(Language::ENGLISH, english), (ko(), korean)] {
+            let text = display(&report, WIDTH, &[language]);
+            assert!(text.contains(shown), "{text}");
+        }
+    }
+    // A report of an older version does not have the number.
+    let old = json!({ "consults_stage": 1, "consults_total": 1, "duration_ms": 1, "cost_usd": 0.25 });
+    assert_eq!(serde_json::from_value::<Cost>(old).unwrap().calls_without_cost, 0);
 }
 
 #[test]
@@ -314,6 +334,64 @@ fn one_language_is_one_language_and_the_diff_stands_once() {
     assert!(!dialog(&report, 6_000, Language::ENGLISH).contains(is_korean));
     let korean = dialog(&report, 6_000, ko());
     assert!(korean.contains(is_korean) && !korean.contains("RISK") && korean.contains("| @@"), "{korean}");
+}
+
+#[test]
+fn what_maestro_says_itself_is_in_the_language_of_the_report() {
+    let changed = Changed {
+        kind: ChangeKind::Applied,
+        backup_session: "b".into(),
+        undoes: None,
+        root: String::new(),
+        files: vec![ChangedFile {
+            path: "cart.py".into(),
+            before: Some("1".into()),
+            after: Some("2".into()),
+        }],
+        patch_sha256: None,
+        patch: None,
+        approved_by: Some("r".into()),
+        notes: Vec::new(),
+    };
+    let value = debugging();
+    let mut report = report(&Material {
+        why: Some("debug asks one consultant"),
+        verification: Some(VerificationNote {
+            passed: true,
+            summary: "1 of 1 checks passed".into(),
+            ..VerificationNote::default()
+        }),
+        applied: vec![AppliedChange::of(&changed, &std::collections::BTreeSet::new())],
+        ..material(Stage::Debug, &[structured("codex", &value)])
+    });
+    let english = display(&report, WIDTH, &[Language::ENGLISH]);
+    for words in ["debug asks one consultant", "1 of 1 checks passed", "applied: changed cart.py"] {
+        assert!(english.contains(words), "{words}: {english}");
+    }
+    let korean = display(&report, WIDTH, &[ko()]) + &dialog(&report, 6_000, ko());
+    for words in ["asks one", "checks passed", "changed"] {
+        assert!(!korean.contains(words), "{words}: {korean}");
+    }
+    assert!(
+        korean.contains("통과 (검증 1건 중 1건 통과)") && korean.contains("적용됨: cart.py 변경"),
+        "{korean}"
+    );
+    // The words of somebody else stay as they are.
+    report.tests = Some(VerificationNote { summary: "11 passed".into(), ..VerificationNote::default() });
+    assert!(display(&report, WIDTH, &[ko()]).contains("(11 passed)"));
+}
+
+#[test]
+fn the_report_of_a_change_says_that_an_approval_permits_it() {
+    let value = implementation();
+    let next = Next::Stage(Stage::Debug);
+    let report = report(&Material { next, ..material(Stage::Implement, &[structured("codex", &value)]) });
+    assert_eq!(report.next_stage, Some(Stage::Debug));
+    assert!(report.next_stage_preview.english().starts_with("Your approval permits"));
+    let without = json!({ "patch_plan": "x", "files_to_change": [] });
+    let without =
+        super::report(&Material { next, ..material(Stage::Implement, &[structured("codex", &without)]) });
+    assert!(without.next_stage_preview.english().starts_with("What still fails"), "{without:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::order::Gather;
 use crate::domain::report::proposed_diff;
 use crate::domain::stage::Stage;
+use crate::domain::text::{Text, say};
 use crate::domain::workflow::Refusal;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,41 @@ pub struct Held {
     pub refusal: Refusal,
 }
 
+/// The step that an approved change still needs before the next stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// The approved diff is to be applied, then verified.
+    Apply,
+    /// The applied patch is to be verified.
+    Verify,
+}
+
+impl Due {
+    pub fn words(self) -> Text {
+        match self {
+            Self::Apply => say!("due_apply"),
+            Self::Verify => say!("due_verify"),
+        }
+    }
+}
+
 impl Run {
+    /// The step that the approved change needs before debug or improve begins.
+    pub fn due(&self) -> Option<Due> {
+        if !matches!(self.phase, Phase::Ready(Stage::Debug | Stage::Improve)) {
+            return None;
+        }
+        if self.may_patch().is_err() {
+            return Some(Due::Verify);
+        }
+        let decided = self.approval(Stage::Implement)?.decided_seq?;
+        // The orchestrator may edit the files itself: then tests pass after the decision without a patch.
+        let was_made =
+            self.is_verified() && self.verification.as_ref().is_some_and(|last| last.seq > decided);
+        let is_owed = self.owes_the_approved_change() && !was_made && !self.approved_changes().is_empty();
+        is_owed.then_some(Due::Apply)
+    }
+
     /// The changes that the run accepts now: none before implement is approved or while a report waits for a
     /// decision; after implement is approved, first an approved change, then any. A run that has ended
     /// accepts any change.

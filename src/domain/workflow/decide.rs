@@ -143,9 +143,12 @@ impl Run {
 
     fn out_of_order(&self, wanted: Stage, next: Stage) -> Refusal {
         let reason = format!("{} is not the next stage: {} is", wanted.name(), next.name());
-        let step = match &self.phase {
-            Phase::Revising(_) => format!("Do {} again with the instructions for its revision.", next.name()),
-            _ => format!("Run {} next (maestro_run_stage_with_approval).", next.name()),
+        let step = match (&self.phase, self.due()) {
+            (Phase::Revising(_), _) => {
+                format!("Do {} again with the instructions for its revision.", next.name())
+            }
+            (_, Some(due)) => due.words().english().to_owned(),
+            (_, None) => format!("Run {} next (maestro_run_stage_with_approval).", next.name()),
         };
         self.refusal("stage_out_of_order", reason, step)
     }

@@ -257,6 +257,38 @@ fn one_change_at_a_time() {
     assert!(run.may_patch().is_ok());
 }
 
+#[test]
+fn an_approved_change_is_due_before_the_next_stage() {
+    let mut run = begun();
+    for stage in [Stage::Analyze, Stage::Hypothesize, Stage::Implement] {
+        assert_eq!(run.due(), None);
+        through(&mut run, stage);
+    }
+    assert_eq!(run.due(), None, "no diff was approved");
+    run.finished.last_mut().unwrap().output = json!({ "diff": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n" });
+    assert_eq!(run.due(), Some(Due::Apply));
+    let mut by_hand = run.clone();
+    then(&mut by_hand, verified(false));
+    assert_eq!(by_hand.due(), Some(Due::Apply));
+    then(&mut by_hand, verified(true));
+    assert_eq!((&by_hand.phase, by_hand.due()), (&Phase::Ready(Stage::Improve), None));
+    then(&mut run, changed(ChangeKind::Applied));
+    assert_eq!(run.due(), Some(Due::Verify));
+    then(&mut run, verified(false));
+    assert_eq!(run.due(), None);
+}
+
+#[test]
+fn checks_of_the_old_code_do_not_replace_the_approved_change() {
+    let mut run = begun();
+    then(&mut run, verified(true));
+    for stage in [Stage::Analyze, Stage::Hypothesize, Stage::Implement] {
+        through(&mut run, stage);
+    }
+    run.finished.last_mut().unwrap().output = json!({ "diff": "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-1\n+2\n" });
+    assert_eq!((&run.phase, run.due()), (&Phase::Ready(Stage::Improve), Some(Due::Apply)));
+}
+
 fn any_stage() -> impl Strategy<Value = Stage> {
     prop::sample::select(Stage::ALL.to_vec())
 }

@@ -47,9 +47,6 @@ pub struct FileOffset {
 /// Maximum size of a file in bytes, before and after the patch.
 const MOST_BYTES: u64 = 1_000_000;
 
-/// Next step if lines differ only in invisible characters.
-const UNSEEN: &str = "The lines look the same; the message shows invisible characters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
-
 /// The result of trying a patch on the files.
 pub(super) struct Planned {
     plan: Plan,
@@ -213,8 +210,8 @@ impl Trial<'_> {
         let applied = diff::apply(content, file).map_err(|failure| {
             let reason =
                 if failure.is_ambiguous() { Reason::ContextNotUnique } else { Reason::ContextMismatch };
-            let refusal = Refusal::new(reason, format!("{path}: {failure}"));
-            if failure.looks_same() { refusal.with_next(UNSEEN.to_owned()) } else { refusal }
+            let next = failure.next().map(str::to_owned);
+            Refusal { next, ..Refusal::new(reason, format!("{path}: {failure}")) }
         })?;
         if u64::try_from(applied.content.len()).unwrap_or(u64::MAX) > MOST_BYTES {
             return Err(refusal(path, &Obstacle::TooLarge(MOST_BYTES)));

@@ -254,7 +254,8 @@ fn review(
     metrics: Option<&Map<String, Value>>,
 ) -> Result<(ApprovalRequested, bool), Error> {
     let text = rfc3339(now());
-    let (settings, spent) = (config.settings(), spent.map(|tally| Spent::from(&tally.calls)));
+    let (settings, calls) = (config.settings(), spent.map(|tally| &tally.calls));
+    let spent = calls.map(Spent::from);
     let most_rounds = settings.policy.max_debug_iterations;
     let (outputs, also) = outputs(finished);
     let material = Material {
@@ -273,6 +274,7 @@ fn review(
             input_tokens: spent.as_ref().and_then(|spent| spent.input_tokens),
             output_tokens: spent.as_ref().and_then(|spent| spent.output_tokens),
             cost_usd: spent.as_ref().and_then(|spent| spent.cost_usd),
+            calls_without_cost: calls.map_or(0, |calls| calls.total - calls.cost.calls()),
             duration_ms: finished.elapsed_ms,
         },
         metrics,

@@ -15,7 +15,7 @@ use crate::domain::json_schema::outline;
 use crate::domain::pack::Omission;
 use crate::domain::size::{MOST_ANSWER, cut_at};
 use crate::domain::stage::Stage;
-use crate::domain::workflow::{Attempt, Phase, Request, Run};
+use crate::domain::workflow::{Attempt, Due, Phase, Request, Run};
 use crate::error::Error;
 use crate::flow::approval::known;
 use crate::flow::configuration::Configuration;
@@ -57,6 +57,9 @@ pub struct StageReply {
     /// The next stage; `None` at the end.
     #[serialize_always]
     pub next_stage: Option<Stage>,
+    /// The step that the approved change needs before it.
+    #[serde(skip)]
+    pub due: Option<Due>,
     /// The run.
     pub workflow_id: Option<String>,
     pub state: Option<String>,
@@ -146,6 +149,7 @@ fn within(run: &Run, finished: &StageFinished, limits: Limits) -> StageReply {
         workflow_id: Some(run.id.clone()),
         state: Some(run.phase.to_string()),
         next_stage: next_stage(run, finished.stage),
+        due: run.due(),
         budget: Some(run.budget.balance(run.phase.stage(), run.debug_iteration.max(1), limits)),
         approval: request.map(ApprovalNote::of),
         ..of_finished(finished)

@@ -31,11 +31,16 @@ fn whole_run(client: &mut Client, approve: Approve) {
     let reply = stage(client, "implement");
     assert_eq!(reply["stage_result"]["output"]["structured"]["diff"], FIRST_DIFF, "{reply}");
     assert_eq!(approve(client, &reply)["status"], "approved");
-    assert_eq!(state(client)["state"], "ready(debug)");
+    let before = state(client);
+    assert_eq!(before["state"], "ready(debug)");
+    assert!(before["next_step"].as_str().unwrap().starts_with("Apply the approved diff"), "{before}");
 
     let diff = reply["stage_result"]["output"]["structured"]["diff"].as_str().unwrap().to_owned();
     assert_eq!(patch(client, &diff)["ok"], true);
+    let next = state(client)["next_step"].clone();
+    assert!(next.as_str().unwrap().starts_with("Run maestro_verify"), "{next}");
     assert_eq!(verify(client)["ok"], false);
+    assert_eq!(state(client)["next_step"], "Run debug with maestro_run_stage_with_approval.");
 
     let reply = stage(client, "debug");
     assert_eq!((&reply["mode"], &reply["iteration"]), (&json!("solo"), &json!(1)), "{reply}");
@@ -74,6 +79,41 @@ fn relayed() {
         approve(client, &request_of(reply))
     });
     assert_eq!(decided_by(&mut client), ["relayed"; 5]);
+}
+
+#[test]
+fn an_approved_change_is_the_next_step_in_every_message() {
+    let mut client = project().start();
+    begin(&mut client);
+    for name in ["analyze", "hypothesize"] {
+        let reply = stage(&mut client, name);
+        assert_eq!(approve(&mut client, &request_of(&reply))["status"], "approved");
+    }
+    let reply = stage(&mut client, "implement");
+    let report = reply["approval"]["display"].as_str().unwrap();
+    assert!(report.contains("NEXT: The change is applied and verified"), "{report}");
+    let decided = approve(&mut client, &request_of(&reply));
+    assert_eq!(decided["next_action"], "run_stage:debug");
+    let message = decided["message"].as_str().unwrap();
+    assert!(message.contains("maestro_apply_patch") && message.contains("maestro_verify"), "{message}");
+    // A call of another stage says the same.
+    let improve = stage(&mut client, "improve");
+    assert_eq!(improve["code"], "stage_out_of_order", "{improve}");
+    assert!(improve["hint"].as_str().unwrap().contains("maestro_apply_patch"), "{improve}");
+}
+
+#[test]
+fn an_approved_change_is_the_next_step_after_a_form_too() {
+    let mut client = project().human_by(|_| Some(Answer::approve())).start();
+    begin(&mut client);
+    for name in ["analyze", "hypothesize"] {
+        assert_eq!(stage(&mut client, name)["approval"]["status"], "approved");
+    }
+    let reply = stage(&mut client, "implement");
+    assert!(
+        reply["action_required"].as_str().unwrap().starts_with("Approved. Apply the approved diff"),
+        "{reply}"
+    );
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub(super) fn material<'a>(stage: Stage, outputs: &'a [Output<'a>]) -> Material<
             input_tokens: Some(12_480),
             output_tokens: Some(1_935),
             cost_usd: Some(0.0431),
+            calls_without_cost: 0,
             duration_ms: 18_400,
         },
         metrics: None,
