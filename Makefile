@@ -1,4 +1,4 @@
-.PHONY: link-order size test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance test-page page build tools fmt
+.PHONY: link-order size test-hosts check-platforms release release-check demo test soak fuzz check mcp-config install uninstall dist dist-check docs record bench lint test-clis test-clients test-conformance test-page page build tools
 
 BINARY := target/release/maestro-mcp
 CARGO ?= cargo
@@ -33,7 +33,7 @@ build:
 check: build
 	$(BINARY) check
 
-## Prints the entry for .mcp.json.
+## Prints the entry of Claude Code, to add it by hand.
 mcp-config: build
 	@$(BINARY) mcp-config
 

@@ -90,7 +90,7 @@ pub(super) enum Command {
     Why {
         /// Event, run or backup: its id, or a part of it
         id: String,
-        /// Show what rests on it instead
+        /// Show what followed from it instead
         #[arg(long)]
         forward: bool,
     },

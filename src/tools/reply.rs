@@ -142,8 +142,8 @@ pub(crate) fn in_languages(response: CallToolResponse, languages: Languages) -> 
 /// Drops the texts in these languages, and returns their number.
 fn leave_out(value: &mut Value, languages: &[&str]) -> usize {
     let is_twin = |name: &str| {
-        let parts = name.rsplit_once('_');
-        parts.is_some_and(|(name, code)| WITH_TWINS.contains(&name) && languages.contains(&code))
+        let of = |code: &&str| name.strip_suffix(code)?.strip_suffix('_');
+        languages.iter().filter_map(of).any(|name| WITH_TWINS.contains(&name))
     };
     match value {
         Value::Object(fields) => {

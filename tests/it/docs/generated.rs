@@ -228,7 +228,7 @@ fn table_of_costs(tools: &[Value], benchmarks: &str) -> String {
     let backups = settings.backups;
     format!(
         "| what | how much |\n|--|--|\n\
-         | consults of a run | at most {} a stage and {} in all |\n\
+         | consults of a run | at most {} per stage and {} in all |\n\
          | the list of tools in a model's context | {} bytes, about {} tokens; by set see [Sets of tools](tools.md#sets-of-tools) |\n\
          | added to a consult with a prompt of 60 KB | {added} |\n\
          | memory of an idle server | {} |\n\
