@@ -10,6 +10,8 @@ use crate::domain::pattern::Pattern;
 
 /// The most options of one vote.
 pub const MOST_OPTIONS: usize = 20;
+/// Words that mean every other option if `but` follows.
+const ALL: [&str; 3] = ["all", "anything", "everything"];
 /// The most characters of one option.
 const MOST_CHARS: usize = 200;
 
@@ -141,7 +143,10 @@ impl Options {
         };
         let denied = tokens.iter().enumerate().filter(|(at, _)| !is_inside(*at)).any(|(at, token)| {
             let word = token.lower.as_str();
-            list("contrary").contains(&word) || list("hedging").contains(&word) && is_in_a_clause_with_it(at)
+            let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| token.lower.as_str());
+            let is_all_but = word == "but" && before.is_some_and(|it| ALL.contains(&it));
+            let hedges = is_all_but || list("hedging").contains(&word);
+            list("contrary").contains(&word) || hedges && is_in_a_clause_with_it(at)
         });
         if denied && !leads { Err(NoChoice::None) } else { Ok(option) }
     }
@@ -262,11 +267,15 @@ pub fn is_left_blank(answer: &str) -> bool {
 
 /// True for a placeholder that was not filled in: `...` or `<your answer>`.
 fn is_blank_form(said: &str) -> bool {
-    let is_enclosed = [('<', '>'), ('[', ']'), ('{', '}'), ('(', ')')]
+    let is_mark = |letter: char| ".…_-".contains(letter);
+    let inside = [('<', '>'), ('[', ']'), ('{', '}'), ('(', ')')]
         .iter()
-        .any(|(open, close)| said.starts_with(*open) && said.ends_with(*close));
-    said.chars().all(|letter| ".…_-?".contains(letter))
-        || is_enclosed && said.to_lowercase().contains("answer")
+        .find_map(|(open, close)| said.strip_prefix(*open)?.strip_suffix(*close));
+    let is_form = |inside: &str| {
+        let is_of_words = |letter: char| letter.is_alphabetic() || letter == ' ' || is_mark(letter);
+        inside.chars().all(is_of_words) && inside.to_lowercase().contains("answer")
+    };
+    said.chars().all(is_mark) || inside.is_some_and(is_form)
 }
 
 #[cfg(test)]
@@ -296,12 +305,12 @@ mod tests {
         {
             assert_eq!(stated(none), None, "{none}");
         }
-        for blank in
-            ["ANSWER:", "It is hard.\nANSWER: ...", "ANSWER: <answer>", "ANSWER: {your answer}", "ANSWER: ?"]
-        {
+        for blank in ["ANSWER:", "It is hard.\nANSWER: ...", "ANSWER: <answer>", "ANSWER: {your answer}"] {
             assert!(is_left_blank(blank), "{blank}");
         }
-        assert!(!is_left_blank("B") && !is_left_blank("ANSWER: B"));
+        for filled in ["B", "ANSWER: B", "ANSWER: {\"answer\": 42}", "ANSWER: (answer + 1)", "ANSWER: ?"] {
+            assert!(!is_left_blank(filled), "{filled}");
+        }
     }
 
     fn options(written: &[&str]) -> Options {
@@ -382,6 +391,7 @@ mod tests {
         for answer in [
             "I recommend **Redis**.",
             "Option Redis: anything else is slower",
+            "Redis handles everything in one process",
             "There is possibly a race, so Redis",
             "Redis, as a loss is unlikely",
         ] {
