@@ -196,8 +196,8 @@ fn print(lines: &[String], out: &mut dyn Write) -> Result<(), InstallError> {
 
 // The memory records settings files that had an empty list of servers, no setting at all, or a broken link
 // before the installation. An uninstall restores their list or text. It also records the slash commands that
-// were written, so that those of an earlier version are not taken for the user's own. The memory is in the user's state
-// directory. Without it an uninstall removes more than it should, but it never fails.
+// were written, so that those of an earlier version are not taken for the user's own. The memory is in the
+// user's state directory. Without it an uninstall removes more than it should, but it never fails.
 
 /// The state of a settings file before the installation, which the file itself no longer shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -298,7 +298,7 @@ pub struct SlashCommand<'a> {
     pub text: &'a str,
 }
 
-/// What stands in the place of a slash command.
+/// The text in the place of a slash command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
     Nothing,

@@ -588,7 +588,7 @@ mod tests {
         assert!(shown(task.trim(), None, Colour::Plain).lines().nth(1).unwrap().ends_with(task.trim()));
     }
 
-    /// The last column is never so narrow that its words run downwards, and no line is wider than the terminal.
+    /// The words of the last column never run downwards, and no line is wider than the terminal.
     #[test]
     fn a_row_without_room_is_a_list_of_labels_and_values() {
         let columns = ["run", "state", "pending", "task"];

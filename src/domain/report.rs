@@ -400,7 +400,7 @@ fn is_to_apply(stage: Stage, changes: &[ProposedChange]) -> bool {
     stage == Stage::Implement && !changes.is_empty()
 }
 
-/// What comes next, in a few words; None at the end of the run.
+/// The next step, in a few words; None at the end of the run.
 fn next_name(report: &Report) -> Option<Text> {
     let next = report.next_stage?;
     Some(if is_to_apply(report.stage, &report.diff) { say!("next_apply") } else { stage_name(next) })

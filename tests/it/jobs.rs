@@ -176,6 +176,16 @@ fn a_job_goes_on_when_its_client_leaves() {
     );
 }
 
+/// Kills the server when its log has the answer of one consultant.
+fn kill_after_an_answer(client: &mut Client) {
+    let started = Instant::now();
+    while !client.events().iter().any(|event| event["kind"] == "consult_settled") {
+        assert!(started.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    client.signal("KILL");
+}
+
 #[test]
 fn a_job_of_a_killed_server_is_asked_again_without_paying_twice() {
     let mut client = two().start();
@@ -186,12 +196,7 @@ fn a_job_of_a_killed_server_is_asked_again_without_paying_twice() {
     let begun = client.call("maestro_ensemble_generate", arguments);
     let id = begun["job"].as_str().unwrap().to_owned();
     client.wait_for_calls("gemini", 1);
-    let started = Instant::now();
-    while !client.events().iter().any(|event| event["kind"] == "consult_settled") {
-        assert!(started.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    client.signal("KILL");
+    kill_after_an_answer(&mut client);
     let mut other = client.server.beside().start();
     let next = other.call("maestro_workflow_state", json!({}));
     assert_eq!(next["jobs_finished"][0]["state"], "server_gone", "{next}");
@@ -218,12 +223,7 @@ fn a_job_that_is_asked_again_takes_no_answer_from_the_log_that_is_not_whole() {
     });
     let begun = client.call("maestro_ensemble_generate", arguments)["job"].clone();
     client.wait_for_calls("gemini", 1);
-    let started = Instant::now();
-    while !client.events().iter().any(|event| event["kind"] == "consult_settled") {
-        assert!(started.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    client.signal("KILL");
+    kill_after_an_answer(&mut client);
     let mut other = client.server.beside().start();
     let again = job(&mut other, begun.as_str().unwrap(), "again")["job"].clone();
     let done = job(&mut other, again.as_str().unwrap(), "wait");
@@ -243,12 +243,7 @@ fn a_job_that_is_lost_twice_and_asked_again_twice_is_paid_once() {
     let first = client.call("maestro_ensemble_generate", arguments)["job"].clone();
     let first = first.as_str().unwrap();
     client.wait_for_calls("gemini", 1);
-    let begun = Instant::now();
-    while !client.events().iter().any(|event| event["kind"] == "consult_settled") {
-        assert!(begun.elapsed() < PATIENCE);
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    client.signal("KILL");
+    kill_after_an_answer(&mut client);
     let mut second = client.server.beside().start();
     let again = job(&mut second, first, "again")["job"].clone();
     let again = again.as_str().unwrap();

@@ -144,7 +144,7 @@ fn frames_of_several_languages_are_places() {
     );
 }
 
-/// What a tool prints about line 1660 of a file.
+/// Output of a tool about line 1660 of a file.
 #[derive(serde::Deserialize)]
 struct Output {
     tool: String,
