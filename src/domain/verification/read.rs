@@ -144,6 +144,7 @@ enum Code {
     Cargo,
     Compiler,
     Go,
+    Pytest,
     Unittest,
 }
 
@@ -161,6 +162,7 @@ fn read_by(code: Code, runner: &'static str, output: &Output) -> Option<Reading>
         Code::Cargo => rust::cargo(output),
         Code::Compiler => rust::compiler(&output.both, runner),
         Code::Go => go::go(output),
+        Code::Pytest => python::pytest_marks(output),
         Code::Unittest => python::unittest(output),
     }
 }
@@ -178,8 +180,9 @@ fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
     let (stdout, stderr) = (plain(stdout).into_owned(), plain(stderr).into_owned());
     let output = Output { both: format!("{stdout}\n{stderr}"), stdout, stderr };
-    let reading = match reader::all().iter().find(|reader| runner == Some(reader.runner.as_str())) {
-        Some(reader) => reader.read(&output),
+    let mut named = reader::all().iter().filter(|reader| runner == Some(reader.runner.as_str())).peekable();
+    let reading = match named.peek() {
+        Some(_) => named.find_map(|reader| reader.read(&output)),
         None => read_by_all(&output),
     };
     reading.map(|mut reading| {

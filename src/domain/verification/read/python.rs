@@ -1,7 +1,7 @@
 //! Readers of pytest and unittest.
 
 use super::reader::Counts;
-use super::{Output, Reading, Seen, distinct, last};
+use super::{Output, Reading, Seen, Totals, distinct, last};
 use crate::domain::pattern::Pattern;
 
 /// The words for a failed test in the lines of the summary and of `-v`.
@@ -27,6 +27,24 @@ pub(super) fn pytest_names(output: &Output, reading: &Reading) -> Vec<String> {
         }
     }
     failing
+}
+
+/// Counts the marks of `-qq`, which prints no summary: lines like `..s.x [100%]`. None if the last line does not
+/// say 100 %, or if a test failed, because pytest then prints more.
+pub(super) fn pytest_marks(output: &Output) -> Option<Reading> {
+    static MARKS: Pattern = Pattern::new(r"^([.sxXFER]+) +\[ *\d+%\]$");
+    if !output.stdout.trim_end().ends_with("[100%]") {
+        return None;
+    }
+    let lines: Vec<_> = MARKS.all(&output.stdout).filter_map(|line| line.get(1)).collect();
+    let marks: String = lines.iter().map(regex::Match::as_str).collect();
+    if marks.is_empty() || marks.contains(['F', 'E']) {
+        return None;
+    }
+    let of = |mark| Some(marks.matches(mark).count()).filter(|count| *count > 0);
+    let totals = Totals { passed: of('.'), skipped: of('s'), ..Totals::default() };
+    let seen = if marks.trim_matches('s').is_empty() { Seen::NoTests } else { Seen::End };
+    Some(Reading { totals, ..Reading::of("pytest").seen(seen) })
 }
 
 /// True for a line like `===== title =====`.
