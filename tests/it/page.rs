@@ -618,6 +618,24 @@ fn a_run_shows_which_places_its_answers_name_are_there() {
     assert!(shown.body.contains("c-1-1") && !shown.body.contains("nowhere.py:7 <b>"), "{}", shown.body);
 }
 
+/// Claude states its price, codex states none.
+#[test]
+fn a_price_of_some_calls_has_a_plus_in_every_view() {
+    let mut client = project().fake("claude", "claude").start();
+    let run = begin(&mut client)["workflow_id"].as_str().unwrap().to_owned();
+    let mut person = client.server.person(&["page"]);
+    let (browser, _) = Browser::open(&address(&mut person));
+    for (provider, is_partial) in [("claude", false), ("codex", true)] {
+        let asked = json!({ "provider": provider, "prompt": "hi", "workflow_id": run });
+        assert_eq!(client.call("maestro_consult", asked)["ok"], true);
+        for path in ["queue".to_owned(), "runs".to_owned(), format!("runs/{run}")] {
+            let shown = browser.get(&path).body;
+            assert!(shown.contains("$0.25"), "{path}: {shown}");
+            assert_eq!(shown.contains("$0.25+"), is_partial, "{path}: {shown}");
+        }
+    }
+}
+
 /// The queue marks a patch that differs from the approved one. It does not mark the approved one.
 #[test]
 fn the_queue_marks_a_change_that_nobody_approved() {

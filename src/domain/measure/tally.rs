@@ -264,6 +264,11 @@ pub struct Calls {
 }
 
 impl Calls {
+    /// Number of calls whose CLI did not report its cost.
+    pub fn without_cost(&self) -> u64 {
+        self.total - self.cost.calls()
+    }
+
     pub fn add(&mut self, consult: &ConsultSettled) {
         self.total += 1;
         if let Some(code) = &consult.code {

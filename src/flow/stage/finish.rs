@@ -14,7 +14,7 @@ use crate::domain::diff;
 use crate::domain::event::stage::{Candidate, LowRisk, Mode, StageFailed, StageFinished, StageInterrupted};
 use crate::domain::event::{ApprovalDecided, ApprovalRequested, Decision, Draft, Noted};
 use crate::domain::measure::report::Spent;
-use crate::domain::measure::tally::Tally;
+use crate::domain::measure::tally::{Calls, Tally};
 use crate::domain::report::{
     self, AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, OpenQuestion, Output, Report,
     Said, SchemaErrors, VerificationNote,
@@ -274,7 +274,7 @@ fn review(
             input_tokens: spent.as_ref().and_then(|spent| spent.input_tokens),
             output_tokens: spent.as_ref().and_then(|spent| spent.output_tokens),
             cost_usd: spent.as_ref().and_then(|spent| spent.cost_usd),
-            calls_without_cost: calls.map_or(0, |calls| calls.total - calls.cost.calls()),
+            calls_without_cost: calls.map_or(0, Calls::without_cost),
             duration_ms: finished.elapsed_ms,
         },
         metrics,

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use crate::domain::citations::{Citation, Standing};
 use crate::domain::cut::{DOTS, ends, head};
+use crate::domain::measure::report::Spent;
+use crate::domain::measure::tally::Calls;
 use crate::domain::plain::plain;
 use crate::domain::stage::Stage;
 use crate::domain::words;
@@ -64,6 +66,11 @@ pub(super) fn cited(found: &[Citation]) -> Value {
 /// Formats an amount of money. An incomplete sum ends in a plus.
 pub(in crate::page) fn dollars(cost: f64, is_partial: bool) -> String {
     words::dollars(cost) + if is_partial { "+" } else { "" }
+}
+
+/// The price of some calls; None if no CLI reported one.
+pub(super) fn price(calls: &Calls) -> Option<String> {
+    Spent::from(calls).cost_usd.map(|cost| dollars(cost, calls.without_cost() > 0))
 }
 
 /// The CSS class for the colour of a decision, a verdict, a severity or a state.

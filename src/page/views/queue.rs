@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::parts::with;
+use super::parts::{price, with};
 use crate::domain::breaker;
 use crate::domain::event::ApprovalDecided;
 use crate::domain::history::History;
-use crate::domain::measure::report::Spent;
 use crate::domain::order::Order;
 use crate::domain::question::Priority;
 use crate::domain::report::{ProposedChange, Report};
@@ -113,7 +112,6 @@ pub(super) fn working(run: &Run) -> Option<Value> {
 }
 
 fn listed(history: &History, run: &Run, now: Now) -> Value {
-    let cost = history.tally_of(&run.id).and_then(|tally| Spent::from(&tally.calls).cost_usd);
     json!({
         "id": run.id,
         "task": run.task,
@@ -123,7 +121,7 @@ fn listed(history: &History, run: &Run, now: Now) -> Value {
         "is_parked": run.is_parked(now.idle_before),
         "used": run.budget.used(),
         "most": now.most,
-        "cost": cost,
+        "cost": history.tally_of(&run.id).and_then(|tally| price(&tally.calls)),
         "at": run.last_at,
     })
 }

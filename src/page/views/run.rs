@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::parts::{citations, cited, colour, stages};
+use super::parts::{citations, cited, colour, price, stages};
 use super::queue::{settled, working};
 use crate::domain::budget::Limits;
 use crate::domain::citations::Citation;
@@ -46,7 +46,8 @@ pub(in crate::page) fn run(
     idle_before: u64,
 ) -> Value {
     let now = now();
-    let spent = history.tally_of(&run.id).map(|tally| Spent::from(&tally.calls));
+    let calls = history.tally_of(&run.id).map(|tally| tally.calls);
+    let spent = calls.as_ref().map(Spent::from);
     let waited: u64 = run.requests.iter().map(|request| until(request, now).saturating_sub(request.at)).sum();
     let worked: u64 = run.finished.iter().map(|finished| finished.elapsed_ms).sum();
     let nothing = OfRun::default();
@@ -72,7 +73,7 @@ pub(in crate::page) fn run(
         "worked": worked,
         "waited": waited,
         "tokens": spent.as_ref().and_then(|it| Some(it.input_tokens? + it.output_tokens?)),
-        "cost": spent.as_ref().and_then(|it| it.cost_usd),
+        "cost": calls.as_ref().and_then(price),
         "patches": events.changes,
         "checks": checks.len(),
         "last_check": checks.last(),
