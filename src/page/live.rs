@@ -99,6 +99,11 @@ fn told(seen: &Seen) -> Option<Event> {
     Some(Event::default().event("log").id(seen.last.to_string()).data(data))
 }
 
+/// The heartbeat. Browsers drop an event without data, and then count the server as gone.
+fn beat() -> Event {
+    Event::default().event("beat").data("1")
+}
+
 /// The stream of a tab. Each event is the whole state, so that a reconnecting tab misses nothing.
 pub(super) async fn events(State(page): State<Page>) -> Response {
     let receiver = page.watch.listen(&page);
@@ -115,7 +120,7 @@ pub(super) async fn events(State(page): State<Page>) -> Response {
                 let seen = receiver.borrow_and_update().clone();
                 told(&seen)?
             }
-            () = tokio::time::sleep(BEAT) => Event::default().event("beat").data(""),
+            () = tokio::time::sleep(BEAT) => beat(),
         };
         Some((Ok::<_, Infallible>(event), (first, receiver, stop)))
     });
@@ -125,6 +130,22 @@ pub(super) async fn events(State(page): State<Page>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn every_event_has_data_because_browsers_drop_one_without() {
+        let log = told(&Seen { last: 7, waiting: vec!["a".to_owned()] }).unwrap();
+        let both = futures_util::stream::iter([log, beat()].map(Ok::<_, Infallible>));
+        let body = Sse::new(both).into_response().into_body();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let sent = String::from_utf8(bytes.to_vec()).unwrap();
+        let events: Vec<&str> = sent.split_terminator("\n\n").collect();
+        assert_eq!(events.len(), 2, "{sent:?}");
+        for event in events {
+            let has_data =
+                event.lines().any(|line| line.strip_prefix("data:").is_some_and(|it| !it.is_empty()));
+            assert!(has_data, "{event:?}");
+        }
+    }
 
     #[test]
     fn one_watcher_runs_however_often_a_tab_is_loaded_anew() {

@@ -403,9 +403,26 @@ def test_a_stale_page_decides_nothing_and_two_pages_make_one_event(playwright):
         other.bring_to_front()
         other.wait_for_selector("#decided:not([hidden])")
         assert other.input_value("#feedback") == "keep me" and other.is_disabled("#record")
+        # The next heartbeats change nothing about it.
+        other.wait_for_timeout(5_000)
+        assert other.is_disabled("#record") and other.is_visible("#decided") and not other.is_visible("#gone")
         sent = other.evaluate("""async () => { const form = document.getElementById('form'); const data = new URLSearchParams(new FormData(form));
             data.set('decision', 'reject'); return (await fetch(form.action, { method: 'POST', body: data })).status; }""")
         assert sent == 409, sent
+        assert len(scene.decisions()) == 1
+
+
+def test_whoever_reads_for_long_can_still_record(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        scene.decide()
+        page.wait_for_selector("#live:not([hidden])")
+        # A page says after 10 s without an event that the server is gone.
+        page.wait_for_timeout(13_000)
+        assert page.is_enabled("#record") and not page.is_visible("#gone")
+        page.check('input[name="decision"][value="approve"]', force=True)
+        page.click("#record")
+        page.wait_for_selector("#outcome")
         assert len(scene.decisions()) == 1
 
 

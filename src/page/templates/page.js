@@ -7,6 +7,17 @@
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const main = byId("main"), form = byId("form");
 
+  // The reasons why nothing can be recorded now: "gone", "decided" or "submitted". One that ends says
+  // nothing about the others.
+  const stops = new Set();
+  const setStop = (reason, stopped) => {
+    if (stopped) stops.add(reason); else stops.delete(reason);
+    if (byId("record")) byId("record").disabled = stops.size > 0;
+  };
+  // A browser may restore a button as it was left, or a whole page as it was sent.
+  setStop("submitted", false);
+  addEventListener("pageshow", (event) => { if (event.persisted) setStop("submitted", false); });
+
   // A draft, for the same digest only.
   if (form) {
     const key = "draft " + form.dataset.draft;
@@ -31,55 +42,61 @@
     document.addEventListener("change", keep);
     form.addEventListener("submit", (event) => {
       // Enter in a field chooses the form's first button, which records nothing.
-      if (root.classList.contains("gone") || event.submitter?.name === "stray") return event.preventDefault();
-      byId("record").disabled = true;
+      if (stops.size || event.submitter?.name === "stray") return event.preventDefault();
+      setStop("submitted", true);
     });
     byId("problem")?.scrollIntoView({ block: "center" });
   } else if (main?.dataset.digest) sessionStorage.removeItem("draft " + main.dataset.digest);
 
   // Live: one stream while the tab is seen.
   const live = byId("live");
-  let stream = null, heard = Date.now(), seen = null, busy = false;
+  let stream = null, heard = Date.now(), seen = null, busy = false, stale = false;
   const setGone = (gone) => {
     root.classList.toggle("gone", gone);
     live?.classList.toggle("off", gone);
     if (byId("gone")) byId("gone").hidden = !gone;
-    if (byId("record")) byId("record").disabled = gone;
+    setStop("gone", gone);
   };
   const isTyping = () => {
     const at = document.activeElement;
     return at && at.matches("textarea, input:not([type=radio]), select") && at.value !== "";
   };
   const swap = async () => {
+    const answer = await fetch(location.href, { credentials: "same-origin" });
+    if (!answer.ok) return;
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of all("[data-swap]")) {
+      const other = next.getElementById(part.id);
+      if (!other || other.innerHTML === part.innerHTML || (isTyping() && part.contains(document.activeElement))) continue;
+      const open = all("details[id]", part).filter((it) => it.open).map((it) => it.id);
+      const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      part.replaceChildren(...other.childNodes);
+      for (const id of open) if (byId(id)) byId(id).open = true;
+      if (focused) all("a", part).find((it) => it.getAttribute("href") === focused)?.focus();
+    }
+  };
+  // What happens while a view is fetched may be missing in it, so it is fetched once more.
+  const refresh = async () => {
+    stale = true;
     if (busy) return;
     busy = true;
     try {
-      const answer = await fetch(location.href, { credentials: "same-origin" });
-      if (!answer.ok) return;
-      const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const part of all("[data-swap]")) {
-        const other = next.getElementById(part.id);
-        if (!other || other.innerHTML === part.innerHTML || (isTyping() && part.contains(document.activeElement))) continue;
-        const open = all("details[id]", part).filter((it) => it.open).map((it) => it.id);
-        const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-        part.replaceChildren(...other.childNodes);
-        for (const id of open) if (byId(id)) byId(id).open = true;
-        if (focused) all("a", part).find((it) => it.getAttribute("href") === focused)?.focus();
-      }
-    } finally { busy = false; }
+      while (stale) { stale = false; await swap(); }
+    } catch { stale = true; } finally { busy = false; }
   };
   const show = (state) => {
     const count = byId("count"), waiting = state.waiting.length;
     if (count) { count.firstChild.textContent = waiting; count.dataset.count = waiting; }
     document.title = (waiting ? `(${waiting}) ` : "") + document.title.replace(/^\(\d+\) /, "");
     if (seen && state.waiting.some((id) => !seen.waiting.includes(id))) byId("said").textContent = byId("said").dataset.more;
-    // Somebody decided: the form would come back with a 409, so the outcome is shown at once.
-    if (form && main.hasAttribute("data-open") && !state.waiting.includes(main.dataset.request)) {
-      byId("record").disabled = true;
+    // Somebody decided: the form would come back with a 409, so the outcome is shown at once. After our own
+    // submit, the answer to it shows the outcome.
+    if (form && main.hasAttribute("data-open") && !stops.has("submitted") && !state.waiting.includes(main.dataset.request)) {
+      setStop("decided", true);
       if (!isTyping() && !all("textarea").some((it) => it.form === form && it.value)) return location.reload();
       byId("decided")?.removeAttribute("hidden");
     }
-    if (seen === null || seen.last !== state.last) swap();
+    if (stale || seen === null || seen.last !== state.last) refresh();
     seen = state;
   };
   const listen = () => {
