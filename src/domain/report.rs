@@ -29,7 +29,7 @@ pub use material::{
     AppliedChange, Cost, Failure, Flagged, Iteration, Material, Next, ORCHESTRATOR, OpenQuestion, Output,
     ProposedChange, Said, SchemaErrors, VerificationNote,
 };
-pub use risk::is_low_risk;
+pub use risk::{is_low_risk, is_stated, source_of};
 
 /// A report for review. It can be stored and shown again by another process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,11 @@
 //! and nothing else. Risks come first and are left out last. Some clients show only three lines, so the first
 //! three hold the decision itself.
 
+use super::material::ChangedFile;
+use super::risk::is_stated;
 use super::{Report, content};
-use crate::domain::cut::{cut, fitted, one_line};
+use crate::domain::cut::{columns, cut, fitted, one_line};
+use crate::domain::diff::{self, Action, Side};
 use crate::domain::language::Language;
 use crate::domain::question::Priority;
 use crate::domain::report;
@@ -40,6 +43,13 @@ const EXTENTS: [(usize, usize, usize, Questions, bool, usize); 5] = [
 /// The most columns of the first three lines. On a screen of 80 columns, a client cuts there.
 const COLUMNS: usize = 74;
 
+/// The least and the most columns of a file's name in the first line.
+const LEAST_NAME: usize = 12;
+const MOST_NAME: usize = 28;
+
+/// Separates the parts of the first line.
+const BETWEEN: &str = " · ";
+
 /// As much of the report as fits into `max_chars` characters. A shortened text says so.
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");
@@ -55,8 +65,8 @@ pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
 }
 
 /// The decision in three lines of at most 74 columns. The first has the stage, the sources, the files with
-/// the size of the change, and the tests; the second the core of the change or finding; the third the first
-/// risk.
+/// what happens to them and the size of the change, and the tests; the second the core of the change or
+/// finding; the third the first risk.
 pub fn heart(report: &Report, language: Language) -> [String; 3] {
     [what(report, language), core(report, language), first_risk(report, language)]
         .map(|line| fitted(&super::visible(&line), COLUMNS))
@@ -68,21 +78,42 @@ fn what(report: &Report, language: Language) -> String {
     let who: Vec<Text> = report.sources.iter().map(|source| content::called(source)).collect();
     let who = Text::join(&who, ", ");
     let mut parts = vec![format!("{number}/{all} {}", stage.of(language)), who.of(language).to_owned()];
-    let files: Vec<&str> =
-        report.diff.iter().flat_map(|change| &change.files).map(|file| file.path.as_str()).collect();
+    parts.push(tests_in_words(report).of(language).to_owned());
+    parts.retain(|part| !part.is_empty());
+    let files: Vec<&ChangedFile> = report.diff.iter().flat_map(|change| &change.files).collect();
     if let Some(first) = files.first() {
-        let name = first.rsplit('/').next().unwrap_or(first);
+        let name = first.path.rsplit('/').next().unwrap_or(&first.path);
         let more = match files.len() {
             1 => Text::default(),
             count => say!("files_more", n = count - 1),
         };
         let (added, removed) =
             report.diff.iter().fold((0, 0), |(added, removed), it| (added + it.added, removed + it.removed));
-        parts.push(format!("{}{} +{added} -{removed}", fitted(name, 28), more.of(language)));
+        let rest = format!("{}{} +{added} -{removed}", more.of(language), fates(&files, language));
+        // The name gives way to everything else in the line.
+        let others: usize = parts.iter().chain([&rest]).map(|part| columns(part) + columns(BETWEEN)).sum();
+        let room = (COLUMNS + columns(BETWEEN)).saturating_sub(others).clamp(LEAST_NAME, MOST_NAME);
+        parts.insert(parts.len() - 1, format!("{}{rest}", fitted(name, room)));
     }
-    parts.push(tests_in_words(report).of(language).to_owned());
-    parts.retain(|part| !part.is_empty());
-    parts.join(" · ")
+    parts.join(BETWEEN)
+}
+
+/// What happens to files beside their lines, in brackets. Numbers of lines do not show it.
+fn fates(files: &[&ChangedFile], language: Language) -> String {
+    let is_action = |file: &ChangedFile, wanted| file.action == wanted;
+    let kinds: [(Text, &dyn Fn(&ChangedFile) -> bool); 4] = [
+        (say!("brief_executable"), &|file| file.is_executable),
+        (say!("brief_deleted"), &|file| is_action(file, Action::Delete)),
+        (say!("brief_renamed"), &|file| is_action(file, Action::Rename)),
+        (say!("brief_copied"), &|file| is_action(file, Action::Copy)),
+    ];
+    let told = kinds.into_iter().filter_map(|(kind, is_it)| {
+        let count = files.iter().filter(|file| is_it(file)).count();
+        let text = if files.len() == 1 { kind } else { say!("brief_counted", n = count, kind = kind) };
+        (count > 0).then(|| text.of(language).to_owned())
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    if told.is_empty() { told } else { format!(" ({told})") }
 }
 
 fn tests_in_words(report: &Report) -> Text {
@@ -100,20 +131,10 @@ fn tests_in_words(report: &Report) -> Text {
 fn core(report: &Report, language: Language) -> String {
     let text = report.diff.iter().map(|change| change.text.as_str()).find(|text| !text.is_empty());
     if let Some(text) = text {
-        let changed = |sign: char| {
-            text.lines().find(|line| {
-                let mut letters = line.chars();
-                letters.next() == Some(sign)
-                    && !line.starts_with("--- ")
-                    && !line.starts_with("+++ ")
-                    && letters.any(|letter| !letter.is_whitespace())
-            })
-        };
-        let squeezed = |line: &str| {
-            let (sign, rest) = line.split_at(1);
-            format!("{sign} {}", one_line(rest))
-        };
-        let both: Vec<String> = ['-', '+'].into_iter().filter_map(changed).map(squeezed).collect();
+        let changed = changed(text);
+        let first = |sign: char| changed.iter().find(|(side, line)| *side == sign && !line.trim().is_empty());
+        let squeezed = |(sign, line): &(char, String)| format!("{sign} {}", one_line(line));
+        let both: Vec<String> = ['-', '+'].into_iter().filter_map(first).map(squeezed).collect();
         if let [removed, added] = both.as_slice() {
             return format!("{}  {}", fitted(removed, COLUMNS / 2 - 1), fitted(added, COLUMNS / 2 - 1));
         }
@@ -128,8 +149,48 @@ fn core(report: &Report, language: Language) -> String {
     report.key_findings.first().unwrap_or(&report.summary).of(language).to_owned()
 }
 
+/// The changed lines of a diff, each with its sign.
+fn changed(text: &str) -> Vec<(char, String)> {
+    if let Ok(patch) = diff::parse(text) {
+        let lines = patch.files.into_iter().flat_map(|file| file.hunks).flat_map(|hunk| hunk.lines);
+        let signed = lines.filter_map(|line| match line.side {
+            Side::Removed => Some(('-', line.text)),
+            Side::Added => Some(('+', line.text)),
+            Side::Context => None,
+        });
+        return signed.collect();
+    }
+    // A report holds only the beginning of a long diff, and that is no diff. A changed line may look like one
+    // line of a file's header, but hardly like both.
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = |place: Option<usize>, with: &str| {
+        place.and_then(|place| lines.get(place)).is_some_and(|line| line.starts_with(with))
+    };
+    let is_header = |place: usize| {
+        let pairs = |first: Option<usize>| {
+            begins(first, "--- ")
+                && begins(first.map(|it| it + 1), "+++ ")
+                && begins(first.map(|it| it + 2), "@@")
+        };
+        pairs(Some(place)) || pairs(place.checked_sub(1))
+    };
+    let content = lines.iter().enumerate().filter(|(place, _)| !is_header(*place));
+    let signed = content.filter_map(|(_, line)| match line.chars().next()? {
+        sign @ ('-' | '+') => Some((sign, line.get(1..)?.to_owned())),
+        _ => None,
+    });
+    signed.collect()
+}
+
+/// The risks: those that Maestro found first, then those that sources stated.
+fn risks(report: &Report) -> Vec<Text> {
+    let (stated, found): (Vec<Text>, Vec<Text>) =
+        report.risks.iter().cloned().partition(|risk| is_stated(risk, &report.sources));
+    found.into_iter().chain(stated).collect()
+}
+
 fn first_risk(report: &Report, language: Language) -> String {
-    let brief = match report.risks.first() {
+    let brief = match risks(report).first() {
         None => say!("brief_no_risk"),
         Some(risk) => say!("brief_risks", n = report.risks.len(), risk = risk),
     };
@@ -191,7 +252,7 @@ impl Lines {
             return self.say(&say!("dialog_no_risk"));
         }
         self.heading(&say!("heading_risks"), report.risks.len());
-        self.list(&report.risks, self.extent.risks);
+        self.list(&risks(report), self.extent.risks);
     }
 
     fn tests(&mut self, report: &Report) {

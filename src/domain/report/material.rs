@@ -310,6 +310,9 @@ pub struct ChangedFile {
     pub added: usize,
     /// Lines removed.
     pub removed: usize,
+    /// True if the file can be executed afterwards and the diff says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_executable: bool,
 }
 
 impl ProposedChange {
@@ -361,6 +364,7 @@ impl From<&FilePatch> for ChangedFile {
             action: patch.action,
             added: lines(Side::Added),
             removed: lines(Side::Removed),
+            is_executable: patch.executable == Some(true),
         }
     }
 }

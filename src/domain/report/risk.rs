@@ -2,7 +2,7 @@
 //! harmless enough to be approved without a person.
 
 use super::content::{self, Content, called};
-use super::material::{self, Material, Next, VerificationNote};
+use super::material::{self, Material, Next, ORCHESTRATOR, VerificationNote};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say};
 
@@ -18,6 +18,23 @@ pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     risks.extend(of_tests(material, content));
     risks.extend(of_the_verification(material));
     risks
+}
+
+/// The source that a risk names, with the rest of its text.
+pub fn source_of<'r>(risk: &Text, sources: &'r [String]) -> Option<(&'r str, Text)> {
+    let source = sources.iter().find(|source| {
+        let en = risk.english();
+        let en = en.strip_prefix("the ").filter(|_| *source == ORCHESTRATOR).unwrap_or(en);
+        en.strip_prefix(source.as_str()).is_some_and(|rest| rest.starts_with(": "))
+    })?;
+    let rest = risk.map(|it| it.split_once(": ").map_or(it, |(_, rest)| rest).to_owned());
+    Some((source, rest))
+}
+
+/// True if a source stated a risk; false if Maestro found it. A text that is the same in all languages is a
+/// statement, because the words of a source have no translation.
+pub fn is_stated(risk: &Text, sources: &[String]) -> bool {
+    source_of(risk, sources).is_some_and(|(_, rest)| rest.is_the_same())
 }
 
 /// The risk of a run that skipped the first stages, which nobody reviewed.

@@ -437,6 +437,81 @@ fn the_first_three_lines_of_a_dialog_are_enough_on_a_narrow_screen() {
 }
 
 #[test]
+fn the_first_line_of_a_dialog_tells_what_numbers_of_lines_do_not() {
+    let deleted = "--- a/old.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n";
+    let executable = "diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n";
+    let renamed = "diff --git a/a.py b/b.py\nsimilarity index 100%\nrename from a.py\nrename to b.py\n";
+    let created =
+        "diff --git a/c.sh b/c.sh\nnew file mode 100755\n--- /dev/null\n+++ b/c.sh\n@@ -0,0 +1 @@\n+x\n";
+    let usual =
+        "diff --git a/d.py b/d.py\nnew file mode 100644\n--- /dev/null\n+++ b/d.py\n@@ -0,0 +1 @@\n+x\n";
+    let long = format!("--- a/{0}.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n", "a_very_long_name".repeat(5));
+    let several = [executable, deleted, usual].concat();
+    for (diff, english, korean) in [
+        (deleted, "old.py (DELETED) +0 -1 · tests", "old.py (삭제) +0 -1 · "),
+        (executable, "run.sh (EXECUTABLE) +0 -0 · tests", "run.sh (실행 가능) +0 -0 · "),
+        (renamed, "b.py (renamed) +0 -0 · tests", "b.py (이름 변경) +0 -0 · "),
+        (created, "c.sh (EXECUTABLE) +1 -0 · tests", "c.sh (실행 가능) +1 -0 · "),
+        (usual, "d.py +1 -0 · tests", "d.py +1 -0 · "),
+        (
+            &several,
+            "run.sh and 2 more (1 EXECUTABLE, 1 DELETED) +1 -1 · tests not run",
+            "실행 가능 1개, 삭제 1개",
+        ),
+        (&long, "(DELETED) +0 -1 · tests not run", "(삭제) +0 -1 · 테스트 미실행"),
+    ] {
+        let mut value = implementation();
+        value["diff"] = json!(diff);
+        let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
+        for (language, wanted) in [(Language::ENGLISH, english), (ko(), korean)] {
+            let [first, ..] = heart(&report, language);
+            assert!(first.contains(wanted) && columns(&first) <= 74, "{first}");
+        }
+        // A report of an older version does not know what can be executed.
+        let mut stored = serde_json::to_value(&report).unwrap();
+        for file in stored["diff"][0]["files"].as_array_mut().unwrap() {
+            file.as_object_mut().unwrap().remove("is_executable");
+        }
+        assert!(serde_json::from_value::<Report>(stored).is_ok());
+    }
+}
+
+#[test]
+fn the_second_line_of_a_dialog_has_the_first_changed_lines() {
+    let sql = "--- a/a.sql\n+++ b/a.sql\n@@ -1,2 +1,2 @@\n--- drop the table\n+++ counts\n select 1;\n";
+    let added = "--- a/a.sql\n+++ b/a.sql\n@@ -1 +1,2 @@\n select 1;\n+-- a comment\n--- a/b.sql\n+++ b/b.sql\n@@ -1 +1 @@\n-old\n+new\n";
+    let whole = |line: &str| format!("--- a/a.sql\n+++ b/a.sql\n@@ -1,200 +1,200 @@\n{}", line.repeat(200));
+    for (diff, wanted) in [
+        (sql.to_owned(), "- -- drop the table  + ++ counts"),
+        (added.to_owned(), "- old  + -- a comment"),
+        (whole("-x\n+y\n"), "- x  + y"),
+        (whole("--- x\n+-- y\n"), "- -- x  + -- y"),
+    ] {
+        let mut value = implementation();
+        value["diff"] = json!(diff);
+        let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
+        assert_eq!(heart(&report, Language::ENGLISH)[1], wanted, "{diff}");
+    }
+}
+
+#[test]
+fn a_risk_that_maestro_found_comes_before_those_that_a_source_stated() {
+    let mut value = implementation();
+    value["risks"] = json!(["low risk: nobody calls it"]);
+    value.as_object_mut().unwrap().remove("verification_command");
+    let report = report(&material(Stage::Implement, &[structured("codex", &value)]));
+    assert!(report.risks.len() > 1 && report.risks[0].english().contains("low risk"), "{:?}", report.risks);
+    for language in [Language::ENGLISH, ko()] {
+        let found = report.risks.last().unwrap().of(language);
+        let [.., risk] = heart(&report, language);
+        assert!(!risk.contains("low risk") && risk.contains(found.split(' ').next().unwrap()), "{risk}");
+        let text = dialog(&report, 6_000, language);
+        let place = |what: &str| text.lines().position(|line| line.starts_with("- ") && line.contains(what));
+        assert_eq!((place("low risk") > place(found), place(found).is_some()), (true, true), "{text}");
+    }
+}
+
+#[test]
 fn drawing_is_as_wide_in_every_terminal() {
     let value = analysis();
     let report = report(&material(Stage::Analyze, &[structured("gemini", &value)]));

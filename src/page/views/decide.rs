@@ -12,7 +12,8 @@ use crate::domain::event::ChangeKind;
 use crate::domain::event::stage::{Candidate, StageFinished};
 use crate::domain::question::{Priority, Question};
 use crate::domain::report::{
-    AppliedChange, ORCHESTRATOR, ProposedChange, Report, VerificationNote, proposed_diff,
+    AppliedChange, ORCHESTRATOR, ProposedChange, Report, VerificationNote, is_stated, proposed_diff,
+    source_of,
 };
 use crate::domain::stage::Stage;
 use crate::domain::typed::{Misfit, from_value};
@@ -37,7 +38,7 @@ pub(in crate::page) enum Problem {
     Contradiction(Vec<String>),
     /// The page showed another report.
     Stale,
-    /// The request is already decided.
+    /// The request is already decided, or its run has ended.
     Decided,
     /// The form belongs to another visit.
     OldForm,
@@ -159,22 +160,13 @@ fn who(report: &Report, finished: Option<&StageFinished>) -> Vec<Value> {
         .collect()
 }
 
-/// The risks: Maestro's own findings first, then the statements of consultants. A text that is the same in
-/// all languages is a statement, because consultants' words have no translation.
+/// The risks: Maestro's own findings first, then the statements of consultants.
 fn risks(report: &Report) -> Vec<Value> {
     let all = report.risks.iter().map(|risk| {
-        let source = report.sources.iter().find_map(|source| {
-            let en = risk.english();
-            let en = en.strip_prefix("the ").filter(|_| source == ORCHESTRATOR).unwrap_or(en);
-            en.strip_prefix(source.as_str())?.starts_with(": ").then_some(source.as_str())
-        });
-        match source {
-            Some(source) => {
-                let rest = risk.map(|it| it.split_once(": ").map_or(it, |(_, rest)| rest).to_owned());
-                let origin = if rest.is_the_same() { "stated" } else { "found" };
-                json!({ "origin": origin, "who": source, "text": rest })
-            }
-            None => json!({ "origin": "found", "who": null, "text": risk }),
+        let origin = if is_stated(risk, &report.sources) { "stated" } else { "found" };
+        match source_of(risk, &report.sources) {
+            Some((source, rest)) => json!({ "origin": origin, "who": source, "text": rest }),
+            None => json!({ "origin": origin, "who": null, "text": risk }),
         }
     });
     let (mut found, stated): (Vec<_>, Vec<_>) = all.partition(|risk| risk["origin"] == "found");
