@@ -67,7 +67,10 @@ impl From<&FilePatch> for File {
         };
         let mut shift = 0_isize;
         let hunks = patch.hunks.iter().map(|hunk| {
-            let old = hunk.old_start.map(|start| start.max(1));
+            // A hunk without an old line names the line before it, and 0 at the beginning of a file.
+            let is_between = hunk.lines.iter().all(|line| line.side == Side::Added);
+            let old =
+                hunk.old_start.map(|start| if is_between { start.saturating_add(1) } else { start.max(1) });
             let new = old.and_then(|start| start.checked_add_signed(shift));
             let lines = lines(&hunk.lines, old, new);
             for line in &hunk.lines {
@@ -205,6 +208,23 @@ mod tests {
             ]
         );
         assert_eq!((files[0].added, files[0].removed, files[0].is_open), (3, 2, true));
+    }
+
+    #[test]
+    fn lines_of_hunks_without_context_are_numbered_as_in_the_files() {
+        for (hunks, numbers) in [
+            ("@@ -5,0 +6,2 @@\n+a\n+b\n", vec![(None, Some(6)), (None, Some(7))]),
+            ("@@ -0,0 +1 @@\n+a\n", vec![(None, Some(1))]),
+            ("@@ -5,2 +4,0 @@\n-a\n-b\n", vec![(Some(5), None), (Some(6), None)]),
+            (
+                "@@ -5,0 +6 @@\n+a\n@@ -9 +10,0 @@\n-b\n@@ -20,0 +21 @@\n+c\n",
+                vec![(None, Some(6)), (Some(9), None), (None, Some(21))],
+            ),
+        ] {
+            let files = files(&format!("--- a/a.py\n+++ b/a.py\n{hunks}")).unwrap();
+            let lines = files[0].hunks.iter().flatten();
+            assert_eq!(lines.map(|line| (line.old, line.new)).collect::<Vec<_>>(), numbers, "{hunks}");
+        }
     }
 
     #[test]
