@@ -368,6 +368,15 @@ pub async fn is_open(log: &Log, request: &str) -> Result<bool, Error> {
     open.await?
 }
 
+/// True if the answer with this nonce was used before.
+///
+/// # Errors
+///
+/// The log cannot be read.
+pub async fn is_used(log: &Log, nonce: String) -> Result<bool, Error> {
+    log.journal().read(move |history| history.is_used(&nonce)).await
+}
+
 /// Marks a sealed state as used although its answer decides nothing: every answer counts only once.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use crate::domain::text::{Text, say};
 use crate::domain::typed::from_value;
 use crate::error::{ApprovalProblem, Error};
 use crate::flow::approval::{Dialog, PATIENCE};
-use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, is_open, use_up};
+use crate::flow::approval::{Reviewed, Settled, Verdict, decide, find, is_open, is_used, use_up};
 use crate::flow::log::Log;
 use crate::flow::progress::Progress;
 use crate::host::browser::has_display;
@@ -39,6 +39,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Answer to a human who claims to have decided, and has not.
 const UNDECIDED_YET: &str = "Nothing is decided yet: record your decision on the page, then go on here.";
+
+/// Answer to a client that shows only addresses, while the page is switched off.
+const NO_PAGE: &str = "the page is switched off (MAESTRO_PAGE), and this client shows no form: the human decides in a terminal of their own, with `maestro-mcp approvals`";
 
 /// Columns of a title in a form, and of a description, on a screen of 80 columns.
 const TITLE: usize = 40;
@@ -136,11 +139,12 @@ impl Question<'_> {
 
     /// Asks the human to decide on a request.
     pub(crate) async fn ask(&self, asking: Asking, open: &Reviewed, aside: &str) -> Result<Told, Error> {
+        let has_page = self.maestro.kit.config.settings().page;
         let is_on_page = match asking.means {
             Means::Form => false,
+            Means::Page if !has_page => return Ok(Told::Undecided(NO_PAGE)),
             Means::Page => true,
-            Means::Both if !self.maestro.kit.config.settings().page => false,
-            Means::Both => self.maestro.page().await.inspect_err(no_page).is_ok(),
+            Means::Both => has_page && self.maestro.page().await.inspect_err(no_page).is_ok(),
         };
         let sheet = if is_on_page {
             Sheet::Page(self.maestro.page().await?)
@@ -183,9 +187,14 @@ impl Question<'_> {
             Ok(Told::AskAgain(Box::new(ask_modern(shown, state))))
         };
         let answer = read_modern(&seal, self.retry, &subject(open, is_back), sheet.form())?;
-        let looks = self.retry.looks_again() || answer.is_some() && sheet.form().is_none();
-        if looks && !is_open(&self.maestro.kit.log, &open.request.id).await? {
-            return self.elsewhere(open).await;
+        if let Some(Answer { nonce, .. }) = &answer {
+            let log = &self.maestro.kit.log;
+            // The same answer to a form a second time is refused below.
+            let decides = sheet.form().is_some() && !self.retry.looks_again();
+            let is_again = decides && is_used(log, nonce.clone()).await?;
+            if !is_again && !is_open(log, &open.request.id).await? {
+                return self.elsewhere(open).await;
+            }
         }
         let Some(Answer { word, nonce }) = answer.filter(|_| !self.retry.looks_again()) else {
             return again(self.shown(sheet, open, aside)?, is_back).await;
