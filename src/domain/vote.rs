@@ -464,6 +464,9 @@ pub struct VoteRecord {
     pub refused: Option<String>,
     /// The first valid answer of each provider.
     pub answers: Vec<Answer>,
+    /// The reasons against each discarded answer, by the id of its consult's event.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub discarded: BTreeMap<String, Vec<String>>,
 }
 
 /// Calls to one provider that failed in the same way.
@@ -482,6 +485,9 @@ pub struct OptionRecord {
     pub mark: Mark,
     /// Votes by provider.
     pub votes: BTreeMap<String, u32>,
+    /// The ids of the events of the consults that gave it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<String>,
 }
 
 /// The probability that the leader is the more probable one of the two leading answers, with a uniform prior:

@@ -174,7 +174,7 @@ async fn judge(
                 measured.models.insert(provider.clone(), model);
                 valid.push((provider, prompt, text, canonical));
             }
-            Sample::Flagged { provider, flags, usage } => {
+            Sample::Flagged { provider, flags, usage, .. } => {
                 add_usage(&mut measured.usage, usage);
                 let reasons = flags.iter().map(|flag| flag.reason).collect();
                 measured.taken.push(Taken { provider, prompt, outcome: TakenAs::Flagged(reasons) });

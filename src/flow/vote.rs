@@ -22,7 +22,7 @@ use crate::domain::coordination::record::{Answer, Mark};
 use crate::domain::cut::cut_line;
 use crate::domain::event::{Draft, Noted, RedFlagged};
 use crate::domain::microstep::StepType;
-use crate::domain::order::Order;
+use crate::domain::order::{Gather, Order};
 use crate::domain::pairs::{with, without_nulls_but};
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
@@ -59,8 +59,8 @@ pub struct Vote {
     stop: Stop,
     candidates: Vec<Candidate>,
     discards: Discards,
-    /// Discarded answers, each with its reasons.
-    flagged: Vec<(String, Vec<String>)>,
+    /// Discarded answers.
+    flagged: Vec<Flagged>,
     /// The first valid answer of each provider.
     voices: Vec<Answer>,
     failures: Vec<Failure>,
@@ -73,6 +73,14 @@ pub struct Vote {
     elapsed_ms: u64,
 }
 
+/// A discarded answer.
+struct Flagged {
+    /// Id of its consult's event.
+    consult: String,
+    provider: String,
+    reasons: Vec<String>,
+}
+
 /// An answer that has votes.
 #[derive(Debug)]
 struct Candidate {
@@ -83,6 +91,8 @@ struct Candidate {
     provider: String,
     /// Its votes by provider.
     votes: BTreeMap<String, u32>,
+    /// The ids of the events of the consults that gave it.
+    consults: Vec<String>,
 }
 
 /// A kind of failure of a provider's calls.
@@ -166,7 +176,7 @@ impl Vote {
 
     fn take(&mut self, sample: Sample) -> Result<(), NotAsked> {
         match sample {
-            Sample::Valid { provider, model, text, canonical, said, note, usage } => {
+            Sample::Valid { consult, provider, model, text, canonical, said, note, usage } => {
                 add_usage(&mut self.usage, usage);
                 self.hear(&provider, &canonical);
                 if let Some(note) = note {
@@ -178,23 +188,25 @@ impl Vote {
                 }
                 let number = self.ballot.count(canonical)?;
                 if self.candidates.get(number).is_none() {
-                    let votes = BTreeMap::new();
+                    let (votes, consults) = (BTreeMap::new(), Vec::new());
                     let (text, whole) = match said {
                         Some(said) => (said, Some(text)),
                         None => (text, None),
                     };
-                    self.candidates.push(Candidate { text, whole, provider: provider.clone(), votes });
+                    let provider = provider.clone();
+                    self.candidates.push(Candidate { text, whole, provider, votes, consults });
                 }
                 if let Some(candidate) = self.candidates.get_mut(number) {
                     *candidate.votes.entry(provider).or_default() += 1;
+                    candidate.consults.push(consult);
                 }
             }
-            Sample::Flagged { provider, flags, usage } => {
+            Sample::Flagged { consult, provider, flags, usage } => {
                 add_usage(&mut self.usage, usage);
                 self.ballot.discard()?;
                 self.discards.add(&provider, flags.iter().map(|flag| flag.reason));
                 let reasons = flags.iter().map(|flag| flag.reason.to_owned()).collect();
-                self.flagged.push((provider, reasons));
+                self.flagged.push(Flagged { consult, provider, reasons });
             }
             Sample::Failed { provider, error } => {
                 self.ballot.lose()?;
@@ -310,7 +322,7 @@ async fn record(
     step_type: Option<StepType>,
     vote: &Vote,
 ) {
-    let flagged = vote.flagged.iter().map(|(provider, reasons)| {
+    let flagged = vote.flagged.iter().map(|Flagged { provider, reasons, .. }| {
         let (provider, reasons) = (provider.clone(), reasons.clone());
         Draft::new(new_id(), RedFlagged { provider, stage: account.stage, reasons })
     });
@@ -336,7 +348,9 @@ impl Vote {
         let option = |(candidate, option): (&Candidate, &Tally<Canonical>)| OptionRecord {
             mark: Mark::of_canonical(&option.answer),
             votes: candidate.votes.clone(),
+            samples: candidate.consults.clone(),
         };
+        let discarded = |it: &Flagged| (it.consult.clone(), it.reasons.clone());
         VoteRecord {
             step_type,
             k: ballot.rule().k(),
@@ -356,6 +370,7 @@ impl Vote {
             failures: self.failures.iter().map(Failure::record).collect(),
             refused: self.refused.as_ref().map(ToString::to_string),
             answers: self.voices.clone(),
+            discarded: self.flagged.iter().map(discarded).gather(),
         }
     }
 }

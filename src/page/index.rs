@@ -50,7 +50,7 @@ pub(super) struct Outcome<Record> {
 /// An answer of a consult.
 #[derive(Clone, Serialize)]
 pub(super) struct Sample {
-    id: String,
+    pub(super) id: String,
     pub(super) seq: u64,
     pub(super) at: u64,
     pub(super) purpose: Purpose,

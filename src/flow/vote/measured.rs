@@ -295,6 +295,8 @@ impl Checked {
 pub enum Sample {
     /// An answer that counts.
     Valid {
+        /// Id of its consult's event.
+        consult: String,
         provider: String,
         /// The model that gave it.
         model: String,
@@ -308,6 +310,8 @@ pub enum Sample {
     },
     /// An answer that does not count.
     Flagged {
+        /// Id of its consult's event.
+        consult: String,
         provider: String,
         /// Why.
         flags: Vec<RedFlag>,
@@ -443,16 +447,16 @@ impl Sampler {
 }
 
 fn judged(reply: Consulted, check: &Check) -> Sample {
-    let Consulted { provider, model, content: text, usage, cause, note, .. } = reply;
+    let Consulted { consult, provider, model, content: text, usage, cause, note, .. } = reply;
     let model = model.unwrap_or_default();
     if let Some(error) = cause {
         return Sample::Failed { provider, error };
     }
     match check(&text) {
         Checked::Valid { canonical, said } => {
-            Sample::Valid { provider, model, text, canonical, said, note, usage }
+            Sample::Valid { consult, provider, model, text, canonical, said, note, usage }
         }
-        Checked::Flagged(flags) => Sample::Flagged { provider, flags, usage },
+        Checked::Flagged(flags) => Sample::Flagged { consult, provider, flags, usage },
     }
 }
 

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::parts::{colour, dollars, with};
-use crate::domain::cut::head;
-use crate::domain::vote::VoteRecord;
+use crate::domain::answer::spoken;
+use crate::domain::cut::{cut_line, head};
+use crate::domain::vote::choice::stated;
+use crate::domain::vote::{OptionRecord, VoteRecord};
 use crate::flow::time::now;
 use crate::page::index::{Index, Sample};
 
 /// Maximum number of listed votes.
 const MOST: usize = 60;
+
+/// Maximum number of characters of an answer.
+const MOST_LETTERS: usize = 160;
 
 /// Width of the chart, in units of the chart.
 const WIDTH: u32 = 600;
@@ -35,7 +40,7 @@ pub(in crate::page) fn list(index: &Index, texts: &dyn Fn(&str) -> Option<String
 
 fn sample(one: &Sample, texts: &dyn Fn(&str) -> Option<String>) -> Value {
     let text = one.response.as_deref().and_then(texts);
-    with(one, json!({ "text": text.map(|text| head(&text, 160).to_owned()) }))
+    with(one, json!({ "text": text.map(|text| head(&text, MOST_LETTERS).to_owned()) }))
 }
 
 pub(in crate::page) fn one(index: &Index, texts: &dyn Fn(&str) -> Option<String>, id: &str) -> Option<Value> {
@@ -44,16 +49,27 @@ pub(in crate::page) fn one(index: &Index, texts: &dyn Fn(&str) -> Option<String>
     let sums: Vec<u32> = record.options.iter().map(|option| option.votes.values().sum()).collect();
     let most = sums.iter().copied().max().unwrap_or(0).max(record.k).max(1);
     let classes = record.options.iter().zip(&sums).enumerate().map(|(place, (option, sum))| {
+        let (text, response) = said(option, &vote.samples, texts).unzip();
         json!({
             "name": class(place),
             "votes": sum,
             "split": option.votes,
             "is_winner": record.winner.as_ref() == Some(&option.mark),
             "bars": bars(&option.votes, most),
+            "text": text,
+            "response": response,
         })
     });
     let told: Vec<f64> = vote.samples.iter().filter_map(|one| one.cost_usd).collect();
-    let samples = vote.samples.iter().map(|one| with(sample(one, texts), json!({ "why": why(record, one) })));
+    let samples = vote.samples.iter().map(|one| {
+        let gave = |option: &OptionRecord| option.samples.contains(&one.id);
+        let more = json!({
+            "why": why(record, one),
+            "class": record.options.iter().position(gave).map(class),
+            "discarded": record.discarded.get(&one.id),
+        });
+        with(sample(one, texts), more)
+    });
     Some(json!({
         "id": vote.id,
         "at": vote.at,
@@ -66,6 +82,23 @@ pub(in crate::page) fn one(index: &Index, texts: &dyn Fn(&str) -> Option<String>
         "samples": samples.collect::<Vec<_>>(),
         "cost": (!told.is_empty()).then(|| dollars(told.iter().sum(), told.len() < vote.samples.len())),
     }))
+}
+
+/// The compared part of the first kept answer of a class, as far as the answer names it, and the hash of the
+/// whole answer.
+fn said<'s>(
+    option: &OptionRecord,
+    samples: &'s [Sample],
+    texts: &dyn Fn(&str) -> Option<String>,
+) -> Option<(String, &'s str)> {
+    let mut own = samples.iter().filter(|one| option.samples.contains(&one.id));
+    let (text, digest) = own.find_map(|one| {
+        let digest = one.response.as_deref()?;
+        Some((texts(digest)?, digest))
+    })?;
+    let spoken = spoken(&text);
+    let whole = spoken.text();
+    Some((cut_line(stated(whole).unwrap_or(whole), MOST_LETTERS), digest))
 }
 
 /// The name of a class of answers: A to Z, then numbers.
