@@ -192,7 +192,13 @@ impl Index {
                 Topic::Ensemble => {
                     if let Ok(record) = from_value::<EnsembleNoted>(noted.content) {
                         let samples = self.claim(&run, Purpose::Candidate, &named, record.answers);
-                        self.ensembles.push(Outcome { id, run, at, record, samples });
+                        // That of a stage rests on the stage, which is a comparison itself.
+                        let is_of_stage = named
+                            .iter()
+                            .any(|id| self.fact(id).is_some_and(|fact| fact.label.kind == "stage_finished"));
+                        if !is_of_stage {
+                            self.ensembles.push(Outcome { id, run, at, record, samples });
+                        }
                     }
                 }
                 Topic::Selection => {
