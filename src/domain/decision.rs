@@ -5,6 +5,7 @@ use super::catalogue::{Catalogue, CommentWords};
 use super::cut::{cut_line, head, one_line};
 use super::event::Decision;
 use super::pattern::Pattern;
+use super::plain::has_words;
 use super::question::Responses;
 
 /// Something said with a decision that contradicts it.
@@ -58,7 +59,7 @@ pub struct Words<'a> {
 
 pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_>) -> Vec<Contradiction> {
     let Words { comment, instructions } = words;
-    let has_words = instructions.is_some_and(|words| !words.trim().is_empty());
+    let has_words = instructions.is_some_and(has_words);
     let says = |said: &[Option<&str>], leaning_to: Leaning| {
         let said = said.iter().flatten().filter(|said| leaning(said) == Some(leaning_to));
         said.map(|said| Contradiction::Comment((*said).to_owned())).collect::<Vec<_>>()

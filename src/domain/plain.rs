@@ -94,9 +94,28 @@ pub fn is_hidden(letter: char) -> bool {
         )
 }
 
+/// True if a text has a letter that a reader sees. A blank Braille pattern is none.
+pub fn has_words(text: &str) -> bool {
+    text.chars().any(|letter| !letter.is_whitespace() && !is_hidden(letter) && letter != '\u{2800}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_seen() {
+        for text in [
+            "", " \n", "\u{3164}", "\u{200b}\u{2060} \u{feff}", "\u{2800}", "\u{a0}\u{ad}",
+            "\u{115f}\u{1160}",
+        ] {
+            assert!(!has_words(text), "{text:?}");
+        }
+        for text in ["a", ".", "\u{3164}가", "👩\u{200d}💻", "می\u{200c}خواهم", "\u{1100}\u{1160}"]
+        {
+            assert!(has_words(text), "{text:?}");
+        }
+    }
 
     #[test]
     fn sequences_go_and_letters_stay() {
