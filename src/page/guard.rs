@@ -1,6 +1,8 @@
 //! Checks every request to the page, and adds security headers to every answer.
 
-use axum::extract::{FromRequestParts, Request, State};
+use std::collections::BTreeMap;
+
+use axum::extract::{Form, FromRequest, FromRequestParts, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -12,6 +14,7 @@ use super::door::Visitor;
 use super::look::Look;
 use super::{Page, render, views};
 use crate::domain::history::History;
+use crate::domain::order::Gather;
 use crate::error::Error;
 
 /// The content security policy: only our own style, script and forms, and no frames.
@@ -110,6 +113,24 @@ pub(super) async fn answer(status: StatusCode, template: &'static str, look: Loo
         Err(error) => {
             tracing::error!(%error, "a view cannot be shown");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The fields of a submitted form.
+pub(super) struct Fields(pub(super) BTreeMap<String, String>);
+
+impl FromRequest<Page> for Fields {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, page: &Page) -> Result<Self, Response> {
+        let look = request.extensions().get().map_or(page.look, |visitor: &Visitor| visitor.look);
+        match Form::<Vec<(String, String)>>::from_request(request, page).await {
+            Ok(Form(fields)) => Ok(Self(fields.into_iter().gather())),
+            Err(refused) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(bare(page, look, refused.status(), "too_long").await)
+            }
+            Err(refused) => Err(refused.into_response()),
         }
     }
 }

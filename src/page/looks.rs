@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Form, Path, Query};
+use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::guard::Visit;
+use super::guard::{Fields, Visit};
 use super::index::{Index, Sample};
 use super::views::parts::with;
 use super::{Page, guard, views};
@@ -17,6 +16,7 @@ use crate::domain::cut::one_line;
 use crate::domain::history::History;
 use crate::domain::measure::tally::Scope;
 use crate::domain::order::Gather;
+use crate::domain::plain::has_words;
 use crate::error::Error;
 use crate::flow::breaker;
 use crate::flow::metrics::report;
@@ -47,18 +47,13 @@ async fn show_run(visit: &Visit, id: String, status: StatusCode, problem: Option
 }
 
 /// Ends a run. The form must give a reason.
-pub(super) async fn stop(
-    visit: Visit,
-    Path(id): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
-) -> Response {
-    let fields: BTreeMap<String, String> = fields.into_iter().gather();
+pub(super) async fn stop(visit: Visit, Path(id): Path<String>, Fields(fields): Fields) -> Response {
     let said = |name: &str| fields.get(name).map(|text| text.trim()).unwrap_or_default();
     if !visit.is_nonce(&format!("stop {id}"), said("nonce")) {
         return show_run(&visit, id, StatusCode::CONFLICT, Some("stop_old_form")).await;
     }
     let why = one_line(said("why"));
-    if why.is_empty() {
+    if !has_words(&why) {
         return show_run(&visit, id, StatusCode::UNPROCESSABLE_ENTITY, Some("stop_needs_words")).await;
     }
     let page = &visit.page;
@@ -158,20 +153,24 @@ pub(super) async fn jobs(visit: Visit) -> Response {
     visit.show(StatusCode::OK, "jobs.html", "jobs".to_owned(), jobs).await
 }
 
-#[derive(Deserialize)]
-pub(super) struct OfRun {
-    run: Option<String>,
-    days: Option<u32>,
-}
-
-pub(super) async fn metrics(visit: Visit, Query(of): Query<OfRun>) -> Response {
+/// Shows the figures of a run, of some days, or of the whole project. An invalid number of days counts as
+/// none.
+pub(super) async fn metrics(visit: Visit, Query(of): Query<Vec<(String, String)>>) -> Response {
     let config = visit.page.kit.config.clone();
+    let mut of: BTreeMap<String, String> = of.into_iter().gather();
+    let run = of.remove("run");
+    let days = of.get("days").and_then(|days| days.parse::<u32>().ok());
+    let days = days.filter(|days| (1..=366).contains(days));
+    let here = match (&run, days) {
+        (Some(run), _) => format!("metrics?run={run}"),
+        (None, Some(days)) => format!("metrics?days={days}"),
+        (None, None) => "metrics".to_owned(),
+    };
     let metrics = move |history: &History| {
-        let run = of.run.as_deref();
+        let run = run.as_deref();
         if let Some(run) = run.filter(|run| history.run(run).is_none()) {
             return Err(unknown("run", run));
         }
-        let days = of.days.filter(|days| (1..=366).contains(days));
         let scope = match (run, days) {
             (Some(run), _) => Scope::Run(run.to_owned()),
             (None, Some(days)) => Scope::Days(days),
@@ -179,7 +178,7 @@ pub(super) async fn metrics(visit: Visit, Query(of): Query<OfRun>) -> Response {
         };
         Ok(views::metrics::metrics(history, &report(&config, history, scope), run, days))
     };
-    visit.read(StatusCode::OK, "metrics.html", "metrics".to_owned(), metrics).await
+    visit.read(StatusCode::OK, "metrics.html", here, metrics).await
 }
 
 pub(super) async fn trust(visit: Visit) -> Response {
@@ -196,8 +195,7 @@ async fn show_trust(visit: &Visit, status: StatusCode, problem: Option<&'static 
 }
 
 /// Confirms exactly the files that were shown, by their hash.
-pub(super) async fn confirm(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
-    let fields: BTreeMap<String, String> = fields.into_iter().gather();
+pub(super) async fn confirm(visit: Visit, Fields(fields): Fields) -> Response {
     let said = |name: &str| fields.get(name).cloned().unwrap_or_default();
     let hash = said("hash");
     let is_ours = visit.is_nonce(&format!("trust {hash}"), &said("nonce"));

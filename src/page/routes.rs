@@ -1,9 +1,7 @@
 //! The routes of the page. Each request becomes a view or a decision.
 
-use std::collections::BTreeMap;
-
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -12,16 +10,16 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::door::Visitor;
-use super::guard::{Visit, answer, bare, failed, guard};
+use super::guard::{Fields, Visit, answer, bare, failed, guard};
 use super::views::decide::Filled;
 use super::{Page, decision, live, looks, views};
 use crate::domain::history::History;
-use crate::domain::order::Gather;
 use crate::domain::packed;
 use crate::flow::breaker;
 
-/// Maximum size of a form in bytes.
-const MOST_FORM: usize = 64 * 1024;
+/// Maximum size of a form in bytes. Each of its fields takes 10,000 letters, and a Korean letter has nine bytes
+/// in a form.
+const MOST_FORM: usize = 1024 * 1024;
 
 /// The static files of the page, with their media types.
 const FILES: [(&str, &str); 3] = [
@@ -53,7 +51,9 @@ pub(super) fn routes(page: Page) -> Router {
         .route("/events", get(live::events))
         .route("/prefs", post(prefs))
         .route_layer(from_fn_with_state(page.clone(), known));
-    let mut all = inside.route("/open", get(open));
+    // A program that looks at an address by HEAD must not use its token up.
+    let only_get = || async { (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET")]) };
+    let mut all = inside.route("/open", get(open).head(only_get));
     for (name, kind) in FILES {
         let content = packed::text(&format!("src/page/templates/{name}")).unwrap_or_default();
         let file = move || async move { ([(header::CONTENT_TYPE, kind)], content) };
@@ -123,13 +123,12 @@ async fn show(visit: Visit, Path(id): Path<String>) -> Response {
     decision::show(&visit, &id, StatusCode::OK, Filled::default()).await
 }
 
-async fn decide(visit: Visit, Path(id): Path<String>, Form(fields): Form<Vec<(String, String)>>) -> Response {
-    decision::decide(&visit, &id, fields.into_iter().collect()).await
+async fn decide(visit: Visit, Path(id): Path<String>, Fields(fields): Fields) -> Response {
+    decision::decide(&visit, &id, fields).await
 }
 
-async fn prefs(visit: Visit, Form(fields): Form<Vec<(String, String)>>) -> Response {
+async fn prefs(visit: Visit, Fields(fields): Fields) -> Response {
     let Visit { page, visitor } = &visit;
-    let fields: BTreeMap<String, String> = fields.into_iter().gather();
     let seal = fields.get("seal").map(String::as_str).unwrap_or_default();
     if !visit.is_nonce("prefs", seal) {
         return bare(page, visitor.look, StatusCode::FORBIDDEN, "old_form").await;

@@ -30,7 +30,7 @@ pub(super) const VIEWS: [(&str, &str, &str); 8] = [
 
 /// The values for the frame of every page.
 pub(super) fn frame(history: &History, here: &str) -> Value {
-    let view = here.split('/').next().unwrap_or_default();
+    let view = here.split(['/', '?']).next().unwrap_or_default();
     let views: Vec<Value> = VIEWS
         .iter()
         .map(|(path, word, key)| json!({ "path": path, "word": word, "key": key, "is_here": *path == view }))
