@@ -53,6 +53,7 @@ fn environment() -> &'static Environment<'static> {
         environment.add_filter("dollars", |cost: f64, is_partial: Option<bool>| {
             dollars(cost, is_partial.unwrap_or_default())
         });
+        environment.add_filter("as_typed", |text: &str| Value::from_safe_string(as_typed(text)));
         environment.add_filter("cut", |text: &str, most: usize| cut(text, most));
         environment.add_function("pair", |state: &State<'_, '_>, text: Value| pair(languages(state), &text));
         environment.add_function("ago", |state: &State<'_, '_>, milliseconds: u64| {
@@ -122,20 +123,41 @@ pub(super) fn page(template: &str, look: Look, shown: &serde_json::Value) -> Res
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for letter in text.replace("\r\n", "\n").chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\n' | '\t' => out.push(letter),
-            letter if is_hidden(letter) => {
+        match (entity(letter), letter) {
+            (Some(entity), _) => out.push_str(entity),
+            (None, '\n' | '\t') => out.push(letter),
+            (None, letter) if is_hidden(letter) => {
                 let _ = write!(out, "\u{27e8}U+{:04X}\u{27e9}", u32::from(letter));
             }
-            letter => out.push(letter),
+            (None, letter) => out.push(letter),
         }
     }
     out
+}
+
+/// Escapes the visitor's own words for a form that comes back. Its fields are submitted again, so no letter
+/// of them may change, visible or not.
+fn as_typed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for letter in text.chars() {
+        match entity(letter) {
+            Some(entity) => out.push_str(entity),
+            None => out.push(letter),
+        }
+    }
+    out
+}
+
+/// The entity for a letter that is markup in HTML.
+fn entity(letter: char) -> Option<&'static str> {
+    match letter {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        '\'' => Some("&#39;"),
+        _ => None,
+    }
 }
 
 /// A text of the catalogue in the user's languages.
@@ -200,6 +222,17 @@ mod tests {
         assert_eq!((span(both, 125_000), span(ko, 125_000)), ("2 min".to_owned(), "2분".to_owned()));
         assert_eq!(span(ko, 5), "0초");
         assert_eq!(word(both, "queue"), "Queue · 대기열");
+    }
+
+    #[test]
+    fn words_that_come_back_in_a_form_are_the_same() {
+        // Emoji, Persian and Hebrew join and part their letters by marks that nobody sees.
+        for typed in [
+            "👩\u{200d}💻", "می\u{200c}خواهم", "שלום\u{200f}!", "a\u{ad}b\u{feff}", "❤\u{fe0f}", "가\r\n\t나",
+        ] {
+            assert_eq!(as_typed(typed), typed);
+        }
+        assert_eq!(as_typed("</textarea>\"'&amp;"), "&lt;/textarea&gt;&quot;&#39;&amp;amp;");
     }
 
     #[test]
