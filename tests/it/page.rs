@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::harness::http::{Asked, Browser, Response, form};
-use crate::harness::{Answer, Client, Person, Server};
-use crate::workflow::{FIRST_DIFF, SECOND_DIFF, approve, begin, hand_in, outputs, patch, project, verify};
+use crate::harness::{Answer, Client, Person, Server, shells};
+use crate::workflow::{
+    FIRST_DIFF, SECOND_DIFF, approve, arguments, begin, hand_in, outputs, patch, project, verify,
+};
 
 /// A server with a request that waits, a terminal with the page, and a browser in it.
 struct Scene {
@@ -111,6 +113,7 @@ fn what_does_not_count_comes_back_with_what_was_typed() {
         (vec![("decision", "approve"), ("stray", "1"), ("feedback", "hm <b>")], 422, "Enter records nothing"),
         (vec![("decision", "yes"), ("feedback", "hm <b>")], 422, "Choose approve, revise or reject"),
         (vec![("decision", "revise"), ("feedback", " \r\n ")], 422, "A revision needs words"),
+        (vec![("decision", "revise"), ("feedback", "\u{3164}\u{200b}")], 422, "A revision needs words"),
         (
             vec![("decision", "approve"), ("q_analyze_accuracy", "2"), ("feedback", "hm <b>")],
             422,
@@ -157,6 +160,172 @@ fn a_revision_carries_its_words() {
     let sent = scene.send(&scene.show(), &[("decision", "revise"), ("feedback", "shorter\r\n가")]);
     assert_eq!(sent.status, 303);
     assert_eq!(scene.decisions()[0]["data"]["revision_instructions"], "shorter\n가");
+}
+
+/// Letters of these languages join and part by marks that nobody sees.
+#[test]
+fn words_that_come_back_are_recorded_as_they_were_typed() {
+    for words in ["👩\u{200d}💻 می\u{200c}خواهم <b>", "שלום\u{200f}! & \"a\u{ad}b\"", "❤\u{fe0f} it's"]
+    {
+        let scene = Scene::new();
+        let back = scene.send(&scene.show(), &[("feedback", words)]);
+        assert_eq!(back.status, 422, "{}", back.body);
+        let area = back.body.split("id=\"feedback\"").nth(1).unwrap().split("</textarea>").next().unwrap();
+        let mut typed = area.split_once('>').unwrap().1.to_owned();
+        for (entity, letter) in
+            [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+        {
+            typed = typed.replace(entity, letter);
+        }
+        assert_eq!(typed, words);
+        assert_eq!(scene.send(&back, &[("decision", "revise"), ("feedback", &typed)]).status, 303);
+        assert_eq!(scene.decisions()[0]["data"]["revision_instructions"], words);
+    }
+}
+
+#[test]
+fn every_field_takes_ten_thousand_letters_and_a_larger_form_is_refused_in_words() {
+    let scene = Scene::new();
+    let shown = scene.show();
+    let words = "가".repeat(10_000);
+    let huge = scene.send(&shown, &[("decision", "reject"), ("feedback", &"x".repeat(1_100_000))]);
+    // The answer may come before the whole form was sent.
+    assert!(
+        huge.status == 0 || huge.status == 413 && huge.body.contains("This form is too large"),
+        "{}",
+        huge.body
+    );
+    assert!(scene.decisions().is_empty());
+    let sent =
+        scene.send(&shown, &[("decision", "reject"), ("feedback", &words), ("q_analyze_invariants", &words)]);
+    assert_eq!(sent.status, 303, "{}", sent.body);
+    assert_eq!(scene.decisions()[0]["data"]["feedback"], words);
+}
+
+#[test]
+fn a_form_that_comes_after_the_end_of_its_run_says_so() {
+    let scene = Scene::new();
+    let shown = scene.show();
+    let run = scene.client.events()[0]["run"].as_str().unwrap().to_owned();
+    let path = format!("runs/{run}");
+    let nonce = scene.browser.get(&path).field("nonce");
+    // A reason that nobody sees is none.
+    let unseen = scene.browser.post(&format!("{path}/stop"), &[("nonce", &nonce), ("why", "\u{3164}")]);
+    assert_eq!(unseen.status, 422);
+    assert_eq!(
+        scene.browser.post(&format!("{path}/stop"), &[("nonce", &nonce), ("why", "enough")]).status,
+        303
+    );
+    let late = scene.send(&shown, &[("decision", "approve"), ("feedback", "my words")]);
+    assert_eq!(late.status, 409);
+    assert!(
+        late.body.contains("The run ended before you decided") && late.body.contains("my words"),
+        "{}",
+        late.body
+    );
+    assert!(!late.body.contains("Somebody decided before you"), "{}", late.body);
+    assert!(scene.decisions().is_empty());
+}
+
+#[test]
+fn a_look_by_head_uses_no_address_up() {
+    let mut client = Server::new().start();
+    client.call("maestro_request_approval", analysis());
+    let mut person = client.server.person(&["page"]);
+    let address = address(&mut person);
+    let (host, path) = address.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let (nobody, _) = Browser::open(&format!("http://{host}/{}/queue", path.split('/').next().unwrap()));
+    let head = nobody.raw(&format!("/{path}"), &nobody.asked("HEAD"));
+    assert_eq!((head.status, head.header("allow")), (405, Some("GET")), "{}", head.head);
+    assert_eq!(Browser::open(&address).1.status, 200);
+}
+
+#[test]
+fn only_in_implement_nothing_else_is_applied() {
+    const ONLY: &str = "Applied only after your approval";
+    let late = || Server::new().env("MAESTRO_LATE_START", "true");
+    assert!(Scene::of(late(), implementation("return 0")).show().body.contains(ONLY));
+    let diff = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n";
+    let debug = json!({ "error_analysis": "x", "next_action": { "type": "edit", "details": "y" }, "change": { "file": "a.py", "diff": diff } });
+    let improve = json!({ "improvements": [{ "type": "docs", "description": "z", "diff": diff }], "ready_for_merge": true });
+    for (stage, outputs) in [("debug", debug), ("improve", improve)] {
+        let shown = Scene::of(late(), json!({ "stage": stage, "outputs": outputs })).show().body;
+        assert!(shown.contains("other changes than this one may be applied"), "{stage}: {shown}");
+        assert!(!shown.contains(ONLY), "{stage}: {shown}");
+    }
+}
+
+#[test]
+fn the_figures_keep_their_scope_when_the_language_changes() {
+    let scene = Scene::new();
+    let run = scene.client.events()[0]["run"].as_str().unwrap().to_owned();
+    for (asked, here) in [
+        ("metrics?days=7".to_owned(), "metrics?days=7".to_owned()),
+        (format!("metrics?run={run}"), format!("metrics?run={run}")),
+        ("metrics?days=abc".to_owned(), "metrics".to_owned()),
+        ("metrics?days=7&days=-1&x=y".to_owned(), "metrics".to_owned()),
+    ] {
+        let shown = scene.browser.get(&asked);
+        assert_eq!((shown.status, shown.field("here")), (200, here.clone()), "{asked}: {}", shown.body);
+        assert!(shown.body.contains("data-go=\"m\" aria-current=\"page\""), "{asked}");
+        let sent =
+            scene.browser.post("prefs", &[("seal", &shown.field("seal")), ("here", &here), ("lang", "en")]);
+        assert_eq!(
+            sent.header("location"),
+            Some(format!("{}{here}", scene.browser.base).as_str()),
+            "{asked}"
+        );
+    }
+}
+
+#[test]
+fn a_stage_of_several_is_compared_once() {
+    let mut client = project().start();
+    begin(&mut client);
+    let mut call = arguments("analyze");
+    call["providers"] = json!(["gemini", "codex"]);
+    let reply = client.call("maestro_run_stage_with_approval", call);
+    assert_eq!(reply["mode"], "ensemble", "{reply}");
+    let mut person = client.server.person(&["page"]);
+    let (browser, _) = Browser::open(&address(&mut person));
+    let rows = |browser: &Browser| browser.get("compare").body.matches("data-item").count();
+    assert_eq!(rows(&browser), 1, "{}", browser.get("compare").body);
+    let others = json!({ "prompt": "which one?", "providers": ["gemini", "codex"] });
+    assert_eq!(client.call("maestro_ensemble_generate", others)["ok"], true);
+    assert_eq!(rows(&browser), 2, "{}", browser.get("compare").body);
+}
+
+#[test]
+fn a_vote_shows_what_won_and_what_was_discarded() {
+    let answers = [
+        "I do not know.",
+        "Because it is fast.\\nANSWER: Redis <b>",
+        "ANSWER: Postgres",
+        "ANSWER: Redis <b>",
+    ];
+    let cases: String = answers
+        .iter()
+        .zip(1..)
+        .map(|(answer, number)| format!("{number}) printf '{answer}\n';;\n"))
+        .collect();
+    let script = format!(
+        "N=1; while ! mkdir \"$DIR/n$N\" 2>/dev/null; do N=$((N+1)); done\ncase $N in\n{cases}*) echo 'ANSWER: Redis <b>';;\nesac"
+    );
+    let mut client = shells(&[("one", &script)]).start();
+    let vote =
+        client.call("maestro_consensus_vote", json!({ "question": "x", "providers": ["one"], "k": 2 }));
+    assert_eq!((&vote["ok"], &vote["red_flagged_count"]), (&json!(true), &json!(1)), "{vote}");
+    let mut person = client.server.person(&["page"]);
+    let (browser, _) = Browser::open(&address(&mut person));
+    let noted = client.events().into_iter().find(|event| event.to_string().contains("stop_reason")).unwrap();
+    let shown = browser.get(&format!("votes/{}", noted["id"].as_str().unwrap())).body;
+    assert!(shown.contains("<p class=\"words\">“Redis &lt;b&gt;”</p>"), "{shown}");
+    assert!(shown.contains("<span class=\"mono\">Postgres</span> <a href="), "{shown}");
+    let letters = vote["total_valid_votes"].as_u64().unwrap();
+    let tags = shown.matches("<span class=\"tag\">A</span>").count()
+        + shown.matches("<span class=\"tag\">B</span>").count();
+    assert_eq!(tags as u64, letters, "{shown}");
+    assert_eq!(shown.matches("Discarded: forbidden_pattern").count(), 1, "{shown}");
 }
 
 #[test]
@@ -485,6 +654,88 @@ fn with_the_page_switched_off_the_form_asks() {
         "{decided}"
     );
     assert_ne!(client.asked()[0]["mode"], "url");
+}
+
+/// A client that can show no form, while the page is switched off.
+#[test]
+fn with_the_page_switched_off_a_client_of_addresses_alone_is_not_asked() {
+    for is_modern in [false, true] {
+        let server = project().opens_pages().env("MAESTRO_PAGE", "false");
+        let mut client = if is_modern { server.modern() } else { server }.start();
+        begin(&mut client);
+        let reply = crate::workflow::stage(&mut client, "analyze");
+        assert_eq!(reply["approval"]["status"], "pending", "{is_modern}: {reply}");
+        assert!(
+            reply["action_required"].to_string().contains("maestro-mcp approvals"),
+            "{is_modern}: {reply}"
+        );
+        let request = reply["approval"]["request_id"].as_str().unwrap();
+        let said = approve(&mut client, request);
+        assert_eq!(said["code"], "undecided", "{is_modern}: {said}");
+        assert!(said["error"].as_str().unwrap().contains("maestro-mcp approvals"), "{is_modern}: {said}");
+        assert_eq!(client.call("maestro_get_pending_approvals", json!({}))["count"], 1);
+        assert!(client.asked().is_empty(), "{is_modern}");
+    }
+}
+
+/// In the stateless era, a person may decide on the page while the client holds the question.
+#[test]
+fn a_call_that_comes_back_late_returns_the_decision() {
+    let late = || Server::new().env("MAESTRO_LATE_START", "true").modern().human_by(|_| None);
+    let pages = || late().opens_pages();
+    let improve = || json!({ "stage": "improve", "outputs": outputs("improve") });
+    let scenes = [
+        // The run is complete after the decision.
+        ("page, last stage", Scene::of(pages(), improve()), Some("accept")),
+        ("page", Scene::of(pages(), analysis()), Some("accept")),
+        ("page", Scene::of(pages(), analysis()), Some("cancel")),
+        ("page", Scene::of(pages(), analysis()), None),
+        ("form", Scene::of(late(), analysis()), Some("accept")),
+        ("form", Scene::of(late(), analysis()), Some("cancel")),
+        ("form", Scene::of(late(), analysis()), None),
+    ];
+    for (what, mut scene, action) in scenes {
+        let arguments = json!({ "request_id": scene.request, "approved": false });
+        let call = json!({ "name": "maestro_submit_approval", "arguments": arguments });
+        let asked = scene.client.request("tools/call", call.clone())["result"].clone();
+        assert_eq!(asked["resultType"], "input_required", "{what}: {asked}");
+        assert_eq!(scene.send(&scene.show(), &[("decision", "approve"), ("feedback", "mine")]).status, 303);
+        let mut again = call.clone();
+        again["requestState"] = asked["requestState"].clone();
+        if let Some(action) = action {
+            let name = asked["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+            let content = json!({ "decision": "reject" });
+            again["inputResponses"] = json!({ name: { "action": action, "content": content } });
+        }
+        let told = scene.client.request("tools/call", again)["result"]["structuredContent"].clone();
+        assert_eq!(
+            (&told["status"], &told["decided_by"]),
+            (&json!("approved"), &json!("page")),
+            "{what} {action:?}: {told}"
+        );
+        assert_eq!(told["feedback_summary"]["general_feedback"], "mine", "{what} {action:?}: {told}");
+        assert_eq!(scene.decisions().len(), 1, "{what} {action:?}");
+        // A new call about the decided request is refused as before.
+        let anew = scene.client.request("tools/call", call)["result"]["structuredContent"].clone();
+        assert_eq!(anew["code"], "already_decided", "{what} {action:?}: {anew}");
+    }
+    // An answer that decided counts once.
+    let mut scene = Scene::of(late(), analysis());
+    let arguments = json!({ "request_id": scene.request, "approved": true });
+    let mut call = json!({ "name": "maestro_submit_approval", "arguments": arguments });
+    let asked = scene.client.request("tools/call", call.clone())["result"].clone();
+    let name = asked["inputRequests"].as_object().unwrap().keys().next().unwrap().clone();
+    call["requestState"] = asked["requestState"].clone();
+    call["inputResponses"] = json!({ name: { "action": "accept", "content": { "decision": "reject" } } });
+    let mut answered =
+        || scene.client.request("tools/call", call.clone())["result"]["structuredContent"].clone();
+    let (first, second) = (answered(), answered());
+    assert_eq!(
+        (&first["status"], &first["decided_by"]),
+        (&json!("rejected"), &json!("elicitation")),
+        "{first}"
+    );
+    assert_eq!(second["code"], "already_decided", "{second}");
 }
 
 #[test]
