@@ -141,10 +141,15 @@ fn failures(lines: &[&str], kinds: &[Kind]) -> Vec<Range<usize>> {
 }
 
 /// The indices of the lines of one failure, best first: its heading, its first two messages and its last,
-/// then values and frames in turn, then the other messages, then the lines below the heading.
+/// the values that its runner labels, then other values and frames in turn, then the other messages, then
+/// the lines below the heading.
 fn ranked_lines(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usize> {
     /// Lines below a frame that show its source.
     const SOURCE: usize = 2;
+    /// Labelled values that come before the frames.
+    const LABELLED: usize = 6;
+    /// Lines of what pytest found that come before the frames.
+    const FOUND: usize = 4;
     let (start, end) = (range.start, range.end);
     let of = |wanted: Kind| {
         range.clone().filter(move |index| kinds.get(*index) == Some(&wanted)).collect::<Vec<_>>()
@@ -153,11 +158,18 @@ fn ranked_lines(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usiz
         |index: &usize| *index < end && kinds.get(*index).is_some_and(|kind| *kind < Kind::Repeated);
     let messages: Vec<usize> = of(Kind::Failure).into_iter().filter(|index| *index != start).collect();
     let (values, differences) = (of(Kind::Value), of(Kind::Difference));
+    let is = |index: &usize, test: fn(&str) -> bool| lines.get(*index).is_some_and(|line| test(line));
+    let in_order =
+        || range.clone().filter(|index| kinds.get(*index).is_some_and(|kind| *kind <= Kind::Value));
+    // What a test printed may look like a value, before or after the values of its runner.
+    let labelled: Vec<usize> = in_order().filter(|index| is(index, is_labelled)).collect();
+    let labelled = from_both_ends(&labelled).into_iter().take(LABELLED);
+    let found = in_order().filter(|index| is(index, |line| line.starts_with("E "))).take(FOUND);
+    let sure: Vec<usize> = labelled.chain(found).collect();
     // Lines of marks (`?`) below the lines of a comparison say the least.
-    let is_mark = |index: &usize| {
-        lines.get(*index).is_some_and(|line| line.trim_start_matches('E').trim_start().starts_with('?'))
-    };
-    let (marks, sides): (Vec<usize>, Vec<usize>) = differences.into_iter().partition(is_mark);
+    let is_mark = |line: &str| line.trim_start_matches('E').trim_start().starts_with('?');
+    let (marks, sides): (Vec<usize>, Vec<usize>) =
+        differences.into_iter().partition(|index| is(index, is_mark));
     let mut compared: Vec<usize> = values.iter().take(1).copied().collect();
     compared.extend(&sides);
     compared.extend(values.iter().skip(1));
@@ -183,7 +195,7 @@ fn ranked_lines(lines: &[&str], kinds: &[Kind], range: Range<usize>) -> Vec<usiz
     }
     let ends = messages.iter().take(2).chain(messages.last()).copied();
     let around = (start + 1..start + 4).filter(is_worth);
-    let order = [start].into_iter().chain(ends).chain(beside).chain(messages.iter().copied());
+    let order = [start].into_iter().chain(ends).chain(sure).chain(beside).chain(messages.iter().copied());
     let mut seen = HashSet::new();
     let mut told: Vec<usize> = order.filter(|index| seen.insert(*index)).collect();
     if told.len() > 1 {
@@ -251,7 +263,7 @@ enum Heading {
 
 fn heading(line: &str) -> Option<Heading> {
     // Neither the end of a .NET stack nor output that a test printed is a failure.
-    if line.contains("--- End of ") || line.contains("--- Captured ") {
+    if line.contains("--- End of ") || is_captured_heading(line) {
         None
     } else if PATTERNS.is_in("names", line) {
         Some(Heading::Name)
@@ -273,6 +285,8 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
     let mut is_of_a_passed_test = false;
     let mut was_found = false;
     let mut is_announced = false;
+    // A log that pytest captured may name a file in each line, and be a list of `- ` lines.
+    let mut is_captured = false;
     for line in lines {
         let depth = line.len() - line.trim_start().len();
         if let Some(name) = started(line) {
@@ -289,11 +303,17 @@ fn kinds(lines: &[&str]) -> Vec<Kind> {
         if heading(line) == Some(Heading::Name) {
             is_compared = false;
         }
+        is_captured = match heading(line) {
+            Some(Heading::Name) => false,
+            _ if line.starts_with("===") => false,
+            _ => is_captured || is_captured_heading(line),
+        };
         let is_in_value = value.is_some_and(|(at, left)| left > 0 && (depth >= at || line.trim().is_empty()));
         let kind = match plain {
             _ if is_of_a_passed_test => Kind::Total,
             // Python prints a line of source below each frame. Its words mean nothing here.
             _ if is_below_library_frame && depth >= 4 && !is_frame(line) => Kind::Library,
+            Kind::Other | Kind::Frame | Kind::Value if is_captured && !shows_its_source(line) => Kind::Other,
             Kind::Other | Kind::Frame if is_compared && is_difference(line) => Kind::Difference,
             Kind::Other if is_in_value && !line.trim().is_empty() => Kind::Value,
             Kind::Other if is_announced && !line.trim().is_empty() => Kind::Failure,
@@ -374,6 +394,16 @@ fn names_an_error(line: &str) -> bool {
 /// True if a line begins the expected or the found value.
 fn is_value(line: &str) -> bool {
     PATTERNS.is_in("value", line)
+}
+
+/// True if a line is an expected or a found value under the label of a runner.
+fn is_labelled(line: &str) -> bool {
+    PATTERNS.is_in("labelled", line)
+}
+
+/// True if a line stands above the output that pytest captured of a test.
+fn is_captured_heading(line: &str) -> bool {
+    line.contains("--- Captured ")
 }
 
 /// True if a line of a comparison is on one side only.

@@ -719,3 +719,47 @@ fn what_is_said_again_goes_before_what_is_said_once() {
         }
     }
 }
+
+/// A log names a file in each line, or is a list of `- ` lines: it hides neither value.
+#[test]
+fn a_long_log_of_a_test_hides_neither_value() {
+    fn pytest(heading: &str, log: &str) -> String {
+        let log: String = (0..800).map(|number| log.replace('§', &number.to_string())).collect();
+        format!(
+            "=================== FAILURES ===================\n____________ test_total ____________\n\ncaplog = <_pytest.logging.LogCaptureFixture object>\n\n    def test_total(caplog):\n        caplog.set_level(logging.INFO)\n>       assert total() == 180000, \"every item\"\nE       AssertionError: every item\nE       assert 179700 == 180000\n\ntests/test_cart.py:6: AssertionError\n------------ Captured {heading} call ------------\n{log}=========== short test summary info ===========\nFAILED tests/test_cart.py::test_total - AssertionError: every item\n"
+        )
+    }
+    fn playwright(tests: usize, calls: usize) -> String {
+        let call = |number| format!("      - {number} × locator resolved to <span>..</span>\n");
+        let calls: String = (0..calls).map(call).collect();
+        let test = |number| {
+            format!(
+                "  {number}) [chromium] › cart.spec.ts:12:5 › total {number} ─────\n\n    Error: expect(locator).toHaveText(expected) failed\n\n    Locator: getByTestId('total')\n    Expected string: \"12.5{number}\"\n    Received string: \"31.4{number}\"\n    Timeout:  5000ms\n\n    Call log:\n{calls}\n      12 | test('total', async ({{ page }}) => {{\n    > 13 |   await expect(total).toHaveText('..');\n        at /app/tests/cart.spec.ts:13:44\n\n"
+            )
+        };
+        (1..=tests).map(test).collect::<String>() + "  failed\n"
+    }
+    let values = ["179700 == 180000", "AssertionError: every item", "tests/test_cart.py:6"];
+    let all = (1..=20).flat_map(|number| {
+        [format!("Expected string: \"12.5{number}\""), format!("Received string: \"31.4{number}\"")]
+    });
+    let all: Vec<String> = all.collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    for (error, kept) in [
+        (pytest("log", "INFO     shop.cart:cart.py:5 adding §\n"), &values[..]),
+        (pytest("log", "ERROR    shop.cart:cart.py:5 ValueError: §\n"), &values),
+        (pytest("stdout", "- adding item §\n"), &values),
+        (pytest("stdout", "expected: §\n"), &values),
+        (pytest("stderr", "cart.py:12: got §\n"), &values),
+        (playwright(20, 15), &all),
+        (playwright(1, 600), &all[..2]),
+    ] {
+        for total_chars in [12_000, 40_000] {
+            let material = Material { errors: vec![error.clone()], ..Material::default() };
+            let shown = pack(&material, PackLimits { error_lines: 400, total_chars }).text;
+            for kept in kept {
+                assert!(shown.contains(kept), "`{kept}` is missing at {total_chars}: {shown}");
+            }
+        }
+    }
+}
