@@ -121,7 +121,13 @@ impl Evidence {
             Some(name) => format!("{detail}\n(signal {name} ended it)"),
             None => detail,
         };
-        let resets_at = limited(kind).then_some(reset).flatten().map(|reset| reset.at);
+        let is_daily = kind == FailureKind::QuotaExceeded
+            && normal.iter().any(|words| PATTERNS.is_in("daily_limit", words));
+        let is_its_end = |reset: &Reset| match reset.named {
+            Named::AsWait(wait) => !is_daily || wait > SHORT,
+            Named::AsMoment => true,
+        };
+        let resets_at = limited(kind).then_some(reset).flatten().filter(is_its_end).map(|reset| reset.at);
         Some(CliFailure { resets_at, ..CliFailure::new(kind, detail) })
     }
 
@@ -705,6 +711,27 @@ mod tests {
             ("stream disconnected before completion: stream closed before response.completed", Overloaded),
             ("error: unknown option '--x'", CliOutdated),
             ("Prompt is too long", ContextTooLong),
+            (
+                "stream disconnected before completion: Incomplete response returned, reason: content_filter",
+                RequestRejected,
+            ),
+            ("stream disconnected before completion: incomplete response", Overloaded),
+            (
+                "API Error: 429 Quota exceeded for aiplatform.googleapis.com/online_prediction_input_tokens_per_minute_per_base_model with base model: anthropic-claude-opus-5.",
+                RateLimited,
+            ),
+            ("API Error: 403 {\"error\":{\"code\":\"insufficient_user_quota\"}}", QuotaExceeded),
+            ("403 Forbidden: Key limit exceeded (total limit). Manage it at https://x/keys", QuotaExceeded),
+            ("unexpected status 403 Forbidden: no", LoginMissing),
+            (
+                "400 Access denied, please make sure your account is in good standing. (Arrearage)",
+                QuotaExceeded,
+            ),
+            (
+                "Access denied by policy settings: the policy has been disabled by your organization.",
+                AccountRefused,
+            ),
+            ("Access denied: Permission denied by the server", LoginMissing),
             ("it slipped on a banana", CliFailed),
         ] {
             for failure in [
@@ -778,6 +805,27 @@ mod tests {
                 assert_eq!((failure.kind, at.as_deref()), (kind, resets_at), "{words}");
             }
         }
+    }
+
+    /// Google puts the wait of a minute's limit beside its limit of a day.
+    #[test]
+    fn a_daily_limit_does_not_end_in_seconds() {
+        let daily = |id: &str, wait: &str| {
+            let failure = of(
+                &format!("Quota exceeded. Check your plan and billing details. Please retry in {wait}. {id}"),
+                "",
+                "",
+            );
+            assert_eq!(failure.kind, FailureKind::QuotaExceeded);
+            failure.resets_at.map(|at| at.to_string())
+        };
+        let (day, minute) =
+            ("GenerateRequestsPerDayPerProjectPerModel", "GenerateRequestsPerMinutePerProject");
+        assert_eq!(daily(day, "38.2s"), None);
+        assert_eq!(daily(day, "7h").as_deref(), Some("2026-11-28T17:00:00Z"));
+        assert_eq!(daily(minute, "38s").as_deref(), Some("2026-11-28T10:00:38Z"));
+        let rolling = of("Rate limit reached on requests per day (RPD). Please try again in 7m12s.", "", "");
+        assert_eq!(rolling.resets_at.unwrap().to_string(), "2026-11-28T10:07:12Z");
     }
 
     #[test]
