@@ -22,6 +22,8 @@ pub struct Choice {
     /// True if the user's own arguments already name the model, so that ours need not.
     pub is_written: bool,
     pub wish: Wish,
+    /// A warning that the model belongs to a service that consults do not use.
+    pub elsewhere: Option<String>,
 }
 
 impl Choice {
@@ -31,10 +33,19 @@ impl Choice {
     pub fn of(provider: &Provider, environment: &Environment, options: &CallOptions) -> Self {
         let model = options.model.clone().or_else(|| provider.settings.model.clone());
         let effort = options.effort.or(provider.settings.effort);
-        let written = if model.is_none() { written(provider, &["-m", "--model"]) } else { None };
+        let written = if model.is_none() { written_model(provider) } else { None };
         let is_decided = (model.is_some() || written.is_some()) && effort.is_some();
         let own = if is_decided { OwnChoice::default() } else { own_choice(&provider.adapter, environment) };
+        let is_own = model.is_none() && written.is_none();
+        let is_led = environment.get("OPENAI_BASE_URL").is_some()
+            || words(provider).iter().any(|word| SERVICE.iter().any(|key| word.starts_with(key)));
+        let service = own.service.as_ref().filter(|_| is_own && !is_led);
         Self {
+            elsewhere: service.zip(own.model.as_ref()).map(|((key, name), model)| {
+                format!(
+                    "{model} is the model of the user's own service ({key} = {name}), which consults do not use; `maestro-mcp check` names the way"
+                )
+            }),
             is_written: written.is_some(),
             model: model.or(written).or(own.model),
             wish: match (effort, written_effort(provider).or(own.effort)) {
@@ -46,26 +57,61 @@ impl Choice {
     }
 }
 
+/// The keys by which Codex's configuration names a service.
+const SERVICE: [&str; 2] = ["model_provider", "openai_base_url"];
+
+/// The user's own arguments. Codex takes a value attached to its flag too: each becomes a word of its own, and
+/// a setting stands without its flag.
+fn words(provider: &Provider) -> Vec<String> {
+    let mut words = provider.leading_arguments().to_vec();
+    let is_codex = matches!(provider.adapter, Adapter::Codex);
+    for word in &provider.settings.extra_args {
+        let behind = |flag: &str| {
+            let rest = word.strip_prefix(flag).filter(|_| is_codex)?;
+            Some(rest.strip_prefix('=').unwrap_or(rest).to_owned()).filter(|rest| !rest.is_empty())
+        };
+        if let Some(setting) = behind("--config=").or_else(|| behind("-c")) {
+            words.push(setting);
+        } else if let Some(model) = behind("-m") {
+            words.extend(["-m".to_owned(), model]);
+        } else {
+            words.push(word.clone());
+        }
+    }
+    words
+}
+
 /// The value of a flag in the user's own arguments.
 fn written(provider: &Provider, flags: &[&str]) -> Option<String> {
-    let words = || provider.leading_arguments().iter().chain(&provider.settings.extra_args);
-    let behind = words()
-        .zip(words().skip(1))
+    let words = words(provider);
+    let behind = words
+        .iter()
+        .zip(words.iter().skip(1))
         .find_map(|(flag, value)| flags.contains(&flag.as_str()).then(|| value.clone()));
     let joined = || {
-        words().find_map(|word| {
+        words.iter().find_map(|word| {
             let (flag, value) = word.split_once('=')?;
-            flags.contains(&flag).then(|| value.to_owned())
+            flags.contains(&flag.trim_end()).then(|| value.trim_start().to_owned())
         })
     };
     behind.or_else(joined).filter(|value| !value.contains('{'))
 }
 
+/// The model in the user's own arguments.
+fn written_model(provider: &Provider) -> Option<String> {
+    written(provider, &["-m", "--model"]).or_else(|| written_setting(provider, "model"))
+}
+
 /// The effort in the user's own arguments.
 fn written_effort(provider: &Provider) -> Option<String> {
-    let setting =
-        written(provider, &["model_reasoning_effort"]).map(|word| word.trim_matches('"').to_owned());
-    setting.or_else(|| written(provider, &["--effort"]))
+    written_setting(provider, "model_reasoning_effort").or_else(|| written(provider, &["--effort"]))
+}
+
+/// The value of one of Codex's settings in the user's own arguments.
+fn written_setting(provider: &Provider, key: &str) -> Option<String> {
+    let is_codex = matches!(provider.adapter, Adapter::Codex);
+    let value = is_codex.then(|| written(provider, &[key])).flatten()?;
+    Some(value.trim_matches(['"', '\'']).to_owned())
 }
 
 /// The user's choice in the CLI's own configuration.
@@ -74,6 +120,8 @@ pub struct OwnChoice {
     pub model: Option<String>,
     /// The effort in the CLI's own words.
     pub effort: Option<String>,
+    /// The service of the model, as its key and its name, if it is the user's own.
+    service: Option<(&'static str, String)>,
 }
 
 /// Reads the user's choice for a CLI. A missing or unreadable configuration chooses nothing. Blocks.
@@ -104,10 +152,9 @@ pub fn not_carried(adapter: &Adapter, environment: &Environment) -> Vec<String> 
             file.display()
         )];
     }
-    let table = matches!(adapter, Adapter::Codex).then(|| read(&file)?.parse::<DocumentMut>().ok()).flatten();
-    let service = |key: &str| Some((key.to_owned(), table.as_ref()?.get(key)?.as_str().and_then(harmless)?));
-    let named = service("model_provider").filter(|(_, name)| name != "openai").or(service("openai_base_url"));
-    let note = |(key, value): (String, String)| {
+    let own = matches!(adapter, Adapter::Codex).then(|| CodexSettings::read(&file)).flatten();
+    let named = own.and_then(|own| own.service());
+    let note = |(key, value): (&str, String)| {
         format!(
             "{} names a service of its own ({key} = {value}), and consults do not use it: OPENAI_BASE_URL in the server's `env` is passed on, and MAESTRO_CODEX_EXTRA_ARGS takes `-c {key}=\"{value}\"` with what belongs to it",
             file.display()
@@ -125,24 +172,46 @@ fn is_json(file: &Path) -> bool {
 }
 
 fn codex(file: &Path) -> OwnChoice {
-    let Some(table) = read(file).and_then(|text| text.parse::<DocumentMut>().ok()) else {
-        return OwnChoice::default();
-    };
-    let chosen = table.get("profile").and_then(Item::as_str);
-    // Newer versions keep a profile in a file of its own, and refuse the key that names it.
-    let own_file = chosen.and_then(profile_name).and_then(|name| {
-        read(&file.with_file_name(format!("{name}.config.toml")))?.parse::<DocumentMut>().ok()
-    });
-    let profile = chosen.and_then(|name| table.get("profiles")?.get(name)?.as_table_like());
-    let value = |key: &str| {
+    let Some(own) = CodexSettings::read(file) else { return OwnChoice::default() };
+    OwnChoice {
+        model: own.value("model"),
+        effort: own.value("model_reasoning_effort"),
+        service: own.service(),
+    }
+}
+
+/// Codex's configuration, with the profile that is chosen in it.
+struct CodexSettings {
+    table: DocumentMut,
+    /// The file of the profile: newer versions keep a profile in a file of its own, and refuse the key that
+    /// names it.
+    profile: Option<DocumentMut>,
+}
+
+impl CodexSettings {
+    fn read(file: &Path) -> Option<Self> {
+        let table = read(file)?.parse::<DocumentMut>().ok()?;
+        let chosen = table.get("profile").and_then(Item::as_str).and_then(profile_name);
+        let profile = chosen.and_then(|name| {
+            read(&file.with_file_name(format!("{name}.config.toml")))?.parse::<DocumentMut>().ok()
+        });
+        Some(Self { table, profile })
+    }
+
+    /// The text of a key: in the file of the profile, else in its table, else of all.
+    fn value(&self, key: &str) -> Option<String> {
         let text = |table: &dyn TableLike| table.get(key)?.as_str().and_then(harmless);
-        own_file
-            .as_ref()
-            .and_then(|file| text(file.as_table()))
-            .or_else(|| profile.and_then(text))
-            .or_else(|| text(table.as_table()))
-    };
-    OwnChoice { model: value("model"), effort: value("model_reasoning_effort") }
+        let chosen = self.table.get("profile").and_then(Item::as_str);
+        let of_profile = || text(self.table.get("profiles")?.get(chosen?)?.as_table_like()?);
+        let of_file = self.profile.as_ref().and_then(|file| text(file.as_table()));
+        of_file.or_else(of_profile).or_else(|| text(self.table.as_table()))
+    }
+
+    /// The service that is not the CLI's usual one, as the key that names it and its name.
+    fn service(&self) -> Option<(&'static str, String)> {
+        let is_own = |(key, name): &(&str, String)| *key != "model_provider" || name != "openai";
+        SERVICE.into_iter().find_map(|key| Some((key, self.value(key)?)).filter(is_own))
+    }
 }
 
 /// The name of a profile, if it is safe as a part of a file name.
@@ -153,13 +222,14 @@ fn profile_name(name: &str) -> Option<&str> {
 
 fn claude(file: &Path) -> OwnChoice {
     let settings = read_json(file).unwrap_or_default();
-    OwnChoice { model: text(&settings, "/model"), effort: text(&settings, "/effortLevel") }
+    OwnChoice { model: text(&settings, "/model"), effort: text(&settings, "/effortLevel"), service: None }
 }
 
 fn gemini(file: &Path) -> OwnChoice {
     let settings = read_json(file).unwrap_or_default();
     // The older layout has the name directly under `model`.
-    OwnChoice { model: text(&settings, "/model/name").or_else(|| text(&settings, "/model")), effort: None }
+    let model = text(&settings, "/model/name").or_else(|| text(&settings, "/model"));
+    OwnChoice { model, ..OwnChoice::default() }
 }
 
 fn text(settings: &Value, place: &str) -> Option<String> {
@@ -187,7 +257,7 @@ mod tests {
     }
 
     fn choice(model: Option<&str>, effort: Option<&str>) -> OwnChoice {
-        OwnChoice { model: model.map(str::to_owned), effort: effort.map(str::to_owned) }
+        OwnChoice { model: model.map(str::to_owned), effort: effort.map(str::to_owned), service: None }
     }
 
     #[test]
@@ -288,10 +358,41 @@ mod tests {
         assert_eq!(codex("model = 'gpt-5.5'\nmodel_provider = 'openai'"), "");
         assert!(codex("model_provider = 'azure'").contains("-c model_provider=\"azure\""));
         assert!(codex("openai_base_url = 'http://127.0.0.1/v1'").contains("OPENAI_BASE_URL"));
+        let profiles = "[profiles.local]\nmodel = 'x'\nmodel_provider = 'ollama'\n[profiles.usual]\nmodel_provider = 'openai'";
+        let of_profile =
+            |chosen: &str| codex(&format!("model_provider = 'azure'\nprofile = '{chosen}'\n{profiles}"));
+        assert!(of_profile("local").contains("-c model_provider=\"ollama\""));
+        assert_eq!(of_profile("usual"), "");
+        assert!(of_profile("gone").contains("-c model_provider=\"azure\""));
         assert!(codex("model = 'gpt-5.5").contains("malformed"));
         assert!(of(&Adapter::Claude, ".claude/settings.json", "{\"model\": ").contains("malformed"));
         assert_eq!(of(&Adapter::Claude, ".claude/settings.json", "// c\n{}"), "");
         assert_eq!(of(&Adapter::Gemini, ".gemini/other.json", "x"), "");
+    }
+
+    /// The model of the user's own service is carried, and the result says that the service is not.
+    #[test]
+    fn a_model_without_its_service_is_told() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join(".codex")).unwrap();
+        let told = |text: &str, extra: &[&str], variable: Option<&str>, model: Option<&str>| {
+            std::fs::write(home.path().join(".codex/config.toml"), text).unwrap();
+            let mut environment = vec![("HOME", home.path().to_str().unwrap())];
+            environment.extend(variable.map(|value| ("OPENAI_BASE_URL", value)));
+            let options = CallOptions { model: model.map(str::to_owned), ..CallOptions::default() };
+            let codex = provider("codex", "codex", extra);
+            Choice::of(&codex, &environment.into_iter().collect(), &options).elsewhere
+        };
+        let own = "model='my-deploy'\nmodel_provider='azure'\nprofile='local'\n[profiles.local]\nmodel='qwen3-coder:30b'\nmodel_provider='ollama'";
+        let warning = told(own, &[], None, None).unwrap();
+        assert!(warning.starts_with("qwen3-coder:30b is") && warning.contains("model_provider = ollama"));
+        assert_eq!(told(own, &["-c", "model_provider=\"ollama\""], None, None), None);
+        assert_eq!(told(own, &["-cmodel_provider=ollama"], None, None), None);
+        assert_eq!(told(own, &["-m", "gpt-5.5"], None, None), None);
+        assert_eq!(told(own, &[], Some("http://127.0.0.1/v1"), None), None);
+        assert_eq!(told(own, &[], None, Some("gpt-5.5")), None);
+        assert_eq!(told("model='gpt-5.5'", &[], None, None), None);
+        assert_eq!(told("model_provider='azure'", &[], None, None), None);
     }
 
     #[test]
@@ -307,29 +408,50 @@ mod tests {
         }
     }
 
+    fn provider(name: &str, command: &str, extra: &[&str]) -> Provider {
+        let settings = ProviderSettings {
+            command: command.to_owned(),
+            extra_args: extra.iter().map(|word| (*word).to_owned()).collect(),
+            ..ProviderSettings::default()
+        };
+        let mut made = Provider::new(name, &settings);
+        if name == "codex" {
+            made.adapter = Adapter::Codex;
+        }
+        made
+    }
+
     #[test]
     fn a_model_among_the_users_own_arguments_is_seen() {
         let of = |command: &str, extra: &[&str]| {
-            let settings = ProviderSettings {
-                command: command.to_owned(),
-                extra_args: extra.iter().map(|word| (*word).to_owned()).collect(),
-                ..ProviderSettings::default()
-            };
-            written(&Provider::new("it", &settings), &["-m", "--model"])
+            let name = command.split(' ').next().unwrap_or_default();
+            written_model(&provider(name, command, extra))
         };
         assert_eq!(of("claude --model sonnet", &[]).as_deref(), Some("sonnet"));
-        assert_eq!(of("codex", &["-m", "gpt-5.5"]).as_deref(), Some("gpt-5.5"));
-        assert_eq!(of("codex", &["--model=gpt-5.5"]).as_deref(), Some("gpt-5.5"));
+        for form in [
+            &["-m", "gpt-5.5"][..],
+            &["--model=gpt-5.5"],
+            &["-m=gpt-5.5"],
+            &["-mgpt-5.5"],
+            &["-c", "model=gpt-5.5"],
+            &["-cmodel=\"gpt-5.5\""],
+            &["--config=model = 'gpt-5.5'"],
+        ] {
+            assert_eq!(of("codex", form).as_deref(), Some("gpt-5.5"), "{form:?}");
+        }
         assert_eq!(of("mycli --model {model}", &[]), None);
+        assert_eq!(of("mycli", &["-mode=fast", "-max"]), None);
         assert_eq!(of("codex", &["-m"]), None);
-        let effort = |words: &[&str]| {
-            let extra_args = words.iter().map(|word| (*word).to_owned()).collect();
-            written_effort(&Provider::new(
-                "it",
-                &ProviderSettings { extra_args, ..ProviderSettings::default() },
-            ))
-        };
-        assert_eq!(effort(&["-c", "model_reasoning_effort=\"ultra\""]).as_deref(), Some("ultra"));
+        assert_eq!(of("codex", &["-c", "model_provider=x", "--color", "never"]), None);
+        let effort = |words: &[&str]| written_effort(&provider("codex", "codex", words));
+        for form in [
+            &["-c", "model_reasoning_effort=\"ultra\""][..],
+            &["--config", "model_reasoning_effort=ultra"],
+            &["--config=model_reasoning_effort=\"ultra\""],
+            &["-cmodel_reasoning_effort='ultra'"],
+        ] {
+            assert_eq!(effort(form).as_deref(), Some("ultra"), "{form:?}");
+        }
         assert_eq!(effort(&["--effort", "max"]).as_deref(), Some("max"));
         assert_eq!(effort(&["--fast"]), None);
     }

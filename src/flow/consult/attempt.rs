@@ -328,6 +328,9 @@ impl Call {
             (!took).then(|| format!("effort {word} was not used: {served} has no levels of effort"))
         };
         reply.name_model(self.choice.model.as_deref(), self.told.clone(), took);
+        if let Some(elsewhere) = &self.choice.elsewhere {
+            reply.told.warn(elsewhere);
+        }
         reply
     }
 
