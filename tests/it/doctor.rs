@@ -177,6 +177,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
     for (command, mark, words) in [
         (own.as_str(), "\u{2713}", "as this binary"),
         ("/gone/maestro-mcp", "\u{2717}", "/gone/maestro-mcp, which does not exist"),
+        ("/gone/start-maestro", "\u{2717}", "/gone/start-maestro, which does not exist"),
     ] {
         let entry = json!({ "mcpServers": { "maestro": { "command": command } } });
         let server = Server::new().home_file(".claude.json", &entry.to_string());
@@ -196,7 +197,7 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
         .home_file(".codex/config.toml", &format!("[mcp_servers.maestro]\ncommand = \"{own}\"\n"))
         .home_file(
             ".gemini/settings.json",
-            "{ // mine\n\"mcpServers\": {\"maestro\": {\"command\": \"npx\", \"args\": [\"x\"]}} }",
+            "{ // mine\n\"mcpServers\": {\"maestro\": {\"command\": \"sh\", \"args\": [\"maestro-mcp\"]}} }",
         )
         .home_file(
             ".config/opencode/opencode.json",
@@ -205,7 +206,8 @@ fn it_tells_where_maestro_is_registered_and_by_which_path() {
     let (screen, _) = checked(&server);
     assert_eq!(unfolded(&screen).matches("another copy of Maestro").count(), 2, "{screen}");
     assert!(about(&screen, "Codex: registered").contains("as this binary"), "{screen}");
-    assert!(about(&screen, "Gemini: registered").contains("started by npx"), "{screen}");
+    let launched = about(&screen, "Gemini: registered");
+    assert!(launched.starts_with("! ") && launched.contains("started by sh"), "{screen}");
     assert!(about(&screen, "opencode: registered").starts_with("\u{2717}"), "{screen}");
     assert!(!mark.exists(), "{screen}");
     let found = report(&server)["registrations"].clone();

@@ -54,13 +54,13 @@ pub(super) fn registrations(config: &Configuration, own: &Path) -> Vec<Registrat
         let servers = servers.iter().try_fold(&document, |value, key| value.get(key));
         for (name, entry) in servers.and_then(Value::as_object).into_iter().flatten() {
             let words = words(entry);
-            let program = words.iter().find(|word| is_ours(word)).or(words.first());
-            let Some(program) = program.filter(|program| name == NAME || is_ours(program)) else { continue };
+            let is_named = name == NAME || words.iter().any(|word| is_ours(word));
+            let Some(program) = program(&words).filter(|_| is_named) else { continue };
             found.push(Registration {
                 client,
                 file: shown(config, &file),
                 standing: standing(environment, config.root(), program, own),
-                command: program.clone(),
+                command: program.to_owned(),
             });
         }
     }
@@ -75,6 +75,19 @@ fn words(entry: &Value) -> Vec<String> {
         _ => Vec::new(),
     };
     [of("command"), of("args")].concat()
+}
+
+/// The program that an entry starts. Only `env` and `node` are looked behind: to other launchers, a word may
+/// name a package.
+fn program(words: &[String]) -> Option<&str> {
+    let first = words.first()?;
+    let rest = words.get(1..).unwrap_or_default();
+    let behind = match Path::new(first).file_name()?.to_str()? {
+        "env" => rest.iter().find(|word| !word.contains('=')).filter(|word| !word.starts_with('-')),
+        "node" => rest.first().filter(|word| is_ours(word)),
+        _ => None,
+    };
+    Some(behind.unwrap_or(first))
 }
 
 fn is_ours(word: &str) -> bool {
@@ -154,12 +167,13 @@ fn as_json(item: &Item) -> Value {
 }
 
 fn standing(environment: &Environment, root: &Path, program: &str, own: &Path) -> EntryState {
-    if !is_ours(program) || program.contains('$') {
+    if program.contains('$') {
         return EntryState::NotFollowed;
     }
     let real = |path: PathBuf| path.canonicalize().ok();
     match environment.find_program(program, root).and_then(real) {
         None => EntryState::Missing,
+        Some(_) if !is_ours(program) => EntryState::NotFollowed,
         Some(found) if real(own.to_owned()).is_some_and(|own| own == found) => EntryState::ThisBinary,
         Some(_) => EntryState::AnotherBinary,
     }
@@ -197,9 +211,36 @@ impl Registration {
                 format!("{client}: registered in {file} as {command}, which does not exist"),
                 install,
             ),
-            EntryState::NotFollowed => {
-                Finding::good(format!("{client}: registered in {file}, started by {command}"))
-            }
+            EntryState::NotFollowed => Finding::look(
+                format!("{client}: registered in {file}, started by {command}, which was not followed"),
+                format!("see in {client} if Maestro's tools are there"),
+            ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A package may have the name of the program.
+    #[test]
+    fn the_program_of_an_entry_is_its_first_word_or_stands_behind_a_known_one() {
+        for (words, wanted) in [
+            ("maestro-mcp serve", "maestro-mcp"),
+            ("npx -y -p maestro-consult maestro-mcp serve", "npx"),
+            ("uvx --from maestro-consult maestro-mcp", "uvx"),
+            ("/nonexistent/bin/start-maestro", "/nonexistent/bin/start-maestro"),
+            ("/usr/bin/env RUST_LOG=debug /opt/maestro-mcp serve", "/opt/maestro-mcp"),
+            ("env -u A maestro-mcp", "env"),
+            ("env A=1 npx maestro-mcp", "npx"),
+            ("node /opt/maestro-mcp serve", "/opt/maestro-mcp"),
+            ("node start.js maestro-mcp", "node"),
+            ("node", "node"),
+        ] {
+            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            assert_eq!(program(&words), Some(wanted), "{words:?}");
+        }
+        assert_eq!(program(&[]), None);
     }
 }
