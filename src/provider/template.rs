@@ -166,10 +166,12 @@ fn documents_of_text(stdout: &str) -> Vec<Value> {
 }
 
 fn reported(rule: &ErrorRule, documents: &[Value]) -> Option<String> {
+    // Many CLIs print their error's field in every answer, without words if there is none.
+    let is_said = |message: &String| !rule.matching.is_empty() || !message.trim().is_empty();
     documents
         .iter()
         .filter(|document| fits(document, &rule.matching))
-        .find_map(|document| text_at(document, &rule.pointer))
+        .find_map(|document| text_at(document, &rule.pointer).filter(is_said))
 }
 
 fn fits(document: &Value, matching: &IndexMap<String, Value>) -> bool {
@@ -214,5 +216,27 @@ mod tests {
         assert_eq!(of(&all, None), ["run", "-p", "-x {model}", "--end"]);
         assert_eq!(of(&["run", "{model}", "--fast"], None), ["run", "--fast"]);
         assert_eq!(of(&["--fast=1", "{model}", "-", "{model}"], None), ["--fast=1", "-"]);
+    }
+
+    /// A field without words reports nothing, unless the rule names the documents of errors.
+    #[test]
+    fn an_error_without_words_is_none() {
+        let of = |matching: &[(&str, &str)], document: &str| {
+            let matching = matching.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
+            let rule = ErrorRule { pointer: "/error/message".into(), matching: matching.collect() };
+            reported(&rule, &[serde_json::from_str(document).unwrap()])
+        };
+        for document in [
+            r#"{"error":{"message":""}}"#,
+            r#"{"error":{"message":" "}}"#,
+            r#"{"error":{"message":null}}"#,
+            r#"{"error":null}"#,
+        ] {
+            assert_eq!(of(&[], document), None, "{document}");
+        }
+        assert_eq!(of(&[], r#"{"error":{"message":"no"}}"#).as_deref(), Some("no"));
+        let failed = r#"{"type":"failed","error":{"message":""}}"#;
+        assert_eq!(of(&[("/type", "failed")], failed).as_deref(), Some(""));
+        assert_eq!(of(&[("/type", "other")], failed), None);
     }
 }
