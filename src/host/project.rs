@@ -293,12 +293,13 @@ impl Project {
     pub fn nearest(&self, given: &str) -> Option<String> {
         const MOST_LOOKED_AT: usize = 20_000;
         const LIKE_ENOUGH: f64 = 0.75;
-        let name_of = |path: &str| path.rsplit('/').next().unwrap_or(path).to_lowercase();
-        let wanted = (given.trim_start_matches("./").to_lowercase(), name_of(given));
+        // Two names may look the same and be written in different forms of Unicode.
+        let name_of = |path: &str| folded(path.rsplit('/').next().unwrap_or(path));
+        let wanted = (folded(given.trim_start_matches("./")), name_of(given));
         let files = self.roots.iter().flat_map(|root| walk(root));
         let likeness = |shown: &str| {
             let by_name = strsim::normalized_damerau_levenshtein(&name_of(shown), &wanted.1);
-            let by_path = strsim::normalized_damerau_levenshtein(&shown.to_lowercase(), &wanted.0);
+            let by_path = strsim::normalized_damerau_levenshtein(&folded(shown), &wanted.0);
             (by_name.max(by_path), by_path)
         };
         files

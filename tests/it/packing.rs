@@ -174,8 +174,15 @@ fn the_line_that_a_tool_names_is_sent() {
 /// A directory, lines of a file, or a file name in another case is refused, and the error says what to name.
 #[test]
 fn what_is_nearly_a_file_is_told_before_anything_is_sent() {
-    let mut client = Server::new().codex().file("src/a.py", "x = 1\n").file("README.md", "x\n").start();
+    let mut client = Server::new()
+        .codex()
+        .file("src/a.py", "x = 1\n")
+        .file("README.md", "x\n")
+        // The name decomposed, as some file systems keep it.
+        .file("\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}.py", "x\n")
+        .start();
     for (name, told) in [
+        ("한글.py", "the nearest is `\u{1112}\u{1161}\u{11ab}\u{1100}\u{1173}\u{11af}.py`"),
         ("src", "`src` is a directory; name a file or a pattern such as src/**/*.py"),
         ("src/", "`src/` is a directory; name a file or a pattern such as src/**/*.py"),
         (".", "`.` is a directory"),
