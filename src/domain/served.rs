@@ -44,18 +44,23 @@ impl ModelNote {
 }
 
 /// True if the name that was asked for means the model that answered: the same name, with or without date
-/// and vendor, the name of its family (`opus`, `pro`), or a router (`auto`).
+/// and vendor, the name of its family (`opus`, `pro`), or a router (`auto`, `auto-gemini-3`).
 pub fn means(asked: &str, served: &str) -> bool {
     // Names that leave the choice to the CLI.
-    const ROUTERS: [&str; 2] = ["auto", "default"];
+    const ROUTERS: [&str; 4] = ["auto", "default", "best", "opusplan"];
+    // Words of the smaller models of a family.
+    const SMALLER: [&str; 3] = ["lite", "mini", "nano"];
     let (asked, served) = (bare(asked), bare(served));
-    if asked == served || ROUTERS.contains(&asked.as_str()) {
+    if asked == served || ROUTERS.contains(&asked.as_str()) || asked.starts_with("auto-") {
         return true;
     }
-    let of_family = |word: &str| words(&served).any(|other| other == word);
+    let is_in = |name: &str, word: &str| words(name).any(|other| other == word);
+    if SMALLER.iter().any(|word| is_in(&served, word) && !is_in(&asked, word)) {
+        return false;
+    }
     // A name with a number names one model, not a family: another number is another model.
     let is_family = !asked.is_empty() && !asked.contains(|letter: char| letter.is_ascii_digit());
-    is_family && words(&asked).all(of_family)
+    is_family && words(&asked).all(|word| is_in(&served, word))
 }
 
 fn words(name: &str) -> impl Iterator<Item = &str> {
@@ -94,6 +99,11 @@ mod tests {
             ("us.anthropic.claude-opus-5-20260101-v1:0", "claude-opus-5"),
             ("models/gemini-3.8-flash", "gemini-3.8-flash"),
             ("gpt-5.5", "gpt-5.5"),
+            ("auto-gemini-3", "gemini-3.1-pro-preview"),
+            ("opusplan", "claude-sonnet-5"),
+            ("best", "claude-opus-5-5"),
+            ("flash-lite", "gemini-3.5-flash-lite"),
+            ("gemini-flash-lite-latest", "gemini-3.5-flash-lite"),
         ] {
             assert!(means(asked, served), "{asked} {served}");
         }
@@ -106,6 +116,9 @@ mod tests {
             ("gpt-5", "gpt-5.5"),
             ("x-5", "x-5-2026-09"),
             ("gpt-5.5", "gpt-5.5-mini"),
+            ("flash", "gemini-3.5-flash-lite"),
+            ("gemini-flash-latest", "gemini-3.5-flash-lite"),
+            ("autopilot", "gemini-3.8-flash"),
             ("", "gpt-5.5"),
         ] {
             assert!(!means(asked, served), "{asked} {served}");
