@@ -1,5 +1,7 @@
 //! Compares the model that answered with the model that was asked for.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::cut::cut_line;
@@ -43,6 +45,55 @@ impl ModelNote {
     }
 }
 
+/// The models that answered several questions, by provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Models {
+    #[serde(rename = "models", skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Vec<String>>,
+    /// Notes about the models, with every warning once.
+    #[serde(rename = "model_notes", skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, ModelNote>,
+}
+
+impl Models {
+    /// Adds an answer of a provider.
+    pub fn add(&mut self, provider: &str, model: Option<&str>, note: &ModelNote) {
+        let names = self.names.entry(provider.to_owned()).or_default();
+        if let Some(model) =
+            model.filter(|model| !model.is_empty() && !names.iter().any(|name| name == model))
+        {
+            names.push(model.to_owned());
+        }
+        match self.notes.get_mut(provider) {
+            None => {
+                self.notes.insert(provider.to_owned(), note.clone());
+            }
+            Some(known) => {
+                known.model_confirmed &= note.model_confirmed;
+                if let Some(warning) = note.warning.as_deref().filter(|_| known.warning != note.warning) {
+                    known.warn(warning);
+                }
+            }
+        }
+    }
+
+    /// Adds the answers of others.
+    pub fn extend(&mut self, others: &Self) {
+        for (provider, note) in &others.notes {
+            for name in others.names.get(provider).into_iter().flatten().map(Some).chain([None]) {
+                self.add(provider, name.map(String::as_str), note);
+            }
+        }
+    }
+
+    /// The warnings about models, each with its provider.
+    pub fn warnings(&self) -> Vec<String> {
+        let warning =
+            |(name, note): (&String, &ModelNote)| Some(format!("{name}: {}", note.warning.as_ref()?));
+        self.notes.iter().filter_map(warning).collect()
+    }
+}
+
 /// True if the name that was asked for means the model that answered: the same name, with or without date
 /// and vendor, the name of its family (`opus`, `pro`), or a router (`auto`, `auto-gemini-3`).
 pub fn means(asked: &str, served: &str) -> bool {
@@ -81,6 +132,29 @@ pub(super) fn bare(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_models_of_several_answers_are_told_once_each() {
+        let note = |warning: Option<&str>| ModelNote {
+            model_asked: Some("opus".to_owned()),
+            model_confirmed: true,
+            warning: warning.map(str::to_owned),
+            ..ModelNote::default()
+        };
+        let mut models = Models::default();
+        models.add("claude", Some("claude-opus-5"), &note(None));
+        models.add("claude", Some("claude-haiku-5"), &note(Some("claude-haiku-5 answered")));
+        models.add("claude", Some("claude-haiku-5"), &note(Some("claude-haiku-5 answered")));
+        models.add("codex", None, &ModelNote::default());
+        let mut all = Models::default();
+        all.extend(&models);
+        all.extend(&models);
+        assert_eq!(all, models);
+        assert_eq!(all.names["claude"], ["claude-opus-5", "claude-haiku-5"]);
+        assert!(all.names["codex"].is_empty());
+        assert_eq!(all.warnings(), ["claude: claude-haiku-5 answered"]);
+        assert_eq!(all.notes["claude"].model_asked.as_deref(), Some("opus"));
+    }
 
     #[test]
     fn a_family_and_a_date_are_no_other_model() {

@@ -24,6 +24,7 @@ use crate::domain::event::{Draft, Noted, RedFlagged};
 use crate::domain::microstep::StepType;
 use crate::domain::order::{Gather, Order};
 use crate::domain::pairs::{with, without_nulls_but};
+use crate::domain::served::Models;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::canonical::fields::VoteBy;
@@ -69,7 +70,7 @@ pub struct Vote {
     usage: Usage,
     /// Parts removed from answers, with the number of answers.
     notes: BTreeMap<&'static str, u32>,
-    models: BTreeMap<String, Vec<String>>,
+    models: Models,
     elapsed_ms: u64,
 }
 
@@ -169,23 +170,20 @@ impl Vote {
             sampler,
             usage: Usage::default(),
             notes: BTreeMap::new(),
-            models: BTreeMap::new(),
+            models: Models::default(),
             elapsed_ms: 0,
         }
     }
 
     fn take(&mut self, sample: Sample) -> Result<(), NotAsked> {
         match sample {
-            Sample::Valid { consult, provider, model, text, canonical, said, note, usage } => {
+            Sample::Valid { consult, provider, model, told, text, canonical, said, note, usage } => {
                 add_usage(&mut self.usage, usage);
                 self.hear(&provider, &canonical);
                 if let Some(note) = note {
                     *self.notes.entry(note).or_default() += 1;
                 }
-                let models = self.models.entry(provider.clone()).or_default();
-                if !model.is_empty() && !models.contains(&model) {
-                    models.push(model);
-                }
+                self.models.add(&provider, Some(&model), &told);
                 let number = self.ballot.count(canonical)?;
                 if self.candidates.get(number).is_none() {
                     let (votes, consults) = (BTreeMap::new(), Vec::new());
@@ -449,8 +447,8 @@ impl Vote {
         const EVEN_IF_NULL: [&str; 4] = ["confidence", "warning", "winner", "winner_provider"];
         let ballot = &self.ballot;
         let leader = self.leader().filter(|_| !self.stop.is_decision());
-        let warnings: Vec<String> =
-            one_voice(self).into_iter().chain(warnings).chain(self.sampler.stood_in.clone()).collect();
+        let warnings = one_voice(self).into_iter().chain(warnings).chain(self.sampler.stood_in.clone());
+        let warnings: Vec<String> = warnings.chain(self.models.warnings()).collect();
         let note = |(note, count): (&&str, &u32)| format!("{note} ({count} of {} answers)", ballot.valid());
         let notes: Vec<String> = self.notes.iter().map(note).collect();
         let failure =
@@ -481,7 +479,8 @@ impl Vote {
             "masked": self.sampler.masked(),
             "warning": (!warnings.is_empty()).then(|| warnings.join("; ")),
             "note": (!notes.is_empty()).then(|| notes.join("; ")),
-            "models": Some(&self.models).filter(|models| !models.is_empty()),
+            "models": Some(&self.models.names).filter(|names| !names.is_empty()),
+            "model_notes": Some(&self.models.notes).filter(|notes| !notes.is_empty()),
         });
         let result = without_nulls_but(with(own, all), &EVEN_IF_NULL);
         with(result, self.no_winner().map(|reason| Error::Vote(reason).note()))

@@ -334,6 +334,82 @@ fn the_model_that_answered_is_named_and_another_one_is_warned_of() {
     assert!(record.to_string().contains("gemini-3.1-pro-preview"), "{record}");
 }
 
+/// A vote and a judgement are no better than the model behind them.
+#[test]
+fn a_vote_and_a_judge_tell_of_another_model() {
+    let mut client = three().env("MAESTRO_CLAUDE_MODEL", "claude-opus-5-5").start();
+    let script = |more: Value| {
+        let mut script = json!({ "served": "claude-haiku-4-5" });
+        script.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        scripted(script)
+    };
+    let assert_told = |told: &Value, warning: &Value| {
+        assert_eq!(told["models"]["claude"], json!(["claude-haiku-4-5"]), "{told}");
+        let note = &told["model_notes"]["claude"];
+        assert_eq!(
+            (&note["model_asked"], &note["effort"]),
+            (&json!("claude-opus-5-5"), &json!("high")),
+            "{told}"
+        );
+        for told in [&note["warning"], warning] {
+            let told = told.as_str().unwrap();
+            assert_eq!(told.matches("claude-haiku-4-5 answered").count(), 1, "{told}");
+        }
+    };
+    let question = format!("A or B? {}", script(json!({ "text": "ANSWER: A" })));
+    let vote = client.call(
+        "maestro_consensus_vote",
+        json!({ "question": question, "options": ["A", "B"], "providers": ["claude"], "k": 2 }),
+    );
+    assert_eq!(vote["winner"], "A", "{vote}");
+    assert_told(&vote, &vote["warning"]);
+    let candidate =
+        |id: &str| json!({ "id": id, "provider": "x", "content": format!("the text of {id}, written by x") });
+    let selection = client.call(
+        "maestro_select_best",
+        json!({
+            "candidates": [candidate("first"), candidate("second")],
+            "mode": "llm_judge",
+            "criteria": [script(json!({ "judge": "of second" }))],
+            "context_files": ["*.zig"],
+        }),
+    );
+    assert_eq!(selection["judge"]["verdict"], "winner", "{selection}");
+    assert_told(&selection["judge"], &selection["warning"]);
+    assert_eq!(
+        selection["omitted"],
+        json!([{ "path": "*.zig", "reason": "no file matches" }]),
+        "{selection}"
+    );
+}
+
+/// The result says why a model that works in the CLI is not found here.
+#[test]
+fn a_model_whose_service_is_not_carried_is_explained() {
+    let server = || {
+        Server::new().codex().home_file(
+            ".codex/config.toml",
+            "model = 'my-deploy'\nmodel_provider = 'azure'\nprofile = 'local'\n[profiles.local]\nmodel = 'qwen3-coder:30b'\nmodel_provider = 'ollama'\n",
+        )
+    };
+    let refused = scripted(json!({ "status": 404, "message": "model not found" }));
+    let result = server().start().call("maestro_consult", json!({ "provider": "codex", "prompt": refused }));
+    assert_eq!(
+        (&result["code"], &result["model"]),
+        (&json!("model_unavailable"), &json!("qwen3-coder:30b")),
+        "{result}"
+    );
+    assert!(result["warning"].as_str().unwrap().contains("model_provider = ollama"), "{result}");
+    assert!(result["hint"].as_str().unwrap().contains("MAESTRO_CODEX_EXTRA_ARGS"), "{result}");
+    let listed = server().start().call("maestro_list_providers", json!({}));
+    let notes = listed["providers"][0].to_string();
+    assert!(notes.contains("model_provider = ollama") && !notes.contains("azure"), "{listed}");
+    let mut client = server().env("MAESTRO_CODEX_EXTRA_ARGS", "-cmodel_provider=ollama -mgpt-x").start();
+    let result = consult(&mut client, json!({ "provider": "codex" }));
+    assert_eq!((&result["model"], &result["warning"]), (&json!("gpt-x"), &Value::Null), "{result}");
+    assert!(!arguments(&client, "codex").contains(&"-m".to_owned()), "{result}");
+}
+
 #[test]
 fn a_cli_s_own_notes_reach_the_warning() {
     let mut client = three().start();

@@ -10,6 +10,8 @@ use super::Candidate;
 use crate::domain::call_options::CallOptions;
 use crate::domain::judge::{Ballot, Case, MOST_JUDGED, Opinion, Verdict, across, together, with_third};
 use crate::domain::order::Gather;
+use crate::domain::pack::Omission;
+use crate::domain::served::Models;
 use crate::domain::stage::{Role, SchemaName};
 use crate::domain::tokens::Tokens;
 use crate::domain::track_record::Work;
@@ -51,6 +53,11 @@ pub struct JudgeNote {
     pub order_flips: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub third_opinion: Option<String>,
+    #[serde(flatten)]
+    pub models: Models,
+    /// Parts of the context files that the judges did not get.
+    #[serde(skip)]
+    pub omitted: Vec<Omission>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -172,6 +179,11 @@ impl Judging<'_> {
         let mut note = JudgeNote::plain(Some(provider), asked, "none", String::new());
         note.knew_the_task = self.case.task.is_some();
         note.panel = panel(&heard, candidates);
+        for heard in &heard {
+            note.models.extend(&heard.models);
+        }
+        // Every judge gets the same files.
+        note.omitted = heard.first().map(|heard| heard.omitted.clone()).unwrap_or_default();
         note.order_flips =
             heard.iter().filter(|heard| matches!(heard.verdict, Ok(Verdict::Tie { .. }))).count();
         let instead = heard.iter().filter_map(Heard::in_place_of).fold(instead, |all, one| all + &one);
@@ -310,13 +322,15 @@ impl Judging<'_> {
         let (first, second) = (first?, second?);
         let asked = first.asked + second.asked;
         let refused = first.refused.or(second.refused);
+        let mut models = first.models;
+        models.extend(&second.models);
         let verdict = match (first.said, second.said) {
             (Ok(first), Ok(second)) => Ok(together(first, &second)),
             (Err(reason), _) | (_, Err(reason)) => {
                 Err(format!("{} gave no judgement: {reason}", seat.provider))
             }
         };
-        Ok(Heard { seat, verdict, asked, refused, stood_in: None })
+        Ok(Heard { seat, verdict, asked, refused, stood_in: None, models, omitted: first.omitted })
     }
 
     /// Asks one more judge about a tie: one that wrote none of the tied candidates and did not judge yet,
@@ -359,6 +373,7 @@ impl Judging<'_> {
             let progress = self.progress.labelled("third opinion");
             let opinion = Box::pin(self.opinion(third, court.shown, &ballot, reservation, &progress)).await?;
             note.asked += opinion.asked;
+            note.models.extend(&opinion.models);
             // No judge was named, so the next one answers if this one cannot.
             if opinion.refused.is_some() {
                 continue;
@@ -401,7 +416,12 @@ impl Judging<'_> {
         let reply = ask(turn.await?, progress).await;
         let said = read(&reply, ballot);
         let asked = usize::try_from(reply.consults).unwrap_or(usize::MAX);
-        Ok(Said { said, asked, refused: reply.cause.filter(Error::is_refusal) })
+        let mut models = Models::default();
+        if reply.ok {
+            models.add(&reply.provider, reply.model.as_deref(), &reply.told);
+        }
+        let omitted = reply.context.as_ref().map(|context| context.omitted().to_vec()).unwrap_or_default();
+        Ok(Said { said, asked, models, omitted, refused: reply.cause.filter(Error::is_refusal) })
     }
 }
 
@@ -422,6 +442,9 @@ struct Said {
     asked: usize,
     /// The error, if it cannot judge at all.
     refused: Option<Error>,
+    /// The model that answered.
+    models: Models,
+    omitted: Vec<Omission>,
 }
 
 /// A judge that was asked in both orders.
@@ -431,6 +454,8 @@ struct Heard {
     asked: usize,
     refused: Option<Error>,
     stood_in: Option<StoodIn>,
+    models: Models,
+    omitted: Vec<Omission>,
 }
 
 impl Heard {

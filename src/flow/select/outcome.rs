@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Candidate;
 use super::judging::JudgeNote;
 use super::trial::{CheckNote, ProbeNote, Tested, Trial};
+use crate::domain::pack::Omission;
 use crate::domain::pairs::{with, without_nulls_but};
 use crate::domain::select::{Deciding, Evidence, Mode, Ranking, Standing, Tests};
 use crate::error::{ErrorNote, outcome};
@@ -15,6 +16,9 @@ use crate::error::{ErrorNote, outcome};
 #[derive(Clone, Debug, Serialize)]
 pub struct Selection {
     pub ok: bool,
+    /// Parts of the context files that the judges did not get, with the reasons.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<Omission>,
     /// The winner's id.
     pub winner_id: Option<String>,
     /// The winner, word for word.
@@ -91,6 +95,7 @@ impl Parts<'_> {
         let scores = self.candidates.iter().zip(&self.ranking.scores);
         Selection {
             ok: failure.is_none(),
+            omitted: self.judge.as_ref().map(|note| note.omitted.clone()).unwrap_or_default(),
             winner_id: winner.map(|one| one.id.clone()),
             winner: winner.map(|one| {
                 let winner = json!({ "id": one.id, "provider": one.provider, "content": one.content });
@@ -154,6 +159,8 @@ impl Parts<'_> {
         if self.judge.as_ref().is_some_and(|note| note.asked > 0 && !note.knew_the_task) {
             warnings.push("The judge was not told what was asked: give `task`, or `ensemble_id`.".to_owned());
         }
+        let about_models = self.judge.iter().flat_map(|note| note.models.warnings());
+        warnings.extend(about_models.map(|warning| format!("Judge {warning}.")));
         if let Some(trial) = &self.trial {
             if !trial.not_diffs.is_empty() {
                 warnings

@@ -12,6 +12,7 @@ use crate::domain::history::History;
 use crate::domain::microstep::{MicroStep, StepType};
 use crate::domain::order::Gather;
 use crate::domain::redflag::RedFlag;
+use crate::domain::served::ModelNote;
 use crate::domain::vote::canonical::Canonical;
 use crate::domain::vote::{MOST_K, usual_k};
 use crate::error::Error;
@@ -300,6 +301,7 @@ pub enum Sample {
         provider: String,
         /// The model that gave it.
         model: String,
+        told: ModelNote,
         /// The answer, unchanged.
         text: String,
         canonical: Canonical,
@@ -447,14 +449,14 @@ impl Sampler {
 }
 
 fn judged(reply: Consulted, check: &Check) -> Sample {
-    let Consulted { consult, provider, model, content: text, usage, cause, note, .. } = reply;
+    let Consulted { consult, provider, model, told, content: text, usage, cause, note, .. } = reply;
     let model = model.unwrap_or_default();
     if let Some(error) = cause {
         return Sample::Failed { provider, error };
     }
     match check(&text) {
         Checked::Valid { canonical, said } => {
-            Sample::Valid { consult, provider, model, text, canonical, said, note, usage }
+            Sample::Valid { consult, provider, model, told, text, canonical, said, note, usage }
         }
         Checked::Flagged(flags) => Sample::Flagged { consult, provider, flags, usage },
     }

@@ -47,7 +47,7 @@ pub async fn vote_step(kit: &Kit, request: StepRequest, progress: &Progress) -> 
     let check = step_check(&kit.config, &step)?;
     let request = VoteRequest { question, step_type: Some(step.kind), providers, rule, check };
     let vote = hold(kit, request, progress).await?;
-    let warnings: Vec<String> = note.into_iter().chain(chosen.warnings_with(&vote.models)).collect();
+    let warnings: Vec<String> = note.into_iter().chain(chosen.warnings_with(&vote.models.names)).collect();
     let (ballot, winner) = (&vote.ballot, vote.winner());
     let own = json!({
         "ok": winner.is_some(),
