@@ -66,6 +66,9 @@ pub struct Report {
     pub schema: Vec<SchemaErrors>,
     /// Consultants without an answer.
     pub failures: Vec<Failure>,
+    /// Parts of the context that the consultants did not get, or not whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// The latest recorded verification that concerns the stage.
     pub tests: Option<VerificationNote>,
     /// Proposed changes.
@@ -120,6 +123,7 @@ pub fn report(material: &Material<'_>) -> Report {
         red_flags: material.flags.clone(),
         schema: material.schema_errors.clone(),
         failures: material.failures.clone(),
+        left_out: material.left_out.to_vec(),
         tests: material.verification.clone(),
         diff: content.changes,
         choices: content.choices,

@@ -91,6 +91,9 @@ pub struct StageRequest {
     /// The dialog that the call shows afterwards.
     #[serde(skip)]
     pub dialog: Option<Announced>,
+    /// Parts of the context that were not sent, or not whole.
+    #[serde(skip)]
+    pub left_out: Vec<String>,
 }
 
 impl StageRequest {
@@ -131,6 +134,8 @@ pub async fn run_stage(kit: &Kit, request: StageRequest, progress: &Progress) ->
         if context.is_empty() { None } else { Some(pack_context(&kit.config, &kit.project, context).await?) };
     let (omitted, material) =
         packed.map(|packed| (packed.omitted, packed.packed_context)).unwrap_or_default();
+    let left_out = omitted.iter().map(|omission| omission.path.clone()).collect();
+    let request = StageRequest { left_out, ..request };
     let reply = done(kit, &Arc::new(request), &material, progress).await?;
     Ok(StageReply { omitted, ..reply })
 }

@@ -12,6 +12,7 @@ use super::polish::{Parameters, arguments};
 use super::reply::{failure_with, reply};
 use super::report::reporting;
 use crate::domain::event::Decision;
+use crate::domain::pairs::{with, without_nulls};
 use crate::domain::stage::Stage;
 use crate::domain::text::{Text, say, spread};
 use crate::error::Error;
@@ -147,8 +148,9 @@ fn shown(stage: &StageReply, undecided: Option<&'static str>) -> Value {
         }),
         (None, None) => Value::Null,
     };
-    let mut shown = json!({
-        "ok": stage.ok,
+    let omitted = Some(&stage.omitted).filter(|omitted| !omitted.is_empty());
+    let first = without_nulls(json!({ "ok": stage.ok, "omitted": omitted }));
+    let rest = json!({
         "stage": stage.stage,
         "stage_display": stage.stage_display,
         "stage_result": {
@@ -162,6 +164,7 @@ fn shown(stage: &StageReply, undecided: Option<&'static str>) -> Value {
         "approval": approval,
         "action_required": action(stage, undecided),
     });
+    let mut shown = with(first, rest);
     if let (Some(shown), Value::Object(known)) = (shown.as_object_mut(), json!(stage)) {
         let is_in_result = |name: &str| matches!(name, "output" | "consults_used" | "next_stage");
         for (name, value) in known.into_iter().filter(|(name, value)| !value.is_null() && !is_in_result(name))

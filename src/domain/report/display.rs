@@ -89,13 +89,19 @@ fn risks(page: &mut Page, report: &Report) {
 
 fn checks(page: &mut Page, report: &Report) {
     page.heading(&say!("heading_checks"), "");
-    let rows = [
+    let mut rows = vec![
         ("row_schema", schema(report)),
         ("row_red_flags", flags(report)),
         ("row_consultants", answers(report)),
         ("row_tests", tests(report)),
     ];
-    let rows = rows.map(|(label, (kind, text))| (kind, page.say(&Text::said(label, &[])), page.say(&text)));
+    if !report.left_out.is_empty() {
+        rows.push(("row_context", (LineKind::Bad, say!("not_sent", what = report.left_out.join(", ")))));
+    }
+    let row = |(label, (kind, text)): &(&str, (LineKind, Text))| {
+        (*kind, page.say(&Text::said(label, &[])), page.say(text))
+    };
+    let rows: Vec<_> = rows.iter().map(row).collect();
     page.table(&rows);
 }
 

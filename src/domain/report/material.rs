@@ -29,6 +29,8 @@ pub struct Material<'a> {
     pub schema_errors: Vec<SchemaErrors>,
     /// Consultants that gave no answer.
     pub failures: Vec<Failure>,
+    /// Parts of the context that the consultants did not get, or not whole.
+    pub left_out: &'a [String],
     /// The latest recorded verification that concerns this stage.
     pub verification: Option<VerificationNote>,
     /// Changes that were made since the last report, oldest first.

@@ -123,6 +123,21 @@ fn a_price_of_some_calls_is_not_shown_as_the_price_of_all() {
 }
 
 #[test]
+fn parts_that_were_not_sent_are_told() {
+    let left_out = ["a.py".to_owned(), "error 2".to_owned()];
+    let with = report(&Material { left_out: &left_out, ..material(Stage::Analyze, &[]) });
+    let without = report(&material(Stage::Analyze, &[]));
+    for (language, words) in [
+        (Language::ENGLISH, "not sent, or not whole: a.py, error 2"),
+        (ko(), "보내지 않았거나 일부만 보냄: a.py, error 2"),
+    ] {
+        assert!(display(&with, WIDTH, &[language]).contains(words));
+        assert!(!display(&without, WIDTH, &[language]).contains("a.py"));
+    }
+    assert_eq!(serde_json::to_value(&without).unwrap().get("left_out"), None);
+}
+
+#[test]
 fn a_dialog_reads_well() {
     let value = implementation();
     let report = report(&material(Stage::Implement, &[structured("codex", &value)]));

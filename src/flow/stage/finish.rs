@@ -22,7 +22,6 @@ use crate::domain::report::{
 use crate::domain::stage::Stage;
 use crate::domain::workflow::{Attempt, Run};
 use crate::error::{Error, outcome};
-use crate::flow::approval::Announced;
 use crate::flow::configuration::Configuration;
 use crate::flow::ensemble;
 use crate::flow::journal::{Decided, new_id};
@@ -69,14 +68,8 @@ pub(super) async fn finish(
             let spent = history.tally_of(&given.run);
             let compared = compared(attempt);
             let run = history.run(&given.run);
-            let mut drafts = with_review(
-                run,
-                finished,
-                &ids,
-                &config,
-                spent.as_ref(),
-                Extra::Dialog(request.dialog.as_ref()),
-            )?;
+            let mut drafts =
+                with_review(run, finished, &ids, &config, spent.as_ref(), Extra::Asked(&request))?;
             drafts.extend(
                 compared
                     .transpose()?
@@ -184,8 +177,8 @@ impl Ids {
 /// Extra content for the end of a stage.
 #[derive(Clone, Copy)]
 pub(super) enum Extra<'a> {
-    /// The dialog that will be shown.
-    Dialog(Option<&'a Announced>),
+    /// The request, with the dialog that will be shown.
+    Asked(&'a StageRequest),
     /// Figures of the orchestrator.
     Metrics(Option<&'a Map<String, Value>>),
 }
@@ -208,11 +201,11 @@ pub(super) fn with_review(
     let Some(run) = run else {
         return Ok(vec![Draft::new(ids.finished.clone(), finished).on(rests_on)]);
     };
-    let (dialog, metrics) = match extra {
-        Extra::Dialog(dialog) => (dialog, None),
-        Extra::Metrics(metrics) => (None, metrics),
+    let dialog = match extra {
+        Extra::Asked(request) => request.dialog.as_ref(),
+        Extra::Metrics(_) => None,
     };
-    let (asked, is_approved_by_policy) = review(run, &finished, config, spent, metrics)?;
+    let (asked, is_approved_by_policy) = review(run, &finished, config, spent, extra)?;
     let (stage, shown, change) = (asked.stage, asked.digest.clone(), asked.change.clone());
     let mut drafts = vec![
         Draft::new(ids.finished.clone(), finished).on(rests_on),
@@ -251,8 +244,12 @@ fn review(
     finished: &StageFinished,
     config: &Configuration,
     spent: Option<&Tally>,
-    metrics: Option<&Map<String, Value>>,
+    extra: Extra<'_>,
 ) -> Result<(ApprovalRequested, bool), Error> {
+    let (metrics, left_out) = match extra {
+        Extra::Asked(request) => (None, request.left_out.as_slice()),
+        Extra::Metrics(metrics) => (metrics, &[][..]),
+    };
     let text = rfc3339(now());
     let (settings, calls) = (config.settings(), spent.map(|tally| &tally.calls));
     let spent = calls.map(Spent::from);
@@ -265,6 +262,7 @@ fn review(
         flags: flags(finished),
         schema_errors: schema_errors(finished),
         failures: failures(finished),
+        left_out,
         verification: verification(run, finished.stage),
         applied: applied(run),
         cost: Cost {

@@ -154,3 +154,21 @@ fn begins_where_it_is_told_to() {
     );
     assert_eq!(stage(&mut client, "implement")["ok"], true);
 }
+
+/// The human decides on work that did not see every named file.
+#[test]
+fn what_the_consultants_did_not_get_is_told_first_and_in_the_report() {
+    let mut client = project().start();
+    begin(&mut client);
+    let mut asked = arguments("analyze");
+    asked["context_files"] = json!(["*.zig"]);
+    let reply = client.call("maestro_run_stage_with_approval", asked);
+    assert_eq!(reply["omitted"], json!([{ "path": "*.zig", "reason": "no file matches" }]), "{reply}");
+    let keys: Vec<&String> = reply.as_object().unwrap().keys().take(2).collect();
+    assert_eq!(keys, ["ok", "omitted"]);
+    let shown = reply["approval"]["display"].as_str().unwrap();
+    assert!(
+        shown.contains("not sent, or not whole: *.zig") && shown.contains("일부만 보냄: *.zig"),
+        "{shown}"
+    );
+}

@@ -32,6 +32,7 @@ pub(super) fn material<'a>(stage: Stage, outputs: &'a [Output<'a>]) -> Material<
         flags: vec![],
         schema_errors: vec![],
         failures: vec![],
+        left_out: &[],
         verification: None,
         applied: vec![],
         cost: Cost {
