@@ -1,6 +1,7 @@
 //! The effect of a patch on the tests that judge it. The project's own tests decide. So the changes that a
 //! patch makes to them are undone for the deciding run, and reported by file.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -64,7 +65,7 @@ pub fn without_tests(patch: &Patch, content: &dyn Fn(&str) -> Option<String>) ->
     for file in &patch.files {
         match part(&file.old).or_else(|| part(&file.new)) {
             Some(Part::Runner) => touched.runner.push(file.new.clone()),
-            Some(Part::Test) => note_test(file, &mut touched),
+            Some(Part::Test) => note_test(file, content, &mut touched),
             Some(Part::Mixed) if changed(file).any(|(_, text)| fits("runner_line", text)) => {
                 touched.runner.push(file.new.clone());
             }
@@ -80,11 +81,15 @@ fn changed(file: &FilePatch) -> impl Iterator<Item = (Side, &str)> {
     lines.filter(|line| line.side != Side::Context).map(|line| (line.side, line.text.as_str()))
 }
 
-fn note_test(file: &FilePatch, touched: &mut Touched) {
+fn note_test(file: &FilePatch, content: &dyn Fn(&str) -> Option<String>, touched: &mut Touched) {
+    let silences = || {
+        let before = content(&file.old).unwrap_or_default();
+        stops(file, &before) || replaces(file, &before)
+    };
     let weakens = match file.action {
         Action::Delete | Action::Rename => true,
         Action::Create | Action::Copy => false,
-        Action::Modify => weakens(file, changed(file)),
+        Action::Modify => weakens(file, changed(file)) || silences(),
     };
     if weakens { touched.weakened.push(file.new.clone()) } else { touched.added.push(file.new.clone()) }
 }
@@ -97,6 +102,51 @@ fn weakens<'a>(file: &FilePatch, mut lines: impl Iterator<Item = (Side, &'a str)
         Side::Added => fits("skip", text),
         Side::Context => false,
     })
+}
+
+/// True if an added line ends a test early: code of the same block follows, which no longer runs.
+fn stops(file: &FilePatch, before: &str) -> bool {
+    let old: Vec<&str> = before.lines().collect();
+    let places = apply(before.as_bytes(), file).map(|applied| applied.places).unwrap_or_default();
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    file.hunks.iter().enumerate().any(|(number, hunk)| {
+        let length = hunk.lines.iter().filter(|line| line.side != Side::Added).count();
+        let below = places.get(number).and_then(|at| old.get(at + length..)).unwrap_or_default();
+        let next = below.iter().find(|text| !text.trim().is_empty()).map(|text| (Side::Context, *text));
+        let lines = hunk.lines.iter().map(|line| (line.side, line.text.as_str()));
+        let is_code = |(side, text): &(Side, &str)| *side != Side::Removed && !text.trim().is_empty();
+        let lines: Vec<(Side, &str)> = lines.chain(next).filter(is_code).collect();
+        lines.windows(2).any(|two| match two {
+            [(Side::Added, line), (Side::Context, next)] => {
+                indent(line) == indent(next) && fits("stop", line)
+            }
+            _ => false,
+        })
+    })
+}
+
+/// True if an added test has the name of an earlier one, which Python and Ruby then forget.
+fn replaces(file: &FilePatch, before: &str) -> bool {
+    if ![".py", ".rb"].iter().any(|end| file.old.ends_with(end)) {
+        return false;
+    }
+    let after = apply(before.as_bytes(), file).ok().and_then(|after| String::from_utf8(after.content).ok());
+    after.is_some_and(|after| forgotten(&after) > forgotten(before))
+}
+
+/// The number of tests that a later one of the same name and class replaces.
+fn forgotten(text: &str) -> usize {
+    let (mut class, mut seen, mut forgotten) = ("", BTreeSet::new(), 0);
+    for head in text.lines().filter_map(|line| PATTERNS.captures("head", line)) {
+        if let Some(name) = head.get(1) {
+            class = name.as_str();
+        }
+        if let Some(test) = head.get(2) {
+            let is_top = !head.get_match().as_str().starts_with([' ', '\t']);
+            forgotten += usize::from(!seen.insert((if is_top { "" } else { class }, test.as_str())));
+        }
+    }
+    forgotten
 }
 
 /// The changes of a file without those of the inline tests of Rust source. None if nothing is left. A change
@@ -238,7 +288,11 @@ mod tests {
         for path in [
             "tests/it/a.rs", "test_cart.py", "src/a_test.go", "a.spec.ts", "src/test/java/a/B.java",
             "src/CartTest.java", "CartTests.cs", "cart_spec.rb", "CartTest.php", "web/__snapshots__/a.snap",
-            "pkg/testdata/x.json", "app/tests.py", "src/a.test.tsx",
+            "pkg/testdata/x.json", "app/tests.py", "src/a.test.tsx", "Tests/helper.py", "Shop.Tests/Same.cs",
+            "testing/helper.py", "unit_tests/a.py", "unittests/a.py", "test_suite/a.py", "shop-tests/a.js",
+            "integration_tests/a.py", "테스트/helper.py", "단위 테스트/a.py", "app/src/androidTest/A.kt",
+            "ShopTests/Same.swift", "src/testHelpers/a.ts", "src/setupTests.ts", "test-utils.tsx",
+            "tests_unit/a.py", "Shop.UnitTests/A.cs", "UITests/A.swift",
         ] {
             assert_eq!(part(path), Some(Part::Test), "{path}");
         }
@@ -251,7 +305,9 @@ mod tests {
         }
         for path in [
             "src/latest.py", "contest.rs", "src/attested.go", "src/inspect.rs", "protest.py", "Audit.java",
-            "src/specification.py", "src/unittests.py", "pytester.py",
+            "src/specification.py", "src/unittests.py", "pytester.py", "latest/a.py", "src/contests/a.py",
+            "testimonials/a.ts", "src/attest/a.rs", "numpy/testing/a.py", "ab_test/a.py", "src/Latest/a.cs",
+            "Snapshots/A.cs", "src/setup.ts", "src/utils.ts", "protests/a.py",
         ] {
             assert_eq!(part(path), None, "{path}");
         }
@@ -280,6 +336,54 @@ mod tests {
             ["package.json"]
         );
         assert!(runner("package.json", "-    \"lodash\": \"1\"\n+    \"lodash\": \"2\"\n").is_empty());
+    }
+
+    #[test]
+    fn added_lines_can_silence_tests_too() {
+        const BEFORE: &str = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self):\n        same(1, 1)\nclass B(A):\n    def test_b(self):\n        same(2, 2)\n";
+        let weakens = |at: usize, added: &str| {
+            let above = BEFORE.lines().nth(at - 1).unwrap();
+            let below = BEFORE.lines().nth(at).map(|line| format!(" {line}\n")).unwrap_or_default();
+            let added: String = added.lines().map(|line| format!("+{line}\n")).collect();
+            let diff =
+                format!("--- a/test_a.py\n+++ b/test_a.py\n@@ -{at} +{at} @@\n {above}\n{added}{below}");
+            let (_, touched) = without_tests(&parse(&diff).unwrap(), &|_| Some(BEFORE.to_owned()));
+            !touched.weakened.is_empty()
+        };
+        for (at, added) in [
+            (3, "        return"),
+            (3, "        return None\n"),
+            (6, "        return"),
+            (1, "import sys; sys.exit(0)"),
+            (1, "load_tests = lambda *a: unittest.TestSuite()"),
+            (2, "    def run(self, result=None): pass"),
+            (4, "    def test_a(self): pass"),
+            (2, "    __test__ = False"),
+        ] {
+            assert!(weakens(at, added), "{added}");
+        }
+        for (at, added) in [
+            (4, "    def test_b(self):\n        same(1, 1)"),
+            (4, "def helper(x):\n    return x\n"),
+            (2, "    def make(self):\n        return 1\n"),
+            (3, "        if not self.a:\n            return\n"),
+            (6, "        with self.assertRaises(SystemExit):\n            sys.exit(1)"),
+            (7, "    def test_run(self):\n        run(self)"),
+        ] {
+            assert!(!weakens(at, added), "{added}");
+        }
+    }
+
+    #[test]
+    fn the_line_below_a_hunk_counts_too() {
+        let before = "def test_a():\n    assert f() == 1\n\ndef test_b():\n    assert f() == 2\n";
+        let weakened = |at: usize, head: &str| {
+            let diff =
+                format!("--- a/test_a.py\n+++ b/test_a.py\n@@ -{at},1 +{at},2 @@\n {head}\n+    return\n");
+            without_tests(&parse(&diff).unwrap(), &|_| Some(before.to_owned())).1.weakened.len()
+        };
+        assert_eq!((weakened(1, "def test_a():"), weakened(4, "def test_b():")), (1, 1));
+        assert_eq!(weakened(2, "    assert f() == 1"), 0);
     }
 
     #[test]
