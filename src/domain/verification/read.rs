@@ -137,6 +137,12 @@ struct Output {
     both: String,
 }
 
+impl Output {
+    fn of(stdout: String, stderr: String) -> Self {
+        Self { both: format!("{stdout}\n{stderr}"), stdout, stderr }
+    }
+}
+
 /// Code that reads an output if no case of the reader applies.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,12 +184,17 @@ fn name_by(by: NamesBy, output: &Output, reading: &mut Reading) {
 /// Reads an output with the reader of its runner. If the runner is unknown, the command may be a script that
 /// starts several runners: every reader that is not `is_alone` reads it, and every summary found counts.
 pub fn read(runner: Option<&str>, stdout: &str, stderr: &str) -> Option<Reading> {
-    let (stdout, stderr) = (plain(stdout).into_owned(), plain(stderr).into_owned());
-    let output = Output { both: format!("{stdout}\n{stderr}"), stdout, stderr };
+    let output = Output::of(plain(stdout).into_owned(), plain(stderr).into_owned());
     let mut named = reader::all().iter().filter(|reader| runner == Some(reader.runner.as_str())).peekable();
     let reading = match named.peek() {
         Some(_) => named.find_map(|reader| reader.read(&output)),
-        None => read_by_all(&output),
+        None => {
+            let whole = read_by_all(&output);
+            match whole {
+                Some(Reading { does: Does::Test, .. }) => whole,
+                Some(_) | None => read_packages(&output).or(whole),
+            }
+        }
     };
     reading.map(|mut reading| {
         reading.failing = distinct(reading.failing);
@@ -212,6 +223,14 @@ fn read_by_all(output: &Output) -> Option<Reading> {
         others.order_by_key(|reading| (!reading.found(), reading.does == Does::Look));
         others.into_iter().next()
     })
+}
+
+/// The combined reading of the tests of all packages, if the lines of an output begin with packages.
+fn read_packages(output: &Output) -> Option<Reading> {
+    let mut tests: Vec<Reading> = reader::packages(output).iter().filter_map(read_by_all).collect();
+    tests.retain(|reading| reading.does == Does::Test);
+    tests.order_by_key(|reading| !reading.found());
+    tests.into_iter().reduce(Reading::and)
 }
 
 /// The sum of the known numbers; None if none is known.

@@ -30,18 +30,30 @@ pub(super) fn mocha_names(text: &str) -> Vec<String> {
 pub(super) fn node_names(text: &str, reading: &mut Reading) {
     let lines: Vec<&str> = text.lines().collect();
     // Node counts a file without tests as a passed test with the name of the file.
-    let files = lines.iter().filter(|line| is_passing_file(line)).count();
+    let files = (0..lines.len()).filter(|at| is_passing_file(&lines, *at)).count();
     reading.totals.passed = reading.totals.passed.map(|passed| passed.saturating_sub(files));
     let is_tap = lines.iter().any(|line| line.starts_with("TAP version "));
     reading.failing = if is_tap { tap_names(&lines) } else { spec_names(&lines) };
 }
 
-/// True for a line like `ok 1 - /project/a.test.js` or `✔ /project/a.test.js (80.1ms)`.
-fn is_passing_file(line: &str) -> bool {
+/// True for a line like `ok 1 - /project/a.test.js` or `✔ a.test.js (80.1ms)`. Newer versions print relative
+/// paths. A test may have such a name too: it often has blanks, and a suite has tests above this line.
+fn is_passing_file(lines: &[&str], at: usize) -> bool {
+    let Some((line, above)) = lines.get(at).map(|line| (*line, lines.get(..at).unwrap_or_default())) else {
+        return false;
+    };
     let in_tap = line.strip_prefix("ok ").and_then(|rest| rest.split_once(" - ")).map(|(_, name)| name);
     let name = in_tap.or_else(|| line.strip_prefix("✔ ").map(untimed)).unwrap_or_default();
-    let end = std::path::Path::new(name).extension().and_then(std::ffi::OsStr::to_str);
-    end.is_some_and(|end| ["js", "cjs", "mjs", "ts", "cts", "mts"].contains(&end))
+    let path = std::path::Path::new(name);
+    let end = path.extension().and_then(std::ffi::OsStr::to_str);
+    if !end.is_some_and(|end| ["js", "cjs", "mjs", "ts", "cts", "mts"].contains(&end)) {
+        return false;
+    }
+    let is_suite = || {
+        above.last().is_some_and(|line| line.starts_with("    1.."))
+            || above.iter().any(|line| line.strip_prefix("▶ ").map(untimed) == Some(name))
+    };
+    path.is_absolute() || !name.contains(' ') && !is_suite()
 }
 
 /// The names in lines like `not ok 2 - total`, with the names above them in the tree. A suite that fails only

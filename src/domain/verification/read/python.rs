@@ -119,7 +119,8 @@ fn headings(text: &str) -> Vec<String> {
 /// The test, or the file, at which a run died.
 fn running(text: &str) -> Option<String> {
     let line = last(text, |line| line.contains(".py"))?;
-    if line.contains("::") && !line.contains("%]") {
+    let is_test = line.split_once("::").is_some_and(|(file, _)| is_python(file) && !file.contains(' '));
+    if is_test && !line.contains("%]") {
         return Some(line.trim_end().to_owned());
     }
     line.split(' ').next().filter(|name| is_python(name)).map(str::to_owned)

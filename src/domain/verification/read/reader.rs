@@ -20,11 +20,29 @@ pub(super) fn all() -> &'static [Reader] {
     &READERS.readers
 }
 
+/// The outputs of the packages of a workspace, if each line begins with the name of its package. Lines of
+/// packages that run at the same time are mixed.
+pub(super) fn packages(output: &Output) -> Vec<Output> {
+    let mut streams: IndexMap<&str, [String; 2]> = IndexMap::new();
+    for (text, is_stderr) in [(&output.stdout, false), (&output.stderr, true)] {
+        for line in READERS.package.all(text) {
+            let Some(name) = line.get(1) else { continue };
+            let [stdout, stderr] = streams.entry(name.as_str()).or_default();
+            let stream = if is_stderr { stderr } else { stdout };
+            stream.push_str(line.get(2).map_or("", |rest| rest.as_str()));
+            stream.push('\n');
+        }
+    }
+    streams.into_values().map(|[stdout, stderr]| Output::of(stdout, stderr)).collect()
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Readers {
     /// Matches a number with its word, in either order.
     number: Pattern,
+    /// Matches a line of a package, with the package and the text of the line.
+    package: Pattern,
     words: HashMap<Part, Vec<String>>,
     readers: Vec<Reader>,
 }
