@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use crate::domain::packed::list;
-use crate::domain::verification::detect::{Detected, Directory, detect};
+use crate::domain::verification::detect::{Detected, Directory, detect, detect_above};
 
 /// Maximum depth of directories that are searched.
 const MOST_DEEP: usize = 2;
@@ -14,6 +14,8 @@ const MOST_DIRECTORIES: usize = 400;
 const MOST_BYTES: u64 = 1024 * 1024;
 struct OnDisk<'a> {
     path: PathBuf,
+    /// The directory in which detection began.
+    start: &'a Path,
     environment: &'a Environment,
 }
 
@@ -31,6 +33,11 @@ impl Directory for OnDisk<'_> {
 
     fn has(&self, name: &str) -> bool {
         self.path.join(name).exists()
+    }
+
+    fn has_above(&self, name: &str) -> bool {
+        let above = self.path.ancestors().skip(1).take_while(|above| above.starts_with(self.start));
+        above.into_iter().any(|above| above.join(name).exists())
     }
 
     fn names_in(&self, place: &str) -> Vec<String> {
@@ -80,6 +87,8 @@ fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
 /// Every project at or below a directory, apart from projects that are a part of another one.
 pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
     let mut found: Vec<Detected> = Vec::new();
+    // Tests that run from a directory above. They do not cover what else is below it.
+    let mut moved: Vec<Detected> = Vec::new();
     let mut left = vec![(start.to_owned(), 0)];
     let mut seen = 0;
     while let Some((path, depth)) = left.pop() {
@@ -87,23 +96,58 @@ pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
         if seen > MOST_DIRECTORIES {
             break;
         }
-        let directory = OnDisk { path: path.clone(), environment };
-        let place = path.strip_prefix(start).unwrap_or(&path).display().to_string();
-        let place = if place.is_empty() { ".".to_owned() } else { place };
+        let directory = OnDisk { path: path.clone(), start, environment };
+        let place = shown(start, &path);
         for project in detect(&directory) {
             let is_part = |outer: &Detected| {
                 outer.includes(&project)
                     && (outer.directory == "." || place.starts_with(&format!("{}/", outer.directory)))
             };
-            if !found.iter().any(is_part) {
-                found.push(Detected { directory: place.clone(), ..project });
+            if found.iter().any(is_part) {
+                continue;
+            }
+            let above = if project.is_without_manifest() { home(&directory) } else { None };
+            match above {
+                Some(above) => add(&mut moved, above),
+                None => found.push(Detected { directory: place.clone(), ..project }),
             }
         }
         if depth < MOST_DEEP {
             left.extend(below(&directory).into_iter().rev().map(|path| (path, depth + 1)));
         }
     }
+    found.extend(moved);
     found
+}
+
+/// The path of a directory, relative to the one where detection began.
+fn shown(start: &Path, path: &Path) -> String {
+    let place = path.strip_prefix(start).unwrap_or(path).display().to_string();
+    if place.is_empty() { ".".to_owned() } else { place }
+}
+
+/// The project of tests in a directory that run from one above it. The nearest directory with a module that they
+/// import counts. None if they run from where they are.
+fn home(tests: &OnDisk<'_>) -> Option<Detected> {
+    let start = tests.start;
+    let homes = tests.path.ancestors().take_while(|path| path.starts_with(start));
+    let (home, project) = homes.into_iter().find_map(|home| {
+        let directory = OnDisk { path: home.to_owned(), start, environment: tests.environment };
+        let place = tests.path.strip_prefix(home).ok()?.to_str()?;
+        Some((home, detect_above(&directory, place)?))
+    })?;
+    (home != tests.path).then(|| Detected { directory: shown(start, home), ..project })
+}
+
+/// Adds the checks of a project to those of the same directory.
+fn add(projects: &mut Vec<Detected>, project: Detected) {
+    match projects.iter_mut().find(|one| one.directory == project.directory) {
+        Some(same) => {
+            let new = project.checks.into_iter().filter(|check| !same.checks.contains(check));
+            same.checks.extend(new.collect::<Vec<_>>());
+        }
+        None => projects.push(project),
+    }
 }
 
 fn below(directory: &OnDisk<'_>) -> Vec<PathBuf> {

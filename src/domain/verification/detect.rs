@@ -3,11 +3,13 @@
 use std::sync::LazyLock;
 
 use globset::Glob;
+use indexmap::IndexSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Kind;
 use crate::domain::packed::{list, pairs, read};
+use crate::domain::pattern::Pattern;
 use crate::domain::typed::from_yaml;
 
 /// A directory of the project, as detection reads it.
@@ -16,6 +18,8 @@ pub trait Directory {
     fn text(&self, name: &str) -> Option<String>;
     /// True if there is a file or directory of this name.
     fn has(&self, name: &str) -> bool;
+    /// True if a directory above this one, within the project, has a file or directory of this name.
+    fn has_above(&self, name: &str) -> bool;
     /// The names in this directory (`place` is empty) or in one below it; empty if that does not exist.
     fn names_in(&self, place: &str) -> Vec<String>;
     /// True if a Python interpreter has a module.
@@ -89,6 +93,11 @@ impl Detected {
             checks,
             holds_packages: false,
         }
+    }
+
+    /// True if it was recognised by Python tests alone.
+    pub fn is_without_manifest(&self) -> bool {
+        self.language == "python" && !list("python_markers").contains(&self.marker.as_str())
     }
 
     /// True if `inner`, a project below this one, is covered by its checks. It must have the same language. A
@@ -327,6 +336,9 @@ struct Runner {
     #[serde(default)]
     files: Vec<String>,
     table: Option<String>,
+    /// True if packages below its files use it too, like the members of a workspace.
+    #[serde(default)]
+    reaches_down: bool,
     /// The interpreter, if its modules can be looked up. A manager has an environment of its own.
     interpreter: Option<String>,
     tool: String,
@@ -339,7 +351,10 @@ impl Runner {
             runner.files.iter().any(|file| directory.has(file))
                 || runner.table.as_ref().is_some_and(|table| said.contains(table))
         };
-        RUNNERS.python.iter().find(is_used).or(RUNNERS.python.last())
+        let is_used_above =
+            |runner: &&Self| runner.reaches_down && runner.files.iter().any(|file| directory.has_above(file));
+        let runners = || RUNNERS.python.iter();
+        runners().find(is_used).or_else(|| runners().find(is_used_above)).or(RUNNERS.python.last())
     }
 
     /// The command for a tool that is both a module and a program of the same name.
@@ -363,12 +378,11 @@ struct Runners {
 static RUNNERS: LazyLock<Runners> = LazyLock::new(|| read("src/domain/verification/detect.yaml"));
 
 fn detect_python(directory: &dyn Directory) -> Option<Detected> {
-    let tests = tests(directory);
+    let tests = tests(directory, "");
     let marker =
         list("python_markers").iter().find(|name| directory.has(name)).map(|name| (*name).to_owned());
     let marker = marker.or_else(|| tests.first().cloned())?;
-    let said: String =
-        list("python_markers").iter().filter_map(|name| directory.text(name)).collect::<Vec<_>>().join("\n");
+    let said = said(directory);
     let runner = Runner::of(directory, &said)?;
     let uses = |tool: &str, files: &[&str]| {
         said.contains(&format!("[tool.{tool}"))
@@ -376,11 +390,11 @@ fn detect_python(directory: &dyn Directory) -> Option<Detected> {
             || files.iter().any(|name| directory.has(name))
     };
     let mut checks = Vec::new();
-    if let Some(command) =
-        own_script(directory, &said, runner).or_else(|| unit_tests(directory, &said, runner, &tests))
-    {
-        checks.push(Check::new(Kind::UnitTest, command, true));
-    }
+    let commands = match own_script(directory, &said, runner) {
+        Some(script) => vec![script],
+        None => unit_tests(directory, &said, runner, &tests),
+    };
+    checks.extend(commands.into_iter().map(|command| Check::new(Kind::UnitTest, command, true)));
     if uses("ruff", &["ruff.toml", ".ruff.toml"]) {
         checks.push(Check::new(Kind::Lint, format!("{} check .", runner.tool("ruff")), true));
     } else if uses("flake8", &[".flake8"]) {
@@ -398,6 +412,51 @@ fn detect_python(directory: &dyn Directory) -> Option<Detected> {
     let mut detected = Detected::new("python", marker, checks);
     detected.manager = runner.name.as_deref();
     Some(detected)
+}
+
+/// The texts of all manifests of Python.
+fn said(directory: &dyn Directory) -> String {
+    list("python_markers").iter().filter_map(|name| directory.text(name)).collect::<Vec<_>>().join("\n")
+}
+
+/// The project of Python tests that have no manifest beside them, if they import something of a directory above
+/// them: they run from there. `place` is the directory in which the tests were found.
+pub fn detect_above(directory: &dyn Directory, place: &str) -> Option<Detected> {
+    let tests = tests(directory, place);
+    let is_here = |test: &String| is_for(directory, test);
+    if place.contains(char::is_whitespace) || !tests.iter().take(MOST_READ).any(is_here) {
+        return None;
+    }
+    let said = said(directory);
+    let runner = Runner::of(directory, &said)?;
+    let mut commands = unit_tests(directory, &said, runner, &tests);
+    // Only these tests were found to belong here.
+    if let [command] = commands.as_mut_slice()
+        && *command == runner.tool("pytest")
+    {
+        command.push_str(&format!(" {place}"));
+    }
+    let checks = commands.into_iter().map(|command| Check::new(Kind::UnitTest, command, true)).collect();
+    let mut detected = Detected::new("python", tests.first()?, checks);
+    detected.manager = runner.name.as_deref();
+    Some(detected)
+}
+
+/// True if a test below a directory imports a module of the directory, or of `src` in it.
+fn is_for(directory: &dyn Directory, test: &str) -> bool {
+    static IMPORT: Pattern = Pattern::new(r"^[ \t]*(?:from|import)[ \t]+(?:(\w+)|\.\.)");
+    let Some((own, _)) = test.rsplit_once('/') else { return false };
+    let text = directory.text(test).unwrap_or_default();
+    IMPORT.all(&text).any(|import| match import.get(1) {
+        Some(module) => {
+            let names = [module.as_str().to_owned(), format!("{}.py", module.as_str())];
+            let is_in = |place: &str| names.iter().any(|name| directory.has(&join(place, name)));
+            // unittest and pytest find the modules beside a test anyway.
+            !is_in(own) && (is_in("") || is_in("src"))
+        }
+        // A relative import out of the directory of the tests needs the place above all packages.
+        None => directory.has(&join(own, "__init__.py")) && !directory.has("__init__.py"),
+    })
 }
 
 /// The command that the project itself defines for its tests: a script of its manager, or an environment of
@@ -429,9 +488,9 @@ fn has_key(text: &str, table: &str, key: &str) -> bool {
         .any(|line| line.split_once('=').is_some_and(|(name, _)| name.trim().trim_matches('"') == key))
 }
 
-/// The command for the unit tests; None if there are none. It is pytest if the tests need it, or if the
-/// project names it (and it is installed, if the tests are unittest's), else unittest.
-fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[String]) -> Option<String> {
+/// The commands for the unit tests. It is pytest if the tests need it, or if the project names it (and it is
+/// installed, if the tests are unittest's), else unittest.
+fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[String]) -> Vec<String> {
     let texts: Vec<String> = tests.iter().take(MOST_READ).filter_map(|name| directory.text(name)).collect();
     let needs = directory.has("pytest.ini")
         || ["", "tests/", "test/"].iter().any(|place| directory.has(&format!("{place}conftest.py")))
@@ -440,10 +499,12 @@ fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[S
     let is_there = || runner.interpreter.as_ref().is_none_or(|python| directory.has_module(python, "pytest"));
     let is_named = said.contains("pytest");
     if needs || is_named && (!is_unittest || is_there()) {
-        return Some(runner.tool("pytest"));
+        return vec![runner.tool("pytest")];
     }
     let has_tests = !tests.is_empty() || directory.has("tests") || directory.has("test");
-    has_tests.then(|| format!("{}{}", runner.module("unittest discover"), start(directory, tests)))
+    let starts = if has_tests { starts(directory, tests) } else { Vec::new() };
+    let discover = runner.module("unittest discover");
+    starts.iter().map(|start| format!("{discover}{start}")).collect()
 }
 
 /// True if only pytest can run a test file: it imports pytest, or its tests are plain functions.
@@ -455,33 +516,71 @@ fn is_pytest(text: &str) -> bool {
     })
 }
 
-/// The test files in [`PLACES`], those at the root first.
-fn tests(directory: &dyn Directory) -> Vec<String> {
+/// The test files in [`PLACES`] below a place, those at the root first. If there are none, those one level below
+/// the directories of tests.
+fn tests(directory: &dyn Directory, below: &str) -> Vec<String> {
     let is_test = |name: &String| {
         let path = std::path::Path::new(name);
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         path.extension().is_some_and(|end| end == "py")
             && (stem.starts_with("test_") || stem.ends_with("_test"))
     };
-    let in_place = |place: &&str| -> Vec<String> {
-        let names = directory.names_in(place);
-        let whole = |name: String| if place.is_empty() { name } else { format!("{place}/{name}") };
-        names.into_iter().filter(is_test).map(whole).collect()
+    let in_place = |place: String| -> Vec<String> {
+        let names = directory.names_in(&place);
+        names.into_iter().filter(is_test).map(|name| join(&place, &name)).collect()
     };
-    PLACES.iter().flat_map(in_place).collect()
+    let places = PLACES.iter().map(|place| join(below, place));
+    let found: Vec<String> = places.flat_map(in_place).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    let is_data = |name: &String| {
+        name.contains('.')
+            || name.contains(char::is_whitespace)
+            || list("foreign_directories").iter().chain(list("example_directories")).any(|one| one == name)
+    };
+    let deeper = ["tests", "test"].iter().flat_map(|place| {
+        let place = join(below, place);
+        let names = directory.names_in(&place).into_iter().filter(|name| !is_data(name));
+        names.map(|name| join(&place, &name)).collect::<Vec<_>>()
+    });
+    deeper.flat_map(in_place).collect()
 }
 
-/// The option with the start directory for unittest, if the tests are in a directory that is no package.
-/// unittest runs at the root, so that the tests find the sources.
-fn start(directory: &dyn Directory, tests: &[String]) -> String {
-    if tests.iter().any(|name| !name.contains('/')) {
-        return String::new();
+fn join(place: &str, name: &str) -> String {
+    match (place, name) {
+        (alone, "") | ("", alone) => alone.to_owned(),
+        (place, name) => format!("{place}/{name}"),
     }
-    let place = ["tests", "test"].into_iter().find(|place| directory.has(place));
-    match place {
-        Some(place) if !directory.has(&format!("{place}/__init__.py")) => format!(" -s {place}"),
-        Some(_) | None => String::new(),
+}
+
+/// The most start directories of unittest, each of which is a check.
+const MOST_STARTS: usize = 4;
+
+/// The options with the start directories for unittest: the directories of tests, or the packages around them.
+/// unittest runs at the root, so that the tests find the sources. There it needs no option for packages.
+fn starts(directory: &dyn Directory, tests: &[String]) -> Vec<String> {
+    let start = |test: &String| {
+        let mut start = test.as_str();
+        while let Some((outer, _)) = start.rsplit_once('/') {
+            start = outer;
+            if !directory.has(&format!("{start}/__init__.py")) {
+                return format!(" -s {start}");
+            }
+        }
+        String::new()
+    };
+    if tests.is_empty() {
+        let is_plain = |place: &&str| directory.has(place) && !directory.has(&format!("{place}/__init__.py"));
+        let place = ["tests", "test"].into_iter().find(|place| directory.has(place)).filter(is_plain);
+        return vec![place.map_or_else(String::new, |place| format!(" -s {place}"))];
     }
+    let starts: IndexSet<String> = if tests.iter().any(|name| !name.contains('/')) {
+        IndexSet::from([String::new()])
+    } else {
+        tests.iter().map(start).take(MOST_READ).collect()
+    };
+    starts.into_iter().take(MOST_STARTS).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,9 @@ impl Directory for Files {
     fn has(&self, name: &str) -> bool {
         self.0.keys().any(|path| *path == name || path.starts_with(&format!("{name}/")))
     }
+    fn has_above(&self, name: &str) -> bool {
+        self.has(&format!("above/{name}"))
+    }
     fn names_in(&self, place: &str) -> Vec<String> {
         let below = |path: &&'static str| match place {
             "" => Some(*path),
@@ -124,6 +127,70 @@ fn what_the_tests_are_decides_the_runner() {
         commands(&[("tests/test_a.py", case), ("tests/__init__.py", ""), ("setup.py", "")]),
         ["python3 -m unittest discover"]
     );
+}
+
+const CASE: &str = "import unittest\nclass A(unittest.TestCase):\n    def test_a(self): pass\n";
+
+#[test]
+fn tests_one_level_deeper_run_from_the_project() {
+    assert_eq!(
+        commands(&[("tests/integration/test_a.py", CASE), ("src/cart.py", "")]),
+        ["python3 -m unittest discover -s tests/integration"]
+    );
+    assert_eq!(
+        commands(&[("tests/one/test_a.py", CASE), ("tests/two/test_b.py", CASE), ("setup.py", "")]),
+        ["python3 -m unittest discover -s tests/one", "python3 -m unittest discover -s tests/two"]
+    );
+    assert_eq!(
+        commands(&[("tests/one/test_a.py", CASE), ("tests/one/__init__.py", ""), ("setup.py", "")]),
+        ["python3 -m unittest discover -s tests"]
+    );
+    // Beside tests, a directory below may hold anything that looks like some.
+    assert_eq!(
+        commands(&[("tests/test_a.py", CASE), ("tests/data/test_b.py", CASE)]),
+        ["python3 -m unittest discover -s tests"]
+    );
+    assert_eq!(commands(&[("tests/fixtures/test_a.py", CASE), ("src/cart.py", "")]), Vec::<String>::new());
+}
+
+#[test]
+fn tests_run_from_the_directory_whose_modules_they_import() {
+    let above = |place: &str, test: &'static str, more: &[&'static str]| {
+        let path: &'static str = Box::leak(format!("{place}/test_a.py").into_boxed_str());
+        let files = more.iter().map(|path| (*path, "")).chain([(path, test)]);
+        let place = place.split('/').next().unwrap();
+        let found = detect_above(&Files(files.collect()), place)?;
+        Some(found.checks.into_iter().map(|check| check.command).collect::<Vec<_>>().join("; "))
+    };
+    let case: &str = "import unittest\nfrom src.cart import x\n";
+    for place in ["Tests", "unit_tests", "테스트"] {
+        let command = format!("python3 -m unittest discover -s {place}");
+        assert_eq!(above(place, case, &["src/cart.py"]), Some(command));
+    }
+    let shop = "import unittest\nfrom shop.cart import x\n";
+    assert_eq!(
+        above("shop/tests", shop, &["shop/cart.py"]).as_deref(),
+        Some("python3 -m unittest discover -s shop/tests")
+    );
+    let packages = ["shop/cart.py", "shop/__init__.py", "shop/tests/__init__.py"];
+    assert_eq!(above("shop/tests", shop, &packages).as_deref(), Some("python3 -m unittest discover"));
+    let relative = "import unittest\nfrom ..cart import x\n";
+    assert_eq!(above("shop/tests", relative, &packages).as_deref(), Some("python3 -m unittest discover"));
+    assert_eq!(
+        above("Tests", "from shop import x\ndef test_a(): pass\n", &["src/shop.py"]).as_deref(),
+        Some("python3 -m pytest Tests")
+    );
+    // Nothing of this directory is imported, or the module beside the test is meant.
+    assert_eq!(above("a/tests", "import unittest\nimport app\n", &["a/app.py"]), None);
+    assert_eq!(above("Tests", "import unittest\nimport helper\n", &["helper.py", "Tests/helper.py"]), None);
+}
+
+#[test]
+fn members_of_a_workspace_use_its_manager() {
+    let member = [("pyproject.toml", "pytest"), ("test_a.py", "")];
+    let with = |file: &'static str| commands(&[&member[..], &[(file, "")]].concat());
+    assert_eq!(with("above/uv.lock"), ["uv run --no-sync python -m pytest"]);
+    assert_eq!(with("above/poetry.lock"), ["python3 -m pytest"]);
 }
 
 #[test]
