@@ -1,6 +1,7 @@
 //! The winner of several candidates: tests first, one candidate as it is, or none.
 
 pub(crate) mod guard;
+pub(crate) mod probe;
 pub(crate) mod proof;
 pub(crate) mod rank;
 

@@ -58,6 +58,9 @@ const UNDECIDED_BY_TRIAL: &str = "They are different changes that pass the same 
 /// Next step if the candidates were tried and no probe printed anything.
 const UNDECIDED_IN_SILENCE: &str = "They are different changes that pass the same tests, and the probes printed nothing on standard output. Give `probe` commands that print what the program does for inputs that no test has. Or use mode llm_judge.";
 
+/// Next step if the candidates were tried and no test gave a result.
+const UNDECIDED_UNTESTED: &str = "No test gave a result in the copies of the project, which have no files that git ignores (such as .venv or node_modules); see `base`. Give checks in `verify` that run without those, or test the candidates yourself and give test_results. Or use mode llm_judge.";
+
 /// Some candidates can win, but nothing tells them apart: no judge was asked or could be read, the judge
 /// wavered, or the known facts are equal. In each case the caller has to look.
 #[derive(Clone, Debug, Serialize)]
@@ -251,7 +254,11 @@ impl Parts<'_> {
         let between = self.ranking.level().iter().filter_map(|index| self.candidates.get(*index));
         let (undecided, hint) = if self.differ {
             (
-                "these candidates pass the same tests and behave differently under the probes; how many behave alike says nothing about who is right",
+                if self.has_tests() {
+                    "these candidates pass the same tests and behave differently under the probes; how many behave alike says nothing about who is right"
+                } else {
+                    "these candidates behave differently under the probes; how many behave alike says nothing about who is right"
+                },
                 "Show the user the outputs in `candidates[].probes` side by side and ask which is right; then make a test of it and select again.",
             )
         } else {
@@ -259,6 +266,7 @@ impl Parts<'_> {
                 "no known fact separates these candidates; their length, order and author do not decide",
                 match &self.trial {
                     None => UNDECIDED,
+                    Some(_) if !self.has_tests() => UNDECIDED_UNTESTED,
                     Some(trial) if trial.probed_in_silence() => UNDECIDED_IN_SILENCE,
                     Some(_) => UNDECIDED_BY_TRIAL,
                 },

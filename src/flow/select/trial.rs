@@ -19,6 +19,7 @@ use crate::domain::cut::tail;
 use crate::domain::diff::Patch;
 use crate::domain::order::Gather;
 use crate::domain::select::guard::{Touched, without_tests};
+use crate::domain::select::probe::{Repeats, without_times};
 use crate::domain::select::proof::{Observed, Weighed, parts, weigh};
 use crate::domain::select::{Proof, Tests};
 use crate::domain::verification::Kind;
@@ -215,16 +216,38 @@ impl Trial<'_> {
             return Ok(BTreeMap::new());
         }
         let trials = &self.trials;
-        let runs = numbers.iter().map(|(_, number)| trials.probe(*number));
-        let (base, runs) = join(trials.probe(0), join_all(runs.collect::<Vec<_>>())).await;
+        let run = || join_all(numbers.iter().map(|(_, number)| trials.probe(*number)));
+        let (base, runs) = join(trials.probe(0), run()).await;
         self.base_probes = base?;
+        let mut runs: Vec<Vec<ProbeNote>> = runs.into_iter().collect::<Result<_, _>>()?;
+        let mut repeats = vec![Repeats::Whole; trials.probes.len()];
+        let marks = |repeats: &[Repeats], probes: &[ProbeNote]| -> Vec<String> {
+            probes.iter().zip(repeats).map(|(probe, repeats)| probe.mark(*repeats)).collect()
+        };
+        let all_alike = |runs: &[Vec<ProbeNote>]| {
+            runs.windows(2)
+                .all(|two| matches!(two, [one, other] if marks(&repeats, one) == marks(&repeats, other)))
+        };
+        // An output that differs may do so from run to run.
+        if !all_alike(&runs) {
+            let again: Vec<Vec<ProbeNote>> = run().await.into_iter().collect::<Result<_, _>>()?;
+            repeats = (0..repeats.len()).map(|probe| repeated(&runs, &again, probe)).collect();
+            for probes in &mut runs {
+                for (probe, _) in probes.iter_mut().zip(&repeats).filter(|(_, one)| **one == Repeats::Nothing)
+                {
+                    probe.note.get_or_insert_with(|| NOT_REPEATED.to_owned());
+                }
+            }
+        }
         let mut groups: Vec<(Vec<String>, usize)> = Vec::new();
         let mut first_like = BTreeMap::new();
         let mut any_spoke = false;
         for ((index, _), probes) in numbers.iter().zip(runs) {
-            let probes = probes?;
-            let marks: Vec<String> = probes.iter().map(ProbeNote::mark).collect();
-            any_spoke |= probes.iter().any(ProbeNote::speaks);
+            let marks = marks(&repeats, &probes);
+            any_spoke |= probes
+                .iter()
+                .zip(&repeats)
+                .any(|(one, repeats)| *repeats != Repeats::Nothing && one.speaks());
             let first = match groups.iter().find(|(known, _)| *known == marks) {
                 Some((_, first)) => *first,
                 None => {
@@ -246,6 +269,21 @@ impl Trial<'_> {
         let mut probes = self.tested.iter().flatten().flat_map(|tested| &tested.probes).peekable();
         probes.peek().is_some() && !probes.any(ProbeNote::speaks)
     }
+}
+
+/// Why a probe distinguishes nothing.
+const NOT_REPEATED: &str = "its output is not deterministic: a second run printed something else";
+
+/// The part of a probe's output that is the same in two runs of each candidate.
+fn repeated(first: &[Vec<ProbeNote>], second: &[Vec<ProbeNote>], probe: usize) -> Repeats {
+    let repeats = |how: &Repeats| {
+        let mut pairs = first.iter().zip(second);
+        pairs.all(|(first, second)| {
+            let mark = |probes: &[ProbeNote]| probes.get(probe).map(|one| one.mark(*how));
+            mark(first) == mark(second)
+        })
+    };
+    [Repeats::Whole, Repeats::WithoutTimes].into_iter().find(repeats).unwrap_or(Repeats::Nothing)
 }
 
 impl Tested {
@@ -566,6 +604,9 @@ pub struct ProbeNote {
     pub stdout: String,
     /// SHA-256 of the whole output, without the copy's own path.
     pub stdout_sha256: String,
+    /// The same without times and addresses.
+    #[serde(skip)]
+    steady_sha256: String,
     /// Why it was not run, or how it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -580,6 +621,7 @@ impl ProbeNote {
             exit_code: result.exit_code,
             stdout: head(&whole, MOST_SHOWN).to_owned(),
             stdout_sha256: Mark::of(whole.as_bytes()).sha256,
+            steady_sha256: Mark::of(without_times(&whole).as_bytes()).sha256,
             note: result.metadata.note.clone(),
         }
     }
@@ -589,7 +631,13 @@ impl ProbeNote {
         self.exit_code.is_some() && !self.stdout.trim().is_empty()
     }
 
-    fn mark(&self) -> String {
-        format!("{:?} {:?} {}", self.command, self.exit_code, self.stdout_sha256)
+    /// The behaviour that it shows, as far as runs repeat it.
+    fn mark(&self, repeats: Repeats) -> String {
+        let output = match repeats {
+            Repeats::Whole => &self.stdout_sha256,
+            Repeats::WithoutTimes => &self.steady_sha256,
+            Repeats::Nothing => return String::new(),
+        };
+        format!("{:?} {:?} {output}", self.command, self.exit_code)
     }
 }

@@ -339,6 +339,8 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
     let (server, _scratch) = project();
     let mut client = server
         .file("tests/check_totals.py", "import sys\nsys.path.insert(0, '.')\nfrom cart import total\nprint(total([5, 6]), total([-1]))\n")
+        .file("tests/check_time.py", "import sys, time\nsys.path.insert(0, '.')\nfrom cart import total\nbegin = time.perf_counter()\nprint(total([5, 6]), object())\nprint(f'done in {time.perf_counter() - begin:.9f}s')\n")
+        .file("tests/check_chance.py", "import random\nprint(random.random())\n")
         .start();
     let fixed = |body: &str| diff(body);
     let all = json!([
@@ -371,6 +373,19 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
         (&json!("right"), &json!(false)),
         "{settled}"
     );
+    // Times and addresses differ from run to run, and hide no other difference.
+    let timed = json!([{ "command": "python3 tests/check_time.py" }]);
+    let settled = select(&mut client, with(&alike, timed.clone(), "tests_first"));
+    assert_eq!(settled["winner_id"], "right", "{settled}");
+    let differing = select(&mut client, with(&all, timed, "tests_first"));
+    assert!(differing["hint"].as_str().unwrap().contains("ask which is right"), "{differing}");
+    // Chance distinguishes nothing.
+    let chance = json!([{ "command": "python3 tests/check_chance.py" }]);
+    let unsettled = select(&mut client, with(&alike, chance, "tests_first"));
+    assert_eq!(unsettled["winner_id"], Value::Null, "{unsettled}");
+    assert!(unsettled["hint"].as_str().unwrap().contains("Give `probe`"), "{unsettled}");
+    let note = report(&unsettled, "right")["probes"][0]["note"].clone();
+    assert!(note.as_str().unwrap().contains("not deterministic"), "{unsettled}");
     // A probe that prints nothing shows nothing.
     let silent = json!([{ "command": "python3 test_cart.py" }]);
     let unsettled = select(&mut client, with(&alike, silent, "tests_first"));
@@ -386,6 +401,18 @@ fn candidates_that_pass_and_behave_differently_are_put_before_whoever_asked() {
         let refused = select(&mut client, arguments);
         assert!(refused["error"].as_str().unwrap().contains(why), "{refused}");
     }
+}
+
+#[test]
+fn who_tested_nothing_is_not_told_that_tests_passed() {
+    let (server, _scratch) = project();
+    let mut client = server.start();
+    let candidates =
+        json!([candidate("a", "codex", &diff("sum(items)")), candidate("b", "gemini", &diff("0"))]);
+    let verify = json!([{ "command": ".venv/bin/python -m unittest" }]);
+    let result = select(&mut client, json!({ "candidates": candidates, "verify": verify }));
+    assert_eq!(result["winner_id"], Value::Null, "{result}");
+    assert!(result["hint"].as_str().unwrap().starts_with("No test gave a result"), "{result}");
 }
 
 #[test]
