@@ -9,11 +9,14 @@ mod hunk;
 mod name;
 mod parse;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::canonical_combining_class;
 
 use super::change::Mark;
 use super::comment::{is_documentation, is_silent};
@@ -162,7 +165,10 @@ fn name(letter: char) -> Option<&'static str> {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             "direction mark"
         }
-        '\u{fe00}'..='\u{fe0f}' => "variation selector",
+        '\u{fe00}'..='\u{fe0f}' | '\u{180b}'..='\u{180d}' => "variation selector",
+        '\u{2061}'..='\u{2064}' => "invisible operator",
+        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => "Hangul filler",
+        '\u{2800}' => "braille blank",
         '\u{e0000}'..='\u{e007f}' => "tag letter",
         '\u{300}'..='\u{36f}' => "combining mark",
         letter if letter.is_control() => "control character",
@@ -170,8 +176,24 @@ fn name(letter: char) -> Option<&'static str> {
     })
 }
 
+/// As [`name`], and also for letters that Unicode can write in another way, like the parts of a Hangul syllable.
+fn exact_name(letter: char) -> Option<&'static str> {
+    name(letter).or_else(|| match letter {
+        '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => {
+            Some("part of a syllable")
+        }
+        letter if canonical_combining_class(letter) > 0 => Some("combining mark"),
+        letter if !std::iter::once(letter).nfc().eq([letter]) => Some("not in NFC"),
+        _ => None,
+    })
+}
+
 fn is_blank(letter: char) -> bool {
-    letter.is_whitespace() && letter != '\u{85}' && letter != '\u{2028}' && letter != '\u{2029}'
+    match letter {
+        '\u{85}' | '\u{2028}' | '\u{2029}' => false,
+        '\u{2800}' | '\u{3164}' | '\u{ffa0}' => true,
+        letter => letter.is_whitespace(),
+    }
 }
 
 fn has_no_width(letter: char) -> bool {
@@ -181,16 +203,16 @@ fn has_no_width(letter: char) -> bool {
 /// A line for a message. Invisible characters are named, the line end is removed, tabs and blanks stay.
 fn shown(text: &str) -> String {
     let text = text.trim_end_matches(['\n', '\r']);
-    escaped(text)
+    escaped(text, name)
 }
 
-/// Like [`shown`], but with visible tabs, trailing blanks and line end.
+/// Like [`shown`], but with visible tabs, trailing blanks, line end, and code points of composed letters.
 fn shown_exactly(text: &str) -> String {
     let body = text.trim_end_matches(['\n', '\r']);
     let end = text.strip_prefix(body).unwrap_or_default();
     let trimmed = body.trim_end_matches([' ', '\t']);
     let trailing = body.len() - trimmed.len();
-    let mut shown = escaped(trimmed).replace('\t', "\\t");
+    let mut shown = escaped(trimmed, exact_name).replace('\t', "\\t");
     match trailing {
         0 => {}
         1 => shown += "<1 blank at the end>",
@@ -201,7 +223,7 @@ fn shown_exactly(text: &str) -> String {
     shown + &end.replace('\r', "\\r").replace('\n', "\\n")
 }
 
-fn escaped(text: &str) -> String {
+fn escaped(text: &str, name: fn(char) -> Option<&'static str>) -> String {
     let mut out = String::new();
     for (count, letter) in text.chars().enumerate() {
         if count == MOST {
@@ -221,7 +243,10 @@ fn escaped(text: &str) -> String {
 /// The visible form of a line: lines that look the same have the same form.
 fn looks(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for letter in text.chars().filter(|letter| !has_no_width(*letter) || *letter == '\t') {
+    // A letter and its decomposed form look the same.
+    let composed =
+        if text.is_ascii() { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect::<String>()) };
+    for letter in composed.chars().filter(|letter| !has_no_width(*letter) || *letter == '\t') {
         if !is_blank(letter) {
             out.push(letter);
         } else if !out.ends_with(' ') || letter == ' ' {
@@ -469,10 +494,23 @@ mod more_tests {
             ("\u{feff}a", "a"),
             ("\tif x:", "    if x:"),
             ("a\r\n", "a\n"),
+            ("\u{c81c}\u{baa9}", "\u{110c}\u{1166}\u{1106}\u{1169}\u{11a8}"),
+            ("\u{e9}", "e\u{301}"),
+            ("\u{304c}", "\u{304b}\u{3099}"),
+            ("5 \u{2126}", "5 \u{3a9}"),
+            ("a b", "a\u{3164}b"),
+            ("ab", "a\u{2062}b"),
         ] {
             assert!(look_the_same(left, right), "{left:?} {right:?}");
         }
-        for (left, right) in [("a b", "ab"), ("    a", "  a"), ("a", "b")] {
+        assert_eq!(
+            shown_exactly("\u{1103}\u{1161}e\u{301}"),
+            "<U+1103 part of a syllable><U+1161 part of a syllable>e<U+0301 combining mark>"
+        );
+        assert_eq!((shown_exactly("다é"), shown("\u{1103}")), ("다é".to_owned(), "\u{1103}".to_owned()));
+        for (left, right) in
+            [("a b", "ab"), ("    a", "  a"), ("a", "b"), ("e", "e\u{301}b"), ("\u{ff21}", "A")]
+        {
             assert!(!look_the_same(left, right), "{left:?} {right:?}");
         }
     }

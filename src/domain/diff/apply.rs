@@ -88,7 +88,7 @@ impl HunkFailure {
 }
 
 /// Next step if lines differ only in invisible characters.
-const UNSEEN: &str = "The lines look the same; the message shows invisible characters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
+const UNSEEN: &str = "The lines look the same; the message shows invisible characters and decomposed letters in <> (or as \\t, \\r). Copy these lines from the file byte for byte.";
 /// Next step if a patch cannot contain the line, because JSON holds only Unicode.
 const NOT_TEXT: &str = "This line of the file is not UTF-8, so no patch can name it: leave it out of the hunk's context. To change the line itself, edit the file without a patch.";
 
