@@ -11,6 +11,8 @@
 
 pub(crate) mod canonical;
 pub(crate) mod choice;
+mod denial;
+pub(crate) mod stated;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::domain::answer::{document, looks_like_json};
 use crate::domain::pattern::Pattern;
-use crate::domain::vote::choice::stated;
+use crate::domain::vote::stated::stated;
 
 /// A piece of an output.
 #[derive(Clone, Debug, PartialEq)]

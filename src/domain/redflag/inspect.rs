@@ -13,7 +13,7 @@ use crate::domain::cut::cut;
 use crate::domain::json_schema;
 use crate::domain::pattern::Pattern;
 use crate::domain::rule::{RuleError, verdict};
-use crate::domain::vote::choice::stated;
+use crate::domain::vote::stated::stated;
 
 /// The most schema errors that a finding names.
 const MOST_ERRORS: usize = 5;

@@ -181,11 +181,14 @@ fn undressed_but_code(text: &str) -> &str {
     }
 }
 
-fn enclosed<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
+pub(super) fn enclosed<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     let inner = text.strip_prefix(mark)?.strip_suffix(mark)?;
     // A name with double underscores around it, like `__init__`.
     let is_name = mark == "__" && inner.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
-    (!inner.is_empty() && !inner.contains(mark) && !is_name).then_some(inner)
+    // A pattern for the names of files, like `*.*` and `**/src/**`.
+    let is_glob = mark.starts_with('*')
+        && (inner.starts_with('/') && inner.ends_with('/') || mark == "*" && inner.starts_with('.'));
+    (!inner.is_empty() && !inner.contains(mark) && !is_name && !is_glob).then_some(inner)
 }
 
 fn in_parentheses(text: &str) -> Option<&str> {

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use thiserror::Error;
 
-use super::canonical::{Canonical, unfenced};
+use super::canonical::Canonical;
+use super::denial;
+use super::stated::stated;
 use crate::domain::order::Gather;
 use crate::domain::packed::list;
-use crate::domain::pattern::Pattern;
 
 /// The most options of one vote.
 pub const MOST_OPTIONS: usize = 20;
@@ -30,6 +31,8 @@ struct Listed {
     /// The single letter that is a name of the option, if there is one. Within a sentence it must have this
     /// case, since `a` is a word.
     letter: Option<String>,
+    /// The words with their signs, if another option has the same words: `int` beside `int*`.
+    signs: Option<Vec<String>>,
 }
 
 /// The error for a list of options that cannot be used.
@@ -69,19 +72,26 @@ impl Options {
         if let Some(at) = written.iter().position(bad) {
             return Err(OptionsError::Length(at));
         }
-        for (at, one) in written.iter().enumerate() {
-            if let Some(other) = written.iter().take(at).position(|other| words(other) == words(one)) {
+        let of_words: Vec<(Vec<String>, Vec<String>)> =
+            written.iter().map(|text| (words(text), signs(text))).collect();
+        for (at, one) in of_words.iter().enumerate() {
+            if let Some(other) = of_words.iter().take(at).position(|other| other == one) {
                 return Err(OptionsError::Same(other, at));
             }
         }
         let labels: Vec<Option<(String, Vec<String>)>> = written.iter().map(|text| labelled(text)).collect();
         let marks: BTreeSet<&String> = labels.iter().flatten().map(|(label, _)| label).gather();
         let texts: BTreeSet<&Vec<String>> = labels.iter().flatten().map(|(_, text)| text).gather();
-        let has_labels = marks.len() == written.len() && texts.len() == written.len();
+        let has_labels = marks.len() == written.len();
+        let has_texts = texts.len() == written.len();
         let option = |(text, label): (String, Option<(String, Vec<String>)>)| {
-            let mut names = vec![words(&text)];
+            let own = (words(&text), signs(&text));
+            let is_like = |other: &&(Vec<String>, Vec<String>)| other.0 == own.0;
+            let has_a_double = of_words.iter().filter(is_like).count() > 1;
+            let (mut names, signs) = (vec![own.0], has_a_double.then_some(own.1));
             if let Some((label, text)) = label.filter(|_| has_labels) {
-                names.extend([vec![label], text]);
+                names.push(vec![label]);
+                names.extend(has_texts.then_some(text));
             }
             let letter = names.iter().find_map(|name| match name.as_slice() {
                 [one] if one.chars().count() == 1 && one.chars().all(char::is_alphabetic) => {
@@ -92,7 +102,7 @@ impl Options {
             let letter = letter.map(|lower| {
                 text.chars().find(|it| it.to_lowercase().eq(lower.chars())).map_or(lower, String::from)
             });
-            Listed { written: text, names, letter }
+            Listed { written: text, names, letter, signs }
         };
         Ok(Self { options: written.into_iter().zip(labels).map(option).collect() })
     }
@@ -114,13 +124,9 @@ impl Options {
 
     fn named(&self, said: &str) -> Result<&Listed, NoChoice> {
         let tokens = tokens(said);
-        let all: Vec<String> = tokens.iter().map(|token| token.lower.clone()).collect();
-        let whole = |option: &&Listed| option.names.contains(&all);
-        if let Some(option) = self.options.iter().find(whole) {
-            return Ok(option);
-        }
-        let lead_less = words(super::canonical::Canonical::of_line(said).key());
-        if let Some(option) = self.options.iter().find(|option| option.names.contains(&lead_less)) {
+        let bare = self::tokens(Canonical::of_line(said).key());
+        let is_whole = |option: &&Listed| option.is_at(&tokens) || option.is_at(&bare);
+        if let Some(option) = self.options.iter().find(is_whole) {
             return Ok(option);
         }
         let mentions = self.mentions(&tokens);
@@ -130,10 +136,19 @@ impl Options {
             return Err(if named.is_empty() { NoChoice::None } else { NoChoice::Several });
         };
         let option = self.options.get(*first).ok_or(NoChoice::None)?;
-        // `No, it is not safe` answers with its first word.
-        let leads = mentions.iter().any(|mention| {
-            mention.from == 0 && tokens.get(mention.to - 1).is_some_and(|last| last.ends_clause)
+        let all: Vec<&str> = tokens.iter().map(|token| token.lower.as_str()).collect();
+        let ends = |at: usize| tokens.get(at).is_some_and(|token| token.ends_clause);
+        // `Redis: no` denies it, though `no` is a clause of its own.
+        let is_refused = mentions.iter().filter(|mention| ends(mention.to - 1)).any(|mention| {
+            let after = (mention.to..tokens.len()).find(|at| ends(*at)).map_or(tokens.len(), |at| at + 1);
+            let own = all.get(mention.from..mention.to).unwrap_or_default();
+            !denial::denies(own) && all.get(mention.to..after).is_some_and(denial::denies)
         });
+        if is_refused {
+            return Err(NoChoice::None);
+        }
+        // `No, it is not safe` answers with its first word.
+        let leads = mentions.iter().any(|mention| mention.from == 0 && ends(mention.to - 1));
         let is_inside = |at: usize| mentions.iter().any(|mention| (mention.from..mention.to).contains(&at));
         let is_in_a_clause_with_it = |at: usize| {
             mentions.iter().any(|mention| {
@@ -141,12 +156,11 @@ impl Options {
                 tokens.get(between).is_some_and(|between| !between.iter().any(|token| token.ends_clause))
             })
         };
-        let denied = tokens.iter().enumerate().filter(|(at, _)| !is_inside(*at)).any(|(at, token)| {
-            let word = token.lower.as_str();
-            let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| token.lower.as_str());
-            let is_all_but = word == "but" && before.is_some_and(|it| ALL.contains(&it));
-            let hedges = is_all_but || list("hedging").contains(&word);
-            list("contrary").contains(&word) || hedges && is_in_a_clause_with_it(at)
+        let denied = all.iter().enumerate().filter(|(at, _)| !is_inside(*at)).any(|(at, word)| {
+            let before = at.checked_sub(1).and_then(|at| all.get(at));
+            let is_all_but = *word == "but" && before.is_some_and(|it| ALL.contains(it));
+            let hedges = || is_all_but || all.get(at..).is_some_and(denial::hedges);
+            denial::is_contrary(word) || hedges() && is_in_a_clause_with_it(at)
         });
         if denied && !leads { Err(NoChoice::None) } else { Ok(option) }
     }
@@ -166,7 +180,7 @@ impl Options {
                             .is_some_and(|letter| letter.to_lowercase() == *name.concat());
                     let keeps_case =
                         || here.iter().all(|token| option.letter.as_ref() == Some(&token.written));
-                    if is_same && (!is_letter || keeps_case()) {
+                    if is_same && option.has_signs_of(here) && (!is_letter || keeps_case()) {
                         found.push(Mention { option: number, from, to: from + name.len() });
                     }
                 }
@@ -178,6 +192,20 @@ impl Options {
             })
         };
         found.iter().copied().filter(|one| !is_part(one)).collect()
+    }
+}
+
+impl Listed {
+    /// True if words are the option and nothing else.
+    fn is_at(&self, tokens: &[Token]) -> bool {
+        let is_same = |name: &Vec<String>| tokens.iter().map(|token| &token.lower).eq(name);
+        self.names.iter().any(is_same) && self.has_signs_of(tokens)
+    }
+
+    /// True if words have the signs that tell the option from another one with the same words.
+    fn has_signs_of(&self, tokens: &[Token]) -> bool {
+        let is_same = |signs: &Vec<String>| tokens.iter().map(|token| &token.signs).eq(signs);
+        self.signs.as_ref().is_none_or(is_same)
     }
 }
 
@@ -193,44 +221,75 @@ struct Mention {
 struct Token {
     lower: String,
     written: String,
+    /// The word in small letters with the signs around it, but without the punctuation of a sentence.
+    signs: String,
     /// True if a clause ends after the word.
     ends_clause: bool,
 }
 
 fn tokens(text: &str) -> Vec<Token> {
-    let plain = super::canonical::plain(text);
-    let token = |word: &str| {
-        let is_mark = |letter: char| "\"'`*_()[]{}<>,;:!?.—–".contains(letter);
-        let core = word.trim_start_matches(is_mark);
-        let core = core.trim_end_matches(is_mark);
-        let core = if core.is_empty() {
-            word.trim_matches(|letter: char| "\"'`*_.,;:!?—–-".contains(letter))
-        } else {
-            core
-        };
-        if core.is_empty() {
-            return None;
-        }
-        let after = word.rsplit_once(core).map_or("", |(_, after)| after);
-        let ends_clause = after.contains([',', ';', ':', '.', '!', '—', '–', ')']);
-        let key = Canonical::of_line(core).key().to_lowercase();
-        Some(Token { lower: key, written: core.to_owned(), ends_clause })
-    };
-    let mut found: Vec<Token> = plain.split(' ').filter_map(token).collect();
-    // A single dash, or a word like `because`, ends the clause before it too.
-    for (at, word) in plain.split(' ').filter(|word| !word.is_empty()).enumerate() {
-        if matches!(word, "-" | "—" | "–" | "because" | "since" | "as")
-            && at > 0
-            && let Some(before) = found.get_mut(at - 1)
+    let mut found: Vec<Token> = Vec::new();
+    for word in super::canonical::plain(&spaced(text)).split(' ') {
+        // A single dash, or a word like `because`, ends the clause before it too.
+        if list("reasons").contains(&word)
+            && let Some(before) = found.last_mut()
         {
             before.ends_clause = true;
         }
+        found.extend(token(word));
     }
     found
 }
 
+/// A text with white space beside the punctuation of languages that write none there.
+fn spaced(text: &str) -> String {
+    let mut spaced = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '、' | '，' => spaced.push_str(", "),
+            '。' => spaced.push_str(". "),
+            '；' => spaced.push_str("; "),
+            '：' => spaced.push_str(": "),
+            '！' => spaced.push_str("! "),
+            '？' => spaced.push_str("? "),
+            '（' => spaced.push_str(" ("),
+            '）' => spaced.push_str(") "),
+            other => spaced.push(other),
+        }
+    }
+    spaced
+}
+
+fn token(word: &str) -> Option<Token> {
+    let is_mark = |letter: char| "\"'`*_()[]{}<>,;:!?.—–¡¿「」『』".contains(letter);
+    // `!ready` is the opposite of `ready`, so its mark stays.
+    let bare = word.trim_start_matches(['"', '\'', '`', '*', '(']);
+    let is_turned = bare.strip_prefix('!').is_some_and(|it| it.starts_with(|it: char| it.is_alphanumeric()));
+    let core = if is_turned { bare } else { word.trim_start_matches(is_mark) };
+    let core = core.trim_end_matches(is_mark);
+    let core = if core.chars().any(char::is_alphanumeric) {
+        core
+    } else {
+        word.trim_matches(|letter: char| "\"'`*_.,;:!?—–-".contains(letter))
+    };
+    if core.is_empty() {
+        return None;
+    }
+    let after = word.rsplit_once(core).map_or("", |(_, after)| after);
+    Some(Token {
+        lower: Canonical::of_line(core).key().to_lowercase(),
+        written: core.to_owned(),
+        signs: Canonical::of_line(word.trim_end_matches([',', ';', ':'])).key().to_lowercase(),
+        ends_clause: after.contains([',', ';', ':', '.', '!', '—', '–', ')']),
+    })
+}
+
 fn words(text: &str) -> Vec<String> {
     tokens(text).into_iter().map(|token| token.lower).collect()
+}
+
+fn signs(text: &str) -> Vec<String> {
+    tokens(text).into_iter().map(|token| token.signs).collect()
 }
 
 /// Splits an option like `A) token bucket` into label and text. None if it has no label.
@@ -242,76 +301,9 @@ fn labelled(text: &str) -> Option<(String, Vec<String>)> {
     (is_label && !label.is_empty() && !text.is_empty()).then_some((label, text))
 }
 
-static LINE: Pattern = Pattern::new(
-    r"(?i)^[\s>*_#\-]*(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*[*_`]*[ \t]*[:：][ \t]*(?:\*\*|__)?[ \t]*(?P<said>.*)$",
-);
-
-/// The text of the last `ANSWER:` line, or the text after it if the line itself is empty. None if there is no
-/// such line, or it is not filled in.
-pub fn stated(answer: &str) -> Option<&str> {
-    let found = LINE.all(answer).last()?;
-    let said = found.name("said")?;
-    let own = said.as_str().trim();
-    let bare = own.trim_end_matches(['*', '_']).trim_end();
-    // In `**ANSWER: B**` the last marks belong to those before `ANSWER`.
-    let own =
-        if bare.matches("**").count() % 2 == 0 && bare.matches("__").count() % 2 == 0 { bare } else { own };
-    let said = if own.is_empty() { unfenced(answer.get(said.end()..)?) } else { own };
-    (!said.is_empty() && !is_blank_form(said)).then_some(said)
-}
-
-/// True if an answer has an `ANSWER:` line that is not filled in.
-pub fn is_left_blank(answer: &str) -> bool {
-    LINE.is_in(answer) && stated(answer).is_none()
-}
-
-/// True for a placeholder that was not filled in: `...` or `<your answer>`.
-fn is_blank_form(said: &str) -> bool {
-    let is_mark = |letter: char| ".…_-".contains(letter);
-    let inside = [('<', '>'), ('[', ']'), ('{', '}'), ('(', ')')]
-        .iter()
-        .find_map(|(open, close)| said.strip_prefix(*open)?.strip_suffix(*close));
-    let is_form = |inside: &str| {
-        let is_of_words = |letter: char| letter.is_alphabetic() || letter == ' ' || is_mark(letter);
-        inside.chars().all(is_of_words) && inside.to_lowercase().contains("answer")
-    };
-    said.chars().all(is_mark) || inside.is_some_and(is_form)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_line_that_says_so_counts() {
-        for (answer, said) in [
-            ("ANSWER: B", "B"),
-            ("It is shorter.\n\nANSWER: option B", "option B"),
-            ("**ANSWER:** 42", "42"),
-            ("**ANSWER: 42**", "42"),
-            ("Final answer: `save()`", "`save()`"),
-            ("Answer : yes", "yes"),
-            ("> ANSWER: yes", "yes"),
-            ("ANSWER: A\nNo, wait.\nANSWER: B", "B"),
-            ("ANSWER:\n42\n", "42"),
-            ("ANSWER:\n```\n42\n```", "42"),
-            ("ANSWER: B\n\nConfidence: high", "B"),
-            ("ANSWER: -5", "-5"),
-        ] {
-            assert_eq!(stated(answer), Some(said), "{answer}");
-        }
-        for none in
-            ["B", "The answer is B", "ANSWER:", "ANSWER: ...", "ANSWER: <your answer>", "{\"answer\": \"B\"}"]
-        {
-            assert_eq!(stated(none), None, "{none}");
-        }
-        for blank in ["ANSWER:", "It is hard.\nANSWER: ...", "ANSWER: <answer>", "ANSWER: {your answer}"] {
-            assert!(is_left_blank(blank), "{blank}");
-        }
-        for filled in ["B", "ANSWER: B", "ANSWER: {\"answer\": 42}", "ANSWER: (answer + 1)", "ANSWER: ?"] {
-            assert!(!is_left_blank(filled), "{filled}");
-        }
-    }
 
     fn options(written: &[&str]) -> Options {
         Options::new(written.iter().map(|text| (*text).to_owned()).collect()).unwrap()
@@ -398,6 +390,84 @@ mod tests {
             assert_eq!(options.chosen(answer), Ok("Redis"), "{answer}");
         }
         assert_eq!(options.chosen("Keep it In-Memory? No: in memory."), Err(NoChoice::None));
+    }
+
+    #[test]
+    fn a_denied_option_is_no_choice_in_any_language() {
+        for (list, answers) in [
+            (
+                &["적용", "보류"][..],
+                &[
+                    "적용 안 함", "적용 안함", "적용 금지", "적용 반대", "적용: 안 함", "적용 하지 않음",
+                    "적용 하면 안 됩니다", "적용 불가", "적용 말고 다른 것", "적용 (반대)",
+                ][..],
+            ),
+            (
+                &["Redis", "Postgres"],
+                &[
+                    "Redis 아님", "Redis 제외", "Redis 빼고 전부", "nicht Redis", "kein Redis",
+                    "Redis nicht", "auf keinen Fall Redis", "Redis ではない", "Redis 以外",
+                    "Redis は使わない", "Redis、不可", "pas Redis", "sin Redis", "Redis 不行", "不用 Redis",
+                    "除了 Redis", "не Redis", "Redis is a bad idea", "Redis — no",
+                    "Redis: no, it loses data", "Redis - never", "!Redis", "`!Redis`", "Redis: hardly",
+                ],
+            ),
+            (&["안전", "위험"], &["안전 하지 않음", "안전 하지 않습니다."]),
+            (&["安全", "危険"], &["安全 ではない", "安全 ではありません"]),
+            (&["!ready", "waiting"], &["ready"]),
+        ] {
+            let options = options(list);
+            for answer in answers {
+                assert_eq!(options.chosen(answer), Err(NoChoice::None), "{answer}");
+            }
+        }
+        for (list, answer, expected) in [
+            (&["적용", "보류"][..], "적용, 안 하면 데이터가 사라집니다", "적용"),
+            (&["적용", "보류"], "적용. 보안 문제가 없다", "적용"),
+            (&["적용 안 함", "적용"], "적용 안 함", "적용 안 함"),
+            (&["허용", "금지"], "금지", "금지"),
+            (&["허용", "금지"], "금지, 위험하므로", "금지"),
+            (&["Redis 제외", "Postgres 제외"], "Redis 제외 권장", "Redis 제외"),
+            (&["A", "B"], "A 안", "A"),
+            (&["はい", "いいえ"], "はい、安全です", "はい"),
+            (&["はい", "いいえ"], "「いいえ」", "いいえ"),
+            (&["不可", "可"], "不可", "不可"),
+            (&["nein", "ja"], "Nein, niemals.", "nein"),
+            (&["yes", "no"], "No. Never.", "no"),
+            (&["Redis", "Postgres"], "Redis, no doubt", "Redis"),
+            (&["Redis", "Postgres"], "Redis, weil nicht alles in den Speicher passt", "Redis"),
+            (&["Redis", "Postgres"], "Redis — es gibt keine Alternative", "Redis"),
+            (&["sin", "cos"], "use sin", "sin"),
+            (&["Noto Sans", "Roboto"], "I prefer Noto Sans", "Noto Sans"),
+        ] {
+            assert_eq!(options(list).chosen(answer), Ok(expected), "{answer}");
+        }
+    }
+
+    #[test]
+    fn options_may_differ_in_signs_alone() {
+        for (list, answers) in [
+            (
+                &["int", "int*"][..],
+                &[
+                    ("int", "int"),
+                    ("int*", "int*"),
+                    ("`int*`", "int*"),
+                    ("Option int*.", "int*"),
+                    ("**int**", "int"),
+                ][..],
+            ),
+            (&["len", "__len__"], &[("ANSWER: __len__", "__len__"), ("**ANSWER: len**", "len")]),
+            (&["x <= 3", "x >= 3"], &[("x <= 3", "x <= 3"), ("It is x >= 3.", "x >= 3")]),
+            (&["ready", "!ready"], &[("!ready", "!ready"), ("`ready`", "ready"), ("Ready!", "ready")]),
+            (&["foo", "foo()"], &[("foo()", "foo()"), ("foo", "foo")]),
+            (&["A) int", "B) int*"], &[("B", "B) int*"), ("A) int", "A) int")]),
+        ] {
+            let options = options(list);
+            for (answer, expected) in answers {
+                assert_eq!(options.chosen(answer), Ok(*expected), "{answer}");
+            }
+        }
     }
 
     #[test]

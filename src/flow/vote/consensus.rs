@@ -13,7 +13,7 @@ use crate::domain::redflag::AnswerForm;
 use crate::domain::track_record::Work;
 use crate::domain::vote::canonical::{Canonical, Form};
 use crate::domain::vote::choice::{NoChoice, Options};
-use crate::domain::vote::choice::{is_left_blank, stated};
+use crate::domain::vote::stated::{is_left_blank, stated};
 use crate::domain::vote::{Rule, usual_k, usual_max};
 use crate::error::Error;
 use crate::flow::account::Account;
