@@ -51,6 +51,9 @@ impl Entry {
 pub struct Lexicon {
     lead_in: Vec<String>,
     wishes: Vec<Phrase>,
+    /// Phrases that decline such a wish. They say nothing else about the task.
+    #[serde(default)]
+    declined: Vec<Phrase>,
     /// Kind of a longer task without known phrases, and the minimum number of its words.
     request: String,
     request_words: usize,
@@ -141,7 +144,7 @@ impl Lexicon {
     /// Finds the intent of a task by its description. A trace of a failure in the material makes it
     /// debugging.
     pub fn intent(&self, task: &str, material: &[&str]) -> Intent {
-        let words = words(task);
+        let words = self.without_declined(words(task));
         let first = words.iter().position(|word| !self.lead_in.contains(word)).unwrap_or(0);
         let mut found = self.strongest(&words, first);
         if material.iter().any(|text| shows_a_failure(text)) && found.intent != DEBUGGING {
@@ -158,6 +161,16 @@ impl Lexicon {
             found.voices = Voices::Several;
         }
         found
+    }
+
+    /// The words of a task without the phrases that decline other voices.
+    fn without_declined(&self, mut words: Vec<String>) -> Vec<String> {
+        for phrase in &self.declined {
+            while let Some(start) = phrase.find(&words) {
+                words.drain(start..start + phrase.words.len());
+            }
+        }
+        words
     }
 
     fn strongest(&self, words: &[String], first: usize) -> Intent {
@@ -337,6 +350,16 @@ mod tests {
     fn a_wish_for_several_voices_counts_whatever_the_task() {
         let found = lexicon().intent("The parser crashes; ask codex and gemini for a second opinion", &[]);
         assert_eq!(found.voices, Voices::Several);
+        for (task, intent) in [
+            ("Fix the login bug without asking codex or gemini", "debugging"),
+            ("No second opinion needed: rename foo to bar", "refactoring"),
+            ("Don't ask Codex. The parser crashes on an empty file", "debugging"),
+            ("Add a dark theme, no need for a second opinion", "feature_implementation"),
+            ("codex에게 묻지 말고 로그인 오류를 고쳐줘", "debugging"),
+        ] {
+            let found = lexicon().intent(task, &[]);
+            assert_eq!((found.voices, found.intent.as_str()), (Voices::One, intent), "{task}");
+        }
     }
 
     #[test]
