@@ -29,7 +29,7 @@ pub struct TopologyStatistics {
     /// The cautious success rate, exceeded with probability 0.9, by which topologies are compared.
     pub success_rate_low: f64,
     pub total_tokens: u64,
-    /// Successes for each thousand tokens. `None` without recorded tokens.
+    /// Successes for each thousand tokens, of the runs whose tokens are recorded. `None` without such runs.
     pub successes_per_1k_tokens: Option<f64>,
     pub total_messages: u64,
     /// Messages for each run; thresholds and choices call this the overhead.
@@ -45,6 +45,9 @@ pub struct TopologyStatistics {
     /// Sum and number of the similarities of outputs.
     #[serde(skip)]
     redundancy: (f64, u64),
+    /// Successes of runs whose tokens are recorded.
+    #[serde(skip)]
+    counted_successes: u64,
 }
 
 /// The coordination metrics of "Towards a Science of Scaling Agent Systems" (table 5, section 4.1), over
@@ -130,6 +133,7 @@ impl TopologyStatistics {
         self.runs += 1;
         self.successes += u64::from(run.success);
         self.failures += u64::from(!run.success);
+        self.counted_successes += u64::from(run.success && run.tokens > 0);
         self.total_tokens = self.total_tokens.saturating_add(run.tokens);
         self.total_messages = self.total_messages.saturating_add(run.messages);
         self.total_rounds = self.total_rounds.saturating_add(run.rounds);
@@ -148,7 +152,8 @@ impl TopologyStatistics {
     fn conclude(&mut self, topology: Topology, single: Option<(f64, f64)>) {
         self.success_rate = self.a_run(self.successes);
         self.success_rate_low = cautious_rate(self.successes, self.failures);
-        self.successes_per_1k_tokens = quotient(real(self.successes) * 1_000.0, real(self.total_tokens));
+        self.successes_per_1k_tokens =
+            quotient(real(self.counted_successes) * 1_000.0, real(self.total_tokens));
         self.messages_per_run = self.a_run(self.total_messages);
         self.mean_rounds = self.a_run(self.total_rounds);
         self.paper = self.paper(topology, single);
