@@ -299,11 +299,13 @@ fn effect(open: Option<&Run>, passed: Option<bool>) -> (Gate, &'static str) {
             "The content has no result, so nothing changes for improve: give passed (true or false) or exit_code (a number).",
         ),
         (None, Some(_)) => (Gate::None, "It belongs to no open run, so no stage depends on it."),
-        (Some(run), Some(true)) if run.is_verified() => {
-            (Gate::Opens, "The checks passed after the last change: improve may begin when it is next.")
-        }
-        (Some(_), Some(_)) => {
-            (Gate::Shuts, "The checks did not pass: improve may begin after a later verification passes.")
-        }
+        (Some(run), Some(true)) if run.is_verified() => (
+            Gate::Opens,
+            "You say that the checks passed after the last change: improve may begin when it is next.",
+        ),
+        (Some(_), Some(_)) => (
+            Gate::Shuts,
+            "The checks did not pass, or what you say of them does not agree: improve may begin after a later verification passes.",
+        ),
     }
 }

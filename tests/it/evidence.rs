@@ -233,11 +233,16 @@ fn a_verification_says_what_it_does_to_the_gate() {
         (json!({ "success": true }), "opens"),
         (json!({ "command": "pytest", "exit_code": 1 }), "shuts"),
         (json!({ "exit_code": 0 }), "opens"),
+        (json!({ "passed": true, "exit_code": 1 }), "shuts"),
+        (json!({ "success": true, "all_passed": false }), "shuts"),
+        (json!({ "passed": true, "exit_code": 0 }), "opens"),
         (json!({ "notes": "looks fine" }), "none"),
         (json!({ "passed": "yes" }), "none"),
     ] {
         let gate = checked(&mut client, content.clone());
         assert_eq!(gate["effect"], effect, "{content}: {gate}");
+        let is_open = gate["message"].as_str().unwrap().starts_with("You say that the checks passed");
+        assert_eq!(is_open, effect == "opens", "{gate}");
         assert!(!gate["message"].as_str().unwrap().is_empty());
     }
     let state = client.call("maestro_workflow_state", json!({}));

@@ -47,10 +47,10 @@ impl LastVerification {
             return None;
         }
         let field = |name: &str| logged.content.get(name);
-        let passed = ["passed", "all_passed", "success"]
-            .iter()
-            .find_map(|name| field(name)?.as_bool())
-            .or_else(|| Some(field("exit_code")?.as_i64()? == 0))?;
+        let said = ["passed", "all_passed", "success"].iter().filter_map(|name| field(name)?.as_bool());
+        let ended = field("exit_code").and_then(|code| Some(code.as_i64()? == 0));
+        // A claim that contradicts itself counts as a failure.
+        let passed = said.chain(ended).reduce(|one, other| one && other)?;
         let summary = ["summary", "command"].iter().find_map(|name| field(name)?.as_str());
         let failing = field("failing").and_then(|names| names.as_array()).into_iter().flatten();
         Some(Self {
