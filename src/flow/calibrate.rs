@@ -60,6 +60,9 @@ pub struct CalibrationRequest {
 pub(super) struct Measured {
     pub(super) taken: Vec<Taken>,
     pub(super) usage: Usage,
+    /// Answers whose CLI reported no price, and those without a count of tokens.
+    pub(super) without_cost: u32,
+    pub(super) without_tokens: u32,
     pub(super) failures: Vec<(String, Error)>,
     pub(super) masked: usize,
     pub(super) providers: Vec<String>,
@@ -156,6 +159,8 @@ async fn judge(
     let mut measured = Measured {
         taken: Vec::new(),
         usage: Usage::default(),
+        without_cost: 0,
+        without_tokens: 0,
         failures: Vec::new(),
         masked,
         providers,
@@ -170,12 +175,12 @@ async fn judge(
     for (prompt, sample) in numbered {
         match sample {
             Sample::Valid { provider, model, text, canonical, usage, .. } => {
-                add_usage(&mut measured.usage, usage);
+                measured.spend(usage);
                 measured.models.insert(provider.clone(), model);
                 valid.push((provider, prompt, text, canonical));
             }
             Sample::Flagged { provider, flags, usage, .. } => {
-                add_usage(&mut measured.usage, usage);
+                measured.spend(usage);
                 let reasons = flags.iter().map(|flag| flag.reason).collect();
                 measured.taken.push(Taken { provider, prompt, outcome: TakenAs::Flagged(reasons) });
             }
@@ -241,6 +246,18 @@ pub(super) struct Count {
 }
 
 impl Measured {
+    fn spend(&mut self, usage: Usage) {
+        add_usage(&mut self.usage, usage);
+        self.without_cost += u32::from(usage.cost_usd.is_none());
+        self.without_tokens += u32::from(usage.input_tokens.is_none() || usage.output_tokens.is_none());
+    }
+
+    /// The providers without a judged answer, for which the figures say nothing.
+    fn unmeasured(&self) -> Vec<&str> {
+        let has_none = |name: &&String| self.count(|taken| taken.provider == **name).valid == 0;
+        self.providers.iter().filter(has_none).map(String::as_str).collect()
+    }
+
     /// The measurement of one provider; `None` if none of its answers is valid.
     fn of(&self, provider: &str, task: Task) -> Option<Measurement> {
         let its = |taken: &Taken| taken.provider == provider;
@@ -257,10 +274,12 @@ impl Measured {
         })
     }
 
-    /// The measurement of all providers together; `None` if only one was asked.
+    /// The measurement of all providers together; `None` if only one was asked, or one of them has no judged
+    /// answer.
     fn together(&self, task: Task) -> Option<Together> {
         let count = self.count(|_| true);
-        Rate::of(count.right, count.valid).filter(|_| self.providers.len() > 1)?;
+        let is_of_all = self.providers.len() > 1 && self.unmeasured().is_empty();
+        Rate::of(count.right, count.valid).filter(|_| is_of_all)?;
         let voter = |name: &String| (name.clone(), self.models.get(name).cloned().unwrap_or_default());
         let mut voters: Vec<(String, String)> = self.providers.iter().map(voter).collect();
         voters.sort();
@@ -358,8 +377,8 @@ fn result(request: &CalibrationRequest, measured: &Measured, not_kept: Option<&E
         "classes": accuracy.map(|_| counted.classes),
         "over_prompts": over_prompts,
         "oracle_errors": Some(count.unjudged).filter(|errors| *errors > 0),
-        "warning": warning(request, count, counted.classes, over_prompts.as_ref()),
-        // The share of the most frequent valid answer. This is not an accuracy.
+        "warning": warning(request, measured, counted.classes, over_prompts.as_ref()),
+        // The share of the most frequent valid answer to each question. This is not an accuracy.
         "agreement": agreement,
         "target_success_rate": request.task.target(),
         "estimated_total_steps": request.task.steps(),
@@ -427,12 +446,20 @@ impl OverPrompts {
 /// A warning for the reader of the figures.
 fn warning(
     request: &CalibrationRequest,
-    count: Count,
+    measured: &Measured,
     classes: Classes,
     over: Option<&OverPrompts>,
 ) -> Option<String> {
     request.oracle.as_ref()?;
+    let count = measured.count(|_| true);
     let mut said = Vec::new();
+    let unmeasured = measured.unmeasured();
+    if unmeasured.len() < measured.providers.len() && !unmeasured.is_empty() {
+        said.push(format!(
+            "{} gave no judged answer: the figures are those of the others, and a vote that asks all of them does not use this k",
+            unmeasured.join(" and ")
+        ));
+    }
     if count.valid < USUAL_SAMPLES {
         said.push(format!(
             "{} judged answers are few: below {USUAL_SAMPLES} there is often no recommended k, and sometimes it is too small",
@@ -514,30 +541,36 @@ fn insight(
     }
 }
 
-/// The share of the most frequent valid answer.
+/// The share of valid answers that are the most frequent one to their question.
 fn agreement(measured: &Measured) -> Option<Rate> {
-    let mut counts: BTreeMap<&Canonical, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<usize, BTreeMap<&Canonical, u32>> = BTreeMap::new();
     for taken in &measured.taken {
         match &taken.outcome {
-            TakenAs::Valid(answer) | TakenAs::Judged(answer, _) => *counts.entry(answer).or_default() += 1,
+            TakenAs::Valid(answer) | TakenAs::Judged(answer, _) => {
+                *counts.entry(taken.prompt).or_default().entry(answer).or_default() += 1;
+            }
             TakenAs::Flagged(_) => {}
         }
     }
-    Rate::of(counts.values().copied().max()?, counts.values().sum())
+    let most = counts.values().filter_map(|of_one| of_one.values().max()).sum();
+    Rate::of(most, counts.values().flat_map(BTreeMap::values).sum())
 }
 
 /// The expected cost of the whole task with the recommended lead. Tokens and dollars appear only if the CLIs
-/// report them.
+/// report them; if some do not, the result says for how many calls they are unknown.
 fn whole_task(plan: &Plan, request: &CalibrationRequest, measured: &Measured, answered: u32) -> Value {
     let per_sample = plan.samples_in_all / f64::from(answered.max(1));
     let usage = measured.usage;
     let tokens = |count: Option<u64>| count.map(|count| real(count) * per_sample);
+    let unknown = |count: u32| (0 < count && count < answered).then(|| f64::from(count) * per_sample);
     let cost = json!({
         "votes": plan.votes_per_step * f64::from(request.task.steps()),
         "samples": plan.samples_in_all,
         "input_tokens": tokens(usage.input_tokens),
         "output_tokens": tokens(usage.output_tokens),
+        "calls_without_tokens": unknown(measured.without_tokens),
         "cost_usd": usage.cost_usd.map(|cost| cost * per_sample),
+        "calls_without_cost": unknown(measured.without_cost),
     });
     without_nulls(cost)
 }

@@ -666,6 +666,38 @@ fn without_an_oracle_there_is_agreement_and_no_accuracy() {
     assert_eq!((&result["agreement"]["estimate"], &result["estimated_v"]), (&json!(1.0), &json!(1.0)));
     let insight = result["insight"].as_str().unwrap();
     assert!(insight.contains("agreement, not accuracy"), "{insight}");
+    // Each question has its own answer.
+    let other = scripted(json!({ "text": label("timeout") }));
+    let result =
+        calibrate(&mut client, json!({ "test_prompt": prompt, "test_prompts": [other], "num_samples": 6 }));
+    assert_eq!(
+        (&result["agreement"]["hits"], &result["agreement"]["of"]),
+        (&json!(6), &json!(6)),
+        "{result}"
+    );
+}
+
+#[test]
+fn who_gave_no_judged_answer_is_not_measured() {
+    let mut client =
+        with_oracle(Server::new().codex().fake("gemini", "gemini").fake("claude", "claude")).start();
+    let prompt = scripted(json!({ "text": label("timeout"), "gemini": { "text": "I cannot tell." } }));
+    let oracle = json!({ "test_prompt": prompt, "oracle_command": "python3 tests/check_answer.py", "num_samples": 40 });
+    let result = calibrate(&mut client, oracle);
+    assert!(result["recommended_k"].is_u64(), "{result}");
+    let warning = result["warning"].as_str().unwrap();
+    assert!(warning.contains("gemini gave no judged answer"), "{warning}");
+    // Only one of the CLIs reports prices.
+    let cost = &result["whole_task"];
+    assert!(
+        cost["cost_usd"].is_f64() && cost["calls_without_cost"].as_f64() < cost["samples"].as_f64(),
+        "{cost}"
+    );
+    let vote =
+        json!({ "step_type": "d1_failure_label", "prompt": scripted(json!({ "text": label("crash") })) });
+    let vote = client.call("maestro_vote_micro_step", vote);
+    assert_eq!(vote["k_source"], "default", "{vote}");
+    assert!(vote["k_note"].as_str().unwrap().contains("gemini was not measured"), "{vote}");
 }
 
 #[test]
