@@ -4,7 +4,9 @@
 //! one line by its words. No word, sign or unit is dropped: two options must never become the same. The case
 //! of a plain word does not count; the case of a name does.
 
+mod code;
 pub(crate) mod fields;
+mod place;
 
 use std::collections::BTreeMap;
 

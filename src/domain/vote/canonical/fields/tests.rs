@@ -59,12 +59,48 @@ fn places_are_lines_and_names() {
         ("lines 42-44", "L42-L44"),
         ("line 42 in save()", "save(), line 42"),
         ("save:42", "save() at line 42"),
+        ("total 함수 42번째 줄", "total() 42행"),
+        ("total, 42번 줄", "total, line 42"),
+        ("total 함수의 42줄에서", "total:42"),
+        ("42行目", "line 42"),
+        ("第42行", "L42"),
+        ("total() 함수", "함수 total"),
+        ("total関数", "total"),
+        ("Zeile 42", "42"),
+        ("(*Cart).Total", "Cart.Total"),
+        ("func (c *Cart) Total()", "Cart.Total"),
+        ("Vec::operator[]", "`Vec::operator[]`"),
+        ("operator [](size_t i)", "operator[]"),
+        ("total=", "the `total=` method"),
+        ("line=42", "42"),
+        ("합계", "함수 합계"),
+        ("합계함수", "`합계함수`"),
+        (".save()", "save"),
     ] {
         assert!(same(How::Place, left, right), "{left} / {right}");
     }
-    for (left, right) in [("line 42", "line 43"), ("42-44", "42"), ("a.b", "a.c"), ("save", "saved")] {
+    for (left, right) in [
+        ("line 42", "line 43"),
+        ("42-44", "42"),
+        ("a.b", "a.c"),
+        ("save", "saved"),
+        ("Vec::operator[]", "Vec::operator()"),
+        ("Vec::operator=", "Vec::operator=="),
+        ("operator+", "operator"),
+        ("total=", "total"),
+        ("42행", "43행"),
+        ("합계함수", "합계"),
+        ("total합계", "total"),
+        ("(*Cart).Total", "Total"),
+    ] {
         assert!(!same(How::Place, left, right), "{left} / {right}");
     }
+    let by = by(&[("file", How::Path), ("place", How::Place)]);
+    let of = |file: &str, place: &str| by.project(&json!({ "file": file, "place": place }));
+    assert_ne!(of("a.css", ".btn"), of("a.css", "#btn"));
+    assert_ne!(of("a.css", ".btn"), of("a.css", "btn"));
+    assert_eq!(of("a.css", "`.btn` line 3"), of("a.css", ".btn:3"));
+    assert_eq!(of("a.py", ".btn"), of("a.py", "btn"));
 }
 
 #[test]
