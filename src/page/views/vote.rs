@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::parts::{colour, dollars, with};
 use crate::domain::answer::spoken;
 use crate::domain::cut::{cut_line, head};
-use crate::domain::vote::choice::stated;
+use crate::domain::vote::stated::stated;
 use crate::domain::vote::{OptionRecord, VoteRecord};
 use crate::flow::time::now;
 use crate::page::index::{Index, Sample};
