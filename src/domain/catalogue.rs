@@ -33,6 +33,10 @@ pub struct Catalogue {
     /// Answers that mean "nothing", and words that may stand around them.
     pub nothing: Vec<String>,
     pub around_nothing: Vec<String>,
+    /// Whole answers that mean "nothing" too, in lower case.
+    pub all_well: Vec<Pattern>,
+    /// Answers of these words that name something all the same.
+    pub not_nothing: Vec<Pattern>,
     /// Words in a comment that support or contradict the decision.
     pub comments: CommentWords,
     /// Questions, by their id.
@@ -51,6 +55,8 @@ pub struct CommentWords {
     pub harmless: Vec<Pattern>,
     /// A refusal.
     pub refuses: Vec<Pattern>,
+    /// A refusal if it is the whole comment.
+    pub alone: Vec<Pattern>,
     /// A fault in the subject of the decision.
     pub faults: Vec<Pattern>,
     pub praises: Vec<Pattern>,
@@ -64,6 +70,9 @@ pub struct QuestionWords {
     pub question: String,
     #[serde(default)]
     pub choices: Vec<String>,
+    /// Answers in one's own words that speak against an approval, besides a refusal.
+    #[serde(default)]
+    pub refuses: Vec<Pattern>,
 }
 
 /// A text with `{names}` of values, or two texts chosen by the number `{n}`.
@@ -118,7 +127,9 @@ mod tests {
                 }
             }
             // Lists of words to recognize differ; those to show do not.
-            Value::Array(_) if way.ends_with("nothing") || way.starts_with("/comments/") => {}
+            Value::Array(_)
+                if way.starts_with("/comments/")
+                    || ["nothing", "all_well", "/refuses"].iter().any(|end| way.ends_with(end)) => {}
             Value::Array(values) => {
                 for (place, inner) in values.iter().enumerate() {
                     texts(inner, &format!("{way}/{place}"), found);

@@ -6,7 +6,7 @@ use super::cut::{cut_line, head, one_line};
 use super::event::Decision;
 use super::pattern::Pattern;
 use super::plain::has_words;
-use super::question::Responses;
+use super::question::{Responses, after_no};
 
 /// Something said with a decision that contradicts it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,8 @@ pub fn contradictions(decision: Decision, responses: &Responses, words: Words<'_
         Decision::Approve => {
             let against = responses.against_approval();
             let refusing = responses.in_own_words();
-            let refusing = refusing.into_iter().filter(|concern| refuses(concern.response.english()));
+            let refusing =
+                refusing.into_iter().filter(|concern| refuses(concern.id, concern.response.english()));
             let concerns = against.into_iter().chain(refusing).map(|concern| Contradiction::Answer {
                 id: concern.id,
                 question: concern.question.english().to_owned(),
@@ -129,15 +130,26 @@ fn sentences(said: &str) -> Vec<String> {
         .collect()
 }
 
-/// True if a text refuses the subject of the decision.
-fn refuses(said: &str) -> bool {
-    sentences(said).iter().any(|sentence| any(|words| &words.refuses, sentence))
+/// True if the answer to an open question refuses the subject of the decision.
+fn refuses(id: &str, answer: &str) -> bool {
+    let own =
+        || Catalogue::all().iter().filter_map(|known| known.questions.get(id)).flat_map(|of| &of.refuses);
+    sentences(answer).iter().any(|sentence| own().any(|known| known.is_in(sentence)))
+        || sentences(after_no(answer)).iter().any(|sentence| any(|words| &words.refuses, sentence))
+}
+
+/// True if a comment is nothing but a word or a sign that refuses.
+fn is_refusal(said: &str) -> bool {
+    let is_end = |letter: char| letter.is_whitespace() || ['.', '!', '~'].contains(&letter);
+    any(|words| &words.alone, said.trim().trim_end_matches(is_end).to_lowercase().as_str())
 }
 
 /// The side of a comment. `None` if its words do not show one.
 fn leaning(said: &str) -> Option<Leaning> {
     let sentences = sentences(said);
-    if sentences.iter().any(|one| any(|words| &words.refuses, one) || any(|words| &words.faults, one)) {
+    if is_refusal(said)
+        || sentences.iter().any(|one| any(|words| &words.refuses, one) || any(|words| &words.faults, one))
+    {
         return Some(Leaning::Against);
     }
     let is_short = said.split_whitespace().count() <= MOST_PRAISE;
@@ -265,8 +277,11 @@ mod tests {
     #[test]
     fn every_pattern_is_one() {
         for known in Catalogue::all() {
-            let CommentWords { harmless, refuses, faults, praises, turns } = &known.comments;
-            for pattern in [harmless, refuses, faults, praises, turns].into_iter().flatten() {
+            let CommentWords { harmless, refuses, alone, faults, praises, turns } = &known.comments;
+            let answers = known.questions.values().map(|question| &question.refuses);
+            let comments =
+                [harmless, refuses, alone, faults, praises, turns, &known.all_well, &known.not_nothing];
+            for pattern in comments.into_iter().chain(answers).flatten() {
                 assert!(pattern.regex().is_some(), "{pattern:?}");
             }
         }
@@ -350,6 +365,191 @@ mod tests {
             " \n",
         ] {
             assert_ne!(leaning(said), Some(Leaning::Against), "{said}: {:?}", sentences(said));
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_heard_in_few_words() {
+        for said in [
+            "request changes",
+            "changes requested",
+            "needs changes",
+            "NACK",
+            "-1",
+            "veto",
+            "no-go",
+            "needs work",
+            "revise please",
+            "please redo the analysis",
+            "LGTM after you fix the typo",
+            "only if the tests pass",
+            "thumbs down",
+            "👎",
+            "👎🏽",
+            "❌",
+            "❌❌",
+            "Please revert",
+            "let's not merge",
+            "재검토",
+            "취소",
+            "아니",
+            "아직",
+            "다시",
+            "ㄴㄴ",
+            "다음에",
+            "그건 원인이 아니에요",
+            "승인 안 함",
+            "틀림",
+            "수정해 주세요",
+            "nicht mergen!",
+            "まだマージしないで",
+            "マージしないでください",
+            "不要合并",
+            "only if it works",
+            "approved once the typo is fixed",
+            "I request changes",
+            "requesting a few changes",
+            "some changes needed",
+            "This needs work",
+            "it still needs rework",
+            "needs more changes",
+            "Undo.",
+            "Revise",
+            "please fix the typo",
+            "NACK: breaks the API",
+            "Bitte nicht mergen",
+            "고쳐 주세요",
+            "다시요",
+            "재작업 바랍니다",
+            "이 방법은 정답이 아닙니다",
+            "보완 부탁드립니다",
+            "아직 준비가 안 됐어요",
+            "Ne fusionnez pas",
+            "let's not do this",
+            "Put it on hold",
+            "not good",
+            "tests still fail",
+            "I don't like it",
+            "please don't",
+        ] {
+            assert_eq!(leaning(said), Some(Leaning::Against), "{said}: {:?}", sentences(said));
+        }
+    }
+
+    #[test]
+    fn a_harmless_comment_is_not_asked_back() {
+        for said in [
+            "다시 시작해도 됩니다",
+            "잘못됐던 부분이 고쳐짐",
+            "was not correct before, now it is",
+            "-1 is returned for a missing key, good",
+            "No changes needed",
+            "no further changes required",
+            "needs no changes",
+            "nothing needs work",
+            "the requested changes are in",
+            "all changes requested earlier are done",
+            "merge it after the release",
+            "after you add an item the total is right",
+            "Revert button looks good",
+            "the undo stack is fine",
+            "please add docs later",
+            "Please fix the docs in a follow-up",
+            "revert it if CI fails",
+            "the cancel path works",
+            "let's not worry about the name",
+            "only style nits",
+            "Only two lines, nice",
+            "no-go areas are respected",
+            "The veto logic is right",
+            "stop words are handled",
+            "needs no rework",
+            "it doesn't need more work",
+            "I requested changes and they are done",
+            "good now that you fixed it",
+            "looks good after you fixed the typo",
+            "Wait for CI, then merge",
+            "it was completely wrong before",
+            "No, it is fine",
+            "the ❌ marks are gone",
+            "👍",
+            "✅",
+            "this test does not need changes",
+            "not only good but fast",
+            "취소해도 되는 기능",
+            "대기하지 않아도 됩니다",
+            "수정해 주셔서 감사합니다",
+            "나중에 이름을 바꿔 주세요",
+            "더 수정할 것이 없습니다",
+            "수정 요청 사항이 반영됨",
+            "틀림없습니다",
+            "문제가 아닙니다",
+            "취소 처리도 좋네요",
+            "다시 봐도 좋습니다",
+            "아직까지는 좋습니다",
+            "다음에 할 일은 따로 적겠습니다",
+            "재검토 결과 좋습니다",
+            "아니나 다를까 잘 됩니다",
+            "재작업이 잘 됐습니다",
+            "검토 완료",
+            "수고하셨습니다",
+            "원인이 맞습니다",
+            "이제 재현되지 않습니다",
+            "승인합니다",
+            "좋아요",
+            "네",
+            "예, 좋습니다",
+            "테스트도 통과했어요",
+            "괜찮습니다",
+            "머지해 주세요",
+            "마음에 듭니다",
+            "버그가 없습니다",
+            "오류가 남지 않습니다",
+            "틀렸던 값이 맞네요",
+            "マージしてください",
+            "问题不大",
+            "gut",
+            "mach weiter",
+            "ok to merge if tests pass",
+            "Approve, please merge",
+            "please merge",
+            "please go ahead",
+            "Please ship",
+            "hold the door",
+            "I like it",
+            "I want this",
+            "later: add docs",
+            "I don't think it is wrong",
+            "the old code is wrong, approve",
+            "the wrong answer is gone",
+            "더 이상 문제 있는 부분 없음",
+            "문제가 있던 부분이 고쳐졌네요",
+            "버그가 많던 부분인데 잘 고쳤습니다",
+            "중단된 작업을 이어갑니다, 좋아요",
+            "거부 목록 처리도 좋습니다",
+        ] {
+            assert_ne!(leaning(said), Some(Leaning::Against), "{said}: {:?}", sentences(said));
+        }
+    }
+
+    #[test]
+    fn a_no_answers_an_open_question_and_only_some_of_them_ask_for_a_yes() {
+        for (stage, id, answer, count) in [
+            (Stage::Analyze, "analyze_completeness", "no", 0),
+            (Stage::Analyze, "analyze_completeness", "No, the record is complete", 0),
+            (Stage::Analyze, "analyze_completeness", "No. I looked at every caller.", 0),
+            (Stage::Analyze, "analyze_completeness", "아니요, 없습니다", 0),
+            (Stage::Analyze, "analyze_completeness", "No, do not go on like this", 1),
+            (Stage::Implement, "impl_side_effects", "No!", 0),
+            (Stage::Analyze, "analyze_repro", "no", 1),
+            (Stage::Analyze, "analyze_repro", "It does not reproduce on my machine", 1),
+            (Stage::Analyze, "analyze_repro", "I can't reproduce it.", 1),
+            (Stage::Analyze, "analyze_repro", "재현이 안 됩니다", 1),
+            (Stage::Analyze, "analyze_repro", "Yes; it does not reproduce with the older release", 0),
+            (Stage::Hypothesize, "hypo_plausibility", "None of them", 1),
+            (Stage::Hypothesize, "hypo_plausibility", "H1, no other fits", 0),
+        ] {
+            assert_eq!(found(stage, Decision::Approve, id, answer, None), count, "{id}: {answer}");
         }
     }
 

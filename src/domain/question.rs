@@ -13,8 +13,10 @@ use strum::{IntoStaticStr, VariantArray};
 use thiserror::Error;
 
 use super::catalogue::{Catalogue, QuestionWords};
+use super::cut::one_line;
 use super::language::Language;
 use super::packed;
+use super::pattern::Pattern;
 use super::stage::Stage;
 use super::text::{Text, gather_texts, spread_texts};
 
@@ -274,10 +276,39 @@ fn says_nothing(answer: &str) -> bool {
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect();
-    let is_nothing = |word: &String| Catalogue::all().iter().any(|known| known.nothing.contains(word));
+    let whole = one_line(&answer.to_lowercase());
+    let whole = whole.trim_end_matches(|letter: char| !letter.is_alphanumeric());
+    let is = |of: fn(&Catalogue) -> &Vec<Pattern>| {
+        Catalogue::all().iter().flat_map(|known| of(known)).any(|known| known.is_in(whole))
+    };
+    if is(|known| &known.not_nothing) {
+        return false;
+    }
+    if is(|known| &known.all_well) {
+        return true;
+    }
+    let is_nothing = |word: &String| is_no(word);
     let is_around = |word: &String| Catalogue::all().iter().any(|known| known.around_nothing.contains(word));
     let is_blank = words.is_empty() || words == ["n", "a"];
     is_blank || (words.iter().any(is_nothing) && words.iter().all(|word| is_nothing(word) || is_around(word)))
+}
+
+/// True if a word in lower case means `nothing` or `no`.
+fn is_no(word: &str) -> bool {
+    Catalogue::all().iter().any(|known| known.nothing.iter().any(|nothing| nothing == word))
+}
+
+/// An answer without a `no` at its start: that answers the question and refuses nothing.
+pub(super) fn after_no(answer: &str) -> &str {
+    let answer = answer.trim_start();
+    let is_letter = |letter: char| letter.is_alphanumeric();
+    let end = answer.find(|letter| !is_letter(letter)).unwrap_or(answer.len());
+    let (first, rest) = answer.split_at(end);
+    if is_no(&first.to_lowercase()) && !rest.trim_start().starts_with(is_letter) {
+        rest.trim_start_matches(|letter| !is_letter(letter))
+    } else {
+        answer
+    }
 }
 
 /// An answer with its question, for a reader who did not see the review. None if the answer only says that

@@ -171,6 +171,45 @@ fn an_answer_is_given_once() {
 }
 
 #[test]
+fn nothing_is_said_in_many_words() {
+    let is_concern = |answer: &str| {
+        let given = Map::from_iter([("analyze_completeness".to_owned(), json!(answer))]);
+        !read(Stage::Analyze, &given).unwrap().concerns().is_empty()
+    };
+    for answer in [
+        "all good",
+        "All good!",
+        "looks complete",
+        "The record is complete.",
+        "no concerns",
+        "딱히 없어요",
+        "특별히 없습니다",
+        "더는 없는 것 같습니다",
+        "아니요, 없습니다",
+        "아니요, 기록은 충분합니다",
+        "なし",
+        "特になし。",
+        "没有",
+        "No, the record is complete",
+        "none, it looks good to me",
+    ] {
+        assert!(!is_concern(answer), "{answer}");
+    }
+    for answer in [
+        "Nothing here is good",
+        "nothing is complete",
+        "None of it looks good",
+        "no cause is fine",
+        "good to know: the cache",
+        "없는 파일이 있습니다",
+        "충분하지 않습니다",
+        "complete the list of callers",
+    ] {
+        assert!(is_concern(answer), "{answer}");
+    }
+}
+
+#[test]
 fn a_word_with_no_in_it_is_no_concern() {
     let responses = read(
         Stage::Hypothesize,
