@@ -49,6 +49,8 @@ enum Follows {
     Pieces,
     /// The rest of a continued line, with or without quotes.
     Continued,
+    /// The text of the element on the next line.
+    Element,
 }
 
 /// Finds secrets that follow their names on later lines.
@@ -59,12 +61,13 @@ pub(super) struct Following {
 }
 
 /// A line without any of these words announces no secret.
-const WORDS: [&str; 43] = [
+const WORDS: [&str; 61] = [
     "pass", "pwd", "pw", "secret", "token", "key", "credential", "contrase", "clave", "mot", "mdp",
     "kennwort", "senha", "wachtwoord", "haslo", "hasło", "losenord", "lösenord", "parola", "adgangskode",
     "kodeord", "salasana", "heslo", "jelszo", "jelszó", "lozinka", "sandi", "khau", "khẩu", "sifre", "şifre",
     "비밀번호", "암호", "비번", "пароль", "パスワード", "密码", "密碼", "口令", "kind", "data",
-    "random_password", "random_id",
+    "random_password", "random_id", "패스워드", "暗証番号", "كلمة", "סיסמ", "पासवर्ड", "รหัสผ่าน", "κωδικ",
+    "키", "토큰", "시크릿", "キー", "鍵", "シークレット", "トークン", "钥", "鑰", "令牌", "токен",
 ];
 
 /// Every spelling of [`WORDS`] in which only the case of ASCII letters may differ.
@@ -110,14 +113,23 @@ impl Following {
         if before.generated > 0 {
             after.generated -= 1;
             if let Some(value) = PATTERNS.captures("result", line).and_then(|found| found.name("value")) {
-                add(value.range());
+                // A default may also be an ordinary word.
+                if !trimmed.starts_with("default") || self.is_value(value.as_str()) {
+                    add(value.range());
+                }
+            }
+            if line.starts_with('}') {
+                after.generated = 0;
             }
         }
         if trimmed.starts_with("---") {
             after.is_secret = false;
         } else if trimmed.len() < 40 && trimmed.contains("kind") && PATTERNS.is_in("kind", line) {
             after.is_secret = true;
-        } else if trimmed.contains("\"random_password\"") || trimmed.contains("\"random_id\"") {
+        } else if trimmed.contains("\"random_password\"")
+            || trimmed.contains("\"random_id\"")
+            || trimmed.starts_with("variable") && PATTERNS.is_in("variable", line)
+        {
             after.generated = 40;
         }
         after.follows = self.follow(line, before, &mut add);
@@ -174,6 +186,13 @@ impl Following {
                 self.offer(line, text.trim(), add);
                 next
             }
+            Follows::Element => {
+                if let Some(value) = PATTERNS.captures("element", line).and_then(|found| found.name("value"))
+                {
+                    self.offer(line, value.as_str(), add);
+                }
+                Follows::Nothing
+            }
             Follows::Pieces | Follows::Continued => match PATTERNS.captures("piece", line) {
                 None => Follows::Nothing,
                 Some(piece) => {
@@ -203,6 +222,9 @@ impl Following {
             || end.contains("'''");
         if !may_open {
             return Follows::Nothing;
+        }
+        if end.ends_with('>') && PATTERNS.is_in("named", end) {
+            return Follows::Element;
         }
         let Some(rest) = PATTERNS.captures("name", end).and_then(|found| found.name("rest")) else {
             return Follows::Nothing;
@@ -348,6 +370,11 @@ mod tests {
             "CONTRASEÑA: |\n  q9ZtLr4vXw\n",
             "| user | password |\n|--|--|\n| me | q9ZtLr4vXw |\n",
             "user,password\nme,q9ZtLr4vXw\n",
+            "variable \"db_password\" {\n  type = string\n  default = \"q9ZtLr4vXw\"\n}\n",
+            "<key>ApiSecret</key>\n<string>q9ZtLr4vXw</string>\n",
+            "<data name=\"ApiKey\" xml:space=\"preserve\">\n  <value>q9ZtLr4vXw</value>\n</data>",
+            "관리자 패스워드: |\n  q9ZtLr4vXw\n",
+            "API 키: >-\n  q9ZtLr4vXw\n",
             "\"type\": \"random_password\",\n\"x\": 1,\n\"result\": \"q9ZtLr4vXw\"",
         ] {
             assert_eq!(mask(text), text.replace("q9ZtLr4vXw", "[M]"), "{text}");
@@ -360,7 +387,9 @@ mod tests {
         for name in [
             "contraseña", "Kennwort", "Wachtwoord", "hasło", "HASŁO", "lösenord", "Parola", "adgangskode",
             "Kodeord", "passord", "salasana", "heslo", "Jelszó", "JELSZÓ", "lozinka", "kata_sandi",
-            "Mật khẩu", "şifre", "Şifre", "mot de passe", "비밀번호", "비번", "密碼", "口令",
+            "Mật khẩu", "şifre", "Şifre", "mot de passe", "비밀번호", "비번", "密碼", "口令", "패스워드",
+            "토큰", "비밀키", "인증 키", "시크릿 키", "暗証番号", "密钥", "كلمة المرور", "סיסמה", "पासवर्ड",
+            "รหัสผ่าน", "Κωδικός", "トークン",
         ] {
             let text = format!("{name}: |\n  q9ZtLr4vXw\n");
             assert_eq!(mask(&text), text.replace("q9ZtLr4vXw", "[M]"), "{text}");
@@ -373,6 +402,10 @@ mod tests {
             "token: |\n  The token of the user, at least 8 letters\n",
             "password: &anchor\nuser: q9ZtLr4vXw\n",
             "data:\n  anything: q9ZtLr4vXw\n",
+            "variable \"db_password\" {\n  default = \"\"\n}\nvariable \"zone\" {\n  default = \"q9ZtLr4vXw\"\n}\n",
+            "variable \"password_policy\" {\n  default = \"q9ZtLr4vXw\"\n}\n",
+            "<key>ApiVersion</key>\n<string>q9ZtLr4vXw</string>\n",
+            "<key>ApiSecret</key>\n<true/>\n<string>q9ZtLr4vXw</string>\n",
             "secret = \"\"\"\nhello there\n\"\"\"\n",
             "def login(user, password):\n    return a1b2c3d4(user, password)\n",
             "x = foo(user, password,\n        q9ZtLr4vXw)\n",
