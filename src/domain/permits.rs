@@ -31,7 +31,8 @@ impl Power {
 const CI: [&str; 4] = ["workflows", "actions", "ci", "scripts"];
 
 /// Acting directories that builds and tests write themselves, so they are not guarded.
-const WRITTEN_BY_BUILDS: [&str; 5] = [".venv", "venv", "node_modules", "__pycache__", ".direnv"];
+const WRITTEN_BY_BUILDS: [&str; 7] =
+    [".venv", "venv", "node_modules", "__pycache__", ".direnv", ".yarn", ".mvn"];
 
 /// Directories with the settings of repository hosts.
 const HOSTS: [&str; 4] = [".github", ".gitlab", ".gitea", ".forgejo"];
@@ -42,13 +43,26 @@ pub fn guarded(name: &str, is_directory: bool) -> Option<&'static str> {
     let name = folded(name);
     let is = |known: &&(&str, &'static str)| known.0 == name;
     if !is_directory {
-        return pairs("acting_files").iter().find(is).map(|(_, words)| *words);
+        return acting_file(&name);
     }
     if HOSTS.contains(&name.as_str()) {
         return Some("continuous integration");
     }
     let written = WRITTEN_BY_BUILDS.contains(&name.as_str());
     pairs("acting_directories").iter().find(is).filter(|_| !written).map(|(_, words)| *words)
+}
+
+/// The content of a file that acts by itself, by its name. A stem stands for a file in any notation; without
+/// a dot in it, it may also be the name of a source.
+fn acting_file(name: &str) -> Option<&'static str> {
+    let by_stem = |stem: &str| {
+        let Some(rest) = name.strip_prefix(stem) else { return false };
+        list("data_notations").contains(&rest)
+            || stem.contains('.') && list("program_notations").contains(&rest)
+    };
+    let by_name = pairs("acting_files").iter().find(|(known, _)| *known == name);
+    let found = by_name.or_else(|| pairs("acting_stems").iter().find(|(stem, _)| by_stem(stem)));
+    found.map(|(_, words)| *words)
 }
 
 /// The power of a file, by its path. None for an ordinary file.
@@ -60,9 +74,8 @@ pub fn power(path: &str) -> Option<Power> {
     let is_ci = directories.windows(2).any(|pair| {
         matches!(pair, [host, below] if HOSTS.contains(&host.as_str()) && CI.contains(&below.as_str()))
     });
-    let by_name = pairs("acting_files").iter().find(|(known, _)| known == name);
     let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    if let Some((_, words)) = by_directory.or(by_name) {
+    if let Some(words) = by_directory.map(|(_, words)| *words).or_else(|| acting_file(name)) {
         return Some(Power::ActsByItself(words));
     }
     if is_ci {
@@ -80,35 +93,74 @@ pub fn power(path: &str) -> Option<Power> {
     runs.then_some(Power::RunsInChecks("code that runs where the project is built or tested"))
 }
 
-/// The power that a change adds to a settings file: npm scripts, or plug-ins and hooks of Python tools. A new
+/// The power that a change adds to a settings file: scripts of a package, or plug-ins and hooks of tools. A new
 /// file was empty before, and a removed one is empty afterwards.
 pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &T) -> Option<Power> {
     // Decoded only for the files below, which are few.
-    let text = String::from_utf8_lossy;
-    let (before, after) = (|| text(before.as_ref()), || text(after.as_ref()));
+    let text = |bytes: &T| String::from_utf8_lossy(bytes.as_ref()).trim_start_matches('\u{feff}').to_owned();
     let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
-    match name.as_str() {
+    let (adds, words) = match name.as_str() {
         "package.json" => {
-            let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or(Value::Null);
-            let (before, after) = (read(&before()), read(&after()));
-            let differs = |key: &str| before.get(key) != after.get(key) && after.get(key).is_some();
-            list("npm_keys")
-                .iter()
-                .find(|key| differs(key))
-                .map(|_| Power::ActsByItself("scripts that npm runs"))
+            (adds_value(&text(before), &text(after), list("npm_keys")), "scripts that npm runs")
         }
-        "pyproject.toml" | "setup.cfg" | "pytest.ini" | "tox.ini" | ".pylintrc" | "pylintrc" | "mypy.ini"
+        "composer.json" => {
+            (adds_value(&text(before), &text(after), list("composer_keys")), "scripts that composer runs")
+        }
+        "bunfig.toml" => {
+            (adds_line(&text(before), &text(after), list("bun_keys")), "plug-ins and hooks of tools")
+        }
+        "pyproject.toml" | "setup.cfg" | "pytest.ini" | ".pytest.ini" | "pytest.toml" | ".pytest.toml"
+        | "tox.ini" | "tox.toml" | ".flake8" | ".pylintrc" | "pylintrc" | "mypy.ini" | ".mypy.ini"
         | ".coveragerc" => {
-            let lines = |text: &str| -> Vec<String> {
-                let lines = text.lines().map(|line| line.trim().to_lowercase());
-                lines.filter(|line| list("tool_keys").iter().any(|key| line.contains(key))).collect()
-            };
-            let known = lines(&before());
-            let is_new = lines(&after()).iter().any(|line| !known.contains(line));
-            is_new.then_some(Power::ActsByItself("plug-ins and hooks of tools"))
+            (adds_line(&text(before), &text(after), list("tool_keys")), "plug-ins and hooks of tools")
         }
-        _ => None,
+        _ => return None,
+    };
+    adds.then_some(Power::ActsByItself(words))
+}
+
+/// True if a document gets another value under one of the keys. The program that reads the file may
+/// understand a document that is no JSON, so that one counts too.
+fn adds_value(before: &str, after: &str, keys: &[&str]) -> bool {
+    if after.trim().is_empty() {
+        return false;
     }
+    let read = |text: &str| serde_json::from_str::<Value>(text);
+    let Ok(after) = read(after) else { return true };
+    let before = read(before).unwrap_or(Value::Null);
+    let at = |document: &Value, key: &str| document.pointer(&format!("/{key}")).cloned();
+    keys.iter().any(|key| at(&after, key).is_some_and(|value| at(&before, key) != Some(value)))
+}
+
+/// True if a line is new among those that set one of the keys.
+fn adds_line(before: &str, after: &str, keys: &[&str]) -> bool {
+    let known = set_lines(before, keys);
+    set_lines(after, keys).iter().any(|line| !known.contains(line))
+}
+
+/// The lines that set one of the keys, with the further lines of a value: those in open brackets, those
+/// that are indented, and those of a section named after a key.
+fn set_lines(text: &str, keys: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    let (mut in_section, mut in_value, mut open) = (false, false, 0);
+    for line in text.lines() {
+        let plain = line.trim().trim_end_matches(',').to_lowercase();
+        if plain.is_empty() || plain.starts_with(['#', ';']) {
+            continue;
+        }
+        let has_key = keys.iter().any(|key| plain.contains(key));
+        let goes_on = open > 0 || line.starts_with([' ', '\t']);
+        if !goes_on && plain.starts_with('[') {
+            in_section = has_key;
+        }
+        in_value = has_key || in_value && goes_on;
+        let marks = |mark: char| plain.matches(mark).count();
+        open = if in_value { (open + marks('[')).saturating_sub(marks(']')) } else { 0 };
+        if in_value || in_section {
+            found.push(plain);
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -141,6 +193,26 @@ mod tests {
             ".cla\u{200b}ude/settings.json",
             ".VSCode/tasks.json",
             "\u{feff}.mcp.json",
+            ".devcontainer.json",
+            ".gitpod.yml",
+            ".cirrus.yml",
+            ".cirrus.star",
+            "azure-pipelines.yaml",
+            ".woodpecker.yaml",
+            "lefthook.yaml",
+            "lefthook-local.yml",
+            ".lintstagedrc",
+            ".lintstagedrc.yml",
+            "lint-staged.config.mjs",
+            "opencode.jsonc",
+            ".amp/settings.json",
+            ".kiro/hooks/a.kiro.hook",
+            ".clinerules/hooks/x",
+            ".mise.toml",
+            "web/mise.toml",
+            ".vs/tasks.vs.json",
+            ".yarn/releases/yarn.cjs",
+            ".mvn/extensions.xml",
         ] {
             assert!(matches!(power(path), Some(Power::ActsByItself(_))), "{path}");
         }
@@ -150,7 +222,8 @@ mod tests {
         for path in [
             "src/main.rs", "claude/settings.json", "docs/github/workflows.md", ".github/ISSUE_TEMPLATE.md",
             "env.py", "src/environment.rs", "README.md", "venv.py", "package.json", "tests/test_a.py",
-            "profile.py",
+            "profile.py", "src/opencode.ts", "lefthook.md", "docs/azure-pipelines.md", "appveyor.py",
+            "mise.rs", "amp/settings.json", "src/devcontainer.json",
         ] {
             assert_eq!(power(path), None, "{path}");
         }
@@ -167,6 +240,9 @@ mod tests {
             (".mcp.json", false),
             ("Jenkinsfile", false),
             (".envrc", false),
+            (".gitpod.yml", false),
+            ("lefthook.yaml", false),
+            (".kiro", true),
         ] {
             assert!(guarded(name, is_directory).is_some(), "{name}");
         }
@@ -175,6 +251,8 @@ mod tests {
             (".venv", true),
             ("__pycache__", true),
             ("src", true),
+            (".yarn", true),
+            (".mvn", true),
             (".pytest_cache", true),
             (".claude", false),
             (".mcp.json", true),
@@ -216,6 +294,51 @@ mod tests {
             assert!(power_of_change(path, "", power).is_some(), "{path}");
             assert_eq!(power_of_change(path, "", none), None, "{path}");
             assert_eq!(power_of_change(path, power, ""), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_several_lines_and_an_odd_document_are_read_too() {
+        for (path, before, after) in [
+            ("pyproject.toml", "addopts = [\n  \"-q\",\n]\n", "addopts = [\n  \"-q\",\n  \"-pevil\",\n]\n"),
+            ("pyproject.toml", "addopts = [\n\"-q\"\n]\n", "addopts = [\n\"-q\",\n\"-pevil\"\n]\n"),
+            (
+                "setup.cfg",
+                "console_scripts =\n  a = a:main\n",
+                "console_scripts =\n  a = a:main\n  b = x:main\n",
+            ),
+            ("pyproject.toml", "", "[project.entry-points.x]\na = \"b:c\"\n"),
+            ("pyproject.toml", "[project.entry-points.x]\n", "[project.entry-points.x]\na = \"b:c\"\n"),
+            ("tox.ini", "commands =\n  pytest\n", "commands =\n  pytest\n  sh x\n"),
+            ("pytest.toml", "", "[pytest]\naddopts = [\"-px\"]\n"),
+            (".flake8", "", "[flake8:local-plugins]\nextension =\n  X = x:Y\n"),
+            ("bunfig.toml", "", "preload = [\"./x.ts\"]\n"),
+            (
+                "package.json",
+                "\u{feff}{ \"name\": \"x\" }",
+                "\u{feff}{ \"scripts\": { \"postinstall\": \"x\" } }",
+            ),
+            ("package.json", "{}", "{ \"scripts\": { \"postinstall\": \"x\" }, // odd\n}"),
+            ("composer.json", "{}", "{ \"scripts\": { \"post-install-cmd\": \"x\" } }"),
+            ("composer.json", "{}", "{ \"config\": { \"allow-plugins\": true } }"),
+        ] {
+            assert!(power_of_change(path, before, after).is_some(), "{path}: {after}");
+        }
+        for (path, before, after) in [
+            ("pyproject.toml", "addopts = [\n  \"-q\",\n  \"-v\",\n]\n", "addopts = [\n  \"-q\",\n]\n"),
+            ("pyproject.toml", "addopts = [\"-q\"]\nx = 1\n", "addopts = [\"-q\"]\nx = 2\n[a]\nb = 1\n"),
+            (
+                "setup.cfg",
+                "commands =\n  a\n[metadata]\nname = x\n",
+                "commands =\n  a\n[metadata]\nname = y\n",
+            ),
+            ("package.json", "\u{feff}{ \"version\": \"1\" }", "\u{feff}{ \"version\": \"2\" }"),
+            ("package.json", "{ \"scripts\": {} }", "{ \"scripts\": {}, \"version\": \"2\" }"),
+            ("composer.json", "{}", "{ \"require\": { \"a/b\": \"1\" } }"),
+            (".flake8", "", "[flake8]\nmax-line-length = 110\n"),
+            ("bunfig.toml", "", "[install]\nexact = true\n"),
+        ] {
+            assert_eq!(power_of_change(path, before, after), None, "{path}: {after}");
         }
     }
 }
