@@ -301,6 +301,8 @@ pub struct FlagRule {
     pub patterns: Vec<Pattern>,
     /// Text before a match, on its line, that makes it harmless: for example the `def` of a definition.
     pub not_after: Option<Pattern>,
+    /// Text from the start of a match on, on its line, that makes it harmless.
+    pub not_before: Option<Pattern>,
     /// Pairs of regexes. An answer in which both match contradicts itself.
     #[serde(default)]
     pub both: Vec<[Pattern; 2]>,

@@ -207,11 +207,17 @@ impl Inspector {
 impl FlagRule {
     pub(super) fn ignore_case(&mut self) {
         let pairs = self.both.iter_mut().flatten();
-        self.patterns.iter_mut().chain(&mut self.not_after).chain(pairs).for_each(Pattern::ignore_case);
+        self.patterns
+            .iter_mut()
+            .chain(&mut self.not_after)
+            .chain(&mut self.not_before)
+            .chain(pairs)
+            .for_each(Pattern::ignore_case);
     }
 
     fn compile(&self, flag: Flag) -> Result<(), RuleError> {
-        let mut patterns = self.patterns.iter().chain(&self.not_after).chain(self.both.iter().flatten());
+        let around = self.not_after.iter().chain(&self.not_before);
+        let mut patterns = self.patterns.iter().chain(around).chain(self.both.iter().flatten());
         patterns.try_for_each(|pattern| pattern.check(flag.name()))
     }
 
@@ -221,12 +227,14 @@ impl FlagRule {
     }
 
     /// The start and end of every match of a pattern. A match is harmless, and left out, if `not_after`
-    /// matches before it on its line.
+    /// matches before it on its line, or `not_before` from its start on.
     fn all(&self, pattern: &Pattern, text: &str) -> Vec<(usize, usize)> {
         let is_meant = |at: usize| {
             let before = text.get(..at).unwrap_or_default();
             let line = before.rsplit('\n').next().unwrap_or_default();
+            let rest = text.get(at..).and_then(|rest| rest.lines().next()).unwrap_or_default();
             !self.not_after.as_ref().is_some_and(|not_after| not_after.is_in(line))
+                && !self.not_before.as_ref().is_some_and(|not_before| not_before.is_in(rest))
         };
         let found = pattern.regex().into_iter().flat_map(|regex| regex.find_iter(text));
         let meant = found.filter(|found| is_meant(found.start()));
@@ -275,7 +283,7 @@ fn machinery(document: &Value) -> Option<String> {
         && only(&[
             "tool", "name", "function", "tool_name", "arguments", "parameters", "input", "args", "id", "type",
         ]);
-    if calls || object.contains_key("tool_calls") {
+    if calls || has(&["tool_calls", "tool_uses"]) {
         return Some("a tool call instead of an answer".to_owned());
     }
     let fails = object.contains_key("error")

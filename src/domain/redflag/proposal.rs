@@ -66,6 +66,9 @@ fn is_proposed(line: &str, from: usize, to: usize) -> bool {
     if is_harmless_in_a_sentence(line, from) {
         return false;
     }
+    if holds("proposed_after", after) {
+        return true;
+    }
     if holds("proposed", before.trim_start()) {
         return !starts_with_a_subject(before);
     }
