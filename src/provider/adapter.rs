@@ -8,6 +8,7 @@ use super::failure::{CliFailure, FailureKind};
 use super::installed::Version;
 use super::{Answer, Ask, Asked, Files, Places, claude, codex, gemini, schema, template};
 use crate::domain::answer::{document, spoken, whole_letters};
+use crate::domain::cut::one_line;
 use crate::domain::plain::{made_plain, plain_value};
 use crate::host::config::{AdapterKind, AnswerRule, PromptChannel, ProviderSettings, TemplateSettings};
 use crate::host::process::{Finish, Launch, Outcome};
@@ -153,6 +154,7 @@ impl Adapter {
             Self::Understudy => Ok(Answer { text: output.stdout.clone(), ..Answer::default() }),
         }?;
         answer.structured = answer.structured.map(plain_value);
+        answer.model = answer.model.map(|model| one_line(&made_plain(model)));
         answer.text = match &answer.structured {
             Some(structured) => structured.to_string(),
             None => made_plain(answer.text),
@@ -161,6 +163,7 @@ impl Adapter {
             return Err(CliFailure::new(FailureKind::AnswerEmpty, "the answer is empty"));
         }
         answer.warnings.extend(output.aftermath());
+        answer.warnings = answer.warnings.into_iter().map(made_plain).collect();
         let spoken = spoken(&answer.text);
         if spoken.has_reasoned() {
             if spoken.is_only_reasoning() && answer.structured.is_none() {
@@ -200,9 +203,33 @@ impl Adapter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::process::{Ended, Exit};
+    use crate::host::wall::WallStanding;
 
     /// The versions that `make test-clis` installs, kept in one place.
     const PINS: &str = include_str!("../../tests/clis/install.py");
+
+    #[test]
+    fn no_string_of_an_answer_acts_on_a_terminal() {
+        let model = "m\u{1b}[31m\u{9b}\u{202e}x";
+        let event = serde_json::json!({ "type": "assistant", "message": { "model": model } });
+        let result = serde_json::json!({
+            "type": "result", "subtype": "success", "num_turns": 1, "result": "fine\u{1b}[2J",
+        });
+        let output = Outcome {
+            ended: Ended::Exited,
+            exit: Exit::Code(0),
+            stdout: format!("{event}\n{result}\n"),
+            stderr: "Warning: \u{1b}]0;x\u{7}old\n".to_owned(),
+            at: jiff::ZonedDateTime::now(),
+            elapsed: std::time::Duration::ZERO,
+            leftovers: 0,
+            wall: WallStanding::default(),
+        };
+        let answer = Adapter::Claude.parse(&output, None).unwrap();
+        assert_eq!((answer.text.as_str(), answer.model.as_deref()), ("fine", Some("mx")));
+        assert_eq!(answer.warnings, ["Warning: old"]);
+    }
 
     #[test]
     fn the_newest_version_that_was_tried_is_the_one_that_is_pinned() {
