@@ -30,6 +30,8 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Misfit> {
 /// The text is not YAML, has a key twice, or does not fit the type. The message has place, reason, line and
 /// column.
 pub fn from_yaml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    // An editor may begin the file with a byte order mark, which the parser takes for a document.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Document(value) = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
     from_value(value).map_err(|misfit| {
         let at = misfit.in_yaml(text).map(|(line, column)| format!(" at line {line} column {column}"));

@@ -9,6 +9,8 @@ use crate::domain::verification::detect::{Detected, Directory, detect, detect_ab
 
 /// Maximum depth of directories that are searched.
 const MOST_DEEP: usize = 2;
+/// Some editors begin a file with it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 const MOST_DIRECTORIES: usize = 400;
 /// Maximum number of bytes that are read of a manifest.
 const MOST_BYTES: u64 = 1024 * 1024;
@@ -28,7 +30,7 @@ impl Directory for OnDisk<'_> {
         }
         let mut bytes = Vec::new();
         std::fs::File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-        Some(String::from_utf8_lossy(&bytes).into_owned())
+        Some(String::from_utf8_lossy(&bytes).trim_start_matches(BYTE_ORDER_MARK).to_owned())
     }
 
     fn has(&self, name: &str) -> bool {

@@ -143,6 +143,7 @@ fn a_list_is_no_record() {
 #[test]
 fn yaml_tells_the_place_too() {
     assert_eq!(from_yaml::<Vec<u8>>("[1, 2]").unwrap(), [1, 2]);
+    assert_eq!(from_yaml::<Vec<u8>>("\u{feff}[1, 2]\n").unwrap(), [1, 2]);
     let said = |text| from_yaml::<Everything>(text).unwrap_err();
     assert_eq!(
         said("small: 1\nby_kind:\n  a: {}\n  b:\n    list: [1, 2, x]\n"),
