@@ -35,6 +35,8 @@ pub struct Material<'a> {
     pub verification: Option<VerificationNote>,
     /// Changes that were made since the last report, oldest first.
     pub applied: Vec<AppliedChange>,
+    /// Files of the approved changes, if Maestro applied none since implement was approved.
+    pub unapplied: Vec<String>,
     pub cost: Cost,
     /// The caller's own figures, shown beside Maestro's.
     pub metrics: Option<&'a Map<String, Value>>,
@@ -274,12 +276,21 @@ impl AppliedChange {
 /// A risk for each file that differs from its first state and that no approved change names.
 pub(super) fn risks(applied: &[AppliedChange]) -> Vec<Text> {
     let mut files: BTreeMap<&str, (&AppliedFile, &AppliedFile)> = BTreeMap::new();
-    for file in applied.iter().flat_map(|change| &change.files) {
+    // A change that keeps the content changes the mode, for example to executable.
+    let mut modes: BTreeMap<&str, ChangeKind> = BTreeMap::new();
+    for (kind, file) in applied.iter().flat_map(|change| change.files.iter().map(|file| (change.kind, file)))
+    {
         let (_, last) = files.entry(&file.path).or_insert((file, file));
         *last = file;
+        if file.before == file.after {
+            modes.insert(&file.path, kind);
+        }
     }
+    let differs = |path: &str, first: &AppliedFile, last: &AppliedFile| {
+        first.before != last.after || modes.get(path) == Some(&ChangeKind::Applied)
+    };
     let unexpected =
-        files.into_iter().filter(|(_, (first, last))| !last.is_expected && first.before != last.after);
+        files.into_iter().filter(|(path, (first, last))| !last.is_expected && differs(path, first, last));
     unexpected.map(|(path, _)| say!("changed_unapproved", path = path)).collect()
 }
 
@@ -406,10 +417,16 @@ mod tests {
             // An undone change has no effect.
             changed(Applied, "undone.py", "1", "2"),
             changed(RolledBack, "undone.py", "2", "1"),
+            changed(Applied, "mode.sh", "1", "1"),
+            changed(Applied, "undone.sh", "1", "1"),
+            changed(RolledBack, "undone.sh", "1", "1"),
         ];
         let found = risks(&all);
         let found: Vec<&str> = found.iter().map(Text::english).collect();
-        assert_eq!(found, ["other.py was changed since the last report, and no approved change includes it"]);
+        let unapproved = |path: &str| {
+            format!("{path} was changed since the last report, and no approved change includes it")
+        };
+        assert_eq!(found, [unapproved("mode.sh"), unapproved("other.py")]);
     }
 
     const PATCH: &str = "--- a/src/total.py\n+++ b/src/total.py\n@@ -1,2 +1,3 @@\n def total(items):\n-    return items[0]\n+    if not items:\n+        return 0\n";

@@ -14,6 +14,7 @@ pub(super) fn all(material: &Material<'_>, content: &Content) -> Vec<Text> {
     let mut risks = content.risks.clone();
     risks.extend(late_start(material));
     risks.extend(material::risks(&material.applied));
+    risks.extend(not_applied(material));
     risks.extend(discarded(material));
     risks.extend(of_tests(material, content));
     risks.extend(of_the_verification(material));
@@ -46,6 +47,12 @@ fn late_start(material: &Material<'_>) -> Option<Text> {
     }
     let (began, skipped) = (material.began_at.name(), skipped.join(", "));
     Some(say!("late_start", began = began, skipped = skipped))
+}
+
+/// The risk that the files do not hold the approved change, because Maestro never applied it.
+fn not_applied(material: &Material<'_>) -> Option<Text> {
+    let is_due = material.stage == Stage::Improve && !material.unapplied.is_empty();
+    is_due.then(|| say!("not_applied", paths = material.unapplied.join(", ")))
 }
 
 fn discarded(material: &Material<'_>) -> Vec<Text> {

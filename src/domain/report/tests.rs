@@ -166,6 +166,13 @@ fn good_runs_have_no_risk() {
     assert_eq!(risks(&Material { verification: passed.clone(), ..debug }), [""; 0]);
     let outputs = [structured("claude", &fifth)];
     let improve = material(Stage::Improve, &outputs);
+    let unapplied = vec!["a.py".to_owned()];
+    let found = risks(&Material { verification: passed.clone(), unapplied, ..improve.clone() });
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].contains("did not apply the approved change") && found[0].ends_with(": a.py"),
+        "{found:?}"
+    );
     assert_eq!(risks(&Material { verification: passed, ..improve }), [""; 0]);
 }
 

@@ -149,7 +149,7 @@ impl Run {
     }
 
     /// True if implement is approved and no change was applied since.
-    fn owes_the_approved_change(&self) -> bool {
+    pub fn owes_the_approved_change(&self) -> bool {
         self.approval(Stage::Implement).is_some_and(|request| {
             self.applied_at.is_none_or(|applied| request.decided_seq.is_none_or(|decided| applied < decided))
         })

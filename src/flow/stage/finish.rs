@@ -265,6 +265,11 @@ fn review(
         left_out,
         verification: verification(run, finished.stage),
         applied: applied(run),
+        unapplied: if run.owes_the_approved_change() {
+            run.approved_files().into_iter().collect()
+        } else {
+            Vec::new()
+        },
         cost: Cost {
             consults_stage: finished.consults_used,
             consults_total: run.budget.used(),

@@ -35,6 +35,7 @@ pub(super) fn material<'a>(stage: Stage, outputs: &'a [Output<'a>]) -> Material<
         left_out: &[],
         verification: None,
         applied: vec![],
+        unapplied: vec![],
         cost: Cost {
             consults_stage: 1,
             consults_total: 3,
