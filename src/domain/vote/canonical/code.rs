@@ -25,9 +25,9 @@ impl Style {
         [("dashes", Self::Dashes), ("shell", Self::Shell), ("hash", Self::Hash), ("slashes", Self::Slashes)];
 
     /// The style with the most lines that show it; of equal ones, the first in the list.
-    fn of(code: &str) -> Self {
+    fn of(code: &[&str]) -> Self {
         let mut most = (0, Self::Unknown);
-        let shown: Vec<&str> = code.lines().filter_map(|line| sign(line.trim())).collect();
+        let shown: Vec<&str> = code.iter().filter_map(|line| sign(line.trim())).collect();
         for (name, style) in Self::KNOWN {
             let count = shown.iter().filter(|shown| **shown == name).count();
             if count > most.0 {
@@ -95,7 +95,8 @@ fn sign(line: &str) -> Option<&'static str> {
 
 /// The text that is compared.
 pub(super) fn code_key(code: &str) -> String {
-    let lines = without_comments(code, Style::of(code));
+    let code: Vec<&str> = code.lines().collect();
+    let lines = without_comments(&code, Style::of(&code));
     let said: Vec<&String> = lines
         .iter()
         .filter(|line| line.is_in_string || !line.text.trim().is_empty())
@@ -114,41 +115,44 @@ struct Line {
 
 /// What a line begins in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Open<'a> {
+enum Open {
     Nothing,
     /// A string up to this mark.
     String(&'static str, Lasts),
     /// A comment up to `*/`.
     Comment,
-    /// A document in the code, up to a line with this word alone.
-    Document(&'a str),
 }
 
-fn without_comments(code: &str, style: Style) -> Vec<Line> {
+fn without_comments(code: &[&str], style: Style) -> Vec<Line> {
     let mut open = Open::Nothing;
     let mut lines = Vec::new();
-    for (at, line) in code.lines().enumerate() {
-        if let Open::Document(end) = open {
-            if line.trim() == end {
-                open = Open::Nothing;
-            }
-            lines.push(Line { text: line.to_owned(), is_in_string: true });
-            continue;
-        }
+    let mut rest = code;
+    while let Some((line, after)) = rest.split_first() {
+        rest = after;
         let is_in_string = matches!(open, Open::String(..));
         let (kept, left) = rest_of(line, open, style);
         open = left;
         let text = if is_in_string { kept } else { kept.replace('\t', "    ") };
         let text = if matches!(open, Open::String(..)) { text } else { text.trim_end().to_owned() };
-        if open == Open::Nothing
-            && let Some(end) = document(line, style)
-            && code.lines().skip(at + 1).any(|line| line.trim() == end)
-        {
-            open = Open::Document(end);
-        }
         lines.push(Line { text, is_in_string });
+        let end = document(line, style).filter(|_| open == Open::Nothing);
+        let length = end.and_then(|end| after.iter().position(|line| line.trim() == end));
+        if let Some((document, after)) = length.and_then(|length| after.split_at_checked(length)) {
+            lines.extend(of_document(document));
+            rest = after;
+        }
     }
     lines
+}
+
+/// The lines of a document in the code. If it is code too, it has comments of its own; else every line counts.
+fn of_document(document: &[&str]) -> Vec<Line> {
+    match Style::of(document) {
+        Style::Unknown => {
+            document.iter().map(|line| Line { text: (*line).to_owned(), is_in_string: true }).collect()
+        }
+        known => without_comments(document, known),
+    }
 }
 
 /// The word that ends a document which begins after a line, as in `cat <<EOF`.
@@ -159,7 +163,7 @@ fn document(line: &str, style: Style) -> Option<&str> {
 }
 
 /// A line without its comments, and what is open after it.
-fn rest_of<'a>(line: &str, open: Open<'a>, style: Style) -> (String, Open<'a>) {
+fn rest_of(line: &str, open: Open, style: Style) -> (String, Open) {
     let mut open = open;
     let (mut kept, mut rest, mut before) = (String::new(), line, ' ');
     while let Some(letter) = rest.chars().next() {
@@ -181,7 +185,7 @@ fn rest_of<'a>(line: &str, open: Open<'a>, style: Style) -> (String, Open<'a>) {
                 open = Open::Nothing;
                 take = quote.len();
             }
-            Open::String(..) | Open::Document(_) => {}
+            Open::String(..) => {}
             Open::Nothing if letter == '\\' => take += next_length(rest, take),
             Open::Nothing => {
                 if style.comment().is_some_and(|mark| rest.starts_with(mark)) && style.may_follow(before) {
@@ -193,7 +197,7 @@ fn rest_of<'a>(line: &str, open: Open<'a>, style: Style) -> (String, Open<'a>) {
                     continue;
                 }
                 // A lifetime of Rust is no string.
-                let is_lifetime = letter == '\'' && matches!(before, '&' | '<');
+                let is_lifetime = style == Style::Slashes && letter == '\'' && matches!(before, '&' | '<');
                 let quote = style.quotes().iter().find(|(quote, _)| rest.starts_with(quote));
                 if let Some((quote, lasts)) = quote.filter(|_| !is_lifetime) {
                     open = Open::String(quote, *lasts);
@@ -208,7 +212,7 @@ fn rest_of<'a>(line: &str, open: Open<'a>, style: Style) -> (String, Open<'a>) {
     }
     match open {
         Open::String(_, Lasts::Line) => (kept, Open::Nothing),
-        Open::Nothing | Open::String(..) | Open::Comment | Open::Document(_) => (kept, open),
+        Open::Nothing | Open::String(..) | Open::Comment => (kept, open),
     }
 }
 
@@ -249,6 +253,10 @@ mod tests {
             ("fn f<'a>(x: &'a str) {} // it's\nlet y = 1;", "fn f<'a>(x: &'a str) {}\nlet y = 1;"),
             ("const a = 1;// one\n/* two\nlines */\nf(a);", "const a = 1;\nf(a);"),
             ("def total\n  1 # one\nend", "def total\n  1\nend"),
+            (
+                "cat > a.py <<'EOF'\nimport a  # one\nEOF\npython a.py",
+                "cat > a.py <<'EOF'\nimport a\nEOF\npython a.py",
+            ),
         ] {
             assert_eq!(code_key(with), code_key(without), "{with}");
         }

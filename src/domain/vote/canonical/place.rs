@@ -36,7 +36,7 @@ pub(super) fn place_key(written: &str, files: &[&str]) -> String {
 /// and in Ruby the name of a setter, `total=`.
 fn with_operators(text: &str) -> Cow<'_, str> {
     static OPERATOR: Pattern = Pattern::new(
-        r"(?P<name>\boperator) ?(?P<signs>\(\)|\[\]|[=<>!+\-*/%&|^~,]+)|(?P<set>\b[a-z_]\w*)(?P<to>=)(?P<end>[\s`'\x22(),.;]|$)",
+        r"(?P<name>\boperator) ?(?P<signs>\(\)|\[\]|[=<>!+\-*/%&|^~]+)|(?P<set>\b[a-z_]\w*)(?P<to>=)(?P<end>[\s`'\x22(),.;]|$)",
     );
     OPERATOR.replaced(text, |found: &regex::Captures<'_>| {
         let part = |name: &str| found.name(name).map_or("", |part| part.as_str());
