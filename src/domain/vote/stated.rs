@@ -5,7 +5,7 @@ use crate::domain::pattern::Pattern;
 
 /// The line, with the marks that stand open before it and between it and its colon.
 static LINE: Pattern = Pattern::new(
-    r"(?i)^(?:[\s>#+•\-]|\*\s|\d{1,3}[.)]\s)*(?P<open>[*_`]*)(?:\d{1,3}[.)]\s+)?(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*(?P<shut>[*_`]*)[ \t]*[:：](?P<said>.*)$",
+    r"(?i)^(?:[\s>#+•\-]|\*\s|\d{1,3}[.)]\s)*(?P<open>[*_`]*)[ \t]*(?:\d{1,3}[.)]\s+)?(?:(?:my|the)\s+)?(?:final\s+)?answer[ \t]*(?P<shut>[*_`]*)[ \t]*[:：](?P<said>.*)$",
 );
 
 /// The same as a tag.
@@ -105,6 +105,8 @@ mod tests {
             ("***ANSWER:*** yes", "yes"),
             ("__ANSWER:__ yes", "yes"),
             ("**ANSWER: **42", "42"),
+            ("** ANSWER: 42 **", "42"),
+            ("```\nANSWER: 42\n```", "42"),
             ("ANSWER: **42**", "42"),
             ("**ANSWER:** **42**", "42"),
         ] {
