@@ -24,7 +24,7 @@ use super::cut::DOTS;
 use super::fence::Marks;
 
 pub use apply::{Applied, Offset, apply};
-pub use name::checked;
+pub use name::{checked, new_name};
 pub use parse::parse;
 
 /// A parsed patch.

@@ -28,6 +28,9 @@ const LEAST_SCENARIO: usize = 16;
 const LOWERED: &str = "lowered: no scenario says what input or state goes wrong, and how";
 
 /// The harm of a finding, the gravest first.
+/// The remark on a finding about a line outside of the material.
+const UNSEEN: &str = "this line was not shown to the reviewers";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
@@ -183,6 +186,8 @@ pub struct Reviewed<'a> {
 ///
 /// # Errors
 ///
+    /// The first and the last line of each part that the reviewers saw; `None` if that is not known.
+    pub shown: Option<&'a [(usize, usize)]>,
 /// The discarded claim, with the reason.
 pub fn verify_claim(
     claimed: &Claimed,
@@ -268,7 +273,7 @@ impl Finding {
     }
 }
 
-/// The line in which a quote begins, with a remark if the change removes that line.
+/// The line in which a quote begins, with a remark if the change removes that line or if nobody was shown it.
 fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, Option<String>)> {
     let wanted = one_line(quote);
     if wanted.chars().filter(|letter| letter.is_alphanumeric()).count() < LEAST_QUOTE {
@@ -276,7 +281,11 @@ fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, 
     }
     let stated = stated.max(1);
     match reviewed.lines.find(quote, stated, stated, &mut SearchBudget::default()) {
-        Sought::At(line) => Some((line, None)),
+        Sought::At(line) => {
+            let is_within = |(first, last): &(usize, usize)| (*first..=*last).contains(&line);
+            let is_unseen = reviewed.shown.is_some_and(|shown| !shown.iter().any(is_within));
+            Some((line, is_unseen.then(|| UNSEEN.to_owned())))
+        }
         Sought::Nowhere | Sought::NotLookedFor => {
             let mut runs = reviewed.removed.chunk_by(|one, next| one.0 + 1 == next.0);
             let gone = runs.find_map(|run| place_in_run(run, &wanted));

@@ -7,6 +7,7 @@
 
 mod material;
 mod related;
+mod seen;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -233,6 +234,11 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     let account = Account::of(&kit.log, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
     let material = material::material(&kit.config, &kit.project, &request.target)?;
     if material.files.is_empty() {
+    if material.files.is_empty() && !material.unread.is_empty() {
+        // A pipeline must not take an unread change for a harmless one.
+        let problem = format!("nothing could be reviewed; {}", material.unread.join("; "));
+        return Err(Error::InvalidArguments(format!("{problem}. Review a smaller range, or name `files`")));
+    }
         return Ok(Ready { providers, material, asked: None });
     }
     let question = question(request, &material, criteria, account);
@@ -369,7 +375,12 @@ fn held_in(
     let known = known.or_else(|| files().find(|file| was(file, &is)));
     let known = known.or_else(|| files().find(|file| ends(&file.name)));
     if let Some(file) = known.or_else(|| files().find(|file| was(file, &ends))) {
-        let reviewed = Reviewed { file: &file.name, lines: &file.lines, removed: &file.removed };
+        let reviewed = Reviewed {
+            file: &file.name,
+            lines: &file.lines,
+            removed: &file.removed,
+            shown: Some(&file.shown),
+        };
         let is_old_name = !is(&file.name) && !ends(&file.name);
         return verify_claim(claimed, by, Ok(reviewed)).map(|finding| match file.was.as_deref() {
             Some(was) if is_old_name => finding.renamed(was),
@@ -378,7 +389,7 @@ fn held_in(
     }
     match material::other(config, project, bare) {
         Ok((shown, lines)) => {
-            verify_claim(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[] }))
+            verify_claim(claimed, by, Ok(Reviewed { file: &shown, lines: &lines, removed: &[], shown: None }))
         }
         Err(why) => verify_claim(claimed, by, Err(format!("its file cannot be checked: {why}"))),
     }

@@ -531,3 +531,107 @@ fn a_review_counts_in_the_run_that_it_names_and_a_consultant_reviews_nothing() {
     assert_eq!(refused["code"], "nested_consult", "{refused}");
     assert_eq!(nested.log("codex").len(), 1);
 }
+
+/// Lines of a key that the masking knows only by the lines around them.
+const KEY: [&str; 3] = [
+    "MIICdgIBADANBgkqhkiG9w0BAQEFAASCAmAwggJcAgEAAoGBALxq1pZ4Vd0Zt3cN",
+    "q8ZtLr4vXw7Yk2Pm9Bd6Hs1Jf5Gc0QnTuVbEaRxWiOyDzKMlCAh3Sj8FpUeNgIo4",
+    "7hGfDsAqWeRtYuIoPlKjHgFdSaZxCvBnMqWeRtYuIoPlKjHgFdSaZxCvBnM8x2Kq",
+];
+
+#[test]
+fn a_secret_of_several_lines_is_masked_before_its_lines_are_numbered() {
+    let key = KEY.join("\n");
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{key}\n-----END PRIVATE KEY-----");
+    let indented = pem.replace('\n', "\n    ");
+    // A hunk around the last line begins inside of the long key.
+    let long =
+        format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----", format!("{key}\n").repeat(9));
+    let files = [
+        ("k1.py", format!("K = \"\"\"{pem}\"\"\"\n\ndef use(k):\n    return k\n")),
+        ("k2.yaml", format!("tls:\n  key: |\n    {indented}\n  other: 1\n")),
+        ("k3.yaml", "db:\n  password: >\n    hunter2Xk9Qpz77\n  port: 1\n".to_owned()),
+        ("k4.md", "| user | password |\n|--|--|\n| bob | Xk9Qpz77Lm22 |\n".to_owned()),
+        ("k5.pem.txt", format!("{long}\nport = 1\n")),
+    ];
+    let secrets = [KEY[0], KEY[1], KEY[2], "hunter2Xk9Qpz77", "Xk9Qpz77Lm22"];
+    let mut server = repository();
+    for (name, text) in &files {
+        server = server.file(name, text);
+    }
+    let (asked, result) = reviewed(server, json!({ "files": ["k*"], "try_fixes": false }));
+    assert_eq!(result["files"].as_array().unwrap().len(), 5, "{result}");
+    assert!(result["masked"].as_u64().unwrap() >= 5, "{result}");
+    for secret in secrets {
+        assert!(!asked.contains(secret), "{secret}: {asked}");
+    }
+    // The same lines in a change, as context and removed.
+    let server = repository();
+    let root = server.project();
+    for (name, text) in &files {
+        std::fs::write(root.join(name), text).unwrap();
+    }
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-qm", "second"]);
+    for (name, text) in &files[..2] {
+        std::fs::write(root.join(name), text.replace("return k", "return 1").replace("other: 1", "other: 2"))
+            .unwrap();
+    }
+    std::fs::write(root.join("k3.yaml"), "db:\n  port: 1\n").unwrap();
+    std::fs::remove_file(root.join("k4.md")).unwrap();
+    std::fs::write(root.join("k5.pem.txt"), format!("{long}\nport = 2\n")).unwrap();
+    let mut client = server.start();
+    let quoted = json!({ "file": "k2.yaml", "line": 4, "quote": "    [MASKED]", "severity": "high",
+        "claim": "a private key is in the repository", "scenario": "everybody who reads it can sign as this server" });
+    let script = scripted(json!({ "text": answer(&json!([quoted])) }));
+    let arguments = json!({ "providers": ["codex"], "criteria": [script], "try_fixes": false });
+    let result = client.call("maestro_review", arguments);
+    let asked = client.log("codex").iter().map(ToString::to_string).collect::<String>();
+    for secret in secrets {
+        assert!(!asked.contains(secret), "{secret}: {asked}");
+    }
+    assert!(asked.contains("port = 2") && asked.contains("other: 2"), "{asked}");
+    assert_eq!(result["findings"][0]["status"], "exact", "{result:#}");
+}
+
+#[test]
+fn a_long_diff_hides_no_other_file() {
+    let server = repository().file("z.py", "x = 1\n").file("a.lock", "1\n");
+    let root = server.project();
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-qm", "second"]);
+    std::fs::write(root.join("a.lock"), "a line of a lock file that nobody reads\n".repeat(60_000)).unwrap();
+    std::fs::write(root.join("z.py"), "x = risky(2)\n").unwrap();
+    let quoted = json!({ "file": "z.py", "line": 1, "quote": "x = risky(2)", "severity": "high",
+        "claim": "it is risky", "scenario": "calling it with 2 ends the program at once" });
+    let script = scripted(json!({ "text": answer(&json!([quoted])) }));
+    let arguments = json!({ "providers": ["codex"], "criteria": [script], "try_fixes": false });
+    let mut client = server.start();
+    let result = client.call("maestro_review", arguments.clone());
+    assert_eq!(result["files"], json!(["z.py"]), "{result:#}");
+    assert_eq!(result["findings"][0]["status"], "exact", "{result:#}");
+    assert_eq!(result["left_out"][0]["path"], "a.lock", "{result:#}");
+    // An unread change alone is no success.
+    git(&root, &["checkout", "-q", "z.py"]);
+    let alone = client.call("maestro_review", arguments);
+    assert_eq!(alone["ok"], false, "{alone:#}");
+    assert!(alone["error"].as_str().unwrap().contains("a.lock"), "{alone:#}");
+}
+
+#[test]
+fn lines_of_a_long_file_that_were_not_shown_are_named() {
+    let text: String = (1..=1_500).map(|line| format!("v{line} = {line}\n")).collect();
+    let server = repository().file("long.py", text);
+    let quoted = |line: u32| {
+        json!({ "file": "long.py", "line": line, "quote": format!("v{line} = {line}"), "severity": "high",
+            "claim": format!("value {line} is wrong"), "scenario": format!("reading v{line} gives a number that is too large") })
+    };
+    let script = scripted(json!({ "text": answer(&json!([quoted(700), quoted(1_400)])) }));
+    let arguments =
+        json!({ "providers": ["codex"], "criteria": [script], "try_fixes": false, "files": ["long.py"] });
+    let result = server.start().call("maestro_review", arguments);
+    let cut = json!([{ "path": "long.py", "reason": "lines 1201 to 1500 were not shown" }]);
+    assert_eq!((&result["left_out"], &result["files"]), (&cut, &json!(["long.py"])), "{result:#}");
+    let notes: Vec<&Value> = result["findings"].as_array().unwrap().iter().map(|one| &one["note"]).collect();
+    assert_eq!(notes, [&Value::Null, &json!("this line was not shown to the reviewers")], "{result:#}");
+}

@@ -132,6 +132,16 @@ pub(super) fn git_names(rest: &str) -> Option<(String, String)> {
     })
 }
 
+/// The new name of the file in its part of a diff by git.
+pub fn new_name(part: &str) -> Option<String> {
+    let renamed = part.lines().take(8).find_map(|line| line.strip_prefix("rename to "));
+    if let Some(name) = renamed {
+        return Some(unquote(name).map_or_else(|| name.to_owned(), |(name, _)| name));
+    }
+    let header = part.lines().next()?.strip_prefix("diff --git ")?;
+    git_names(header).map(|(_, new)| new)
+}
+
 /// True if the text after `diff --git ` names these two files, with any prefixes or none.
 pub(super) fn is_git_line(rest: &str, old: &str, new: &str) -> bool {
     PREFIXES.into_iter().chain([("", "")]).any(|(left, right)| {
@@ -233,6 +243,20 @@ mod tests {
         assert_eq!(git_names("a/ä b/ä"), pair("ä", "ä"));
         assert_eq!(git_names("a/one b/an other"), None);
         assert_eq!(git_names("x"), None);
+        for (part, name) in [
+            ("diff --git \"a/img/\\352.png\" \"b/img/\\352.png\"\nBinary", None),
+            (
+                "diff --git \"a/\\352\\267\\270 b/.png\" \"b/\\352\\267\\270 b/.png\"\nBinary",
+                Some("그 b/.png"),
+            ),
+            ("diff --git a/a b/y.bin b/a b/y.bin\nBinary", Some("a b/y.bin")),
+            (
+                "diff --git a/o b.bin b/n c.bin\nsimilarity index 90%\nrename from o b.bin\nrename to n c.bin\n",
+                Some("n c.bin"),
+            ),
+        ] {
+            assert_eq!(new_name(part).as_deref(), name, "{part}");
+        }
         assert_eq!(git_names(""), None);
     }
 }

@@ -17,7 +17,11 @@ fn claimed(file: &str, line: usize, quote: &str, claim: &str, scenario: &str, se
 fn hold(claimed: Claimed, by: &str) -> Result<Finding, Box<Discarded>> {
     let lines = Lines::of(STATS.to_owned());
     let removed = [(3, "    for i in range(len(values)):".to_owned())];
-    verify_claim(&claimed, by, Ok(Reviewed { file: "stats.py", lines: &lines, removed: &removed }))
+    verify_claim(
+        &claimed,
+        by,
+        Ok(Reviewed { file: "stats.py", lines: &lines, removed: &removed, shown: None }),
+    )
 }
 
 const SKIPS: &str = "the first value is never counted";
@@ -58,7 +62,11 @@ fn a_quote_of_several_removed_lines_has_its_place() {
     let removed = removed.map(|(line, text)| (line, text.to_owned()));
     let hold = |quote: &str| {
         let claimed = claimed("stats.py", 8, quote, SKIPS, CASE, "high");
-        verify_claim(&claimed, "a", Ok(Reviewed { file: "stats.py", lines: &lines, removed: &removed }))
+        verify_claim(
+            &claimed,
+            "a",
+            Ok(Reviewed { file: "stats.py", lines: &lines, removed: &removed, shown: None }),
+        )
     };
     for quote in ["if not values:\n\n    return None", "-if not values:\n-\n-    return None\n"] {
         let found = hold(quote).unwrap();

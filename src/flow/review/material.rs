@@ -6,11 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::Target;
-use super::related::{Change, related};
+use super::related::related;
+use super::seen::{Change, Seen, masked};
 use crate::domain::change::Mark;
 use crate::domain::citations::Lines;
-use crate::domain::diff::{self, Patch, Side};
-use crate::domain::mask::Masker;
+use crate::domain::diff::{self, Patch};
 use crate::domain::pack::Omission;
 use crate::domain::plain::plain;
 use crate::domain::secret_path;
@@ -29,9 +29,13 @@ const MOST_FILE: u64 = 1024 * 1024;
 const MOST_FILES: usize = 60;
 /// Characters of the material.
 const MOST_CHARS: usize = 60_000;
-/// Lines around each change, and lines of a file that is reviewed whole.
-const AROUND: usize = 12;
-const MOST_LINES: usize = 1_200;
+/// The option for the lines around each change.
+const AROUND: &str = "-U12";
+/// Options of a diff that is parsed: the user's display settings must not change the text.
+const SHOWN_AS: [&str; 8] = [
+    "--no-color", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames", "--submodule=short",
+    "-O/dev/null", AROUND,
+];
 
 /// A file under review.
 pub(super) struct File {
@@ -40,6 +44,8 @@ pub(super) struct File {
     pub(super) was: Option<String>,
     pub(super) lines: Lines,
     pub(super) removed: Vec<(usize, String)>,
+    /// The first and the last line of each part that the reviewers see.
+    pub(super) shown: Vec<(usize, usize)>,
     mark: Mark,
 }
 
@@ -47,6 +53,8 @@ pub(super) struct Material {
     pub(super) files: Vec<File>,
     pub(super) text: String,
     pub(super) left_out: Vec<Omission>,
+    /// Files whose diff is too long to be read, each with the reason.
+    pub(super) unread: Vec<String>,
     pub(super) masked: usize,
     version: Version,
 }
@@ -79,19 +87,21 @@ pub(super) fn material(
             reader.change(&[&until], version, New::Not)?
         }
     };
-    let mut text = String::new();
-    let mut masked = 0;
+    let (mut text, mut files, mut masked) = (String::new(), Vec::new(), 0);
     for change in &gathered.changes {
-        let shown = change.shown();
-        let clean = masker.mask(&shown);
-        if text.chars().count() + clean.text.chars().count() > MOST_CHARS {
-            let reason = format!("over the limit of {MOST_CHARS} characters");
-            gathered.left_out.push(Omission { path: change.name.clone(), reason });
+        let seen = change.seen(&masker);
+        let mut left = |reason| gathered.left_out.push(Omission { path: change.name.clone(), reason });
+        if text.chars().count() + seen.text.chars().count() > MOST_CHARS {
+            left(format!("over the limit of {MOST_CHARS} characters"));
             continue;
         }
-        masked += clean.count;
-        text.push_str(&clean.text);
+        if let Some(cut) = &seen.cut {
+            left(format!("{cut} were not shown"));
+        }
+        masked += seen.masked;
+        text.push_str(&seen.text);
         text.push('\n');
+        files.push(change.file(seen));
     }
     let (around, count) = related(&project, &masker, &gathered.changes);
     masked += count;
@@ -99,9 +109,8 @@ pub(super) fn material(
         text.push_str("## Elsewhere in the project: what defines or uses the names of this change\n");
         text.push_str(&around);
     }
-    let is_shown = |change: &&Change| !gathered.left_out.iter().any(|left| left.path == change.name);
-    let files = gathered.changes.iter().filter(is_shown).map(|change| change.file(&masker)).collect();
-    Ok(Material { files, text, left_out: gathered.left_out, masked, version: gathered.version })
+    let Gathered { left_out, unread, version, .. } = gathered;
+    Ok(Material { files, text, left_out, unread, masked, version })
 }
 
 impl Material {
@@ -127,12 +136,15 @@ pub(super) fn other(
     let masker = config.masker().map_err(|error| error.to_string())?;
     let found = project.look(name).map_err(|refusal| refusal.to_string())?;
     let text = read(found.open().map_err(|refusal| refusal.to_string())?)?;
-    Ok((found.shown, as_seen(text, &masker)))
+    let lines: Vec<&str> = text.lines().collect();
+    let lines = masked(&lines, &masker);
+    Ok((found.shown, Lines::of(lines.iter().flat_map(|line| [line, "\n"]).collect())))
 }
 
 struct Gathered {
     changes: Vec<Change>,
     left_out: Vec<Omission>,
+    unread: Vec<String>,
     version: Version,
 }
 
@@ -150,7 +162,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn files(&self, given: &[String]) -> Result<Gathered, Error> {
-        let mut gathered = Gathered { changes: Vec::new(), left_out: Vec::new(), version: Version::Working };
+        let mut gathered = Gathered::of(Version::Working);
         for name in given {
             let found = match self.project.find(name) {
                 Ok(found) => found,
@@ -179,35 +191,26 @@ impl Reader<'_> {
     }
 
     fn change(&self, words: &[&str], version: Version, new: New) -> Result<Gathered, Error> {
-        let around = format!("-U{AROUND}");
-        // The user's display settings must not change the text.
-        let mut arguments = vec![
-            "diff", "--no-color", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames",
-            "--submodule=short", "-O/dev/null", &around,
-        ];
+        let mut arguments = vec!["diff"];
+        arguments.extend(SHOWN_AS);
         arguments.extend(words);
         let (printed, is_whole) = self.git(&arguments).map_err(|error| self.in_our_words(error))?;
-        let mut gathered = Gathered { changes: Vec::new(), left_out: Vec::new(), version };
-        if !is_whole {
-            let reason = format!("the diff has more than {MOST_DIFF} bytes; name a smaller range or files");
-            gathered.left_out.push(Omission { path: "the rest of the diff".to_owned(), reason });
-        }
+        let mut gathered = Gathered::of(version);
         let conflicts = printed.lines().filter_map(|line| line.strip_prefix("* Unmerged path "));
         gathered.left_out.extend(conflicts.map(|path| Omission {
             path: path.to_owned(),
             reason: "in conflict: resolve it and stage it, or review `working`".to_owned(),
         }));
         for part in parts(&printed, is_whole) {
-            match diff::parse(part) {
-                Ok(patch) => self.take(patch, &mut gathered),
-                Err(error) => {
-                    let reason = no_text(part).map_or_else(|| error.to_string(), str::to_owned);
-                    gathered.left_out.push(Omission { path: named(part), reason });
-                }
-            }
+            self.take(part, &mut gathered);
+        }
+        let changed = self.changed_names(words)?;
+        let changed = || changed.split('\0').filter(|name| !name.is_empty());
+        if !is_whole {
+            self.behind_the_cut(changed(), words, &mut gathered);
         }
         // The diff leaves out files with refused names; they are reported all the same.
-        for name in self.changed_names(words)?.split('\0').filter(|name| !name.is_empty()) {
+        for name in changed() {
             if let Some(rule) = self.project.refuses_reading(Path::new(name))
                 && !gathered.left_out.iter().any(|left| left.path == name)
             {
@@ -224,7 +227,50 @@ impl Reader<'_> {
         Ok(gathered)
     }
 
-    fn take(&self, patch: Patch, gathered: &mut Gathered) {
+    /// Reads the diffs of those files one by one that the whole diff was too long for: one long file must not
+    /// hide the others.
+    fn behind_the_cut<'a>(
+        &self,
+        changed: impl Iterator<Item = &'a str>,
+        words: &[&str],
+        gathered: &mut Gathered,
+    ) {
+        let mut room = MOST_FILES;
+        for name in changed {
+            if gathered.knows(name) || self.project.refuses_reading(Path::new(name)).is_some() {
+                continue;
+            }
+            let alone = match room {
+                0 => Err(format!("over the limit of {MOST_FILES} files")),
+                _ => self.diff_of(name, words).map_err(|error| error.to_string()),
+            };
+            room = room.saturating_sub(1);
+            match alone {
+                Ok((printed, true)) if !parts(&printed, true).is_empty() => {
+                    for part in parts(&printed, true) {
+                        self.take(part, gathered);
+                    }
+                }
+                Ok((_, true)) => gathered.leave_out(name, "its diff cannot be read".to_owned()),
+                Ok((_, false)) => {
+                    let reason = format!("its diff has more than {MOST_DIFF} bytes");
+                    gathered.unread.push(format!("{name}: {reason}"));
+                    gathered.leave_out(name, reason);
+                }
+                Err(reason) => gathered.leave_out(name, reason),
+            }
+        }
+    }
+
+    /// Takes one file's part of a diff.
+    fn take(&self, part: &str, gathered: &mut Gathered) {
+        let patch = match diff::parse(part) {
+            Ok(patch) => patch,
+            Err(error) => {
+                let reason = no_text(part).map_or_else(|| error.to_string(), str::to_owned);
+                return gathered.leave_out(&named(part), reason);
+            }
+        };
         let Some(file) = patch.files.first() else { return };
         let is_gone = file.action == diff::Action::Delete;
         let name = if is_gone { file.old.clone() } else { file.new.clone() };
@@ -321,13 +367,24 @@ impl Reader<'_> {
 
     /// Names of all differing files, refused ones included.
     fn changed_names(&self, words: &[&str]) -> Result<String, Error> {
-        let options = ["diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z", "--relative"];
+        let options = ["--name-only", "-z", "--relative"];
+        self.diff(options.iter().chain(words).map(OsString::from).collect()).map(|(names, _)| names)
+    }
+
+    /// The diff of one file, which the caller may read.
+    fn diff_of(&self, name: &str, words: &[&str]) -> Result<(String, bool), Error> {
+        let mut all: Vec<OsString> = SHOWN_AS.iter().chain(words).map(OsString::from).collect();
+        all.extend(["--".into(), format!(":(literal){name}").into()]);
+        self.diff(all)
+    }
+
+    fn diff(&self, words: Vec<OsString>) -> Result<(String, bool), Error> {
         self.run(|program, root| {
             let mut all = running_nothing(program, root);
-            all.extend(options.iter().chain(words).map(OsString::from));
+            all.extend(["diff", "--no-ext-diff", "--no-textconv"].map(OsString::from));
+            all.extend(words);
             all
         })
-        .map(|(names, _)| names)
     }
 
     /// Runs a git command. Returns its output, and true if the output is complete. Nothing that the
@@ -377,6 +434,21 @@ impl Reader<'_> {
 }
 
 impl Gathered {
+    fn of(version: Version) -> Self {
+        Self { changes: Vec::new(), left_out: Vec::new(), unread: Vec::new(), version }
+    }
+
+    /// True if a file is read or left out already, under its new name or its old one.
+    fn knows(&self, name: &str) -> bool {
+        let olds = |change: &Change| change.was().is_some_and(|was| was == name);
+        self.changes.iter().any(|change| change.name == name || olds(change))
+            || self.left_out.iter().any(|left| left.path == name)
+    }
+
+    fn leave_out(&mut self, name: &str, reason: String) {
+        self.left_out.push(Omission { path: name.to_owned(), reason });
+    }
+
     fn add(&mut self, name: String, read: Result<String, String>, patch: Option<Patch>) {
         let read = read.and_then(|text| match self.changes.len() {
             count if count >= MOST_FILES => Err(format!("over the limit of {MOST_FILES} files")),
@@ -384,119 +456,28 @@ impl Gathered {
         });
         match read {
             Ok(text) => self.changes.push(Change { name, text, patch }),
-            Err(reason) => self.left_out.push(Omission { path: name, reason }),
+            Err(reason) => self.leave_out(&name, reason),
         }
     }
 }
 
 impl Change {
-    /// The file as a reviewer saw it, so masked.
-    fn file(&self, masker: &Masker) -> File {
-        let before = self.patch.iter().flat_map(|patch| &patch.files).map(|file| file.old.clone()).next();
+    /// Its name before the change; the same if it was not renamed.
+    fn was(&self) -> Option<&str> {
+        let mut files = self.patch.iter().flat_map(|patch| &patch.files);
+        files.next().map(|file| file.old.as_str())
+    }
+
+    fn file(&self, seen: Seen) -> File {
         File {
             name: self.name.clone(),
-            was: before.filter(|before| *before != self.name),
+            was: self.was().filter(|was| *was != self.name).map(str::to_owned),
             mark: Mark::of(self.text.as_bytes()),
-            lines: as_seen(self.text.clone(), masker),
-            removed: self.removed(masker),
+            lines: Lines::of(seen.lines.iter().flat_map(|line| [line, "\n"]).collect()),
+            removed: seen.removed,
+            shown: seen.shown,
         }
     }
-
-    fn removed(&self, masker: &Masker) -> Vec<(usize, String)> {
-        let hunks = self.patch.iter().flat_map(|patch| &patch.files).flat_map(|file| &file.hunks);
-        let mut removed = Vec::new();
-        for hunk in hunks {
-            let mut line = hunk.old_start.unwrap_or(1);
-            for one in &hunk.lines {
-                if one.side == Side::Removed {
-                    removed.push((line.max(1), masker.mask(&one.text).text.into_owned()));
-                }
-                line += usize::from(one.side != Side::Added);
-            }
-        }
-        removed
-    }
-
-    /// The text that a reviewer sees: lines with their current numbers.
-    fn shown(&self) -> String {
-        let mut out = format!("## {}\n", self.name);
-        let Some(patch) = &self.patch else {
-            let total = self.text.lines().count();
-            for (number, line) in (1..).zip(self.text.lines()).take(MOST_LINES) {
-                out.push_str(&format!("{number:>5} | {line}\n"));
-            }
-            if total > MOST_LINES {
-                out.push_str(&format!("(lines {} to {total} are not shown)\n", MOST_LINES + 1));
-            }
-            return out;
-        };
-        for file in &patch.files {
-            if file.old != file.new {
-                out.push_str(&format!("(was {})\n", file.old));
-            }
-            match (file.executable, file.action) {
-                (Some(true), _) => out.push_str("(executable)\n"),
-                (Some(false), diff::Action::Modify) => out.push_str("(not executable any more)\n"),
-                (Some(false) | None, _) => {}
-            }
-            let mut shift: isize = 0;
-            for hunk in &file.hunks {
-                let mut number = hunk.old_start.unwrap_or(1).max(1).saturating_add_signed(shift).max(1);
-                for line in &hunk.lines {
-                    match line.side {
-                        Side::Removed => {
-                            out.push_str(&format!("      -| {}\n", line.text));
-                            shift -= 1;
-                        }
-                        Side::Added => {
-                            out.push_str(&format!("{number:>5}+| {}\n", line.text));
-                            number += 1;
-                            shift += 1;
-                        }
-                        Side::Context => {
-                            out.push_str(&format!("{number:>5} | {}\n", line.text));
-                            number += 1;
-                        }
-                    }
-                }
-                out.push_str("      ...\n");
-            }
-        }
-        out
-    }
-
-    /// The lines that a reviewer sees.
-    pub(super) fn seen(&self) -> Vec<&str> {
-        match &self.patch {
-            None => self.touched(),
-            Some(patch) => {
-                let lines = patch.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
-                lines.map(|line| line.text.as_str()).collect()
-            }
-        }
-    }
-
-    /// Lines that the change adds or removes; all lines if a file is reviewed whole.
-    pub(super) fn touched(&self) -> Vec<&str> {
-        match &self.patch {
-            None => self.text.lines().take(MOST_LINES).collect(),
-            Some(patch) => {
-                let lines = patch.files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
-                lines.filter(|line| line.side != Side::Context).map(|line| line.text.as_str()).collect()
-            }
-        }
-    }
-}
-
-/// The lines as a reviewer saw them. If masking changes their number, they stay unmasked: the line numbers
-/// would no longer fit.
-fn as_seen(text: String, masker: &Masker) -> Lines {
-    let clean = masker.mask(&text);
-    if clean.count > 0 && clean.text.lines().count() == text.lines().count() {
-        return Lines::of(clean.text.into_owned());
-    }
-    drop(clean);
-    Lines::of(text)
 }
 
 fn read(file: std::fs::File) -> Result<String, String> {
@@ -544,6 +525,5 @@ fn no_text(part: &str) -> Option<&'static str> {
 
 /// The name in the header of a part that is not parsed.
 fn named(part: &str) -> String {
-    let header = part.lines().next().unwrap_or_default();
-    header.rsplit_once(" b/").map_or(header, |(_, name)| name).to_owned()
+    diff::new_name(part).unwrap_or_else(|| part.lines().next().unwrap_or_default().to_owned())
 }

@@ -1,12 +1,13 @@
 //! Places elsewhere in the project that define or use the names in a change. The search is simple and
 //! bounded.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::Path;
 
+use super::seen::{Change, masked};
 use crate::domain::cut::head;
-use crate::domain::diff::Patch;
 use crate::domain::mask::Masker;
 use crate::domain::order::Gather;
 use crate::domain::pattern::Pattern;
@@ -22,14 +23,6 @@ const MOST_PLACES: usize = 4;
 const MOST_CHARS: usize = 8_000;
 /// Characters of a line.
 const MOST_LINE: usize = 200;
-
-/// A file with its change.
-pub(super) struct Change {
-    pub(super) name: String,
-    pub(super) text: String,
-    /// Its hunks; `None` if it is reviewed whole.
-    pub(super) patch: Option<Patch>,
-}
 
 /// Words before a bracket that are no names of the project.
 const WORDS: [&str; 14] = [
@@ -50,6 +43,7 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
     if names.is_empty() {
         return (String::new(), 0);
     }
+    let mut count = 0;
     let own: BTreeSet<&str> = changes.iter().map(|change| change.name.as_str()).gather();
     let mut places: Vec<Vec<String>> = names.iter().map(|_| Vec::new()).collect();
     let plain = extensions.into_iter().filter(|end| end.bytes().all(|byte| byte.is_ascii_alphanumeric()));
@@ -62,13 +56,17 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
             continue;
         }
         let text = String::from_utf8_lossy(&bytes);
+        let all: Vec<&str> = text.lines().collect();
+        // A line alone does not tell if it is a secret, so the whole text is masked, but only if it is needed.
+        let clean = LazyCell::new(|| masked(&all, masker));
         for (name, places) in names.iter().zip(&mut places) {
             if places.len() >= MOST_PLACES || !text.contains(name.as_str()) {
                 continue;
             }
-            let lines = (1..).zip(text.lines()).filter(|(_, line)| has_word(line, name));
-            for (number, line) in lines.take(MOST_PLACES - places.len()) {
-                let number: usize = number;
+            let lines = all.iter().enumerate().filter(|(_, line)| has_word(line, name));
+            for (at, plain) in lines.take(MOST_PLACES - places.len()) {
+                let (number, line) = (at + 1, clean.get(at).map_or("", String::as_str));
+                count += usize::from(line != *plain);
                 let line = head(line.trim(), MOST_LINE);
                 places.push(format!("{}:{number}: {line}\n", file.shown));
             }
@@ -83,7 +81,7 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
         out.push_str(&part);
     }
     let clean = masker.mask(&out);
-    (clean.text.into_owned(), clean.count)
+    (clean.text.into_owned(), count + clean.count)
 }
 
 /// The names that a change defines, then those that it calls.
@@ -91,7 +89,7 @@ fn names(changes: &[Change]) -> Vec<String> {
     type Lines = fn(&Change) -> Vec<&str>;
     let mut names: Vec<String> = Vec::new();
     // A change within a function concerns its callers, so definitions count in the lines around it too.
-    let seen: [(_, Lines); 2] = [(&DEFINES, Change::seen), (&CALLS, Change::touched)];
+    let seen: [(_, Lines); 2] = [(&DEFINES, Change::plain_lines), (&CALLS, Change::touched)];
     for (pattern, lines) in seen {
         for line in changes.iter().flat_map(lines) {
             for name in pattern.all(line).filter_map(|caught| caught.get(1)) {
