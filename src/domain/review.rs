@@ -7,13 +7,14 @@ use serde_json::{Map, Value};
 use serde_with::skip_serializing_none;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::answer::document;
+use super::answer::{document, spoken};
 use super::citations::{Lines, SearchBudget, Sought};
 use super::cut::{cut, one_line};
-use super::fence::whole;
+use super::fence::{FenceLine, FenceWalk, whole};
 use super::measure::number::mean_pairwise;
 use super::order::Order;
-use super::packed::pairs;
+use super::packed::{list, pairs};
+use super::pattern::Pattern;
 use super::plain::plain;
 use super::words::things;
 
@@ -27,10 +28,10 @@ const LEAST_SCENARIO: usize = 16;
 /// The remark on a severity that was lowered.
 const LOWERED: &str = "lowered: no scenario says what input or state goes wrong, and how";
 
-/// The harm of a finding, the gravest first.
 /// The remark on a finding about a line outside of the material.
 const UNSEEN: &str = "this line was not shown to the reviewers";
 
+/// The harm of a finding, the gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[derive(Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
@@ -60,7 +61,13 @@ impl Severity {
     /// The severity that a reviewer's own word means; [`Severity::Medium`] if the word is unknown.
     pub fn written(word: &str) -> Self {
         let word = word.to_lowercase();
-        let named = pairs("severities").iter().find(|(part, _)| word.contains(part));
+        let is_denied = |at: usize| {
+            let before = word.get(..at).unwrap_or_default().trim_end_matches([' ', '-']);
+            let last = before.rsplit(|letter: char| !letter.is_alphanumeric()).next();
+            last.is_some_and(|last| list("severity_denials").contains(&last))
+        };
+        let says = |part: &str| word.match_indices(part).any(|(at, _)| !is_denied(at));
+        let named = pairs("severities").iter().find(|(part, _)| says(part));
         named.and_then(|(_, name)| name.parse().ok()).unwrap_or(Self::Medium)
     }
 
@@ -123,7 +130,7 @@ pub struct Finding {
     /// The named line, if the quote is in another one.
     pub line_stated: Option<usize>,
     pub note: Option<String>,
-    /// The claims of other reviewers with the same finding.
+    /// The claims of other reviewers with the same finding, with their lines if those are other ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
     /// The proposed fix, and the result of trying it.
@@ -179,6 +186,8 @@ pub struct Reviewed<'a> {
     pub lines: &'a Lines,
     /// Lines that the change removes, with their old numbers.
     pub removed: &'a [(usize, String)],
+    /// The first and the last line of each part that the reviewers saw; `None` if that is not known.
+    pub shown: Option<&'a [(usize, usize)]>,
 }
 
 /// Checks a claim against its file: the quote must be in it. A claim without a scenario gets a lower
@@ -186,8 +195,6 @@ pub struct Reviewed<'a> {
 ///
 /// # Errors
 ///
-    /// The first and the last line of each part that the reviewers saw; `None` if that is not known.
-    pub shown: Option<&'a [(usize, usize)]>,
 /// The discarded claim, with the reason.
 pub fn verify_claim(
     claimed: &Claimed,
@@ -376,6 +383,10 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
     let alike = mean_pairwise(&[said(one), said(other)]).unwrap_or(0.0);
     let squeezed = |text: &str| text.split_whitespace().collect::<String>();
     let (quote, others) = (squeezed(&one.quote), squeezed(&other.quote));
+    // A reviewer that quotes two places means two defects, even if it describes them in the same words.
+    if quote != others && other.found_by.iter().any(|by| one.found_by.contains(by)) {
+        return false;
+    }
     let shares = quote.contains(&others) || others.contains(&quote);
     // Two different defects of one line have few words in common.
     alike >= if shares { ALIKE / 2.0 } else { ALIKE * 1.5 }
@@ -387,8 +398,15 @@ fn join(same: &mut Finding, other: Finding) {
             same.found_by.push(name);
         }
     }
-    if !other.claim.is_empty() && !same.also.contains(&other.claim) && same.claim != other.claim {
-        same.also.push(other.claim);
+    let gives_the_place = other.status < same.status;
+    let (elsewhere, what) =
+        if gives_the_place { (same.line, &same.claim) } else { (other.line, &other.claim) };
+    let place = (same.line != other.line).then(|| format!("line {elsewhere}: {what}"));
+    let claim = (gives_the_place || place.is_none()).then(|| other.claim.clone());
+    for also in place.into_iter().chain(claim.filter(|claim| !claim.is_empty() && *claim != same.claim)) {
+        if !same.also.contains(&also) {
+            same.also.push(also);
+        }
     }
     if other.severity < same.severity {
         same.severity = other.severity;
@@ -398,7 +416,7 @@ fn join(same: &mut Finding, other: Finding) {
         same.scenario = other.scenario;
     }
     let mut of_place = note_of_place(same.note.as_deref());
-    if other.status < same.status {
+    if gives_the_place {
         of_place = note_of_place(other.note.as_deref());
         same.status = other.status;
         same.line_stated = other.line_stated;
@@ -438,31 +456,80 @@ pub struct Fix {
     pub patch: String,
 }
 
-/// Reads the findings of an answer: at most [`MOST_FINDINGS`], and the number of further ones.
+/// Reads the findings of an answer: at most [`MOST_FINDINGS`], and the number of entries that were not read.
 ///
 /// # Errors
 ///
-/// The answer has no list of findings.
+/// The answer has no list of findings, or none of its entries can be read.
 pub fn findings(answer: &str) -> Result<(Vec<Claimed>, usize), String> {
     let found = document(answer).map_err(|error| error.to_string())?;
-    let list = list(&found.value, "findings").ok_or("the answer has no list of findings")?;
-    let all: Vec<Claimed> = list.iter().filter_map(Value::as_object).map(claimed).collect();
-    let more = all.len().saturating_sub(MOST_FINDINGS);
-    Ok((all.into_iter().take(MOST_FINDINGS).collect(), more))
+    let list = entries(&found.value, "findings").ok_or("the answer has no list of findings")?;
+    let all: Vec<&Map<String, Value>> = list.iter().filter_map(Value::as_object).collect();
+    let entries = list.iter().filter(|entry| !entry.is_null()).count();
+    if all.is_empty() && entries > 0 {
+        return Err("the answer's findings are no objects with file, line and quote".to_owned());
+    }
+    let read: Vec<Claimed> = all.into_iter().take(MOST_FINDINGS).map(claimed).collect();
+    let unread = entries - read.len();
+    Ok((read, unread))
 }
 
+/// Reads the fixes of an answer. A single diff without a document is a fix without an id.
 pub fn fixes(answer: &str) -> Vec<Fix> {
-    let Ok(found) = document(answer) else { return Vec::new() };
-    let Some(list) = list(&found.value, "fixes") else { return Vec::new() };
+    let found = document(answer).ok();
+    let Some(list) = found.as_ref().and_then(|found| entries(&found.value, "fixes")) else {
+        return bare_diff(answer).map(|patch| Fix { id: String::new(), patch }).into_iter().collect();
+    };
     let fix = |value: &Value| {
         let fields = value.as_object()?;
+        let number = || Some(fields.get("id").or_else(|| fields.get("finding"))?.as_u64()?.to_string());
+        let id = Some(text(fields, &["id", "finding"])).filter(|id| !id.is_empty()).or_else(number);
         let patch = text(fields, &["patch", "diff"]);
-        Some(Fix { id: text(fields, &["id", "finding"]), patch }).filter(|fix| !fix.patch.trim().is_empty())
+        Some(Fix { id: id.unwrap_or_default(), patch }).filter(|fix| !fix.patch.trim().is_empty())
     };
     list.iter().filter_map(fix).take(MOST_FINDINGS).collect()
 }
 
-fn list<'a>(value: &'a Value, name: &str) -> Option<&'a Vec<Value>> {
+impl Fix {
+    /// True if the reviewer's id means this finding: `F1` may be written `f1`, `#1`, `Finding 1` or `1`.
+    pub fn is_for(&self, finding: &str) -> bool {
+        let number = |id: &str| {
+            let mut numbers =
+                id.split(|letter: char| !letter.is_ascii_digit()).filter(|part| !part.is_empty());
+            numbers.next().map(str::to_owned).filter(|_| numbers.next().is_none())
+        };
+        self.id == finding || number(&self.id).is_some_and(|id| number(finding) == Some(id))
+    }
+}
+
+/// The only diff in a text: in a fence, or as the whole text.
+fn bare_diff(answer: &str) -> Option<String> {
+    let begins = |text: &str| {
+        let text = text.trim_start();
+        ["diff --git ", "--- ", "*** Begin Patch"].iter().any(|begin| text.starts_with(begin))
+    };
+    let said = spoken(answer);
+    let said = said.text();
+    let (mut blocks, mut walk) = (Vec::new(), FenceWalk::default());
+    for line in said.lines() {
+        match walk.step(line) {
+            FenceLine::Begins(_) => blocks.push(String::new()),
+            FenceLine::Inside => blocks.iter_mut().rev().take(1).for_each(|block| {
+                block.push_str(line);
+                block.push('\n');
+            }),
+            FenceLine::Ends | FenceLine::Outside => {}
+        }
+    }
+    blocks.retain(|block| begins(block));
+    match blocks.len() {
+        0 => begins(said).then(|| plain(said).into_owned()),
+        1 => blocks.pop().map(|block| plain(&block).into_owned()),
+        _ => None,
+    }
+}
+
+fn entries<'a>(value: &'a Value, name: &str) -> Option<&'a Vec<Value>> {
     value.as_array().or_else(|| value.get(name)?.as_array())
 }
 
@@ -476,15 +543,9 @@ fn claimed(fields: &Map<String, Value>) -> Claimed {
         number.and_then(|number| usize::try_from(number).ok()).filter(|line| *line > 0)
     };
     let file = text(fields, &["file", "path", "filename"]);
-    // Some reviewers write `src/a.rs:12` as the file.
-    let (file, behind) = match file.rsplit_once(':') {
-        Some((path, line)) if !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (path.to_owned(), line.parse().ok())
-        }
-        _ => (file, None),
-    };
+    let (file, behind) = with_line(&file);
     Claimed {
-        file: file.trim().trim_matches('`').replace('\\', "/"),
+        file: file.replace('\\', "/"),
         line: ["line", "start_line", "line_number"]
             .iter()
             .find_map(|name| number(fields.get(*name)?))
@@ -494,6 +555,31 @@ fn claimed(fields: &Map<String, Value>) -> Claimed {
         scenario: text(fields, &["scenario", "failure_scenario", "impact", "how"]),
         severity: text(fields, &["severity", "level", "priority"]),
     }
+}
+
+/// The ways in which reviewers write a line after the name of its file.
+static WITH_LINE: Pattern = Pattern::new(
+    r"\A(?P<file>.+?)(?::L?(?P<a>\d{1,7})(?:[:–-]L?\d{1,7})*|#L(?P<b>\d{1,7})(?:C\d+)?(?:-L?\d+(?:C\d+)?)?|:\[(?P<c>\d{1,7})(?:,\d+)?\]|,? \(?[Ll]ines? (?P<d>\d{1,7})(?: ?[-–] ?\d+)?\)?)\z",
+);
+
+/// A file as a reviewer names it, without marks around it, and the line after the name.
+fn with_line(written: &str) -> (String, Option<usize>) {
+    let written = unmarked(written);
+    let Some(caught) = WITH_LINE.captures(written) else { return (written.to_owned(), None) };
+    let line = ["a", "b", "c", "d"].iter().find_map(|name| caught.name(name)?.as_str().parse().ok());
+    let file = caught.name("file").map_or(written, |file| file.as_str());
+    (unmarked(file).to_owned(), line)
+}
+
+/// A name without quotes, backticks or asterisks around it.
+fn unmarked(name: &str) -> &str {
+    let mut name = name.trim();
+    while let Some(inner) =
+        ['`', '"', '\'', '*'].iter().find_map(|mark| name.strip_prefix(*mark)?.strip_suffix(*mark))
+    {
+        name = inner.trim();
+    }
+    name
 }
 
 /// The first of several fields with a text, without terminal sequences. Empty if there is none.

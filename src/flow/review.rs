@@ -28,6 +28,7 @@ use super::project_files::ProjectFiles;
 use super::scope::{off_thread, off_thread_with};
 use super::select::{Trialled, tried_alone};
 use crate::domain::call_options::CallOptions;
+use crate::domain::diff;
 use crate::domain::event::consult::Purpose;
 use crate::domain::event::{Draft, Noted, Topic};
 use crate::domain::pack::Omission;
@@ -233,12 +234,12 @@ fn get_ready(kit: &Kit, request: &ReviewRequest, criteria: &[String]) -> Result<
     let places = providers.iter().map(|_| kit.processes.slots().place()).collect::<Result<Vec<_>, _>>()?;
     let account = Account::of(&kit.log, request.workflow_id.as_deref(), None, Purpose::Candidate)?;
     let material = material::material(&kit.config, &kit.project, &request.target)?;
-    if material.files.is_empty() {
     if material.files.is_empty() && !material.unread.is_empty() {
         // A pipeline must not take an unread change for a harmless one.
         let problem = format!("nothing could be reviewed; {}", material.unread.join("; "));
         return Err(Error::InvalidArguments(format!("{problem}. Review a smaller range, or name `files`")));
     }
+    if material.files.is_empty() {
         return Ok(Ready { providers, material, asked: None });
     }
     let question = question(request, &material, criteria, account);
@@ -493,27 +494,41 @@ async fn tried(
     let mut proposed: Vec<(usize, TriedFix)> = Vec::new();
     for (provider, indexes) in by {
         match proposals(kit, request, reviewed, material, review, &provider, &indexes, progress).await {
-            Ok(fixes) => proposed.extend(fixes),
+            Ok(fixes) => {
+                let is_missing = |index: &&usize| !fixes.iter().any(|(fixed, _)| fixed == *index);
+                let missing: Vec<String> =
+                    indexes.iter().filter(is_missing).map(|index| id_of(review, *index)).collect();
+                if !missing.is_empty() {
+                    review.warn(&format!("{provider} gave no usable fix for {}", missing.join(", ")));
+                }
+                proposed.extend(fixes);
+            }
             Err(error) => review.warn(&format!("{provider} proposed no fix: {error}")),
         }
     }
-    if proposed.is_empty() {
-        return;
+    // The trial takes only diffs, and refuses if there is none.
+    let (mut readable, mut others): (Vec<_>, Vec<_>) =
+        proposed.into_iter().partition(|(_, fix)| diff::parse(&fix.patch).is_ok());
+    for (_, fix) in &mut others {
+        (fix.status, fix.reasons) = standing(Trialled::NoDiff);
     }
-    let diffs = proposed.iter().map(|(index, fix)| (id_of(review, *index), fix.patch.clone())).collect();
-    match Box::pin(tried_alone(kit, diffs, progress)).await {
-        Ok(results) => {
-            for ((_, fix), result) in proposed.iter_mut().zip(results) {
-                (fix.status, fix.reasons) = standing(result);
+    let diffs: Vec<(String, String)> =
+        readable.iter().map(|(index, fix)| (id_of(review, *index), fix.patch.clone())).collect();
+    if !diffs.is_empty() {
+        match Box::pin(tried_alone(kit, diffs, progress)).await {
+            Ok(results) => {
+                for ((_, fix), result) in readable.iter_mut().zip(results) {
+                    (fix.status, fix.reasons) = standing(result);
+                }
+            }
+            Err(error) => {
+                for (_, fix) in &mut readable {
+                    fix.reasons = vec![format!("it could not be tried: {error}")];
+                }
             }
         }
-        Err(error) => {
-            for (_, fix) in &mut proposed {
-                fix.reasons = vec![format!("it could not be tried: {error}")];
-            }
-        }
     }
-    for (index, fix) in proposed {
+    for (index, fix) in readable.into_iter().chain(others) {
         if let Some(finding) = review.findings.get_mut(index) {
             finding.fix = Some(fix);
         }
@@ -583,8 +598,11 @@ async fn proposals(
         return Err(cause);
     }
     let mut found = Vec::new();
-    for fix in fixes(&reply.content) {
-        let index = indexes.iter().find(|index| id_of(review, **index) == fix.id);
+    let fixes = fixes(&reply.content);
+    let is_only = fixes.len() == 1 && indexes.len() == 1;
+    for fix in fixes {
+        let means = |index: &&usize| is_only && fix.id.is_empty() || fix.is_for(&id_of(review, **index));
+        let index = indexes.iter().find(means);
         let is_first = |index: usize| !found.iter().any(|(known, _)| *known == index);
         if let Some(index) = index.copied().filter(|index| is_first(*index)) {
             let fix = TriedFix {

@@ -196,3 +196,118 @@ fn answers_are_read_however_they_are_written() {
     assert_eq!((found.len(), more), (MOST_FINDINGS, 5_000 - MOST_FINDINGS));
     assert!(findings("I found nothing wrong.").is_err());
 }
+
+#[test]
+fn a_file_is_read_with_the_line_behind_its_name() {
+    for (written, file, line) in [
+        ("a.py", "a.py", None),
+        ("a.py:3", "a.py", Some(3)),
+        ("a.py:3:5", "a.py", Some(3)),
+        ("a.py:3-4", "a.py", Some(3)),
+        ("lib/a b.py:L3-L9", "lib/a b.py", Some(3)),
+        ("a.py#L3", "a.py", Some(3)),
+        ("a.py#L3-L5", "a.py", Some(3)),
+        ("src/Main.java:[3,5]", "src/Main.java", Some(3)),
+        ("a.py (line 3)", "a.py", Some(3)),
+        ("a.py, lines 3-5", "a.py", Some(3)),
+        ("`a.py`:3", "a.py", Some(3)),
+        ("\"a.py\"", "a.py", None),
+        ("**a.py**", "a.py", None),
+        ("**`a.py:3`**", "a.py", Some(3)),
+        ("src/[id]/page.tsx", "src/[id]/page.tsx", None),
+        ("copy (1).txt", "copy (1).txt", None),
+        ("C:\\a\\b.py:3", "C:/a/b.py", Some(3)),
+        ("issue#12", "issue#12", None),
+    ] {
+        let answer = serde_json::json!({ "findings": [{ "file": written, "quote": "x" }] }).to_string();
+        let (found, _) = findings(&answer).unwrap();
+        assert_eq!((found[0].file.as_str(), found[0].line), (file, line), "{written}");
+    }
+}
+
+#[test]
+fn entries_that_are_no_objects_are_not_taken_for_nothing() {
+    assert_eq!(findings(r#"{"findings": []}"#), Ok((Vec::new(), 0)));
+    assert!(findings(r#"{"findings": ["src/auth.js:1: CRITICAL: a leak"]}"#).is_err());
+    let (found, unread) = findings(r#"{"findings": [{"file": "a.py"}, "b.py:1: a leak", null]}"#).unwrap();
+    assert_eq!((found.len(), unread), (1, 1));
+}
+
+#[test]
+fn a_severity_is_read_in_usual_words() {
+    use Severity::{Critical, High, Info, Low, Medium};
+    for (word, severity) in [
+        ("Blocking", Critical),
+        ("urgent", High),
+        ("sev-1", Critical),
+        ("SEV2", High),
+        ("심각", High),
+        ("치명적", Critical),
+        ("严重", High),
+        ("重大", High),
+        ("Crítico", Critical),
+        ("낮음", Low),
+        ("not critical", Medium),
+        ("non-blocking", Medium),
+        ("not critical, but high", High),
+        ("low (not critical)", Low),
+        ("critical", Critical),
+        ("note: critical", Critical),
+        ("nit", Info),
+        ("warning", Medium),
+        ("Medium", Medium),
+    ] {
+        assert_eq!(Severity::written(word), severity, "{word}");
+    }
+}
+
+#[test]
+fn two_places_of_one_reviewer_are_two_findings() {
+    let leak = "an exception of the call is not caught";
+    let one =
+        |line, quote| claimed("stats.py", line, quote, leak, "the call raises and the caller crashes", "low");
+    let (first, second) = (one(4, "total += values[i]"), one(5, "return total / len(values)"));
+    let all = |by: &str| vec![hold(first.clone(), "a").unwrap(), hold(second.clone(), by).unwrap()];
+    assert_eq!(merged(all("a")).len(), 2);
+    let [both] = <[Finding; 1]>::try_from(merged(all("b"))).unwrap();
+    assert_eq!(both.also, [format!("line 5: {leak}")]);
+    // The same place twice is one finding.
+    let twice = vec![hold(first.clone(), "a").unwrap(), hold(first.clone(), "a").unwrap()];
+    assert_eq!(merged(twice).len(), 1);
+}
+
+#[test]
+fn a_line_that_nobody_was_shown_has_a_note() {
+    let lines = Lines::of(STATS.to_owned());
+    let note = |line, quote| {
+        let reviewed =
+            Reviewed { file: "stats.py", lines: &lines, removed: &[], shown: Some(&[(1, 2), (4, 4)]) };
+        verify_claim(&claimed("stats.py", line, quote, SKIPS, CASE, "high"), "a", Ok(reviewed)).unwrap().note
+    };
+    assert_eq!(note(2, "total = 0"), None);
+    assert_eq!(note(4, "total += values[i]"), None);
+    assert_eq!(note(5, "return total / len(values)").as_deref(), Some(UNSEEN));
+}
+
+#[test]
+fn a_fix_is_read_however_it_is_written() {
+    let diff = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-a\n+b\n";
+    for id in ["\"F1\"", "\"f1\"", "\"1\"", "1", "\"#1\"", "\"Finding F1\""] {
+        let answer = format!("{{\"fixes\": [{{\"id\": {id}, \"patch\": {}}}]}}", serde_json::json!(diff));
+        let found = fixes(&answer);
+        assert!(found[0].is_for("F1") && !found[0].is_for("F11") && found[0].patch == diff, "{id}");
+    }
+    let id = |id: &str| Fix { id: id.to_owned(), patch: String::new() };
+    assert!(!id("F1 and F2").is_for("F1") && !id("").is_for("F1") && !id("F12").is_for("F1"));
+    for answer in
+        [diff.to_owned(), format!("Here it is:\n```diff\n{diff}```\nDone."), format!("~~~\n{diff}~~~")]
+    {
+        assert_eq!(fixes(&answer), [Fix { id: String::new(), patch: diff.to_owned() }], "{answer}");
+    }
+    assert_eq!(fixes("```\n*** Begin Patch\n*** End Patch\n```").len(), 1);
+    for answer in
+        ["I cannot fix this.", "```py\nx = 1\n```", &format!("```diff\n{diff}```\n```diff\n{diff}```")]
+    {
+        assert_eq!(fixes(answer), [], "{answer}");
+    }
+}
