@@ -30,6 +30,8 @@ pub struct Claim {
     /// The quotes beside it, the nearest first.
     pub quotes: Vec<Quote>,
     pub form: Form,
+    /// The words before it in its line, which belong to the name of a file with blanks.
+    pub words_before: String,
 }
 
 /// The certainty that a text is a place.

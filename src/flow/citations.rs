@@ -71,7 +71,9 @@ fn checked(project: &Project, claims: &[Claim], packed: &[&str]) -> Vec<Citation
                 // A text that is perhaps no place is not reported as wrong.
                 Meant::Nothing | Meant::Unread(_) if claim.form == Form::Perhaps => None,
                 Meant::Nothing => {
-                    Some(Citation::bare(claim, Standing::Absent, "there is no such file in the project"))
+                    let absent =
+                        || Citation::bare(claim, Standing::Absent, "there is no such file in the project");
+                    Some(reader.with_words_before(claim, &mut budget).unwrap_or_else(absent))
                 }
                 Meant::Unread(why) => Some(Citation::bare(claim, Standing::Unchecked, why)),
             }
@@ -161,6 +163,23 @@ impl Reader<'_> {
                     .to_owned(),
             ),
             (true, None) => Meant::Nothing,
+        }
+    }
+
+    /// Checks a place whose file has a name with blanks: the words before it belong to the name.
+    fn with_words_before(&mut self, claim: &Claim, budget: &mut SearchBudget) -> Option<Citation> {
+        let words = claim.words_before.as_str();
+        let starts = words.rmatch_indices(' ').map(|(at, _)| at + 1).chain([0]);
+        let longer = starts.filter_map(|at| words.get(at..)).filter(|words| !words.is_empty());
+        let (words, found) = longer
+            .filter_map(|words| Some((words, self.project.look(&format!("{words} {}", claim.path)).ok()?)))
+            .next()?;
+        let (cited, path) = (format!("{words} {}", claim.cited), format!("{words} {}", claim.path));
+        let claim = Claim { cited, path, ..claim.clone() };
+        match self.texts([found]) {
+            Meant::Texts(texts) => texts.first().map(|(shown, text)| judged(&claim, shown, text, budget)),
+            Meant::Unread(why) => Some(Citation::bare(&claim, Standing::Unchecked, &why)),
+            Meant::Nothing => None,
         }
     }
 

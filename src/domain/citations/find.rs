@@ -23,6 +23,8 @@ const MOST_QUOTE: usize = 400;
 const MOST_BLOCK: usize = 12;
 /// Maximum quotes of one place.
 const MOST_QUOTES: usize = 6;
+/// Maximum number of words before a place that may belong to its name.
+const MOST_WORDS: usize = 4;
 /// Maximum distance between a place and its quote, in characters.
 const MOST_APART: usize = 160;
 
@@ -171,6 +173,9 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
                 place.claim.form = Form::Perhaps;
             }
         }
+        for place in &mut places {
+            place.claim.words_before = words_before(line, place.start);
+        }
         quote_beside(line, &mut places);
         if fence == Fence::None
             && let Some(last) = places.last_mut().filter(|last| last.claim.quotes.is_empty())
@@ -182,11 +187,24 @@ fn in_text(text: &str, found: &mut Vec<Claim>) {
     }
 }
 
+/// The words before a place that may belong to a name with blanks. A quotation mark begins a name.
+fn words_before(line: &str, start: usize) -> String {
+    let Some(before) = line.get(..start).and_then(|before| before.strip_suffix(' ')) else {
+        return String::new();
+    };
+    let from = before.rmatch_indices(' ').nth(MOST_WORDS - 1).map_or(0, |(at, _)| at + 1);
+    let words = before.get(from..).unwrap_or_default();
+    let begins = words.rfind(['`', '"', '\'', '“', '(', '[', '<', ':']).and_then(|at| words.get(at..));
+    let words = begins
+        .map_or(words, |rest| rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default());
+    words.trim_start().to_owned()
+}
+
 /// True if a digit follows a sign or letter that the patterns accept before a line number, or if the line has
 /// a digit and letters of another script. Numbers in hashes, dumps and columns of digits do not count.
 fn may_name_a_line(line: &str) -> bool {
     let leads = |byte: u8| {
-        matches!(byte, b' ' | b'\t' | b':' | b'#' | b'(' | b'*' | b'`' | b'~' | b'.')
+        matches!(byte, b' ' | b'\t' | b':' | b'#' | b'(' | b'[' | b'*' | b'`' | b'~' | b'.')
             || matches!(byte, b'L' | b'l' | b'e' | b'E' | b's' | b'S' | b'n' | b'N')
     };
     let mut before = 0;
@@ -256,7 +274,10 @@ fn in_line(line: &str) -> Vec<Place> {
                 continue;
             }
             if let Some(place) = place(&caught) {
-                let more = further(&rest, &place);
+                let more = match caught.name("d1") {
+                    Some(_) => listed(&rest, &place),
+                    None => further(&rest, &place),
+                };
                 caught_here.push(place);
                 caught_here.extend(more);
             }
@@ -305,6 +326,23 @@ fn further(line: &str, first: &Place) -> Vec<Place> {
     more
 }
 
+/// The places after the first in a list such as `lines 5, 6, and 99 of path`.
+fn listed(line: &str, first: &Place) -> Vec<Place> {
+    let mut end = first.end;
+    let mut more = Vec::new();
+    while let Some(caught) = line.get(end..).and_then(|rest| PATTERNS.captures("listed", rest)) {
+        let number = |name: &str| caught.name(name)?.as_str().parse().ok();
+        let Some(length) = caught.name("a2").or_else(|| caught.name("a1")).map(|number| number.end()) else {
+            break;
+        };
+        let claimed = number("a1").and_then(|line| claim(&first.claim.path, line, number("a2")));
+        let Some(claim) = claimed.filter(|_| !goes_on(line, end + length)) else { break };
+        more.push(Place { start: end, end: end + length, claim });
+        end += length;
+    }
+    more
+}
+
 /// True if the number continues as something else: `1.5`, `10px`, `3:45pm`.
 fn goes_on(line: &str, end: usize) -> bool {
     let mut rest = line.get(end..).unwrap_or_default().chars();
@@ -317,10 +355,16 @@ fn goes_on(line: &str, end: usize) -> bool {
     }
 }
 
-/// True if the text before "line 3" is an ordinary word of the sentence and not a file.
+/// True if the text before "line 3" is an ordinary word of the sentence and not a file, or if a number in
+/// brackets follows something else than a file.
 fn is_prose(caught: &Captures<'_>) -> bool {
-    let in_words = caught.name("d1").or_else(|| caught.name("e1")).is_some();
+    let is = |name: &str| caught.name(name).is_some();
     let path = caught.name("path").map_or("", |path| path.as_str());
+    // `sleep(99)` is a call, and `items:[2]` is data.
+    if is("c1") || is("f1") {
+        return claim(path, 1, None).is_none_or(|claim| claim.form != Form::Place);
+    }
+    let in_words = is("d1") || is("e1") || is("g1");
     in_words && !path.contains(['/', '\\', '.']) && form(path, 1) != Some(Form::Place)
 }
 
@@ -333,9 +377,9 @@ fn begins_within(line: &str, start: usize) -> bool {
 
 fn place(caught: &Captures<'_>) -> Option<Place> {
     let whole = caught.get(0)?;
-    let number = |names: [&str; 5]| names.iter().find_map(|name| caught.name(name)?.as_str().parse().ok());
-    let line = number(["a1", "b1", "c1", "d1", "e1"])?;
-    let end = number(["a2", "b2", "c2", "d2", "e2"]);
+    let number = |names: &[&str]| names.iter().find_map(|name| caught.name(name)?.as_str().parse().ok());
+    let line = number(&["a1", "b1", "c1", "d1", "e1", "f1", "g1"])?;
+    let end = number(&["a2", "b2", "c2", "d2", "e2", "g2"]);
     let claim = claim(caught.name("path")?.as_str(), line, end)?;
     Some(Place { start: whole.start(), end: whole.end(), claim })
 }
@@ -354,7 +398,7 @@ fn claim(path: &str, line: usize, end: Option<usize>) -> Option<Claim> {
         Some(end) => format!("{path}:{line}-{end}"),
         None => format!("{path}:{line}"),
     };
-    Some(Claim { cited, path, line, end_line, quotes: Vec::new(), form })
+    Some(Claim { cited, path, line, end_line, quotes: Vec::new(), form, words_before: String::new() })
 }
 
 /// Usual ports of services: `docs.rs:443` is not a line.
@@ -412,7 +456,10 @@ fn quote_beside(line: &str, places: &mut [Place]) {
         let (Some(whole), Some(text)) = (caught.get(0), caught.iter().skip(1).flatten().next()) else {
             continue;
         };
-        if places.iter().any(|place| place.start < whole.end() && whole.start() < place.end) {
+        let overlaps = |place: &&Place| place.start < whole.end() && whole.start() < place.end;
+        // A quotation mark or two may stand before a place in its own span.
+        let begins = |place: &Place| place.start <= text.start() + 1;
+        if places.iter().filter(overlaps).any(|place| place.claim.form == Form::Place || begins(place)) {
             continue;
         }
         let apart = |place: &Place| match whole.start().checked_sub(place.end) {
@@ -423,7 +470,8 @@ fn quote_beside(line: &str, places: &mut [Place]) {
                 between.len() + if between.contains(['.', ';']) { MOST_APART } else { 0 }
             }
         };
-        let nearest = places.iter().enumerate().map(|(at, place)| (apart(place), at)).min();
+        let others = places.iter().enumerate().filter(|(_, place)| !overlaps(place));
+        let nearest = others.map(|(at, place)| (apart(place), at)).min();
         let Some((apart, at)) = nearest.filter(|(apart, _)| *apart <= MOST_APART) else { continue };
         let before = line.get(..whole.start()).unwrap_or_default();
         let sense = if proposes(before, 3) { Sense::Proposed } else { Sense::Shown };
@@ -477,8 +525,13 @@ fn quote(text: &str, sense: Sense) -> Option<Quote> {
     if bare.len() < 2 || bare.chars().count() > MOST_QUOTE || !bare.chars().any(char::is_alphanumeric) {
         return None;
     }
+    // A call with a number, such as `sleep(99)`, shows code.
+    let shows_a_number = bare
+        .split_once('(')
+        .is_some_and(|(_, rest)| rest.starts_with(|letter: char| letter.is_ascii_digit()));
     let is_name = bare.chars().count() < 8
-        || bare.chars().all(|letter| letter.is_alphanumeric() || "_.:$@#()/\\-".contains(letter));
+        || !shows_a_number
+            && bare.chars().all(|letter| letter.is_alphanumeric() || "_.:$@#()/\\-".contains(letter));
     let sense = if is_name && sense == Sense::Shown { Sense::Name } else { sense };
     Some(Quote { text: text.to_owned(), sense })
 }

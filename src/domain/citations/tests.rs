@@ -43,6 +43,13 @@ fn a_place_is_read_however_it_is_written() {
         ("src/stats.py의 12행", "src/stats.py:12"),
         ("src/stats.py 12번째 줄", "src/stats.py:12"),
         ("src/stats.py 第12行", "src/stats.py:12"),
+        ("src/stats.py 파일 12번째 줄", "src/stats.py:12"),
+        ("src/stats.py 파일의 12번 줄", "src/stats.py:12"),
+        ("src/stats.py의 12번 줄에서", "src/stats.py:12"),
+        ("`src/stats.py` 12번째 라인", "src/stats.py:12"),
+        ("src/stats.py 3번줄", "src/stats.py:3"),
+        ("src/Main.java:[12,3] error: ';' expected", "src/Main.java:12"),
+        ("ERROR /w/src/Main.java:[12,3] cannot find symbol", "/w/src/Main.java:12"),
         ("오류는 `src/stats.py`의 12번째 줄에 있다", "src/stats.py:12"),
         ("“src/stats.py:12”—see", "src/stats.py:12"),
         ("    at Foo.bar(Foo.java:12)", "Foo.java:12"),
@@ -56,6 +63,14 @@ fn a_place_is_read_however_it_is_written() {
         assert_eq!(places(answer), [wanted], "{answer}");
     }
     assert_eq!(places("a.rs:10,20-30 and b.rs:5"), ["a.rs:10", "a.rs:20-30", "b.rs:5"]);
+    for (answer, wanted) in [
+        ("a.rs (lines 5, 6, and 99)", &["a.rs:5-6", "a.rs:99"][..]),
+        ("a.rs lines 5-7, 9 and 12.", &["a.rs:5-7", "a.rs:9", "a.rs:12"]),
+        ("a.rs lines 5, 6, and 3 others", &["a.rs:5-6"]),
+        ("a.rs, line 5, and 9 calls of b.rs:3", &["a.rs:5", "b.rs:3"]),
+    ] {
+        assert_eq!(places(answer), wanted, "{answer}");
+    }
 }
 
 #[test]
@@ -71,6 +86,8 @@ fn what_only_looks_like_a_place_is_none() {
         "git@github.com:22 and user@host.py:22",
         "mail a.b@c.rs:1",
         "lib.so:1.2 style.css:10px",
+        "items:[2], f(3), time.sleep(99), com.acme.Main.run(12)",
+        "파일 12번째 줄, 파일 3번 줄",
         "self.items[a.start:10], np.array[x.y:20]",
         "```diff\n-old\n+src/stats.py:12 is text\n```",
         "e.g.:10 i.e.:3 etc.:5",
@@ -109,12 +126,28 @@ fn a_quote_is_held_against_its_line() {
         ("stats.py:3 should be `for i in range(len(values)):`", (LineOnly, None, false)),
         ("Change stats.py:3 to `for i in range(len(values)):`", (LineOnly, None, false)),
         ("stats.py:3 has `while i < len(values):`", (LineOnly, None, true)),
+        ("stats.py:3 has `time.sleep(99)`", (LineOnly, None, true)),
+        ("stats.py:3 has `x = time.sleep(99) + 1`", (LineOnly, None, true)),
+        ("stats.py:3 `open(2)`", (LineOnly, None, false)),
+        ("stats.py:3 in `stats.spread()`", (LineOnly, None, false)),
         ("stats.py:3-90", (LineOnly, None, true)),
         ("stats.py:99 divides", (Absent, None, true)),
         ("stats.py:0 divides", (Absent, None, true)),
     ] {
         assert_eq!(standing(answer), wanted, "{answer}");
     }
+}
+
+#[test]
+fn a_name_and_a_number_in_code_hide_no_quote() {
+    for quote in ["let d = {a:3};", "total = xs[lo:5] + 1", "retry(99) or host:8080"] {
+        let found = claims(&format!("stats.py:2 sets `{quote}` there"));
+        let of_place = found.iter().find(|claim| claim.path == "stats.py").unwrap();
+        assert_eq!(of_place.quotes[0].text, quote);
+    }
+    // A place with words after it is no quote of another place.
+    let found = claims("stats.py:2 is called at `tool:2 exits`");
+    assert!(found[0].quotes.is_empty(), "{found:?}");
 }
 
 #[test]
