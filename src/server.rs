@@ -172,7 +172,7 @@ impl Maestro {
     /// Answers a call.
     async fn answered(
         &self,
-        mut request: CallToolRequestParams,
+        request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if !self.tools().router.has_route(&request.name) {
@@ -181,38 +181,58 @@ impl Maestro {
         let Some(_counted) = self.count_call() else {
             return Ok(failure(&Error::Busy(MOST_CALLS)).into());
         };
+        let (tool, cancelled) = (request.name.clone(), context.ct.clone());
+        let response = self.called(request, context).await?;
+        // A note on a result that nobody receives would be lost.
+        let finished = match &response {
+            CallToolResponse::Complete(result) if !cancelled.is_cancelled() => {
+                self.finished_jobs(&tool, result.structured_content.as_ref()).await
+            }
+            _ => Vec::new(),
+        };
+        let languages = self.kit().config.settings().language;
+        Ok(in_languages(with_notes(response, finished), languages))
+    }
+
+    /// Runs a call of a tool that exists.
+    async fn called(
+        &self,
+        mut request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         let version = context.protocol_version();
-        let finished = self.finished_jobs(&request.name).await;
         self.inner.handle.memory.toolbox.used(&request.name);
         match self.tools().fitted(&request.name, request.arguments.take().unwrap_or_default()) {
             Ok(arguments) => request.arguments = Some(arguments),
             Err(problem) => return Ok(failure(&Error::InvalidArguments(problem)).into()),
         }
         let tool = request.name.clone();
-        let response = if is_long(&tool) {
+        if is_long(&tool) {
             let background = request.arguments.as_mut().and_then(|given| given.shift_remove(BACKGROUND));
-            self.long_call(request, context, background == Some(Value::Bool(true))).await?
-        } else {
-            let stop = self.inner.stop.clone();
-            let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
-            let response = with_room(&self.kit().config, &self.kit().project, &tool, response).await;
-            with_links(response, version.as_ref())
-        };
-        let languages = self.kit().config.settings().language;
-        Ok(in_languages(with_notes(response, finished), languages))
+            return self.long_call(request, context, background == Some(Value::Bool(true))).await;
+        }
+        let stop = self.inner.stop.clone();
+        let response = wrong_arguments_as_result(self.guarded(request, context, stop).await)?;
+        let response = with_room(&self.kit().config, &self.kit().project, &tool, response).await;
+        Ok(with_links(response, version.as_ref()))
     }
 
-    /// The ended jobs whose results were not collected. They are reported once, in the result of the next
-    /// call of any tool.
-    async fn finished_jobs(&self, tool: &str) -> Vec<(&'static str, Value)> {
+    /// The ended jobs whose results were not collected. They are reported once, in the next result of any
+    /// tool, but not in a result that is about the job itself.
+    async fn finished_jobs(&self, tool: &str, result: Option<&Value>) -> Vec<(&'static str, Value)> {
+        let Some(result) = result.and_then(Value::as_object) else { return Vec::new() };
         let log = &self.kit().log;
         let has_log = || log.store_directory().join("maestro.db").exists();
-        let may_have = self.jobs().has_ended() || self.inner.looks_elsewhere.load(Ordering::Relaxed);
-        if tool == JOB || !may_have || !has_log() && log.is_logged("") {
+        if tool == JOB || !has_log() && log.is_logged("") {
             return Vec::new();
         }
-        let (told, elsewhere) = self.jobs().untold().await;
-        self.inner.looks_elsewhere.store(elsewhere, Ordering::Relaxed);
+        // Both are read only now, because a call that reports nothing must not use them up.
+        if !self.jobs().has_ended() && !self.inner.looks_elsewhere.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let own = result.get("job").and_then(Value::as_str);
+        let (told, elsewhere) = self.jobs().untold(own).await;
+        self.inner.looks_elsewhere.store(elsewhere || own.is_some(), Ordering::Relaxed);
         told.into_iter().map(|told| ("jobs_finished", told)).collect()
     }
 

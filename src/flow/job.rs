@@ -494,37 +494,56 @@ impl Jobs {
     }
 
     /// A note for the next result of any tool on ended jobs whose results were not collected; each job is
-    /// reported once. The flag is true if jobs may run at other servers.
-    pub async fn untold(&self) -> (Option<Value>, bool) {
-        const NAMED: usize = 5;
-        let owned = self.clone();
-        let read = self.journal().read(move |history| {
-            let open = history.jobs.latest_first().into_iter().filter(|job| !job.collected && !job.told);
-            let open: Vec<Shown> = open.map(|job| owned.shown(job)).collect();
-            let elsewhere =
-                open.iter().any(|job| job.state == State::Running && owned.scope(&job.job).is_none());
-            let ended = open
-                .into_iter()
-                .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
-                // The caller that repeated the job knows of it.
-                .filter(|job| job.again_as.is_none())
-                // A client that uses tasks asks for the result by itself.
-                .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
-                .take(NAMED)
-                .collect::<Vec<_>>();
-            (ended, elsewhere)
-        });
-        let Ok((ended, elsewhere)) = read.await else { return (None, true) };
-        if ended.is_empty() {
-            return (None, elsewhere);
+    /// reported once, and never in the result that tells of its own beginning. The flag is true if there are
+    /// more, or if jobs may run at other servers.
+    pub async fn untold(&self, own: Option<&str>) -> (Option<Value>, bool) {
+        let (owned, but) = (self.clone(), own.map(str::to_owned));
+        let look = move |history: &History| owned.open(history, but.as_deref());
+        match self.journal().read(look.clone()).await {
+            Ok((ended, elsewhere)) if ended.is_empty() => return (None, elsewhere),
+            Ok(_) => {}
+            Err(_) => return (None, true),
         }
-        for job in &ended {
-            if let Err(error) = self.record(JobNoted::Told { job: job.job.clone() }).await {
-                tracing::warn!(%error, "that a job was mentioned is not in the log");
+        // Calls that end together would all report a job if it were looked up and recorded in two steps.
+        let decided = self.journal().decide("", move |history| {
+            let (ended, elsewhere) = look(history);
+            let told = |job: &Shown| {
+                let noted = Noted::of(&JobNoted::Told { job: job.job.clone() }).map_err(Error::internal)?;
+                Ok(Draft::new(new_id(), noted))
+            };
+            let drafts = ended.iter().map(told).collect::<Result<Vec<_>, Error>>()?;
+            Ok(Decided::append(drafts, (ended, elsewhere)))
+        });
+        match decided.await {
+            Ok((ended, elsewhere)) if ended.is_empty() => (None, elsewhere),
+            Ok((ended, elsewhere)) => {
+                let told = |job: &Shown| json!({ "job": job.job, "tool": job.tool, "state": job.state, "next": job.next });
+                (Some(Value::Array(ended.iter().map(told).collect())), elsewhere)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "that a job was mentioned cannot be recorded, so it is mentioned later");
+                (None, true)
             }
         }
-        let told =
-            |job: &Shown| json!({ "job": job.job, "tool": job.tool, "state": job.state, "next": job.next });
-        (Some(Value::Array(ended.iter().map(told).collect())), elsewhere)
+    }
+
+    /// The ended jobs to report, and true if there are more, or if others run at other servers.
+    fn open(&self, history: &History, but: Option<&str>) -> (Vec<Shown>, bool) {
+        const NAMED: usize = 5;
+        let open = history.jobs.latest_first().into_iter().filter(|job| !job.collected && !job.told);
+        let open: Vec<Shown> =
+            open.filter(|job| Some(job.id.as_str()) != but).map(|job| self.shown(job)).collect();
+        let elsewhere = open.iter().any(|job| job.state == State::Running && self.scope(&job.job).is_none());
+        let mut ended: Vec<Shown> = open
+            .into_iter()
+            .filter(|job| matches!(job.state, State::Done | State::Failed | State::ServerGone))
+            // The caller that repeated the job knows of it.
+            .filter(|job| job.again_as.is_none())
+            // A client that uses tasks asks for the result by itself.
+            .filter(|job| job.cause != Cause::Task || job.state == State::ServerGone)
+            .collect();
+        let has_more = ended.len() > NAMED;
+        ended.truncate(NAMED);
+        (ended, elsewhere || has_more)
     }
 }

@@ -95,6 +95,22 @@ fn a_job_that_nobody_collected_is_mentioned_once() {
 }
 
 #[test]
+fn calls_at_the_same_time_mention_a_job_once_whatever_their_results_are() {
+    let mut client = two().start();
+    let id = start(&mut client, &slow(0.2, "done"));
+    until(&mut client, &id, "done");
+    let calls: Vec<u64> = (0..6).map(|_| client.begin_call("maestro_workflow_state", json!({}))).collect();
+    let results: Vec<Value> = calls.into_iter().map(|call| client.result(call)).collect();
+    let mentions = results.iter().filter(|result| result.get("jobs_finished").is_some()).count();
+    assert_eq!(mentions, 1, "{results:#?}");
+    let id = start(&mut client, &slow(0.2, "done"));
+    until(&mut client, &id, "done");
+    let refused = client.call("maestro_workflow_state", json!({ "nonsense": 1 }));
+    assert_eq!(refused["code"], "invalid_arguments", "{refused}");
+    assert_eq!(refused["jobs_finished"][0]["job"], json!(id), "{refused}");
+}
+
+#[test]
 fn a_call_whose_client_gives_up_waiting_is_kept() {
     for reason in [
         "Request timed out",
