@@ -1,6 +1,7 @@
 //! Conversations with consultants: their turns, and the history that is sent with the next question.
 
 use serde::Serialize;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::configuration::Configuration;
 use super::journal::{Decided, RestsOn, new_id, short_id};
@@ -58,6 +59,21 @@ pub fn converse(log: &Log, named: Option<String>) -> Result<Conversation, Error>
         files: with_files.map(|turn| turn.files.clone()).unwrap_or_default(),
         thread: thread.id,
     })
+}
+
+/// The number of a recorded turn. It is the expected one, unless others continued the thread meanwhile. Blocks.
+pub fn number_of(log: &Log, thread: &str, expected: usize, consult: &str) -> usize {
+    let since = |history: &History| {
+        let turns = history.threads.get(thread).into_iter().flat_map(|thread| &thread.turns);
+        turns.skip(expected.saturating_sub(1)).map(|turn| turn.seq).collect::<Vec<_>>()
+    };
+    let seqs = log.journal().read_now(since).unwrap_or_default();
+    if seqs.len() <= 1 {
+        return expected;
+    }
+    let events = log.journal().events_at_now(seqs).unwrap_or_default();
+    let own = events.iter().position(|event| event.as_ref().is_some_and(|event| event.id == consult));
+    expected + own.unwrap_or(0)
 }
 
 /// Finds a thread by its id or by a unique part of it. Blocks.
@@ -284,7 +300,7 @@ pub struct Hits {
 /// No word is given, or the log cannot be read.
 pub async fn search(config: &Configuration, log: &Log, words: &str, most: usize) -> Result<Hits, Error> {
     config.check()?;
-    let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let wanted: Vec<String> = words.split_whitespace().map(folded).collect();
     if wanted.is_empty() {
         return Err(Error::InvalidArguments("query must not be empty".to_owned()));
     }
@@ -321,18 +337,31 @@ fn hits(thread: &Thread, turns: Vec<Turn>, wanted: &[String]) -> Vec<(u64, Hit)>
     turns.into_iter().zip(&thread.turns).skip(own).filter_map(hit).collect()
 }
 
+/// A word as it is compared: composed, and in small letters.
+fn folded(word: &str) -> String {
+    word.nfc().flat_map(small).collect()
+}
+
+/// The small form of a letter. The Turkish `İ` has two, and only the `i` counts.
+fn small(letter: char) -> impl Iterator<Item = char> {
+    const DOT_ABOVE: char = '\u{307}';
+    letter.to_lowercase().filter(|letter| *letter != DOT_ABOVE)
+}
+
 /// The words around the first hit; `None` if a word is missing.
 fn excerpt(text: &str, wanted: &[String]) -> Option<String> {
     const BEFORE: usize = 60;
     const MOST: usize = 200;
-    let line = one_line(text);
-    let lower: Vec<char> = line.chars().filter_map(|letter| letter.to_lowercase().next()).collect();
-    let searched: String = lower.iter().collect();
+    let line: String = one_line(text).nfc().collect();
+    let letters =
+        || line.chars().enumerate().flat_map(|(at, letter)| small(letter).map(move |one| (at, one)));
+    let searched: String = letters().map(|(_, letter)| letter).collect();
     if !wanted.iter().all(|word| searched.contains(word.as_str())) {
         return None;
     }
     let at = searched.find(wanted.first()?.as_str())?;
-    let begin = searched.get(..at)?.chars().count().saturating_sub(BEFORE);
+    let (at, _) = letters().nth(searched.get(..at)?.chars().count())?;
+    let begin = at.saturating_sub(BEFORE);
     let rest = line.get(head(&line, begin).len()..)?;
     let dots = |there_is_more| if there_is_more { DOTS } else { "" };
     let (before, after) = (dots(begin > 0), dots(is_longer(rest, MOST)));
@@ -379,11 +408,25 @@ mod tests {
 
     #[test]
     fn an_excerpt_shows_the_words_and_needs_all_of_them() {
-        let wanted = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let wanted = |words: &str| words.split(' ').map(folded).collect::<Vec<_>>();
         let text = format!("{}The Pool deadlocks İ when drained\n{}", "x ".repeat(100), "y ".repeat(200));
         let found = excerpt(&text, &wanted("pool drained")).unwrap();
         assert!(found.starts_with("...") && found.ends_with("...") && found.contains("The Pool"), "{found}");
         assert_eq!(excerpt(&text, &wanted("pool tank")), None);
+        let decomposed: String = "데이터베이스 Größe".nfd().collect();
+        for (text, words) in [
+            ("İstanbul", "İstanbul"),
+            ("İstanbul", "istanbul"),
+            ("istanbul", "İSTANBUL"),
+            ("데이터베이스 연결", &decomposed[..decomposed.find(' ').unwrap()]),
+            (&decomposed, "데이터베이스"),
+            (&decomposed, "GRÖSSE größe"),
+        ] {
+            let is_found = excerpt(text, &wanted(words)).is_some();
+            assert_eq!(is_found, !words.contains("SSE"), "{text}: {words}");
+        }
+        let after = excerpt(&format!("{} 데이터", "İ".repeat(100)), &wanted("데이터")).unwrap();
+        assert!(after.ends_with("데이터") && after.chars().count() < 80, "{after}");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::flow::kit::Kit;
 use crate::flow::pack::PackedContext;
 use crate::flow::project_files::ProjectFiles;
 use crate::flow::scope::{beside, off_thread_with};
-use crate::flow::thread::ANSWER_LABEL;
+use crate::flow::thread::{ANSWER_LABEL, number_of};
 use crate::flow::time::milliseconds;
 use crate::host::answers::Answers;
 use crate::provider::effort::PassedEffort;
@@ -403,7 +403,10 @@ impl Recording {
             (record(), Ok(finish()))
         };
         let reply = reply.unwrap_or_else(|error| Consulted::refused(&name, model, error));
-        let turn = TurnNote::of(prepared, reply.ok, thread.filter(|_| is_kept));
+        let mut turn = TurnNote::of(prepared, reply.ok, thread.filter(|_| is_kept));
+        if let Some(TurnNote { thread: Some(thread), turn: Some(number), .. }) = &mut turn {
+            *number = number_of(&kit.log, thread, *number, &reply.consult);
+        }
         Consulted { turn, ..reply }
     }
 
