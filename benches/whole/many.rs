@@ -157,6 +157,7 @@ pub(crate) fn settled(stage: Option<Stage>, reservation: String) -> ConsultSettl
         told: ModelNote::default(),
         code: None,
         resets_at: None,
+        limited_model: None,
         elapsed_ms: 4_321,
         attempts: 1,
         input_tokens: Some(1_200),

@@ -26,10 +26,15 @@ pub async fn open(log: &Log) -> BTreeMap<String, Spent> {
     log.journal().read(|history| still_open(&history.spent)).await.unwrap_or_default()
 }
 
-/// The limits that are still spent.
+/// The limits that are still spent, those of single models left out.
 fn still_open(spent: &BTreeMap<String, Spent>) -> BTreeMap<String, Spent> {
+    stopping(spent, None)
+}
+
+/// The limits that are still spent and stop a call that asks for this model.
+fn stopping(spent: &BTreeMap<String, Spent>, model: Option<&str>) -> BTreeMap<String, Spent> {
     let now = Timestamp::now();
-    let is_open = |spent: &Spent| until(spent).is_some_and(|until| until > now);
+    let is_open = |spent: &Spent| spent.stops(model) && until(spent).is_some_and(|until| until > now);
     spent
         .iter()
         .filter(|(_, spent)| is_open(spent))
@@ -42,10 +47,17 @@ fn until(spent: &Spent) -> Option<Timestamp> {
 }
 
 /// The refusal of a provider if its limit is used up; no CLI is started for it. Blocks.
-pub(crate) fn refusal_now(config: &Configuration, log: &Log, provider: &str) -> Option<Error> {
-    let mut open = log.journal().read_now(|history| still_open(&history.spent)).unwrap_or_default();
+pub(crate) fn refusal_now(
+    config: &Configuration,
+    log: &Log,
+    provider: &str,
+    model: Option<&str>,
+) -> Option<Error> {
+    let mut open = log.journal().read_now(|history| stopping(&history.spent, model)).unwrap_or_default();
     let spent = open.remove(provider)?;
-    let detail = format!("its limit is used up until {}, so it was not asked", spent.resets_at);
+    let whose =
+        spent.model.as_ref().map_or_else(|| "its limit".to_owned(), |model| format!("its limit for {model}"));
+    let detail = format!("{whose} is used up until {}, so it was not asked", spent.resets_at);
     let failure =
         CliFailure { resets_at: until(&spent), ..CliFailure::new(FailureKind::QuotaExceeded, detail) };
     let asked = config.catalogue().get(provider);

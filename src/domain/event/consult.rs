@@ -124,6 +124,9 @@ pub struct ConsultSettled<Text = Kept> {
     pub code: Option<String>,
     /// Time when the limit that it hit resets, if the CLI stated it.
     pub resets_at: Option<String>,
+    /// The model asked for, if that limit is this model's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_model: Option<String>,
     /// Duration in milliseconds.
     pub elapsed_ms: u64,
     /// Number of starts of the CLI.
@@ -167,6 +170,7 @@ impl ConsultSettled {
             told: ModelNote::default(),
             code: None,
             resets_at: None,
+            limited_model: None,
             elapsed_ms: 100,
             attempts: 1,
             input_tokens: None,
@@ -192,6 +196,7 @@ impl From<ConsultSettled<IgnoredAny>> for super::Body {
             told: brief.told,
             code: brief.code,
             resets_at: brief.resets_at,
+            limited_model: brief.limited_model,
             elapsed_ms: brief.elapsed_ms,
             attempts: brief.attempts,
             input_tokens: brief.input_tokens,

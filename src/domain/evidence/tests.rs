@@ -42,6 +42,7 @@ fn settled() -> ConsultSettled {
         told: crate::domain::served::ModelNote::default(),
         code: None,
         resets_at: None,
+        limited_model: None,
         elapsed_ms: 5,
         attempts: 1,
         input_tokens: None,

@@ -108,10 +108,12 @@ fn look_up(kit: &Kit, name: &str, prepared: &Arc<Prepared>) -> Result<Call, Box<
     if let Some(reply) = arrived.and_then(|scope| arrived_in(scope, name, prepared)) {
         return Err(Box::new(reply.finish(kit, prepared)));
     }
+    let choice = Choice::of(provider, kit.config.environment(), &prepared.options);
     let is_asked_anyway = scope.is_some_and(|scope| scope.asks_spent());
-    let refusal = (!is_asked_anyway).then(|| refusal_now(&kit.config, &kit.log, name)).flatten();
+    let refusal = || refusal_now(&kit.config, &kit.log, name, choice.model.as_deref());
+    let refusal = (!is_asked_anyway).then(refusal).flatten();
     refusal.map_or(Ok(()), |refusal| Err(refused(refusal)))?;
-    Call::new(kit, provider, prepared)
+    Call::new(kit, provider, choice, prepared)
 }
 
 /// The reply of a consult that never started. Writes a log line, as the end of a consult does.
@@ -182,8 +184,12 @@ struct Failed {
 
 impl Call {
     /// Checks that the call can be made. Fails with the reply that says why not.
-    fn new(kit: &Kit, provider: &Provider, prepared: &Arc<Prepared>) -> Result<Self, Box<Consulted>> {
-        let choice = Choice::of(provider, kit.config.environment(), &prepared.options);
+    fn new(
+        kit: &Kit,
+        provider: &Provider,
+        choice: Choice,
+        prepared: &Arc<Prepared>,
+    ) -> Result<Self, Box<Consulted>> {
         let refused = |error| refused(&provider.name, choice.model.as_deref(), error);
         preflight(&kit.config, provider, prepared).map_err(refused)?;
         let program = if provider.is_understudy() {

@@ -9,6 +9,7 @@ use serde_with::skip_serializing_none;
 
 use super::Prepared;
 use crate::domain::answer::{Unreadable, document};
+use crate::domain::breaker::names_model;
 use crate::domain::citations::Citation;
 use crate::domain::consultant::without_foreign;
 use crate::domain::cut::tail;
@@ -451,6 +452,10 @@ impl Recording {
             told,
             code: code.map(str::to_owned),
             resets_at: cause.and_then(|cause| cause.note().resets_at),
+            limited_model: self.model.clone().filter(|model| match cause {
+                Some(Error::Cli { failure, .. }) => names_model(&failure.detail, model),
+                _ => false,
+            }),
             elapsed_ms,
             attempts,
             input_tokens: usage.input_tokens,

@@ -36,6 +36,7 @@ fn settled(number: u64) -> ConsultSettled {
         told: ModelNote::default(),
         code: None,
         resets_at: None,
+        limited_model: None,
         elapsed_ms: number,
         attempts: 1,
         input_tokens: Some(number),
