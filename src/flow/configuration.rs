@@ -97,6 +97,11 @@ impl Configuration {
         self.environment().find_program(command, self.root())
     }
 
+    /// Finds a program that Maestro itself starts, which the project must not choose.
+    pub fn find_outside(&self, command: &str) -> Option<PathBuf> {
+        self.environment().find_outside(command, self.root())
+    }
+
     /// The documents.
     pub fn library(&self) -> &Library {
         &self.inner.library

@@ -74,6 +74,10 @@ pub async fn providers(kit: &Kit) -> Vec<ProviderState> {
 
 async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
     let program = kit.config.catalogue().find(provider);
+    let name = provider.command();
+    // A program of the project that its name alone would mean.
+    let of_project = || kit.config.find_program(name).filter(|_| program.is_none() && !name.is_empty());
+    let of_project = of_project();
     let (owned, environment) = (provider.clone(), kit.config.clone());
     let choice =
         off_thread(move || Choice::of(&owned, environment.environment(), &CallOptions::default())).await.ok();
@@ -82,7 +86,7 @@ async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
     let mut state = ProviderState {
         name: provider.name.clone(),
         enabled: provider.settings.enabled != Enabled::No,
-        program: program.as_ref().map(|program| program.display().to_string()),
+        program: program.as_ref().or(of_project.as_ref()).map(|program| program.display().to_string()),
         version: None,
         login: LoginState::Unknown,
         usable: notes.is_empty() && provider.settings.enabled != Enabled::No && program.is_some(),
@@ -101,6 +105,12 @@ async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
         timeout_sec: provider.settings.timeout_sec,
         notes,
     };
+    if of_project.is_some() && state.enabled {
+        state.notes.push(format!(
+            "it is in this project, so it was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
+            in_a_variable(&provider.name)
+        ));
+    }
     // A disabled provider is not run: its program may only share the name of a known CLI.
     if let Some(program) = program.filter(|_| state.enabled) {
         look_at(kit, provider, &program, &mut state).await;
@@ -110,14 +120,6 @@ async fn state(kit: &Kit, provider: &Provider) -> ProviderState {
 
 /// Asks a CLI about itself.
 async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut ProviderState) {
-    if is_of_the_project(&kit.config, provider, program) {
-        state.usable = false;
-        state.notes.push(format!(
-            "it is in this project, so it was not run; if it is yours, set MAESTRO_{}_CMD to its full path",
-            in_a_variable(&provider.name)
-        ));
-        return;
-    }
     match probe(kit, provider, program, PATIENCE).await {
         Ok(Some(version)) => state.version = Some(version.to_string()),
         Ok(None) => state.notes.push("it printed no version for --version".to_owned()),
@@ -150,17 +152,6 @@ async fn look_at(kit: &Kit, provider: &Provider, program: &Path, state: &mut Pro
     let private = Path::new("private home");
     state.notes.extend(login::carry(&provider.adapter, kit.config.environment(), private).exemption);
     state.notes.extend(login_notes(&kit.config, provider, state.login));
-}
-
-/// True if a program that was found by its bare name belongs to the project: a project directory on the
-/// user's PATH must not choose what runs here.
-fn is_of_the_project(config: &Configuration, provider: &Provider, program: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let root = real(config.root());
-    // In a home directory that is the project, the user's own programs lie below it.
-    let holds_home = config.environment().home().is_some_and(|home| real(&home).starts_with(&root));
-    let lies_in = program.starts_with(config.root()) || real(program).starts_with(&root);
-    !provider.command().contains('/') && !holds_home && lies_in
 }
 
 /// The state of the login, with the reason if it is unknown.

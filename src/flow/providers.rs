@@ -316,7 +316,7 @@ pub async fn print(
         Ok::<_, std::io::Error>((directory, home))
     });
     let (directory, home) = made.await?.map_err(Error::internal)?;
-    let mut env = allowed(kit.config.environment(), &provider.settings.allow_env);
+    let mut env = allowed(kit.config.environment(), kit.config.root(), &provider.settings.allow_env);
     env.extend(home.map(|(name, value)| (name.into(), value.into())));
     let limits = Limits { timeout: Some(limit), ..Limits::default() };
     let mut launch = Launch { env, limits, ..Launch::new(program, &directory) };

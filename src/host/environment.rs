@@ -107,11 +107,37 @@ impl Environment {
             // If the file is not executable, starting it reports that.
             return Some(base.join(command)).filter(|path| path.is_file());
         }
-        let path = self.variables.get(OsStr::new("PATH"))?;
-        std::env::split_paths(path)
-            .filter(|directory| directory.is_absolute())
-            .map(|directory| directory.join(command))
-            .find(|candidate| is_executable(candidate))
+        first_executable(self.places(), command)
+    }
+
+    /// As [`Self::find_program`], for a program that Maestro itself starts: a name alone never means a file of
+    /// the project, because the project could then choose what runs outside the sandbox. A path still does.
+    pub fn find_outside(&self, command: &str, root: &Path) -> Option<PathBuf> {
+        if command.contains('/') {
+            return self.find_program(command, root);
+        }
+        let project = Bounds::of(self, root);
+        let places = self.places().filter(|directory| !project.holds(directory));
+        first_executable(places.filter(|directory| !project.holds(&directory.join(command))), command)
+    }
+
+    /// `PATH` without the directories of the project, for programs that run outside the sandbox and look for
+    /// others: a filter of git, the interpreter of a script.
+    pub fn path_outside(&self, root: &Path) -> Option<OsString> {
+        let project = Bounds::of(self, root);
+        // The directories come from a split, so that they can be joined again.
+        std::env::join_paths(self.places().filter(|directory| !project.holds(directory))).ok()
+    }
+
+    /// True if a file belongs to the project, so that the project chooses what is in it.
+    pub fn is_of_project(&self, path: &Path, root: &Path) -> bool {
+        Bounds::of(self, root).holds(path)
+    }
+
+    /// The directories of `PATH`. A relative one would depend on the directory of the moment.
+    fn places(&self) -> impl Iterator<Item = PathBuf> {
+        let path = self.variables.get(OsStr::new("PATH"));
+        path.into_iter().flat_map(std::env::split_paths).filter(|directory| directory.is_absolute())
     }
 }
 
@@ -121,7 +147,106 @@ impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment 
     }
 }
 
+/// The files that a project chooses.
+struct Bounds<'a> {
+    root: &'a Path,
+    real: PathBuf,
+    /// True if the home directory lies in the project. The user's own programs then lie there too.
+    holds_home: bool,
+}
+
+impl<'a> Bounds<'a> {
+    fn of(environment: &Environment, root: &'a Path) -> Self {
+        let real = real(root);
+        let holds_home = environment.home().is_some_and(|home| self::real(&home).starts_with(&real));
+        Self { root, real, holds_home }
+    }
+
+    /// True for a path that lies in the project or leads there, and for the programs of its dependencies, which
+    /// a package of a workspace finds in the directories above.
+    fn holds(&self, path: &Path) -> bool {
+        let is_in = |path: &Path| path.starts_with(self.root) || path.starts_with(&self.real);
+        let target = real(path);
+        (!self.holds_home && (is_in(path) || is_in(&target))) || self.installs(path) || self.installs(&target)
+    }
+
+    /// True for a path below a `node_modules/.bin` of the project or of a directory above it.
+    fn installs(&self, path: &Path) -> bool {
+        path.ancestors().filter(|place| place.ends_with("node_modules/.bin")).any(|place| {
+            let above = place.ancestors().nth(2);
+            above.is_some_and(|above| {
+                let above = real(above);
+                self.real.starts_with(&above) || above.starts_with(&self.real)
+            })
+        })
+    }
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn first_executable(mut places: impl Iterator<Item = PathBuf>, command: &str) -> Option<PathBuf> {
+    places.find_map(|directory| Some(directory.join(command)).filter(|candidate| is_executable(candidate)))
+}
+
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn program(file: &Path) {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn the_project_chooses_no_program_that_runs_outside_the_sandbox() {
+        let top = tempfile::tempdir().unwrap();
+        let at = |place: &str| top.path().join(place);
+        let root = at("shop/core");
+        for file in [
+            "shop/core/.venv/bin/git",
+            "shop/core/node_modules/.bin/git",
+            "shop/node_modules/.bin/git",
+            "shop/node_modules/.bin/pytest",
+            "shop/core/.venv/bin/pytest",
+            "usr/bin/git",
+            "other/node_modules/.bin/codex",
+            "shop/core/cli/codex.js",
+        ] {
+            program(&at(file));
+        }
+        fs::create_dir_all(at("links")).unwrap();
+        symlink(root.join("cli/codex.js"), at("links/codex")).unwrap();
+        symlink(&root, at("alias")).unwrap();
+        let with = |places: &[&str], home: &str| -> Environment {
+            let path = std::env::join_paths(places.iter().map(|place| at(place))).unwrap();
+            [("PATH", path), ("HOME", at(home).into_os_string())].into_iter().collect()
+        };
+        for place in [
+            "shop/core/.venv/bin", "shop/core/node_modules/.bin", "shop/node_modules/.bin", "alias/.venv/bin",
+        ] {
+            let environment = with(&[place, "usr/bin"], "home");
+            assert_eq!(environment.find_outside("git", &root), Some(at("usr/bin/git")), "{place}");
+            assert_eq!(environment.path_outside(&root), Some(at("usr/bin").into_os_string()), "{place}");
+            // A check of the user still finds the programs of the project.
+            assert_eq!(environment.find_program("git", &root), Some(at(place).join("git")), "{place}");
+        }
+        let environment = with(&["links", "other/node_modules/.bin"], "home");
+        assert_eq!(environment.find_outside("codex", &root), Some(at("other/node_modules/.bin/codex")));
+        let named = root.join("cli/codex.js");
+        assert_eq!(environment.find_outside(named.to_str().unwrap(), &root), Some(named));
+        // In a home directory that is the project, the user's own programs lie below it.
+        let environment = with(&["shop/core/.venv/bin"], "shop/core");
+        assert_eq!(environment.find_outside("git", &root), Some(root.join(".venv/bin/git")));
+    }
 }

@@ -18,6 +18,8 @@ struct OnDisk<'a> {
     path: PathBuf,
     /// The directory in which detection began.
     start: &'a Path,
+    /// The root of the project that Maestro serves.
+    root: &'a Path,
     environment: &'a Environment,
 }
 
@@ -56,16 +58,21 @@ impl Directory for OnDisk<'_> {
         // A virtual environment has its packages in a directory that can be read. Only a system interpreter
         // has to be asked.
         if let Some(environment) = python.strip_suffix("/bin/python") {
-            let libraries = self.path.join(environment).join("lib");
-            let versions = std::fs::read_dir(libraries).into_iter().flatten().flatten();
-            return versions
-                .into_iter()
-                .any(|version| version.path().join("site-packages").join(module).exists());
+            return has_package(&self.path.join(environment), module);
         }
-        self.environment
-            .find_program(python, &self.path)
-            .is_some_and(|python| imports(&python, module, self.environment))
+        let Some(python) = self.environment.find_program(python, &self.path) else { return false };
+        if self.environment.is_of_project(&python, self.root) {
+            // Nothing of the project runs outside the sandbox.
+            return python.ancestors().nth(2).is_some_and(|environment| has_package(environment, module));
+        }
+        imports(&python, module, self.environment)
     }
+}
+
+/// True if a virtual environment has a package.
+fn has_package(environment: &Path, package: &str) -> bool {
+    let mut versions = std::fs::read_dir(environment.join("lib")).into_iter().flatten().flatten();
+    versions.any(|version| version.path().join("site-packages").join(package).exists())
 }
 
 /// True if an interpreter finds a module. The interpreter runs outside the project, so that it executes
@@ -86,8 +93,9 @@ fn imports(python: &Path, module: &str, environment: &Environment) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// Every project at or below a directory, apart from projects that are a part of another one.
-pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
+/// Every project at or below a directory, apart from projects that are a part of another one. `root` is the
+/// root of the project that Maestro serves.
+pub fn detect_all(start: &Path, root: &Path, environment: &Environment) -> Vec<Detected> {
     let mut found: Vec<Detected> = Vec::new();
     // Tests that run from a directory above. They do not cover what else is below it.
     let mut moved: Vec<Detected> = Vec::new();
@@ -98,7 +106,7 @@ pub fn detect_all(start: &Path, environment: &Environment) -> Vec<Detected> {
         if seen > MOST_DIRECTORIES {
             break;
         }
-        let directory = OnDisk { path: path.clone(), start, environment };
+        let directory = OnDisk { path: path.clone(), start, root, environment };
         let place = shown(start, &path);
         for project in detect(&directory) {
             let is_part = |outer: &Detected| {
@@ -134,7 +142,7 @@ fn home(tests: &OnDisk<'_>) -> Option<Detected> {
     let start = tests.start;
     let homes = tests.path.ancestors().take_while(|path| path.starts_with(start));
     let (home, project) = homes.into_iter().find_map(|home| {
-        let directory = OnDisk { path: home.to_owned(), start, environment: tests.environment };
+        let directory = OnDisk { path: home.to_owned(), ..*tests };
         let place = tests.path.strip_prefix(home).ok()?.to_str()?;
         Some((home, detect_above(&directory, place)?))
     })?;

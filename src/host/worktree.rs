@@ -75,7 +75,7 @@ impl Trees {
         root: &Path,
         count: usize,
     ) -> Result<Self, TreeError> {
-        let program = environment.find_program("git", root).ok_or(TreeError::NoGit)?;
+        let program = environment.find_outside("git", root).ok_or(TreeError::NoGit)?;
         let git = Git::new(supervisor, environment, &program, root).await?;
         let no_commit = |error: TreeError| TreeError::NoCommit(error.to_string());
         let top = git.line(&["rev-parse", "--show-toplevel"]).await.map_err(no_commit)?;
@@ -276,9 +276,10 @@ impl<'a> Git<'a> {
         let (own, place) = (program.to_owned(), directory.to_owned());
         let options = tokio::task::spawn_blocking(move || running_nothing(&own, &place));
         let options = options.await.map_err(|error| TreeError::Failed(error.to_string()))?;
-        let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
+        let passed = ["HOME", "XDG_CONFIG_HOME"]
             .iter()
-            .filter_map(|name| Some((OsString::from(name), OsString::from(environment.get(name)?))));
+            .filter_map(|name| Some((OsString::from(name), OsString::from(environment.get(name)?))))
+            .chain(environment.path_outside(directory).map(|path| ("PATH".into(), path)));
         let own = VARIABLES.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let plain = [(OsString::from("LC_ALL"), OsString::from("C"))];
         Ok(Self {

@@ -86,9 +86,10 @@ impl Catalogue {
         }
     }
 
-    /// The file of a provider's program, if it is on this machine.
+    /// The file of a provider's program, if it is on this machine. A file of the project counts only if the
+    /// configuration names it by its path.
     pub fn find(&self, provider: &Provider) -> Option<PathBuf> {
-        self.environment.find_program(provider.command(), &self.root)
+        self.environment.find_outside(provider.command(), &self.root)
     }
 
     /// True if a provider's CLI is on this machine, or it needs none.

@@ -71,8 +71,9 @@ const COMMON: [&str; 37] = [
     "NIX_SSL_CERT_FILE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
 ];
 
-/// The variables of the server's environment that a provider gets, and the variable with its depth.
-pub fn allowed(environment: &Environment, own: &[String]) -> Vec<(OsString, OsString)> {
+/// The variables of the server's environment that a provider gets, and the variable with its depth. `PATH` is
+/// without the directories of the project at `root`.
+pub fn allowed(environment: &Environment, root: &Path, own: &[String]) -> Vec<(OsString, OsString)> {
     let fits = |name: &OsStr| {
         let name = name.to_string_lossy();
         COMMON.iter().copied().chain(own.iter().map(String::as_str)).any(|pattern| {
@@ -81,8 +82,9 @@ pub fn allowed(environment: &Environment, own: &[String]) -> Vec<(OsString, OsSt
     };
     environment
         .iter()
-        .filter(|(name, _)| fits(name))
+        .filter(|(name, _)| fits(name) && *name != "PATH")
         .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(environment.path_outside(root).map(|path| ("PATH".into(), path)))
         .chain([(DEPTH_VARIABLE.into(), (environment.depth() + 1).to_string().into())])
         .collect()
 }

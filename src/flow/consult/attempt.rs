@@ -430,7 +430,7 @@ impl Call {
         let wall = wall::of_consultant(&self.kit.config, &self.provider, &self.program, &places, &login)
             .map_err(Unable::Prepare)?;
         let mut launch = Launch {
-            env: allowed(self.kit.config.environment(), &settings.allow_env),
+            env: allowed(self.kit.config.environment(), self.kit.config.root(), &settings.allow_env),
             limits: Limits {
                 timeout: Some(self.left()),
                 stall: (settings.stall_timeout_sec > 0)

@@ -381,7 +381,9 @@ impl Reader<'_> {
     fn diff(&self, words: Vec<OsString>) -> Result<(String, bool), Error> {
         self.run(|program, root| {
             let mut all = running_nothing(program, root);
-            all.extend(["diff", "--no-ext-diff", "--no-textconv"].map(OsString::from));
+            all.extend(
+                ["diff", "--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty"].map(OsString::from),
+            );
             all.extend(words);
             all
         })
@@ -402,12 +404,13 @@ impl Reader<'_> {
         };
         let root = self.config.root();
         let program =
-            self.config.find_program("git").ok_or_else(|| setup("git is not installed".to_owned()))?;
+            self.config.find_outside("git").ok_or_else(|| setup("git is not installed".to_owned()))?;
         let failed = |error: std::io::Error| setup(format!("git: {error}"));
         let mut child = Command::new(&program)
             .args(arguments(&program, root))
             .current_dir(root)
             .envs(VARIABLES)
+            .envs(self.config.environment().path_outside(root).map(|path| ("PATH", path)))
             .env("LC_ALL", "C")
             .env_remove("GIT_EXTERNAL_DIFF")
             .stdin(Stdio::null())

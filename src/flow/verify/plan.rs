@@ -97,7 +97,7 @@ pub(super) fn plan(
 fn own_checks(environment: &Environment, project: &Project, policy: &Policy) -> Vec<Own> {
     let Ok(root) = project.directory(None) else { return Vec::new() };
     let mut own = Vec::new();
-    for found in detect_all(&root, environment) {
+    for found in detect_all(&root, project.root(), environment) {
         let cwd = root.join(&found.directory);
         let cwd = cwd.canonicalize().unwrap_or(cwd);
         for check in found.checks.iter().filter(|check| check.by_default && check.kind == Kind::UnitTest) {
@@ -191,7 +191,7 @@ impl Planning<'_> {
 
     /// Adds the project's own checks: those of a type, or those that run by default.
     fn add_detected(&mut self, entry: &Entry, directory: PathBuf) {
-        let found: Vec<Detected> = detect_all(&directory, self.environment)
+        let found: Vec<Detected> = detect_all(&directory, self.project.root(), self.environment)
             .into_iter()
             .filter(|project| entry.language.as_deref().is_none_or(|language| language == project.language))
             .collect();

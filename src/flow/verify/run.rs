@@ -197,10 +197,15 @@ async fn start(
     progress: &Progress,
 ) -> Result<(Outcome, Vec<PathBuf>), (Status, String)> {
     let (name, words) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
-    let program = program(config.environment(), name, &check.cwd)
-        .ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
+    // Maestro itself asks git about the command, outside the sandbox.
+    let is_git = verify::is_git(&permitted.words);
+    let by_name = is_git && !name.contains('/');
+    let found =
+        if by_name { config.find_outside(name) } else { program(config.environment(), name, &check.cwd) };
+    let program =
+        found.ok_or_else(|| (Status::NotFound, format!("there is no program `{name}` on this machine")))?;
     let mut env = environment(config.environment(), &plan.in_force.rules.environment);
-    let args = if verify::is_git(&permitted.words) {
+    let args = if is_git {
         env.retain(|(name, _)| name != "GIT_DIR" && name != "GIT_WORK_TREE" && name != "GIT_EXTERNAL_DIFF");
         env.extend(VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
         let secrets = config.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Kept, StoreError};
+use crate::host::environment::Environment;
 use crate::host::file_stamp::FileStamp;
 use crate::host::git::{self, Checkout};
 use crate::host::seal_key::SealKey;
@@ -463,10 +464,13 @@ pub(super) fn keep_out(directory: &Path) -> Option<String> {
 
 /// The exit code of a git command, 0 or 1; None if git could not be asked or failed.
 fn ask(directory: &Path, arguments: &[&str]) -> Option<i32> {
-    let passed = ["PATH", "HOME", "XDG_CONFIG_HOME"]
+    let root = Checkout::around(directory)?.root;
+    let environment = Environment::capture();
+    let passed = ["HOME", "XDG_CONFIG_HOME"]
         .into_iter()
-        .filter_map(|name| Some((name, std::env::var_os(name)?)));
-    let status = Command::new("git")
+        .filter_map(|name| Some((name, std::env::var_os(name)?)))
+        .chain(environment.path_outside(&root).map(|path| ("PATH", path)));
+    let status = Command::new(environment.find_outside("git", &root)?)
         .args([
             "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c",
             "safe.bareRepository=explicit",
