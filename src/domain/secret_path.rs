@@ -43,7 +43,7 @@ pub struct FileRule {
     pub prefixes: BTreeSet<String>,
     /// Text anywhere in a file name, unless its extension is one of `ordinary`.
     #[serde(default, deserialize_with = "lower")]
-    contains: BTreeSet<String>,
+    pub contains: BTreeSet<String>,
     /// Extensions of files that are ordinary whatever `contains` says.
     #[serde(default, deserialize_with = "lower")]
     ordinary: BTreeSet<String>,

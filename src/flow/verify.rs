@@ -1,10 +1,10 @@
 //! Runs the project's own checks: finds or takes them, judges them by the policy, runs them, reads their
 //! output, and records the result.
 
+mod git_guard;
 mod plan;
 mod run;
 
-use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,17 +24,15 @@ use super::rules_in_force::{InForce, PolicyNote};
 use super::scope::{off_thread, off_thread_with};
 use crate::domain::calibrate::OracleUnusable;
 use crate::domain::event::{Check, Draft, Verified};
-use crate::domain::secret_path::{self, SecretRules};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
-use crate::domain::verification::policy::Refused;
 use crate::domain::verification::status::Status;
 use crate::error::{Error, ErrorNote, outcome};
 use crate::flow::time::milliseconds;
 use crate::host::answers::{EXAMPLE, Exhibit};
-use crate::host::git::{asking, running_nothing};
 use crate::host::project::Project;
 
+pub(in crate::flow) use git_guard::guarded;
 pub(in crate::flow) use plan::Hold;
 use plan::{Kept, Plan, plan_in};
 pub use run::CheckResult;
@@ -268,95 +266,6 @@ fn report(verification_id: String, plan: Plan, results: Vec<CheckResult>, total_
         missing_checks,
         warning: (all_passed && tests_passed == 0).then(|| NO_TEST_RAN.to_owned()),
     }
-}
-
-/// Git commands that show contents of files.
-const SHOWING: [&str; 4] = ["diff", "show", "log", "blame"];
-
-/// True if a command is git's.
-fn is_git(words: &[String]) -> bool {
-    words.first().is_some_and(|program| program == "git" || program.ends_with("/git"))
-}
-
-/// Refuses a command that names a file which packing refuses.
-fn names_a_secret(words: &[String], refuses: impl Fn(&Path) -> Option<String>) -> Option<Refused> {
-    let named = |word: &str| {
-        // `REV:PATH`, `:0:PATH`, `:(magic)PATH` and a path alone: a path may follow any colon.
-        let parts = std::iter::once(0).chain(word.match_indices([':', ')', '=', ',']).map(|(at, _)| at + 1));
-        let paths =
-            parts.filter_map(|at| word.get(at..)).map(|path| path.trim_start_matches(['!', '^', '/']));
-        paths.filter(|path| !path.is_empty()).find_map(|path| refuses(Path::new(path)))
-    };
-    let rule = words.iter().skip(2).find_map(|word| named(word))?;
-    Some(Refused {
-        rule: "git_shows_a_secret".to_owned(),
-        reason: format!("it would show a file that is {}", secret_path::refusal(&rule)),
-    })
-}
-
-/// The arguments of a git command, with options that keep it from running other programs and from showing
-/// secret files.
-pub(in crate::flow) fn guarded(
-    program: &Path,
-    directory: &Path,
-    args: &[String],
-    secrets: &SecretRules,
-) -> Vec<OsString> {
-    let mut all: Vec<OsString> = vec!["--no-pager".into()];
-    all.extend(running_nothing(program, directory));
-    let Some((command, rest)) = args.split_first() else { return all };
-    all.push(command.into());
-    let shows = SHOWING.contains(&command.as_str());
-    if shows && command != "blame" {
-        all.extend(["--no-ext-diff".into(), "--no-textconv".into()]);
-    } else if shows {
-        all.push("--no-textconv".into());
-    }
-    all.extend(rest.iter().map(OsString::from));
-    let shows_patches = match command.as_str() {
-        "diff" | "show" => true,
-        "log" => rest.iter().any(|word| {
-            word.starts_with("-U") || word == "-p" || word.starts_with("--stat") || word.starts_with("--name")
-        }),
-        _ => false,
-    };
-    if shows_patches && !rest.iter().any(|word| word.contains(':')) {
-        if !rest.iter().any(|word| word == "--") {
-            all.push("--".into());
-        }
-        all.extend(hidden(secrets).into_iter().map(OsString::from));
-    }
-    all
-}
-
-/// True if an argument names a file's content by its object id, so that no name can be judged.
-fn shows_a_blob(program: &Path, directory: &Path, args: &[String]) -> bool {
-    let Some((command, rest)) = args.split_first() else { return false };
-    if command != "show" && command != "diff" {
-        return false;
-    }
-    let objects = rest
-        .iter()
-        .take_while(|word| *word != "--")
-        .filter(|word| !word.starts_with('-') && !word.contains(':'));
-    objects.take(8).any(|object| {
-        let asked = asking(program, directory).args(["cat-file", "-t", object]).output();
-        asked.is_ok_and(|asked| asked.stdout.starts_with(b"blob"))
-    })
-}
-
-/// Pathspecs that exclude every file that packing refuses.
-fn hidden(secrets: &SecretRules) -> Vec<String> {
-    let spec = |pattern: &str| format!(":(top,exclude,icase,glob)**/{pattern}");
-    let mut all = Vec::new();
-    for rule in &secrets.files.rules {
-        all.extend(rule.names.iter().map(|name| spec(name)));
-        all.extend(rule.dotted.iter().flat_map(|name| [spec(name), spec(&format!("{name}.*"))]));
-        all.extend(rule.prefixes.iter().map(|prefix| spec(&format!("{prefix}*.json"))));
-        all.extend(rule.extensions.iter().map(|extension| spec(&format!("*.{extension}"))));
-        all.extend(rule.directories.iter().map(|directory| spec(&format!("{}/**", directory.join("/")))));
-    }
-    all
 }
 
 /// The first named test that lies outside the command's directory, if there is one.
@@ -647,40 +556,6 @@ fn own_error(result: &CheckResult) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::rule::RuleFile as _;
-
-    fn rules() -> SecretRules {
-        SecretRules::from_yaml(include_str!("../../conf/secrets.yaml")).unwrap()
-    }
-
-    #[test]
-    fn a_path_is_judged_wherever_it_stands() {
-        let paths = rules().files;
-        let refused = |line: &str| {
-            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
-            names_a_secret(&words, |path| paths.refuse(path).map(str::to_owned)).is_some()
-        };
-        for line in [
-            "git show HEAD:.env",
-            "git show :.env",
-            "git show :0:conf/.env",
-            "git show HEAD~3:./.env",
-            "git blame .env",
-            "git diff HEAD -- .env.local",
-            "git diff -- :(glob).env",
-            "git log -n 3 -- deploy/id_rsa",
-            "git show main:a/server.pem",
-            "git diff HEAD:.env HEAD~1:.env",
-        ] {
-            assert!(refused(line), "{line}");
-        }
-        for line in [
-            "git status", "git show HEAD:src/main.rs", "git log --oneline -n 5", "git diff HEAD~2..HEAD",
-            "git show :/message",
-        ] {
-            assert!(!refused(line), "{line}");
-        }
-    }
 
     #[test]
     fn names_that_lie_elsewhere_are_not_the_project_s() {

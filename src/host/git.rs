@@ -2,15 +2,16 @@
 //! the index alone. The configuration cannot be trusted: a repository from an archive brings its own, and a
 //! program that ran in the project may have changed it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::domain::packed::list;
 
 /// Environment variables for git.
-pub(crate) const VARIABLES: [(&str, &str); 9] = [
+pub(crate) const VARIABLES: [(&str, &str); 10] = [
     ("GIT_PAGER", "cat"),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("GIT_OPTIONAL_LOCKS", "0"),
@@ -20,7 +21,11 @@ pub(crate) const VARIABLES: [(&str, &str); 9] = [
     ("GIT_NO_LAZY_FETCH", "1"),
     ("GIT_ALLOW_PROTOCOL", "none"),
     ("GIT_NO_REPLACE_OBJECTS", "1"),
+    (NOTHING, ""),
 ];
+
+/// An empty variable, for settings whose key `-c` would split at the wrong place.
+const NOTHING: &str = "MAESTRO_NOTHING";
 
 /// Options that prevent git from starting programs of this repository's configuration. Blocks.
 pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString> {
@@ -29,23 +34,63 @@ pub(crate) fn running_nothing(program: &Path, directory: &Path) -> Vec<OsString>
         // There is no such directory, so git refuses, and its message repeats this text.
         options.push("--git-dir=its `.git` leads to another repository".into());
     }
-    let mut set = |setting: String| options.extend(["-c".into(), setting.into()]);
-    for setting in list("git_settings") {
-        set((*setting).to_owned());
-    }
+    options.extend(list("git_settings").iter().flat_map(|setting| ["-c".into(), OsString::from(setting)]));
     let configured = configured(program, directory);
-    for key in configured.iter().filter(|key| *key != ELSEWHERE) {
-        set(format!("{key}="));
-        if let Some((filter, _)) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
-            set(format!("filter.{filter}.required=false"));
-        }
-    }
+    options.extend(switched_off(&configured));
     // A repository could set any directory as the place of its files, to have those shown or copied. A
     // worktree and a submodule set the directory in which they are.
     if let Some(top) = top(directory).filter(|_| configured.iter().any(|key| key == ELSEWHERE)) {
         let mut option = OsString::from("--work-tree=");
         option.push(top);
         options.push(option);
+    }
+    options
+}
+
+/// The same for the repositories inside this one, into which git looks to see if they have changes. Blocks.
+pub(crate) fn running_nothing_inside(program: &Path, directory: &Path) -> Vec<OsString> {
+    let mut options = Vec::new();
+    let mut left: Vec<(PathBuf, usize)> = top(directory).into_iter().map(|top| (top, 0)).collect();
+    while let Some((repository, depth)) = left.pop() {
+        for inner in inner(program, &repository) {
+            options.extend(switched_off(&configured(program, &inner)));
+            if depth < MOST_NESTED {
+                left.push((inner, depth + 1));
+            }
+        }
+    }
+    options
+}
+
+/// Maximum depth of repositories in repositories.
+const MOST_NESTED: usize = 8;
+
+/// The entries of a repository's index that are repositories of their own.
+fn inner(program: &Path, top: &Path) -> Vec<PathBuf> {
+    const REPOSITORY: &[u8] = b"160000 ";
+    let asked = asking(program, top).args(["ls-files", "--stage", "-z"]).output();
+    let listed = asked.map(|asked| asked.stdout).unwrap_or_default();
+    let entries = listed.split(|byte| *byte == 0).filter(|entry| entry.starts_with(REPOSITORY));
+    let names = entries.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
+    names.map(|name| top.join(OsStr::from_bytes(name))).collect()
+}
+
+/// Options that empty settings which make git start programs.
+fn switched_off(configured: &[String]) -> Vec<OsString> {
+    let mut options: Vec<OsString> = Vec::new();
+    // `-c` splits at the first `=`, and the name of a filter may contain one. `--config-env` splits at the last.
+    let mut set = |key: &str, value: &str| {
+        if key.contains('=') {
+            options.push(format!("--config-env={key}={NOTHING}").into());
+        } else {
+            options.extend(["-c".into(), format!("{key}={value}").into()]);
+        }
+    };
+    for key in configured.iter().filter(|key| *key != ELSEWHERE) {
+        set(key, "");
+        if let Some((filter, _)) = key.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.')) {
+            set(&format!("filter.{filter}.required"), "false");
+        }
     }
     options
 }
@@ -137,11 +182,11 @@ pub(crate) fn asking(program: &Path, directory: &Path) -> Command {
 }
 
 /// Keys of a repository's own configuration that make git start programs or use other files: filters, diff
-/// drivers, pagers, trailers, and the place of the files. The query itself starts no program.
+/// drivers, pagers, trailers, the place of the files, and lists of names. The query itself starts no program.
 fn configured(program: &Path, directory: &Path) -> Vec<String> {
     let asked = asking(program, directory)
         .args(["config", "--show-scope", "--name-only"])
-        .args(["--get-regexp", r"^(core\.worktree|filter\..*\.(clean|smudge|process)|diff\..*\.(command|textconv)|interactive\.difffilter|pager\..*|trailer\..*\.(command|cmd))$"])
+        .args(["--get-regexp", r"^(core\.worktree|filter\..*\.(clean|smudge|process)|diff\..*\.(command|textconv)|interactive\.difffilter|pager\..*|trailer\..*\.(command|cmd)|mailmap\.(file|blob))$"])
         .output();
     let Ok(asked) = asked else { return Vec::new() };
     let text = String::from_utf8_lossy(&asked.stdout).into_owned();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Entry, VerifyRequest};
+use super::{Entry, VerifyRequest, git_guard};
 use crate::domain::verification::Kind;
 use crate::domain::verification::detect::Detected;
 use crate::domain::verification::policy::{Permitted, Policy, Refused};
@@ -245,8 +245,9 @@ impl Planning<'_> {
     fn judge(&self, command: &str, cwd: &Path) -> Result<Permitted, Refused> {
         let permitted = self.policy.judge(command, &|path| self.project.holds(cwd, path))?;
         let secret = |path: &Path| self.project.refuses_reading(path).map(str::to_owned);
-        match super::names_a_secret(&permitted.words, secret) {
-            Some(refused) if super::is_git(&permitted.words) => Err(refused),
+        let place = self.project.shown_directory(cwd);
+        match git_guard::names_a_secret(&permitted.words, &place, secret) {
+            Some(refused) if git_guard::is_git(&permitted.words) => Err(refused),
             Some(_) | None => Ok(permitted),
         }
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::foreign;
+use super::git_guard;
 use super::plan::{Kept, Plan, Planned};
 use crate::domain::pairs::is_default;
 use crate::domain::verification::Kind;
@@ -24,7 +25,6 @@ use crate::flow::progress::Progress;
 use crate::flow::project_files::ProjectFiles;
 use crate::flow::scope::off_thread;
 use crate::flow::time::milliseconds;
-use crate::flow::verify;
 use crate::flow::wall::{self, CheckWall};
 use crate::host::environment::{DEPTH_VARIABLE, Environment};
 use crate::host::git::VARIABLES;
@@ -197,8 +197,8 @@ async fn start(
     progress: &Progress,
 ) -> Result<(Outcome, Vec<PathBuf>), (Status, String)> {
     let (name, words) = permitted.words.split_first().ok_or((Status::Error, String::new()))?;
+    let is_git = git_guard::is_git(&permitted.words);
     // Maestro itself asks git about the command, outside the sandbox.
-    let is_git = verify::is_git(&permitted.words);
     let by_name = is_git && !name.contains('/');
     let found =
         if by_name { config.find_outside(name) } else { program(config.environment(), name, &check.cwd) };
@@ -210,14 +210,11 @@ async fn start(
         env.extend(VARIABLES.iter().map(|(name, value)| (name.into(), value.into())));
         let secrets = config.secret_rules().map_err(|error| (Status::Error, error.to_string()))?;
         let (program, cwd, words) = (program.clone(), check.cwd.clone(), words.to_vec());
-        let guarded = off_thread(move || {
-            let by_number = verify::shows_a_blob(&program, &cwd, &words);
-            (!by_number).then(|| verify::guarded(&program, &cwd, &words, &secrets))
+        let guarded = off_thread(move || match git_guard::refusal(&program, &cwd, &words) {
+            None => Ok(git_guard::guarded(&program, &cwd, &words, &secrets)),
+            Some(refusal) => Err((Status::Refused, format!("refused: {refusal}"))),
         });
-        let refused = || {
-            (Status::Refused, "refused: it would show a file by its object id, so its name cannot be checked; name it as REV:PATH".to_owned())
-        };
-        guarded.await.map_err(|error| (Status::Error, error.to_string()))?.ok_or_else(refused)?
+        guarded.await.map_err(|error| (Status::Error, error.to_string()))??
     } else {
         words.iter().map(OsString::from).collect()
     };
