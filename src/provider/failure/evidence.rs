@@ -824,6 +824,10 @@ mod tests {
         assert_eq!(daily(day, "38.2s"), None);
         assert_eq!(daily(day, "7h").as_deref(), Some("2026-11-28T17:00:00Z"));
         assert_eq!(daily(minute, "38s").as_deref(), Some("2026-11-28T10:00:38Z"));
+        assert_eq!(daily("limit: 0, model: x", "38s"), None);
+        assert_eq!(daily("limit: 20, model: x", "38s").as_deref(), Some("2026-11-28T10:00:38Z"));
+        let own = "You have exhausted your daily quota on this model. Suggested retry after 3s.";
+        assert_eq!(of(own, "", "").resets_at, None);
         let rolling = of("Rate limit reached on requests per day (RPD). Please try again in 7m12s.", "", "");
         assert_eq!(rolling.resets_at.unwrap().to_string(), "2026-11-28T10:07:12Z");
     }
