@@ -91,6 +91,7 @@ pub(in crate::page) fn decide(
         "who": who(&report, finished),
         "mode": report.mode,
         "why": report.mode_reason,
+        "not_sent": report.left_out,
         "risks": risks,
         "risks_found": risks.iter().filter(|risk| risk["origin"] == "found").count(),
         "changes": changes,
