@@ -47,9 +47,6 @@ const COLUMNS: usize = 74;
 const LEAST_NAME: usize = 12;
 const MOST_NAME: usize = 28;
 
-/// Separates the parts of the first line.
-const BETWEEN: &str = " · ";
-
 /// As much of the report as fits into `max_chars` characters. A shortened text says so.
 pub fn dialog(report: &Report, max_chars: usize, language: Language) -> String {
     let heart = heart(report, language).join("\n");
@@ -77,25 +74,33 @@ fn what(report: &Report, language: Language) -> String {
     let stage = Text::said(&format!("stage_brief_{}", report.stage.name()), &[]);
     let who: Vec<Text> = report.sources.iter().map(|source| content::called(source)).collect();
     let who = Text::join(&who, ", ");
-    let mut parts = vec![format!("{number}/{all} {}", stage.of(language)), who.of(language).to_owned()];
-    parts.push(tests_in_words(report).of(language).to_owned());
-    parts.retain(|part| !part.is_empty());
+    let stage = format!("{number}/{all} {}", stage.of(language));
+    let (who, tests) = (who.of(language), tests_in_words(report).of(language).to_owned());
     let files: Vec<&ChangedFile> = report.diff.iter().flat_map(|change| &change.files).collect();
-    if let Some(first) = files.first() {
-        let name = first.path.rsplit('/').next().unwrap_or(&first.path);
-        let more = match files.len() {
-            1 => Text::default(),
-            count => say!("files_more", n = count - 1),
-        };
-        let (added, removed) =
-            report.diff.iter().fold((0, 0), |(added, removed), it| (added + it.added, removed + it.removed));
-        let rest = format!("{}{} +{added} -{removed}", more.of(language), fates(&files, language));
-        // The name gives way to everything else in the line.
-        let others: usize = parts.iter().chain([&rest]).map(|part| columns(part) + columns(BETWEEN)).sum();
-        let room = (COLUMNS + columns(BETWEEN)).saturating_sub(others).clamp(LEAST_NAME, MOST_NAME);
-        parts.insert(parts.len() - 1, format!("{}{rest}", fitted(name, room)));
-    }
-    parts.join(BETWEEN)
+    let Some(first) = files.first() else { return joined(&[&stage, who, &tests]) };
+    let name = first.path.rsplit('/').next().unwrap_or(&first.path);
+    let more = match files.len() {
+        1 => Text::default(),
+        count => say!("files_more", n = count - 1),
+    };
+    let (added, removed) =
+        report.diff.iter().fold((0, 0), |(added, removed), it| (added + it.added, removed + it.removed));
+    let (size, fates) = (format!(" +{added} -{removed}"), fates(&files, language));
+    let line = |who: &str, size: &str, most_name: usize| {
+        let files = format!("{}{}{fates}{size}", fitted(name, most_name), more.of(language));
+        joined(&[&stage, who, &files, &tests])
+    };
+    // If not everything has room, first the name gives way, then the sources, then the size.
+    let most = [(who, size.as_str()), ("", &size), ("", "")].into_iter();
+    let all = most.flat_map(|(who, size)| [MOST_NAME, LEAST_NAME].map(|room| line(who, size, room)));
+    let mut all = all.collect::<Vec<_>>().into_iter();
+    let last = all.next_back().unwrap_or_default();
+    all.find(|line| columns(line) <= COLUMNS).unwrap_or(last)
+}
+
+/// The parts of the first line that are not empty.
+fn joined(parts: &[&str]) -> String {
+    parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
 /// What happens to files beside their lines, in brackets. Numbers of lines do not show it.

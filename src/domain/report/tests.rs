@@ -468,7 +468,7 @@ fn the_first_line_of_a_dialog_tells_what_numbers_of_lines_do_not() {
     let usual =
         "diff --git a/d.py b/d.py\nnew file mode 100644\n--- /dev/null\n+++ b/d.py\n@@ -0,0 +1 @@\n+x\n";
     let long = format!("--- a/{0}.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n", "a_very_long_name".repeat(5));
-    let several = [executable, deleted, usual].concat();
+    let several = [executable, usual, deleted].concat();
     for (diff, english, korean) in [
         (deleted, "old.py (DELETED) +0 -1 · tests", "old.py (삭제) +0 -1 · "),
         (executable, "run.sh (EXECUTABLE) +0 -0 · tests", "run.sh (실행 가능) +0 -0 · "),
@@ -477,7 +477,8 @@ fn the_first_line_of_a_dialog_tells_what_numbers_of_lines_do_not() {
         (usual, "d.py +1 -0 · tests", "d.py +1 -0 · "),
         (
             &several,
-            "run.sh and 2 more (1 EXECUTABLE, 1 DELETED) +1 -1 · tests not run",
+            // The sources and the size give way to what happens to the files.
+            "implement · run.sh and 2 more (1 EXECUTABLE, 1 DELETED) · tests n",
             "실행 가능 1개, 삭제 1개",
         ),
         (&long, "(DELETED) +0 -1 · tests not run", "(삭제) +0 -1 · 테스트 미실행"),
