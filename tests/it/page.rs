@@ -453,6 +453,14 @@ fn what_another_server_does_is_heard_without_a_reload() {
     scene.client.close();
 }
 
+/// A browser drops an event without data.
+#[test]
+fn the_heartbeat_of_a_quiet_stream_has_data() {
+    let scene = Scene::new();
+    let heard = scene.browser.hears("events", "event: beat\ndata: 1\n\n", Duration::from_secs(10));
+    assert!(heard.contains("event: log\n"), "{heard}");
+}
+
 #[test]
 fn only_a_person_in_a_terminal_of_their_own_starts_the_page() {
     let client = Server::new().start();
