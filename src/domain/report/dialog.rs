@@ -105,17 +105,16 @@ fn joined(parts: &[&str]) -> String {
 
 /// What happens to files beside their lines, in brackets. Numbers of lines do not show it.
 fn fates(files: &[&ChangedFile], language: Language) -> String {
-    let is_action = |file: &ChangedFile, wanted| file.action == wanted;
-    let kinds: [(Text, &dyn Fn(&ChangedFile) -> bool); 4] = [
-        (say!("brief_executable"), &|file| file.is_executable),
-        (say!("brief_deleted"), &|file| is_action(file, Action::Delete)),
-        (say!("brief_renamed"), &|file| is_action(file, Action::Rename)),
-        (say!("brief_copied"), &|file| is_action(file, Action::Copy)),
+    let of = |action| files.iter().filter(|file| file.action == action).count();
+    let kinds = [
+        (say!("brief_executable"), files.iter().filter(|file| file.is_executable).count()),
+        (say!("brief_deleted"), of(Action::Delete)),
+        (say!("brief_renamed"), of(Action::Rename)),
+        (say!("brief_copied"), of(Action::Copy)),
     ];
-    let told = kinds.into_iter().filter_map(|(kind, is_it)| {
-        let count = files.iter().filter(|file| is_it(file)).count();
+    let told = kinds.into_iter().filter(|(_, count)| *count > 0).map(|(kind, count)| {
         let text = if files.len() == 1 { kind } else { say!("brief_counted", n = count, kind = kind) };
-        (count > 0).then(|| text.of(language).to_owned())
+        text.of(language).to_owned()
     });
     let told = told.collect::<Vec<_>>().join(", ");
     if told.is_empty() { told } else { format!(" ({told})") }
