@@ -57,7 +57,9 @@ fn what_never_ran_has_no_numbers() {
     assert_eq!(independent.total_tokens, 5_000);
     assert!(close(independent.successes_per_1k_tokens, 1.2));
     let mut of_unknown_tokens = ten(Topology::Independent, 10, 30);
-    of_unknown_tokens.iter_mut().for_each(|run| run.tokens = 0);
+    for run in &mut of_unknown_tokens {
+        run.tokens = 0;
+    }
     let history = History::of(&[ten(Topology::Independent, 6, 30), of_unknown_tokens].concat());
     let independent = history.of_topology(Topology::Independent).unwrap();
     assert_eq!(independent.successes, 16);

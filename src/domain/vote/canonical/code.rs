@@ -179,7 +179,7 @@ fn rest_of(line: &str, open: Open, style: Style) -> (String, Open) {
                 continue;
             }
             Open::String(quote, _) if letter == '\\' && style.escapes(quote) => {
-                take += next_length(rest, take)
+                take += next_length(rest, take);
             }
             Open::String(quote, _) if rest.starts_with(quote) => {
                 open = Open::Nothing;

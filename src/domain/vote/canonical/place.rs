@@ -40,12 +40,9 @@ fn with_operators(text: &str) -> Cow<'_, str> {
     );
     OPERATOR.replaced(text, |found: &regex::Captures<'_>| {
         let part = |name: &str| found.name(name).map_or("", |part| part.as_str());
-        let signs: String = [part("signs"), part("to")]
-            .concat()
-            .chars()
-            .map(|sign| format!("%{:x}", u32::from(sign)))
-            .collect();
-        [part("name"), part("set"), &signs, part("end")].concat()
+        let signs: Vec<String> =
+            [part("signs"), part("to")].concat().chars().map(|sign| u32::from(sign).to_string()).collect();
+        [part("name"), part("set"), "%", &signs.join("%"), part("end")].concat()
     })
 }
 
