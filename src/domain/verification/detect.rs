@@ -95,9 +95,10 @@ impl Detected {
         }
     }
 
-    /// True if it was recognised by Python tests alone.
+    /// True if it was recognised by Python tests alone. A `conftest.py` stands beside tests wherever they are.
     pub fn is_without_manifest(&self) -> bool {
-        self.language == "python" && !list("python_markers").contains(&self.marker.as_str())
+        let marker = self.marker.as_str();
+        self.language == "python" && (marker == CONFTEST || !list("python_markers").contains(&marker))
     }
 
     /// True if `inner`, a project below this one, is covered by its checks. It must have the same language. A
@@ -322,6 +323,8 @@ fn fits(name: &str, pattern: &str) -> bool {
     Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(name))
 }
 
+/// The file that pytest reads beside tests.
+const CONFTEST: &str = "conftest.py";
 /// Directories that may hold test files, relative to the project.
 const PLACES: [&str; 5] = ["", "tests", "test", "tests/unit", "src/tests"];
 /// The most test files that are read.
@@ -427,7 +430,10 @@ pub fn detect_above(directory: &dyn Directory, place: &str) -> Option<Detected> 
     if place.contains(char::is_whitespace) || !tests.iter().take(MOST_READ).any(is_here) {
         return None;
     }
-    let said = said(directory);
+    let mut said = said(directory);
+    if directory.has(&join(place, CONFTEST)) {
+        said.push_str("pytest");
+    }
     let runner = Runner::of(directory, &said)?;
     let mut commands = unit_tests(directory, &said, runner, &tests);
     // Only these tests were found to belong here.
@@ -493,7 +499,7 @@ fn has_key(text: &str, table: &str, key: &str) -> bool {
 fn unit_tests(directory: &dyn Directory, said: &str, runner: &Runner, tests: &[String]) -> Vec<String> {
     let texts: Vec<String> = tests.iter().take(MOST_READ).filter_map(|name| directory.text(name)).collect();
     let needs = directory.has("pytest.ini")
-        || ["", "tests/", "test/"].iter().any(|place| directory.has(&format!("{place}conftest.py")))
+        || ["", "tests/", "test/"].iter().any(|place| directory.has(&format!("{place}{CONFTEST}")))
         || texts.iter().any(|text| is_pytest(text));
     let is_unittest = !texts.is_empty() && texts.iter().all(|text| text.contains("unittest"));
     let is_there = || runner.interpreter.as_ref().is_none_or(|python| directory.has_module(python, "pytest"));

@@ -180,6 +180,10 @@ fn tests_run_from_the_directory_whose_modules_they_import() {
         above("Tests", "from shop import x\ndef test_a(): pass\n", &["src/shop.py"]).as_deref(),
         Some("python3 -m pytest Tests")
     );
+    assert_eq!(
+        above("Tests", case, &["src/cart.py", "Tests/conftest.py"]).as_deref(),
+        Some("python3 -m pytest Tests")
+    );
     // Nothing of this directory is imported, or the module beside the test is meant.
     assert_eq!(above("a/tests", "import unittest\nimport app\n", &["a/app.py"]), None);
     assert_eq!(above("Tests", "import unittest\nimport helper\n", &["helper.py", "Tests/helper.py"]), None);
