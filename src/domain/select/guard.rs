@@ -344,7 +344,7 @@ mod tests {
         let weakens = |at: usize, added: &str| {
             let above = BEFORE.lines().nth(at - 1).unwrap();
             let below = BEFORE.lines().nth(at).map(|line| format!(" {line}\n")).unwrap_or_default();
-            let added: String = added.lines().map(|line| format!("+{line}\n")).collect();
+            let added = format!("+{}\n", added.trim_end().replace('\n', "\n+"));
             let diff =
                 format!("--- a/test_a.py\n+++ b/test_a.py\n@@ -{at} +{at} @@\n {above}\n{added}{below}");
             let (_, touched) = without_tests(&parse(&diff).unwrap(), &|_| Some(BEFORE.to_owned()));
