@@ -170,10 +170,9 @@ impl Reader<'_> {
     fn with_words_before(&mut self, claim: &Claim, budget: &mut SearchBudget) -> Option<Citation> {
         let words = claim.words_before.as_str();
         let starts = words.rmatch_indices(' ').map(|(at, _)| at + 1).chain([0]);
-        let longer = starts.filter_map(|at| words.get(at..)).filter(|words| !words.is_empty());
+        let mut longer = starts.filter_map(|at| words.get(at..)).filter(|words| !words.is_empty());
         let (words, found) = longer
-            .filter_map(|words| Some((words, self.project.look(&format!("{words} {}", claim.path)).ok()?)))
-            .next()?;
+            .find_map(|words| Some((words, self.project.look(&format!("{words} {}", claim.path)).ok()?)))?;
         let (cited, path) = (format!("{words} {}", claim.cited), format!("{words} {}", claim.path));
         let claim = Claim { cited, path, ..claim.clone() };
         match self.texts([found]) {

@@ -61,7 +61,7 @@ pub fn converse(log: &Log, named: Option<String>) -> Result<Conversation, Error>
     })
 }
 
-/// The number of a recorded turn. It is the expected one, unless others continued the thread meanwhile. Blocks.
+/// The number of a recorded turn: the expected one, unless others continued the thread meanwhile. Blocks.
 pub fn number_of(log: &Log, thread: &str, expected: usize, consult: &str) -> usize {
     let since = |history: &History| {
         let turns = history.threads.get(thread).into_iter().flat_map(|thread| &thread.turns);
@@ -418,7 +418,7 @@ mod tests {
             ("İstanbul", "İstanbul"),
             ("İstanbul", "istanbul"),
             ("istanbul", "İSTANBUL"),
-            ("데이터베이스 연결", &decomposed[..decomposed.find(' ').unwrap()]),
+            ("데이터베이스 연결", decomposed.split(' ').next().unwrap()),
             (&decomposed, "데이터베이스"),
             (&decomposed, "GRÖSSE größe"),
         ] {

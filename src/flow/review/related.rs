@@ -57,7 +57,7 @@ pub(super) fn related(project: &Project, masker: &Masker, changes: &[Change]) ->
         }
         let text = String::from_utf8_lossy(&bytes);
         let all: Vec<&str> = text.lines().collect();
-        // A line alone does not tell if it is a secret, so the whole text is masked, but only if it is needed.
+        // A line alone does not tell if it is a secret, so the whole text is masked, but only if needed.
         let clean = LazyCell::new(|| masked(&all, masker));
         for (name, places) in names.iter().zip(&mut places) {
             if places.len() >= MOST_PLACES || !text.contains(name.as_str()) {

@@ -117,10 +117,9 @@ impl Change {
                 let new_text = after.get(row.after).map_or("", String::as_str);
                 let line = match row.side {
                     Side::Removed => old_text,
-                    Side::Added => new_text,
                     // A line that stays may be a secret on one side only.
                     Side::Context if new_text == row.text => old_text,
-                    Side::Context => new_text,
+                    Side::Added | Side::Context => new_text,
                 }
                 .to_owned();
                 count += secrets(row.text, &line, masker);
