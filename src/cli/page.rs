@@ -67,7 +67,7 @@ pub(super) async fn run(kit: &Kit, options: PageOptions, json: bool) -> Result<E
             format!("{address}\nIt opens once, within {} s.\n", SHORT.as_secs())
         })?;
         if options.open {
-            match browser::open(kit.config.environment(), &address) {
+            match browser::open(kit.config.environment(), kit.config.root(), &address) {
                 Ok(file) => kept.push(file),
                 Err(why) => complain(&format!("no browser was opened: {why}; open the address yourself")),
             }

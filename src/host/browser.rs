@@ -29,12 +29,16 @@ pub fn has_display(environment: &Environment) -> bool {
 
 /// Opens an address in the browser. The address contains a secret, and other users can see the arguments of
 /// a program. So the browser gets the name of a file that leads to the address and that only this user can
-/// read. Keep the file until the page is loaded.
+/// read. Keep the file until the page is loaded. The project at `root` does not choose the browser.
 ///
 /// # Errors
 ///
 /// There is no display, or the program cannot be started.
-pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedTempFile, NoBrowser> {
+pub fn open(
+    environment: &Environment,
+    root: &Path,
+    address: &str,
+) -> Result<tempfile::NamedTempFile, NoBrowser> {
     if !has_display(environment) {
         return Err(NoBrowser::NoDisplay);
     }
@@ -48,20 +52,22 @@ pub fn open(environment: &Environment, address: &str) -> Result<tempfile::NamedT
         "<!doctype html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\"><meta http-equiv=\"refresh\" content=\"0; url={address}\"><title>Maestro</title>\n"
     );
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(NoBrowser::NoFile)?;
-    start(environment, file.path())?;
+    start(environment, root, file.path())?;
     Ok(file)
 }
 
-fn start(environment: &Environment, file: &Path) -> Result<(), NoBrowser> {
+fn start(environment: &Environment, root: &Path, file: &Path) -> Result<(), NoBrowser> {
     let usual = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     // BROWSER may name several programs. Only the first is tried, as other tools do.
     let program = environment.get("BROWSER").and_then(|all| all.split(':').next()).unwrap_or(usual);
-    Command::new(program)
+    let not_started = |error| NoBrowser::NotStarted { program: program.to_owned(), error };
+    let found = environment.find_outside(program, root);
+    Command::new(found.ok_or_else(|| not_started(io::ErrorKind::NotFound.into()))?)
         .arg(file)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .map(drop)
-        .map_err(|error| NoBrowser::NotStarted { program: program.to_owned(), error })
+        .map_err(not_started)
 }
