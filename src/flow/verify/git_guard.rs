@@ -294,6 +294,10 @@ fn hidden_by_word(
 /// Lists of the files that a command may show. The working tree is not read for it, because that could start
 /// a filter.
 fn listed(program: &Path, options: &[OsString], line: &Line, arranged: &[&str]) -> Option<Vec<String>> {
+    const NAMES: [&str; 8] = [
+        "-m", "--name-only", "-z", "--format=", "--no-renames", "--no-relative", "--no-ext-diff",
+        "--no-textconv",
+    ];
     let list = |arguments: &[&str]| whole_output(program, options, &line.directory, arguments);
     if line.command == "diff" {
         let mut all = vec![list(&["ls-files", "-z", "--full-name", "--", ":/"])?];
@@ -304,10 +308,6 @@ fn listed(program: &Path, options: &[OsString], line: &Line, arranged: &[&str]) 
         }
         return Some(all);
     }
-    const NAMES: [&str; 8] = [
-        "-m", "--name-only", "-z", "--format=", "--no-renames", "--no-relative", "--no-ext-diff",
-        "--no-textconv",
-    ];
     let mut arguments = vec![line.command];
     arguments.extend(NAMES);
     let mut words = arranged.iter();
