@@ -23,6 +23,8 @@ pub struct Permitted {
     pub runner: Option<String>,
     /// Program and arguments.
     pub words: Vec<String>,
+    /// The words that are neither options nor values of options, after the program and its sub-command.
+    pub arguments: Vec<String>,
     /// True if a rule of the project permits it.
     pub by_project: bool,
 }
@@ -88,7 +90,7 @@ impl Policy {
     pub fn with_project(mut self, rules: &ProjectRules, state: ProjectState) -> Result<Self, RuleError> {
         let allow = rules.rules.iter().map(Allow::new).collect::<Result<Vec<_>, _>>()?;
         for (rule, compiled) in rules.rules.iter().zip(&allow) {
-            Self::check_rule(rule, |words| self.fits(compiled, words, &stays_inside) == Fit::Yes)?;
+            Self::check_rule(rule, |words| self.fits(compiled, words, &stays_inside).arguments().is_some())?;
         }
         self.project = Some((state, allow));
         Ok(self)
@@ -154,7 +156,7 @@ impl Policy {
         let mut reason = None;
         for allow in &self.allow {
             match self.fits(allow, words, inside) {
-                Fit::Yes => return Ok(allow.permitted(words, false)),
+                Fit::Yes(arguments) => return Ok(allow.permitted(words, arguments, false)),
                 Fit::No => {}
                 // A path that leads out is a better reason than an option that another rule lacks.
                 Fit::Unfit(_) if matches!(reason, Some((_, Unfit::Outside(_)))) => {}
@@ -196,16 +198,17 @@ impl Policy {
         if is_assignment(words) {
             return Ok(None);
         }
-        let Some(rule) = rules.iter().find(|rule| self.fits(rule, words, inside) == Fit::Yes) else {
+        let fitting = |rule: &'_ Allow| self.fits(rule, words, inside).arguments();
+        let Some((rule, arguments)) = rules.iter().find_map(|rule| Some((rule, fitting(rule)?))) else {
             return Ok(None);
         };
         let why = match state {
-            ProjectState::Confirmed => return Ok(Some(rule.permitted(words, true))),
+            ProjectState::Confirmed => return Ok(Some(rule.permitted(words, arguments, true))),
             ProjectState::Unconfirmed => "which is not confirmed",
             ProjectState::Changed => "which was changed after it was confirmed",
         };
         // A command that the shipped rules permit does not depend on the project's rules.
-        if self.allow.iter().any(|allow| self.fits(allow, words, inside) == Fit::Yes) {
+        if self.allow.iter().any(|allow| fitting(allow).is_some()) {
             return Ok(None);
         }
         Err(refused(
@@ -284,10 +287,20 @@ const MOST_WRAPPED: usize = 2;
 enum Fit {
     /// The rule is about other commands.
     No,
-    /// The rule permits the command.
-    Yes,
+    /// The rule permits the command. These words are its arguments.
+    Yes(Vec<String>),
     /// The command begins as the rule says, but does not fit it.
     Unfit(Unfit),
+}
+
+impl Fit {
+    /// The arguments of a command that the rule permits.
+    fn arguments(self) -> Option<Vec<String>> {
+        match self {
+            Self::Yes(arguments) => Some(arguments),
+            Self::No | Self::Unfit(_) => None,
+        }
+    }
 }
 
 /// Programs with several names, and the directories of families.
@@ -410,10 +423,10 @@ impl Allow {
             .find(|example| self.beginnings.iter().any(is_it) && example.split(' ').next() == Some(program))
     }
 
-    fn permitted(&self, words: &[String], by_project: bool) -> Permitted {
+    fn permitted(&self, words: &[String], arguments: Vec<String>, by_project: bool) -> Permitted {
         let kind: Kind = self.rule.kind;
-        let words = words.to_vec();
-        Permitted { rule: self.rule.name.clone(), kind, runner: self.rule.runner.clone(), words, by_project }
+        let (rule, runner) = (self.rule.name.clone(), self.rule.runner.clone());
+        Permitted { rule, kind, runner, words: words.to_vec(), arguments, by_project }
     }
 
     fn fits(&self, words: &[String], programs: &Programs, all: &[Self], inside: Inside) -> Fit {
@@ -437,8 +450,8 @@ impl Allow {
             return self.wraps(rest, programs, all, inside, depth);
         }
         match self.check(rest, all, inside) {
-            Ok(()) if self.has_required(words) => Fit::Yes,
-            Ok(()) => Fit::Unfit(Unfit::Missing(self.rule.requires.join(", "))),
+            Ok(arguments) if self.has_required(words) => Fit::Yes(arguments),
+            Ok(_) => Fit::Unfit(Unfit::Missing(self.rule.requires.join(", "))),
             Err(unfit) => Fit::Unfit(unfit),
         }
     }
@@ -452,7 +465,7 @@ impl Allow {
         let mut result = unfit();
         for inner in all.iter().filter(|other| self.rule.wraps.contains(&other.rule.name)) {
             match inner.fits_at(rest, programs, all, inside, depth + 1) {
-                Fit::Yes => return Fit::Yes,
+                fit @ Fit::Yes(_) => return fit,
                 Fit::No => {}
                 unfit @ Fit::Unfit(_) => result = unfit,
             }
@@ -471,28 +484,30 @@ impl Allow {
         required.is_empty() || required.iter().any(is_there)
     }
 
-    fn check(&self, words: &[String], all: &[Self], inside: Inside) -> Result<(), Unfit> {
+    /// The arguments among words that the rule permits.
+    fn check(&self, words: &[String], all: &[Self], inside: Inside) -> Result<Vec<String>, Unfit> {
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         let (before, rest) = words.split_at_checked(end).unwrap_or((words, &[]));
-        let count = take(before, &self.options, &self.arguments, inside)?;
+        let mut arguments = take(before, &self.options, &self.arguments, inside)?;
+        let count = arguments.len();
         if count < self.rule.least || self.rule.most.is_some_and(|most| count > most) {
             return Err(Unfit::Count);
         }
-        match rest.split_first() {
-            None => Ok(()),
-            Some((_, behind)) => self.check_behind(behind, all, inside),
+        if let Some((_, behind)) = rest.split_first() {
+            arguments.extend(self.check_behind(behind, all, inside)?);
         }
+        Ok(arguments)
     }
 
     /// Checks the words after `--`.
-    fn check_behind(&self, words: &[String], all: &[Self], inside: Inside) -> Result<(), Unfit> {
+    fn check_behind(&self, words: &[String], all: &[Self], inside: Inside) -> Result<Vec<String>, Unfit> {
         if let Some((options, arguments)) = &self.after {
-            return take(words, options, arguments, inside).map(|_| ());
+            return take(words, options, arguments, inside);
         }
         let mut result = Err(Unfit::Option("--".to_owned()));
         for other in all.iter().filter(|other| self.rule.passes_to.contains(&other.rule.name)) {
             match take(words, &other.options, &other.arguments, inside) {
-                Ok(_) => return Ok(()),
+                Ok(arguments) => return Ok(arguments),
                 Err(unfit) if !matches!(result, Err(Unfit::Outside(_))) => result = Err(unfit),
                 Err(_) => {}
             }
@@ -501,9 +516,14 @@ impl Allow {
     }
 }
 
-/// Checks options and arguments, and returns the number of arguments.
-fn take(words: &[String], options: &Options, arguments: &Value, inside: Inside) -> Result<usize, Unfit> {
-    let (mut at, mut count) = (0, 0);
+/// Checks options and arguments, and returns the arguments.
+fn take(
+    words: &[String],
+    options: &Options,
+    arguments: &Value,
+    inside: Inside,
+) -> Result<Vec<String>, Unfit> {
+    let (mut at, mut found) = (0, Vec::new());
     while let Some(word) = words.get(at) {
         if word.starts_with('-') {
             at += options.take(words.get(at..).unwrap_or_default(), inside)?;
@@ -514,8 +534,8 @@ fn take(words: &[String], options: &Options, arguments: &Value, inside: Inside) 
         if !inside(word.split("::").next().unwrap_or(word)) {
             return Err(Unfit::Outside(word.clone()));
         }
-        count += 1;
+        found.push(word.clone());
         at += 1;
     }
-    Ok(count)
+    Ok(found)
 }

@@ -295,7 +295,8 @@ impl Options {
             // A tool may read this word as the value of the flag, and so do the opposite.
             return match words.get(1).filter(|next| undoes(next)) {
                 Some(next) => Err(Unfit::Option(format!("{word} {next}"))),
-                None => Ok(1),
+                // `--cov` alone is a flag, but a tool takes a word that follows for its value.
+                None => Ok(self.valued(word, words.get(1), inside).and_then(Result::ok).unwrap_or(1)),
             };
         }
         if let Some(result) = self.valued(word, words.get(1), inside) {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::policy::Permitted;
 use super::read::{Does, Reading, Seen, Totals};
-use super::rules::words;
 use crate::domain::cut::head;
 use crate::domain::packed::{list, pairs};
 use crate::domain::pairs::is_default;
@@ -229,14 +229,16 @@ pub struct Proof {
 pub fn proof(
     kind: Kind,
     status: Status,
-    command: &str,
+    permitted: &Permitted,
     totals: Option<Totals>,
     foreign: Option<&str>,
 ) -> Proof {
-    let words = words(command).unwrap_or_default();
+    let words = &permitted.words;
     let count = |of: fn(&Totals) -> Option<usize>| totals.as_ref().and_then(of).unwrap_or(0);
     let tests = count(|totals| totals.passed);
-    let lists = words.iter().find(|word| list("runs_none").contains(&word.as_str()));
+    let lists = words.iter().find(|word| {
+        list("runs_none").contains(&word.as_str()) || is_bound(pairs("runs_none_of"), words, word)
+    });
     let seen = |must_be_seen: bool| {
         let of_others = foreign.map(|foreign| format!("{foreign} are not the project's own tests"));
         of_others
@@ -252,7 +254,12 @@ pub fn proof(
         }
     };
     let tests = if idle.is_none() && status == Status::Passed { tests } else { 0 };
-    Proof { tests, skipped: count(|totals| totals.skipped), narrowed: narrowed(&words), idle }
+    Proof {
+        tests,
+        skipped: count(|totals| totals.skipped),
+        narrowed: narrowed(words, &permitted.arguments),
+        idle,
+    }
 }
 
 /// Options of unittest: the start directory, whose usual values leave no test out, and the top-level
@@ -261,8 +268,15 @@ const START: [&str; 2] = ["-s", "--start-directory"];
 const WHOLE: [&str; 4] = ["tests", "test", ".", ""];
 const TOP_LEVEL: [&str; 2] = ["-t", "--top-level-directory"];
 
-/// The words of a command that choose among tests.
-fn narrowed(words: &[String]) -> Vec<String> {
+/// True if a list has an option for a program of the command. The same option means other things elsewhere.
+fn is_bound(of: &[(&str, &str)], words: &[String], option: &str) -> bool {
+    let runs = |program: &str| words.iter().any(|word| word.rsplit('/').next() == Some(program));
+    of.iter().any(|(program, bound)| *bound == option && runs(program))
+}
+
+/// The words of a command that choose among tests. Of the words without a dash only its `arguments` do; the
+/// others are values of options.
+fn narrowed(words: &[String], arguments: &[String]) -> Vec<String> {
     let at = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
     let program = words.first().map(String::as_str).unwrap_or_default();
     // The runner's own options begin after `python -m pytest`, `cargo test` or `npm run unit`.
@@ -292,12 +306,14 @@ fn narrowed(words: &[String]) -> Vec<String> {
             }
             continue;
         }
-        let takes_value = list("narrows_by_value").contains(&name);
+        let takes_value =
+            list("narrows_by_value").contains(&name) || is_bound(pairs("narrows_by_value_of"), words, name);
         if takes_value && !word.contains('=') {
             found.push(rest.next().map_or_else(|| word.clone(), |value| format!("{word} {value}")));
         } else if takes_value
             || list("narrows").contains(&name)
-            || !(word.starts_with('-') || matches!(word.as_str(), "./..." | "." | "discover" | "run"))
+            || arguments.contains(word)
+                && !(word.starts_with('-') || matches!(word.as_str(), "./..." | "." | "discover" | "run"))
         {
             found.push(word.clone());
         }
@@ -307,8 +323,13 @@ fn narrowed(words: &[String]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use super::super::policy::Policy;
     use super::super::read::read;
+    use super::super::rules::{VerificationRules, stays_inside};
     use super::*;
+    use crate::domain::rule::RuleFile as _;
 
     fn judged(code: i32, runner: Option<&str>, output: &str) -> Status {
         let reading = read(runner, output, "");
@@ -407,7 +428,28 @@ mod tests {
 
     fn of(kind: Kind, command: &str, passed: Option<usize>) -> Proof {
         let totals = Totals { passed, ..Totals::default() };
-        proof(kind, Status::Passed, command, Some(totals), None)
+        proof(kind, Status::Passed, &permitted(command), Some(totals), None)
+    }
+
+    /// A command as the shipped rules read it. One that no rule permits has all its words as arguments.
+    fn permitted(command: &str) -> Permitted {
+        static SHIPPED: LazyLock<Policy> = LazyLock::new(|| {
+            let rules = include_str!("../../../conf/verification.yaml");
+            Policy::new(&VerificationRules::from_yaml(rules).unwrap()).unwrap()
+        });
+        let judged = SHIPPED.judge(command, &stays_inside);
+        judged.unwrap_or_else(|_| {
+            let words = shlex::split(command).unwrap();
+            let arguments = words.clone();
+            Permitted {
+                rule: String::new(),
+                kind: Kind::Custom,
+                runner: None,
+                words,
+                arguments,
+                by_project: true,
+            }
+        })
     }
 
     #[test]
@@ -428,6 +470,22 @@ mod tests {
             let found = of(kind, command, passed);
             assert!(found.tests == 0 && found.idle.is_some(), "{command}: {found:?}");
         }
+        for command in [
+            "ctest -V",
+            "ctest --test-dir build -V -R core",
+            "pytest -n0",
+            "pytest -n 0 tests",
+            "mvn -V -N test",
+        ] {
+            let found = of(Kind::UnitTest, command, Some(3));
+            assert!(found.tests == 3 && found.idle.is_none(), "{command}: {found:?}");
+        }
+        for command in
+            ["ctest -N", "ctest --show-only", "go test -list . ./...", "pytest -V", "./build/ctest -N"]
+        {
+            let found = of(Kind::UnitTest, command, Some(3));
+            assert!(found.tests == 0 && found.idle.is_some(), "{command}: {found:?}");
+        }
         for command in ["make test", "npm run test:unit", "just check"] {
             let found = of(Kind::Custom, command, Some(3));
             assert!(
@@ -438,7 +496,7 @@ mod tests {
         let failed = proof(
             Kind::UnitTest,
             Status::Failed,
-            "pytest",
+            &permitted("pytest"),
             Some(Totals { passed: Some(2), ..Totals::default() }),
             None,
         );
@@ -446,7 +504,7 @@ mod tests {
         let foreign = proof(
             Kind::UnitTest,
             Status::Passed,
-            "python -m unittest test.test_bool",
+            &permitted("python -m unittest test.test_bool"),
             Some(Totals { passed: Some(2), ..Totals::default() }),
             Some("test.test_bool"),
         );
@@ -475,6 +533,20 @@ mod tests {
             ("npm run unit -- -t one src", vec!["-t one", "src"]),
             ("yarn unit", vec![]),
             ("bun test -t one", vec!["-t one"]),
+            ("pytest --maxfail 1 --tb short -c pytest.ini b", vec!["b"]),
+            ("pytest -n 2 --timeout 5 -p no:sugar b", vec!["b"]),
+            ("pytest --cov b", vec![]),
+            ("uv run --no-sync pytest --durations 3 -k one", vec!["-k one"]),
+            ("python -m unittest -k one -p 'test_a*'", vec!["-k one", "-p test_a*"]),
+            ("cargo test --features full --profile ci -p core", vec!["-p core"]),
+            ("cargo test --test api -- --test-threads 1 name", vec!["--test api", "name"]),
+            ("go test -count 1 -timeout 30s ./cart -p 4", vec!["./cart"]),
+            ("npm test --workspace core -- --maxWorkers 2", vec!["--workspace core"]),
+            ("node --test", vec![]),
+            ("node --test --test-name-pattern one a.test.js", vec!["--test-name-pattern one", "a.test.js"]),
+            ("vitest --run --reporter dot", vec![]),
+            ("ctest --test-dir build -R core --timeout 9", vec!["-R core"]),
+            ("./gradlew test --console plain --tests Foo", vec!["--tests Foo"]),
         ] {
             assert_eq!(of(Kind::UnitTest, command, Some(1)).narrowed, left_out, "{command}");
         }

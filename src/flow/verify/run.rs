@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
-use super::foreign;
+use super::foreign::foreign;
 use super::git_guard;
 use super::plan::{Kept, Plan, Planned};
 use crate::domain::pairs::is_default;
@@ -326,9 +326,9 @@ fn result(
             .then(|| if exit_code == Some(0) { NOT_READ_IN_SUMMARY } else { NOT_READ }.to_owned())
     };
     let note = note(end, check.timeout).or_else(by_wall).or_else(names_not_read);
-    let foreign = foreign(&permitted.rule, &check.command, &check.cwd);
+    let foreign = foreign(permitted, runner, &check.cwd, &check.cwd_shown);
     // A linter counts findings, not tests.
-    let proof = proof(check.kind, status, &check.command, totals.filter(|_| is_test), foreign.as_deref());
+    let proof = proof(check.kind, status, permitted, totals.filter(|_| is_test), foreign.as_deref());
     let metadata = Metadata {
         proof,
         cwd: check.cwd_shown.clone(),
