@@ -107,7 +107,7 @@ impl Environment {
             // If the file is not executable, starting it reports that.
             return Some(base.join(command)).filter(|path| path.is_file());
         }
-        first_executable(self.places(), command)
+        self.places().map(|place| place.join(command)).find(|candidate| is_executable(candidate))
     }
 
     /// As [`Self::find_program`], for a program that Maestro itself starts: a name alone never means a file of
@@ -117,8 +117,11 @@ impl Environment {
             return self.find_program(command, root);
         }
         let project = Bounds::of(self, root);
-        let places = self.places().filter(|directory| !project.holds(directory));
-        first_executable(places.filter(|directory| !project.holds(&directory.join(command))), command)
+        // Only programs that exist are looked at more closely, because that takes longer.
+        self.places().find_map(|place| {
+            let candidate = Some(place.join(command)).filter(|candidate| is_executable(candidate))?;
+            (!project.holds(&place) && !project.holds(&candidate)).then_some(candidate)
+        })
     }
 
     /// `PATH` without the directories of the project, for programs that run outside the sandbox and look for
@@ -184,10 +187,6 @@ impl<'a> Bounds<'a> {
 
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
-}
-
-fn first_executable(mut places: impl Iterator<Item = PathBuf>, command: &str) -> Option<PathBuf> {
-    places.find_map(|directory| Some(directory.join(command)).filter(|candidate| is_executable(candidate)))
 }
 
 fn is_executable(path: &Path) -> bool {
