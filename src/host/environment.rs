@@ -110,8 +110,8 @@ impl Environment {
         self.places().map(|place| place.join(command)).find(|candidate| is_executable(candidate))
     }
 
-    /// As [`Self::find_program`], for a program that Maestro itself starts: a name alone never means a file of
-    /// the project, because the project could then choose what runs outside the sandbox. A path still does.
+    /// As [`Self::find_program`], for a program that Maestro itself starts: a name alone never means a file
+    /// of the project, because the project could then choose what runs outside the sandbox. A path still does.
     pub fn find_outside(&self, command: &str, root: &Path) -> Option<PathBuf> {
         if command.contains('/') {
             return self.find_program(command, root);
@@ -165,8 +165,8 @@ impl<'a> Bounds<'a> {
         Self { root, real, holds_home }
     }
 
-    /// True for a path that lies in the project or leads there, and for the programs of its dependencies, which
-    /// a package of a workspace finds in the directories above.
+    /// True for a path that lies in the project or leads there, and for the programs of its dependencies,
+    /// which a package of a workspace finds in the directories above.
     fn holds(&self, path: &Path) -> bool {
         let is_in = |path: &Path| path.starts_with(self.root) || path.starts_with(&self.real);
         let target = real(path);

@@ -78,7 +78,8 @@ fn inner(program: &Path, top: &Path) -> Vec<PathBuf> {
 /// Options that empty settings which make git start programs.
 fn switched_off(configured: &[String]) -> Vec<OsString> {
     let mut options: Vec<OsString> = Vec::new();
-    // `-c` splits at the first `=`, and the name of a filter may contain one. `--config-env` splits at the last.
+    // `-c` splits at the first `=`, and the name of a filter may contain one. `--config-env` splits at the
+    // last.
     let mut set = |key: &str, value: &str| {
         if key.contains('=') {
             options.push(format!("--config-env={key}={NOTHING}").into());

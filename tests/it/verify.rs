@@ -526,3 +526,27 @@ fn another_worktree_of_the_repository_is_told() {
     assert!(packed["other_worktree"].as_str().unwrap().contains("another worktree"), "{packed}");
     assert_eq!(packed["project_root"], json!(project.canonicalize().unwrap()));
 }
+
+/// A check may write into the virtual environment that the user activated, so Maestro itself takes no program
+/// from there. The commands of the user are found in it.
+#[test]
+fn a_check_puts_no_program_where_the_server_finds_it() {
+    let server = Server::new().file("a.py", "x = 1\n").file(".gitignore", ".venv\n");
+    let mark = server.project().parent().unwrap().join("it-ran");
+    let program = format!("#!/bin/sh\ntouch {}\nexec /usr/bin/git \"$@\"\n", mark.display());
+    let write = format!(
+        "import os\nopen('.venv/bin/git', 'w').write({program:?})\nos.chmod('.venv/bin/git', 0o755)\n"
+    );
+    server.program("project/.venv/bin/ruff", "#!/bin/sh\necho All checks passed!\n");
+    let server = server.file("tests/run.py", &write);
+    git(&server.project(), &["init", "-q"]);
+    git(&server.project(), &["add", "-A"]);
+    git(&server.project(), &["commit", "-qm", "one"]);
+    let programs = server.project().join(".venv/bin");
+    let mut client = server.env("PATH", &format!("{}:/usr/bin:/bin", programs.display())).start();
+    for command in ["python3 tests/run.py", "git status", "git diff HEAD", "ruff check ."] {
+        let result = client.call("maestro_verify", json!({ "commands": [{ "command": command }] }));
+        assert_eq!(result["ok"], true, "{command}: {result}");
+    }
+    assert!(programs.join("git").exists() && !mark.exists());
+}

@@ -82,8 +82,8 @@ fn is_installed(path: &Path, root: &Path) -> bool {
     })
 }
 
-/// True if a `vendor` directory holds dependencies. A tool marks it, or it has nothing but their directories: one
-/// that is a part of the project, as for the vendors of a shop, has files of its own.
+/// True if a `vendor` directory holds dependencies. A tool marks it, or it has nothing but their directories:
+/// one that is a part of the project, as for the vendors of a shop, has files of its own.
 fn is_vendored(vendor: &Path, root: &Path) -> bool {
     let is_marked = list("vendor_marks").iter().any(|mark| vendor.join(mark).exists());
     let has_files = || {

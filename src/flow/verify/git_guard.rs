@@ -22,7 +22,8 @@ pub(super) fn names_a_secret(
     refuses: impl Fn(&Path) -> Option<String>,
 ) -> Option<Refused> {
     let named = |word: &str| {
-        // `REV:PATH`, `:0:PATH`, `:(magic)PATH` and a path alone: a path may follow any colon. A range has two.
+        // `REV:PATH`, `:0:PATH`, `:(magic)PATH` and a path alone: a path may follow any colon. A range has
+        // two.
         let parts = std::iter::once(0).chain(word.match_indices([':', ')', '=', ',']).map(|(at, _)| at + 1));
         let rests = parts.chain(word.match_indices("..").map(|(at, _)| at + 2));
         let paths = rests
