@@ -406,6 +406,7 @@ mod tests {
             "マージしないでください",
             "不要合并",
             "only if it works",
+            "only if it works on Windows",
             "approved once the typo is fixed",
             "I request changes",
             "requesting a few changes",
@@ -459,6 +460,7 @@ mod tests {
             "the cancel path works",
             "let's not worry about the name",
             "only style nits",
+            "only on Mondays",
             "Only two lines, nice",
             "no-go areas are respected",
             "The veto logic is right",
@@ -541,6 +543,8 @@ mod tests {
             (Stage::Analyze, "analyze_completeness", "아니요, 없습니다", 0),
             (Stage::Analyze, "analyze_completeness", "No, do not go on like this", 1),
             (Stage::Implement, "impl_side_effects", "No!", 0),
+            (Stage::Analyze, "analyze_repro", "only on Mondays", 0),
+            (Stage::Analyze, "analyze_repro", "only if the cache is empty", 0),
             (Stage::Analyze, "analyze_repro", "no", 1),
             (Stage::Analyze, "analyze_repro", "It does not reproduce on my machine", 1),
             (Stage::Analyze, "analyze_repro", "I can't reproduce it.", 1),
@@ -548,6 +552,9 @@ mod tests {
             (Stage::Analyze, "analyze_repro", "Yes; it does not reproduce with the older release", 0),
             (Stage::Hypothesize, "hypo_plausibility", "None of them", 1),
             (Stage::Hypothesize, "hypo_plausibility", "H1, no other fits", 0),
+            (Stage::Hypothesize, "hypo_plausibility", "No doubt, H1", 0),
+            (Stage::Analyze, "analyze_repro", "No difference on mine", 0),
+            (Stage::Implement, "impl_side_effects", "the tests need fixing", 0),
         ] {
             assert_eq!(found(stage, Decision::Approve, id, answer, None), count, "{id}: {answer}");
         }
