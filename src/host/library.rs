@@ -18,6 +18,13 @@ pub struct Document {
     pub origin: String,
 }
 
+impl Document {
+    /// The text of a file. Some editors begin it with a byte order mark.
+    fn of_file(text: &str, origin: String) -> Self {
+        Self { text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(), origin }
+    }
+}
+
 /// Access to every document by its path in the repository, for example `roles/judge.md`.
 #[derive(Clone, Debug)]
 pub struct Library {
@@ -81,7 +88,7 @@ impl Library {
         candidates(path).find_map(|candidate| {
             let file = directory.join(candidate);
             match std::fs::read_to_string(&file) {
-                Ok(text) => Some(Ok(Document { text, origin: file.display().to_string() })),
+                Ok(text) => Some(Ok(Document::of_file(&text, file.display().to_string()))),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
                 Err(error) => {
                     let named = format!("{}: {error}", file.display());
@@ -96,7 +103,7 @@ impl Library {
         let (name, text) = layer.file(candidates(path))?;
         let origin = trust::shown(name);
         Some(match text {
-            Ok(text) => Ok(Document { text: text.to_owned(), origin }),
+            Ok(text) => Ok(Document::of_file(text, origin)),
             Err(unread) => Err(std::io::Error::other(format!("{origin}: {unread}"))),
         })
     }
