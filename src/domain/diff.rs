@@ -176,7 +176,7 @@ fn name(letter: char) -> Option<&'static str> {
     })
 }
 
-/// As [`name`], and also for letters that Unicode can write in another way, like the parts of a Hangul syllable.
+/// As [`name()`], and also for letters that Unicode can write in another way, like the parts of a Hangul syllable.
 fn exact_name(letter: char) -> Option<&'static str> {
     name(letter).or_else(|| match letter {
         '\u{1100}'..='\u{11ff}' | '\u{a960}'..='\u{a97f}' | '\u{d7b0}'..='\u{d7ff}' => {

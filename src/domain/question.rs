@@ -279,7 +279,7 @@ fn says_nothing(answer: &str) -> bool {
     let whole = one_line(&answer.to_lowercase());
     let whole = whole.trim_end_matches(|letter: char| !letter.is_alphanumeric());
     let is = |of: fn(&Catalogue) -> &Vec<Pattern>| {
-        Catalogue::all().iter().flat_map(|known| of(known)).any(|known| known.is_in(whole))
+        Catalogue::all().iter().flat_map(of).any(|known| known.is_in(whole))
     };
     if is(|known| &known.not_nothing) {
         return false;

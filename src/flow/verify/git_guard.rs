@@ -492,7 +492,7 @@ mod tests {
         }
         for line in [
             format!("git show {blob}"),
-            format!("git show {}", &blob[..8]),
+            format!("git show {}", blob.get(..8).unwrap()),
             "git show by-tag".to_owned(),
             format!("git show{} {blob}", " HEAD".repeat(9)),
             format!("git diff {empty} {tree}"),
