@@ -371,6 +371,22 @@ mod tests {
     #[test]
     fn a_refusal_is_heard_in_few_words() {
         for said in [
+            "Please don't merge this, put it in a separate PR",
+            "please revert this and send a separate change",
+            "this is wrong and must be fixed",
+            "The plan is wrong and should be corrected",
+            "it does not work and needs more work",
+            "This isn't right and needs rework",
+            "The previous analysis is wrong",
+            "the tests don't pass so it needs work",
+            "not ready and needs changes",
+            "please reject, do it in another change",
+            "Wrong divisor still not fixed",
+            "fix it when the tests are in, the cause is wrong",
+            "나중에 말고 지금 수정해 주세요",
+            "별도 브랜치에서 다시 수정해 주세요",
+            "추가 수정이 필요하고 설명도 없습니다",
+            "다음에 나오는 줄을 고쳐 주세요",
             "request changes",
             "changes requested",
             "needs changes",
@@ -440,6 +456,20 @@ mod tests {
     #[test]
     fn a_harmless_comment_is_not_asked_back() {
         for said in [
+            "수정 요청드린 부분 모두 반영됐네요",
+            "수정 부탁드린 부분 반영 확인했습니다",
+            "이름은 다음 PR에서 수정해 주세요",
+            "no - fine as it is",
+            "fine, if you rename it later",
+            "다시 검토해 보니 괜찮습니다",
+            "Fixed on the first try, nice",
+            "bad rounding fixed",
+            "Nope, nothing to add",
+            "approved, but remove the debug line in a follow-up",
+            "LGTM, nice work",
+            "nit: rename later",
+            "approved, thanks for the changes",
+            "변경 확인했습니다, 진행하세요",
             "다시 시작해도 됩니다",
             "잘못됐던 부분이 고쳐짐",
             "was not correct before, now it is",
