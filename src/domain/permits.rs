@@ -120,13 +120,21 @@ pub fn power_of_change<T: AsRef<[u8]> + ?Sized>(path: &str, before: &T, after: &
 }
 
 /// True if a document gets another value under one of the keys. The program that reads the file may
-/// understand a document that is no JSON, so that one counts too.
+/// understand a document that is no strict JSON. There, all text from the first of the keys on counts.
 fn adds_value(before: &str, after: &str, keys: &[&str]) -> bool {
     if after.trim().is_empty() {
         return false;
     }
     let read = |text: &str| serde_json::from_str::<Value>(text);
-    let Ok(after) = read(after) else { return true };
+    let Ok(after) = read(after) else {
+        let first = |text: &str| {
+            let names = keys.iter().filter_map(|key| key.rsplit('/').next());
+            let at = names.filter_map(|name| text.find(name)).min()?;
+            text.get(at..).map(str::to_owned)
+        };
+        // An escaped letter may hide a key.
+        return after.contains("\\u") || first(after).is_some_and(|value| first(before) != Some(value));
+    };
     let before = read(before).unwrap_or(Value::Null);
     let at = |document: &Value, key: &str| document.pointer(&format!("/{key}")).cloned();
     keys.iter().any(|key| at(&after, key).is_some_and(|value| at(&before, key) != Some(value)))
@@ -139,21 +147,24 @@ fn adds_line(before: &str, after: &str, keys: &[&str]) -> bool {
 }
 
 /// The lines that set one of the keys, with the further lines of a value: those in open brackets, those
-/// that are indented, and those of a section named after a key.
+/// that are indented further than the key, and those of a section named after a key.
 fn set_lines(text: &str, keys: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    let (mut in_section, mut in_value, mut open) = (false, false, 0);
+    let (mut in_section, mut in_value, mut open, mut indent_of_key) = (false, false, 0, 0);
     for line in text.lines() {
         let plain = line.trim().trim_end_matches(',').to_lowercase();
         if plain.is_empty() || plain.starts_with(['#', ';']) {
             continue;
         }
         let has_key = keys.iter().any(|key| plain.contains(key));
-        let goes_on = open > 0 || line.starts_with([' ', '\t']);
-        if !goes_on && plain.starts_with('[') {
+        let indent = line.len() - line.trim_start().len();
+        if open == 0 && indent == 0 && plain.starts_with('[') {
             in_section = has_key;
         }
-        in_value = has_key || in_value && goes_on;
+        in_value = has_key || in_value && (open > 0 || indent > indent_of_key);
+        if has_key && open == 0 {
+            indent_of_key = indent;
+        }
         let marks = |mark: char| plain.matches(mark).count();
         open = if in_value { (open + marks('[')).saturating_sub(marks(']')) } else { 0 };
         if in_value || in_section {
@@ -319,6 +330,12 @@ mod tests {
                 "\u{feff}{ \"scripts\": { \"postinstall\": \"x\" } }",
             ),
             ("package.json", "{}", "{ \"scripts\": { \"postinstall\": \"x\" }, // odd\n}"),
+            ("package.json", "{ // odd\n}", "{ // odd\n\"scr\\u0069pts\": { \"postinstall\": \"x\" } }"),
+            (
+                "package.json",
+                "{ \"scripts\": {}, // odd\n}",
+                "{ \"scripts\": { \"postinstall\": \"x\" }, // odd\n}",
+            ),
             ("composer.json", "{}", "{ \"scripts\": { \"post-install-cmd\": \"x\" } }"),
             ("composer.json", "{}", "{ \"config\": { \"allow-plugins\": true } }"),
         ] {
@@ -336,6 +353,13 @@ mod tests {
             ("package.json", "{ \"scripts\": {} }", "{ \"scripts\": {}, \"version\": \"2\" }"),
             ("composer.json", "{}", "{ \"require\": { \"a/b\": \"1\" } }"),
             (".flake8", "", "[flake8]\nmax-line-length = 110\n"),
+            ("package.json", "{ \"version\": \"1\", // odd\n}", "{ \"version\": \"2\", // odd\n}"),
+            ("package.json", "{ \"v\": {{ a }}, \"scripts\": {} }", "{ \"v\": {{ b }}, \"scripts\": {} }"),
+            (
+                "pyproject.toml",
+                "[tool.mypy]\n  plugins = [\"a\"]\n  strict = true\n",
+                "[tool.mypy]\n  plugins = [\"a\"]\n  strict = false\n",
+            ),
             ("bunfig.toml", "", "[install]\nexact = true\n"),
         ] {
             assert_eq!(power_of_change(path, before, after), None, "{path}: {after}");
