@@ -134,16 +134,17 @@ fn replaces(file: &FilePatch, before: &str) -> bool {
     after.is_some_and(|after| forgotten(&after) > forgotten(before))
 }
 
-/// The number of tests that a later one of the same name and class replaces.
+/// The number of tests that a later one of the same name, in the same classes and functions, replaces.
 fn forgotten(text: &str) -> usize {
-    let (mut class, mut seen, mut forgotten) = ("", BTreeSet::new(), 0);
+    let (mut around, mut seen, mut forgotten) = (Vec::<(usize, &str)>::new(), BTreeSet::new(), 0);
     for head in text.lines().filter_map(|line| PATTERNS.captures("head", line)) {
-        if let Some(name) = head.get(1) {
-            class = name.as_str();
-        }
-        if let Some(test) = head.get(2) {
-            let is_top = !head.get_match().as_str().starts_with([' ', '\t']);
-            forgotten += usize::from(!seen.insert((if is_top { "" } else { class }, test.as_str())));
+        let indent = head.get(1).map_or(0, |blank| blank.as_str().len());
+        let Some(name) = head.get(2).or_else(|| head.get(3)) else { continue };
+        around.retain(|(at, _)| *at < indent);
+        around.push((indent, name.as_str()));
+        if head.get(3).is_some_and(|test| test.as_str().starts_with("test")) {
+            let path: Vec<&str> = around.iter().map(|(_, name)| *name).collect();
+            forgotten += usize::from(!seen.insert(path));
         }
     }
     forgotten
@@ -307,6 +308,7 @@ mod tests {
             "src/latest.py", "contest.rs", "src/attested.go", "src/inspect.rs", "protest.py", "Audit.java",
             "src/specification.py", "src/unittests.py", "pytester.py", "latest/a.py", "src/contests/a.py",
             "testimonials/a.ts", "src/attest/a.rs", "numpy/testing/a.py", "ab_test/a.py", "src/Latest/a.cs",
+            "hospital/lab_tests/models.py", "pages/SpeedTest/page.py", "app/ABTests/page.py",
             "Snapshots/A.cs", "src/setup.ts", "src/utils.ts", "protests/a.py",
         ] {
             assert_eq!(part(path), None, "{path}");
@@ -369,6 +371,8 @@ mod tests {
             (3, "        if not self.a:\n            return\n"),
             (6, "        with self.assertRaises(SystemExit):\n            sys.exit(1)"),
             (7, "    def test_run(self):\n        run(self)"),
+            (7, "    def test_c(self):\n        def test_a():\n            pass\n        test_a()"),
+            (7, "def make():\n    class A:\n        def test_a(self): pass"),
         ] {
             assert!(!weakens(at, added), "{added}");
         }
