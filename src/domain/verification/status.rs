@@ -280,9 +280,13 @@ fn narrowed(words: &[String], arguments: &[String]) -> Vec<String> {
     let at = |names: &[&str]| words.iter().position(|word| names.contains(&word.as_str()));
     let program = words.first().map(String::as_str).unwrap_or_default();
     // The runner's own options begin after `python -m pytest`, `cargo test` or `npm run unit`.
-    // The words of `make` and `just` are targets, which choose no tests.
+    // The words of `make` and `just` are targets, which choose no tests. Those of Maven and Gradle are goals, and
+    // options may stand before them.
+    let has_goals =
+        ["mvn", "mvnw", "gradle", "gradlew"].contains(&program.rsplit('/').next().unwrap_or_default());
     let start = match (program, at(&["pytest", "unittest", "test", "jest", "vitest", "nextest"])) {
         ("make" | "just", _) => words.len(),
+        _ if has_goals => 1,
         (_, Some(runner)) => runner + 1,
         ("npm" | "pnpm" | "yarn" | "bun", None) => at(&["run", "run-script"]).map_or(2, |run| run + 2),
         (_, None) => 1,
@@ -312,7 +316,8 @@ fn narrowed(words: &[String], arguments: &[String]) -> Vec<String> {
             found.push(rest.next().map_or_else(|| word.clone(), |value| format!("{word} {value}")));
         } else if takes_value
             || list("narrows").contains(&name)
-            || arguments.contains(word)
+            || !has_goals
+                && arguments.contains(word)
                 && !(word.starts_with('-') || matches!(word.as_str(), "./..." | "." | "discover" | "run"))
         {
             found.push(word.clone());
@@ -533,6 +538,10 @@ mod tests {
             ("npm run unit -- -t one src", vec!["-t one", "src"]),
             ("yarn unit", vec![]),
             ("bun test -t one", vec!["-t one"]),
+            ("mvn -Dtest=Foo test", vec!["-Dtest=Foo"]),
+            ("mvn -pl core test", vec!["-pl core"]),
+            ("./gradlew --tests Foo test", vec!["--tests Foo"]),
+            ("mvn test", vec![]),
             ("pytest --maxfail 1 --tb short -c pytest.ini b", vec!["b"]),
             ("pytest -n 2 --timeout 5 -p no:sugar b", vec!["b"]),
             ("pytest --cov b", vec![]),
