@@ -129,7 +129,9 @@ impl Environment {
     pub fn path_outside(&self, root: &Path) -> Option<OsString> {
         let project = Bounds::of(self, root);
         // The directories come from a split, so that they can be joined again.
-        std::env::join_paths(self.places().filter(|directory| !project.holds(directory))).ok()
+        let path = std::env::join_paths(self.places().filter(|directory| !project.holds(directory))).ok();
+        // An empty path would mean the current directory.
+        path.filter(|path| !path.is_empty())
     }
 
     /// True if a file belongs to the project, so that the project chooses what is in it.
@@ -154,6 +156,7 @@ impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment 
 struct Bounds<'a> {
     root: &'a Path,
     real: PathBuf,
+    home: Option<PathBuf>,
     /// True if the home directory lies in the project. The user's own programs then lie there too.
     holds_home: bool,
 }
@@ -161,8 +164,9 @@ struct Bounds<'a> {
 impl<'a> Bounds<'a> {
     fn of(environment: &Environment, root: &'a Path) -> Self {
         let real = real(root);
-        let holds_home = environment.home().is_some_and(|home| self::real(&home).starts_with(&real));
-        Self { root, real, holds_home }
+        let home = environment.home().map(|home| self::real(&home));
+        let holds_home = home.as_ref().is_some_and(|home| home.starts_with(&real));
+        Self { root, real, home, holds_home }
     }
 
     /// True for a path that lies in the project or leads there, and for the programs of its dependencies,
@@ -179,7 +183,10 @@ impl<'a> Bounds<'a> {
             let above = place.ancestors().nth(2);
             above.is_some_and(|above| {
                 let above = real(above);
-                self.real.starts_with(&above) || above.starts_with(&self.real)
+                // The user installs into the home directory, like into `~/.local/bin`.
+                let is_users = self.home.as_ref().is_some_and(|home| home.starts_with(&above));
+                let is_inside = !self.holds_home && above.starts_with(&self.real);
+                !is_users && (self.real.starts_with(&above) || is_inside)
             })
         })
     }
@@ -244,6 +251,10 @@ mod tests {
         assert_eq!(environment.find_outside("codex", &root), Some(at("other/node_modules/.bin/codex")));
         let named = root.join("cli/codex.js");
         assert_eq!(environment.find_outside(named.to_str().unwrap(), &root), Some(named));
+        // The user installs into the home directory, above the project. An empty path would be any directory.
+        let environment = with(&["shop/node_modules/.bin"], "shop");
+        assert_eq!(environment.find_outside("git", &root), Some(at("shop/node_modules/.bin/git")));
+        assert_eq!(with(&["shop/core/.venv/bin"], "home").path_outside(&root), None);
         // In a home directory that is the project, the user's own programs lie below it.
         let environment = with(&["shop/core/.venv/bin"], "shop/core");
         assert_eq!(environment.find_outside("git", &root), Some(root.join(".venv/bin/git")));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use crate::domain::packed::list;
-use crate::domain::verification::detect::{Detected, Directory, detect, detect_above};
+use crate::domain::verification::detect::{Check, Detected, Directory, detect, detect_above};
 
 /// Maximum depth of directories that are searched.
 const MOST_DEEP: usize = 2;
@@ -40,7 +40,7 @@ impl Directory for OnDisk<'_> {
     }
 
     fn has_above(&self, name: &str) -> bool {
-        let above = self.path.ancestors().skip(1).take_while(|above| above.starts_with(self.start));
+        let above = self.path.ancestors().skip(1).take_while(|above| above.starts_with(self.root));
         above.into_iter().any(|above| above.join(name).exists())
     }
 
@@ -149,12 +149,19 @@ fn home(tests: &OnDisk<'_>) -> Option<Detected> {
     (home != tests.path).then(|| Detected { directory: shown(start, home), ..project })
 }
 
-/// Adds the checks of a project to those of the same directory.
+/// Adds the checks of a project to those of the same directory. pytest looks below the directory that it is
+/// given, so a check of a directory below that one is no new one.
 fn add(projects: &mut Vec<Detected>, project: Detected) {
     match projects.iter_mut().find(|one| one.directory == project.directory) {
         Some(same) => {
-            let new = project.checks.into_iter().filter(|check| !same.checks.contains(check));
-            same.checks.extend(new.collect::<Vec<_>>());
+            let covers = |old: &Check, new: &Check| {
+                old == new
+                    || old.command.contains("pytest ")
+                        && new.command.starts_with(&format!("{}/", old.command))
+            };
+            let is_new = |check: &Check| !same.checks.iter().any(|old| covers(old, check));
+            let new: Vec<_> = project.checks.into_iter().filter(is_new).collect();
+            same.checks.extend(new);
         }
         None => projects.push(project),
     }
