@@ -32,8 +32,11 @@ pub(super) fn names_a_secret(
         let paths = paths.flatten().map(|path| path.trim_start_matches(['!', '^', '/']));
         paths.filter(|path| !path.is_empty()).find_map(|path| refuses(Path::new(path)))
     };
-    let words = words.iter().skip(2).map(String::as_str).chain([place]);
-    let rule = words.into_iter().find_map(named)?;
+    // The name of a directory is judged by a file in it: `.ssh` is refused, `secrets-service` is not.
+    let inside = |place: &str| refuses(&Path::new(place).join("a.txt"));
+    let judged = words.iter().zip(words.iter().skip(1)).skip(1);
+    let mut judged = judged.map(|(option, word)| if option == "-C" { inside(word) } else { named(word) });
+    let rule = judged.find_map(|rule| rule).or_else(|| inside(place))?;
     Some(Refused {
         rule: "git_shows_a_secret".to_owned(),
         reason: format!("it would show a file that is {}", secret_path::refusal(&rule)),
@@ -80,7 +83,11 @@ impl<'a> Line<'a> {
 
     /// Words that may name objects.
     fn revisions(&self) -> impl Iterator<Item = &'a String> {
-        self.rest.iter().take_while(|word| *word != "--").filter(|word| !word.starts_with('-'))
+        let mut is_value = false;
+        self.rest.iter().take_while(|word| *word != "--").filter(move |word| {
+            let was_value = std::mem::replace(&mut is_value, WITH_VALUE.contains(&word.as_str()));
+            !was_value && !word.starts_with('-')
+        })
     }
 
     fn ask(&self, program: &Path, arguments: &[&str]) -> String {
@@ -215,8 +222,8 @@ pub(in crate::flow) fn guarded(
     let mut all: Vec<OsString> = vec!["--no-pager".into()];
     let Some(line) = Line::of(directory, args) else { return all };
     all.extend(running_nothing(program, &line.directory));
-    if line.command == "describe" {
-        // It has no option that leaves out repositories inside this one.
+    if matches!(line.command, "describe" | "status" | "diff") {
+        // They look into the repositories inside this one, to tell which have changes.
         all.extend(running_nothing_inside(program, &line.directory));
     }
     let before = all.clone();
@@ -394,6 +401,8 @@ mod tests {
             assert!(refused(line, "."), "{line}");
         }
         assert!(refused("git show HEAD:./config", "deploy/.ssh"));
+        assert!(!refused("git status", "secrets-service"));
+        assert!(!refused("git -C secrets-service log --oneline", "."));
         for line in [
             "git status",
             "git show HEAD:src/main.rs",
