@@ -15,6 +15,8 @@ pub const MOST_OPTIONS: usize = 20;
 const ALL: [&str; 3] = ["all", "anything", "everything"];
 /// The most characters of one option.
 const MOST_CHARS: usize = 200;
+/// Words between a name in Korean and what is said of it.
+const DEGREES: [&str; 4] = ["더", "가장", "제일", "훨씬"];
 
 /// The answers that a vote permits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,30 +131,45 @@ impl Options {
         if let Some(option) = self.options.iter().find(is_whole) {
             return Ok(option);
         }
-        let mentions = self.mentions(&tokens);
+        let all: Vec<&str> = tokens.iter().map(|token| token.lower.as_str()).collect();
+        let ends = |at: usize| tokens.get(at).is_some_and(|token| token.ends_clause);
+        let leads = |mention: &Mention| mention.from == 0 && ends(mention.to - 1);
+        let own = |mention: &Mention| all.get(mention.from..mention.to).unwrap_or_default();
+        let mut mentions = self.mentions(&tokens);
+        // `Yes, no blocker remains` does not name `no`.
+        if mentions.iter().any(leads) {
+            mentions.retain(|mention| {
+                let begins = mention.from.checked_sub(1).is_some_and(ends);
+                let is_longer = !ends(mention.to - 1) && mention.to < tokens.len();
+                !(begins && is_longer && own(mention).len() == 1 && denial::is_negative(own(mention)))
+            });
+        }
         let named: BTreeSet<usize> = mentions.iter().map(|mention| mention.option).gather();
         let mut named_in_order = named.iter();
         let (Some(first), None) = (named_in_order.next(), named_in_order.next()) else {
             return Err(if named.is_empty() { NoChoice::None } else { NoChoice::Several });
         };
         let option = self.options.get(*first).ok_or(NoChoice::None)?;
-        let all: Vec<&str> = tokens.iter().map(|token| token.lower.as_str()).collect();
-        let ends = |at: usize| tokens.get(at).is_some_and(|token| token.ends_clause);
         // `Redis: no` denies it, though `no` is a clause of its own.
         let is_refused = mentions.iter().filter(|mention| ends(mention.to - 1)).any(|mention| {
             let after = (mention.to..tokens.len()).find(|at| ends(*at)).map_or(tokens.len(), |at| at + 1);
-            let own = all.get(mention.from..mention.to).unwrap_or_default();
-            !denial::denies(own) && all.get(mention.to..after).is_some_and(denial::denies)
+            let is_yes = mention.from == 0 && list("affirmative").contains(&own(mention).join(" ").as_str());
+            !is_yes
+                && !denial::is_negative(own(mention))
+                && all.get(mention.to..after).is_some_and(denial::denies)
         });
         if is_refused {
             return Err(NoChoice::None);
         }
         // `No, it is not safe` answers with its first word.
-        let leads = mentions.iter().any(|mention| mention.from == 0 && ends(mention.to - 1));
+        let leads = mentions.iter().any(leads);
         let is_inside = |at: usize| mentions.iter().any(|mention| (mention.from..mention.to).contains(&at));
         let is_in_a_clause_with_it = |at: usize| {
             mentions.iter().any(|mention| {
-                let between = if at < mention.from { at..mention.from } else { mention.to - 1..at };
+                // The parenthesis of `nicht (Redis)` ends no clause.
+                let opens = tokens.get(mention.from).is_some_and(|token| token.opens);
+                let start = mention.from - usize::from(opens && at < mention.from);
+                let between = if at < mention.from { at..start } else { mention.to - 1..at };
                 tokens.get(between).is_some_and(|between| !between.iter().any(|token| token.ends_clause))
             })
         };
@@ -172,15 +189,16 @@ impl Options {
             for name in &option.names {
                 for from in 0..tokens.len() {
                     let Some(here) = tokens.get(from..from + name.len()) else { continue };
-                    let is_same = here.iter().zip(name).all(|(token, word)| token.lower == *word);
+                    let Some(tail) = tail(here, name, tokens.get(from + name.len()..)) else { continue };
                     let is_letter = name.len() == 1
                         && option
                             .letter
                             .as_ref()
                             .is_some_and(|letter| letter.to_lowercase() == *name.concat());
-                    let keeps_case =
-                        || here.iter().all(|token| option.letter.as_ref() == Some(&token.written));
-                    if is_same && option.has_signs_of(here) && (!is_letter || keeps_case()) {
+                    let keeps_case = || {
+                        here.iter().all(|token| option.letter.as_deref() == token.written.strip_suffix(tail))
+                    };
+                    if option.has_signs_of(here) && (!is_letter || keeps_case()) {
                         found.push(Mention { option: number, from, to: from + name.len() });
                     }
                 }
@@ -225,13 +243,35 @@ struct Token {
     signs: String,
     /// True if a clause ends after the word.
     ends_clause: bool,
+    /// True if a parenthesis opens before the word.
+    opens: bool,
+}
+
+/// What Korean writes at the end of a name without a space, if words are the name: nothing, an ending, or a
+/// particle before a word in favour of it. `적용을 미룸` is against it.
+fn tail<'a>(here: &'a [Token], name: &[String], after: Option<&[Token]>) -> Option<&'a str> {
+    let ((last, before), (last_word, words)) = (here.split_last()?, name.split_last()?);
+    let is_same = before.iter().zip(words).all(|(token, word)| token.lower == *word);
+    let tail = last.lower.strip_prefix(last_word.as_str()).filter(|_| is_same)?;
+    let is_degree = |token: &&Token| DEGREES.contains(&token.lower.as_str());
+    let said = after.unwrap_or_default().iter().find(|token| !is_degree(token));
+    let is_favoured = || said.is_some_and(|token| denial::favours(&token.lower));
+    // Two letters are too few to tell: `예를` begins `예를 들어`.
+    let is_ending = || {
+        last.lower.chars().count() > 2
+            && (list("sentence_endings").contains(&tail)
+                || list("name_particles").contains(&tail) && is_favoured())
+    };
+    (tail.is_empty() || is_ending()).then_some(tail)
 }
 
 fn tokens(text: &str) -> Vec<Token> {
     let mut found: Vec<Token> = Vec::new();
-    for word in super::canonical::plain(&spaced(text)).split(' ') {
-        // A single dash, or a word like `because`, ends the clause before it too.
-        if list("reasons").contains(&word)
+    let plain = super::canonical::plain(&spaced(text));
+    let words: Vec<&str> = plain.split(' ').collect();
+    for (at, word) in words.iter().copied().enumerate() {
+        // A single dash, a word like `because` or a last parenthesis ends the clause before it too.
+        if (list("reasons").contains(&word) || words.get(at..).is_some_and(is_last_aside))
             && let Some(before) = found.last_mut()
         {
             before.ends_clause = true;
@@ -241,11 +281,27 @@ fn tokens(text: &str) -> Vec<Token> {
     found
 }
 
+/// True if words begin with a parenthesis after which the sentence does not go on, unlike `(v7) is not safe`.
+fn is_last_aside(words: &[&str]) -> bool {
+    let mut rest = words.iter().skip_while(|word| !word.contains(')'));
+    let ends = rest.next().is_none_or(|word| !word.trim_end_matches(['*', '_', '"', '`']).ends_with(')'));
+    let is_opening = words.first().is_some_and(|word| word.starts_with('('));
+    is_opening && (ends || rest.next().is_none_or(|word| list("reasons").contains(word)))
+}
+
 /// A text with white space beside the punctuation of languages that write none there.
 fn spaced(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len());
-    for letter in text.chars() {
+    let is_unspaced = |letter: char| letter.is_alphabetic() && !letter.is_ascii();
+    let mut letters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(letter) = letters.next() {
         match letter {
+            '(' if is_unspaced(before)
+                || before != ' ' && letters.peek().copied().is_some_and(is_unspaced) =>
+            {
+                spaced.push_str(" (");
+            }
             '、' | '，' => spaced.push_str(", "),
             '。' => spaced.push_str(". "),
             '；' => spaced.push_str("; "),
@@ -256,12 +312,13 @@ fn spaced(text: &str) -> String {
             '）' => spaced.push_str(") "),
             other => spaced.push(other),
         }
+        before = letter;
     }
     spaced
 }
 
 fn token(word: &str) -> Option<Token> {
-    let is_mark = |letter: char| "\"'`*_()[]{}<>,;:!?.—–¡¿「」『』".contains(letter);
+    let is_mark = |letter: char| "\"'`*_()[]{}<>,;:!?.…—–¡¿「」『』".contains(letter);
     // `!ready` is the opposite of `ready`, so its mark stays.
     let bare = word.trim_start_matches(['"', '\'', '`', '*', '(']);
     let is_turned = bare.strip_prefix('!').is_some_and(|it| it.starts_with(|it: char| it.is_alphanumeric()));
@@ -270,7 +327,7 @@ fn token(word: &str) -> Option<Token> {
     let core = if core.chars().any(char::is_alphanumeric) {
         core
     } else {
-        word.trim_matches(|letter: char| "\"'`*_.,;:!?—–-".contains(letter))
+        word.trim_matches(|letter: char| "\"'`*_.…,;:!?—–-".contains(letter))
     };
     if core.is_empty() {
         return None;
@@ -280,7 +337,8 @@ fn token(word: &str) -> Option<Token> {
         lower: Canonical::of_line(core).key().to_lowercase(),
         written: core.to_owned(),
         signs: Canonical::of_line(word.trim_end_matches([',', ';', ':'])).key().to_lowercase(),
-        ends_clause: after.contains([',', ';', ':', '.', '!', '—', '–', ')']),
+        ends_clause: after.contains([',', ';', ':', '.', '…', '!', '—', '–', ')']),
+        opens: word.starts_with('('),
     })
 }
 
@@ -441,6 +499,178 @@ mod tests {
             (&["Noto Sans", "Roboto"], "I prefer Noto Sans", "Noto Sans"),
         ] {
             assert_eq!(options(list).chosen(answer), Ok(expected), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_reason_with_words_of_denial_is_no_denial() {
+        type Case = (&'static [&'static str], &'static str, &'static [&'static str]);
+        let cases: [Case; 16] = [
+            (
+                &["Redis", "Postgres"],
+                "Redis",
+                &[
+                    "Redis, kein Problem",
+                    "Redis – kein Plattenzugriff",
+                    "Redis, kein Zweifel",
+                    "Redis, aucun problème",
+                    "Redis, ningún problema",
+                    "Redis, nessun problema",
+                    "Redis、ブロックしない",
+                    "Redis，不用担心",
+                    "Redis (keine Platte nötig)",
+                    "Redis (no blocker remains)",
+                    "Redis (perhaps with a replica)",
+                    "Redis(문제 없음)",
+                    "Redis, 반대 의견 없음",
+                    "Redis、反対意見なし",
+                    "Redis，没有问题",
+                    "Redis를 추천합니다",
+                    "Redis가 더 적합합니다",
+                    "**Redis (no blocker remains)**",
+                    "Redis (not slow). It is safe.",
+                    "Redis (not slow) — it is safe",
+                    "Redis、反対ではない",
+                    "Redis，反对的理由没有",
+                    "Redis, 반대하지 않음",
+                ],
+            ),
+            (
+                &["ja", "nein"],
+                "ja",
+                &["ja, kein Blocker", "Ja – keine Bedenken", "ja (kein Risiko)", "Ja, nie"],
+            ),
+            (
+                &["적용", "보류"],
+                "적용",
+                &[
+                    "적용, 반대 없음",
+                    "적용, 제외 없음",
+                    "적용 — 금지 아님",
+                    "적용 - 불가피함",
+                    "적용 (보류하지 않을 이유가 없음)",
+                    "적용 (반대 의견 없음)",
+                    "적용 (불가 사유 없음)",
+                    "적용(문제 없음)",
+                    "적용(보류할 이유 없음)",
+                    "적용, 보류하지 않음",
+                    "적용합니다",
+                    "적용이 맞습니다",
+                    "적용을 권장",
+                    "적용해야 합니다",
+                    "적용을 권장 — 금지 아님",
+                ],
+            ),
+            (
+                &["예", "아니오"],
+                "예",
+                &["예, 반대 없음", "예, 불필요합니다", "예(필요함)", "예 (문제 아님)", "예입니다"],
+            ),
+            (
+                &["예", "아니오"],
+                "아니오",
+                &["아니오 (불가)", "아니오, 불필요합니다", "예를 들어 느리므로 아니오"],
+            ),
+            (&["はい", "いいえ"], "はい", &["はい、危険ではない", "はい、失敗しません", "はい(問題なし)"]),
+            (&["はい", "いいえ"], "いいえ", &["いいえ、不可", "いいえ(禁止)"]),
+            (&["是", "否"], "是", &["是，不用改", "是，不能并发访问", "是，没有问题"]),
+            (&["是", "否"], "否", &["否，不行"]),
+            (&["A", "B"], "A", &["A (no lock is needed)", "A입니다", "A입니다."]),
+            (
+                &["yes", "no"],
+                "yes",
+                &["yes (not a risk)", "yes — no blocker remains", "Yes, no blocker remains", "yes, unlikely"],
+            ),
+            (&["yes", "no"], "no", &["no (never)", "No, no lock is held"]),
+            (&["approve", "reject"], "approve", &["approve (no concerns)", "approve, no issues"]),
+            (&["찬성", "반대"], "찬성", &["찬성, 반대 의견 없음"]),
+            (&["да", "нет"], "да", &["да, нет проблем"]),
+            (&["적용 안 함", "적용"], "적용 안 함", &["적용 안 함입니다"]),
+        ];
+        for (list, expected, answers) in cases {
+            let options = options(list);
+            for answer in answers {
+                assert_eq!(options.chosen(answer), Ok(expected), "{answer}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bare_denial_stays_one() {
+        type Case = (&'static [&'static str], NoChoice, &'static [&'static str]);
+        let cases: [Case; 5] = [
+            (
+                &["Redis", "Postgres"],
+                NoChoice::None,
+                &[
+                    "Redis (not recommended)",
+                    "Redis, not suitable",
+                    "Redis (not acceptable)",
+                    "Redis (no)",
+                    "Redis (maybe)",
+                    "Redis (nicht empfohlen)",
+                    "Redis, keinesfalls",
+                    "nicht (Redis)",
+                    "Redis (v7) is not suitable",
+                    "Redis (the fast one) should be avoided, never used",
+                    "Redis, falsche Wahl",
+                    "Redis (불가 판정)",
+                    "Redis, 반대 의견",
+                    "kein (Redis)",
+                    "not (Redis)",
+                    "Redis、使用しない",
+                    "Redis、推奨しません",
+                    "Redis、不可です",
+                    "Redis（使わないでください）",
+                    "Redis、使うべきではない",
+                    "Redis，不推荐使用",
+                    "Redis，不用",
+                    "Redis，我不建议采用",
+                    "Redis（不行的）",
+                    "Redis, 제외합니다",
+                    "Redis (pas recommandé)",
+                    "Redis (не рекомендуется)",
+                    "Redis가 좋지 않음",
+                    "Redis를 버림",
+                    "Redis가 더 위험함",
+                ],
+            ),
+            (
+                &["적용", "보류"],
+                NoChoice::None,
+                &[
+                    "적용 (반대)",
+                    "적용(반대)",
+                    "적용, 반대합니다",
+                    "적용: 반대 함",
+                    "적용, 불가능",
+                    "적용 — 안 합니다",
+                    "적용: 하면 안 됩니다",
+                    "적용, 사용하지 않음",
+                    "적용, 안 하는 것이 좋습니다",
+                    "적용을 미룸",
+                    "적용을 반대",
+                    "적용이 아님",
+                    "적용이 필요 없음",
+                    "적용을 선택할 수 없음",
+                    "적용하지 않음",
+                    "적용은 위험",
+                    "적용, 불필요합니다",
+                ],
+            ),
+            (
+                &["yes", "no"],
+                NoChoice::Several,
+                &["yes, no", "yes... no, wait", "yes… no, wait", "yes, or no"],
+            ),
+            (&["예", "아니오"], NoChoice::None, &["예 아님"]),
+            (&["적용", "보류"], NoChoice::Several, &["적용입니다, 보류", "적용이 맞음 (보류)"]),
+        ];
+        for (list, expected, answers) in cases {
+            let options = options(list);
+            for answer in answers {
+                assert_eq!(options.chosen(answer), Err(expected), "{answer}");
+            }
         }
     }
 

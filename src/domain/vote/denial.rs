@@ -12,11 +12,33 @@ pub(super) fn hedges(words: &[&str]) -> bool {
     list("hedging").iter().any(|phrase| begins(phrase, words))
 }
 
-/// True if words say nothing but that. Some languages write the same two words together or apart.
+/// True if words say nothing but that, beside words without a meaning of their own. What says more is a reason.
+/// Some languages write the same words together or apart.
 pub(super) fn denies(words: &[&str]) -> bool {
-    let together = words.concat();
-    let is_all = |phrase: &&str| phrase.split(' ').count() == words.len() && begins(phrase, words);
-    words.len() <= 2 && (is_contrary(&together) || hedges(&[&together])) || list("hedging").iter().any(is_all)
+    let text = words.concat();
+    is_contrary(&text) || list("hedging").iter().any(|phrase| is_bare(phrase, &text))
+}
+
+/// True if an option is a denial itself, like `아니오`.
+pub(super) fn is_negative(option: &[&str]) -> bool {
+    denies(option) || option.len() == 1 && hedges(option)
+}
+
+/// True if a word is in favour of the option before it.
+pub(super) fn favours(word: &str) -> bool {
+    list("favours").iter().any(|part| is_like(part, word))
+}
+
+fn is_bare(phrase: &str, text: &str) -> bool {
+    let core = phrase.replace([' ', '*'], "");
+    text.match_indices(&core).any(|(at, core)| {
+        let (before, after) = (text.get(..at), text.get(at + core.len()..));
+        before.is_some_and(is_light) && after.is_some_and(is_light)
+    })
+}
+
+fn is_light(text: &str) -> bool {
+    text.is_empty() || list("light").iter().any(|word| text.strip_prefix(word).is_some_and(is_light))
 }
 
 fn begins(phrase: &str, words: &[&str]) -> bool {
