@@ -28,6 +28,9 @@ const LEAST_SCENARIO: usize = 16;
 /// The remark on a severity that was lowered.
 const LOWERED: &str = "lowered: no scenario says what input or state goes wrong, and how";
 
+/// The remark on a finding about a line that is no longer in the file.
+const REMOVED: &str = "the change removes this line";
+
 /// The remark on a finding about a line outside of the material.
 const UNSEEN: &str = "this line was not shown to the reviewers";
 
@@ -231,9 +234,7 @@ pub fn verify_claim(
     else {
         return Err(discard(claimed, format!("its quote was not found in {}", reviewed.file)));
     };
-    // A reviewer may name any line of a quote of several lines.
-    let length = claimed.quote.trim().lines().filter(|line| !line.trim().is_empty()).count().max(1);
-    let is_there = claimed.line.is_some_and(|stated| (line..line + length).contains(&stated));
+    let is_there = has_line(&claimed.quote, line, stated);
     let stated_severity = Severity::written(&claimed.severity);
     let has_scenario = claimed.scenario.trim().chars().count() >= LEAST_SCENARIO
         && claimed.scenario.trim() != claimed.claim.trim();
@@ -280,29 +281,49 @@ impl Finding {
     }
 }
 
+/// True if a quote that begins in `line` has the stated line: a reviewer may name any line of a quote of
+/// several lines.
+fn has_line(quote: &str, line: usize, stated: usize) -> bool {
+    let length = quote.lines().filter(|line| !line.trim().is_empty()).count().max(1);
+    (line..line + length).contains(&stated)
+}
+
 /// The line in which a quote begins, with a remark if the change removes that line or if nobody was shown it.
+/// A line that nobody was shown is the place only if the reviewer named it, or if the quote is nowhere else.
 fn place(reviewed: &Reviewed<'_>, quote: &str, stated: usize) -> Option<(usize, Option<String>)> {
     let wanted = one_line(quote);
     if wanted.chars().filter(|letter| letter.is_alphanumeric()).count() < LEAST_QUOTE {
         return None;
     }
-    let stated = stated.max(1);
-    match reviewed.lines.find(quote, stated, stated, &mut SearchBudget::default()) {
-        Sought::At(line) => {
-            let is_within = |(first, last): &(usize, usize)| (*first..=*last).contains(&line);
-            let is_unseen = reviewed.shown.is_some_and(|shown| !shown.iter().any(is_within));
-            Some((line, is_unseen.then(|| UNSEEN.to_owned())))
-        }
-        Sought::Nowhere | Sought::NotLookedFor => {
-            let mut runs = reviewed.removed.chunk_by(|one, next| one.0 + 1 == next.0);
-            let gone = runs.find_map(|run| place_in_run(run, &wanted));
-            gone.map(|line| (line, Some("the change removes this line".to_owned())))
-        }
+    let mut budget = SearchBudget::default();
+    let mut find = |first, last| match reviewed.lines.find(quote, first, last, &mut budget) {
+        Sought::At(line) => Some(line),
+        Sought::Nowhere | Sought::NotLookedFor => None,
+    };
+    let found = find(stated.max(1), stated.max(1));
+    let parts = reviewed.shown.unwrap_or(&[(0, usize::MAX)]);
+    let is_shown = |line: &usize| parts.iter().any(|(first, last)| (*first..=*last).contains(line));
+    if let Some(line) = found.filter(is_shown) {
+        return Some((line, None));
     }
+    let apart = |line: &usize| line.abs_diff(stated);
+    let is_named = |line: &usize| has_line(quote, *line, stated);
+    let runs = reviewed.removed.chunk_by(|one, next| one.0 + 1 == next.0);
+    let gone = runs.flat_map(|run| places_in_run(run, &wanted)).min_by_key(apart);
+    let unshown = |line| (line, Some(UNSEEN.to_owned()));
+    let removed = |line| (line, Some(REMOVED.to_owned()));
+    let named = gone.filter(is_named).map(removed).or(found.filter(is_named).map(unshown));
+    named.or_else(|| {
+        // Another equal line may be nearer to the beginning of a part, or to its end.
+        let ends =
+            found.into_iter().flat_map(|_| parts).flat_map(|(first, last)| [(*first, *last), (*last, *last)]);
+        let shown = ends.filter_map(|(first, last)| find(first, last)).filter(is_shown).min_by_key(apart);
+        shown.map(|line| (line, None)).or(gone.map(removed)).or(found.map(unshown))
+    })
 }
 
-/// The line in which a quote on one line begins, among removed lines that followed one another.
-fn place_in_run(run: &[(usize, String)], wanted: &str) -> Option<usize> {
+/// The lines in which a quote on one line begins, among removed lines that followed one another.
+fn places_in_run(run: &[(usize, String)], wanted: &str) -> Vec<usize> {
     let mut text = String::new();
     let mut starts = Vec::new();
     for (number, line) in run {
@@ -313,8 +334,8 @@ fn place_in_run(run: &[(usize, String)], wanted: &str) -> Option<usize> {
         starts.push((text.len(), *number));
         text.push_str(&line);
     }
-    let at = text.find(wanted)?;
-    starts.iter().rev().find(|(start, _)| *start <= at).map(|(_, number)| *number)
+    let line = |at: usize| starts.iter().rev().find(|(start, _)| *start <= at).map(|(_, number)| *number);
+    text.match_indices(wanted).filter_map(|(at, _)| line(at)).collect()
 }
 
 /// Both sides of a quote with the signs of a diff: the new lines, and the old ones.

@@ -78,6 +78,54 @@ fn a_quote_of_several_removed_lines_has_its_place() {
     assert!(hold("    return None\ncount = 0").is_err());
 }
 
+/// `close(db)` is in lines 3 and 120, `return None` in lines 2, 99, 148 and 190. Lines 98 to 104 and 150 to 240
+/// are shown.
+#[test]
+fn a_line_that_nobody_was_shown_is_the_last_resort() {
+    let text = |line| match line {
+        3 | 120 => "close(db)".to_owned(),
+        2 | 99 | 148 | 190 => "return None".to_owned(),
+        line => format!("v{line} = {line}"),
+    };
+    let lines = Lines::of((1..=300).map(|line| text(line) + "\n").collect());
+    let removed =
+        [(101, "close(db)"), (102, "flush(log)"), (103, "close(db)"), (230, "v77 = 77"), (231, "v88 = 88")];
+    let removed = removed.map(|(line, text)| (line, text.to_owned()));
+    let hold = |line: Option<usize>, quote: &str, shown| {
+        let claimed = Claimed { line, ..claimed("a.py", 1, quote, SKIPS, CASE, "high") };
+        let reviewed = Reviewed { file: "a.py", lines: &lines, removed: &removed, shown };
+        let found = verify_claim(&claimed, "a", Ok(reviewed)).unwrap();
+        (found.line, found.status, found.note.unwrap_or_default())
+    };
+    let parts: Option<&[(usize, usize)]> = Some(&[(98, 104), (150, 240)]);
+    for (line, quote, wanted) in [
+        // The change removes the named line.
+        (Some(101), "close(db)", (101, Status::Exact, REMOVED)),
+        (Some(103), "close(db)", (103, Status::Exact, REMOVED)),
+        (Some(102), "close(db)\nflush(log)", (101, Status::Exact, REMOVED)),
+        (Some(102), "-close(db)\n-flush(log)", (101, Status::Exact, REMOVED)),
+        (Some(231), "v88 = 88", (231, Status::Exact, REMOVED)),
+        // It removes an equal line, or shows one.
+        (Some(119), "close(db)", (103, Status::Moved, REMOVED)),
+        (None, "close(db)", (101, Status::Moved, REMOVED)),
+        (None, "return None", (99, Status::Moved, "")),
+        (Some(147), "return None", (190, Status::Moved, "")),
+        (Some(101), "return None", (99, Status::Moved, "")),
+        // The named line has the quote, or no other line has it.
+        (Some(3), "close(db)", (3, Status::Exact, UNSEEN)),
+        (Some(2), "return None", (2, Status::Exact, UNSEEN)),
+        (Some(2), "return None\nclose(db)", (2, Status::Exact, UNSEEN)),
+        (Some(101), "v19 = 19", (19, Status::Moved, UNSEEN)),
+        (None, "v19 = 19", (19, Status::Moved, UNSEEN)),
+        (Some(100), "v100 = 100", (100, Status::Exact, "")),
+    ] {
+        let found = hold(line, quote, parts);
+        assert_eq!((found.0, found.1, found.2.as_str()), wanted, "{line:?} {quote}");
+    }
+    // Without known parts, the file counts first.
+    assert_eq!(hold(Some(101), "close(db)", None), (120, Status::Moved, String::new()));
+}
+
 #[test]
 fn a_merged_finding_has_the_note_of_its_place() {
     let removed = "for i in range(len(values)):";
