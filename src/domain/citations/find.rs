@@ -326,7 +326,7 @@ fn further(line: &str, first: &Place) -> Vec<Place> {
     more
 }
 
-/// The places after the first in a list such as `lines 5, 6, and 99 of path`.
+/// The places after the first in a list such as `path, lines 5, 6, and 99`.
 fn listed(line: &str, first: &Place) -> Vec<Place> {
     let mut end = first.end;
     let mut more = Vec::new();

@@ -68,6 +68,11 @@ fn a_place_is_read_however_it_is_written() {
         ("a.rs lines 5-7, 9 and 12.", &["a.rs:5-7", "a.rs:9", "a.rs:12"]),
         ("a.rs lines 5, 6, and 3 others", &["a.rs:5-6"]),
         ("a.rs, line 5, and 9 calls of b.rs:3", &["a.rs:5", "b.rs:3"]),
+        ("a.rs line 5, or 6 of them fail", &["a.rs:5"]),
+        ("a.rs line 5, or 6 in 10 calls fail", &["a.rs:5"]),
+        ("a.rs line 5, or 6 or 9", &["a.rs:5", "a.rs:6", "a.rs:9"]),
+        ("lines 5 or 9, of a.rs", &[]),
+        ("line 5 of a.rs, or 6 of them", &["a.rs:5"]),
     ] {
         assert_eq!(places(answer), wanted, "{answer}");
     }
