@@ -165,21 +165,29 @@ fn a_revision_carries_its_words() {
 /// Letters of these languages join and part by marks that nobody sees.
 #[test]
 fn words_that_come_back_are_recorded_as_they_were_typed() {
-    for words in ["👩\u{200d}💻 می\u{200c}خواهم <b>", "שלום\u{200f}! & \"a\u{ad}b\"", "❤\u{fe0f} it's"]
-    {
+    for words in [
+        "👩\u{200d}💻 می\u{200c}خواهم <b>",
+        "שלום\u{200f}! & \"a\u{ad}b\"",
+        "❤\u{fe0f} it's",
+        "\n\ntwo lines",
+        "",
+    ] {
         let scene = Scene::new();
         let back = scene.send(&scene.show(), &[("feedback", words)]);
         assert_eq!(back.status, 422, "{}", back.body);
         let area = back.body.split("id=\"feedback\"").nth(1).unwrap().split("</textarea>").next().unwrap();
-        let mut typed = area.split_once('>').unwrap().1.to_owned();
+        // HTML drops one line break at the beginning of the field.
+        let mut typed = area.split_once(">\n").unwrap().1.to_owned();
         for (entity, letter) in
             [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
         {
             typed = typed.replace(entity, letter);
         }
         assert_eq!(typed, words);
-        assert_eq!(scene.send(&back, &[("decision", "revise"), ("feedback", &typed)]).status, 303);
-        assert_eq!(scene.decisions()[0]["data"]["revision_instructions"], words);
+        if !words.is_empty() {
+            assert_eq!(scene.send(&back, &[("decision", "revise"), ("feedback", &typed)]).status, 303);
+            assert_eq!(scene.decisions()[0]["data"]["revision_instructions"], words.trim());
+        }
     }
 }
 

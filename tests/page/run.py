@@ -365,6 +365,63 @@ def test_words_and_contradictions_are_asked_for(playwright):
         assert len(scene.decisions()) == 1
 
 
+def test_words_come_back_as_they_were_typed(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        scene.decide()
+        for typed in ("\n\nDo not merge, this is wrong", "Do not merge, this is wrong\n", "\nDo not merge, this is wrong"):
+            page.check('input[name="decision"][value="approve"]', force=True)
+            page.fill("#feedback", typed)
+            page.click("#record")
+            page.wait_for_selector("#problem")
+            assert page.input_value("#feedback") == typed, repr(page.input_value("#feedback"))
+            scene.decide()
+            page.evaluate("sessionStorage.clear()")
+            scene.decide()
+            assert page.input_value("#feedback") == ""
+        assert not scene.decisions()
+
+
+# Timers, because Playwright evaluates nothing while the browser waits for an answer.
+STOPPED = "setTimeout(() => document.getElementById('record').click(), 50); setTimeout(() => window.stop(), 2000)"
+
+
+def test_a_submit_that_does_not_arrive_can_be_repeated(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        scene.decide()
+        page.wait_for_selector("#live:not([hidden])")
+        page.check('input[name="decision"][value="approve"]', force=True)
+        held = []
+        page.route("**/decide/*", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
+        page.evaluate(STOPPED)
+        # An answer may take its time.
+        page.wait_for_timeout(6_000)
+        assert held and page.is_disabled("#record")
+        page.unroute("**/decide/*")
+        page.evaluate("{ const now = Date.now; Date.now = () => now() + 15_000; }")
+        page.wait_for_selector("#record:enabled", timeout=10_000)
+        page.click("#record")
+        page.wait_for_selector("#outcome")
+        assert len(scene.decisions()) == 1
+
+
+def test_a_decision_whose_answer_is_lost_is_shown(playwright):
+    with Scene(playwright) as scene:
+        page = scene.page
+        scene.decide()
+        page.wait_for_selector("#live:not([hidden])")
+        page.check('input[name="decision"][value="approve"]', force=True)
+        # The server takes the decision, but its answer does not reach the page.
+        page.route("**/decide/*", lambda route: route.fetch(max_redirects=0) if route.request.method == "POST" else route.continue_())
+        page.evaluate(STOPPED)
+        page.wait_for_timeout(4_000)
+        assert len(scene.decisions()) == 1 and page.is_disabled("#record")
+        page.unroute("**/decide/*")
+        page.evaluate("{ const now = Date.now; Date.now = () => now() + 15_000; }")
+        page.wait_for_selector("#outcome", timeout=10_000)
+
+
 def test_without_javascript_it_is_read_and_decided(playwright):
     with Scene(playwright, java_script_enabled=False) as scene:
         scene.decide()

@@ -10,6 +10,7 @@
   // The reasons why nothing can be recorded now: "gone", "decided" or "submitted". One that ends says
   // nothing about the others.
   const stops = new Set();
+  let submitted = 0;
   const setStop = (reason, stopped) => {
     if (stopped) stops.add(reason); else stops.delete(reason);
     if (byId("record")) byId("record").disabled = stops.size > 0;
@@ -43,6 +44,7 @@
     form.addEventListener("submit", (event) => {
       // Enter in a field chooses the form's first button, which records nothing.
       if (stops.size || event.submitter?.name === "stray") return event.preventDefault();
+      submitted = Date.now();
       setStop("submitted", true);
     });
     byId("problem")?.scrollIntoView({ block: "center" });
@@ -99,18 +101,33 @@
     if (stale || seen === null || seen.last !== state.last) refresh();
     seen = state;
   };
+  const hear = () => {
+    heard = Date.now();
+    setGone(false);
+    // A submit that was stopped on its way gets no answer, so the form opens again, and what was passed over
+    // meanwhile is shown. A second submit is harmless, because the server takes one decision.
+    if (stops.has("submitted") && heard - submitted > 15000) {
+      setStop("submitted", false);
+      if (seen) show(seen);
+    }
+  };
   const listen = () => {
     if (stream || document.hidden || !base || !live) return;
     heard = Date.now();
     stream = new EventSource(base + "events");
-    stream.addEventListener("log", (event) => { heard = Date.now(); setGone(false); show(JSON.parse(event.data)); });
-    stream.addEventListener("beat", () => { heard = Date.now(); setGone(false); });
+    stream.addEventListener("log", (event) => { hear(); show(JSON.parse(event.data)); });
+    stream.addEventListener("beat", hear);
     live.hidden = false;
   };
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { stream?.close(); stream = null; } else listen();
   });
-  setInterval(() => { if (stream && Date.now() - heard > 10000) setGone(true); }, 1000);
+  setInterval(() => {
+    if (!stream || Date.now() - heard <= 10000) return;
+    setGone(true);
+    // Whoever stops a page on its way stops the stream too, and no browser opens it again.
+    if (stream.readyState === EventSource.CLOSED) { stream = null; listen(); }
+  }, 1000);
   listen();
 
   // Keys. Single ones rest while somebody types, and where they are turned off.
