@@ -456,20 +456,6 @@ mod tests {
     #[test]
     fn a_harmless_comment_is_not_asked_back() {
         for said in [
-            "수정 요청드린 부분 모두 반영됐네요",
-            "수정 부탁드린 부분 반영 확인했습니다",
-            "이름은 다음 PR에서 수정해 주세요",
-            "no - fine as it is",
-            "fine, if you rename it later",
-            "다시 검토해 보니 괜찮습니다",
-            "Fixed on the first try, nice",
-            "bad rounding fixed",
-            "Nope, nothing to add",
-            "approved, but remove the debug line in a follow-up",
-            "LGTM, nice work",
-            "nit: rename later",
-            "approved, thanks for the changes",
-            "변경 확인했습니다, 진행하세요",
             "다시 시작해도 됩니다",
             "잘못됐던 부분이 고쳐짐",
             "was not correct before, now it is",
@@ -559,6 +545,28 @@ mod tests {
             "버그가 많던 부분인데 잘 고쳤습니다",
             "중단된 작업을 이어갑니다, 좋아요",
             "거부 목록 처리도 좋습니다",
+        ] {
+            assert_ne!(leaning(said), Some(Leaning::Against), "{said}: {:?}", sentences(said));
+        }
+    }
+
+    #[test]
+    fn a_review_that_is_content_is_not_asked_back() {
+        for said in [
+            "수정 요청드린 부분 모두 반영됐네요",
+            "수정 부탁드린 부분 반영 확인했습니다",
+            "이름은 다음 PR에서 수정해 주세요",
+            "no - fine as it is",
+            "fine, if you rename it later",
+            "다시 검토해 보니 괜찮습니다",
+            "Fixed on the first try, nice",
+            "bad rounding fixed",
+            "Nope, nothing to add",
+            "approved, but remove the debug line in a follow-up",
+            "LGTM, nice work",
+            "nit: rename later",
+            "approved, thanks for the changes",
+            "변경 확인했습니다, 진행하세요",
         ] {
             assert_ne!(leaning(said), Some(Leaning::Against), "{said}: {:?}", sentences(said));
         }
