@@ -103,7 +103,7 @@ fn joined(parts: &[&str]) -> String {
     parts.iter().copied().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
 }
 
-/// What happens to files beside their lines, in brackets. Numbers of lines do not show it.
+/// The deletions, renames, copies and new programs among files, in brackets. Numbers of lines do not show them.
 fn fates(files: &[&ChangedFile], language: Language) -> String {
     let of = |action| files.iter().filter(|file| file.action == action).count();
     let kinds = [

@@ -140,7 +140,8 @@ impl Options {
         if mentions.iter().any(leads) {
             mentions.retain(|mention| {
                 let begins = mention.from.checked_sub(1).is_some_and(ends);
-                let is_longer = !ends(mention.to - 1) && mention.to < tokens.len();
+                let next = all.get(mention.to).filter(|_| !ends(mention.to - 1));
+                let is_longer = next.is_some_and(|word| !denial::takes_back(word));
                 !(begins && is_longer && own(mention).len() == 1 && denial::is_negative(own(mention)))
             });
         }
@@ -247,8 +248,8 @@ struct Token {
     opens: bool,
 }
 
-/// What Korean writes at the end of a name without a space, if words are the name: nothing, an ending, or a
-/// particle before a word in favour of it. `적용을 미룸` is against it.
+/// The letters at the end of a Korean name, if words are the name: nothing, an ending, or a particle before a
+/// word in favour of it. `적용을 미룸` is against it.
 fn tail<'a>(here: &'a [Token], name: &[String], after: Option<&[Token]>) -> Option<&'a str> {
     let ((last, before), (last_word, words)) = (here.split_last()?, name.split_last()?);
     let is_same = before.iter().zip(words).all(|(token, word)| token.lower == *word);
@@ -661,7 +662,10 @@ mod tests {
             (
                 &["yes", "no"],
                 NoChoice::Several,
-                &["yes, no", "yes... no, wait", "yes… no, wait", "yes, or no"],
+                &[
+                    "yes, no", "yes... no, wait", "yes… no, wait", "yes, no wait", "yes, no sorry",
+                    "yes, or no",
+                ],
             ),
             (&["예", "아니오"], NoChoice::None, &["예 아님"]),
             (&["적용", "보류"], NoChoice::Several, &["적용입니다, 보류", "적용이 맞음 (보류)"]),

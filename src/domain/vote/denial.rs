@@ -24,6 +24,11 @@ pub(super) fn is_negative(option: &[&str]) -> bool {
     denies(option) || option.len() == 1 && hedges(option)
 }
 
+/// True if a word takes back the answer before it, as in `yes, no wait`.
+pub(super) fn takes_back(word: &str) -> bool {
+    list("second_thoughts").contains(&word)
+}
+
 /// True if a word is in favour of the option before it.
 pub(super) fn favours(word: &str) -> bool {
     list("favours").iter().any(|part| is_like(part, word))
@@ -37,8 +42,13 @@ fn is_bare(phrase: &str, text: &str) -> bool {
     })
 }
 
-fn is_light(text: &str) -> bool {
-    text.is_empty() || list("light").iter().any(|word| text.strip_prefix(word).is_some_and(is_light))
+fn is_light(mut text: &str) -> bool {
+    while !text.is_empty() {
+        let rests = list("light").iter().filter_map(|word| text.strip_prefix(word));
+        let Some(rest) = rests.min_by_key(|rest| rest.len()) else { return false };
+        text = rest;
+    }
+    true
 }
 
 fn begins(phrase: &str, words: &[&str]) -> bool {

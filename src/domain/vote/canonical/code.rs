@@ -113,7 +113,7 @@ struct Line {
     is_in_string: bool,
 }
 
-/// What a line begins in.
+/// The construct in which a line begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Open {
     Nothing,
