@@ -88,6 +88,12 @@ class Scene:
     def decide(self, page=None):
         self.go(f"decide/{self.request}", page)
 
+    def begin_to_approve(self):
+        """Opens the decision, waits until the page is live, and chooses to approve."""
+        self.decide()
+        self.page.wait_for_selector("#live:not([hidden])")
+        self.page.check('input[name="decision"][value="approve"]', force=True)
+
     def decisions(self):
         events = subprocess.run(
             [os.environ["MAESTRO_BINARY"], "evidence", "export"],
@@ -389,9 +395,7 @@ STOPPED = "setTimeout(() => document.getElementById('record').click(), 50); setT
 def test_a_submit_that_does_not_arrive_can_be_repeated(playwright):
     with Scene(playwright) as scene:
         page = scene.page
-        scene.decide()
-        page.wait_for_selector("#live:not([hidden])")
-        page.check('input[name="decision"][value="approve"]', force=True)
+        scene.begin_to_approve()
         held = []
         page.route("**/decide/*", lambda route: held.append(route) if route.request.method == "POST" else route.continue_())
         page.evaluate(STOPPED)
@@ -409,9 +413,7 @@ def test_a_submit_that_does_not_arrive_can_be_repeated(playwright):
 def test_a_decision_whose_answer_is_lost_is_shown(playwright):
     with Scene(playwright) as scene:
         page = scene.page
-        scene.decide()
-        page.wait_for_selector("#live:not([hidden])")
-        page.check('input[name="decision"][value="approve"]', force=True)
+        scene.begin_to_approve()
         # The server takes the decision, but its answer does not reach the page.
         page.route("**/decide/*", lambda route: route.fetch(max_redirects=0) if route.request.method == "POST" else route.continue_())
         page.evaluate(STOPPED)
